@@ -1,1 +1,19 @@
-//! placeholder
+//! manyhands runs many things at once on one machine, threads and processes, and says what is wrong when that goes
+//! wrong.
+//!
+//! The engine is built in layers, a folder each; each uses only those listed before it:
+//!
+//! ```text
+//! platform   the only place that calls the operating system or names a raw atomic
+//! arena      memory that several processes see: objects, references, owners, blocks, sweeping
+//! sync       the one place where anybody sleeps, and what is made of it: locks, semaphores, events
+//! channel    the ring that survives a kill, and queues on it
+//! spawn      processes: how they start, how their end is noticed
+//! executor   calls, futures, workers, pools
+//! ```
+//!
+//! This file is the map: it lists the layers, what of them is public, and who undoes what a dead process held.
+
+#[allow(dead_code, reason = "in the model only what the model tests use is used")]
+#[doc(hidden)]
+pub mod platform;

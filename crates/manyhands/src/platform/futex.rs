@@ -1,0 +1,135 @@
+//! Sleeping on a word until somebody wakes it: the kernel's futex.
+//!
+//! [`wait`] sleeps only if the word still has the expected value when the kernel looks, so a wake between the
+//! caller's look and its sleep is never lost. Spurious returns are possible, and callers look again. Who sleeps,
+//! how long and how often is decided by `sync::park`, the only user. In the model a mutex and condition variables
+//! of the checker stand for the kernel's table, and time-outs never come.
+
+/// Whether a word is used by the threads of one process or by several processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// In memory that only this process sees.
+    Private,
+    /// In memory that several processes see.
+    Shared,
+}
+
+/// Why a [`wait`] returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wake {
+    /// Somebody woke the word, or nothing did: look again.
+    Woken,
+    /// The word did not have the expected value.
+    Changed,
+    /// The deadline came.
+    TimedOut,
+    /// A signal handler ran.
+    Interrupted,
+}
+
+#[cfg(not(manyhands_model))]
+mod kernel {
+    use super::{Scope, Wake};
+    use crate::platform::{Deadline, atomic::AtomicU32};
+    use rustix::thread::futex::{self, Flags};
+    use std::num::NonZeroU32;
+
+    const ANY: NonZeroU32 = NonZeroU32::MAX;
+
+    fn flags(scope: Scope) -> Flags {
+        match scope {
+            Scope::Private => Flags::PRIVATE,
+            Scope::Shared => Flags::empty(),
+        }
+    }
+
+    /// Sleeps while `word` has the value `expected`, until a [`wake`], a signal or `deadline`.
+    pub fn wait(word: &AtomicU32, expected: u32, deadline: Option<Deadline>, scope: Scope) -> Wake {
+        let until = deadline.map(|deadline| rustix::time::Timespec {
+            tv_sec: (deadline.as_nanos() / 1_000_000_000) as i64,
+            tv_nsec: (deadline.as_nanos() % 1_000_000_000) as _,
+        });
+        // The bitset form takes an absolute point of CLOCK_MONOTONIC; the plain one takes a duration.
+        match futex::wait_bitset(word, flags(scope), expected, until.as_ref(), ANY) {
+            Ok(()) => Wake::Woken,
+            Err(rustix::io::Errno::AGAIN) => Wake::Changed,
+            Err(rustix::io::Errno::TIMEDOUT) => Wake::TimedOut,
+            Err(rustix::io::Errno::INTR) => Wake::Interrupted,
+            Err(error) => unreachable!("futex wait on a valid, aligned word failed: {error}"),
+        }
+    }
+
+    /// Wakes at most `count` sleepers of `word`, and says how many there were.
+    pub fn wake(word: &AtomicU32, count: u32, scope: Scope) -> u32 {
+        // The kernel reads the count as a signed number.
+        let count = count.min(i32::MAX as u32);
+        futex::wake(word, flags(scope), count).map_or(0, |woken| woken as u32)
+    }
+}
+
+#[cfg(not(manyhands_model))]
+pub use kernel::{wait, wake};
+
+#[cfg(manyhands_model)]
+mod model {
+    use super::{Scope, Wake};
+    use crate::platform::{
+        Deadline,
+        atomic::{AtomicU32, Ordering},
+    };
+    use loom::sync::{Condvar, Mutex};
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    struct Sleepers {
+        count: u32,
+        tickets: u32,
+        condition: Arc<Condvar>,
+    }
+
+    loom::lazy_static! {
+        static ref TABLE: Mutex<HashMap<usize, Sleepers>> = Mutex::new(HashMap::new());
+    }
+
+    /// Sleeps while `word` has the value `expected` until a [`wake`]; deadlines never come.
+    pub fn wait(word: &AtomicU32, expected: u32, _deadline: Option<Deadline>, _scope: Scope) -> Wake {
+        let mut table = TABLE.lock().unwrap();
+        if word.load(Ordering::SeqCst) != expected {
+            return Wake::Changed;
+        }
+        let key = std::ptr::from_ref(word) as usize;
+        let sleepers = table.entry(key).or_insert_with(|| Sleepers {
+            count: 0,
+            tickets: 0,
+            condition: Arc::new(Condvar::new()),
+        });
+        sleepers.count += 1;
+        let condition = Arc::clone(&sleepers.condition);
+        loop {
+            table = condition.wait(table).unwrap();
+            let sleepers = table.get_mut(&key).expect("a sleeper's entry stays");
+            if sleepers.tickets > 0 {
+                sleepers.tickets -= 1;
+                sleepers.count -= 1;
+                return Wake::Woken;
+            }
+        }
+    }
+
+    /// Wakes at most `count` sleepers of `word`, and says how many there were.
+    pub fn wake(word: &AtomicU32, count: u32, _scope: Scope) -> u32 {
+        let mut table = TABLE.lock().unwrap();
+        let Some(sleepers) = table.get_mut(&(std::ptr::from_ref(word) as usize)) else {
+            return 0;
+        };
+        let woken = count.min(sleepers.count - sleepers.tickets);
+        sleepers.tickets += woken;
+        if woken > 0 {
+            sleepers.condition.notify_all();
+        }
+        woken
+    }
+}
+
+#[cfg(manyhands_model)]
+pub use model::{wait, wake};

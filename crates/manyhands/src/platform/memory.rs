@@ -1,0 +1,146 @@
+//! Memory files: shared memory without a name in the file system.
+//!
+//! A file made here vanishes with its last descriptor and map, so nothing is left when everybody is killed. It is
+//! sized once and sealed, so that no member can make another one's access fault. Pages are used when first
+//! touched.
+
+use rustix::fs::{MemfdFlags, SealFlags};
+use rustix::mm::{MapFlags, ProtFlags};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::ptr::NonNull;
+
+/// Makes a memory file of `size` bytes, close-on-exec, that can neither shrink nor grow.
+///
+/// # Errors
+/// What the kernel says: EMFILE, ENFILE, ENOMEM, or EINVAL where memory files are switched off.
+pub fn memory_file(name: &str, size: u64) -> io::Result<OwnedFd> {
+    let file = rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    rustix::fs::ftruncate(&file, size)?;
+    rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+    Ok(file)
+}
+
+/// Maps the first `size` bytes of `file`, shared, for reading and writing, until the process ends.
+///
+/// # Errors
+/// ENOMEM when the address space is limited below `size`.
+pub fn map_shared(file: impl AsFd, size: usize) -> io::Result<NonNull<u8>> {
+    // SAFETY: a fresh map at an address of the kernel's choice overlaps nothing; it is never unmapped.
+    let address = unsafe {
+        rustix::mm::mmap(
+            std::ptr::null_mut(),
+            size,
+            ProtFlags::READ | ProtFlags::WRITE,
+            MapFlags::SHARED | MapFlags::NORESERVE,
+            file,
+            0,
+        )?
+    };
+    NonNull::new(address.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+}
+
+/// A copy-on-write view of a part of a file: what is written to it, or by others to the file's pages after
+/// they were copied, stays private. Unmapped on drop.
+#[derive(Debug)]
+pub struct PrivateMap {
+    address: NonNull<u8>,
+    size: usize,
+}
+
+// SAFETY: the map is plain memory that this value alone owns; nothing about it depends on the thread.
+unsafe impl Send for PrivateMap {}
+// SAFETY: as above; shared access is read-only unless the holder of the raw pointer orders it.
+unsafe impl Sync for PrivateMap {}
+
+impl PrivateMap {
+    /// Maps `size` bytes from `offset`, which must be a multiple of the page size.
+    ///
+    /// # Errors
+    /// EINVAL for an unaligned offset or no size, ENOMEM when the address space or the maps have run out.
+    pub fn new(file: impl AsFd, offset: u64, size: usize) -> io::Result<PrivateMap> {
+        // SAFETY: a fresh map at an address of the kernel's choice overlaps nothing.
+        let address = unsafe {
+            rustix::mm::mmap(
+                std::ptr::null_mut(),
+                size,
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::PRIVATE | MapFlags::NORESERVE,
+                file,
+                offset,
+            )?
+        };
+        let address = NonNull::new(address.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(PrivateMap { address, size })
+    }
+
+    /// The first byte.
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.address.as_ptr()
+    }
+
+    /// How many bytes are mapped.
+    pub fn len(&self) -> usize {
+        self.size
+    }
+
+    /// Whether no byte is mapped (never so for a map that was made).
+    pub fn is_empty(&self) -> bool {
+        self.size == 0
+    }
+}
+
+impl Drop for PrivateMap {
+    fn drop(&mut self) {
+        // SAFETY: the map was made by `new`, and this value, its only owner, goes away.
+        let unmapped = unsafe { rustix::mm::munmap(self.address.as_ptr().cast(), self.size) };
+        debug_assert!(unmapped.is_ok(), "unmapping what we mapped cannot fail");
+    }
+}
+
+/// Private zeroed memory for the life of the process, taken page by page when it is first touched.
+///
+/// # Errors
+/// ENOMEM when the address space is limited below `size`.
+pub fn reserve_private(size: usize) -> io::Result<NonNull<u8>> {
+    // SAFETY: a fresh anonymous map at an address of the kernel's choice overlaps nothing; never unmapped.
+    let address = unsafe {
+        rustix::mm::mmap_anonymous(
+            std::ptr::null_mut(),
+            size,
+            ProtFlags::READ | ProtFlags::WRITE,
+            MapFlags::PRIVATE | MapFlags::NORESERVE,
+        )?
+    };
+    NonNull::new(address.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+}
+
+/// Gives the pages of a shared range back to the kernel; they read as zeros afterwards.
+///
+/// # Errors
+/// What the kernel says; the memory is then merely kept.
+///
+/// # Safety
+/// `address..address + size` is page-aligned, inside a shared map, and nobody uses what is stored there.
+pub unsafe fn punch_hole(address: *mut u8, size: usize) -> io::Result<()> {
+    // SAFETY: the caller's promise.
+    unsafe { rustix::mm::madvise(address.cast(), size, rustix::mm::Advice::LinuxRemove)? };
+    Ok(())
+}
+
+/// Takes the pages of a range from the kernel now.
+///
+/// # Errors
+/// ENOMEM when memory has run out (instead of a SIGBUS later).
+///
+/// # Safety
+/// `address..address + size` lies inside a map that is writable.
+pub unsafe fn populate(address: *mut u8, size: usize) -> io::Result<()> {
+    let page = rustix::param::page_size();
+    let start = address as usize / page * page;
+    let end = (address as usize + size).next_multiple_of(page);
+    let first = address.wrapping_sub(address as usize - start);
+    // SAFETY: rounding to pages stays inside the map, which is made of whole pages; populating changes no byte.
+    unsafe { rustix::mm::madvise(first.cast(), end - start, rustix::mm::Advice::LinuxPopulateWrite)? };
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! The only place that calls the operating system or names a raw atomic.
+//!
+//! Everything above asks this layer for a futex wait, a memory file, a pidfd, a clone, a clock, and never
+//! for a system call. It knows no arena, no lock and no process of ours: a word here is only a word, a pid
+//! only a number. Under `cfg(manyhands_model)` atomics and futexes are replaced by ones that the model
+//! checker schedules; nothing else of this layer exists then.
+
+pub mod atomic;
+pub mod clock;
+pub mod futex;
+pub mod thread;
+
+#[cfg(not(manyhands_model))]
+pub mod fork;
+#[cfg(not(manyhands_model))]
+pub mod memory;
+#[cfg(not(manyhands_model))]
+pub mod pidfd;
+#[cfg(not(manyhands_model))]
+pub mod process;
+#[cfg(not(manyhands_model))]
+pub mod wipe;
+
+pub use clock::Deadline;
+pub use futex::{Scope, Wake};

@@ -1,0 +1,21 @@
+//! The calling thread, as the kernel knows it.
+//!
+//! Offers a yield of the processor and the kernel's number of the thread. It does not start threads.
+
+/// Lets another runnable thread have this processor.
+#[cfg(not(manyhands_model))]
+pub fn yield_now() {
+    rustix::thread::sched_yield();
+}
+
+/// In the model a yield tells the checker that somebody else must move first.
+#[cfg(manyhands_model)]
+pub fn yield_now() {
+    loom::thread::yield_now();
+}
+
+/// The kernel's number of the calling thread.
+#[cfg(not(manyhands_model))]
+pub fn gettid() -> u32 {
+    rustix::thread::gettid().as_raw_nonzero().get() as u32
+}
