@@ -1,0 +1,177 @@
+//! Some things come in through one door only.
+//!
+//! Atomics and the model checker through `platform::atomic`, the operating system through `platform`, Python through
+//! `crates/python`, waiting through `sync::park`, other programs through `spawn`. Test code of a layer may use the raw
+//! thing; a `model` module may name the model checker.
+
+use super::{Finding, Modules};
+use crate::lexer::{self, Kind, Token};
+use crate::tree::File;
+
+/// A path that may be written only in some folders of the engine.
+struct Door {
+    path: &'static [&'static str],
+    layers: &'static [&'static str],
+    instead: &'static str,
+}
+
+const DOORS: [Door; 8] = [
+    Door { path: &["std", "sync", "atomic"], layers: &["platform"], instead: "use crate::platform::atomic" },
+    Door { path: &["core", "sync", "atomic"], layers: &["platform"], instead: "use crate::platform::atomic" },
+    Door {
+        path: &["loom"],
+        layers: &["platform"],
+        instead: "use crate::platform::atomic, or a `model` module",
+    },
+    Door {
+        path: &["libc"],
+        layers: &["platform", "spawn"],
+        instead: "give crate::platform a function for it",
+    },
+    Door {
+        path: &["rustix"],
+        layers: &["platform", "spawn"],
+        instead: "give crate::platform a function for it",
+    },
+    Door {
+        path: &["std", "process", "Command"],
+        layers: &["spawn"],
+        instead: "start processes through crate::spawn",
+    },
+    Door {
+        path: &["thread", "sleep"],
+        layers: &[],
+        instead: "wait for the condition through crate::sync::park",
+    },
+    Door { path: &["pyo3"], layers: &[], instead: "the engine knows no Python; write it in crates/python" },
+];
+
+pub fn check(file: &File) -> Vec<Finding> {
+    if file.path.ends_with("Cargo.toml") {
+        return manifest(file);
+    }
+    if !file.is_rust() {
+        return Vec::new();
+    }
+    let tokens = lexer::code(&file.text);
+    let modules = Modules::of(&tokens);
+    let mut findings = Vec::new();
+    for index in 0..tokens.len() {
+        for door in &DOORS {
+            if !begins_path(&tokens[index..], door.path) || is_last_of_longer(&tokens, index, door) {
+                continue;
+            }
+            if is_shut(file, door, modules.at(index)) {
+                let message = format!("`{}` does not belong here: {}", door.path.join("::"), door.instead);
+                findings.push(Finding::new(file, tokens[index].line, message));
+            }
+        }
+    }
+    findings
+}
+
+fn is_shut(file: &File, door: &Door, modules: &[&str]) -> bool {
+    if door.path == ["pyo3"] {
+        return file.is_shipped() && !file.path.starts_with("crates/python/");
+    }
+    let Some(inside) = file.in_engine() else { return false };
+    let is_in = |name: &str| modules.contains(&name) || inside.ends_with(&format!("/{name}.rs"));
+    let is_test = is_in("tests") || is_in("model") || inside.contains("/tests/");
+    let is_open = file.layer().is_some_and(|layer| door.layers.contains(&layer));
+    if door.path == ["loom"] { !is_open && !is_in("model") } else { !is_open && !is_test }
+}
+
+/// A crate's name counts at the start of a path only: `foo::libc` is something else, `::libc` is not.
+fn is_last_of_longer(tokens: &[Token<'_>], index: usize, door: &Door) -> bool {
+    let before = &tokens[..index];
+    let is_continued = matches!(before, [.., word, separator]
+        if matches!(word.kind, Kind::Word(_)) && separator.kind == Kind::PathSeparator);
+    door.path.len() == 1 && is_continued
+}
+
+/// Whether `tokens` begin with `path`, the last name also inside a group: `std::process::{Child, Command}`.
+fn begins_path(tokens: &[Token<'_>], path: &[&str]) -> bool {
+    let Some((first, rest)) = path.split_first() else { return true };
+    let Some((token, after)) = tokens.split_first() else { return false };
+    if !token.is_word(first) {
+        return false;
+    }
+    match after {
+        [separator, next, ..] if separator.kind == Kind::PathSeparator => {
+            rest.is_empty()
+                || begins_path(&after[1..], rest)
+                || (next.is_mark('{') && group_has(&after[1..], rest))
+        }
+        _ => rest.is_empty(),
+    }
+}
+
+fn group_has(group: &[Token<'_>], path: &[&str]) -> bool {
+    let mut depth = 0;
+    for (at, token) in group.iter().enumerate() {
+        if token.is_mark('{') {
+            depth += 1;
+        } else if token.is_mark('}') {
+            depth -= 1;
+            if depth == 0 {
+                return false;
+            }
+        } else if depth == 1
+            && (group[at - 1].is_mark('{') || group[at - 1].is_mark(','))
+            && begins_path(&group[at..], path)
+        {
+            return true;
+        }
+    }
+    false
+}
+
+fn manifest(file: &File) -> Vec<Finding> {
+    if file.path.starts_with("crates/python/") {
+        return Vec::new();
+    }
+    let named = file.text.lines().enumerate().filter(|(_, line)| line.trim_start().starts_with("pyo3"));
+    named.map(|(at, _)| Finding::new(file, at + 1, "only crates/python may depend on pyo3")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings(path: &str, text: &str) -> usize {
+        check(&File::sample(path, text)).len()
+    }
+
+    const RING: &str = "crates/manyhands/src/channel/ring.rs";
+
+    #[test]
+    fn what_goes_round_its_door_is_refused() {
+        assert_eq!(findings(RING, "use std::sync::atomic::AtomicU64;"), 1);
+        assert_eq!(findings(RING, "use std::sync::{Arc, atomic::{AtomicU64, Ordering}};"), 1);
+        assert_eq!(findings(RING, "fn f() { core::sync::atomic::fence(x) }"), 1);
+        assert_eq!(findings(RING, "use loom::thread;"), 1);
+        assert_eq!(findings(RING, "mod tests { use loom::thread; }"), 1);
+        assert_eq!(findings(RING, "fn f() { ::libc::getpid(); }"), 1);
+        assert_eq!(findings(RING, "use rustix::fs;"), 1);
+        assert_eq!(findings(RING, "use std::process::{Child, Command};"), 1);
+        assert_eq!(findings(RING, "fn f() { std::thread::sleep(x) }"), 1);
+        assert_eq!(findings("crates/manyhands/src/lib.rs", "use std::sync::atomic::AtomicU64;"), 1);
+        assert_eq!(findings("crates/cli/src/lib.rs", "use pyo3::prelude::*;"), 1);
+        assert_eq!(findings("crates/cli/Cargo.toml", "[dependencies]\npyo3 = \"1\"\n"), 1);
+    }
+
+    #[test]
+    fn the_doors_themselves_are_open() {
+        assert_eq!(
+            findings("crates/manyhands/src/platform/atomic.rs", "pub use std::sync::atomic::fence;"),
+            0
+        );
+        assert_eq!(findings(RING, "mod model { use loom::thread; }"), 0);
+        assert_eq!(findings(RING, "mod tests { use std::sync::atomic::AtomicU64; }"), 0);
+        assert_eq!(findings(RING, "use std::sync::Arc; use std::process::ExitStatus;"), 0);
+        assert_eq!(findings(RING, "fn f() { crate::platform::libc::x() }"), 0);
+        assert_eq!(findings("crates/manyhands/src/spawn/zygote.rs", "use std::process::Command;"), 0);
+        assert_eq!(findings("crates/python/src/queue.rs", "use pyo3::prelude::*;"), 0);
+        assert_eq!(findings("crates/python/Cargo.toml", "pyo3 = \"1\"\n"), 0);
+    }
+}

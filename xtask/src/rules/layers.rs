@@ -1,0 +1,144 @@
+//! A layer of the engine uses itself and the layers before it, never one after it.
+//!
+//! It reads every path that begins with `crate::` or climbs with `super::` to the crate's root, inside groups as well
+//! (`use crate::{arena, sync::park}`). A name at the root that is no layer hides which layer it comes from, so it is
+//! refused, too, apart from the two that exist so that a lower layer can reach a later one: the table of sweeps.
+
+use super::{Finding, Modules};
+use crate::lexer::{self, Kind, Token};
+use crate::tree::{File, LAYERS};
+
+/// Names at the root which a layer may use: the one static table, and the walk over it that waiters take.
+const AT_THE_ROOT: [&str; 2] = ["SWEEPS", "sweep_the_dead"];
+
+pub fn check(file: &File) -> Vec<Finding> {
+    let Some(layer) = file.layer() else { return Vec::new() };
+    let tokens = lexer::code(&file.text);
+    let modules = Modules::of(&tokens);
+    let depth = module_depth(file);
+    let mut findings = Vec::new();
+    for index in 0..tokens.len() {
+        let inline = modules.at(index).len();
+        let Some(after) = root_path(&tokens, index, depth + inline) else { continue };
+        for name in first_names(&tokens, after) {
+            let Kind::Word(word) = name.kind else { continue };
+            if let Some(message) = objection(layer, word) {
+                findings.push(Finding::new(file, name.line, message));
+            }
+        }
+    }
+    findings
+}
+
+fn objection(layer: &str, used: &str) -> Option<String> {
+    let place = |name: &str| LAYERS.iter().position(|known| *known == name);
+    match place(used) {
+        Some(later) if Some(later) > place(layer) => Some(format!(
+            "layer `{layer}` uses `{used}`, which comes after it; let `{used}` come to it through a trait instead"
+        )),
+        Some(_) => None,
+        None if AT_THE_ROOT.contains(&used) => None,
+        None => Some(format!(
+            "layer `{layer}` uses `crate::{used}`, which hides the layer it comes from; write `crate::LAYER::...`"
+        )),
+    }
+}
+
+/// How many modules deep the file is: 1 for `sync/mod.rs`, 2 for `sync/park.rs`.
+fn module_depth(file: &File) -> usize {
+    let inside = file.in_engine().unwrap_or_default();
+    let parts = inside.split('/').count();
+    if inside.ends_with("/mod.rs") { parts - 1 } else { parts }
+}
+
+/// If a path to the crate's root begins at `index`, where it goes on: `crate::HERE`, `super::super::HERE`.
+fn root_path(tokens: &[Token<'_>], index: usize, depth: usize) -> Option<usize> {
+    let continues = |at: usize| tokens.get(at).is_some_and(|token| token.kind == Kind::PathSeparator);
+    if index > 0 && tokens[index - 1].kind == Kind::PathSeparator {
+        return None;
+    }
+    if tokens[index].is_word("crate") {
+        return continues(index + 1).then_some(index + 2);
+    }
+    let mut climbed = 0;
+    let mut at = index;
+    while tokens.get(at).is_some_and(|token| token.is_word("super")) && continues(at + 1) {
+        climbed += 1;
+        at += 2;
+    }
+    (climbed > 0 && climbed >= depth).then_some(at)
+}
+
+/// The first name of a path, or of each path of a group that stands in its place.
+fn first_names<'t, 'a>(tokens: &'t [Token<'a>], at: usize) -> Vec<&'t Token<'a>> {
+    match tokens.get(at) {
+        Some(token) if token.is_mark('{') => group_names(tokens, at),
+        Some(token) => vec![token],
+        None => Vec::new(),
+    }
+}
+
+fn group_names<'t, 'a>(tokens: &'t [Token<'a>], open: usize) -> Vec<&'t Token<'a>> {
+    let mut names = Vec::new();
+    let mut depth = 0;
+    for at in open..tokens.len() {
+        let token = &tokens[at];
+        let starts = tokens[at.saturating_sub(1)].is_mark('{') || tokens[at.saturating_sub(1)].is_mark(',');
+        if token.is_mark('{') {
+            depth += 1;
+        } else if token.is_mark('}') {
+            depth -= 1;
+            if depth == 0 {
+                break;
+            }
+        } else if depth == 1 && starts {
+            names.push(token);
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings(path: &str, text: &str) -> usize {
+        check(&File::sample(path, text)).len()
+    }
+
+    #[test]
+    fn a_later_layer_is_refused_however_it_is_written() {
+        let park = "crates/manyhands/src/sync/park.rs";
+        assert_eq!(findings(park, "use crate::channel::Queue;"), 1);
+        assert_eq!(findings(park, "use crate::{arena::Arena, channel::{Queue, ring}, executor};"), 2);
+        assert_eq!(findings(park, "fn f() { crate::spawn::warden::start(); }"), 1);
+        assert_eq!(findings(park, "use super::super::channel;"), 1);
+        assert_eq!(findings(park, "mod tests { use super::super::super::channel; }"), 1);
+        assert_eq!(findings("crates/manyhands/src/sync/mod.rs", "use super::channel;"), 1);
+        assert_eq!(findings("crates/manyhands/src/platform/futex.rs", "pub use crate::arena::Offset;"), 1);
+        assert_eq!(findings("crates/manyhands/src/arena.rs", "use super::sync;"), 1);
+    }
+
+    #[test]
+    fn a_name_that_hides_its_layer_is_refused() {
+        assert_eq!(findings("crates/manyhands/src/sync/park.rs", "use crate::Queue;"), 1);
+    }
+
+    #[test]
+    fn earlier_layers_and_the_sweeps_are_allowed() {
+        let park = "crates/manyhands/src/sync/park.rs";
+        assert_eq!(
+            findings(
+                park,
+                "use crate::{arena, platform::futex}; use super::channel; use super::super::arena;"
+            ),
+            0
+        );
+        assert_eq!(
+            findings(park, "mod tests { use super::super::channel; fn f() { crate::sweep_the_dead(); } }"),
+            0
+        );
+        assert_eq!(findings(park, "// crate::channel\nconst TEXT: &str = \"crate::channel::x\";"), 0);
+        assert_eq!(findings("crates/manyhands/src/lib.rs", "pub use crate::executor::Pool;"), 0);
+    }
+}

@@ -1,0 +1,116 @@
+//! Unsafe code stands in few folders, and each block and each impl says why it is sound.
+//!
+//! The reason is a comment `// SAFETY: ...` in front of the statement (or item) which holds the `unsafe`, and it has
+//! words in it. The folders are those that must call the operating system, share memory or fork; elsewhere unsafe
+//! means that a lower layer lacks a safe function. Tests and benches may use it anywhere, with the reason.
+
+use super::Finding;
+use crate::lexer::{self, Kind, Token};
+use crate::tree::File;
+
+const FOLDERS: [&str; 6] = [
+    "crates/manyhands/src/platform",
+    "crates/manyhands/src/arena",
+    "crates/manyhands/src/sync",
+    "crates/manyhands/src/channel",
+    "crates/manyhands/src/spawn",
+    "crates/python/src/ffi",
+];
+
+pub fn check(file: &File) -> Vec<Finding> {
+    if !file.is_rust() {
+        return Vec::new();
+    }
+    let mut findings = Vec::new();
+    let tokens = lexer::tokens(&file.text);
+    for (index, token) in tokens.iter().enumerate() {
+        if !token.is_word("unsafe") {
+            continue;
+        }
+        if file.is_shipped() && !FOLDERS.iter().any(|folder| is_under(&file.path, folder)) {
+            let message = "unsafe outside platform, arena, sync, channel, spawn and python/ffi; ask a layer below for it";
+            findings.push(Finding::new(file, token.line, message));
+        }
+        let what = match next_code(&tokens[index + 1..]) {
+            Some(Kind::Mark('{')) => "block",
+            Some(Kind::Word("impl")) => "impl",
+            _ => continue,
+        };
+        if !has_reason(&tokens[..index]) {
+            let message =
+                format!("unsafe {what} without `// SAFETY: ` and the invariant it leans on, in front of it");
+            findings.push(Finding::new(file, token.line, message));
+        }
+    }
+    findings
+}
+
+fn is_under(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/') || rest == ".rs")
+}
+
+fn next_code<'a>(tokens: &[Token<'a>]) -> Option<Kind<'a>> {
+    tokens.iter().map(|token| token.kind).find(|kind| !matches!(kind, Kind::Comment(_)))
+}
+
+/// Looks for the reason back to where the statement began, and through the comments in front of it.
+fn has_reason(before: &[Token<'_>]) -> bool {
+    let mut following = 0;
+    for token in before.iter().rev() {
+        match token.kind {
+            Kind::Mark(';' | '{' | '}') => return false,
+            Kind::Comment(text) => match text.split_once("SAFETY:") {
+                Some((_, reason)) => return following + reason.split_whitespace().count() >= 3,
+                None => following += text.split_whitespace().count(),
+            },
+            _ => {}
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings(path: &str, text: &str) -> usize {
+        check(&File::sample(path, text)).len()
+    }
+
+    const ARENA: &str = "crates/manyhands/src/arena/region.rs";
+
+    #[test]
+    fn unsafe_without_its_reason_is_refused() {
+        assert_eq!(findings(ARENA, "fn f() { unsafe { g() } }"), 1);
+        assert_eq!(findings(ARENA, "unsafe impl Send for X {}"), 1);
+        assert_eq!(findings(ARENA, "fn f() { // SAFETY:\n unsafe { g() } }"), 1);
+        assert_eq!(findings(ARENA, "fn f() { // SAFETY: fine\n unsafe { g() } }"), 1);
+        let two = "fn f() {\n // SAFETY: the map lives as long as the process.\n unsafe { g() };\n unsafe { h() } }";
+        assert_eq!(findings(ARENA, two), 1);
+    }
+
+    #[test]
+    fn unsafe_in_the_wrong_place_is_refused() {
+        let text = "// SAFETY: the map lives as long as the process.\nunsafe impl Send for X {}";
+        assert_eq!(findings("crates/manyhands/src/executor/pool.rs", text), 1);
+        assert_eq!(findings("crates/python/src/queue.rs", text), 1);
+        assert_eq!(findings("crates/cli/src/compare.rs", "unsafe fn f() {}"), 1);
+        assert_eq!(findings("crates/manyhands/src/platformish/pool.rs", text), 1);
+    }
+
+    #[test]
+    fn unsafe_with_its_reason_is_allowed() {
+        let text = "fn f() {\n // SAFETY: the map lives\n // as long as the process.\n let x = g(unsafe { h() });\n }";
+        assert_eq!(findings(ARENA, text), 0);
+        assert_eq!(findings(ARENA, "// SAFETY: no pointers, keeper: arena.\nunsafe impl Shared for X {}"), 0);
+        assert_eq!(findings(ARENA, "pub unsafe fn f(p: unsafe extern \"C\" fn()) {}"), 0);
+        assert_eq!(
+            findings(
+                "crates/manyhands/tests/kill.rs",
+                "fn f() { // SAFETY: one thread only here.\n unsafe { g() } }"
+            ),
+            0
+        );
+        assert_eq!(findings("crates/python/src/ffi/slots.rs", "unsafe extern \"C\" fn f() {}"), 0);
+    }
+}
