@@ -11,13 +11,25 @@ pub mod futex;
 pub mod thread;
 
 #[cfg(not(manyhands_model))]
+pub mod exec;
+#[cfg(not(manyhands_model))]
 pub mod fork;
 #[cfg(not(manyhands_model))]
+pub mod image;
+#[cfg(not(manyhands_model))]
 pub mod memory;
+#[cfg(not(manyhands_model))]
+pub mod message;
+#[cfg(not(manyhands_model))]
+pub mod orphan;
 #[cfg(not(manyhands_model))]
 pub mod pidfd;
 #[cfg(not(manyhands_model))]
 pub mod process;
+#[cfg(not(manyhands_model))]
+pub mod signal;
+#[cfg(not(manyhands_model))]
+pub mod stat;
 #[cfg(not(manyhands_model))]
 pub mod wipe;
 

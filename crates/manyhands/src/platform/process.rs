@@ -18,12 +18,8 @@ pub fn getppid() -> u32 {
 /// When process `pid` started, in nanoseconds of the boot clock with the kernel's resolution (10 ms);
 /// `None` when there is no such process.
 pub fn start_time(pid: u32) -> Option<u64> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the command's name in parentheses, which may hold spaces and parentheses itself.
-    let (_, rest) = text.rsplit_once(')')?;
-    let ticks: u64 = rest.split_ascii_whitespace().nth(19)?.parse().ok()?;
     let per_second = rustix::param::clock_ticks_per_second();
-    Some(ticks.saturating_mul(1_000_000_000 / per_second.max(1)))
+    Some(super::stat::start_ticks(pid)?.saturating_mul(1_000_000_000 / per_second.max(1)))
 }
 
 /// The inode of the caller's pid namespace: two processes with different ones do not agree on pids.

@@ -1,0 +1,201 @@
+//! Making a process that is nobody's child, at the cost of one copy of the page tables.
+//!
+//! A first child borrows the caller's memory (CLONE_VM, CLONE_VFORK) and does nothing but clone the second one, then ends: the
+//! second is left to init. No fork handler runs, so the second may use system calls and its own stack and nothing
+//! that another thread of the caller could have held a lock of: no allocation, no environment, no output.
+//! [`forget`] drops what it inherited and does not need.
+
+use super::signal;
+use std::io;
+use std::os::fd::RawFd;
+
+/// Room for whoever runs in the orphan: it never leaves this stack.
+const STACK: usize = 512 << 10;
+
+struct Task {
+    run: unsafe fn(*const libc::c_void),
+    argument: *const libc::c_void,
+    error: i32,
+}
+
+/// Starts a process of its own session that calls `run` and ends when that returns. All signals are blocked in it.
+///
+/// # Errors
+/// EAGAIN when processes have run out, ENOMEM.
+///
+/// # Safety
+/// `run` uses system calls, what `argument` points to and constants; it neither allocates nor takes a lock.
+pub unsafe fn start<T: Sync>(run: unsafe fn(*const libc::c_void), argument: &T) -> io::Result<()> {
+    let mut task = Task { run, argument: (&raw const *argument).cast(), error: 0 };
+    // A map of its own, so that the orphan can tell it from memory that it may forget.
+    let stack = super::memory::reserve_private(STACK)?;
+    let blocked = signal::block_all();
+    // SAFETY: the first child uses only its stack, `task` and system calls while this thread is suspended; exit signal 0
+    // keeps it from the caller's own SIGCHLD handlers and waits.
+    let pid = unsafe {
+        libc::clone(
+            leave_behind,
+            stack.as_ptr().add(STACK).cast(),
+            libc::CLONE_VM | libc::CLONE_VFORK,
+            (&raw mut task).cast(),
+        )
+    };
+    let failed = io::Error::last_os_error();
+    if pid > 0 {
+        // SAFETY: waits for the child just made, which nobody else can know.
+        while unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::__WALL) } == -1
+            && io::Error::last_os_error().raw_os_error() == Some(libc::EINTR)
+        {}
+    }
+    signal::set_blocked(blocked);
+    // SAFETY: the map was made above; the child that used it has ended, and the orphan has a copy.
+    unsafe { libc::munmap(stack.as_ptr().cast(), STACK) };
+    if pid < 0 {
+        return Err(failed);
+    }
+    // SAFETY: a live local of that type, written by a child which has ended.
+    match unsafe { std::ptr::read_volatile(&raw const task.error) } {
+        0 => Ok(()),
+        error => Err(io::Error::from_raw_os_error(error)),
+    }
+}
+
+/// The first child: on borrowed memory, so system calls only.
+extern "C" fn leave_behind(task: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: `start` passes a pointer to its `Task`, which nobody else touches until this process has ended.
+    let task = unsafe { &mut *task.cast::<Task>() };
+    // SAFETY: a clone without CLONE_VM and with no new stack continues here on a copy; exit signal 0, for init reaps with
+    // __WALL or gets SIGCHLD on reparenting.
+    match unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) } {
+        -1 => {
+            // SAFETY: the address of this thread's error number.
+            task.error = unsafe { *libc::__errno_location() };
+        }
+        0 => {
+            // SAFETY: system calls; and the caller of `start` vouches for `run`.
+            unsafe {
+                libc::setsid();
+                libc::chdir(c"/".as_ptr());
+                (task.run)(task.argument);
+                libc::_exit(0);
+            }
+        }
+        _ => {}
+    }
+    // SAFETY: ends this process only.
+    unsafe { libc::_exit(0) }
+}
+
+/// Closes every descriptor except those in `keep`, which is sorted.
+///
+/// # Safety
+/// Nobody in this process uses another one any more.
+pub unsafe fn close_all_but(keep: &[RawFd]) {
+    let mut next = 0;
+    for &descriptor in keep {
+        if descriptor > next {
+            // SAFETY: the caller's promise.
+            unsafe { libc::syscall(libc::SYS_close_range, next, descriptor - 1, 0) };
+        }
+        next = descriptor + 1;
+    }
+    // SAFETY: the caller's promise.
+    unsafe { libc::syscall(libc::SYS_close_range, next, u32::MAX >> 1, 0) };
+}
+
+/// Gives large private memory back that was inherited and holds none of `needed`, this stack or this thread's
+/// own data. What was there reads as zeros afterwards. The heap of the first thread is left alone: the tables
+/// through which thread-local data is found may stand there.
+///
+/// # Safety
+/// Everything that is used later stands in `needed`, on the stack, in thread-local storage or in files.
+pub unsafe fn forget(needed: &[usize]) {
+    const LARGE: usize = 1 << 20;
+    let here = 0_u8;
+    // SAFETY: reads this thread's own error number's address.
+    let local = unsafe { libc::__errno_location() } as usize;
+    let holds = |start: usize, end: usize| {
+        [&raw const here as usize, local, thread_table()]
+            .iter()
+            .chain(needed)
+            .any(|address| (start..end).contains(address))
+    };
+    for_each_map(|line| {
+        // "start-end rwxp offset device inode path": private and anonymous means inode 0.
+        let mut fields = line.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
+        let (Some(range), Some(access), Some(inode)) = (fields.next(), fields.next(), fields.nth(2)) else {
+            return;
+        };
+        let Some((start, end)) = parse_range(range) else { return };
+        let heap = line.ends_with(b"[heap]");
+        if access.starts_with(b"rw")
+            && access.ends_with(b"p")
+            && inode == b"0"
+            && end - start >= LARGE
+            && !heap
+            && !holds(start, end)
+        {
+            // SAFETY: the caller's promise; the range is a whole map.
+            unsafe { libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_DONTNEED) };
+        }
+    });
+}
+
+/// Where glibc keeps this thread's table of thread-local blocks.
+#[cfg(target_arch = "x86_64")]
+fn thread_table() -> usize {
+    let table: usize;
+    // SAFETY: reads the second word of the thread control block, which the ABI gives to that table.
+    unsafe { std::arch::asm!("mov {}, fs:[8]", out(reg) table, options(nostack, readonly, preserves_flags)) };
+    table
+}
+
+/// Where glibc keeps this thread's table of thread-local blocks.
+#[cfg(not(target_arch = "x86_64"))]
+fn thread_table() -> usize {
+    // The first word of the thread control block.
+    let table: usize;
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: reads the thread pointer's first word, which the ABI gives to that table.
+    unsafe {
+        std::arch::asm!("mrs {0}, tpidr_el0", "ldr {0}, [{0}]", out(reg) table, options(nostack, readonly));
+    }
+    #[cfg(not(target_arch = "aarch64"))]
+    {
+        table = 0;
+    }
+    table
+}
+
+fn parse_range(text: &[u8]) -> Option<(usize, usize)> {
+    let (start, end) = std::str::from_utf8(text).ok()?.split_once('-')?;
+    Some((usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?))
+}
+
+/// Calls `look` with each line of this process's map, from a buffer on the stack; lines beyond its size are left out.
+fn for_each_map(mut look: impl FnMut(&[u8])) {
+    let Ok(file) =
+        rustix::fs::open(c"/proc/self/maps", rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())
+    else {
+        return;
+    };
+    let mut buffer = [0_u8; 8192];
+    let mut filled = 0;
+    loop {
+        match rustix::io::read(&file, &mut buffer[filled..]) {
+            Ok(0) | Err(_) => return,
+            Ok(read) => filled += read,
+        }
+        let mut from = 0;
+        while let Some(length) = buffer[from..filled].iter().position(|byte| *byte == b'\n') {
+            look(&buffer[from..from + length]);
+            from += length + 1;
+        }
+        if from == 0 && filled == buffer.len() {
+            filled = 0;
+            continue;
+        }
+        buffer.copy_within(from..filled, 0);
+        filled -= from;
+    }
+}

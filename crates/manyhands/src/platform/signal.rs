@@ -1,0 +1,127 @@
+//! Signals of the calling thread and process: what is blocked, what is ignored.
+//!
+//! Works on sets of 64 bits, one per signal, as the kernel does; async-signal-safe and without allocation, so it may be
+//! used between a clone and an exec. It installs no handler of its own.
+
+/// A set of signals: bit `n - 1` stands for signal `n`.
+pub type Mask = u64;
+
+/// How many signals there are.
+pub const SIGNALS: i32 = 64;
+
+/// Blocks every signal in the calling thread; says what was blocked before.
+pub fn block_all() -> Mask {
+    swap_blocked(!0)
+}
+
+/// Makes `blocked` the set of blocked signals of the calling thread.
+pub fn set_blocked(blocked: Mask) {
+    swap_blocked(blocked);
+}
+
+/// The set of blocked signals of the calling thread.
+pub fn blocked() -> Mask {
+    let mut old: Mask = 0;
+    // SAFETY: without a new set the call only writes eight bytes to the place given.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            std::ptr::null::<Mask>(),
+            &raw mut old,
+            size_of::<Mask>(),
+        )
+    };
+    old
+}
+
+fn swap_blocked(new: Mask) -> Mask {
+    let mut old: Mask = 0;
+    // SAFETY: both places are eight bytes, as the size given says.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &raw const new,
+            &raw mut old,
+            size_of::<Mask>(),
+        )
+    };
+    old
+}
+
+/// The signals that the calling process ignores.
+pub fn ignored() -> Mask {
+    (1..=SIGNALS)
+        .filter(|signal| handler(*signal) == Some(libc::SIG_IGN))
+        .fold(0, |set, signal| set | bit(signal))
+}
+
+/// Ignores the signals of `set` and leaves the others as they are.
+pub fn ignore(set: Mask) {
+    for signal in (1..=SIGNALS).filter(|signal| set & bit(*signal) != 0) {
+        dispose(signal, libc::SIG_IGN);
+    }
+}
+
+/// Gives every signal that has a handler its default action, as exec does.
+pub fn reset_handlers() {
+    for signal in 1..=SIGNALS {
+        if handler(signal).is_some_and(|handler| handler != libc::SIG_IGN && handler != libc::SIG_DFL) {
+            dispose(signal, libc::SIG_DFL);
+        }
+    }
+}
+
+/// What a process did about some signals, to be put back.
+#[derive(Clone)]
+pub struct Dispositions(Vec<(i32, libc::sigaction)>);
+
+impl std::fmt::Debug for Dispositions {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_list().entries(self.0.iter().map(|(signal, _)| signal)).finish()
+    }
+}
+
+impl Dispositions {
+    /// Notes what the calling process does about `signals`, then ignores them.
+    pub fn ignoring(signals: &[i32]) -> Dispositions {
+        let noted = signals.iter().filter_map(|signal| Some((*signal, action(*signal)?))).collect();
+        for signal in signals {
+            dispose(*signal, libc::SIG_IGN);
+        }
+        Dispositions(noted)
+    }
+
+    /// Puts back what was noted.
+    pub fn restore(&self) {
+        for (signal, action) in &self.0 {
+            // SAFETY: the action is one that the kernel gave for this signal of this program.
+            unsafe { libc::sigaction(*signal, action, std::ptr::null_mut()) };
+        }
+    }
+}
+
+fn bit(signal: i32) -> Mask {
+    1 << (signal - 1)
+}
+
+fn action(signal: i32) -> Option<libc::sigaction> {
+    // SAFETY: all zeros is a valid value of this plain record.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: without a new action the call only writes the old one.
+    let code = unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) };
+    (code == 0).then_some(action)
+}
+
+fn handler(signal: i32) -> Option<libc::sighandler_t> {
+    action(signal).map(|action| action.sa_sigaction)
+}
+
+fn dispose(signal: i32, handler: libc::sighandler_t) {
+    // SAFETY: all zeros is a valid value of this plain record.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handler;
+    // SAFETY: SIG_IGN or SIG_DFL, so no code of ours is ever called.
+    unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
+}

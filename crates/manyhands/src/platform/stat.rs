@@ -1,0 +1,121 @@
+//! What the kernel tells of a process that is not ours to reap: when it started, how it ended.
+//!
+//! Reads `/proc/PID/stat` and asks pidfds, without allocating and without a lock, so that it works in a process cloned
+//! out of one with threads. Whether a process has ended is not decided here: ask its pidfd. How it ended is told
+//! only to its parent by `wait`; anybody else finds it in the dead process's stat line until it is reaped, and from
+//! Linux 6.15 on in a pidfd afterwards.
+
+use super::pidfd::ExitStatus;
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd};
+
+/// When process `pid` started, in clock ticks since the machine was; `None` when there is no such process.
+pub fn start_ticks(pid: u32) -> Option<u64> {
+    with_fields(pid, |fields| field(fields, START_TIME))
+}
+
+/// How a process that has ended did so; `None` when nobody can tell any more (reaped, on a kernel before 6.15) or
+/// when the caller may not know (a process of another user).
+///
+/// `pidfd` must be the process's own and have polled readable.
+pub fn how_it_ended(pid: u32, pidfd: impl AsFd) -> Option<ExitStatus> {
+    let pidfd = pidfd.as_fd();
+    // Reaped in between: then the pidfd knows by now.
+    let status =
+        info_of_reaped(&pidfd).or_else(|| status_of_zombie(pid)).or_else(|| info_of_reaped(&pidfd))?;
+    Some(decode(status))
+}
+
+/// Takes apart a status as `wait` gives it.
+pub fn decode(status: i32) -> ExitStatus {
+    match status & 0x7f {
+        0 => ExitStatus::Exited(status >> 8 & 0xff),
+        signal => ExitStatus::Signaled(signal),
+    }
+}
+
+// Numbers of fields in /proc/PID/stat, counted from the one after the command's name.
+const STATE: usize = 0;
+const START_TIME: usize = 19;
+const EXIT_CODE: usize = 49;
+
+fn status_of_zombie(pid: u32) -> Option<i32> {
+    with_fields(pid, |fields| {
+        let state = fields.split(|byte| *byte == b' ').nth(STATE)?;
+        if state != b"Z" {
+            return None;
+        }
+        field(fields, EXIT_CODE)?.try_into().ok()
+    })
+}
+
+fn field(fields: &[u8], number: usize) -> Option<u64> {
+    let text = fields.split(|byte| *byte == b' ').nth(number)?;
+    std::str::from_utf8(text.trim_ascii()).ok()?.parse().ok()
+}
+
+/// Calls `look` with the stat line from the state on.
+fn with_fields<R>(pid: u32, look: impl FnOnce(&[u8]) -> Option<R>) -> Option<R> {
+    let mut path = [0_u8; 32];
+    write!(&mut path[..31], "/proc/{pid}/stat").ok()?;
+    let path = std::ffi::CStr::from_bytes_until_nul(&path).ok()?;
+    let file = rustix::fs::open(path, rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty()).ok()?;
+    let mut line = [0_u8; 1024];
+    let length = rustix::io::read(&file, &mut line).ok()?;
+    // The command's name stands in parentheses and may hold spaces and parentheses itself.
+    let name_end = line[..length].iter().rposition(|byte| *byte == b')')?;
+    look(line[..length].get(name_end + 2..)?)
+}
+
+/// The first version of the kernel's `struct pidfd_info`.
+#[repr(C)]
+#[derive(Default)]
+struct PidfdInfo {
+    mask: u64,
+    cgroup: u64,
+    ids: [u32; 11],
+    exit_code: i32,
+}
+
+const PIDFD_INFO_EXIT: u64 = 1 << 3;
+/// _IOWR(0xFF, 11, struct pidfd_info)
+const PIDFD_GET_INFO: libc::c_ulong =
+    3 << 30 | (size_of::<PidfdInfo>() as libc::c_ulong) << 16 | 0xff << 8 | 11;
+
+fn info_of_reaped(pidfd: &impl AsFd) -> Option<i32> {
+    let mut info = PidfdInfo { mask: PIDFD_INFO_EXIT, ..PidfdInfo::default() };
+    // SAFETY: the request's number carries the size of the record, which the kernel fills and does not exceed.
+    let code = unsafe { libc::ioctl(pidfd.as_fd().as_raw_fd(), PIDFD_GET_INFO as _, &raw mut info) };
+    (code == 0 && info.mask & PIDFD_INFO_EXIT != 0).then_some(info.exit_code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::pidfd::PidFd;
+
+    #[test]
+    fn tells_how_a_child_ended_before_and_after_it_is_reaped() {
+        let modern = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+        let mut version = modern.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        let keeps_exit_info = (version.next(), version.next()) >= (Some(6), Some(15));
+        for (command, expected) in
+            [("exit 7", ExitStatus::Exited(7)), ("kill -9 $$", ExitStatus::Signaled(libc::SIGKILL))]
+        {
+            let mut child = std::process::Command::new("sh").args(["-c", command]).spawn().unwrap();
+            let pidfd = PidFd::open(child.id()).unwrap();
+            assert!(pidfd.wait_dead(None).unwrap());
+            assert_eq!(how_it_ended(child.id(), &pidfd), Some(expected));
+            child.wait().unwrap();
+            assert_eq!(how_it_ended(child.id(), &pidfd), keeps_exit_info.then_some(expected));
+        }
+    }
+
+    #[test]
+    fn start_times_grow() {
+        let mine = start_ticks(std::process::id()).unwrap();
+        let first = start_ticks(1).unwrap();
+        assert!(first <= mine);
+        assert_eq!(start_ticks(u32::MAX / 2), None);
+    }
+}
