@@ -17,3 +17,21 @@
 #[allow(dead_code, reason = "in the model only what the model tests use is used")]
 #[doc(hidden)]
 pub mod platform;
+
+#[cfg(not(manyhands_model))]
+#[doc(hidden)]
+pub mod arena;
+
+/// Who undoes what a dead process held: every layer's part, in the order in which a sweep goes through them.
+#[cfg(not(manyhands_model))]
+#[doc(hidden)]
+pub static SWEEPS: &[&dyn arena::Sweep] = &[&arena::PayloadSweep];
+
+/// Looks for processes of this arena that have ended, and undoes what they held. For the ticks of waiters.
+#[cfg(not(manyhands_model))]
+#[doc(hidden)]
+pub fn sweep_the_dead() {
+    if let Some(arena) = arena::Arena::current() {
+        arena::sweep_the_dead(arena, SWEEPS);
+    }
+}

@@ -1,0 +1,71 @@
+//! What the arena refuses, and why.
+//!
+//! One type for the layer: nearly every operation can meet the same few ends (a stale handle, something that ran
+//! out, a stranger's arena). Each message names the thing and its limit; nothing is half done when one is
+//! returned.
+
+use super::object::{Handle, Kind};
+use std::io;
+
+/// Why the arena did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArenaError {
+    /// The object is gone: its last reference was dropped, or its number belongs to a newer one.
+    #[error("this {kind} (number {}) is gone: its last reference was dropped", handle.index())]
+    Stale {
+        /// What was asked for.
+        handle: Handle,
+        /// As what it was asked for.
+        kind: Kind,
+    },
+    /// The handle belongs to an object of another kind.
+    #[error("number {} is a {found}, not a {wanted}", handle.index())]
+    WrongKind {
+        /// What was asked for.
+        handle: Handle,
+        /// As what it was asked for.
+        wanted: Kind,
+        /// What it is.
+        found: Kind,
+    },
+    /// A block's content was freed before it was asked for.
+    #[error("this block of shared memory was freed before it was asked for")]
+    StaleBlock,
+    /// A table is full.
+    #[error("no room for another {what}: the limit is {limit} at a time")]
+    OutOfSlots {
+        /// What there is no room for.
+        what: &'static str,
+        /// How many there can be.
+        limit: usize,
+    },
+    /// The arena's memory is used up.
+    #[error("out of shared memory: {wanted} bytes wanted, {limit} bytes are the arena's size")]
+    OutOfMemory {
+        /// How many bytes were wanted.
+        wanted: usize,
+        /// The size of the arena in bytes.
+        limit: usize,
+    },
+    /// The memory offered is no arena of this engine.
+    #[error("cannot use this arena: {reason}")]
+    Foreign {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The operating system refused.
+    #[error("the operating system refused {action}: {source}")]
+    System {
+        /// What was asked of it.
+        action: &'static str,
+        /// What it said.
+        source: io::Error,
+    },
+}
+
+impl ArenaError {
+    pub(crate) fn system(action: &'static str) -> impl FnOnce(io::Error) -> ArenaError {
+        move |source| ArenaError::System { action, source }
+    }
+}

@@ -1,0 +1,75 @@
+//! What a fork does to the arena: the child gets a slot and its references before it exists.
+//!
+//! glibc calls the hooks around every `fork` of the process, whoever asked for it; around a raw clone, which skips
+//! them, the engine calls [`prepare`], [`in_parent`] and [`in_child`] by hand. A starter that wants to know
+//! the child's slot claims it first and names it with [`next_child`].
+
+use super::owner::ProcessId;
+use super::process_table::Role;
+use super::region::Arena;
+use crate::platform::fork::on_fork;
+use std::cell::Cell;
+use std::io;
+
+thread_local! {
+    static NEXT: Cell<Option<ProcessId>> = const { Cell::new(None) };
+    static PREPARED: Cell<Option<ProcessId>> = const { Cell::new(None) };
+}
+
+pub(super) fn install_hooks() -> io::Result<()> {
+    on_fork(prepare_hook, in_parent_hook, in_child_hook)
+}
+
+extern "C" fn prepare_hook() {
+    prepare();
+}
+
+extern "C" fn in_parent_hook() {
+    in_parent();
+}
+
+extern "C" fn in_child_hook() {
+    in_child();
+}
+
+/// Names the slot, claimed by the calling process, that the next fork of this thread gives to its child.
+pub fn next_child(child: ProcessId) {
+    NEXT.set(Some(child));
+}
+
+/// Before the fork: claims a slot for the child unless one was named, and gives it a record for all that this process
+/// holds. A process that has no slot has nothing to share, and its child none to adopt.
+pub fn prepare() {
+    let Some(arena) = Arena::current() else { return };
+    let child = NEXT.take().or_else(|| {
+        super::owner::known_process()?;
+        // When slots have run out the child joins without one, and is told at its first use.
+        arena.claim_process("", Role::User).ok()
+    });
+    if let Some(child) = child {
+        arena.share_all_with(child);
+    }
+    PREPARED.set(child);
+}
+
+/// After the fork, in the parent.
+pub fn in_parent() {
+    PREPARED.set(None);
+}
+
+/// After the fork, in the child: takes the slot.
+pub fn in_child() {
+    let Some(arena) = Arena::current() else { return };
+    if let Some(child) = PREPARED.take() {
+        if arena.adopt_slot(child).is_ok() {
+            arena.reconcile_references();
+        }
+    }
+}
+
+/// Gives back a slot whose child never came to be, or ended before it took it.
+pub fn abandon_child(child: ProcessId) {
+    if let Some(arena) = Arena::current() {
+        arena.abandon_slot(child);
+    }
+}

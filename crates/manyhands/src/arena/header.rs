@@ -1,0 +1,86 @@
+//! The first page of an arena: what it is, how it is divided, how far it is used.
+//!
+//! A process that is handed a memory file reads this page first and refuses a stranger: another magic number,
+//! another format, another build's layout, another pid namespace. The tables' places are constants, so the
+//! header holds only what changes: the frontier, high-water marks and counters.
+
+use super::Shared;
+use super::block;
+use super::object;
+use super::process_table;
+use super::thread_table;
+use crate::platform::atomic::{AtomicU32, AtomicU64};
+
+pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"mnyhands");
+/// Raised whenever a layout in the arena changes its meaning without changing its size.
+pub(super) const FORMAT: u32 = 1;
+
+pub(super) const HEADER_BYTES: u64 = 4096;
+pub(super) const PROCESS_TABLE: u64 = HEADER_BYTES;
+pub(super) const THREAD_TABLE: u64 = PROCESS_TABLE + process_table::TABLE_BYTES;
+pub(super) const BLOCK_DIRECTORY: u64 = THREAD_TABLE + thread_table::TABLE_BYTES;
+pub(super) const OBJECT_TABLE: u64 = (BLOCK_DIRECTORY + block::DIRECTORY_BYTES).next_multiple_of(4096);
+pub(super) const FRONTIER_START: u64 = (OBJECT_TABLE + object::TABLE_BYTES).next_multiple_of(4096);
+
+/// A number that differs between builds whose arenas do not have the same layout.
+pub(super) const LAYOUT: u64 = {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let numbers = [
+        PROCESS_TABLE,
+        THREAD_TABLE,
+        BLOCK_DIRECTORY,
+        OBJECT_TABLE,
+        FRONTIER_START,
+        size_of::<usize>() as u64,
+    ];
+    let mut index = 0;
+    while index < numbers.len() {
+        hash = (hash ^ numbers[index]).wrapping_mul(0x0000_0100_0000_01b3);
+        index += 1;
+    }
+    let version = env!("CARGO_PKG_VERSION").as_bytes();
+    index = 0;
+    while index < version.len() {
+        hash = (hash ^ version[index] as u64).wrapping_mul(0x0000_0100_0000_01b3);
+        index += 1;
+    }
+    hash
+};
+
+#[repr(C)]
+pub(super) struct Header {
+    /// Written last, when everything else is in place.
+    pub(super) magic: AtomicU64,
+    pub(super) format: AtomicU32,
+    pub(super) warden: AtomicU32,
+    pub(super) layout: AtomicU64,
+    pub(super) pid_namespace: AtomicU64,
+    pub(super) size: AtomicU64,
+    /// The first byte that nobody has carved.
+    pub(super) frontier: AtomicU64,
+    /// One past the highest number ever used, so that scans end early.
+    pub(super) process_high: AtomicU32,
+    pub(super) thread_high: AtomicU32,
+    pub(super) object_high: AtomicU32,
+    /// Where the next search for a free object begins.
+    pub(super) object_hint: AtomicU32,
+    pub(super) counters: Counters,
+}
+
+// SAFETY: repr(C), atomics only.
+unsafe impl Shared for Header {}
+
+/// What the engine did in this arena since it was made. Counted only where it costs nothing: in slow paths, and
+/// when something that counts for itself (a queue's positions) goes away.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Counters {
+    /// Processes that the engine started.
+    pub processes_started: AtomicU64,
+    /// Calls that pools which are gone have answered.
+    pub calls: AtomicU64,
+    /// Messages put into queues which are gone.
+    pub messages: AtomicU64,
+    /// How often somebody had to wait for a lock.
+    pub lock_waits: AtomicU64,
+}

@@ -1,0 +1,39 @@
+//! Memory that several processes see, and what it takes to keep it right when any of them is killed.
+//!
+//! One arena serves a tree of processes. It is found by offset only, since each member may map it elsewhere. In it
+//! stand the slots of its processes and threads ([`ProcessId`], [`ThreadId`]: the owners), objects with a
+//! header and references ([`Object`], [`Handle`]), blocks for large payloads ([`Block`]), and memory carved off for
+//! ever. Whatever a process may be killed over carries its owner in the same word that says it is held, and [`sweep`]
+//! undoes it: each step one compare-and-swap away from the dead owner's id, so that anybody may do it, twice or halfway.
+//! This layer knows no lock, queue or call; what it needs of them goes through [`Sweep`].
+
+mod block;
+mod error;
+mod fork;
+mod header;
+mod object;
+mod owner;
+mod payload;
+mod process_table;
+mod reference;
+mod region;
+mod shared;
+mod sweep;
+mod thread_table;
+
+pub use block::{Block, BlockId};
+pub use error::ArenaError;
+pub use fork::{abandon_child, in_child, in_parent, next_child, prepare};
+pub use header::Counters;
+pub use object::{BODY, Handle, Kind, Object};
+pub use owner::{ProcessId, ThreadId, this_process, this_thread};
+pub use payload::Payload;
+pub(crate) use payload::PayloadSweep;
+pub use process_table::{PROCESSES, ProcessSlot, ProcessState, Role};
+pub use region::Arena;
+pub use shared::{Offset, Shared};
+pub use sweep::{Dead, Sweep, sweep, sweep_the_dead};
+pub use thread_table::{THREADS, ThreadSlot};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,403 @@
+//! Objects of the arena: a header, references, and a body whose meaning is its kind's.
+//!
+//! A [`Handle`] names an object by index and generation and is checked at each use, so a stale one is a clean
+//! error. An [`Object`] is a reference that keeps it alive. The header's word says who may touch it:
+//!
+//! ```text
+//! bits 0-3   state: Free, Claimed(owner makes it), Live, Freeing(owner unmakes it)
+//! bits 4-11  kind
+//! bits 12-35 owner (a ProcessId; 0 when Free or Live)
+//! bits 36-63 generation
+//!
+//! Free --create--> Claimed(me) --made--> Live --last reference gone--> Freeing(me) --unmade--> Free, next generation
+//! ```
+//!
+//! Making and unmaking can both be finished by a sweep: Claimed(dead) becomes Free, Freeing(dead) is taken over and
+//! done again.
+
+use super::error::ArenaError;
+use super::header::OBJECT_TABLE;
+use super::owner::{ProcessId, this_process};
+use super::region::Arena;
+use super::shared::{Offset, Shared};
+use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::platform::memory;
+use std::io;
+use std::ptr::NonNull;
+
+/// How many bytes an object's body has.
+pub const BODY: usize = 192;
+
+/// How many objects an arena holds at a time, plus one.
+const OBJECTS: usize = 262_144;
+pub(super) const TABLE_BYTES: u64 = (OBJECTS * size_of::<Record>()) as u64;
+
+pub(super) const REFERENCE_WORDS: usize = super::process_table::PROCESSES / 64;
+
+/// What an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "each names the public type that it belongs to")]
+pub enum Kind {
+    Lock = 1,
+    RLock = 2,
+    Semaphore = 3,
+    Event = 4,
+    Queue = 5,
+    Pool = 6,
+    Payload = 7,
+}
+
+impl Kind {
+    fn from_raw(raw: u8) -> Option<Kind> {
+        [Kind::Lock, Kind::RLock, Kind::Semaphore, Kind::Event, Kind::Queue, Kind::Pool, Kind::Payload]
+            .into_iter()
+            .find(|kind| *kind as u8 == raw)
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Kind::Lock => "lock",
+            Kind::RLock => "re-entrant lock",
+            Kind::Semaphore => "semaphore",
+            Kind::Event => "event",
+            Kind::Queue => "queue",
+            Kind::Pool => "pool",
+            Kind::Payload => "payload",
+        })
+    }
+}
+
+/// The form in which a reference to an object travels: it names the object and keeps nothing alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Handle {
+    index: u32,
+    generation: u32,
+}
+
+impl Handle {
+    /// The number of the object, unique among those that live at one time.
+    pub fn index(self) -> u32 {
+        self.index
+    }
+
+    /// Both parts in one number.
+    pub fn to_raw(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.index)
+    }
+
+    /// The handle that [`Handle::to_raw`] made a number of.
+    pub fn from_raw(raw: u64) -> Handle {
+        Handle { index: raw as u32, generation: (raw >> 32) as u32 }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Free,
+    Claimed,
+    Live,
+    Freeing,
+}
+
+#[repr(C, align(64))]
+pub(super) struct Record {
+    pub(super) word: AtomicU64,
+    /// Raised before any reference is taken away, so that a count of none can be verified.
+    pub(super) version: AtomicU64,
+    unused: [AtomicU64; 6],
+    /// One bit per process slot.
+    pub(super) references: [AtomicU64; REFERENCE_WORDS],
+    body: [AtomicU64; BODY / 8],
+}
+
+// SAFETY: repr(C), atomics only.
+unsafe impl Shared for Record {}
+
+#[derive(Clone, Copy)]
+pub(super) struct Word {
+    pub(super) state: State,
+    pub(super) kind: u8,
+    pub(super) owner: u32,
+    pub(super) generation: u32,
+}
+
+impl Word {
+    const GENERATIONS: u32 = (1 << 28) - 1;
+
+    pub(super) fn pack(self) -> u64 {
+        let state = match self.state {
+            State::Free => 0,
+            State::Claimed => 1,
+            State::Live => 2,
+            State::Freeing => 3,
+        };
+        state
+            | u64::from(self.kind) << 4
+            | u64::from(self.owner) << 12
+            | u64::from(self.generation & Word::GENERATIONS) << 36
+    }
+
+    pub(super) fn unpack(word: u64) -> Word {
+        let state = match word & 0xf {
+            0 => State::Free,
+            1 => State::Claimed,
+            2 => State::Live,
+            _ => State::Freeing,
+        };
+        let owner = (word >> 12) as u32 & 0xff_ffff;
+        Word { state, kind: (word >> 4) as u8, owner, generation: (word >> 36) as u32 }
+    }
+
+    fn free_next(self) -> u64 {
+        Word { state: State::Free, kind: 0, owner: 0, generation: self.generation.wrapping_add(1) }.pack()
+    }
+}
+
+/// How many [`Object`]s of this process refer to each record: private memory, copied by fork.
+pub(super) struct LocalCounts(NonNull<AtomicU32>);
+
+// SAFETY: points to private memory that is never unmapped, of atomics only.
+unsafe impl Send for LocalCounts {}
+// SAFETY: as above.
+unsafe impl Sync for LocalCounts {}
+
+impl LocalCounts {
+    pub(super) fn new() -> io::Result<LocalCounts> {
+        memory::reserve_private(OBJECTS * size_of::<AtomicU32>()).map(|memory| LocalCounts(memory.cast()))
+    }
+
+    pub(super) fn of(&self, index: u32) -> &AtomicU32 {
+        assert!((index as usize) < OBJECTS, "an object's number is below the table's length");
+        // SAFETY: zeroed memory for OBJECTS counts was reserved, for ever; the index was just checked.
+        unsafe { self.0.add(index as usize).as_ref() }
+    }
+}
+
+/// A reference to an object; while a process has one, the object lives. Clones count privately to the process; the
+/// last one's drop takes away the process's record, and the last process's drop unmakes the object.
+#[derive(Debug)]
+pub struct Object {
+    handle: Handle,
+    process: ProcessId,
+}
+
+impl Object {
+    /// Makes an object. `init` sees a zeroed body and fills it; nobody else sees it before that returns.
+    ///
+    /// # Errors
+    /// What `init` returns, or when 262,143 objects live.
+    ///
+    /// # Panics
+    /// When `T` is larger than [`BODY`] bytes or aligned to more than 64.
+    pub fn create<T: Shared>(
+        kind: Kind,
+        init: impl FnOnce(&'static Arena, &'static T) -> Result<(), ArenaError>,
+    ) -> Result<Object, ArenaError> {
+        const { assert!(size_of::<T>() <= BODY && align_of::<T>() <= 64) };
+        let arena = Arena::get()?;
+        let process = this_process()?;
+        let (index, word) = arena.claim_record(kind, process)?;
+        let record = arena.record(index);
+        for cell in &record.body {
+            cell.store(0, Ordering::Relaxed);
+        }
+        if let Err(error) = init(arena, arena.body(index)) {
+            record.word.store(word.free_next(), Ordering::Release);
+            return Err(error);
+        }
+        arena.add_reference(index, process);
+        arena.local.of(index).store(1, Ordering::Release);
+        record.word.store(Word { state: State::Live, owner: 0, ..word }.pack(), Ordering::Release);
+        Ok(Object { handle: Handle { index, generation: word.generation }, process })
+    }
+
+    /// A reference to an object that somebody else's reference, or this process's record, keeps alive now.
+    ///
+    /// # Errors
+    /// When the object is gone or is of another kind.
+    pub fn attach(handle: Handle, kind: Kind) -> Result<Object, ArenaError> {
+        let arena = Arena::get()?;
+        let process = this_process()?;
+        if handle.index == 0 || handle.index as usize >= OBJECTS {
+            return Err(ArenaError::Stale { handle, kind });
+        }
+        arena.check(handle, kind)?;
+        arena.attach_reference(handle.index, process);
+        let object = Object { handle, process };
+        // It may have been unmade before our record stood there; then the drop takes the record away again.
+        arena.check(handle, kind)?;
+        Ok(object)
+    }
+
+    /// What names the object to others.
+    pub fn handle(&self) -> Handle {
+        self.handle
+    }
+
+    /// The object's body.
+    ///
+    /// # Panics
+    /// When `T` does not fit a body.
+    pub fn body<T: Shared>(&self) -> &'static T {
+        Arena::current().expect("an object was made in it").body(self.handle.index)
+    }
+
+    /// Whether the object is still what the handle says: it is, as long as this process does not use a copy of another
+    /// process's reference.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn check(&self, kind: Kind) -> Result<(), ArenaError> {
+        Arena::get()?.check(self.handle, kind)
+    }
+}
+
+impl Clone for Object {
+    fn clone(&self) -> Object {
+        let arena = Arena::current().expect("an object was made in it");
+        let process = super::owner::known_process().unwrap_or(self.process);
+        arena.attach_reference(self.handle.index, process);
+        Object { handle: self.handle, process }
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        let arena = Arena::current().expect("an object was made in it");
+        // In a fork's child the count was copied with this value, and the record was made by the fork's hooks.
+        if let Some(process) = super::owner::known_process() {
+            arena.detach_reference(self.handle, process);
+        }
+    }
+}
+
+impl Arena {
+    pub(super) fn record(&self, index: u32) -> &'static Record {
+        let records: &'static [Record] = self.slice(Offset::new(OBJECT_TABLE), OBJECTS);
+        &records[index as usize]
+    }
+
+    pub(super) fn body<T: Shared>(&self, index: u32) -> &'static T {
+        let record = self.record(index);
+        let body = std::ptr::from_ref(&record.body).cast::<T>();
+        // SAFETY: the body is as large and as aligned as any `T` that `create` admits, and `Shared` allows any bytes.
+        unsafe { &*body }
+    }
+
+    fn claim_record(&self, kind: Kind, owner: ProcessId) -> Result<(u32, Word), ArenaError> {
+        let header = self.header();
+        let start = header.object_hint.load(Ordering::Relaxed) as usize % OBJECTS;
+        let high = header.object_high.load(Ordering::Acquire).max(1) as usize;
+        // Look where the last search ended, then below the high-water mark, then beyond it.
+        for index in (start..high).chain(1..start.min(high)).chain(high..OBJECTS) {
+            if index == 0 {
+                continue;
+            }
+            let record = self.record(index as u32);
+            let seen = record.word.load(Ordering::Acquire);
+            let word = Word::unpack(seen);
+            if word.state != State::Free {
+                continue;
+            }
+            let word = Word {
+                state: State::Claimed,
+                kind: kind as u8,
+                owner: owner.raw(),
+                generation: word.generation,
+            };
+            if record.word.compare_exchange(seen, word.pack(), Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                header.object_high.fetch_max(index as u32 + 1, Ordering::AcqRel);
+                header.object_hint.store(index as u32 + 1, Ordering::Relaxed);
+                return Ok((index as u32, word));
+            }
+        }
+        Err(ArenaError::OutOfSlots { what: "shared object", limit: OBJECTS - 1 })
+    }
+
+    pub(super) fn check(&self, handle: Handle, kind: Kind) -> Result<(), ArenaError> {
+        let word = Word::unpack(self.record(handle.index).word.load(Ordering::Acquire));
+        if word.state != State::Live || word.generation != handle.generation & Word::GENERATIONS {
+            return Err(ArenaError::Stale { handle, kind });
+        }
+        match Kind::from_raw(word.kind) {
+            Some(found) if found == kind => Ok(()),
+            Some(found) => Err(ArenaError::WrongKind { handle, wanted: kind, found }),
+            None => Err(ArenaError::Stale { handle, kind }),
+        }
+    }
+
+    /// The numbers of all records that were ever used.
+    pub(super) fn record_numbers(&self) -> std::ops::Range<u32> {
+        1..self.header().object_high.load(Ordering::Acquire).max(1)
+    }
+
+    /// All live objects of a kind, for sweeps.
+    pub fn objects<T: Shared>(&self, kind: Kind) -> impl Iterator<Item = (Handle, &'static T)> + use<'_, T> {
+        self.record_numbers().filter_map(move |index| {
+            let word = Word::unpack(self.record(index).word.load(Ordering::Acquire));
+            // One that is being unmade still holds what a sweep looks for.
+            let there = matches!(word.state, State::Live | State::Freeing) && word.kind == kind as u8;
+            there.then(|| (Handle { index, generation: word.generation }, self.body(index)))
+        })
+    }
+
+    /// Unmakes a live object, if nobody has begun to.
+    pub(super) fn unmake(&'static self, index: u32, by: ProcessId) {
+        let record = self.record(index);
+        let seen = record.word.load(Ordering::Acquire);
+        let word = Word::unpack(seen);
+        if word.state != State::Live {
+            return;
+        }
+        let freeing = Word { state: State::Freeing, owner: by.raw(), ..word };
+        if record.word.compare_exchange(seen, freeing.pack(), Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            self.finish_unmaking(index, freeing);
+        }
+    }
+
+    fn finish_unmaking(&'static self, index: u32, word: Word) {
+        if let Some(kind) = Kind::from_raw(word.kind) {
+            for layer in crate::SWEEPS {
+                layer.release(self, kind, Handle { index, generation: word.generation });
+            }
+        }
+        let record = self.record(index);
+        let _ =
+            record.word.compare_exchange(word.pack(), word.free_next(), Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// Part of a sweep: what the dead process was making is undone, what it was unmaking is finished.
+    pub(super) fn settle_records_of(&'static self, dead: ProcessId, by: ProcessId) {
+        for index in self.record_numbers() {
+            let record = self.record(index);
+            let seen = record.word.load(Ordering::Acquire);
+            let word = Word::unpack(seen);
+            if word.owner != dead.raw() {
+                continue;
+            }
+            match word.state {
+                State::Claimed => {
+                    self.clear_references(index);
+                    let _ = record.word.compare_exchange(
+                        seen,
+                        word.free_next(),
+                        Ordering::AcqRel,
+                        Ordering::Acquire,
+                    );
+                }
+                State::Freeing => {
+                    let mine = Word { owner: by.raw(), ..word };
+                    let taken =
+                        record.word.compare_exchange(seen, mine.pack(), Ordering::AcqRel, Ordering::Acquire);
+                    if taken.is_ok() {
+                        self.finish_unmaking(index, mine);
+                    }
+                }
+                State::Free | State::Live => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Large received content that a process keeps, as private memory.
+//!
+//! A program that got a large array expects memory of its own: what it writes nobody else sees, its forked child
+//! neither. So the content's block is mapped copy-on-write, and an object keeps the block for as long as any process
+//! has such a map: a fork's child gets its reference with all the others, before it exists.
+
+use super::block::{Block, BlockId};
+use super::error::ArenaError;
+use super::object::{Handle, Kind, Object};
+use super::owner::this_process;
+use super::region::Arena;
+use super::sweep::{Dead, Sweep};
+use crate::platform::atomic::{AtomicU64, Ordering};
+use crate::platform::memory::PrivateMap;
+
+/// A private view of a block's content. The block is freed when the last process has dropped its view.
+#[derive(Debug)]
+pub struct Payload {
+    map: PrivateMap,
+    length: usize,
+    // Dropped after the map, since fields are dropped in order.
+    _pin: Object,
+}
+
+impl Payload {
+    /// Turns a block that this process holds, of at least a page, into a private view.
+    ///
+    /// # Errors
+    /// When objects, maps or address space have run out; the block is then freed.
+    pub fn new(block: Block) -> Result<Payload, ArenaError> {
+        let length = block.len();
+        let id = block.id();
+        let pin = Object::create::<AtomicU64>(Kind::Payload, |_, body| {
+            body.store(id.raw(), Ordering::Release);
+            Ok(())
+        })?;
+        // From here on the object frees it, also when this process is killed before the next step.
+        let arena = Arena::get()?;
+        arena.block_in_flight(block.into_id(), this_process()?);
+        let map = PrivateMap::new(arena.memfd(), arena.block_place(id), length)
+            .map_err(ArenaError::system("a private map"))?;
+        Ok(Payload { map, length, _pin: pin })
+    }
+
+    /// The first byte; valid for reads and private writes of [`Payload::len`] bytes while this value lives.
+    pub fn as_ptr(&self) -> *mut u8 {
+        self.map.as_ptr()
+    }
+
+    /// How many bytes there are.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+}
+
+pub(crate) struct PayloadSweep;
+
+impl Sweep for PayloadSweep {
+    fn sweep(&self, _arena: &'static Arena, _dead: &Dead) {}
+
+    fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) {
+        if kind == Kind::Payload {
+            let body: &AtomicU64 = arena.body(object.index());
+            // Freeing by number can be done twice; so nothing is lost when this is interrupted.
+            let id = body.load(Ordering::Acquire);
+            if id != 0 {
+                arena.free_block(BlockId::from_raw(id));
+            }
+        }
+    }
+}

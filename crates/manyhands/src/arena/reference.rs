@@ -1,0 +1,151 @@
+//! Who keeps an object alive: a record per process.
+//!
+//! Each object has one bit per process slot. A process sets its own when it gets its first reference, which it can only
+//! get from somebody who has one; whoever starts a child sets the child's before it exists. A drop clears the own bit
+//! only, a sweep the dead one's. An object is unmade when all bits are clear, which takes care to see, as they stand in
+//! several words: whoever clears a bit first raises the object's version. Had a scan missed a bit that was set behind it
+//! while it met the giver's bit already cleared, the giver's clearing would have raised the version meanwhile.
+
+use super::object::{Handle, State, Word};
+use super::owner::{ProcessId, this_process};
+use super::region::Arena;
+use crate::platform::atomic::{Ordering, fence};
+use crate::platform::thread::yield_now;
+
+/// In the process's private count: somebody is taking the record away.
+const CLOSING: u32 = u32::MAX;
+
+fn bit(process: ProcessId) -> (usize, u64) {
+    (process.index() / 64, 1 << (process.index() % 64))
+}
+
+impl Arena {
+    pub(super) fn add_reference(&self, index: u32, process: ProcessId) {
+        let (word, bit) = bit(process);
+        self.record(index).references[word].fetch_or(bit, Ordering::AcqRel);
+    }
+
+    fn has_reference(&self, index: u32, process: ProcessId) -> bool {
+        let (word, bit) = bit(process);
+        self.record(index).references[word].load(Ordering::Acquire) & bit != 0
+    }
+
+    /// Takes a process's record away; unmakes the object when it was the last one.
+    pub(super) fn remove_reference(&'static self, index: u32, process: ProcessId, by: ProcessId) {
+        let (word, bit) = bit(process);
+        let record = self.record(index);
+        record.version.fetch_add(1, Ordering::AcqRel);
+        if record.references[word].fetch_and(!bit, Ordering::AcqRel) & bit != 0 && self.is_unreferenced(index)
+        {
+            self.unmake(index, by);
+        }
+    }
+
+    fn is_unreferenced(&self, index: u32) -> bool {
+        let record = self.record(index);
+        loop {
+            let version = record.version.load(Ordering::Acquire);
+            fence(Ordering::SeqCst);
+            if record.references.iter().any(|word| word.load(Ordering::Acquire) != 0) {
+                return false;
+            }
+            fence(Ordering::SeqCst);
+            if record.version.load(Ordering::Acquire) == version {
+                return true;
+            }
+        }
+    }
+
+    pub(super) fn clear_references(&self, index: u32) {
+        for word in &self.record(index).references {
+            word.store(0, Ordering::Release);
+        }
+    }
+
+    pub(super) fn attach_reference(&self, index: u32, process: ProcessId) {
+        let count = self.local.of(index);
+        let mut seen = count.load(Ordering::Acquire);
+        loop {
+            if seen == CLOSING {
+                yield_now();
+                seen = count.load(Ordering::Acquire);
+                continue;
+            }
+            if seen == 0 {
+                // Before the count, so that whoever finds the count above 0 finds the record, too.
+                self.add_reference(index, process);
+            }
+            match count.compare_exchange_weak(seen, seen + 1, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    pub(super) fn detach_reference(&'static self, handle: Handle, process: ProcessId) {
+        let count = self.local.of(handle.index());
+        let mut seen = count.load(Ordering::Acquire);
+        loop {
+            debug_assert!(seen != 0 && seen != CLOSING, "as many drops as references");
+            let less = if seen == 1 { CLOSING } else { seen - 1 };
+            match count.compare_exchange_weak(seen, less, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => break,
+                Err(now) => seen = now,
+            }
+        }
+        if seen == 1 {
+            self.remove_reference(handle.index(), process, process);
+            count.store(0, Ordering::Release);
+        }
+    }
+
+    /// Gives a child, before it exists, a record for everything that the calling process holds; for a fork, which copies
+    /// the holders.
+    pub fn share_all_with(&self, child: ProcessId) {
+        for index in self.record_numbers() {
+            if !matches!(self.local.of(index).load(Ordering::Acquire), 0 | CLOSING) {
+                self.add_reference(index, child);
+            }
+        }
+    }
+
+    /// Gives a child, before it exists, records for these objects, which the calling process holds.
+    pub fn share_with(&self, child: ProcessId, handles: &[Handle]) {
+        for handle in handles {
+            self.add_reference(handle.index(), child);
+        }
+    }
+
+    /// In a fork's child: what other threads of the parent were about when it was copied is put right.
+    pub(super) fn reconcile_references(&'static self) {
+        let Ok(process) = this_process() else { return };
+        for index in self.record_numbers() {
+            let count = self.local.of(index);
+            if count.load(Ordering::Relaxed) == CLOSING {
+                count.store(0, Ordering::Relaxed);
+            }
+            let held = count.load(Ordering::Relaxed) > 0;
+            match (held, self.has_reference(index, process)) {
+                (true, false) => self.add_reference(index, process),
+                (false, true) => self.remove_reference(index, process, process),
+                _ => {}
+            }
+        }
+    }
+
+    /// Gives up the record that the calling process was started with and did not use; for a child that was handed
+    /// handles which it dropped unopened.
+    pub fn drop_unused_references(&'static self) {
+        self.reconcile_references();
+    }
+
+    /// Part of a sweep: a dead process keeps nothing alive.
+    pub(super) fn drop_references_of(&'static self, dead: ProcessId, by: ProcessId) {
+        for index in self.record_numbers() {
+            let word = Word::unpack(self.record(index).word.load(Ordering::Acquire));
+            if word.state == State::Live && self.has_reference(index, dead) {
+                self.remove_reference(index, dead, by);
+            }
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! The arena itself: one memory file, mapped by every process of a tree.
+//!
+//! Made at the first use in a process that inherited none; a fork's child inherits the map, an exec'd one is
+//! handed the descriptor and [`Arena::adopt`]s it, after it has checked that it is of the same making. The memory is
+//! sized once, sparse, and used from a frontier that only grows: what is carved is never given back, so an offset never
+//! dangles. Everybody on one arena is one trust domain.
+
+use super::error::ArenaError;
+use super::header::{Counters, FORMAT, FRONTIER_START, Header, LAYOUT, MAGIC};
+use super::object::LocalCounts;
+use super::owner::{ProcessId, ThreadId};
+use super::shared::{Offset, Shared};
+use crate::platform::atomic::{AtomicU32, Ordering};
+use crate::platform::{memory, process, wipe};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::OnceLock;
+
+const LARGEST: u64 = 64 << 30;
+
+/// A memory that several processes see. There is at most one per process.
+pub struct Arena {
+    base: NonNull<u8>,
+    size: u64,
+    memfd: OwnedFd,
+    doorbell: OwnedFd,
+    inode: u64,
+    pub(super) local: LocalCounts,
+}
+
+// SAFETY: the base points to a map that lives as long as the process; everything in it is reached through atomics or
+// owned blocks, whatever the thread.
+unsafe impl Send for Arena {}
+// SAFETY: as above.
+unsafe impl Sync for Arena {}
+
+static ARENA: OnceLock<Arena> = OnceLock::new();
+
+impl Arena {
+    /// The calling process's arena, made now if it has none.
+    ///
+    /// # Errors
+    /// When the operating system gives no memory file, no address space or no descriptors.
+    #[inline]
+    pub fn get() -> Result<&'static Arena, ArenaError> {
+        match ARENA.get() {
+            Some(arena) => Ok(arena),
+            None => Arena::make(),
+        }
+    }
+
+    /// The calling process's arena, if it has one.
+    #[inline]
+    pub fn current() -> Option<&'static Arena> {
+        ARENA.get()
+    }
+
+    #[cold]
+    fn make() -> Result<&'static Arena, ArenaError> {
+        let limit = rustix::process::getrlimit(rustix::process::Resource::As).current;
+        let size = limit.map_or(LARGEST, |limit| LARGEST.min(limit / 4)) / 4096 * 4096;
+        if size < FRONTIER_START + (1 << 20) {
+            return Err(ArenaError::OutOfMemory { wanted: FRONTIER_START as usize, limit: size as usize });
+        }
+        let memfd = memory::memory_file("manyhands", size).map_err(ArenaError::system("a memory file"))?;
+        let doorbell = rustix::event::eventfd(
+            0,
+            rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK,
+        )
+        .map_err(|error| ArenaError::system("an event descriptor")(error.into()))?;
+        let arena = Arena::map(memfd, doorbell, size)?;
+        let header = arena.header();
+        header.format.store(FORMAT, Ordering::Relaxed);
+        header.layout.store(LAYOUT, Ordering::Relaxed);
+        header.pid_namespace.store(process::pid_namespace(), Ordering::Relaxed);
+        header.size.store(size, Ordering::Relaxed);
+        header.frontier.store(FRONTIER_START, Ordering::Relaxed);
+        header.process_high.store(1, Ordering::Relaxed);
+        header.thread_high.store(1, Ordering::Relaxed);
+        header.magic.store(MAGIC, Ordering::Release);
+        // Two threads may make one each; the loser's is unmapped with its last descriptor at the process's end.
+        Arena::install(arena)
+    }
+
+    /// Makes an inherited arena the calling process's own, and takes the slot that its parent claimed for it.
+    /// Rings the doorbell.
+    ///
+    /// # Errors
+    /// When the memory is no arena, or one of another version, build or pid namespace; when the process has another
+    /// arena already; when the slot was given up.
+    pub fn adopt(memfd: OwnedFd, doorbell: OwnedFd, slot: ProcessId) -> Result<&'static Arena, ArenaError> {
+        let arena = Arena::adopt_memory(memfd, doorbell)?;
+        arena.adopt_slot(slot)?;
+        Ok(arena)
+    }
+
+    fn adopt_memory(memfd: OwnedFd, doorbell: OwnedFd) -> Result<&'static Arena, ArenaError> {
+        let foreign = |reason: &str| ArenaError::Foreign { reason: reason.to_owned() };
+        let status = rustix::fs::fstat(&memfd)
+            .map_err(|error| ArenaError::system("a look at the arena's descriptor")(error.into()))?;
+        let size = status.st_size as u64;
+        if let Some(present) = ARENA.get() {
+            return if present.inode == status.st_ino {
+                Ok(present)
+            } else {
+                Err(foreign("this process uses another one already"))
+            };
+        }
+        if size < FRONTIER_START {
+            return Err(foreign("the memory is too small to be one"));
+        }
+        let sealed = rustix::fs::fcntl_get_seals(&memfd).map_err(|_| foreign("it is no memory file"))?;
+        if !sealed.contains(rustix::fs::SealFlags::SHRINK) {
+            return Err(foreign("its size is not sealed"));
+        }
+        let arena = Arena::map(memfd, doorbell, size)?;
+        let header = arena.header();
+        if header.magic.load(Ordering::Acquire) != MAGIC {
+            return Err(foreign("it does not begin with the magic number"));
+        }
+        let format = header.format.load(Ordering::Relaxed);
+        if format != FORMAT {
+            return Err(ArenaError::Foreign {
+                reason: format!("its format is version {format}, this engine's is version {FORMAT}"),
+            });
+        }
+        if header.layout.load(Ordering::Relaxed) != LAYOUT || header.size.load(Ordering::Relaxed) != size {
+            return Err(foreign("it was made by another build of the engine"));
+        }
+        if header.pid_namespace.load(Ordering::Relaxed) != process::pid_namespace() {
+            return Err(foreign("it belongs to another pid namespace (container)"));
+        }
+        Arena::install(arena)
+    }
+
+    fn map(memfd: OwnedFd, doorbell: OwnedFd, size: u64) -> Result<Arena, ArenaError> {
+        let inode = rustix::fs::fstat(&memfd)
+            .map_err(|error| ArenaError::system("a look at the arena's descriptor")(error.into()))?
+            .st_ino;
+        let base = memory::map_shared(&memfd, size as usize)
+            .map_err(ArenaError::system("the arena's address space"))?;
+        let local = LocalCounts::new().map_err(ArenaError::system("address space"))?;
+        wipe::prepare().map_err(ArenaError::system("a page that children find cleared"))?;
+        Ok(Arena { base, size, memfd, doorbell, inode, local })
+    }
+
+    fn install(arena: Arena) -> Result<&'static Arena, ArenaError> {
+        let inode = arena.inode;
+        let installed = ARENA.get_or_init(|| arena);
+        static HOOKED: OnceLock<i32> = OnceLock::new();
+        let code = *HOOKED.get_or_init(|| {
+            super::fork::install_hooks().err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::ENOMEM))
+        });
+        if code != 0 {
+            return Err(ArenaError::system("fork handlers")(std::io::Error::from_raw_os_error(code)));
+        }
+        let _ = inode;
+        Ok(installed)
+    }
+
+    /// The arena's memory file, for passing on to a process that is exec'd.
+    pub fn memfd(&self) -> BorrowedFd<'_> {
+        self.memfd.as_fd()
+    }
+
+    /// The event descriptor on which the warden listens for new processes.
+    pub fn doorbell(&self) -> BorrowedFd<'_> {
+        self.doorbell.as_fd()
+    }
+
+    /// Has the warden look at the table of processes.
+    pub fn ring_doorbell(&self) {
+        // It fails only when the count is at its limit: then it is rung already.
+        let _ = rustix::io::write(&self.doorbell, &1_u64.to_ne_bytes());
+    }
+
+    /// What the engine did in this arena.
+    pub fn counters(&self) -> &'static Counters {
+        &self.header().counters
+    }
+
+    /// Which process is the arena's warden (a raw [`ProcessId`]; 0 for none).
+    pub fn warden(&self) -> &'static AtomicU32 {
+        &self.header().warden
+    }
+
+    pub(super) fn header(&self) -> &'static Header {
+        self.at(Offset::new(0))
+    }
+
+    /// How many bytes the arena has.
+    pub fn size(&self) -> usize {
+        self.size as usize
+    }
+
+    /// How many bytes of it are in use or were: everything below the frontier.
+    pub fn used(&self) -> usize {
+        self.header().frontier.load(Ordering::Relaxed) as usize
+    }
+
+    /// The `T` at a place.
+    ///
+    /// # Panics
+    /// When the place lies outside the arena or is not aligned for `T`.
+    #[inline]
+    pub fn at<T: Shared>(&self, place: Offset<T>) -> &'static T {
+        let address = self.address(place.bytes(), size_of::<T>()).cast::<T>();
+        assert!(address.is_aligned(), "an offset is aligned for what stands there");
+        // SAFETY: inside the map, which lives as long as the process, and aligned; `Shared` allows any bytes there.
+        unsafe { address.as_ref() }
+    }
+
+    /// `count` of `T`, one after the other, from a place on.
+    ///
+    /// # Panics
+    /// As [`Arena::at`].
+    #[inline]
+    pub fn slice<T: Shared>(&self, place: Offset<T>, count: usize) -> &'static [T] {
+        let bytes = size_of::<T>().checked_mul(count).expect("the length fits the address space");
+        let address = self.address(place.bytes(), bytes).cast::<T>();
+        assert!(address.is_aligned(), "an offset is aligned for what stands there");
+        // SAFETY: as in `at`, for each element.
+        unsafe { std::slice::from_raw_parts(address.as_ptr(), count) }
+    }
+
+    /// The address of `size` bytes from `offset` on, in this process.
+    ///
+    /// # Panics
+    /// When they do not lie inside the arena.
+    #[inline]
+    pub(crate) fn address(&self, offset: u64, size: usize) -> NonNull<u8> {
+        let end = offset.checked_add(size as u64);
+        assert!(end.is_some_and(|end| end <= self.size), "an offset lies inside the arena");
+        // SAFETY: just checked to lie inside the map.
+        unsafe { self.base.add(offset as usize) }
+    }
+
+    /// Takes `bytes` zeroed bytes from the frontier, aligned to `align` (a power of two, at most a page), for ever.
+    /// Should the caller be killed before it notes the place, that much address space is lost, but no memory, since a
+    /// page is taken when first touched.
+    ///
+    /// # Errors
+    /// When the arena's end is reached.
+    pub fn carve(&self, bytes: usize, align: usize) -> Result<u64, ArenaError> {
+        debug_assert!(align.is_power_of_two() && align <= 4096);
+        let frontier = &self.header().frontier;
+        let mut start = frontier.load(Ordering::Relaxed);
+        loop {
+            let place = start.next_multiple_of(align as u64);
+            let end = place.checked_add(bytes as u64).filter(|end| *end <= self.size);
+            let Some(end) = end else {
+                return Err(ArenaError::OutOfMemory { wanted: bytes, limit: self.size() });
+            };
+            match frontier.compare_exchange_weak(start, end, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return Ok(place),
+                Err(now) => start = now,
+            }
+        }
+    }
+
+    /// A line on what a process and a thread are called, for messages: `name (pid N)`.
+    pub fn describe(&self, process: ProcessId) -> String {
+        let slot = self.process(process);
+        let name = slot.name();
+        if name.is_empty() { format!("pid {}", slot.pid()) } else { format!("{name} (pid {})", slot.pid()) }
+    }
+
+    /// As [`Arena::describe`], for the process of a thread; says so when it is gone.
+    pub fn describe_thread(&self, thread: ThreadId) -> String {
+        match self.process_of(thread) {
+            Some(process) => format!("thread {} of {}", self.thread(thread).tid(), self.describe(process)),
+            None => "a thread that is gone".to_owned(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Arena {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Arena")
+            .field("size", &self.size)
+            .field("used", &self.used())
+            .finish_non_exhaustive()
+    }
+}

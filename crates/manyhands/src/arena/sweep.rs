@@ -1,0 +1,79 @@
+//! Undoing what a dead process held.
+//!
+//! A sweep may be begun by anybody who has seen the death; it is claimed in the dead one's own slot, and taken over and
+//! done again from the start when the sweeper dies halfway: every step compares with the dead owner's number, which
+//! names nobody else until the last step has given its slot back. What only a later layer understands (locks, rings, calls) it undoes itself, through [`Sweep`], before blocks
+//! and references go. Sweeping allocates nothing, since the warden must be able to do it.
+
+use super::object::{Handle, Kind};
+use super::owner::{ProcessId, ThreadId, this_process};
+use super::process_table::ProcessState;
+use super::region::Arena;
+
+/// What a layer contributes to the undoing of deaths and of objects.
+///
+/// Implementations allocate nothing and take no private locks: they also run in the warden.
+pub trait Sweep: Sync {
+    /// Undoes what the dead process held of this layer's kinds, each step one compare-and-swap away from its number.
+    fn sweep(&self, arena: &'static Arena, dead: &Dead);
+
+    /// Gives back what an object holds outside its body (blocks, counts), when its last reference is gone. May be run
+    /// again after its runner died halfway. Objects of other layers' kinds are none of its business.
+    fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) {
+        let _ = (arena, kind, object);
+    }
+}
+
+/// A process whose end was noticed.
+#[derive(Clone, Copy, Debug)]
+pub struct Dead {
+    /// Which one.
+    pub process: ProcessId,
+    /// Its pid, which may be another's by now.
+    pub pid: u32,
+    /// Whether it had said that it ends in good order, so that locks it holds stay held on purpose.
+    pub clean: bool,
+    arena: &'static Arena,
+}
+
+impl Dead {
+    /// Whether the thread was one of the dead process.
+    pub fn owns(&self, thread: ThreadId) -> bool {
+        self.arena.process_of(thread) == Some(self.process)
+    }
+}
+
+/// Undoes what `process` held, if its end was noticed and nobody who lives is at it. Returns whether that was so.
+pub fn sweep(arena: &'static Arena, table: &[&dyn Sweep], process: ProcessId) -> bool {
+    let Ok(by) = this_process() else { return false };
+    if !arena.claim_sweep(process, by) {
+        return false;
+    }
+    let slot = arena.process(process);
+    let dead = Dead { process, pid: slot.pid(), clean: slot.ended_clean(), arena };
+    for layer in table {
+        layer.sweep(arena, &dead);
+    }
+    arena.free_blocks_of(process);
+    arena.settle_records_of(process, by);
+    arena.drop_references_of(process, by);
+    arena.abandon_children_of(process);
+    arena.free_threads_of(process);
+    arena.free_slot(process, by);
+    true
+}
+
+/// Looks at every process of the arena, and sweeps those that have ended. Returns how many that were.
+///
+/// One look costs a few system calls per process: meant for the ticks of waiters and for tests. The warden, which
+/// holds the descriptors, knows at once.
+pub fn sweep_the_dead(arena: &'static Arena, table: &[&dyn Sweep]) -> usize {
+    let mut swept = 0;
+    for (process, _) in arena.slots_in(ProcessState::Alive) {
+        arena.notice(process);
+    }
+    for (process, _) in arena.slots_in(ProcessState::Dead) {
+        swept += usize::from(sweep(arena, table, process));
+    }
+    swept
+}

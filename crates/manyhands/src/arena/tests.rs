@@ -1,0 +1,206 @@
+//! Tests of the arena within one process and across real forks and kills.
+//!
+//! The children made here are raw forks of a test process, which has other threads; so they touch nothing but the arena
+//! and end by a system call.
+
+use super::*;
+use crate::platform::atomic::{AtomicU64, Ordering};
+use crate::platform::fork::{Side, fork_plain};
+use crate::platform::pidfd::{ExitStatus, PidFd, reap};
+use std::sync::Mutex;
+
+/// Forking tests take turns: the hooks' slots of one must not be seen by another's counts.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Runs `body` in a child, which then ends with code 0, or 1 when `body` says so; returns the child's pid.
+fn child(body: impl FnOnce() -> bool) -> u32 {
+    // SAFETY: the child uses the arena's atomics and system calls only, never an allocator's or another lock.
+    match unsafe { fork_plain() }.unwrap() {
+        Side::Child => {
+            let good = body();
+            // SAFETY: ends the process at once; no destructor or handler runs.
+            unsafe { libc::_exit(i32::from(!good)) }
+        }
+        Side::Parent(pid) => pid,
+    }
+}
+
+fn wait_for(pid: u32) -> ExitStatus {
+    PidFd::open(pid).unwrap().wait_dead(None).unwrap();
+    reap(pid).unwrap().unwrap()
+}
+
+fn sleep_for_ever() -> ! {
+    loop {
+        // SAFETY: waits for a signal.
+        unsafe { libc::pause() };
+    }
+}
+
+fn turn() -> std::sync::MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn counter() -> Object {
+    Object::create::<AtomicU64>(Kind::Semaphore, |_, body| {
+        body.store(7, Ordering::Relaxed);
+        Ok(())
+    })
+    .unwrap()
+}
+
+#[test]
+fn an_object_lives_as_long_as_its_references() {
+    let _turn = turn();
+    let first = counter();
+    let handle = first.handle();
+    let second = first.clone();
+    let third = Object::attach(handle, Kind::Semaphore).unwrap();
+    drop(first);
+    drop(third);
+    assert_eq!(second.body::<AtomicU64>().load(Ordering::Relaxed), 7);
+    assert!(matches!(Object::attach(handle, Kind::Lock), Err(ArenaError::WrongKind { .. })));
+    drop(second);
+    assert!(matches!(Object::attach(handle, Kind::Semaphore), Err(ArenaError::Stale { .. })));
+}
+
+#[test]
+fn a_forked_child_keeps_what_its_parent_drops() {
+    let _turn = turn();
+    let object = counter();
+    let handle = object.handle();
+    let body = object.body::<AtomicU64>();
+    let pid = child(|| {
+        while body.load(Ordering::Acquire) != 8 {
+            std::hint::spin_loop();
+        }
+        Object::attach(handle, Kind::Semaphore).map(std::mem::forget).is_ok()
+    });
+    drop(object);
+    assert!(Object::attach(handle, Kind::Semaphore).map(drop).is_ok(), "the child's record keeps it");
+    body.store(8, Ordering::Release);
+    assert_eq!(wait_for(pid), ExitStatus::Exited(0));
+    crate::sweep_the_dead();
+    assert!(matches!(Object::attach(handle, Kind::Semaphore), Err(ArenaError::Stale { .. })));
+}
+
+#[test]
+fn blocks_of_a_killed_process_are_free_after_the_sweep() {
+    let _turn = turn();
+    let arena = Arena::get().unwrap();
+    this_process().unwrap();
+    let ready = counter();
+    let body = ready.body::<AtomicU64>();
+    let before = arena.blocks_held();
+    let pid = child(|| {
+        for size in [10, 5_000, 3_000_000] {
+            match arena.claim_block(size) {
+                Ok(mut block) => block[0] = 1,
+                Err(_) => return false,
+            }
+            std::mem::forget(arena.claim_block(size));
+        }
+        body.store(1, Ordering::Release);
+        sleep_for_ever()
+    });
+    while body.load(Ordering::Acquire) != 1 {
+        std::thread::yield_now();
+    }
+    assert_eq!(arena.blocks_held(), before + 3);
+    PidFd::open(pid).unwrap().signal(libc::SIGKILL).unwrap();
+    assert_eq!(wait_for(pid), ExitStatus::Signaled(libc::SIGKILL));
+    crate::sweep_the_dead();
+    assert_eq!(arena.blocks_held(), before);
+    assert!(arena.processes().all(|(_, slot)| slot.pid() != pid), "its slot is free");
+}
+
+#[test]
+fn a_block_passes_from_hand_to_hand_and_is_used_again() {
+    let _turn = turn();
+    let arena = Arena::get().unwrap();
+    let mut block = arena.claim_block(1000).unwrap();
+    block[..5].copy_from_slice(b"hello");
+    let id = block.into_id();
+    let taken = arena.take_block(id, 5).unwrap();
+    assert_eq!(&*taken, b"hello");
+    drop(taken);
+    assert!(matches!(arena.take_block(id, 5), Err(ArenaError::StaleBlock)));
+    let again = arena.claim_block(1000).unwrap();
+    assert_eq!(arena.block_place(again.id()), arena.block_place(id), "the freed one is taken first");
+}
+
+#[test]
+fn a_payload_is_private_to_each_process() {
+    let _turn = turn();
+    let arena = Arena::get().unwrap();
+    let before = arena.blocks_held();
+    let mut block = arena.claim_block(100_000).unwrap();
+    block.fill(1);
+    let payload = Payload::new(block).unwrap();
+    let first = payload.as_ptr();
+    let pid = child(|| {
+        // SAFETY: the payload's first byte, in this process's private view.
+        unsafe { first.write(2) };
+        // SAFETY: as above.
+        unsafe { first.read() == 2 && first.add(99_999).read() == 1 }
+    });
+    assert_eq!(wait_for(pid), ExitStatus::Exited(0));
+    // SAFETY: the payload's first byte, which this thread alone uses.
+    assert_eq!(unsafe { first.read() }, 1, "the child's write stays the child's");
+    crate::sweep_the_dead();
+    assert_eq!(arena.blocks_held(), before + 1);
+    drop(payload);
+    assert_eq!(arena.blocks_held(), before);
+}
+
+#[test]
+fn a_stranger_is_refused() {
+    use std::os::fd::AsFd;
+    let _turn = turn();
+    let arena = Arena::get().unwrap();
+    let me = this_process().unwrap();
+    let doorbell = || arena.doorbell().try_clone_to_owned().unwrap();
+    let pipe = rustix::pipe::pipe().unwrap().0;
+    assert!(Arena::adopt(pipe, doorbell(), me).is_err());
+    let other = crate::platform::memory::memory_file("stranger", 1 << 30).unwrap();
+    let error = Arena::adopt(other.as_fd().try_clone_to_owned().unwrap(), doorbell(), me).unwrap_err();
+    assert!(matches!(error, ArenaError::Foreign { .. }), "{error}");
+}
+
+#[test]
+fn a_slot_whose_child_never_came_is_given_back() {
+    let _turn = turn();
+    let arena = Arena::get().unwrap();
+    let object = counter();
+    let slot = arena.claim_process("never", Role::User).unwrap();
+    arena.share_with(slot, &[object.handle()]);
+    assert_eq!(arena.process_state(slot), Some(ProcessState::Starting));
+    abandon_child(slot);
+    assert_eq!(arena.process_state(slot), None);
+    let handle = object.handle();
+    drop(object);
+    assert!(matches!(Object::attach(handle, Kind::Semaphore), Err(ArenaError::Stale { .. })));
+}
+
+#[test]
+fn a_thread_keeps_its_number_and_leaves_its_slot_to_the_next() {
+    let _turn = turn();
+    let arena = Arena::get().unwrap();
+    let main = this_thread().unwrap();
+    assert_eq!(main, this_thread().unwrap());
+    let other = std::thread::spawn(|| this_thread().unwrap()).join().unwrap();
+    assert_ne!(main, other);
+    assert_eq!(arena.process_of(other), Some(this_process().unwrap()), "whose it was is still known");
+    let later = std::thread::spawn(|| this_thread().unwrap()).join().unwrap();
+    assert_ne!(later, other);
+}
+
+#[test]
+fn a_child_refused_its_slot_learns_it() {
+    let _turn = turn();
+    let arena = Arena::get().unwrap();
+    let slot = arena.claim_process("late", Role::User).unwrap();
+    abandon_child(slot);
+    let pid = child(|| arena.adopt_slot(slot).is_err());
+    assert_eq!(wait_for(pid), ExitStatus::Exited(0));
+}

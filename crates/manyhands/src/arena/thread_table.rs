@@ -1,0 +1,157 @@
+//! The slots of the threads that use an arena.
+//!
+//! A slot, once taken, stays with its process until that ends; the process's later threads use it again with the
+//! next generation. So a lock held by a thread that is gone still tells whose it was.
+//!
+//! ```text
+//! word: bits 0-7 state (Free, Running, Ended) | 8-23 generation | 24-47 process
+//! ```
+
+use super::error::ArenaError;
+use super::header::THREAD_TABLE;
+use super::owner::{ProcessId, ThreadId};
+use super::region::Arena;
+use super::shared::{Offset, Shared};
+use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::platform::thread::gettid;
+
+/// How many threads of an arena have a slot at a time, plus one.
+pub const THREADS: usize = 8192;
+pub(super) const TABLE_BYTES: u64 = (THREADS * size_of::<ThreadSlot>()) as u64;
+
+const FREE: u64 = 0;
+const RUNNING: u64 = 1;
+const ENDED: u64 = 2;
+
+/// What is known of one thread.
+#[repr(C, align(64))]
+pub struct ThreadSlot {
+    word: AtomicU64,
+    tid: AtomicU32,
+    /// The generation at which the present process took the slot.
+    first_generation: AtomicU32,
+    /// What it waits for: kind << 32 | object number; 0 when it waits for nothing of the arena.
+    waits_for: AtomicU64,
+    /// Raised at the begin and at the end of each wait.
+    waits: AtomicU64,
+}
+
+// SAFETY: repr(C), atomics only.
+unsafe impl Shared for ThreadSlot {}
+
+impl ThreadSlot {
+    /// The kernel's number of the thread.
+    pub fn tid(&self) -> u32 {
+        self.tid.load(Ordering::Relaxed)
+    }
+
+    /// What the thread waits for, as a number that the waiting layer chose; 0 for nothing.
+    pub fn waits_for(&self) -> u64 {
+        self.waits_for.load(Ordering::Acquire)
+    }
+
+    /// Says what the thread begins to wait for, or (0) that it waits no more.
+    pub fn set_waits_for(&self, what: u64) {
+        self.waits.fetch_add(1, Ordering::Relaxed);
+        self.waits_for.store(what, Ordering::Release);
+    }
+
+    /// How often the thread began or ended a wait.
+    pub fn waits(&self) -> u64 {
+        self.waits.load(Ordering::Acquire)
+    }
+}
+
+fn pack(state: u64, generation: u32, process: u32) -> u64 {
+    state | u64::from(generation & 0xffff) << 8 | u64::from(process) << 24
+}
+
+fn unpack(word: u64) -> (u64, u32, u32) {
+    (word & 0xff, (word >> 8) as u32 & 0xffff, (word >> 24) as u32 & 0xff_ffff)
+}
+
+impl Arena {
+    fn thread_slots(&self) -> &'static [ThreadSlot] {
+        self.slice(Offset::new(THREAD_TABLE), THREADS)
+    }
+
+    /// The slot of a thread, which may have passed to another one since.
+    pub fn thread(&self, thread: ThreadId) -> &'static ThreadSlot {
+        &self.thread_slots()[thread.index()]
+    }
+
+    /// The process of a thread, also of one that has ended while its process lives; `None` when that is gone, too.
+    pub fn process_of(&self, thread: ThreadId) -> Option<ProcessId> {
+        let slot = self.thread(thread);
+        let (state, generation, process) = unpack(slot.word.load(Ordering::Acquire));
+        let age = generation.wrapping_sub(thread.generation()) & 0xffff;
+        let span = generation.wrapping_sub(slot.first_generation.load(Ordering::Acquire)) & 0xffff;
+        if state == FREE || age > span { None } else { ProcessId::from_raw(process) }
+    }
+
+    /// Whether the thread's process is known to have ended. That a thread of a living process has ended is no death.
+    pub fn is_thread_dead(&self, thread: ThreadId) -> bool {
+        self.process_of(thread).is_none_or(|process| self.is_dead(process))
+    }
+
+    pub(super) fn claim_thread(&self, process: ProcessId) -> Result<ThreadId, ArenaError> {
+        let high = self.header().thread_high.load(Ordering::Acquire) as usize;
+        let slots = self.thread_slots();
+        // First the slots of this process's own ended threads, then anybody's.
+        let known = slots.iter().enumerate().take(high).skip(1);
+        for (index, slot) in known {
+            let word = slot.word.load(Ordering::Acquire);
+            let (state, generation, owner) = unpack(word);
+            if state == ENDED && owner == process.raw() {
+                let taken = pack(RUNNING, generation.wrapping_add(1), owner);
+                if slot.word.compare_exchange(word, taken, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                    return Ok(self.settle(index, generation.wrapping_add(1)));
+                }
+            }
+        }
+        for (index, slot) in slots.iter().enumerate().skip(1) {
+            let word = slot.word.load(Ordering::Acquire);
+            let (state, generation, _) = unpack(word);
+            if state == FREE {
+                let taken = pack(RUNNING, generation, process.raw());
+                if slot.word.compare_exchange(word, taken, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                    slot.first_generation.store(generation & 0xffff, Ordering::Release);
+                    self.header().thread_high.fetch_max(index as u32 + 1, Ordering::AcqRel);
+                    return Ok(self.settle(index, generation));
+                }
+            }
+        }
+        Err(ArenaError::OutOfSlots { what: "thread that uses shared objects", limit: THREADS - 1 })
+    }
+
+    fn settle(&self, index: usize, generation: u32) -> ThreadId {
+        let slot = &self.thread_slots()[index];
+        slot.tid.store(gettid(), Ordering::Relaxed);
+        slot.waits_for.store(0, Ordering::Relaxed);
+        ThreadId::new(index, generation)
+    }
+
+    pub(super) fn end_thread(&self, thread: ThreadId) {
+        let slot = self.thread(thread);
+        let word = slot.word.load(Ordering::Acquire);
+        let (state, generation, process) = unpack(word);
+        if state == RUNNING && generation == thread.generation() {
+            slot.waits_for.store(0, Ordering::Relaxed);
+            let ended = pack(ENDED, generation, process);
+            let _ = slot.word.compare_exchange(word, ended, Ordering::AcqRel, Ordering::Acquire);
+        }
+    }
+
+    /// Part of a sweep: the threads of a dead process are nobody's.
+    pub(super) fn free_threads_of(&self, process: ProcessId) {
+        let high = self.header().thread_high.load(Ordering::Acquire) as usize;
+        for slot in &self.thread_slots()[..high] {
+            let word = slot.word.load(Ordering::Acquire);
+            let (state, generation, owner) = unpack(word);
+            if state != FREE && owner == process.raw() {
+                let free = pack(FREE, generation.wrapping_add(1), 0);
+                let _ = slot.word.compare_exchange(word, free, Ordering::AcqRel, Ordering::Acquire);
+            }
+        }
+    }
+}
