@@ -6,6 +6,8 @@
 //! ```text
 //! bits 0-3    state: Empty (no memory yet), Carving(owner), Free, Held(owner), InFlight
 //! bits 4-27   owner (a ProcessId)
+//! bit 28      it carries handles (see `travel`)
+//! bit 29      they are being let go, before it is freed
 //! bits 32-63  generation, raised whenever the block is freed
 //!
 //! Empty --claim--> Carving(me) --memory carved--> Held(me) --free--> Free, next generation --claim--> Held(you)
@@ -85,6 +87,8 @@ enum State {
 struct Word {
     state: State,
     owner: u32,
+    carrying: bool,
+    dropping: bool,
     generation: u32,
 }
 
@@ -97,7 +101,11 @@ impl Word {
             State::Held => 3,
             State::InFlight => 4,
         };
-        state | u64::from(self.owner & 0xff_ffff) << 4 | u64::from(self.generation) << 32
+        state
+            | u64::from(self.owner & 0xff_ffff) << 4
+            | u64::from(self.carrying) << 28
+            | u64::from(self.dropping) << 29
+            | u64::from(self.generation) << 32
     }
 
     fn unpack(word: u64) -> Word {
@@ -108,7 +116,13 @@ impl Word {
             3 => State::Held,
             _ => State::InFlight,
         };
-        Word { state, owner: (word >> 4) as u32 & 0xff_ffff, generation: (word >> 32) as u32 }
+        Word {
+            state,
+            owner: (word >> 4) as u32 & 0xff_ffff,
+            carrying: word >> 28 & 1 != 0,
+            dropping: word >> 29 & 1 != 0,
+            generation: (word >> 32) as u32,
+        }
     }
 }
 
@@ -177,6 +191,10 @@ impl Block {
     /// The block's number.
     pub fn id(&self) -> BlockId {
         self.id
+    }
+
+    pub(super) fn shorten(&mut self, length: usize) {
+        self.length = self.length.min(length);
     }
 
     /// Gives up the value but not the block: it stays held by this process until somebody takes it by its number.
@@ -342,7 +360,16 @@ impl Arena {
         Ok(self.block_of(BlockId::new(class, index, word.generation), length))
     }
 
-    fn release_entry(&self, id: BlockId, entry: &Entry, word: Word) {
+    fn release_entry(&'static self, id: BlockId, entry: &Entry, mut word: Word) {
+        if word.carrying {
+            // Killed from here on, the sweep finds it still carrying and does this again.
+            let dropping = Word { dropping: true, ..word };
+            if !word.dropping && !entry.exchange(word, dropping) {
+                return;
+            }
+            word = dropping;
+            self.drop_carried(id);
+        }
         let directory = self.directory();
         let large = id.capacity() >= PUNCH_SIZE;
         if large && directory.kept.load(Ordering::Relaxed) + id.capacity() as i64 > KEEP_FREE {
@@ -351,7 +378,8 @@ impl Arena {
             // Should the kernel refuse, the pages are merely kept.
             let _ = unsafe { memory::punch_hole(address.as_ptr(), id.capacity()) };
         }
-        let free = Word { state: State::Free, owner: 0, generation: word.generation.wrapping_add(1) };
+        let generation = word.generation.wrapping_add(1);
+        let free = Word { state: State::Free, owner: 0, carrying: false, dropping: false, generation };
         if entry.exchange(word, free) {
             directory.classes[id.class()].free.fetch_add(1, Ordering::Relaxed);
             if large {
@@ -396,7 +424,7 @@ impl Arena {
     }
 
     /// Frees a block by number, whoever holds it; does nothing when it was freed before.
-    pub fn free_block(&self, id: BlockId) {
+    pub fn free_block(&'static self, id: BlockId) {
         let Some(entry) = self.entry_at(id.class(), id.index()) else { return };
         let word = entry.load();
         if matches!(word.state, State::Held | State::InFlight) && word.generation == id.generation() {
@@ -410,9 +438,7 @@ impl Arena {
     /// When `length` is more than the block has room for.
     pub fn block_bytes(&self, id: BlockId, length: usize) -> &'static [u8] {
         assert!(length <= id.capacity(), "a block's content fits it");
-        let block = self.block_of(id, length);
-        let address = block.address;
-        std::mem::forget(block);
+        let address = self.address(self.block_place(id), length);
         // SAFETY: inside the map, initialised; the caller keeps writers away.
         unsafe { std::slice::from_raw_parts(address.as_ptr(), length) }
     }
@@ -431,6 +457,27 @@ impl Arena {
         held
     }
 
+    pub(super) fn mark_carrying(&self, id: BlockId) {
+        let entry = self.entry(id);
+        let word = entry.load();
+        entry.exchange(word, Word { carrying: true, ..word });
+    }
+
+    pub(super) fn each_carrying_block(&self, mut visit: impl FnMut(BlockId)) {
+        self.each_entry(|id, _, word| {
+            let there = matches!(word.state, State::Held | State::InFlight);
+            if there && word.carrying && !word.dropping {
+                visit(id);
+            }
+        });
+    }
+
+    /// All bytes that the block has room for.
+    pub(super) fn block_bytes_mut<'block>(&self, block: &'block mut Block) -> &'block mut [u8] {
+        // SAFETY: the block's capacity lies inside the map, and the value is borrowed exclusively.
+        unsafe { std::slice::from_raw_parts_mut(block.address.as_ptr(), block.id.capacity()) }
+    }
+
     fn each_entry(&self, mut visit: impl FnMut(BlockId, &'static Entry, Word)) {
         for class in 0..CLASSES {
             let count = self.directory().classes[class].count.load(Ordering::Acquire);
@@ -444,7 +491,7 @@ impl Arena {
     }
 
     /// Part of a sweep, after every layer has kept what was announced: a dead process's blocks are free.
-    pub(super) fn free_blocks_of(&self, dead: ProcessId) {
+    pub(super) fn free_blocks_of(&'static self, dead: ProcessId) {
         self.each_entry(|id, entry, word| {
             if word.owner != dead.raw() {
                 return;

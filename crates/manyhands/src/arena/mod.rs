@@ -20,6 +20,7 @@ mod region;
 mod shared;
 mod sweep;
 mod thread_table;
+mod travel;
 
 pub use block::{Block, BlockId};
 pub use error::ArenaError;
@@ -34,6 +35,7 @@ pub use region::Arena;
 pub use shared::{Offset, Shared};
 pub use sweep::{Dead, Sweep, sweep, sweep_the_dead};
 pub use thread_table::{THREADS, ThreadSlot};
+pub use travel::{collect, note};
 
 #[cfg(test)]
 mod tests;

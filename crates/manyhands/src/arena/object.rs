@@ -88,6 +88,14 @@ impl Handle {
         u64::from(self.generation) << 32 | u64::from(self.index)
     }
 
+    pub(super) fn of(index: u32, word: Word) -> Handle {
+        Handle { index, generation: word.generation }
+    }
+
+    pub(super) fn is_possible(self) -> bool {
+        self.index != 0 && (self.index as usize) < OBJECTS
+    }
+
     /// The handle that [`Handle::to_raw`] made a number of.
     pub fn from_raw(raw: u64) -> Handle {
         Handle { index: raw as u32, generation: (raw >> 32) as u32 }
@@ -221,7 +229,7 @@ impl Object {
     pub fn attach(handle: Handle, kind: Kind) -> Result<Object, ArenaError> {
         let arena = Arena::get()?;
         let process = this_process()?;
-        if handle.index == 0 || handle.index as usize >= OBJECTS {
+        if !handle.is_possible() {
             return Err(ArenaError::Stale { handle, kind });
         }
         arena.check(handle, kind)?;
@@ -364,6 +372,7 @@ impl Arena {
                 layer.release(self, kind, Handle { index, generation: word.generation });
             }
         }
+        self.clear_references(index);
         let record = self.record(index);
         let _ =
             record.word.compare_exchange(word.pack(), word.free_next(), Ordering::AcqRel, Ordering::Acquire);

@@ -4,11 +4,13 @@
 //! get from somebody who has one; whoever starts a child sets the child's before it exists. A drop clears the own bit
 //! only, a sweep the dead one's. An object is unmade when all bits are clear, which takes care to see, as they stand in
 //! several words: whoever clears a bit first raises the object's version. Had a scan missed a bit that was set behind it
-//! while it met the giver's bit already cleared, the giver's clearing would have raised the version meanwhile.
+//! while it met the giver's bit already cleared, the giver's clearing would have raised the version meanwhile. Objects
+//! that were sent in messages are kept by those as well: see `travel`.
 
 use super::object::{Handle, State, Word};
 use super::owner::{ProcessId, this_process};
 use super::region::Arena;
+use super::travel::SENT;
 use crate::platform::atomic::{Ordering, fence};
 use crate::platform::thread::yield_now;
 
@@ -41,12 +43,21 @@ impl Arena {
         }
     }
 
-    fn is_unreferenced(&self, index: u32) -> bool {
+    /// Whether no process refers to the object and no message carries it.
+    pub(super) fn is_unreferenced(&self, index: u32) -> bool {
         let record = self.record(index);
         loop {
             let version = record.version.load(Ordering::Acquire);
             fence(Ordering::SeqCst);
-            if record.references.iter().any(|word| word.load(Ordering::Acquire) != 0) {
+            // Messages first: a sender that lets one go after this look clears its own bit after that.
+            let sent = record.references[0].load(Ordering::Acquire) & SENT != 0;
+            if sent && self.is_carried(index) {
+                return false;
+            }
+            let [first, rest @ ..] = &record.references;
+            let held = first.load(Ordering::Acquire) & !SENT != 0
+                || rest.iter().any(|word| word.load(Ordering::Acquire) != 0);
+            if held {
                 return false;
             }
             fence(Ordering::SeqCst);

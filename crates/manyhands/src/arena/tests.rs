@@ -204,3 +204,40 @@ fn a_child_refused_its_slot_learns_it() {
     let pid = child(|| arena.adopt_slot(slot).is_err());
     assert_eq!(wait_for(pid), ExitStatus::Exited(0));
 }
+
+#[test]
+fn a_message_keeps_what_it_carries_alive() {
+    let _turn = turn();
+    let arena = Arena::get().unwrap();
+    let object = counter();
+    let handle = object.handle();
+    let ((), handles) = collect(|| note(handle));
+    assert_eq!(handles, [handle]);
+    let block = arena.claim_carrying_block(10, &handles).unwrap();
+    assert_eq!(block.len(), 10);
+    let second = arena.claim_carrying_block(300, &handles).unwrap();
+    drop(object);
+    drop(block);
+    assert!(Object::attach(handle, Kind::Semaphore).map(drop).is_ok(), "the second message carries it still");
+    drop(second);
+    assert!(matches!(Object::attach(handle, Kind::Semaphore), Err(ArenaError::Stale { .. })));
+}
+
+#[test]
+fn a_killed_sender_keeps_nothing_alive() {
+    let _turn = turn();
+    let arena = Arena::get().unwrap();
+    this_process().unwrap();
+    let object = counter();
+    let handle = object.handle();
+    let pid = child(|| {
+        std::mem::forget(arena.claim_carrying_block(10, &[handle]));
+        true
+    });
+    assert_eq!(wait_for(pid), ExitStatus::Exited(0));
+    drop(object);
+    assert!(arena.is_carried(handle.index()));
+    crate::sweep_the_dead();
+    assert!(!arena.is_carried(handle.index()));
+    assert!(matches!(Object::attach(handle, Kind::Semaphore), Err(ArenaError::Stale { .. })));
+}
