@@ -14,6 +14,7 @@ use std::io;
 thread_local! {
     static NEXT: Cell<Option<ProcessId>> = const { Cell::new(None) };
     static PREPARED: Cell<Option<ProcessId>> = const { Cell::new(None) };
+    static BY_HAND: Cell<bool> = const { Cell::new(false) };
 }
 
 pub(super) fn install_hooks() -> io::Result<()> {
@@ -21,20 +22,35 @@ pub(super) fn install_hooks() -> io::Result<()> {
 }
 
 extern "C" fn prepare_hook() {
-    prepare();
+    if !BY_HAND.get() {
+        prepare();
+    }
 }
 
 extern "C" fn in_parent_hook() {
-    in_parent();
+    if !BY_HAND.get() {
+        in_parent();
+    }
 }
 
 extern "C" fn in_child_hook() {
-    in_child();
+    if !BY_HAND.get() {
+        in_child();
+    }
 }
 
 /// Names the slot, claimed by the calling process, that the next fork of this thread gives to its child.
 pub fn next_child(child: ProcessId) {
     NEXT.set(Some(child));
+}
+
+/// Forks of this thread inside `fork` are the caller's own business: no slot is claimed, shared with or adopted. The child
+/// has no number until it adopts a slot, and returns from here as well.
+pub fn by_hand<R>(fork: impl FnOnce() -> R) -> R {
+    BY_HAND.set(true);
+    let result = fork();
+    BY_HAND.set(false);
+    result
 }
 
 /// Before the fork: claims a slot for the child unless one was named, and gives it a record for all that this process

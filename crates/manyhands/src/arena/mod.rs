@@ -24,7 +24,7 @@ mod travel;
 
 pub use block::{Block, BlockId};
 pub use error::ArenaError;
-pub use fork::{abandon_child, in_child, in_parent, next_child, prepare};
+pub use fork::{abandon_child, by_hand, in_child, in_parent, next_child, prepare};
 pub use header::Counters;
 pub use object::{BODY, Handle, Kind, Object};
 pub use owner::{ProcessId, ThreadId, this_process, this_thread};
@@ -33,7 +33,7 @@ pub(crate) use payload::PayloadSweep;
 pub use process_table::{PROCESSES, ProcessSlot, ProcessState, Role};
 pub use region::Arena;
 pub use shared::{Offset, Shared};
-pub use sweep::{Dead, Sweep, sweep, sweep_the_dead};
+pub use sweep::{Dead, Sweep, sweep, sweep_noticed, sweep_the_dead};
 pub use thread_table::{THREADS, ThreadSlot};
 pub use travel::{collect, note};
 

@@ -282,6 +282,11 @@ impl Arena {
         self.slots_in(ProcessState::Alive)
     }
 
+    /// All slots that were claimed for children which do not run yet.
+    pub fn starting(&self) -> impl Iterator<Item = (ProcessId, &'static ProcessSlot)> + use<> {
+        self.slots_in(ProcessState::Starting)
+    }
+
     /// All slots that are in `state`.
     pub(super) fn slots_in(
         &self,
@@ -352,10 +357,23 @@ impl Arena {
     /// # Errors
     /// When 1023 processes use the arena.
     pub fn claim_process(&self, name: &str, role: Role) -> Result<ProcessId, ArenaError> {
+        self.claim_process_for(super::owner::this_process()?, name, role)
+    }
+
+    /// Claims a slot for a process that the calling one is about to start and that counts as `parent`'s child.
+    ///
+    /// # Errors
+    /// As [`Arena::claim_process`].
+    pub fn claim_process_for(
+        &self,
+        parent: ProcessId,
+        name: &str,
+        role: Role,
+    ) -> Result<ProcessId, ArenaError> {
         let starter = super::owner::this_process()?;
         let child = self.claim_slot(starter.raw())?;
         let slot = self.process(child);
-        slot.parent.store(starter.raw(), Ordering::Relaxed);
+        slot.parent.store(parent.raw(), Ordering::Relaxed);
         slot.set_name(name);
         slot.set_role(role);
         Ok(child)

@@ -68,10 +68,15 @@ pub fn sweep(arena: &'static Arena, table: &[&dyn Sweep], process: ProcessId) ->
 /// One look costs a few system calls per process: meant for the ticks of waiters and for tests. The warden, which
 /// holds the descriptors, knows at once.
 pub fn sweep_the_dead(arena: &'static Arena, table: &[&dyn Sweep]) -> usize {
-    let mut swept = 0;
     for (process, _) in arena.slots_in(ProcessState::Alive) {
         arena.notice(process);
     }
+    sweep_noticed(arena, table)
+}
+
+/// Sweeps those whose end was noticed already, also after a sweeper that died halfway. Returns how many that were.
+pub fn sweep_noticed(arena: &'static Arena, table: &[&dyn Sweep]) -> usize {
+    let mut swept = 0;
     for (process, _) in arena.slots_in(ProcessState::Dead) {
         swept += usize::from(sweep(arena, table, process));
     }
