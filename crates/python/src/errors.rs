@@ -1,0 +1,25 @@
+//! The engine's errors as Python's exceptions.
+//!
+//! Something that ran out is an `OSError` with the errno that says so, or `MemoryError`; a stale handle a `ValueError`;
+//! an arena of a stranger a `RuntimeError`. The text is the engine's.
+
+use manyhands::arena::ArenaError;
+use pyo3::exceptions::{PyMemoryError, PyOSError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+
+/// The exception for an arena's refusal.
+pub fn from_arena(error: ArenaError) -> PyErr {
+    let text = error.to_string();
+    match error {
+        ArenaError::Stale { .. } | ArenaError::WrongKind { .. } | ArenaError::StaleBlock => {
+            PyValueError::new_err(text)
+        }
+        ArenaError::OutOfSlots { .. } => PyOSError::new_err((libc::EAGAIN, text)),
+        ArenaError::OutOfMemory { .. } => PyMemoryError::new_err(text),
+        ArenaError::System { source, .. } => match source.raw_os_error() {
+            Some(code) => PyOSError::new_err((code, text)),
+            None => PyOSError::new_err(text),
+        },
+        _ => PyRuntimeError::new_err(text),
+    }
+}

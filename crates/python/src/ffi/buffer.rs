@@ -1,0 +1,57 @@
+//! A part of a received block, shown to Python as a writable buffer.
+//!
+//! The memory is a private view ([`Payload`]): what is written here nobody else sees, and a fork's child has its own. The
+//! block stays as it is until the last array that stands on it, in any process, is gone.
+
+use manyhands::arena::Payload;
+use pyo3::exceptions::{PyBufferError, PyValueError};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use std::os::raw::{c_int, c_void};
+use std::sync::Arc;
+
+/// Private memory that a large message arrived in.
+#[pyclass(frozen, module = "manyhands._engine")]
+pub struct SharedBuffer {
+    payload: Arc<Payload>,
+    start: usize,
+    length: usize,
+}
+
+impl SharedBuffer {
+    /// The part of `payload` from `start`, `length` bytes long.
+    pub fn new(payload: Arc<Payload>, start: usize, length: usize) -> PyResult<SharedBuffer> {
+        match start.checked_add(length) {
+            Some(end) if end <= payload.len() => Ok(SharedBuffer { payload, start, length }),
+            _ => Err(PyValueError::new_err("a part of a message ends after the message does")),
+        }
+    }
+}
+
+#[pymethods]
+impl SharedBuffer {
+    fn __len__(&self) -> usize {
+        self.length
+    }
+
+    /// # Safety
+    /// The interpreter passes a view to be filled.
+    unsafe fn __getbuffer__(slf: Bound<'_, Self>, view: *mut ffi::Py_buffer, flags: c_int) -> PyResult<()> {
+        if view.is_null() {
+            return Err(PyBufferError::new_err("no view to fill"));
+        }
+        let this = slf.get();
+        // SAFETY: the part lies inside the payload, which `new` checked.
+        let address = unsafe { this.payload.as_ptr().add(this.start) }.cast::<c_void>();
+        // SAFETY: the view is the interpreter's; the memory is readable and privately writable for as long as this object
+        // lives, which the view keeps alive.
+        let filled = unsafe {
+            ffi::PyBuffer_FillInfo(view, slf.as_ptr(), address, this.length as ffi::Py_ssize_t, 0, flags)
+        };
+        if filled == 0 { Ok(()) } else { Err(PyErr::fetch(slf.py())) }
+    }
+
+    /// # Safety
+    /// The interpreter passes a view that was filled above.
+    unsafe fn __releasebuffer__(&self, _view: *mut ffi::Py_buffer) {}
+}

@@ -1,0 +1,21 @@
+"""Many things at once on one machine, on an engine that survives a kill and names a deadlock.
+
+`manyhands.multiprocessing` has the names and the behaviour of the standard library's `multiprocessing`.
+`manyhands run program.py` gives it to an unmodified program, in place of the standard library's.
+Importing this package alone starts nothing and loads nothing more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__version__ = "0.1.0"
+__all__ = ["BrokenProcessPool", "WorkerDied", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("BrokenProcessPool", "WorkerDied"):
+        from . import errors
+
+        return getattr(errors, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,42 @@
+"""The command line: `manyhands run`, `manyhands compare`, and `python -m manyhands program.py`.
+
+Tells the subcommands apart and hands over. Without one of them the arguments are a program to run.
+"""
+
+from __future__ import annotations
+
+import sys
+
+SUBCOMMANDS = ("compare",)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line; returns the exit code when the process has not become the program."""
+    given = sys.argv[1:] if arguments is None else arguments
+    first = given[0] if given else "--help"
+    if first == "run":
+        from ._launch import run
+
+        return run(given[1:])
+    if first in SUBCOMMANDS:
+        from . import _engine
+
+        return _engine.command_line(["manyhands", *given])
+    if first in ("-V", "--version"):
+        from . import __version__
+
+        print(f"manyhands {__version__}")
+        return 0
+    from ._launch import USAGE, run
+
+    if first in ("-h", "--help"):
+        print(USAGE, end="")
+        print(
+            "\nmanyhands compare program.py [arguments]\n\n  runs it under plain python and under manyhands, compares"
+        )
+        return 0
+    return run(given)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""What happens when a process of the program ends in good order.
+
+Registered before anything of the program's own, so that it runs after it: children are joined, a missing main guard
+that a child met is reported, `--stats` is printed, and the engine is told that this end is no death: what the process
+still holds it holds on purpose. Does nothing for a process that is killed; that is what the warden is for.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import sys
+from typing import Any
+
+_arranged_by: int | None = None
+_stats = False
+
+
+def arrange(stats: bool = False) -> None:
+    """Arranges the end of this process, once."""
+    global _arranged_by, _stats
+    _stats = _stats or stats
+    if _arranged_by is None:
+        _arranged_by = os.getpid()
+        atexit.register(_end)
+
+
+def tell_engine() -> None:
+    """Tells the engine that this process ends in good order."""
+    engine = sys.modules.get("manyhands._engine")
+    if engine is not None:
+        engine.leave()
+
+
+def _end() -> None:
+    util: Any = sys.modules.get("multiprocessing.util") or sys.modules.get("manyhands.multiprocessing.util")
+    if util is not None:
+        util._exit_function()
+    first = os.getpid() == _arranged_by
+    unguarded = None
+    if first:
+        guard: Any = sys.modules.get("manyhands._guard")
+        unguarded = guard.unreported() if guard is not None else None
+        if unguarded is not None:
+            sys.stdout.flush()
+            print(unguarded, file=sys.stderr)
+        if _stats:
+            _print_stats()
+    tell_engine()
+    if unguarded is not None:
+        # The program itself found nothing wrong, so its exit code would be 0.
+        _flush()
+        os._exit(1)
+
+
+def _print_stats() -> None:
+    _flush()
+    lines = ["manyhands: what the engine did"]
+    engine: Any = sys.modules.get("manyhands._engine")
+    counted = engine.statistics() if engine is not None else {}
+    for key in ("processes started", "calls", "messages", "lock waits"):
+        lines.append(f"{key}: {counted.get(key, 0)}")
+    print("\n".join(lines), file=sys.stderr)
+    _flush()
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError, OSError):
+            stream.flush()

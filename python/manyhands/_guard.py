@@ -1,0 +1,84 @@
+"""A program without `if __name__ == "__main__"`, met under `spawn` or `forkserver`.
+
+A child prepares by importing the program's main module. If that starts processes itself, each child would start more
+of them without end. Such a child leaves a note, where the call stands, and ends at once and silently; its parent tells
+once. The standard library raises in the child, which prints a traceback per child, and lets the parent go on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from . import _std
+
+#: With this exit code a child ends that found no guard. It says nothing without the note.
+EXIT_CODE = 78
+PREFIX = "no main guard at "
+
+_found: str | None = None
+_reported = False
+
+
+def importing_main() -> bool:
+    """Whether this process is a child that is importing the program's main module."""
+    return bool(getattr(_std.module("process").current_process(), "_inheriting", False))
+
+
+def check() -> None:
+    """Ends this process, with a note to its parent, when it would start another while importing the main module."""
+    if importing_main():
+        from . import _engine
+
+        _engine.leave_note(PREFIX + _place())
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        _engine.leave()
+        os._exit(EXIT_CODE)
+
+
+def _place() -> str:
+    frame = sys._getframe(1)
+    innermost = None
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "__mp_main__":
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        if innermost is None and not frame.f_globals.get("__name__", "").startswith("manyhands"):
+            innermost = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    return innermost or "an unknown line"
+
+
+def message(note: str) -> str:
+    """The one message about a child's note."""
+    place = note.removeprefix(PREFIX)
+    path, _, line = place.rpartition(":")
+    where = f'File "{path}", line {line}' if path else place
+    return (
+        f"{where}: a process is started when the module is merely imported, as each child does to prepare.\n"
+        "This needs the guard\n\n"
+        '    if __name__ == "__main__":\n\n'
+        "around the code that is to run once, or the start method 'fork'. The program was ended."
+    )
+
+
+def found(note: str) -> None:
+    """Keeps a child's note until the program ends or somebody is told."""
+    global _found
+    if note.startswith(PREFIX) and _found is None:
+        _found = note
+
+
+def reported() -> None:
+    """Somebody was told by an exception."""
+    global _reported
+    _reported = True
+
+
+def unreported() -> str | None:
+    """The message that nobody was told yet."""
+    if _found is None or _reported:
+        return None
+    return message(_found)

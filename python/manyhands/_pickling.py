@@ -1,0 +1,101 @@
+"""Objects as bytes: pickle first, by value where pickle cannot.
+
+`dumps` is the plain form for queues: pickle 5 with the reducers that the standard library registered for other
+processes, large buffers kept out of the bytes. `dumps_by_value` also takes what pickle refuses: lambdas, functions of
+a REPL or a notebook, classes that no other process can import. An error is always pickle's own.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import functools
+import io
+import pickle
+import sys
+from collections import ChainMap
+from collections.abc import Callable
+from typing import Any
+
+from . import _std
+
+#: Buffers of at least this many bytes travel outside the pickle, in shared memory.
+LARGE = 1 << 16
+
+_forking = _std.module("reduction").ForkingPickler
+_extra: dict[type, Any] = _forking._extra_reducers
+
+
+def _reducers() -> dict[type, Any]:
+    # Made anew each time: both tables may change, and the copy costs less than looking in two.
+    return {**copyreg.dispatch_table, **_extra}
+
+
+def dumps(obj: object, large: list[pickle.PickleBuffer] | None = None) -> bytes:
+    """Pickles for another process. Large buffers are appended to `large` when it is given."""
+    file = io.BytesIO()
+    callback = None if large is None else functools.partial(_keep_small, large)
+    pickler = pickle.Pickler(file, 5, buffer_callback=callback)
+    pickler.dispatch_table = _reducers()
+    pickler.dump(obj)
+    return file.getvalue()
+
+
+def _keep_small(large: list[pickle.PickleBuffer], buffer: pickle.PickleBuffer) -> bool:
+    """True keeps a buffer in the pickle; so does anything that is not one piece of memory."""
+    try:
+        if buffer.raw().nbytes < LARGE:
+            return True
+    except BufferError:
+        return True
+    large.append(buffer)
+    return False
+
+
+def dumps_by_value(obj: object, large: list[pickle.PickleBuffer] | None = None) -> bytes:
+    """As `dumps`, but functions and classes that other processes cannot import travel with their code."""
+    file = io.BytesIO()
+    _by_value_pickler()(file, large).dump(obj)
+    return file.getvalue()
+
+
+def dumps_anyhow(obj: object, large: list[pickle.PickleBuffer] | None = None) -> bytes:
+    """Pickles, by value if need be."""
+    try:
+        return dumps(obj, large)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        if large is not None:
+            large.clear()
+        try:
+            return dumps_by_value(obj, large)
+        except Exception:
+            pass
+        # Not the second attempt's error: the first one names what is wrong in the words that people know.
+        raise
+
+
+def dumps_for_child(process_obj: object) -> bytes:
+    """Pickles a process that is being started."""
+    if main_is_importable():
+        return dumps_anyhow(process_obj)
+    return dumps_by_value(process_obj)
+
+
+def main_is_importable() -> bool:
+    """Whether a fresh interpreter can import this program's main module."""
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    return getattr(spec, "name", None) is not None or getattr(main, "__file__", None) is not None
+
+
+@functools.cache
+def _by_value_pickler() -> Callable[..., Any]:
+    # Imported late: most programs never need it.
+    import cloudpickle
+
+    class ByValue(cloudpickle.Pickler):  # type: ignore[misc]
+        def __init__(self, file: io.BytesIO, large: list[pickle.PickleBuffer] | None) -> None:
+            callback = None if large is None else functools.partial(_keep_small, large)
+            super().__init__(file, 5, buffer_callback=callback)
+            self.dispatch_table = ChainMap(cloudpickle.Pickler.dispatch_table, _reducers())
+
+    return ByValue

@@ -1,0 +1,22 @@
+"""What the launcher asked for, carried out inside the interpreter that runs the program.
+
+The settings come as text in the environment: `KEY=VALUE` joined by commas. Everything that happens at the end
+of the program (report of a missing main guard, `--stats`) is registered here, before the program can register
+anything, so that it runs last.
+"""
+
+from __future__ import annotations
+
+from . import _alias, _ending
+
+#: What the default start method is to be; `None`: the standard library's choice.
+start_method: str | None = None
+
+
+def begin(settings: str) -> None:
+    """Makes the name `multiprocessing` mean ours and arranges the end."""
+    global start_method
+    asked = dict(item.split("=", 1) for item in settings.split(",") if item)
+    start_method = asked.get("method")
+    _ending.arrange(stats=asked.get("stats") == "1")
+    _alias.install()

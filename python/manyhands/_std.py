@@ -1,0 +1,81 @@
+"""The standard library's own multiprocessing modules, whatever the name `multiprocessing` means just now.
+
+What we do not replace is used, not written again: process objects, finalizers, reduction, connections, the main
+module's preparation. Under the launcher the name `multiprocessing` is ours, so these modules are loaded here, once,
+from the interpreter's own folder; they stay registered under their standard names. Thread-safe through the import
+lock of whoever imports one of our re-exporting modules.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from importlib.machinery import PathFinder
+from importlib.util import module_from_spec
+from types import ModuleType
+from typing import Any
+
+PACKAGE = "multiprocessing"
+
+_loaded: dict[str, ModuleType] = {}
+_depth = 0
+
+
+def loading() -> bool:
+    """Whether the standard package itself is being imported: an alias must step aside."""
+    return _depth > 0
+
+
+def module(name: str = "") -> Any:
+    """The standard module `multiprocessing.NAME`, or the package itself."""
+    full = f"{PACKAGE}.{name}" if name else PACKAGE
+    found = _loaded.get(full)
+    if found is None:
+        if name:
+            module()
+        current = sys.modules.get(full)
+        # A module of ours that stands there under the standard name keeps its own.
+        found = current if current is not None and current.__name__ == full else _load(full)
+        _loaded[full] = found
+    return found
+
+
+def give_up_names() -> None:
+    """Takes the standard names from the standard modules, so that an alias is asked for them; keeps the modules."""
+    for name in [name for name in sys.modules if name == PACKAGE or name.startswith(PACKAGE + ".")]:
+        if sys.modules[name].__name__ == name:
+            _loaded.setdefault(name, sys.modules.pop(name))
+
+
+def _load(full: str) -> ModuleType:
+    global _depth
+    package = full == PACKAGE
+    in_force = sys.modules.get(PACKAGE)
+    if not package and in_force is _loaded[PACKAGE]:
+        return import_module(full)
+    library = os.path.dirname(os.__file__)
+    spec = PathFinder.find_spec(full, [library] if package else [os.path.join(library, PACKAGE)])
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError(f"No module named {full!r}", name=full)
+    loaded = module_from_spec(spec)
+    before = sys.modules.get(full)
+    sys.modules[full] = loaded
+    _depth += package
+    try:
+        spec.loader.exec_module(loaded)
+    except BaseException:
+        _put_back(full, before)
+        raise
+    finally:
+        _depth -= package
+    if in_force is not None:
+        _put_back(full, before)
+    return loaded
+
+
+def _put_back(full: str, before: ModuleType | None) -> None:
+    if before is None:
+        sys.modules.pop(full, None)
+    else:
+        sys.modules[full] = before

@@ -1,0 +1,333 @@
+"""Contexts: what a program may make (processes, pools, queues, locks), for each start method.
+
+A context knows its start method and makes objects that fit it; the default one takes a method once. Exceptions and the
+record of which process is being started are the standard library's own, so that handlers and reducers written
+for it work. Names that do not exist yet raise AttributeError.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from manyhands import _run, _std
+
+from . import process, reduction
+
+if TYPE_CHECKING:
+    import logging
+    from multiprocessing.connection import Connection
+    from multiprocessing.context import AuthenticationError, BufferTooShort, ProcessError, TimeoutError
+    from multiprocessing.process import BaseProcess
+
+    from . import pool, queues, synchronize
+else:
+    _context = _std.module("context")
+    ProcessError = _context.ProcessError
+    BufferTooShort = _context.BufferTooShort
+    TimeoutError = _context.TimeoutError
+    AuthenticationError = _context.AuthenticationError
+    BaseProcess = process.BaseProcess
+
+get_spawning_popen: Callable[[], Any] = _std.module("context").get_spawning_popen
+set_spawning_popen: Callable[[Any], None] = _std.module("context").set_spawning_popen
+assert_spawning: Callable[[object], None] = _std.module("context").assert_spawning
+
+__all__ = ()
+
+
+class BaseContext:
+    """What every context offers."""
+
+    ProcessError = ProcessError
+    BufferTooShort = BufferTooShort
+    TimeoutError = TimeoutError
+    AuthenticationError = AuthenticationError
+
+    current_process = staticmethod(process.current_process)
+    parent_process = staticmethod(process.parent_process)
+    active_children = staticmethod(process.active_children)
+
+    _name: ClassVar[str]
+
+    def cpu_count(self) -> int:
+        """How many processors the system has."""
+        count = os.cpu_count()
+        if count is None:
+            raise NotImplementedError("cannot determine number of cpus")
+        return count
+
+    def Pipe(self, duplex: bool = True) -> tuple[Connection[Any, Any], Connection[Any, Any]]:
+        """Two connected ends; the standard library's own, so that they can be waited for together with sockets."""
+        from . import connection
+
+        ends: tuple[Connection[Any, Any], Connection[Any, Any]] = connection.Pipe(duplex)
+        return ends
+
+    def Lock(self) -> synchronize.Lock:
+        """A lock; anybody may release it."""
+        from .synchronize import Lock
+
+        return Lock(ctx=self.get_context())
+
+    def RLock(self) -> synchronize.RLock:
+        """A lock that its owner may take again."""
+        from .synchronize import RLock
+
+        return RLock(ctx=self.get_context())
+
+    def Semaphore(self, value: int = 1) -> synchronize.Semaphore:
+        """A number of permits."""
+        from .synchronize import Semaphore
+
+        return Semaphore(value, ctx=self.get_context())
+
+    def BoundedSemaphore(self, value: int = 1) -> synchronize.BoundedSemaphore:
+        """A number of permits that cannot grow above its first value."""
+        from .synchronize import BoundedSemaphore
+
+        return BoundedSemaphore(value, ctx=self.get_context())
+
+    def Event(self) -> synchronize.Event:
+        """A flag that can be waited for."""
+        from .synchronize import Event
+
+        return Event(ctx=self.get_context())
+
+    def Queue(self, maxsize: int = 0) -> queues.Queue[Any]:
+        """A queue for any number of processes; unbounded unless `maxsize` is positive."""
+        from .queues import Queue
+
+        return Queue(maxsize, ctx=self.get_context())
+
+    def SimpleQueue(self) -> queues.SimpleQueue[Any]:
+        """An unbounded queue with fewer methods."""
+        from .queues import SimpleQueue
+
+        return SimpleQueue(ctx=self.get_context())
+
+    def Pool(
+        self,
+        processes: int | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: Iterable[Any] = (),
+        maxtasksperchild: int | None = None,
+        *,
+        retries: int = 0,
+    ) -> pool.Pool:
+        """Processes that run calls. `retries`: how often a call is run again whose worker died."""
+        from .pool import Pool
+
+        return Pool(processes, initializer, initargs, maxtasksperchild, context=self.get_context(), retries=retries)
+
+    def freeze_support(self) -> None:
+        """Does nothing: frozen programs start children otherwise only on Windows."""
+
+    def get_logger(self) -> logging.Logger:
+        """The package's logger."""
+        from . import util
+
+        logger: logging.Logger = util.get_logger()
+        return logger
+
+    def log_to_stderr(self, level: int | str | None = None) -> logging.Logger:
+        """Makes the package's logger write to standard error."""
+        from . import util
+
+        logger: logging.Logger = util.log_to_stderr(level)
+        return logger
+
+    def allow_connection_pickling(self) -> None:
+        """Lets connections and sockets be sent to other processes."""
+        from . import connection  # noqa: F401
+
+    def set_executable(self, executable: str | bytes) -> None:
+        """Which interpreter `spawn` and `forkserver` start."""
+        from . import spawn
+
+        spawn.set_executable(executable)
+
+    def set_forkserver_preload(self, module_names: list[str]) -> None:
+        """Which modules the process that `forkserver` children are forked from imports beforehand."""
+        from .forkserver import set_forkserver_preload
+
+        set_forkserver_preload(module_names)
+
+    def get_context(self, method: str | None = None) -> BaseContext:
+        """The context of a start method; this one without."""
+        if method is None:
+            return self
+        try:
+            return _concrete_contexts[method]
+        except KeyError:
+            raise ValueError(f"cannot find context for {method!r}") from None
+
+    def get_start_method(self, allow_none: bool = False) -> str | None:
+        """The start method's name."""
+        return self._name
+
+    def set_start_method(self, method: str | None, force: bool = False) -> None:
+        """Only the default context can be set."""
+        raise ValueError("cannot set start method of concrete context")
+
+    @property
+    def reducer(self) -> Any:
+        """The module that pickles for other processes."""
+        return reduction
+
+    def _check_available(self) -> None:
+        pass
+
+
+class _Process(BaseProcess):
+    """What the process classes of all start methods have in common."""
+
+    def _bootstrap(self, parent_sentinel: int | None = None) -> int:
+        if self._start_method is not None:
+            _force_start_method(self._start_method)
+        code: int = super()._bootstrap(parent_sentinel)  # type: ignore[misc]
+        return code
+
+    _start_method: ClassVar[str | None] = None
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            group: None = None,
+            target: Callable[..., object] | None = None,
+            name: str | None = None,
+            args: Iterable[Any] = (),
+            kwargs: Mapping[str, Any] = {},
+            *,
+            daemon: bool | None = None,
+        ) -> None: ...
+
+
+class Process(_Process):
+    """A process of the default start method."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        return _default_context.get_context().Process._Popen(process_obj)  # type: ignore[attr-defined]
+
+    @staticmethod
+    def _after_fork() -> None:
+        _default_context.get_context().Process._after_fork()  # type: ignore[attr-defined]
+
+
+class ForkProcess(_Process):
+    """A process that begins as a copy of its parent."""
+
+    _start_method = "fork"
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        from .popen_fork import Popen
+
+        return Popen(process_obj)
+
+
+class SpawnProcess(_Process):
+    """A process in a fresh interpreter."""
+
+    _start_method = "spawn"
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        from .popen_spawn_posix import Popen
+
+        return Popen(process_obj)
+
+    @staticmethod
+    def _after_fork() -> None:
+        pass
+
+
+class ForkServerProcess(_Process):
+    """A process forked from a fresh interpreter that does nothing else."""
+
+    _start_method = "forkserver"
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        from .popen_forkserver import Popen
+
+        return Popen(process_obj)
+
+
+class ForkContext(BaseContext):
+    """Children begin as copies of their parent."""
+
+    _name = "fork"
+    Process = ForkProcess
+
+
+class SpawnContext(BaseContext):
+    """Children are fresh interpreters."""
+
+    _name = "spawn"
+    Process = SpawnProcess
+
+
+class ForkServerContext(BaseContext):
+    """Children are forked from a fresh interpreter."""
+
+    _name = "forkserver"
+    Process = ForkServerProcess
+
+
+class DefaultContext(BaseContext):
+    """The context behind the package's own names; takes a start method once."""
+
+    Process = Process
+
+    def __init__(self, context: BaseContext) -> None:
+        self._default_context = context
+        self._actual_context: BaseContext | None = None
+
+    def get_context(self, method: str | None = None) -> BaseContext:
+        """The context of a start method; without one, of the method in force, which is fixed by asking."""
+        if method is not None:
+            return super().get_context(method)
+        if self._actual_context is None:
+            self._actual_context = self._default_context
+        return self._actual_context
+
+    def set_start_method(self, method: str | None, force: bool = False) -> None:
+        """Sets the start method, once unless `force`."""
+        if self._actual_context is not None and not force:
+            raise RuntimeError("context has already been set")
+        if method is None and force:
+            self._actual_context = None
+        else:
+            self._actual_context = self.get_context(method)
+
+    def get_start_method(self, allow_none: bool = False) -> str | None:
+        """The start method in force; `None` when none was set and `allow_none`."""
+        if self._actual_context is None:
+            if allow_none:
+                return None
+            self._actual_context = self._default_context
+        return self._actual_context._name
+
+    def get_all_start_methods(self) -> list[str]:
+        """All start methods, the default one first."""
+        first = self._default_context._name
+        return [first, *(name for name in _concrete_contexts if name != first)]
+
+
+_concrete_contexts: dict[str, BaseContext] = {
+    "fork": ForkContext(),
+    "spawn": SpawnContext(),
+    "forkserver": ForkServerContext(),
+}
+# From 3.14 on the standard library's default is forkserver.
+_first = _run.start_method or ("forkserver" if sys.version_info >= (3, 14) else "fork")
+_default_context = DefaultContext(_concrete_contexts[_first])
+
+
+def _force_start_method(method: str) -> None:
+    _default_context._actual_context = _concrete_contexts[method]
