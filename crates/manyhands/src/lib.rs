@@ -22,6 +22,9 @@ pub mod platform;
 #[doc(hidden)]
 pub mod arena;
 
+#[allow(dead_code, reason = "in the model only what the model tests use is used")]
+pub mod sync;
+
 /// Who undoes what a dead process held: every layer's part, in the order in which a sweep goes through them.
 #[cfg(not(manyhands_model))]
 #[doc(hidden)]

@@ -1,0 +1,140 @@
+//! A gate: waiters sleep at it until somebody says that there may be something for them.
+//!
+//! One *armed* word, which the first notifier swaps away, so that notifying costs no system call
+//! while nobody sleeps, and one only for many notifications in a row (a counter of waiters, the usual
+//! way, costs one per notification until the sleeper really runs). The price: later notifications
+//! wake nobody, so a woken sleeper arms the gate *before* it looks again, and whoever armed it passes
+//! the baton when it leaves more behind. A gate promises no lost wake-up while its users live; when one was
+//! killed, [`Gate::recover`] wakes all to look again. It does not hold what is waited for.
+
+use super::mortal::may_die;
+use super::park::{History, Parker, Wait, WaitError};
+use crate::platform::atomic::{AtomicU32, Ordering, fence};
+use crate::platform::futex::{self, Scope};
+
+/// Nobody sleeps: all sleepers have been woken, or there never was one.
+const OPEN: u32 = 0;
+/// Somebody may sleep, and nobody has been woken since.
+const ARMED: u32 = 1;
+/// One sleeper has been woken, who will pass the baton; others may sleep.
+const NOTIFIED: u32 = 2;
+
+/// A place to wait at. Zeroed memory is a gate; 8 bytes, in private memory or in the arena.
+///
+/// | armed word | meaning | who leaves it |
+/// |---|---|---|
+/// | 0 | nobody sleeps | a waiter arms it: 1 |
+/// | 1 | somebody may sleep | `notify_one`: 2, and wakes one; `notify_all`: 0, and wakes all |
+/// | 2 | one was woken, others may sleep | the woken one arms it: 1; `notify_all`: 0, and wakes all |
+#[repr(C)]
+#[derive(Debug, Default)]
+pub struct Gate {
+    armed: AtomicU32,
+    history: History,
+}
+
+impl Gate {
+    /// A gate at which nobody waits.
+    #[cfg(not(manyhands_model))]
+    pub const fn new() -> Self {
+        Gate { armed: AtomicU32::new(OPEN), history: History::new() }
+    }
+
+    /// A gate at which nobody waits.
+    #[cfg(manyhands_model)]
+    pub fn new() -> Self {
+        Gate::default()
+    }
+
+    /// Waits until `ready` gives something, and gives that.
+    ///
+    /// `more` says whether `ready` would succeed, or may, for one more waiter after it just did: then
+    /// the next sleeper is woken. All waiters of a gate wait for the same condition. Both may be called
+    /// often and must be quick; neither may wait.
+    ///
+    /// # Errors
+    ///
+    /// [`WaitError::TimedOut`] and [`WaitError::Interrupted`]; `ready` gave nothing then.
+    #[inline]
+    pub fn wait_until<R>(
+        &self,
+        wait: &Wait<'_>,
+        mut ready: impl FnMut() -> Option<R>,
+        more: impl FnMut() -> bool,
+    ) -> Result<R, WaitError> {
+        match ready() {
+            Some(found) => Ok(found),
+            None => self.wait_slowly(wait, ready, more),
+        }
+    }
+
+    #[cold]
+    fn wait_slowly<R>(
+        &self,
+        wait: &Wait<'_>,
+        mut ready: impl FnMut() -> Option<R>,
+        mut more: impl FnMut() -> bool,
+    ) -> Result<R, WaitError> {
+        if wait.deadline.is_some_and(|deadline| deadline.is_past()) {
+            return Err(WaitError::TimedOut);
+        }
+        let mut parker = Parker::new(wait);
+        if let Some(found) = parker.yields(&self.history, &mut ready) {
+            return Ok(found);
+        }
+        loop {
+            self.armed.store(ARMED, Ordering::Relaxed);
+            may_die();
+            fence(Ordering::SeqCst); // arms before it looks; pairs with the fence of the notifiers
+            if let Some(found) = ready() {
+                // Also without having slept: arming hid a notification from whoever armed before and was
+                // about to sleep.
+                if more() {
+                    self.notify_one(wait.scope);
+                }
+                return Ok(found);
+            }
+            parker.sleep(&self.armed, ARMED)?;
+            may_die();
+        }
+    }
+
+    /// Wakes one sleeper, if any; call it after the store that makes `ready` succeed.
+    #[inline]
+    pub fn notify_one(&self, scope: Scope) {
+        fence(Ordering::SeqCst); // what was published before this is seen by whoever arms after it
+        if self.armed.load(Ordering::Relaxed) == ARMED
+            && self.armed.swap(NOTIFIED, Ordering::Relaxed) == ARMED
+        {
+            may_die();
+            futex::wake(&self.armed, 1, scope);
+        }
+    }
+
+    /// Wakes all sleepers; call it after the store that makes `ready` succeed for all.
+    #[inline]
+    pub fn notify_all(&self, scope: Scope) {
+        fence(Ordering::SeqCst);
+        if self.armed.load(Ordering::Relaxed) != OPEN && self.armed.swap(OPEN, Ordering::Relaxed) != OPEN {
+            may_die();
+            futex::wake(&self.armed, u32::MAX, scope);
+        }
+    }
+
+    /// Wakes all sleepers whatever the gate says: for sweeps, since a killed notifier may have
+    /// cleared the word and woken nobody, and a killed sleeper may have died with the baton.
+    pub fn recover(&self, scope: Scope) {
+        self.armed.store(OPEN, Ordering::Relaxed);
+        may_die();
+        fence(Ordering::SeqCst);
+        futex::wake(&self.armed, u32::MAX, scope);
+    }
+
+    /// Whether somebody may be asleep here.
+    pub fn may_have_sleepers(&self) -> bool {
+        self.armed.load(Ordering::Relaxed) != OPEN
+    }
+}
+
+#[cfg(all(test, manyhands_model))]
+mod model;

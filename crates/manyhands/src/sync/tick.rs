@@ -1,0 +1,68 @@
+//! The ticks of waiters on arena objects: the dead are swept even when nobody is left whose task that is.
+//!
+//! The warden notices deaths and wakes whom they concern. Should it be killed too, a waiter would sleep for ever; so
+//! of the sleepers of a process one is elected, whose sleep ends every 100 ms to look for the dead. The others wake
+//! once a second, to take its place when it has gone. Nobody is taken for dead because time has passed: the sweep
+//! asks the kernel. In a fork's child nobody is elected yet.
+
+use std::time::Duration;
+
+use super::park::{Ticking, Turn, Wait, Waiting};
+use crate::platform::atomic::Ordering;
+use crate::platform::{Deadline, Scope, wipe};
+
+/// Which word of the page that is wiped in a fork's child says whether a sleeper is elected.
+const ELECTED_WORD: usize = 1;
+
+const SWEEP_PERIOD: Duration = Duration::from_millis(100);
+const SUCCESSION_PERIOD: Duration = Duration::from_secs(1);
+
+struct ProcessTicking;
+
+impl Ticking for ProcessTicking {
+    fn before_sleep(&self) -> Turn {
+        let elected = wipe::word(ELECTED_WORD)
+            .is_some_and(|word| word.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_ok());
+        Turn { period: if elected { SWEEP_PERIOD } else { SUCCESSION_PERIOD }, elected }
+    }
+
+    fn after_sleep(&self, turn: Turn, timed_out: bool) {
+        if !turn.elected {
+            return;
+        }
+        if timed_out {
+            crate::sweep_the_dead();
+        }
+        // Given up between sleeps, since a signal handler may wait in the midst of this wait.
+        if let Some(word) = wipe::word(ELECTED_WORD) {
+            word.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+impl<'a> Wait<'a> {
+    /// Waits on a word in the arena; without a deadline, for as long as it takes.
+    #[inline]
+    pub fn arena(deadline: Option<Deadline>, waiting: &'a dyn Waiting) -> Self {
+        Wait { scope: Scope::Shared, deadline, waiting, ticking: Some(&ProcessTicking) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_sleeper_is_elected_until_it_gives_up() {
+        wipe::prepare().unwrap();
+        let first = ProcessTicking.before_sleep();
+        let second = ProcessTicking.before_sleep();
+        assert!(!second.elected, "two sleepers were elected");
+        assert_eq!(second.period, SUCCESSION_PERIOD);
+        ProcessTicking.after_sleep(second, true);
+        // Other tests of this process wait on arena objects too, so that the first may have found it taken.
+        if first.elected {
+            ProcessTicking.after_sleep(first, false);
+        }
+    }
+}
