@@ -1,8 +1,9 @@
 //! Some things come in through one door only.
 //!
-//! Atomics and the model checker through `platform::atomic`, the operating system through `platform`, Python through
-//! `crates/python`, waiting through `sync::park`, other programs through `spawn`. Test code of a layer may use the raw
-//! thing; a `model` module may name the model checker.
+//! Atomics and the model checker through `platform::atomic`, the operating system through `platform` (the start
+//! of a process, which is little else, may call it from `spawn`), Python through `crates/python`, waiting
+//! through `sync::park`, other programs through `spawn`. Test code of a layer may use the raw thing; a `model`
+//! module may name the model checker.
 
 use super::{Finding, Modules};
 use crate::lexer::{self, Kind, Token};
@@ -61,6 +62,9 @@ pub fn check(file: &File) -> Vec<Finding> {
             if !begins_path(&tokens[index..], door.path) || is_last_of_longer(&tokens, index, door) {
                 continue;
             }
+            if names_a_constant(&tokens[index..]) {
+                continue;
+            }
             if is_shut(file, door, modules.at(index)) {
                 let message = format!("`{}` does not belong here: {}", door.path.join("::"), door.instead);
                 findings.push(Finding::new(file, tokens[index].line, message));
@@ -87,6 +91,16 @@ fn is_last_of_longer(tokens: &[Token<'_>], index: usize, door: &Door) -> bool {
     let is_continued = matches!(before, [.., word, separator]
         if matches!(word.kind, Kind::Word(_)) && separator.kind == Kind::PathSeparator);
     door.path.len() == 1 && is_continued
+}
+
+/// The numbers of errors and signals are names, not calls: `libc::ESRCH`, `libc::SIGKILL`.
+fn names_a_constant(tokens: &[Token<'_>]) -> bool {
+    let name = match tokens {
+        [first, _, Token { kind: Kind::Word(name), .. }, ..] if first.is_word("libc") => name,
+        _ => return false,
+    };
+    name.starts_with(['E', 'S'])
+        && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
 /// Whether `tokens` begin with `path`, the last name also inside a group: `std::process::{Child, Command}`.
@@ -170,6 +184,7 @@ mod tests {
         assert_eq!(findings(RING, "mod tests { use std::sync::atomic::AtomicU64; }"), 0);
         assert_eq!(findings(RING, "use std::sync::Arc; use std::process::ExitStatus;"), 0);
         assert_eq!(findings(RING, "fn f() { crate::platform::libc::x() }"), 0);
+        assert_eq!(findings(RING, "fn f() -> i32 { libc::ESRCH }"), 0);
         assert_eq!(findings("crates/manyhands/src/spawn/zygote.rs", "use std::process::Command;"), 0);
         assert_eq!(findings("crates/python/src/queue.rs", "use pyo3::prelude::*;"), 0);
         assert_eq!(findings("crates/python/Cargo.toml", "pyo3 = \"1\"\n"), 0);

@@ -60,7 +60,7 @@ fn has_reason(before: &[Token<'_>]) -> bool {
         match token.kind {
             Kind::Mark(';' | '{' | '}') => return false,
             Kind::Comment(text) => match text.split_once("SAFETY:") {
-                Some((_, reason)) => return following + reason.split_whitespace().count() >= 3,
+                Some((_, reason)) => return following + reason.split_whitespace().count() >= 2,
                 None => following += text.split_whitespace().count(),
             },
             _ => {}
