@@ -11,7 +11,7 @@ use super::object::LocalCounts;
 use super::owner::{ProcessId, ThreadId};
 use super::shared::{Offset, Shared};
 use crate::platform::atomic::{AtomicU32, Ordering};
-use crate::platform::{memory, process, wipe};
+use crate::platform::{doorbell, memory, process, wipe};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::OnceLock;
@@ -57,17 +57,13 @@ impl Arena {
 
     #[cold]
     fn make() -> Result<&'static Arena, ArenaError> {
-        let limit = rustix::process::getrlimit(rustix::process::Resource::As).current;
+        let limit = memory::address_space_limit();
         let size = limit.map_or(LARGEST, |limit| LARGEST.min(limit / 4)) / 4096 * 4096;
         if size < FRONTIER_START + (1 << 20) {
             return Err(ArenaError::OutOfMemory { wanted: FRONTIER_START as usize, limit: size as usize });
         }
         let memfd = memory::memory_file("manyhands", size).map_err(ArenaError::system("a memory file"))?;
-        let doorbell = rustix::event::eventfd(
-            0,
-            rustix::event::EventfdFlags::CLOEXEC | rustix::event::EventfdFlags::NONBLOCK,
-        )
-        .map_err(|error| ArenaError::system("an event descriptor")(error.into()))?;
+        let doorbell = doorbell::doorbell().map_err(ArenaError::system("an event descriptor"))?;
         let arena = Arena::map(memfd, doorbell, size)?;
         let header = arena.header();
         header.format.store(FORMAT, Ordering::Relaxed);
@@ -96,11 +92,10 @@ impl Arena {
 
     fn adopt_memory(memfd: OwnedFd, doorbell: OwnedFd) -> Result<&'static Arena, ArenaError> {
         let foreign = |reason: &str| ArenaError::Foreign { reason: reason.to_owned() };
-        let status = rustix::fs::fstat(&memfd)
-            .map_err(|error| ArenaError::system("a look at the arena's descriptor")(error.into()))?;
-        let size = status.st_size as u64;
+        let (inode, size) =
+            memory::inode_and_size(&memfd).map_err(ArenaError::system("a look at the arena's descriptor"))?;
         if let Some(present) = ARENA.get() {
-            return if present.inode == status.st_ino {
+            return if present.inode == inode {
                 Ok(present)
             } else {
                 Err(foreign("this process uses another one already"))
@@ -109,8 +104,7 @@ impl Arena {
         if size < FRONTIER_START {
             return Err(foreign("the memory is too small to be one"));
         }
-        let sealed = rustix::fs::fcntl_get_seals(&memfd).map_err(|_| foreign("it is no memory file"))?;
-        if !sealed.contains(rustix::fs::SealFlags::SHRINK) {
+        if !memory::cannot_shrink(&memfd).map_err(|_| foreign("it is no memory file"))? {
             return Err(foreign("its size is not sealed"));
         }
         let arena = Arena::map(memfd, doorbell, size)?;
@@ -134,9 +128,8 @@ impl Arena {
     }
 
     fn map(memfd: OwnedFd, doorbell: OwnedFd, size: u64) -> Result<Arena, ArenaError> {
-        let inode = rustix::fs::fstat(&memfd)
-            .map_err(|error| ArenaError::system("a look at the arena's descriptor")(error.into()))?
-            .st_ino;
+        let (inode, _) =
+            memory::inode_and_size(&memfd).map_err(ArenaError::system("a look at the arena's descriptor"))?;
         let base = memory::map_shared(&memfd, size as usize)
             .map_err(ArenaError::system("the arena's address space"))?;
         let local = LocalCounts::new().map_err(ArenaError::system("address space"))?;
@@ -170,8 +163,7 @@ impl Arena {
 
     /// Has the warden look at the table of processes.
     pub fn ring_doorbell(&self) {
-        // It fails only when the count is at its limit: then it is rung already.
-        let _ = rustix::io::write(&self.doorbell, &1_u64.to_ne_bytes());
+        doorbell::ring(&self.doorbell);
     }
 
     /// What the engine did in this arena.

@@ -21,6 +21,28 @@ pub fn memory_file(name: &str, size: u64) -> io::Result<OwnedFd> {
     Ok(file)
 }
 
+/// What the kernel knows of a descriptor's file: which one it is (inode), and how many bytes it has.
+///
+/// # Errors
+/// What the kernel says; for an open descriptor, nothing.
+pub fn inode_and_size(file: impl AsFd) -> io::Result<(u64, u64)> {
+    let status = rustix::fs::fstat(file)?;
+    Ok((status.st_ino, u64::try_from(status.st_size).unwrap_or(0)))
+}
+
+/// Whether the file is a memory file that nobody can shrink any more.
+///
+/// # Errors
+/// EINVAL when it is no memory file.
+pub fn cannot_shrink(file: impl AsFd) -> io::Result<bool> {
+    Ok(rustix::fs::fcntl_get_seals(file)?.contains(SealFlags::SHRINK))
+}
+
+/// The limit of this process's address space in bytes, if there is one.
+pub fn address_space_limit() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::As).current
+}
+
 /// Maps the first `size` bytes of `file`, shared, for reading and writing, until the process ends.
 ///
 /// # Errors

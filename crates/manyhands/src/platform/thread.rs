@@ -1,6 +1,7 @@
 //! The calling thread, as the kernel knows it.
 //!
-//! Offers a yield of the processor and the kernel's number of the thread. It does not start threads.
+//! Offers a yield of the processor and the kernel's number of the thread. It does not start threads, and it
+//! says nothing about any thread but the caller.
 
 /// Lets another runnable thread have this processor.
 #[cfg(not(manyhands_model))]
