@@ -25,6 +25,9 @@ pub mod arena;
 #[allow(dead_code, reason = "in the model only what the model tests use is used")]
 pub mod sync;
 
+#[cfg(not(manyhands_model))]
+pub mod spawn;
+
 /// Who undoes what a dead process held: every layer's part, in the order in which a sweep goes through them.
 #[cfg(not(manyhands_model))]
 #[doc(hidden)]
@@ -38,3 +41,8 @@ pub fn sweep_the_dead() {
         arena::sweep_the_dead(arena, SWEEPS);
     }
 }
+
+/// How a keeper learns what a pool wants: the executor's answer.
+#[cfg(not(manyhands_model))]
+#[doc(hidden)]
+pub static MAKE_KEPT: spawn::MakeKept = |_, _| Err("this engine has no pools".to_owned());

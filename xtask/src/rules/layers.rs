@@ -9,7 +9,7 @@ use crate::lexer::{self, Kind, Token};
 use crate::tree::{File, LAYERS};
 
 /// Names at the root which a layer may use: the one static table, and the walk over it that waiters take.
-const AT_THE_ROOT: [&str; 2] = ["SWEEPS", "sweep_the_dead"];
+const AT_THE_ROOT: [&str; 3] = ["SWEEPS", "MAKE_KEPT", "sweep_the_dead"];
 
 pub fn check(file: &File) -> Vec<Finding> {
     let Some(layer) = file.layer() else { return Vec::new() };

@@ -1,0 +1,200 @@
+//! How a keeper makes a child.
+//!
+//! A process that somebody asked for becomes the asker's child, so that `getppid` and `waitpid` are right there: by a raw
+//! clone with CLONE_PARENT where nobody's fork handlers are needed, else by two glibc forks, whose grandchild falls to the
+//! asker as the nearest subreaper. A pool's worker is the keeper's own child, which the keeper reaps. In every case the
+//! child takes its slot first, then runs the after-fork hooks.
+
+use crate::arena::{Arena, ProcessId, by_hand};
+use crate::platform::fork::{Side, clone_sibling, fork_plain};
+use crate::platform::process::{getpid, getppid};
+use crate::platform::{image, pidfd};
+use rustix::pipe::{PipeFlags, pipe_with};
+use std::io;
+
+/// What an interpreter must do around a fork, and whether the bare system call will do.
+pub trait Forking {
+    /// Before each fork.
+    fn before(&mut self) {}
+    /// After it, in the keeper.
+    fn in_parent(&mut self) {}
+    /// After it, in the child.
+    fn in_child(&mut self) {}
+    /// Whether a child may be cloned without anybody's fork handlers: the keeper has one thread, and nothing is loaded
+    /// that registers any.
+    fn may_clone_raw(&self) -> bool;
+}
+
+/// What was loaded when the keeper began, to tell what has come since.
+#[derive(Debug)]
+pub struct Loaded {
+    count: u64,
+    libraries: Vec<String>,
+}
+
+impl Loaded {
+    /// What is loaded now.
+    pub fn now() -> Loaded {
+        Loaded { count: image::libraries_loaded(), libraries: image::libraries() }
+    }
+
+    /// The files that are loaded now.
+    pub fn libraries(&self) -> &[String] {
+        &self.libraries
+    }
+
+    /// Whether all that was loaded since is `harmless`.
+    pub fn only_since(&self, harmless: impl Fn(&str) -> bool) -> bool {
+        image::libraries_loaded() == self.count
+            || image::libraries().iter().all(|file| self.libraries.contains(file) || harmless(file))
+    }
+}
+
+/// Whether the calling process has one thread.
+pub fn is_single_threaded() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    // A directory's links: itself, its parent's entry, one per thread.
+    std::fs::metadata("/proc/self/task").is_ok_and(|tasks| tasks.nlink() == 3)
+}
+
+/// Makes a child of `requester`, the keeper's own parent.
+pub(super) fn sibling(
+    arena: &'static Arena,
+    slot: ProcessId,
+    requester: u32,
+    forking: &mut dyn Forking,
+) -> io::Result<Side> {
+    if getppid() != requester {
+        return Err(io::Error::from_raw_os_error(libc::ESRCH));
+    }
+    if forking.may_clone_raw() && is_single_threaded() {
+        by_clone(arena, slot, requester, forking)
+    } else {
+        by_two_forks(arena, slot, requester, forking)
+    }
+}
+
+/// Makes a child of the keeper.
+pub(super) fn own_child(
+    arena: &'static Arena,
+    slot: ProcessId,
+    forking: &mut dyn Forking,
+) -> io::Result<Side> {
+    let keeper = getpid();
+    forking.before();
+    arena.share_all_with(slot);
+    // SAFETY: a keeper has no thread that could hold a lock: it waits in this one.
+    let side = by_hand(|| unsafe { fork_plain() });
+    finish(arena, slot, keeper, forking, side)
+}
+
+fn by_clone(
+    arena: &'static Arena,
+    slot: ProcessId,
+    requester: u32,
+    forking: &mut dyn Forking,
+) -> io::Result<Side> {
+    forking.before();
+    arena.share_all_with(slot);
+    // SAFETY: one thread, and no handlers needed, as was just asked.
+    let side = unsafe { clone_sibling() };
+    finish(arena, slot, requester, forking, side)
+}
+
+fn finish(
+    arena: &'static Arena,
+    slot: ProcessId,
+    parent: u32,
+    forking: &mut dyn Forking,
+    side: io::Result<Side>,
+) -> io::Result<Side> {
+    match side {
+        Ok(Side::Child) => {
+            settle(arena, slot, parent);
+            forking.in_child();
+        }
+        Ok(Side::Parent(_)) | Err(_) => forking.in_parent(),
+    }
+    side
+}
+
+/// In the child: takes its slot, or ends when nobody wants it any more.
+fn settle(arena: &'static Arena, slot: ProcessId, parent: u32) {
+    if getppid() != parent || arena.adopt_slot(slot).is_err() {
+        // SAFETY: ends this process at once; nothing of the keeper's is flushed twice.
+        unsafe { libc::_exit(255) };
+    }
+}
+
+fn by_two_forks(
+    arena: &'static Arena,
+    slot: ProcessId,
+    requester: u32,
+    forking: &mut dyn Forking,
+) -> io::Result<Side> {
+    let (told, tell) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (may_go, go) = pipe_with(PipeFlags::CLOEXEC)?;
+    forking.before();
+    arena.share_all_with(slot);
+    // SAFETY: a keeper has no thread that could hold a lock: it waits in this one.
+    match by_hand(|| unsafe { fork_plain() }) {
+        Err(error) => {
+            forking.in_parent();
+            Err(error)
+        }
+        Ok(Side::Child) => {
+            // SAFETY: a forked child with one thread.
+            match by_hand(|| unsafe { fork_plain() }) {
+                Ok(Side::Child) => {}
+                second => {
+                    let answer = match second {
+                        Ok(Side::Parent(pid)) => i64::from(pid),
+                        Err(error) => -i64::from(error.raw_os_error().unwrap_or(libc::EAGAIN)),
+                        Ok(Side::Child) => 0,
+                    };
+                    let _ = rustix::io::write(&tell, &answer.to_ne_bytes());
+                    // SAFETY: ends the process between keeper and child at once.
+                    unsafe { libc::_exit(0) };
+                }
+            }
+            drop((told, tell, go));
+            // Open until the process between is gone, so that the parent is the requester from here on.
+            let _ = read_fully(&may_go, &mut [0; 1]);
+            settle(arena, slot, requester);
+            forking.in_child();
+            Ok(Side::Child)
+        }
+        Ok(Side::Parent(between)) => {
+            forking.in_parent();
+            drop((tell, may_go));
+            let mut answer = [0; 8];
+            let heard = read_fully(&told, &mut answer);
+            wait_for(between);
+            drop(go);
+            heard?;
+            match i64::from_ne_bytes(answer) {
+                pid if pid > 0 => Ok(Side::Parent(pid as u32)),
+                errno => Err(io::Error::from_raw_os_error(-errno as i32)),
+            }
+        }
+    }
+}
+
+fn read_fully(descriptor: impl std::os::fd::AsFd, bytes: &mut [u8]) -> io::Result<()> {
+    let mut got = 0;
+    while got < bytes.len() {
+        match rustix::io::read(&descriptor, &mut bytes[got..]) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(more) => got += more,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn wait_for(child: u32) {
+    let Ok(descriptor) = pidfd::PidFd::open(child) else { return };
+    while descriptor.wait_dead(None).is_err() {}
+    let _ = pidfd::reap(child);
+}

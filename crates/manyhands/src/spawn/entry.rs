@@ -1,0 +1,325 @@
+//! Functions as they travel between processes of one program.
+//!
+//! A function, or a closure that captures nothing, has a type of its own and no content. So it is sent as the place,
+//! in the program's image, of a trampoline compiled for that type, which reads the arguments, calls the function, and
+//! writes the answer; the build's number guards against another program. It needs no registry and works in stripped
+//! binaries. Code of a shared library has no place in the program: that is refused, by name. A panic is an answer like
+//! any other; what the user sees of it on standard error stays as it was.
+
+use crate::platform::image::{self, MainProgram};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
+
+/// What an entry runs: the arguments' bytes in, the answer's bytes out.
+pub type Trampoline = fn(&[u8]) -> Vec<u8>;
+
+/// A function of this program, in the form in which it travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Entry {
+    offset: u64,
+    build: u64,
+}
+
+/// Why a function cannot travel, or cannot be found.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EntryError {
+    /// The code is in a shared library, whose place another process does not know.
+    #[error(
+        "this function is code of the library {library}, and only functions of the program itself can be run in \
+         another process; in a shared library (cdylib) the engine can start none"
+    )]
+    InLibrary {
+        /// The library's file.
+        library: String,
+    },
+    /// The entry was made by another build of the program.
+    #[error(
+        "this function was sent by another build of the program (build {theirs:016x}, this is {ours:016x}); run \
+         the same binary on both sides"
+    )]
+    OtherBuild {
+        /// The sender's build.
+        theirs: u64,
+        /// This program's.
+        ours: u64,
+    },
+    /// The entry names no code of this program.
+    #[error("no function of this program is at offset {offset:#x}")]
+    NoCode {
+        /// Where it should have been.
+        offset: u64,
+    },
+}
+
+/// Why a call in another process gave no value.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The function panicked.
+    #[error("panicked at {location}: {message}")]
+    Panicked {
+        /// What the panic said.
+        message: String,
+        /// Where, as `file:line:column`.
+        location: String,
+    },
+    /// The arguments did not read as what the function takes.
+    #[error("the arguments cannot be read as {expected}: {reason}")]
+    Arguments {
+        /// The type that the function takes.
+        expected: String,
+        /// What the format says.
+        reason: String,
+    },
+    /// The value cannot be written, or did not read as what the function gives.
+    #[error("the result, a {given}, cannot be sent: {reason}")]
+    Result {
+        /// The type that the function gives.
+        given: String,
+        /// What the format says.
+        reason: String,
+    },
+}
+
+impl Entry {
+    /// The entry of a function or of a closure that captures nothing.
+    ///
+    /// # Errors
+    /// When the code is in a shared library.
+    pub fn of<F, A, R>(function: F) -> Result<Entry, EntryError>
+    where
+        F: Fn(A) -> R + Copy + Send + 'static,
+        A: DeserializeOwned,
+        R: Serialize,
+    {
+        const {
+            assert!(
+                size_of::<F>() == 0,
+                "only a function, or a closure that captures nothing, can run in another process: \
+                 hand over what it needs as its argument"
+            );
+        }
+        let _ = function;
+        Entry::of_trampoline(run::<F, A, R>)
+    }
+
+    /// The entry of code that reads and writes bytes itself.
+    ///
+    /// # Errors
+    /// When the code is in a shared library.
+    pub fn of_trampoline(trampoline: Trampoline) -> Result<Entry, EntryError> {
+        let main = MainProgram::get();
+        let address = trampoline as usize;
+        match main.offset_of(address) {
+            Some(offset) => Ok(Entry { offset, build: main.build }),
+            None => Err(EntryError::InLibrary { library: image::file_of(address) }),
+        }
+    }
+
+    /// The code that the entry names.
+    ///
+    /// # Errors
+    /// When it was made by another build.
+    pub fn trampoline(self) -> Result<Trampoline, EntryError> {
+        let main = MainProgram::get();
+        if self.build != main.build {
+            return Err(EntryError::OtherBuild { theirs: self.build, ours: main.build });
+        }
+        let address = main.address_at(self.offset).ok_or(EntryError::NoCode { offset: self.offset })?;
+        // SAFETY: entries are made of trampolines only, and processes on one arena trust each other; the same build
+        // has the same code at the same distance from its base.
+        Ok(unsafe { std::mem::transmute::<*const (), Trampoline>(address as *const ()) })
+    }
+
+    /// Calls the function with arguments' bytes; the answer is for [`answer`] to read.
+    ///
+    /// # Errors
+    /// When the entry was made by another build.
+    pub fn call(self, arguments: &[u8]) -> Result<Vec<u8>, EntryError> {
+        Ok(self.trampoline()?(arguments))
+    }
+
+    /// Where the code is in the program; with [`Entry::at`] the shortest form for members of one arena and build.
+    pub fn offset(self) -> u64 {
+        self.offset
+    }
+
+    /// The entry at an offset that [`Entry::offset`] gave in a process of the same build.
+    pub fn at(offset: u64) -> Entry {
+        Entry { offset, build: MainProgram::get().build }
+    }
+}
+
+const VALUE: u8 = 0;
+const FAILURE: u8 = 1;
+
+/// The bytes of arguments, for [`Entry::call`].
+///
+/// # Errors
+/// When the value refuses to be written.
+pub fn arguments<A: Serialize>(value: &A) -> Result<Vec<u8>, Failure> {
+    postcard::to_allocvec(value).map_err(|error| Failure::Arguments {
+        expected: std::any::type_name::<A>().to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+/// Reads what [`Entry::call`] gave.
+///
+/// # Errors
+/// The failure that stands there, or that nothing readable does.
+pub fn answer<R: DeserializeOwned>(bytes: &[u8]) -> Result<R, Failure> {
+    let unreadable =
+        |reason: String| Failure::Result { given: std::any::type_name::<R>().to_owned(), reason };
+    match bytes.split_first() {
+        Some((&VALUE, value)) => postcard::from_bytes(value).map_err(|error| unreadable(error.to_string())),
+        Some((&FAILURE, failure)) => {
+            Err(postcard::from_bytes(failure).unwrap_or_else(|error| unreadable(error.to_string())))
+        }
+        _ => Err(unreadable("no answer stands there".to_owned())),
+    }
+}
+
+/// The failure that stands in an answer, if one does.
+pub fn failure(bytes: &[u8]) -> Option<Failure> {
+    bytes.strip_prefix(&[FAILURE]).and_then(|failure| postcard::from_bytes(failure).ok())
+}
+
+/// Has this thread's next call run `settle` between reading its arguments and calling the function.
+pub(super) fn when_arguments_are_read(settle: fn()) {
+    ARGUMENTS_READ.set(Some(settle));
+}
+
+/// The bytes of an answer that is a failure.
+pub fn failed(failure: &Failure) -> Vec<u8> {
+    tagged(FAILURE, failure).unwrap_or_else(|_| vec![FAILURE])
+}
+
+fn tagged<T: Serialize>(tag: u8, value: &T) -> postcard::Result<Vec<u8>> {
+    postcard::to_extend(value, vec![tag])
+}
+
+/// The trampoline of a function: the only code whose place depends on the function.
+fn run<F, A, R>(arguments: &[u8]) -> Vec<u8>
+where
+    F: Fn(A) -> R + Copy + Send + 'static,
+    A: DeserializeOwned,
+    R: Serialize,
+{
+    let arguments = match postcard::from_bytes::<A>(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            return failed(&Failure::Arguments {
+                expected: std::any::type_name::<A>().to_owned(),
+                reason: error.to_string(),
+            });
+        }
+    };
+    if let Some(settle) = ARGUMENTS_READ.take() {
+        settle();
+    }
+    let called = caught(|| {
+        // SAFETY: `Entry::of` had a value of this type, which has no content and may be copied: this is its copy.
+        let function: F = unsafe { std::ptr::NonNull::dangling().read() };
+        let value = function(arguments);
+        tagged(VALUE, &value)
+    });
+    match called {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(error)) => failed(&Failure::Result {
+            given: std::any::type_name::<R>().to_owned(),
+            reason: error.to_string(),
+        }),
+        Err(failure) => failed(&failure),
+    }
+}
+
+thread_local! {
+    /// What is to be done when the arguments of this thread's next call have been read.
+    static ARGUMENTS_READ: Cell<Option<fn()>> = const { Cell::new(None) };
+    /// Where the panic that this thread is going through began.
+    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs `code`; a panic becomes a [`Failure`] with its message and place, after the panic hook has told the user.
+///
+/// # Errors
+/// The panic.
+pub fn caught<R>(code: impl FnOnce() -> R) -> Result<R, Failure> {
+    static WATCHING: Once = Once::new();
+    WATCHING.call_once(|| {
+        let earlier = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            let place = panic.location().map(ToString::to_string);
+            let _ = PLACE.try_with(|cell| cell.replace(place));
+            earlier(panic);
+        }));
+    });
+    catch_unwind(AssertUnwindSafe(code)).map_err(|panic| {
+        let message = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+            (Some(text), _) => (*text).to_owned(),
+            (None, Some(text)) => text.clone(),
+            (None, None) => "a value that is no text".to_owned(),
+        };
+        // Its drop is user code, which might panic again.
+        std::mem::forget(panic);
+        let location = PLACE.take().unwrap_or_else(|| "an unknown place".to_owned());
+        Failure::Panicked { message, location }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn double(number: u32) -> u32 {
+        number * 2
+    }
+
+    fn call<F, A, R>(function: F, argument: A) -> Result<R, Failure>
+    where
+        F: Fn(A) -> R + Copy + Send + 'static,
+        A: DeserializeOwned + Serialize,
+        R: Serialize + DeserializeOwned,
+    {
+        let entry = Entry::of(function).unwrap();
+        assert_eq!(Entry::at(entry.offset()), entry);
+        answer(&entry.call(&arguments(&argument).unwrap()).unwrap())
+    }
+
+    #[test]
+    fn functions_and_closures_are_called_by_their_place() {
+        assert_eq!(call(double, 21), Ok(42));
+        assert_eq!(call(|(a, b): (String, u8)| format!("{a}{b}"), ("x".to_owned(), 7)), Ok("x7".to_owned()));
+        assert_eq!(call(|(): ()| (), ()), Ok(()));
+    }
+
+    #[test]
+    fn a_panic_arrives_with_message_and_place() {
+        let line = line!() + 1;
+        let failure = call(|number: u32| -> u32 { panic!("not {number}") }, 3).unwrap_err();
+        let Failure::Panicked { message, location } = failure else { panic!("{failure}") };
+        assert_eq!(message, "not 3");
+        assert!(location.contains("entry.rs") && location.contains(&format!(":{line}:")), "{location}");
+    }
+
+    #[test]
+    fn bytes_that_are_no_arguments_fail_the_call_only() {
+        let entry = Entry::of(|text: String| text.len()).unwrap();
+        let failure = answer::<usize>(&entry.call(&[200, 1, 2]).unwrap()).unwrap_err();
+        assert!(matches!(failure, Failure::Arguments { .. }), "{failure}");
+    }
+
+    #[test]
+    fn another_build_and_a_foreign_place_are_refused() {
+        let entry = Entry::of(double).unwrap();
+        let other = Entry { build: entry.build ^ 1, ..entry };
+        assert!(matches!(other.call(&[]), Err(EntryError::OtherBuild { .. })));
+        let nowhere = Entry { offset: u64::MAX / 2, ..entry };
+        assert!(matches!(nowhere.call(&[]), Err(EntryError::NoCode { .. })));
+    }
+}

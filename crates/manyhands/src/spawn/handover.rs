@@ -1,0 +1,213 @@
+//! What an exec'd process of ours is handed, and how it finds it.
+//!
+//! A keeper, or a process started by exec, inherits four descriptors: a socket to its starter, the arena's memory and
+//! doorbell, and a pidfd of the starter. One environment variable names them; it is taken out of the environment when
+//! it has been read. It counts only when the descriptor is the very socket that it speaks of and the starter is the
+//! parent, so a stale copy of the variable does nothing.
+
+use super::error::StartError;
+use super::keeper::Keeper;
+use super::request::{self, Head, StartRequest};
+use super::serve::Requester;
+use crate::arena::{Arena, ArenaError, ProcessId, Role};
+use crate::platform::exec::{Exec, exec};
+use crate::platform::message;
+use crate::platform::pidfd::PidFd;
+use crate::platform::process::{getpid, getppid};
+use crate::platform::signal::Mask;
+use std::ffi::{CString, OsStr};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+/// The environment variable that names the descriptors.
+pub const VARIABLE: &str = "MANYHANDS_HANDOVER";
+
+/// A program that finds its [`Inherited`] when it begins.
+#[derive(Debug)]
+pub struct Program {
+    /// Its file.
+    pub file: CString,
+    /// Its arguments, the first being its name.
+    pub arguments: Vec<CString>,
+    /// Whether its descriptors 0 to 2 are /dev/null instead of the caller's. (Its children get those of whoever asks for them.)
+    pub detached: bool,
+}
+
+impl Program {
+    /// The running program itself, with the arguments that it was started with.
+    pub fn myself() -> Program {
+        let arguments = std::env::args_os().filter_map(|argument| CString::new(argument.into_vec()).ok());
+        Program { file: c"/proc/self/exe".to_owned(), arguments: arguments.collect(), detached: false }
+    }
+}
+
+/// What an exec'd process is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A keeper.
+    Keeper,
+    /// One process, whose request comes over the socket.
+    Process,
+}
+
+/// What this process was handed by the one that exec'd it.
+#[derive(Debug)]
+pub struct Inherited {
+    /// What it is to be.
+    pub part: Part,
+    /// By whom, and how that one is spoken to.
+    pub requester: Requester,
+}
+
+impl Keeper {
+    /// Executes `program` as a keeper. It serves as soon as it has called [`Inherited::take`] and [`super::serve`].
+    ///
+    /// # Errors
+    /// When it cannot be executed.
+    pub fn exec(name: &str, program: &Program) -> Result<Keeper, StartError> {
+        let arena = Arena::get().map_err(StartError::arena(name))?;
+        let slot = arena.claim_process(name, Role::Keeper).map_err(StartError::arena(name))?;
+        let launched = launch(arena, slot, program, Part::Keeper, !0)
+            .and_then(|(pid, socket)| Keeper::new(pid, slot, socket));
+        launched.map_err(|error| {
+            arena.abandon_slot(slot);
+            StartError::system(name, "executing a zygote")(error)
+        })
+    }
+}
+
+/// Executes `program` with a socket to it and what it needs of the arena; its pid and the socket.
+pub(super) fn launch(
+    arena: &'static Arena,
+    slot: ProcessId,
+    program: &Program,
+    part: Part,
+    blocked: Mask,
+) -> io::Result<(u32, OwnedFd)> {
+    let (near, far) = message::pair()?;
+    let me = getpid();
+    let myself: OwnedFd = PidFd::open(me)?.into();
+    let starter = crate::arena::this_process().map_err(io::Error::other)?;
+    // In the program 0 to 2 are other things.
+    let descriptors = [far.as_fd(), arena.memfd(), arena.doorbell(), myself.as_fd()]
+        .map(|descriptor| rustix::io::fcntl_dupfd_cloexec(descriptor, 3));
+    let [socket, memory, doorbell, myself] = descriptors;
+    let (socket, memory, doorbell, myself) = (socket?, memory?, doorbell?, myself?);
+    let value = format!(
+        "{}:{}:{}:{}:{}:{}:{me}:{}:{}",
+        if part == Part::Keeper { "keeper" } else { "process" },
+        inode(socket.as_fd())?,
+        socket.as_raw_fd(),
+        memory.as_raw_fd(),
+        doorbell.as_raw_fd(),
+        myself.as_raw_fd(),
+        starter.raw(),
+        slot.raw(),
+    );
+    let mut environment: Vec<CString> = std::env::vars_os()
+        .filter(|(name, _)| name != VARIABLE)
+        .filter_map(|(name, value)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok())
+        .collect();
+    environment.extend(CString::new(format!("{VARIABLE}={value}")));
+    let pid = exec(&Exec {
+        program: &program.file,
+        arguments: &program.arguments,
+        environment: &environment,
+        descriptors: &[socket.as_fd(), memory.as_fd(), doorbell.as_fd(), myself.as_fd()],
+        detached: program.detached,
+        blocked,
+    })?;
+    Ok((pid, near))
+}
+
+impl Inherited {
+    /// Takes what was handed to this process, and its slot in the arena; `None` when nothing was. The calling process should
+    /// have one thread, as the environment is changed.
+    ///
+    /// # Errors
+    /// When the arena cannot be used (another version or container), or the starter has given this process up.
+    pub fn take() -> Result<Option<Inherited>, ArenaError> {
+        let Some(value) = std::env::var_os(VARIABLE) else { return Ok(None) };
+        // SAFETY: the caller's process has one thread: we are before `main`, or in the first lines of an interpreter's.
+        unsafe { std::env::remove_var(VARIABLE) };
+        let Some(handed) = Handed::read(&value) else { return Ok(None) };
+        for descriptor in [&handed.socket, &handed.memory, &handed.doorbell, &handed.starter_pidfd] {
+            let _ = rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC);
+        }
+        Arena::adopt(handed.memory, handed.doorbell, handed.slot)?;
+        Ok(Some(Inherited {
+            part: handed.part,
+            requester: Requester {
+                socket: handed.socket,
+                pidfd: PidFd::from(handed.starter_pidfd),
+                pid: handed.starter_pid,
+                slot: handed.starter,
+            },
+        }))
+    }
+
+    /// What a process that was started by exec is to do.
+    ///
+    /// # Errors
+    /// When the starter ended before it had told.
+    pub fn request(self) -> io::Result<StartRequest> {
+        let received = request::receive(&self.requester.socket)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        let Head::Start { slot, inheritance } = received.head else {
+            return Err(io::ErrorKind::InvalidData.into());
+        };
+        // It inherited what it should already; the copies go.
+        let own = received.descriptors.into_iter().skip(inheritance.descriptors()).collect();
+        Ok(StartRequest { slot, payload: received.payload, descriptors: own, inheritance })
+    }
+}
+
+struct Handed {
+    part: Part,
+    socket: OwnedFd,
+    memory: OwnedFd,
+    doorbell: OwnedFd,
+    starter_pidfd: OwnedFd,
+    starter_pid: u32,
+    starter: ProcessId,
+    slot: ProcessId,
+}
+
+impl Handed {
+    /// Reads the variable's value; `None` when it does not speak of this process.
+    fn read(value: &OsStr) -> Option<Handed> {
+        let mut fields = value.to_str()?.split(':');
+        let part = match fields.next()? {
+            "keeper" => Part::Keeper,
+            "process" => Part::Process,
+            _ => return None,
+        };
+        let mut number = || fields.next()?.parse::<u64>().ok();
+        let socket_inode = number()?;
+        let mut descriptor = || i32::try_from(number()?).ok();
+        let raw = [descriptor()?, descriptor()?, descriptor()?, descriptor()?];
+        let starter_pid = u32::try_from(number()?).ok()?;
+        let starter = ProcessId::from_raw(u32::try_from(number()?).ok()?)?;
+        let slot = ProcessId::from_raw(u32::try_from(number()?).ok()?)?;
+        if starter_pid != getppid() {
+            return None;
+        }
+        // SAFETY: only looked at; a number that is not open is an error of the look.
+        let socket = unsafe { BorrowedFd::borrow_raw(raw[0]) };
+        if inode(socket).ok()? != socket_inode {
+            return None;
+        }
+        // SAFETY: the socket is the one that our parent made for us alone, so the variable is its word: these four are ours,
+        // and nobody else here knows of them.
+        let [socket, memory, doorbell, starter_pidfd] = raw.map(|raw| unsafe { OwnedFd::from_raw_fd(raw) });
+        Some(Handed { part, socket, memory, doorbell, starter_pidfd, starter_pid, starter, slot })
+    }
+}
+
+fn inode(socket: BorrowedFd<'_>) -> io::Result<u64> {
+    let status = rustix::fs::fstat(socket)?;
+    if rustix::fs::FileType::from_raw_mode(status.st_mode) != rustix::fs::FileType::Socket {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Ok(status.st_ino)
+}

@@ -1,0 +1,153 @@
+//! What the calling process knows of its own children and helpers.
+//!
+//! A fork's child must not take its parent's children, zygote or warden for its own, nor find a lock held by a thread that
+//! it has not got. So the record is keyed by pid: a process that finds another's makes a fresh one and leaves the old.
+
+use super::inherit::Standing;
+use super::keeper::Keeper;
+use super::started::Started;
+use crate::arena::ProcessId;
+use crate::platform::atomic::{AtomicPtr, AtomicU32, Ordering};
+use crate::platform::pidfd::{self, PidFd};
+use crate::platform::process::getpid;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The record of one process.
+pub(super) struct Here {
+    pid: u32,
+    /// How many processes were named by number.
+    pub(super) named: AtomicU32,
+    zygote: Mutex<Option<(Standing, Arc<Keeper>)>>,
+    children: Mutex<Vec<Arc<Started>>>,
+    /// Helpers that were given up and whose status has not been taken.
+    helpers: Mutex<Vec<(u32, PidFd)>>,
+    warden: Mutex<Option<(ProcessId, PidFd)>>,
+    adopting: Mutex<Adopting>,
+}
+
+#[derive(Default)]
+struct Adopting {
+    requests: u32,
+    was_subreaper: bool,
+}
+
+/// The calling process's record.
+pub(super) fn here() -> &'static Here {
+    static HERE: AtomicPtr<Here> = AtomicPtr::new(std::ptr::null_mut());
+    let pid = getpid();
+    let mut seen = HERE.load(Ordering::Acquire);
+    loop {
+        // SAFETY: null, or a record that was leaked below and is never freed.
+        if let Some(record) = unsafe { seen.as_ref() }
+            && record.pid == pid
+        {
+            return record;
+        }
+        let fresh = Box::into_raw(Box::new(Here::new(pid)));
+        match HERE.compare_exchange(seen, fresh, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => seen = fresh,
+            Err(now) => {
+                // SAFETY: made above and shown to nobody.
+                drop(unsafe { Box::from_raw(fresh) });
+                seen = now;
+            }
+        }
+    }
+}
+
+/// A lock's content, whatever a panic left there: each holder leaves it whole at every step.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Here {
+    fn new(pid: u32) -> Here {
+        Here {
+            pid,
+            named: AtomicU32::new(0),
+            zygote: Mutex::default(),
+            children: Mutex::default(),
+            helpers: Mutex::default(),
+            warden: Mutex::default(),
+            adopting: Mutex::default(),
+        }
+    }
+
+    pub(super) fn zygote(&self) -> MutexGuard<'_, Option<(Standing, Arc<Keeper>)>> {
+        locked(&self.zygote)
+    }
+
+    pub(super) fn warden(&self) -> MutexGuard<'_, Option<(ProcessId, PidFd)>> {
+        locked(&self.warden)
+    }
+
+    /// Takes charge of a child until it has been reaped.
+    pub(super) fn add_child(&self, child: &Arc<Started>) {
+        locked(&self.children).push(Arc::clone(child));
+    }
+
+    /// The children that have not ended; those that have are reaped.
+    pub(super) fn children(&self) -> Vec<Arc<Started>> {
+        let mut children = locked(&self.children);
+        children.retain(|child| child.status().is_none());
+        children.clone()
+    }
+
+    /// Reaps what has ended: children that nobody joined, helpers that were given up.
+    pub(super) fn reap(&self) {
+        self.children();
+        locked(&self.helpers).retain(|(pid, pidfd)| {
+            if pidfd.is_dead() {
+                let _ = pidfd::reap(*pid);
+                return false;
+            }
+            true
+        });
+    }
+
+    /// A helper that was given up: it is reaped when it has ended.
+    pub(super) fn add_helper(&self, pid: u32, pidfd: PidFd) {
+        locked(&self.helpers).push((pid, pidfd));
+        self.reap();
+    }
+
+    /// Runs `request` while orphans of this process's descendants fall to this process, as the children that a keeper makes
+    /// by two forks must.
+    pub(super) fn while_adopting<R>(&self, request: impl FnOnce() -> R) -> io::Result<R> {
+        {
+            let mut adopting = locked(&self.adopting);
+            if adopting.requests == 0 {
+                adopting.was_subreaper = is_subreaper()?;
+                if !adopting.was_subreaper {
+                    set_subreaper(true)?;
+                }
+            }
+            adopting.requests += 1;
+        }
+        let result = request();
+        let mut adopting = locked(&self.adopting);
+        adopting.requests -= 1;
+        if adopting.requests == 0 && !adopting.was_subreaper {
+            set_subreaper(false)?;
+        }
+        Ok(result)
+    }
+}
+
+fn is_subreaper() -> io::Result<bool> {
+    let mut answer: libc::c_int = 0;
+    // SAFETY: the kernel writes one int to where we say.
+    if unsafe { libc::prctl(libc::PR_GET_CHILD_SUBREAPER, &raw mut answer) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(answer != 0)
+}
+
+fn set_subreaper(on: bool) -> io::Result<()> {
+    // SAFETY: changes an attribute of this process and no memory.
+    if unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, libc::c_ulong::from(on)) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! What a child inherits of its parent when somebody else makes it.
+//!
+//! A child that is cloned from a zygote must find what a fork of its parent would have found at that moment: descriptors
+//! 0 to 2, working directory, umask, environment, blocked and ignored signals. These travel with each request. What
+//! cannot be changed from inside (user, groups, session, namespaces, limits) makes up the parent's [`standing`]: a parent
+//! whose standing differs from its zygote's needs a new zygote.
+
+use crate::platform::signal;
+use rustix::fs::{Mode, OFlags};
+use serde::{Deserialize, Serialize};
+use std::ffi::{OsStr, OsString};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+
+/// What a child is told to take over.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Inheritance {
+    umask: u32,
+    blocked: u64,
+    ignored: u64,
+    /// Which of the descriptors 0 to 2 the parent has; those travel, in this order.
+    standard: [bool; 3],
+    /// Whether the working directory's descriptor travels, after them.
+    directory: bool,
+    /// `NAME=value`, each ended by a zero byte.
+    environment: Vec<u8>,
+}
+
+/// The descriptors that go with an [`Inheritance`].
+#[derive(Debug)]
+pub struct Descriptors {
+    standard: Vec<BorrowedFd<'static>>,
+    directory: Option<OwnedFd>,
+}
+
+impl Descriptors {
+    /// All of them, in the order in which they travel.
+    pub fn all(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.standard.iter().copied().chain(self.directory.as_ref().map(AsFd::as_fd))
+    }
+}
+
+impl Inheritance {
+    /// What a child of the calling thread would inherit now, and the parent's standing.
+    ///
+    /// # Errors
+    /// When /proc cannot be read.
+    pub fn capture() -> io::Result<(Inheritance, Descriptors, Standing)> {
+        let status = Status::read()?;
+        let directory =
+            rustix::fs::open(c".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok();
+        // SAFETY: only looked at, and passed on when it is open; nobody closes the standard descriptors meanwhile.
+        let standard = [0, 1, 2].map(|number| unsafe { BorrowedFd::borrow_raw(number) });
+        let open = standard.map(|descriptor| rustix::io::fcntl_getfd(descriptor).is_ok());
+        let inheritance = Inheritance {
+            umask: status.octal("Umask"),
+            blocked: signal::blocked(),
+            ignored: status.hexadecimal("SigIgn"),
+            standard: open,
+            directory: directory.is_some(),
+            environment: environment(),
+        };
+        let standard = standard.into_iter().zip(open).filter(|(_, open)| *open).map(|(it, _)| it).collect();
+        Ok((inheritance, Descriptors { standard, directory }, standing(&status)))
+    }
+
+    /// How many descriptors travel with this.
+    pub fn descriptors(&self) -> usize {
+        self.standard.iter().filter(|open| **open).count() + usize::from(self.directory)
+    }
+
+    /// Takes it over, in the child, with the descriptors that came along. Signals that were blocked for the start are
+    /// unblocked as the parent had them, last of all.
+    ///
+    /// # Errors
+    /// What the kernel says to putting a descriptor in its place.
+    pub fn take_over(&self, descriptors: impl Iterator<Item = OwnedFd>) -> io::Result<()> {
+        // None of them may stand where another belongs.
+        let raised = descriptors.map(|descriptor| -> io::Result<OwnedFd> {
+            if descriptor.as_raw_fd() > 2 {
+                return Ok(descriptor);
+            }
+            Ok(rustix::io::fcntl_dupfd_cloexec(&descriptor, 3)?)
+        });
+        let mut arrived = raised.collect::<io::Result<Vec<OwnedFd>>>()?.into_iter();
+        let mut next = || arrived.next().ok_or(io::Error::from(io::ErrorKind::UnexpectedEof));
+        for (number, open) in self.standard.iter().enumerate() {
+            let number = number as i32;
+            if *open {
+                let descriptor = next()?;
+                // SAFETY: the standard descriptors have no owner that would close what we put there.
+                if unsafe { libc::dup2(descriptor.as_raw_fd(), number) } < 0 {
+                    return Err(io::Error::last_os_error());
+                }
+            } else {
+                // SAFETY: the parent has none there, so neither has the child; nobody owns these numbers.
+                unsafe { libc::close(number) };
+            }
+        }
+        if self.directory {
+            let directory = next()?;
+            // A directory that the parent may not search is where a fork would stay; here the child stays where it is.
+            let _ = rustix::process::fchdir(&directory);
+        }
+        rustix::process::umask(Mode::from_raw_mode(self.umask));
+        if environment() != self.environment {
+            // SAFETY: the child has one thread.
+            unsafe { replace_environment(&self.environment) };
+        }
+        signal::ignore(self.ignored);
+        signal::set_blocked(self.blocked);
+        Ok(())
+    }
+
+    /// The parent's environment, as pairs of name and value.
+    pub fn environment(&self) -> impl Iterator<Item = (OsString, OsString)> + '_ {
+        self.environment.split(|byte| *byte == 0).filter_map(|entry| {
+            let (name, value) = split(entry)?;
+            Some((name.to_owned(), value.to_owned()))
+        })
+    }
+}
+
+/// A value that changes whenever something changes that a child cannot take over from a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing(u64);
+
+fn standing(status: &Status) -> Standing {
+    const LINES: [&str; 12] = [
+        "Uid",
+        "Gid",
+        "Groups",
+        "NSpgid",
+        "NSsid",
+        "CapInh",
+        "CapPrm",
+        "CapEff",
+        "CapBnd",
+        "NoNewPrivs",
+        "Seccomp",
+        "Cpus_allowed",
+    ];
+    let mut hasher = DefaultHasher::new();
+    for line in LINES {
+        status.value(line).hash(&mut hasher);
+    }
+    for space in ["mnt", "net", "user", "ipc", "uts", "cgroup", "pid_for_children"] {
+        std::fs::metadata(format!("/proc/thread-self/ns/{space}")).ok().map(|it| it.ino()).hash(&mut hasher);
+    }
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    for resource in 0..16 {
+        // SAFETY: the call writes one record to the place given, or nothing.
+        unsafe { libc::getrlimit(resource, &raw mut limit) };
+        (limit.rlim_cur, limit.rlim_max).hash(&mut hasher);
+    }
+    // SAFETY: reads a number of the calling process.
+    unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }.hash(&mut hasher);
+    Standing(hasher.finish())
+}
+
+/// The lines of /proc/thread-self/status.
+struct Status(String);
+
+impl Status {
+    fn read() -> io::Result<Status> {
+        let mut text = String::with_capacity(4096);
+        std::fs::File::open("/proc/thread-self/status")?.read_to_string(&mut text)?;
+        Ok(Status(text))
+    }
+
+    fn value(&self, name: &str) -> &str {
+        let mut lines = self.0.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(key, _)| *key == name).map_or("", |(_, value)| value.trim())
+    }
+
+    fn octal(&self, name: &str) -> u32 {
+        u32::from_str_radix(self.value(name), 8).unwrap_or(0o022)
+    }
+
+    fn hexadecimal(&self, name: &str) -> u64 {
+        u64::from_str_radix(self.value(name), 16).unwrap_or(0)
+    }
+}
+
+fn environment() -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(4096);
+    for (name, value) in std::env::vars_os() {
+        bytes.extend_from_slice(name.as_bytes());
+        bytes.push(b'=');
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.push(0);
+    }
+    bytes
+}
+
+fn split(entry: &[u8]) -> Option<(&OsStr, &OsStr)> {
+    // A name may begin with `=`, as in the standard library.
+    let equals = entry.iter().skip(1).position(|byte| *byte == b'=')? + 1;
+    Some((OsStr::from_bytes(&entry[..equals]), OsStr::from_bytes(&entry[equals + 1..])))
+}
+
+/// # Safety
+/// The calling process has one thread.
+unsafe fn replace_environment(wanted: &[u8]) {
+    let present: Vec<OsString> = std::env::vars_os().map(|(name, _)| name).collect();
+    for name in present {
+        // SAFETY: the caller's promise.
+        unsafe { std::env::remove_var(name) };
+    }
+    for (name, value) in wanted.split(|byte| *byte == 0).filter_map(split) {
+        let value = OsString::from_vec(value.as_bytes().to_vec());
+        // SAFETY: the caller's promise.
+        unsafe { std::env::set_var(name, value) };
+    }
+}

@@ -1,0 +1,208 @@
+//! A keeper as its owner sees it: a process that starts others on request and keeps pools' workers alive.
+//!
+//! A zygote is a keeper that was exec'd; a template is one that was forked. Both are spoken to over a socket pair, one request
+//! at a time. A keeper belongs to the process that made it. It ends by itself when that process ends, or when this
+//! handle is dropped and its pools have no workers left. It may be killed at any time: then a request fails as
+//! [`Refusal::Lost`], and whoever asked makes another one.
+
+use super::error::StartError;
+use super::here::here;
+use super::request::{self, Bequest, Head, Order, Reply, Share};
+use super::started::Started;
+use crate::arena::{Arena, Handle, ProcessId, ProcessState};
+use crate::platform::atomic::{AtomicBool, Ordering};
+use crate::platform::pidfd::PidFd;
+use crate::platform::process::getpid;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A process of ours that starts others.
+#[derive(Debug)]
+pub struct Keeper {
+    pid: u32,
+    slot: ProcessId,
+    owner: u32,
+    pidfd: Option<PidFd>,
+    socket: Mutex<Option<OwnedFd>>,
+    lost: AtomicBool,
+}
+
+/// Why a keeper did not do what it was asked.
+#[derive(Debug)]
+pub enum Refusal {
+    /// It has ended: another one may do it.
+    Lost,
+    /// It could not, and another one could not either.
+    Failed(StartError),
+}
+
+impl Keeper {
+    pub(super) fn new(pid: u32, slot: ProcessId, socket: OwnedFd) -> io::Result<Keeper> {
+        Ok(Keeper {
+            pid,
+            slot,
+            owner: getpid(),
+            pidfd: Some(PidFd::open(pid)?),
+            socket: Mutex::new(Some(socket)),
+            lost: AtomicBool::new(false),
+        })
+    }
+
+    /// Its number.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Its slot in the arena.
+    pub fn slot(&self) -> ProcessId {
+        self.slot
+    }
+
+    /// Whether it can still be asked.
+    pub fn is_alive(&self) -> bool {
+        !self.lost.load(Ordering::Relaxed) && self.pidfd.as_ref().is_some_and(|pidfd| !pidfd.is_dead())
+    }
+
+    /// Starts a process, a child of the calling one.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn start(&self, order: &Order<'_>) -> Result<Arc<Started>, Refusal> {
+        let bequest = Bequest::capture()
+            .map_err(StartError::system(order.name, "reading /proc"))
+            .map_err(Refusal::Failed)?;
+        self.start_with(order, &bequest)
+    }
+
+    pub(super) fn start_with(&self, order: &Order<'_>, bequest: &Bequest) -> Result<Arc<Started>, Refusal> {
+        let name = order.name;
+        self.check_owner(name)?;
+        let arena = Arena::get().map_err(StartError::arena(name)).map_err(Refusal::Failed)?;
+        let slot = claim(arena, order).map_err(Refusal::Failed)?;
+        let head = Head::Start { slot, inheritance: bequest.inheritance.clone() };
+        let asked = here()
+            .while_adopting(|| self.ask(&head, order, bequest))
+            .map_err(StartError::system(name, "becoming the one who adopts orphans"));
+        let pid = match asked {
+            Ok(Ok(Reply::Started { pid })) => pid,
+            Ok(Err(_)) => {
+                // Unless the child came to run before the keeper ended.
+                arena.abandon_slot(slot);
+                if arena.process_state(slot) != Some(ProcessState::Alive) {
+                    return Err(Refusal::Lost);
+                }
+                arena.process(slot).pid()
+            }
+            Ok(Ok(refused)) => {
+                arena.abandon_slot(slot);
+                let error = StartError::system(name, "the fork of its keeper")(refused.into_error());
+                return Err(Refusal::Failed(error));
+            }
+            Err(error) => {
+                arena.abandon_slot(slot);
+                return Err(Refusal::Failed(error));
+            }
+        };
+        note_started(arena);
+        let started = Started::new(name.to_owned(), slot, order.role, pid)
+            .map_err(StartError::system(name, "opening a descriptor of the process"))
+            .map_err(Refusal::Failed)?;
+        Ok(Arc::new(started))
+    }
+
+    /// Has the keeper start the workers of a pool, now and whenever one is missing: see [`super::Kept`]. `payload` is what each
+    /// worker reads; the keeper makes a [`super::Kept`] of `pool` and `payload`.
+    ///
+    /// # Errors
+    /// [`Refusal`], also when the first workers could not be started.
+    pub fn keep(
+        &self,
+        name: &str,
+        pool: Handle,
+        payload: &[u8],
+        descriptors: &[BorrowedFd<'_>],
+    ) -> Result<(), Refusal> {
+        self.check_owner(name)?;
+        let arena = Arena::get().map_err(StartError::arena(name)).map_err(Refusal::Failed)?;
+        let bequest =
+            Bequest::capture().map_err(StartError::system(name, "reading /proc")).map_err(Refusal::Failed)?;
+        // The keeper must find the pool alive when it comes to look.
+        arena.share_with(self.slot, &[pool]);
+        let head = Head::Keep { pool, inheritance: bequest.inheritance.clone() };
+        let order =
+            Order { name, role: crate::arena::Role::Worker, payload, descriptors, share: Share::These(&[]) };
+        match self.ask(&head, &order, &bequest) {
+            Ok(Reply::Kept) => Ok(()),
+            Ok(refused) => Err(Refusal::Failed(StartError::system(name, "starting the pool's workers")(
+                refused.into_error(),
+            ))),
+            Err(_) => Err(Refusal::Lost),
+        }
+    }
+
+    /// Tells the keeper that something about a pool has changed: it was closed, or wants more workers.
+    pub fn look(&self) {
+        if self.owner != getpid() {
+            return;
+        }
+        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(socket) = &*socket {
+            // A keeper that has ended has nothing to look at.
+            let _ = request::send(socket, &Head::Look, &[], &[]);
+        }
+    }
+
+    fn check_owner(&self, name: &str) -> Result<(), Refusal> {
+        if self.owner == getpid() {
+            return Ok(());
+        }
+        Err(Refusal::Failed(StartError::ForeignKeeper { name: name.to_owned(), owner: self.owner }))
+    }
+
+    fn ask(&self, head: &Head, order: &Order<'_>, bequest: &Bequest) -> io::Result<Reply> {
+        let descriptors: Vec<BorrowedFd<'_>> =
+            bequest.descriptors.all().chain(order.descriptors.iter().copied()).collect();
+        let guard = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        let socket = guard.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        let reply = request::send(socket, head, order.payload, &descriptors)
+            .and_then(|()| request::await_reply(socket))
+            .and_then(|reply| reply.ok_or(io::ErrorKind::UnexpectedEof.into()));
+        if reply.is_err() {
+            self.lost.store(true, Ordering::Relaxed);
+        }
+        reply
+    }
+}
+
+impl AsFd for Keeper {
+    /// Its pidfd: polls readable when it has ended.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_ref().expect("it is only taken by the drop").as_fd()
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        *self.socket.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+        if self.owner == getpid()
+            && let Some(pidfd) = self.pidfd.take()
+        {
+            here().add_helper(self.pid, pidfd);
+        }
+    }
+}
+
+/// Claims the slot of a process that is about to be started, with its references.
+pub(super) fn claim(arena: &'static Arena, order: &Order<'_>) -> Result<ProcessId, StartError> {
+    let slot = arena.claim_process(order.name, order.role).map_err(StartError::arena(order.name))?;
+    match order.share {
+        Share::All => arena.share_all_with(slot),
+        Share::These(handles) => arena.share_with(slot, handles),
+    }
+    Ok(slot)
+}
+
+pub(super) fn note_started(arena: &Arena) {
+    arena.counters().processes_started.fetch_add(1, Ordering::Relaxed);
+}

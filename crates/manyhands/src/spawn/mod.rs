@@ -1,0 +1,40 @@
+//! Processes: how they start, with whom they end, how their end is noticed.
+//!
+//! A process is started by a *zygote* (a small process that is cloned), by exec, or by fork; the child's parent is whoever
+//! asked, in each case. What runs in it is a function of the same program ([`Entry`]). A *keeper* is a zygote, or a
+//! template forked from the program; it starts processes on request and keeps the workers of pools at their number.
+//! The *warden* notices deaths, sweeps, and ends who must end with a parent. This layer knows no pool: what it must know of
+//! one it is told through [`Kept`].
+
+mod birth;
+pub mod entry;
+mod error;
+mod handover;
+mod here;
+mod inherit;
+mod keeper;
+mod leaving;
+mod process;
+mod request;
+mod serve;
+mod staff;
+mod start_exec;
+mod started;
+mod template;
+pub mod warden;
+mod zygote;
+
+pub use birth::{Forking, Loaded, is_single_threaded};
+pub use entry::{Entry, EntryError, Failure};
+pub use error::{ProcessError, StartError};
+pub use handover::{Inherited, Part, Program};
+pub use inherit::Inheritance;
+pub use keeper::{Keeper, Refusal};
+pub use process::{Builder, Process, StartMethod};
+pub use request::{Order, Share, StartRequest};
+pub use serve::{Requester, Served, serve};
+pub use staff::{Ended, FRUITLESS, Kept, MakeKept};
+pub use start_exec::start as start_exec;
+pub use started::Started;
+pub use template::{Forked, ForkedKeeper, fork_keeper, fork_process};
+pub use zygote::zygote;

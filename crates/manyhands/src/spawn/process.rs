@@ -1,0 +1,335 @@
+//! Processes of a Rust program: a function that runs in a process of its own.
+//!
+//! [`Process::spawn`] starts one; [`Builder`] gives it a name, makes it a daemon or chooses the start method. A process that
+//! ends by itself waits for its children; daemons are ended with their parent however that ends, others when a signal
+//! ended it. The function's value goes nowhere: send it through a queue, or give the call to a pool.
+
+use super::entry::{self, Entry, Failure};
+use super::error::{ProcessError, StartError};
+use super::handover::Program;
+use super::here::here;
+use super::keeper::{claim, note_started};
+use super::request::{Order, Share, StartRequest};
+use super::started::Started;
+use super::{leaving, start_exec, warden, zygote};
+use crate::arena::{Arena, ArenaError, Role, next_child};
+use crate::platform::Deadline;
+use crate::platform::atomic::Ordering;
+use crate::platform::fork::{Side, fork_plain};
+use crate::platform::pidfd::ExitStatus;
+use rustix::fs::MemfdFlags;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The exit code of a process whose function panicked, as that of a program whose `main` did.
+const PANICKED: i32 = 101;
+/// The exit code of a process whose function could not be called.
+const NOT_CALLED: i32 = 1;
+
+/// How a process comes to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StartMethod {
+    /// Cloned from a small process that was exec'd once: the same cost whatever the program's memory.
+    #[default]
+    Zygote,
+    /// The program is executed once more.
+    Exec,
+}
+
+/// Settings of a process that is to be started.
+#[derive(Clone, Debug, Default)]
+#[must_use = "nothing is started before `spawn`"]
+pub struct Builder {
+    name: Option<String>,
+    daemon: bool,
+    method: StartMethod,
+}
+
+impl Builder {
+    /// What it is called in messages; `Process-1` and so on by default.
+    pub fn name(mut self, name: impl Into<String>) -> Builder {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Whether it ends with its parent however that ends; otherwise a parent that ends waits for it.
+    pub fn daemon(mut self, daemon: bool) -> Builder {
+        self.daemon = daemon;
+        self
+    }
+
+    /// How it is started.
+    pub fn method(mut self, method: StartMethod) -> Builder {
+        self.method = method;
+        self
+    }
+
+    /// Starts a process that calls `function` with `argument`. `function` is a function, or a closure that captures nothing.
+    ///
+    /// # Errors
+    /// When the function is not the program's own code, the argument cannot be written, or the system refuses.
+    pub fn spawn<F, A, R>(self, function: F, argument: A) -> Result<Process, StartError>
+    where
+        F: Fn(A) -> R + Copy + Send + 'static,
+        A: Serialize + DeserializeOwned,
+        R: Serialize,
+    {
+        let name = self.name.clone().unwrap_or_else(next_name);
+        let entry = Entry::of(function).map_err(|source| StartError::Entry { name: name.clone(), source })?;
+        let arguments = entry::arguments(&argument)
+            .map_err(|source| StartError::Arguments { name: name.clone(), source })?;
+        let mut payload = postcard::to_allocvec(&entry).expect("two numbers can always be written");
+        payload.extend_from_slice(&arguments);
+        let report = report().map_err(StartError::system(&name, "making a memory file"))?;
+        let order = Order {
+            name: &name,
+            role: self.role(),
+            payload: &payload,
+            descriptors: &[report.as_fd()],
+            share: Share::All,
+        };
+        here().reap();
+        let started = match self.method {
+            StartMethod::Zygote => zygote::start(&order)?,
+            StartMethod::Exec => start_exec::start(&Program::myself(), &order)?,
+        };
+        drop(argument);
+        Ok(Process::of(started, Some(report)))
+    }
+
+    /// Forks the calling process; the child calls `run` and ends. It sees a copy of everything.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    ///
+    /// # Safety
+    /// When this process has other threads, `run` may use nothing that could wait for a lock which one of them held: no
+    /// allocation, no output. Nothing may hang on values that the caller's stack drops being dropped in the child.
+    pub unsafe fn fork(self, run: impl FnOnce()) -> Result<Process, StartError> {
+        let name = self.name.clone().unwrap_or_else(next_name);
+        let arena = Arena::get().map_err(StartError::arena(&name))?;
+        let order =
+            Order { name: &name, role: self.role(), payload: &[], descriptors: &[], share: Share::All };
+        here().reap();
+        // Best effort: waiters sweep themselves while there is no warden.
+        let _ = warden::ensure(arena);
+        let slot = claim(arena, &order)?;
+        next_child(slot);
+        // SAFETY: the caller's promise.
+        match unsafe { fork_plain() } {
+            Ok(Side::Child) => {
+                leaving::register();
+                let code = entry::caught(run).map_or(PANICKED, |()| 0);
+                std::process::exit(code)
+            }
+            Ok(Side::Parent(pid)) => {
+                note_started(arena);
+                let started = Started::new(name.clone(), slot, order.role, pid)
+                    .map_err(StartError::system(&name, "opening a descriptor of the process"))?;
+                Ok(Process::of(Arc::new(started), None))
+            }
+            Err(error) => {
+                arena.abandon_slot(slot);
+                Err(StartError::system(&name, "fork")(error))
+            }
+        }
+    }
+
+    fn role(&self) -> Role {
+        if self.daemon { Role::Daemon } else { Role::User }
+    }
+}
+
+/// `Process-N`; in a process that has such a name itself, its name and `:N`.
+fn next_name() -> String {
+    let number = here().named.fetch_add(1, Ordering::Relaxed) + 1;
+    let own = Arena::current()
+        .and_then(|arena| crate::arena::this_process().ok().map(|process| arena.process(process).name()));
+    match own {
+        Some(own) if own.starts_with("Process-") => format!("{own}:{number}"),
+        _ => format!("Process-{number}"),
+    }
+}
+
+/// A process that this one started. Dropping the handle leaves the process running.
+#[derive(Debug)]
+pub struct Process {
+    started: Arc<Started>,
+    report: Option<OwnedFd>,
+}
+
+impl Process {
+    /// Starts a process that calls `function` with `argument`: see [`Builder::spawn`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn spawn<F, A, R>(function: F, argument: A) -> Result<Process, StartError>
+    where
+        F: Fn(A) -> R + Copy + Send + 'static,
+        A: Serialize + DeserializeOwned,
+        R: Serialize,
+    {
+        Process::builder().spawn(function, argument)
+    }
+
+    /// Settings for a process to start.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    fn of(started: Arc<Started>, report: Option<OwnedFd>) -> Process {
+        leaving::register();
+        here().add_child(&started);
+        Process { started, report }
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        self.started.name()
+    }
+
+    /// Its number.
+    pub fn pid(&self) -> u32 {
+        self.started.pid()
+    }
+
+    /// Whether it ends with its parent however that ends.
+    pub fn is_daemon(&self) -> bool {
+        self.started.role() == Role::Daemon
+    }
+
+    /// Whether it has not ended.
+    pub fn is_alive(&self) -> bool {
+        self.started.is_alive()
+    }
+
+    /// How it ended: exit code or signal; `None` while it runs.
+    pub fn status(&self) -> Option<ExitStatus> {
+        self.started.status()
+    }
+
+    /// Polls readable when it has ended.
+    pub fn sentinel(&self) -> BorrowedFd<'_> {
+        self.started.sentinel()
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// When it did not end in good order: its function panicked, its exit code was not 0, or a signal ended it.
+    pub fn join(&self) -> Result<(), ProcessError> {
+        self.wait(None).unwrap_or(Ok(()))
+    }
+
+    /// Waits until it has ended, at most for `timeout`; `None` when it still runs then.
+    ///
+    /// # Errors
+    /// As [`Process::join`].
+    pub fn join_timeout(&self, timeout: Duration) -> Option<Result<(), ProcessError>> {
+        self.wait(Deadline::after(timeout))
+    }
+
+    fn wait(&self, deadline: Option<Deadline>) -> Option<Result<(), ProcessError>> {
+        let (name, pid, parent) = (self.name().to_owned(), self.pid(), self.started.parent());
+        if parent != crate::platform::process::getpid() {
+            return Some(Err(ProcessError::NotMine { name, pid, parent }));
+        }
+        let status = loop {
+            match self.started.wait(deadline) {
+                Ok(status) => break status?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // Polling one descriptor fails only for want of memory.
+                Err(_) => crate::platform::thread::yield_now(),
+            }
+        };
+        Some(match self.failure() {
+            Some(failure) => Err(ProcessError::Failed { name, pid, failure }),
+            None => ProcessError::of(&name, pid, status),
+        })
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        let report = self.report.as_ref()?;
+        let length = rustix::fs::fstat(report).ok()?.st_size;
+        let mut bytes = vec![0; usize::try_from(length).ok()?];
+        let got = rustix::io::pread(report, &mut bytes, 0).ok()?;
+        entry::failure(&bytes[..got])
+    }
+
+    /// Asks it to end (SIGTERM). Nothing happens when it has ended.
+    ///
+    /// # Errors
+    /// EPERM when it runs as another user.
+    pub fn terminate(&self) -> io::Result<()> {
+        self.started.signal(libc::SIGTERM)
+    }
+
+    /// Ends it at once (SIGKILL). Nothing happens when it has ended.
+    ///
+    /// # Errors
+    /// EPERM when it runs as another user.
+    pub fn kill(&self) -> io::Result<()> {
+        self.started.signal(libc::SIGKILL)
+    }
+
+    /// Sends it a signal. Nothing happens when it has ended.
+    ///
+    /// # Errors
+    /// EPERM when it runs as another user, EINVAL for no signal.
+    pub fn signal(&self, signal: i32) -> io::Result<()> {
+        self.started.signal(signal)
+    }
+}
+
+/// Where a process leaves word of its failure.
+fn report() -> io::Result<OwnedFd> {
+    Ok(rustix::fs::memfd_create("report", MemfdFlags::CLOEXEC)?)
+}
+
+/// The life of a process that was started for a function of this program.
+pub(super) fn run(request: StartRequest) -> ! {
+    leaving::register();
+    let report = request.descriptors.into_iter().next();
+    let answer = postcard::take_from_bytes::<Entry>(&request.payload)
+        .map_err(|error| format!("its request cannot be read: {error}"))
+        .and_then(|(entry, arguments)| {
+            entry::when_arguments_are_read(settle_references);
+            entry.call(arguments).map_err(|error| error.to_string())
+        });
+    let code = match answer.as_deref().map(|answer| (answer, entry::failure(answer))) {
+        Ok((_, None)) => 0,
+        Ok((answer, Some(failure))) => {
+            if let Some(report) = report {
+                let _ = rustix::io::pwrite(report, answer, 0);
+            }
+            match failure {
+                // The panic's own message stands on standard error already.
+                Failure::Panicked { .. } => PANICKED,
+                failure => not_called(&failure.to_string()),
+            }
+        }
+        Err(reason) => not_called(reason),
+    };
+    std::process::exit(code)
+}
+
+fn not_called(reason: &str) -> i32 {
+    let name = this_name().unwrap_or_default();
+    eprintln!("manyhands: process {name} failed: {reason}");
+    NOT_CALLED
+}
+
+fn this_name() -> Result<String, ArenaError> {
+    Ok(Arena::get()?.process(crate::arena::this_process()?).name())
+}
+
+/// The child was given a reference to all that its parent held, before it existed; what its arguments do not name goes.
+fn settle_references() {
+    if let Some(arena) = Arena::current() {
+        arena.drop_unused_references();
+    }
+}

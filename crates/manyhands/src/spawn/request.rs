@@ -1,0 +1,147 @@
+//! What is said between a process and its keeper.
+//!
+//! A request is a head (what to do, what the child inherits) and a payload that only the child reads; descriptors travel
+//! along: those of the [`Inheritance`], then the payload's own. Each request has one reply, except [`Head::Look`]. Both ends
+//! are one build, so the format has no versions.
+
+use super::inherit::{Descriptors, Inheritance, Standing};
+use crate::arena::{Handle, ProcessId, Role};
+use crate::platform::message;
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// A process to be started.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    /// With whom it ends.
+    pub role: Role,
+    /// What it reads to know what to do.
+    pub payload: &'a [u8],
+    /// Descriptors that it gets besides 0 to 2.
+    pub descriptors: &'a [BorrowedFd<'a>],
+    /// Which shared objects it keeps alive from the start.
+    pub share: Share<'a>,
+}
+
+/// Which shared objects a child keeps alive before it has read its payload.
+#[derive(Clone, Copy, Debug)]
+pub enum Share<'a> {
+    /// All that the starter holds; the child drops those it does not use (`Arena::drop_unused_references`).
+    All,
+    /// These.
+    These(&'a [Handle]),
+}
+
+/// What a process that was started is told.
+#[derive(Debug)]
+pub struct StartRequest {
+    /// Its slot in the arena, which it has taken.
+    pub slot: ProcessId,
+    /// What its starter sent.
+    pub payload: Vec<u8>,
+    /// The descriptors that its starter sent, close-on-exec.
+    pub descriptors: Vec<OwnedFd>,
+    /// What it inherited; taken over already.
+    pub inheritance: Inheritance,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) enum Head {
+    /// Start one process, whose slot has been claimed.
+    Start { slot: ProcessId, inheritance: Inheritance },
+    /// Keep a pool's workers alive.
+    Keep { pool: Handle, inheritance: Inheritance },
+    /// Something about a pool has changed; no reply.
+    Look,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Reply {
+    Started {
+        pid: u32,
+    },
+    Kept,
+    /// It was not done.
+    Refused {
+        errno: Option<i32>,
+        reason: String,
+    },
+}
+
+impl Reply {
+    pub(super) fn refused(error: &io::Error) -> Reply {
+        Reply::Refused { errno: error.raw_os_error(), reason: error.to_string() }
+    }
+
+    pub(super) fn into_error(self) -> io::Error {
+        match self {
+            Reply::Refused { errno: Some(errno), .. } => io::Error::from_raw_os_error(errno),
+            Reply::Refused { errno: None, reason } => io::Error::other(reason),
+            Reply::Started { .. } | Reply::Kept => io::Error::other("the keeper answered another question"),
+        }
+    }
+}
+
+/// What the calling thread would leave to a child now.
+#[derive(Debug)]
+pub(super) struct Bequest {
+    pub(super) inheritance: Inheritance,
+    pub(super) descriptors: Descriptors,
+    pub(super) standing: Standing,
+}
+
+impl Bequest {
+    pub(super) fn capture() -> io::Result<Bequest> {
+        let (inheritance, descriptors, standing) = Inheritance::capture()?;
+        Ok(Bequest { inheritance, descriptors, standing })
+    }
+}
+
+pub(super) fn send(
+    socket: impl AsFd,
+    head: &Head,
+    payload: &[u8],
+    descriptors: &[BorrowedFd<'_>],
+) -> io::Result<()> {
+    let mut bytes = postcard::to_extend(head, vec![0; 8]).map_err(io::Error::other)?;
+    let length = (bytes.len() - 8) as u64;
+    bytes[..8].copy_from_slice(&length.to_ne_bytes());
+    bytes.extend_from_slice(payload);
+    message::send(socket, &bytes, descriptors)
+}
+
+pub(super) struct Received {
+    pub(super) head: Head,
+    pub(super) payload: Vec<u8>,
+    pub(super) descriptors: Vec<OwnedFd>,
+}
+
+/// The next request; `None` when the requester has closed its end.
+pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<Received>> {
+    let Some((mut bytes, descriptors)) = message::receive(socket)? else { return Ok(None) };
+    let malformed = || io::Error::new(io::ErrorKind::InvalidData, "the request cannot be read");
+    let length = bytes.first_chunk::<8>().map(|length| u64::from_ne_bytes(*length) as usize + 8);
+    let length = length.filter(|length| *length <= bytes.len()).ok_or_else(malformed)?;
+    let head: Head = postcard::from_bytes(&bytes[8..length]).map_err(|_| malformed())?;
+    if let Head::Start { inheritance, .. } | Head::Keep { inheritance, .. } = &head
+        && descriptors.len() < inheritance.descriptors()
+    {
+        // The kernel drops what does not fit into the receiver's table.
+        return Err(io::Error::from_raw_os_error(libc::EMFILE));
+    }
+    bytes.drain(..length);
+    Ok(Some(Received { head, payload: bytes, descriptors }))
+}
+
+pub(super) fn reply(socket: impl AsFd, reply: &Reply) -> io::Result<()> {
+    message::send(socket, &postcard::to_allocvec(reply).map_err(io::Error::other)?, &[])
+}
+
+/// The keeper's reply; `None` when it has ended.
+pub(super) fn await_reply(socket: impl AsFd) -> io::Result<Option<Reply>> {
+    let Some((bytes, _)) = message::receive(socket)? else { return Ok(None) };
+    postcard::from_bytes(&bytes).map(Some).map_err(io::Error::other)
+}

@@ -1,0 +1,252 @@
+//! The loop of a keeper, whichever it is: a zygote in Rust, one in Python, a forked template.
+//!
+//! It waits for requests of the process that made it, for the end of that process, and for the ends of its pools' workers.
+//! It returns in each child that it makes, with what the child is to do, and in the keeper when nobody needs it any
+//! more. It has one thread and blocks all signals: Ctrl-C is for the processes that it starts. A child returns as its
+//! requester would have forked it, except for what it does on purpose.
+
+use super::birth::{self, Forking};
+use super::request::{self, Head, Received, Reply, StartRequest};
+use super::staff::{Filled, MakeKept, Staff, WorkerStart};
+use super::warden;
+use crate::arena::{Arena, ArenaError, ProcessId};
+use crate::platform::fork::Side;
+use crate::platform::pidfd::PidFd;
+use crate::platform::{Deadline, signal};
+use rustix::event::{PollFd, PollFlags};
+use rustix::time::Timespec;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+/// Who made a keeper, and how it is spoken to.
+#[derive(Debug)]
+pub struct Requester {
+    /// The keeper's end of the socket pair.
+    pub socket: OwnedFd,
+    /// The process that made it.
+    pub pidfd: PidFd,
+    /// That process's number, which is the keeper's parent's.
+    pub pid: u32,
+    /// That process's slot.
+    pub slot: ProcessId,
+}
+
+/// What became of a keeper's loop.
+#[derive(Debug)]
+pub enum Served {
+    /// In a child: what it is to do.
+    Child(StartRequest),
+    /// In the keeper: nobody needs it any more, it should end.
+    End,
+}
+
+/// Serves `requester` until it is gone, as a keeper that is a child of it.
+///
+/// # Errors
+/// When this process has no arena.
+pub fn serve(
+    requester: Requester,
+    forking: &mut dyn Forking,
+    make_kept: MakeKept,
+) -> Result<Served, ArenaError> {
+    signal::block_all();
+    let arena = Arena::get()?;
+    Ok(Service {
+        arena,
+        socket: Some(requester.socket),
+        requester: requester.pidfd,
+        pid: requester.pid,
+        slot: requester.slot,
+        staffs: Vec::new(),
+        make_kept,
+    }
+    .run(forking))
+}
+
+struct Service {
+    arena: &'static Arena,
+    /// `None` when the requester has closed its end.
+    socket: Option<OwnedFd>,
+    requester: PidFd,
+    pid: u32,
+    slot: ProcessId,
+    staffs: Vec<Staff>,
+    make_kept: MakeKept,
+}
+
+/// In a child: where the loop is left.
+type Left = Option<StartRequest>;
+
+impl Service {
+    fn run(mut self, forking: &mut dyn Forking) -> Served {
+        loop {
+            let (next, left) = self.fill(forking);
+            if let Some(request) = left {
+                return Served::Child(request);
+            }
+            self.staffs.retain(|staff| !staff.is_over());
+            if self.socket.is_none() && self.staffs.is_empty() {
+                return Served::End;
+            }
+            let seen = self.wait(next);
+            if seen.requester_ended {
+                for staff in &self.staffs {
+                    staff.dismiss();
+                }
+                return Served::End;
+            }
+            if seen.worker_ended {
+                for staff in &mut self.staffs {
+                    staff.note_ends(self.arena);
+                }
+            }
+            if seen.request
+                && let Some(request) = self.hear(forking)
+            {
+                return Served::Child(request);
+            }
+        }
+    }
+
+    /// Brings all staffs to their numbers; says when to try again.
+    fn fill(&mut self, forking: &mut dyn Forking) -> (Option<Deadline>, Left) {
+        let mut next: Option<Deadline> = None;
+        for index in 0..self.staffs.len() {
+            match self.staffs[index].fill(self.arena, self.slot, forking) {
+                Ok(Filled::Worker(start)) => return (None, Some(self.leave(start))),
+                Ok(Filled::Until(Some(time))) => next = Some(time.earlier(next)),
+                Ok(Filled::Until(None)) => {}
+                Err(_) => {
+                    // It has noted its setback, and says at the next look when to try again.
+                    next =
+                        Deadline::after(std::time::Duration::from_millis(5)).map(|soon| soon.earlier(next));
+                }
+            }
+        }
+        (next, None)
+    }
+
+    /// In a new child: becomes what its parent would have made of it.
+    fn leave(&mut self, start: WorkerStart) -> StartRequest {
+        // What the keeper holds is none of the child's.
+        self.staffs.clear();
+        self.socket = None;
+        let mut descriptors = start.descriptors.into_iter();
+        let inherited: Vec<OwnedFd> = descriptors.by_ref().take(start.inheritance.descriptors()).collect();
+        if start.inheritance.take_over(inherited.into_iter()).is_err() {
+            // SAFETY: ends this process, which has done nothing yet, at once.
+            unsafe { libc::_exit(255) };
+        }
+        StartRequest {
+            slot: start.slot,
+            payload: start.payload,
+            descriptors: descriptors.collect(),
+            inheritance: start.inheritance,
+        }
+    }
+
+    fn hear(&mut self, forking: &mut dyn Forking) -> Left {
+        let socket = self.socket.as_ref()?;
+        let received = match request::receive(socket) {
+            Ok(Some(received)) => received,
+            Err(error) if error.raw_os_error() == Some(libc::EMFILE) => {
+                self.reply(&Reply::refused(&error));
+                return None;
+            }
+            Ok(None) | Err(_) => {
+                self.socket = None;
+                return None;
+            }
+        };
+        // Best effort: waiters sweep themselves while there is no warden.
+        let _ = warden::ensure(self.arena);
+        let Received { head, payload, descriptors } = received;
+        match head {
+            Head::Look => None,
+            Head::Start { slot, inheritance } => {
+                match birth::sibling(self.arena, slot, self.pid, forking) {
+                    Ok(Side::Child) => {
+                        return Some(self.leave(WorkerStart { slot, payload, inheritance, descriptors }));
+                    }
+                    Ok(Side::Parent(pid)) => self.reply(&Reply::Started { pid }),
+                    Err(error) => self.reply(&Reply::refused(&error)),
+                }
+                None
+            }
+            Head::Keep { pool, inheritance } => {
+                let kept = match (self.make_kept)(pool, &payload) {
+                    Ok(kept) => kept,
+                    Err(reason) => {
+                        self.reply(&Reply::Refused { errno: None, reason });
+                        return None;
+                    }
+                };
+                let mut staff = Staff::new(kept, payload, inheritance, descriptors);
+                match staff.fill(self.arena, self.slot, forking) {
+                    Ok(Filled::Worker(start)) => {
+                        drop(staff);
+                        return Some(self.leave(start));
+                    }
+                    Err(error) if !staff.has_workers() => self.reply(&Reply::refused(&error)),
+                    Ok(Filled::Until(_)) | Err(_) => {
+                        self.staffs.push(staff);
+                        self.reply(&Reply::Kept);
+                    }
+                }
+                None
+            }
+        }
+    }
+
+    fn reply(&mut self, reply: &Reply) {
+        if let Some(socket) = &self.socket
+            && request::reply(socket, reply).is_err()
+        {
+            self.socket = None;
+        }
+    }
+
+    fn wait(&self, until: Option<Deadline>) -> Seen {
+        let mut polled = vec![PollFd::new(&self.requester, PollFlags::IN)];
+        polled.extend(self.socket.as_ref().map(|socket| PollFd::new(socket, PollFlags::IN)));
+        let first_worker = polled.len();
+        for staff in &self.staffs {
+            polled
+                .extend(staff.sentinels().map(|sentinel| PollFd::from_borrowed_fd(sentinel, PollFlags::IN)));
+        }
+        let timeout = until.map(|until| {
+            let left = until.remaining();
+            Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) }
+        });
+        let _ = rustix::event::poll(&mut polled, timeout.as_ref());
+        let ready = |polled: &PollFd<'_>| !polled.revents().is_empty();
+        Seen {
+            requester_ended: ready(&polled[0]),
+            request: first_worker == 2 && ready(&polled[1]),
+            worker_ended: polled[first_worker..].iter().any(ready),
+        }
+    }
+}
+
+struct Seen {
+    requester_ended: bool,
+    request: bool,
+    worker_ended: bool,
+}
+
+impl Requester {
+    /// The calling process as the requester of a keeper that it is about to fork; `socket` is the keeper's end.
+    ///
+    /// # Errors
+    /// EMFILE and the like.
+    pub(super) fn myself(socket: OwnedFd, slot: ProcessId) -> io::Result<Requester> {
+        let pid = crate::platform::process::getpid();
+        Ok(Requester { socket, pidfd: PidFd::open(pid)?, pid, slot })
+    }
+}
+
+impl AsFd for Requester {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}

@@ -1,0 +1,242 @@
+//! The workers of one pool, kept at their number.
+//!
+//! A keeper starts a worker whenever one is missing, at once when the last one had done something, and ever more slowly
+//! when workers die before they have: 10 ms, then twice as long each time. After [`FRUITLESS`] such deaths in a row it gives
+//! the pool up and says why. Workers are the keeper's own children, so their ends are reaped here, and their status stands in
+//! their slot before the sweep begins.
+
+use super::birth::{self, Forking};
+use super::inherit::Inheritance;
+use super::keeper::note_started;
+use crate::arena::{Arena, Handle, ProcessId, Role, sweep};
+use crate::platform::fork::Side;
+use crate::platform::pidfd::{self, ExitStatus, PidFd};
+use crate::platform::{Deadline, stat};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+/// How many workers in a row may die without having done anything.
+pub const FRUITLESS: u32 = 8;
+
+/// A pool as its keeper sees it. The keeper's children inherit a copy, which they drop: a drop gives references back and
+/// does nothing else.
+pub trait Kept {
+    /// How many workers this keeper should have now; 0 when the pool is over.
+    fn wanted(&self) -> usize;
+
+    /// What worker `number` (from 1) is called.
+    fn worker_name(&self, number: u64) -> String;
+
+    /// A worker has ended, and is not swept yet. Says whether it had done something: taken a call, or ended because it was told to.
+    fn worker_ended(&self, ended: &Ended) -> bool;
+
+    /// No more workers will be started, for this reason.
+    fn give_up(&self, reason: &str);
+}
+
+/// Makes a [`Kept`] of a pool's handle and the payload of its workers, in the keeper.
+///
+/// # Errors
+/// Why it cannot.
+pub type MakeKept = fn(Handle, &[u8]) -> Result<Box<dyn Kept>, String>;
+
+/// A worker's end.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    /// The slot that it had.
+    pub slot: ProcessId,
+    /// Its number.
+    pub pid: u32,
+    /// How it ended.
+    pub status: ExitStatus,
+}
+
+pub(super) struct Staff {
+    kept: Box<dyn Kept>,
+    payload: Vec<u8>,
+    inheritance: Inheritance,
+    descriptors: Vec<OwnedFd>,
+    workers: Vec<Worker>,
+    hired: u64,
+    fruitless: u32,
+    not_before: Option<Deadline>,
+    given_up: bool,
+}
+
+struct Worker {
+    slot: ProcessId,
+    pid: u32,
+    pidfd: PidFd,
+}
+
+/// What became of an attempt to bring a staff to its number.
+pub(super) enum Filled {
+    /// It is complete, or must wait until then.
+    Until(Option<Deadline>),
+    /// In a new worker: what it is to do.
+    Worker(WorkerStart),
+}
+
+pub(super) struct WorkerStart {
+    pub(super) slot: ProcessId,
+    pub(super) payload: Vec<u8>,
+    pub(super) inheritance: Inheritance,
+    pub(super) descriptors: Vec<OwnedFd>,
+}
+
+impl Staff {
+    pub(super) fn new(
+        kept: Box<dyn Kept>,
+        payload: Vec<u8>,
+        inheritance: Inheritance,
+        descriptors: Vec<OwnedFd>,
+    ) -> Staff {
+        Staff {
+            kept,
+            payload,
+            inheritance,
+            descriptors,
+            workers: Vec::new(),
+            hired: 0,
+            fruitless: 0,
+            not_before: None,
+            given_up: false,
+        }
+    }
+
+    /// Whether nothing is left to do for this pool.
+    pub(super) fn is_over(&self) -> bool {
+        self.workers.is_empty() && (self.given_up || self.kept.wanted() == 0)
+    }
+
+    pub(super) fn has_workers(&self) -> bool {
+        !self.workers.is_empty()
+    }
+
+    pub(super) fn sentinels(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.workers.iter().map(|worker| worker.pidfd.as_fd())
+    }
+
+    /// Starts workers until their number is right.
+    ///
+    /// # Errors
+    /// When one could not be started; that is tried again later.
+    pub(super) fn fill(
+        &mut self,
+        arena: &'static Arena,
+        requester: ProcessId,
+        forking: &mut dyn Forking,
+    ) -> io::Result<Filled> {
+        while !self.given_up && self.workers.len() < self.kept.wanted() {
+            if let Some(not_before) = self.not_before.filter(|not_before| !not_before.is_past()) {
+                return Ok(Filled::Until(Some(not_before)));
+            }
+            match self.hire(arena, requester, forking) {
+                Ok(None) => {}
+                Ok(Some(start)) => return Ok(Filled::Worker(start)),
+                Err(error) => {
+                    self.setback(&format!("a worker could not be started: {error}"));
+                    return Err(error);
+                }
+            }
+        }
+        Ok(Filled::Until(None))
+    }
+
+    fn hire(
+        &mut self,
+        arena: &'static Arena,
+        requester: ProcessId,
+        forking: &mut dyn Forking,
+    ) -> io::Result<Option<WorkerStart>> {
+        let name = self.kept.worker_name(self.hired + 1);
+        let slot = arena.claim_process_for(requester, &name, Role::Worker).map_err(io::Error::other)?;
+        match birth::own_child(arena, slot, forking) {
+            Ok(Side::Child) => Ok(Some(WorkerStart {
+                slot,
+                payload: std::mem::take(&mut self.payload),
+                inheritance: self.inheritance.clone(),
+                descriptors: std::mem::take(&mut self.descriptors),
+            })),
+            Ok(Side::Parent(pid)) => {
+                self.hired += 1;
+                note_started(arena);
+                // Without a descriptor it could not be watched: it must not run.
+                let pidfd = PidFd::open(pid).inspect_err(|_| end_unwatched(pid))?;
+                self.workers.push(Worker { slot, pid, pidfd });
+                Ok(None)
+            }
+            Err(error) => {
+                arena.abandon_slot(slot);
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes note of the workers that have ended, and reaps them.
+    pub(super) fn note_ends(&mut self, arena: &'static Arena) {
+        let mut index = 0;
+        while index < self.workers.len() {
+            if self.workers[index].pidfd.is_dead() {
+                let worker = self.workers.swap_remove(index);
+                self.note_end(arena, &worker);
+            } else {
+                index += 1;
+            }
+        }
+    }
+
+    fn note_end(&mut self, arena: &'static Arena, worker: &Worker) {
+        let status = stat::how_it_ended(worker.pid, &worker.pidfd).unwrap_or(ExitStatus::Exited(255));
+        if arena.process_state(worker.slot).is_some() {
+            arena.process(worker.slot).set_ending(status);
+        }
+        let did_something = self.kept.worker_ended(&Ended { slot: worker.slot, pid: worker.pid, status });
+        // It may have ended before it took its slot.
+        arena.abandon_slot(worker.slot);
+        if arena.notice(worker.slot) {
+            sweep(arena, crate::SWEEPS, worker.slot);
+        }
+        let _ = pidfd::reap(worker.pid);
+        if did_something {
+            self.fruitless = 0;
+            self.not_before = None;
+        } else {
+            let how = match status {
+                ExitStatus::Exited(code) => format!("ended with exit code {code}"),
+                ExitStatus::Signaled(signal) => {
+                    format!("was ended by {}", crate::platform::process::signal_name(signal))
+                }
+            };
+            self.setback(&format!("the last one (pid {}) {how}", worker.pid));
+        }
+    }
+
+    fn setback(&mut self, last: &str) {
+        self.fruitless += 1;
+        if self.fruitless >= FRUITLESS && !self.given_up {
+            self.given_up = true;
+            self.kept.give_up(&format!(
+                "{} workers in a row ended before they had taken a call; {last}",
+                self.fruitless
+            ));
+        }
+        self.not_before = Deadline::after(Duration::from_millis(5 << self.fruitless.min(10)));
+    }
+
+    /// Ends the workers; for when whoever they work for is gone.
+    pub(super) fn dismiss(&self) {
+        for worker in &self.workers {
+            let _ = worker.pidfd.signal(libc::SIGKILL);
+        }
+    }
+}
+
+fn end_unwatched(pid: u32) {
+    // SAFETY: a child of ours that nobody has reaped, so the number is still its.
+    unsafe {
+        libc::kill(pid as i32, libc::SIGKILL);
+        libc::waitpid(pid as i32, std::ptr::null_mut(), 0);
+    }
+}

@@ -1,0 +1,54 @@
+//! The start method that executes the program once more for each process.
+//!
+//! Slower than a zygote by an order of magnitude and independent of it: nothing is shared with another child, and
+//! whatever an exec inherits is inherited by nature (user, limits, namespaces). The child is diverted before `main` like a
+//! zygote and reads one request instead of serving.
+
+use super::error::StartError;
+use super::handover::{Part, Program, launch};
+use super::keeper::{claim, note_started};
+use super::request::{self, Bequest, Head, Order};
+use super::started::Started;
+use super::warden;
+use crate::arena::Arena;
+use crate::platform::{pidfd, signal};
+use std::os::fd::BorrowedFd;
+use std::sync::Arc;
+
+/// Executes `program` as the process that `order` describes, a child of the calling one.
+///
+/// # Errors
+/// When it cannot be executed.
+pub fn start(program: &Program, order: &Order<'_>) -> Result<Arc<Started>, StartError> {
+    let name = order.name;
+    let arena = Arena::get().map_err(StartError::arena(name))?;
+    let bequest = Bequest::capture().map_err(StartError::system(name, "reading /proc"))?;
+    // Best effort: waiters sweep themselves while there is no warden.
+    let _ = warden::ensure(arena);
+    let slot = claim(arena, order)?;
+    let give_up = |action: &'static str, error| {
+        arena.abandon_slot(slot);
+        StartError::system(name, action)(error)
+    };
+    let (pid, socket) = launch(arena, slot, program, Part::Process, signal::blocked())
+        .map_err(|error| give_up("executing the program", error))?;
+    let started = match Started::new(name.to_owned(), slot, order.role, pid) {
+        Ok(started) => Arc::new(started),
+        Err(error) => {
+            // With its socket closed it ends without having done anything.
+            drop(socket);
+            while matches!(pidfd::reap(pid), Ok(None)) {
+                crate::platform::thread::yield_now();
+            }
+            return Err(give_up("opening a descriptor of the process", error));
+        }
+    };
+    note_started(arena);
+    let head = Head::Start { slot, inheritance: bequest.inheritance };
+    // Of what it inherits by nature nothing needs to travel, but the counts must agree.
+    let descriptors: Vec<BorrowedFd<'_>> =
+        bequest.descriptors.all().chain(order.descriptors.iter().copied()).collect();
+    // Should it have ended already, whoever joins it learns how.
+    let _ = request::send(&socket, &head, order.payload, &descriptors);
+    Ok(started)
+}

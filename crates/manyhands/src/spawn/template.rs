@@ -1,0 +1,112 @@
+//! Forks of the calling process itself: a child, or a template from which a pool's workers are cloned.
+//!
+//! For interpreters, whose `fork` start method this is: the hooks around the fork are theirs ([`Forking`]). A template is
+//! forked when its pool is made, so that a worker which replaces a dead one starts from the program as it was then and not
+//! from one that has threads by now.
+
+use super::birth::Forking;
+use super::error::StartError;
+use super::here::here;
+use super::keeper::{Keeper, claim, note_started};
+use super::request::Order;
+use super::serve::Requester;
+use super::started::Started;
+use super::warden;
+use crate::arena::{Arena, ProcessId, Role, next_child};
+use crate::platform::fork::{Side, fork_plain};
+use crate::platform::message;
+use std::sync::Arc;
+
+/// Which side of [`fork_process`] the caller is on.
+#[derive(Debug)]
+pub enum Forked {
+    /// The process that asked: its child.
+    Parent(Arc<Started>),
+    /// The child; it has taken this slot.
+    Child(ProcessId),
+}
+
+/// Which side of [`fork_keeper`] the caller is on.
+#[derive(Debug)]
+pub enum ForkedKeeper {
+    /// The process that asked: its keeper.
+    Parent(Keeper),
+    /// The keeper, which should call [`super::serve`] at once.
+    Child(Requester),
+}
+
+/// Forks the calling process. The payload of the order is not used: the child has a copy of everything.
+///
+/// # Errors
+/// When the system refuses.
+///
+/// # Safety
+/// As [`super::Builder::fork`].
+pub unsafe fn fork_process(order: &Order<'_>, forking: &mut dyn Forking) -> Result<Forked, StartError> {
+    let name = order.name;
+    let arena = Arena::get().map_err(StartError::arena(name))?;
+    here().reap();
+    // Best effort: waiters sweep themselves while there is no warden.
+    let _ = warden::ensure(arena);
+    let slot = claim(arena, order)?;
+    // SAFETY: the caller's promise.
+    match unsafe { fork(slot, forking) } {
+        Ok(Side::Child) => Ok(Forked::Child(slot)),
+        Ok(Side::Parent(pid)) => {
+            note_started(arena);
+            Started::new(name.to_owned(), slot, order.role, pid)
+                .map(|started| Forked::Parent(Arc::new(started)))
+                .map_err(StartError::system(name, "opening a descriptor of the process"))
+        }
+        Err(error) => {
+            arena.abandon_slot(slot);
+            Err(StartError::system(name, "fork")(error))
+        }
+    }
+}
+
+/// Forks the calling process as a keeper.
+///
+/// # Errors
+/// When the system refuses.
+///
+/// # Safety
+/// As [`super::Builder::fork`].
+pub unsafe fn fork_keeper(name: &str, forking: &mut dyn Forking) -> Result<ForkedKeeper, StartError> {
+    let arena = Arena::get().map_err(StartError::arena(name))?;
+    let myself = crate::arena::this_process().map_err(StartError::arena(name))?;
+    let (near, far) = message::pair().map_err(StartError::system(name, "making a socket pair"))?;
+    let requester = Requester::myself(far, myself)
+        .map_err(StartError::system(name, "opening a descriptor of the process"))?;
+    // Best effort, as above.
+    let _ = warden::ensure(arena);
+    let slot = arena.claim_process(name, Role::Keeper).map_err(StartError::arena(name))?;
+    // SAFETY: the caller's promise.
+    match unsafe { fork(slot, forking) } {
+        Ok(Side::Child) => {
+            drop(near);
+            Ok(ForkedKeeper::Child(requester))
+        }
+        Ok(Side::Parent(pid)) => Keeper::new(pid, slot, near)
+            .map(ForkedKeeper::Parent)
+            .map_err(StartError::system(name, "opening a descriptor of the process")),
+        Err(error) => {
+            arena.abandon_slot(slot);
+            Err(StartError::system(name, "fork")(error))
+        }
+    }
+}
+
+/// # Safety
+/// As [`super::Builder::fork`].
+unsafe fn fork(slot: ProcessId, forking: &mut dyn Forking) -> std::io::Result<Side> {
+    forking.before();
+    next_child(slot);
+    // SAFETY: the caller's promise.
+    let side = unsafe { fork_plain() };
+    match side {
+        Ok(Side::Child) => forking.in_child(),
+        Ok(Side::Parent(_)) | Err(_) => forking.in_parent(),
+    }
+    side
+}

@@ -1,0 +1,305 @@
+//! The process that notices deaths.
+//!
+//! One per arena, made with the first process that is started; nobody's child. It polls the pidfds of all processes of
+//! the arena and its doorbell, sweeps the dead, and ends who must end with a parent: pool workers and daemons however it
+//! ended, others when a signal ended it. It ends itself when no process is left. It is a bare clone, perhaps of a process with
+//! threads: it allocates nothing, takes no lock, holds no descriptor but its own, and drops the memory it was cloned with. It
+//! may be killed: the next start makes another one, and meanwhile waiters sweep for themselves.
+
+use super::here::here;
+use crate::arena::{Arena, ProcessId, ProcessSlot, ProcessState, Role, sweep, sweep_noticed};
+use crate::platform::atomic::Ordering;
+use crate::platform::pidfd::{ExitStatus, PidFd};
+use crate::platform::stat::how_it_ended;
+use crate::platform::{clock, orphan};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+
+/// How long a process that was asked to end may take to do so before it is made to.
+const PATIENCE_NS: u64 = 1_000_000_000;
+/// How soon the warden looks again when it has no descriptor left to watch somebody with.
+const BLIND_LOOK_NS: u64 = 100_000_000;
+
+/// Makes sure that the arena has a warden.
+///
+/// # Errors
+/// When none can be made now: out of processes or memory.
+pub fn ensure(arena: &'static Arena) -> io::Result<()> {
+    let mut known = here().warden();
+    let word = arena.warden();
+    let seen = word.load(Ordering::Acquire);
+    let present = ProcessId::from_raw(seen);
+    if let (Some(present), Some((watched, pidfd))) = (present, &*known)
+        && present == *watched
+        && !pidfd.is_dead()
+    {
+        return Ok(());
+    }
+    if let Some(present) = present {
+        match arena.process_state(present) {
+            Some(ProcessState::Alive) if !arena.notice(present) => {
+                if let Ok(Some(pidfd)) = arena.process(present).pidfd() {
+                    *known = Some((present, pidfd));
+                }
+                return Ok(());
+            }
+            Some(ProcessState::Starting) => {
+                let starter = arena.process(present).parent();
+                if starter.is_some_and(|starter| !arena.notice(starter)) {
+                    return Ok(());
+                }
+            }
+            _ => {}
+        }
+    }
+    let slot = arena.claim_process("warden", Role::Warden).map_err(io::Error::other)?;
+    if word.compare_exchange(seen, slot.raw(), Ordering::AcqRel, Ordering::Acquire).is_err() {
+        // Somebody else makes one.
+        arena.abandon_slot(slot);
+        return Ok(());
+    }
+    // SAFETY: `watch` keeps to what an orphan may do: see there.
+    let started = unsafe { orphan::start(watch, &Task { arena, slot }) };
+    if started.is_err() {
+        let _ = word.compare_exchange(slot.raw(), 0, Ordering::AcqRel, Ordering::Acquire);
+        arena.abandon_slot(slot);
+    }
+    started
+}
+
+struct Task {
+    arena: &'static Arena,
+    slot: ProcessId,
+}
+
+/// The warden's life.
+///
+/// # Safety
+/// `task` points to a [`Task`], on a stack that is this process's own copy.
+unsafe fn watch(task: *const libc::c_void) {
+    // SAFETY: a valid pointer to one, as the caller promises, which nobody else has in this process.
+    let Task { arena, slot } = unsafe { &*task.cast::<Task>() };
+    let doorbell = arena.doorbell().as_raw_fd();
+    // SAFETY: this process uses nothing but the arena, its own stack and its one descriptor. The arena's own record is a
+    // static, named here; where it points to is shared memory, or private memory that reads as zeros: no references.
+    unsafe {
+        libc::prctl(libc::PR_SET_NAME, c"mh-warden".as_ptr());
+        orphan::close_all_but(&[doorbell]);
+        orphan::forget(&[std::ptr::from_ref(*arena) as usize]);
+    }
+    raise_descriptor_limit();
+    if arena.process_state(*slot) == Some(ProcessState::Starting) && arena.adopt_slot(*slot).is_ok() {
+        Warden { arena, slot: *slot, watched: [const { None }; WATCHED], count: 0, blind: false }.run();
+    }
+}
+
+fn raise_descriptor_limit() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: reads and writes one record of ours.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+    }
+}
+
+const WATCHED: usize = crate::arena::PROCESSES;
+
+struct Warden {
+    arena: &'static Arena,
+    slot: ProcessId,
+    /// The first `count` are taken.
+    watched: [Option<Watched>; WATCHED],
+    count: usize,
+    /// Whether somebody could not be watched for want of a descriptor.
+    blind: bool,
+}
+
+struct Watched {
+    process: ProcessId,
+    pid: u32,
+    pidfd: PidFd,
+    /// When it is made to end; 0 for never.
+    end_at: u64,
+}
+
+impl Warden {
+    fn run(&mut self) {
+        loop {
+            self.drain_doorbell();
+            sweep_noticed(self.arena, crate::SWEEPS);
+            self.watch_new();
+            self.end_orphans();
+            if self.count == 0 && !self.blind && self.resign() {
+                return;
+            }
+            self.wait();
+            self.end_the_overdue();
+            self.bury();
+        }
+    }
+
+    fn drain_doorbell(&self) {
+        let mut count = [0; 8];
+        // It does not block, and when nobody has rung there is nothing to drain.
+        let _ = rustix::io::read(self.arena.doorbell(), &mut count);
+    }
+
+    fn is_watched(&self, process: ProcessId) -> bool {
+        self.watched[..self.count].iter().flatten().any(|watched| watched.process == process)
+    }
+
+    fn watch_new(&mut self) {
+        self.blind = false;
+        for (process, slot) in self.arena.processes() {
+            if process == self.slot || self.is_watched(process) {
+                continue;
+            }
+            match slot.pidfd() {
+                Ok(Some(pidfd)) if self.count < WATCHED => {
+                    self.watched[self.count] = Some(Watched { process, pid: slot.pid(), pidfd, end_at: 0 });
+                    self.count += 1;
+                }
+                Ok(None) => self.died(process, None),
+                // Looked at again at the next turn.
+                Ok(Some(_)) | Err(_) => self.blind = true,
+            }
+        }
+    }
+
+    /// Ends those whose parent was swept by somebody else before they were watched.
+    fn end_orphans(&mut self) {
+        for index in 0..self.count {
+            let Some(watched) = &self.watched[index] else { continue };
+            let slot = self.arena.process(watched.process);
+            let bound = !matches!(slot.role(), Role::User | Role::Warden);
+            if watched.end_at == 0 && bound && slot.parent().is_some_and(|parent| self.arena.is_dead(parent))
+            {
+                self.end(index);
+            }
+        }
+    }
+
+    /// Gives up the office when nobody is left; says whether that is final.
+    fn resign(&self) -> bool {
+        if self.arena.starting().next().is_some() {
+            // Its starter lives, or the next sweep gives the slot up.
+            return false;
+        }
+        let word = self.arena.warden();
+        let mine = self.slot.raw();
+        if word.compare_exchange(mine, 0, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            return true;
+        }
+        // Who came meanwhile and saw a warden must have one.
+        let alone = self.arena.processes().all(|(process, _)| process == self.slot)
+            && self.arena.starting().next().is_none();
+        alone || word.compare_exchange(0, mine, Ordering::AcqRel, Ordering::Acquire).is_err()
+    }
+
+    fn wait(&mut self) {
+        let mut polled = [libc::pollfd { fd: -1, events: libc::POLLIN, revents: 0 }; WATCHED + 1];
+        polled[0].fd = self.arena.doorbell().as_raw_fd();
+        let mut next = u64::MAX;
+        for (entry, watched) in polled[1..].iter_mut().zip(self.watched[..self.count].iter().flatten()) {
+            entry.fd = watched.pidfd.as_fd().as_raw_fd();
+            if watched.end_at != 0 {
+                next = next.min(watched.end_at);
+            }
+        }
+        if self.blind || (self.count == 0 && next == u64::MAX) {
+            next = next.min(clock::now_ns() + BLIND_LOOK_NS);
+        }
+        let timeout = match next {
+            u64::MAX => -1,
+            next => (next.saturating_sub(clock::now_ns()) / 1_000_000 + 1) as libc::c_int,
+        };
+        // SAFETY: an array of that many entries on this stack.
+        unsafe { libc::poll(polled.as_mut_ptr(), self.count as libc::nfds_t + 1, timeout) };
+    }
+
+    fn end_the_overdue(&mut self) {
+        let now = clock::now_ns();
+        for watched in self.watched[..self.count].iter_mut().flatten() {
+            if watched.end_at != 0 && watched.end_at <= now {
+                watched.end_at = now + PATIENCE_NS;
+                let _ = watched.pidfd.signal(libc::SIGKILL);
+            }
+        }
+    }
+
+    /// Deals with those who have ended.
+    fn bury(&mut self) {
+        let mut index = 0;
+        while index < self.count {
+            let dead = self.watched[index].as_ref().is_some_and(|watched| watched.pidfd.is_dead());
+            if !dead {
+                index += 1;
+                continue;
+            }
+            self.count -= 1;
+            self.watched.swap(index, self.count);
+            if let Some(watched) = self.watched[self.count].take() {
+                self.died(watched.process, how_it_ended(watched.pid, &watched.pidfd));
+            }
+        }
+    }
+
+    fn died(&mut self, process: ProcessId, status: Option<ExitStatus>) {
+        let by_signal = match status {
+            Some(ExitStatus::Signaled(_)) => true,
+            Some(ExitStatus::Exited(_)) => false,
+            // Without word from the kernel: whether it did not say that it ends in good order.
+            None => self.slot_of(process).is_some_and(|slot| !slot.ended_clean()),
+        };
+        if let (Some(slot), Some(status)) = (self.slot_of(process), status) {
+            slot.set_ending(status);
+        }
+        self.arena.notice(process);
+        // Those that it started a moment ago may not be watched yet.
+        self.watch_children();
+        for index in 0..self.count {
+            let Some(watched) = &self.watched[index] else { continue };
+            let slot = self.arena.process(watched.process);
+            if slot.parent() == Some(process) && watched.end_at == 0 {
+                match slot.role() {
+                    Role::Warden => {}
+                    Role::User if !by_signal => {}
+                    _ => self.end(index),
+                }
+            }
+        }
+        sweep(self.arena, crate::SWEEPS, process);
+    }
+
+    fn slot_of(&self, process: ProcessId) -> Option<&'static ProcessSlot> {
+        self.arena.process_state(process).map(|_| self.arena.process(process))
+    }
+
+    fn watch_children(&mut self) {
+        for (process, slot) in self.arena.processes() {
+            if process != self.slot
+                && !self.is_watched(process)
+                && self.count < WATCHED
+                && let Ok(Some(pidfd)) = slot.pidfd()
+            {
+                self.watched[self.count] = Some(Watched { process, pid: slot.pid(), pidfd, end_at: 0 });
+                self.count += 1;
+            }
+        }
+    }
+
+    /// Has a process end: a worker at once, others after they were asked to.
+    fn end(&mut self, index: usize) {
+        let Some(watched) = &mut self.watched[index] else { return };
+        watched.end_at = clock::now_ns() + PATIENCE_NS;
+        let signal = match self.arena.process(watched.process).role() {
+            Role::Worker => libc::SIGKILL,
+            // It sees by itself that it is not needed any more.
+            Role::Keeper => return,
+            Role::User | Role::Daemon | Role::Warden => libc::SIGTERM,
+        };
+        let _ = watched.pidfd.signal(signal);
+    }
+}

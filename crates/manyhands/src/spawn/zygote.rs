@@ -1,0 +1,160 @@
+//! The zygote of a Rust program: the program itself, diverted before `main`.
+//!
+//! A process's first start executes the program once more. An initialiser of this crate, which the C library runs before
+//! `main`, sees that it was handed a socket and serves instead of returning, so nothing is asked of the user's `main`. Being
+//! exec'd it is small and has one thread, so its children cost the same whatever the requester's memory. A zygote serves
+//! one process; it is replaced when it has ended or when its requester's standing (user, groups, session, limits) is no
+//! longer the one that it was made with. In a shared library the initialiser does nothing.
+
+use super::birth::{Forking, Loaded};
+use super::error::StartError;
+use super::handover::{Inherited, Part, Program, VARIABLE};
+use super::here::here;
+use super::keeper::{Keeper, Refusal};
+use super::process;
+use super::request::{Bequest, Order};
+use super::serve::{Served, serve};
+use super::started::Started;
+use super::warden;
+use crate::arena::Arena;
+use crate::platform::image::{Initialiser, MainProgram, initialisers_after};
+use std::ffi::c_int;
+use std::sync::Arc;
+
+/// How many zygotes in a row may end before they answer.
+const ATTEMPTS: u32 = 3;
+
+/// Starts a process through this process's zygote.
+pub(super) fn start(order: &Order<'_>) -> Result<Arc<Started>, StartError> {
+    let bequest = Bequest::capture().map_err(StartError::system(order.name, "reading /proc"))?;
+    for _ in 0..ATTEMPTS {
+        let zygote = current(order.name, &bequest)?;
+        match zygote.start_with(order, &bequest) {
+            Ok(started) => return Ok(started),
+            Err(Refusal::Failed(error)) => return Err(error),
+            Err(Refusal::Lost) => discard(&zygote),
+        }
+    }
+    Err(StartError::ZygoteLost { name: order.name.to_owned(), times: ATTEMPTS })
+}
+
+/// This process's zygote, for keeping a pool; made when there is none that will do.
+///
+/// # Errors
+/// When it cannot be executed.
+pub fn zygote(name: &str) -> Result<Arc<Keeper>, StartError> {
+    let bequest = Bequest::capture().map_err(StartError::system(name, "reading /proc"))?;
+    current(name, &bequest)
+}
+
+fn current(name: &str, bequest: &Bequest) -> Result<Arc<Keeper>, StartError> {
+    let mut zygote = here().zygote();
+    if let Some((standing, keeper)) = &*zygote
+        && *standing == bequest.standing
+        && keeper.is_alive()
+    {
+        return Ok(Arc::clone(keeper));
+    }
+    if let Err(source) = super::entry::Entry::of_trampoline(own_code) {
+        return Err(StartError::Entry { name: name.to_owned(), source });
+    }
+    let program = Program { detached: true, ..Program::myself() };
+    let keeper = Arc::new(Keeper::exec("zygote", &program)?);
+    // One that still has pools is kept by those.
+    *zygote = Some((bequest.standing, Arc::clone(&keeper)));
+    Ok(keeper)
+}
+
+fn discard(lost: &Arc<Keeper>) {
+    let mut zygote = here().zygote();
+    if zygote.as_ref().is_some_and(|(_, keeper)| Arc::ptr_eq(keeper, lost)) {
+        *zygote = None;
+    }
+}
+
+/// Stands for this crate's code when it is asked whether that is part of the program.
+fn own_code(_: &[u8]) -> Vec<u8> {
+    Vec::new()
+}
+
+/// Forking in a Rust zygote.
+struct Plain {
+    raw: bool,
+}
+
+impl Plain {
+    fn new() -> Plain {
+        // Of other libraries that the program is linked to we do not know whether they need fork handlers.
+        const HARMLESS: [&str; 8] = [
+            "/libc.so.",
+            "/libgcc_s.so.",
+            "/libm.so.",
+            "/libpthread.so.",
+            "/libdl.so.",
+            "/librt.so.",
+            "/ld-linux",
+            "/ld.so",
+        ];
+        let loaded = Loaded::now();
+        let raw = loaded.libraries().iter().all(|file| HARMLESS.iter().any(|known| file.contains(known)));
+        Plain { raw }
+    }
+}
+
+impl Forking for Plain {
+    fn may_clone_raw(&self) -> bool {
+        self.raw
+    }
+}
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static DIVERT: Initialiser = divert;
+
+/// Runs before `main` in every program that uses this crate; returns at once unless it was exec'd by the engine.
+extern "C" fn divert(argc: c_int, argv: *const *const libc::c_char, environment: *const *const libc::c_char) {
+    // SAFETY: a look at the environment before there is a second thread.
+    if unsafe { libc::getenv(c"MANYHANDS_HANDOVER".as_ptr()) }.is_null() {
+        return;
+    }
+    debug_assert_eq!(VARIABLE, "MANYHANDS_HANDOVER");
+    if MainProgram::get().offset_of(divert as *const () as usize).is_none() {
+        return;
+    }
+    let inherited = match Inherited::take() {
+        Ok(Some(inherited)) => inherited,
+        Ok(None) => return,
+        Err(error) => {
+            eprintln!("manyhands: a process that was started cannot join its starter: {error}");
+            // SAFETY: nothing of the program has begun.
+            unsafe { libc::_exit(1) }
+        }
+    };
+    // We do not go back to whoever called us, so what was to run between us and `main` runs now.
+    for initialiser in initialisers_after(divert) {
+        initialiser(argc, argv, environment);
+    }
+    match inherited.part {
+        Part::Keeper => be_zygote(inherited),
+        Part::Process => match inherited.request() {
+            Ok(request) => process::run(request),
+            // The starter has ended.
+            // SAFETY: nothing of the program has begun.
+            Err(_) => unsafe { libc::_exit(1) },
+        },
+    }
+}
+
+fn be_zygote(inherited: Inherited) -> ! {
+    // SAFETY: names this thread.
+    unsafe { libc::prctl(libc::PR_SET_NAME, c"mh-zygote".as_ptr()) };
+    if let Some(arena) = Arena::current() {
+        // Best effort: it is tried again with each request.
+        let _ = warden::ensure(arena);
+    }
+    match serve(inherited.requester, &mut Plain::new(), crate::MAKE_KEPT) {
+        Ok(Served::Child(request)) => process::run(request),
+        // SAFETY: a zygote has nothing to flush.
+        Ok(Served::End) | Err(_) => unsafe { libc::_exit(0) },
+    }
+}
