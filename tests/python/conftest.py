@@ -1,0 +1,115 @@
+"""What the tests of the Python package share: start methods, programs run as a user runs them, conditions waited for.
+
+Behaviour is written once and run under each start method. A program is a text that is written to a file and run by
+plain python or under the launcher. Nothing waits for time: `eventually` waits for a condition, with a generous limit.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from manyhands import multiprocessing
+
+METHODS = ("fork", "spawn", "forkserver")
+LIMIT = 60
+
+
+@pytest.fixture(params=METHODS)
+def method(request):
+    """Each start method in turn."""
+    return request.param
+
+
+@pytest.fixture
+def ctx(method):
+    """The context of each start method in turn."""
+    return multiprocessing.get_context(method)
+
+
+def eventually(condition, limit=LIMIT):
+    """Waits until `condition()` is true, and returns what it gave."""
+    end = time.monotonic() + limit
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < end, f"{condition} did not become true within {limit} s"
+        time.sleep(0.005)
+
+
+def alive(pid):
+    """Whether a process runs: neither gone nor a zombie."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+class Runner:
+    """Runs programs in a folder of their own, and knows every process that they leave behind."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.mark = f"{os.getpid()}-{time.monotonic_ns()}"
+
+    def write(self, text, name="program.py"):
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def environment(self, extra=None):
+        return {**os.environ, "MANYHANDS_TEST_MARK": self.mark, "PYTHONDONTWRITEBYTECODE": "1", **(extra or {})}
+
+    def command(self, *arguments, manyhands=True, options=()):
+        launcher = ["-m", "manyhands", *options] if manyhands else []
+        return [sys.executable, *launcher, *map(str, arguments)]
+
+    def run(self, *arguments, manyhands=True, options=(), limit=LIMIT, environment=None, **more):
+        """Runs to the end; returns what `subprocess.run` returns."""
+        return subprocess.run(
+            self.command(*arguments, manyhands=manyhands, options=options),
+            cwd=self.folder,
+            env=self.environment(environment),
+            capture_output=True,
+            text=True,
+            timeout=limit,
+            **more,
+        )
+
+    def start(self, *arguments, options=(), **more):
+        """Starts under the launcher; returns the `Popen`."""
+        return subprocess.Popen(
+            self.command(*arguments, options=options),
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **more,
+        )
+
+    def left_behind(self):
+        """The processes of these programs that still run."""
+        mark = f"MANYHANDS_TEST_MARK={self.mark}".encode()
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and alive(int(entry.name)):
+                try:
+                    if mark in (entry / "environ").read_bytes().split(b"\0"):
+                        found.append(int(entry.name))
+                except OSError:
+                    continue
+        return found
+
+
+@pytest.fixture
+def runner(tmp_path):
+    """A `Runner` in a fresh folder; the test fails when a process is left behind."""
+    made = Runner(tmp_path)
+    yield made
+    eventually(lambda: not made.left_behind(), 10)
