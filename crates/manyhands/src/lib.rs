@@ -31,7 +31,7 @@ pub mod spawn;
 /// Who undoes what a dead process held: every layer's part, in the order in which a sweep goes through them.
 #[cfg(not(manyhands_model))]
 #[doc(hidden)]
-pub static SWEEPS: &[&dyn arena::Sweep] = &[&arena::PayloadSweep];
+pub static SWEEPS: &[&dyn arena::Sweep] = &[&arena::PayloadSweep, &executor::PoolSweep];
 
 /// Looks for processes of this arena that have ended, and undoes what they held. For the ticks of waiters.
 #[cfg(not(manyhands_model))]
@@ -45,4 +45,8 @@ pub fn sweep_the_dead() {
 /// How a keeper learns what a pool wants: the executor's answer.
 #[cfg(not(manyhands_model))]
 #[doc(hidden)]
-pub static MAKE_KEPT: spawn::MakeKept = |_, _| Err("this engine has no pools".to_owned());
+pub static MAKE_KEPT: spawn::MakeKept = executor::kept;
+
+#[allow(dead_code, reason = "in the model only what the model tests use is used")]
+#[doc(hidden)]
+pub mod executor;

@@ -65,3 +65,29 @@ impl<T> std::fmt::Debug for Offset<T> {
         write!(formatter, "{:#x}", self.bytes)
     }
 }
+
+/// Declares a record of the arena: a `repr(C)` struct all of whose fields may stand there, so that it may, too. For
+/// layers that are not to write `unsafe` themselves. Alignment beyond the fields' own goes into the brackets.
+macro_rules! shared_record {
+    ($(#[$attribute:meta])* $visibility:vis struct $name:ident [$($align:meta)?] {
+        $($(#[$field_attribute:meta])* $field_visibility:vis $field:ident: $type:ty,)*
+    }) => {
+        $(#[$attribute])*
+        #[repr(C)]
+        $(#[repr($align)])?
+        $visibility struct $name {
+            $($(#[$field_attribute])* $field_visibility $field: $type,)*
+        }
+
+        const _: () = {
+            const fn may_be_shared<T: $crate::arena::Shared>() {}
+            $(may_be_shared::<$type>();)*
+            assert!(!std::mem::needs_drop::<$name>());
+        };
+
+        // SAFETY: repr(C), and that each field is `Shared` and the whole has no drop glue was checked just above.
+        unsafe impl $crate::arena::Shared for $name {}
+    };
+}
+
+pub(crate) use shared_record;

@@ -33,6 +33,10 @@ pub struct Gate {
     history: History,
 }
 
+// SAFETY: repr(C), two atomic words, every pattern of which is a gate; no address, no drop glue.
+#[cfg(not(manyhands_model))]
+unsafe impl crate::arena::Shared for Gate {}
+
 impl Gate {
     /// A gate at which nobody waits.
     #[cfg(not(manyhands_model))]

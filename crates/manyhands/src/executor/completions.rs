@@ -1,0 +1,109 @@
+//! Answers in the order in which they come, from many calls at once.
+//!
+//! The calls are submitted with a latch, and workers tell it which they have answered. One thread takes the answers out.
+//! Dropping the set leaves its calls to themselves.
+
+use super::errors::SubmitError;
+use super::latch::Latch;
+use super::raw_call::RawCall;
+use super::raw_pool::{NewCall, RawPool};
+use crate::sync::{Wait, WaitError};
+use std::collections::HashMap;
+
+/// A set of calls whose answers are taken as they come. `T` is what the caller wants to know a call by.
+pub struct Completions<T> {
+    pool: RawPool,
+    latch: usize,
+    calls: HashMap<u32, (RawCall, T)>,
+    /// Calls that were found answered by looking at all.
+    found: Vec<u32>,
+}
+
+impl<T> Completions<T> {
+    /// An empty set.
+    ///
+    /// # Errors
+    /// When shared memory has run out, or the pool has 63 such sets already.
+    pub fn new(pool: &RawPool) -> Result<Completions<T>, SubmitError> {
+        let latch = pool.requester().claim_latch()?;
+        let latch = latch.ok_or(crate::arena::ArenaError::OutOfSlots {
+            what: "set of calls of one pool that is waited for together",
+            limit: super::record::LATCHES,
+        })?;
+        Ok(Completions { pool: pool.clone(), latch, calls: HashMap::new(), found: Vec::new() })
+    }
+
+    /// How many calls have been submitted and not been given back.
+    pub fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// Submits a call to the pool, as one of the set.
+    ///
+    /// # Errors
+    /// As [`RawPool::submit`].
+    pub fn submit(&mut self, call: &NewCall<'_>, known_by: T) -> Result<(), SubmitError> {
+        let call = self.pool.submit_for(call, self.latch as u32 + 1)?;
+        self.calls.insert(call.index(), (call, known_by));
+        Ok(())
+    }
+
+    /// The next call that has its answer, if there is one now.
+    pub fn try_next(&mut self) -> Option<(RawCall, T)> {
+        let latch = self.pool.requester().view.latch(self.latch);
+        next_answered(latch, &mut self.calls, &mut self.found)
+    }
+
+    /// Waits for the next call that has its answer; `None` when the set is empty.
+    ///
+    /// # Errors
+    /// When the deadline came first or a signal handler asked for an end.
+    pub fn next(&mut self, wait: &Wait<'_>) -> Result<Option<(RawCall, T)>, WaitError> {
+        if self.calls.is_empty() {
+            return Ok(None);
+        }
+        let latch = self.pool.requester().view.latch(self.latch);
+        let Completions { calls, found, .. } = self;
+        latch.gate.wait_until(wait, || next_answered(latch, calls, found), || false).map(Some)
+    }
+}
+
+/// The next answered call of a table.
+fn next_answered<T>(
+    latch: &Latch,
+    calls: &mut HashMap<u32, (RawCall, T)>,
+    found: &mut Vec<u32>,
+) -> Option<(RawCall, T)> {
+    let is_done = |calls: &HashMap<u32, (RawCall, T)>, index: &u32| {
+        calls.get(index).is_some_and(|(call, _)| call.is_done())
+    };
+    loop {
+        // Asked first: entries that are lost after this are announced again.
+        if latch.take_lost() {
+            found.extend(calls.keys().filter(|index| is_done(calls, index)));
+        }
+        let index = found.pop().or_else(|| latch.next())?;
+        // An entry may be stale: of a set that had the latch before, or of a call that was found already.
+        if is_done(calls, &index) {
+            return calls.remove(&index);
+        }
+    }
+}
+
+impl<T> Drop for Completions<T> {
+    fn drop(&mut self) {
+        self.calls.clear();
+        self.pool.requester().give_back_latch(self.latch);
+    }
+}
+
+impl<T> std::fmt::Debug for Completions<T> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Completions").field("calls", &self.calls.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,108 @@
+//! Why a pool, a call or a future did not give what was asked of it.
+//!
+//! A type per operation. Each message says what happened, to which call of which worker, and what to do about it where
+//! that is not plain. None of them leaves the pool less usable than it was, but for those that say that it is over.
+
+use crate::arena::ArenaError;
+use crate::platform::pidfd::ExitStatus;
+use crate::platform::process::signal_name;
+use std::fmt;
+
+/// A worker that died while it ran a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerDied {
+    /// The worker's name; empty when the one who could tell died as well.
+    pub worker: String,
+    /// Its process's number.
+    pub pid: u32,
+    /// How it ended, if its parent could find out.
+    pub ending: Option<ExitStatus>,
+    /// The number of the call, counted in its pool from 1.
+    pub number: u64,
+    /// What the call was, as its requester named it: a function's name, perhaps with arguments.
+    pub call: String,
+}
+
+impl fmt::Display for WorkerDied {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.worker.as_str() {
+            "" => write!(formatter, "its worker")?,
+            name => write!(formatter, "worker {name} (pid {})", self.pid)?,
+        }
+        match self.ending {
+            Some(ExitStatus::Signaled(signal)) => {
+                write!(formatter, " was killed by {}", signal_name(signal))?
+            }
+            Some(ExitStatus::Exited(code)) => write!(formatter, " ended with exit code {code}")?,
+            None => write!(formatter, " died")?,
+        }
+        write!(formatter, " while it ran call {}", self.number)?;
+        if self.call.is_empty() { Ok(()) } else { write!(formatter, ", {}", self.call) }
+    }
+}
+
+impl std::error::Error for WorkerDied {}
+
+/// Why a call has no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallFailure {
+    /// Its worker died, and it was not to be run again.
+    #[error("{0}; the pool goes on with a new worker; ask for retries if the call may be run twice")]
+    WorkerDied(WorkerDied),
+    /// It was cancelled.
+    #[error("call {number} was cancelled")]
+    Cancelled {
+        /// The number of the call.
+        number: u64,
+    },
+    /// The pool was terminated before the call was done.
+    #[error("the pool was terminated before call {number} was done")]
+    Terminated {
+        /// The number of the call.
+        number: u64,
+    },
+    /// The pool's workers end before they can take a call.
+    #[error("call {number} cannot be run: the pool is broken: {reason}")]
+    Broken {
+        /// The number of the call.
+        number: u64,
+        /// What is known of why.
+        reason: String,
+    },
+    /// The result's memory was freed before it was fetched.
+    #[error("the result of call {number} is gone: {reason}")]
+    Lost {
+        /// The number of the call.
+        number: u64,
+        /// What happened.
+        reason: String,
+    },
+}
+
+/// Why a call was not submitted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// The pool takes no more calls.
+    #[error("the pool is closed and takes no more calls; make a new one, or submit before it is closed")]
+    Closed,
+    /// The pool was terminated.
+    #[error("the pool was terminated and takes no more calls; make a new one")]
+    Terminated,
+    /// The pool's workers end before they can take a call.
+    #[error("the pool is broken and takes no more calls: {reason}")]
+    Broken {
+        /// What is known of why.
+        reason: String,
+    },
+    /// A process other than the one that made the pool.
+    #[error("this pool belongs to the process that made it (pid {owner}); make one in this process")]
+    OtherProcess {
+        /// The pid of the process that made the pool; 0 when it is gone.
+        owner: u32,
+    },
+    /// Shared memory refused.
+    #[error("the call was not submitted: {0}")]
+    Arena(#[from] ArenaError),
+}

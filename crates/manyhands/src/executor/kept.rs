@@ -1,0 +1,57 @@
+//! A pool as its keeper sees it: how many workers it should have, and whether they get anywhere.
+//!
+//! The keeper starts workers and notices their ends; this tells it what the pool wants, from the pool's record. It takes
+//! no calls and answers none, except that it fails all when the keeper gives the pool up.
+
+use super::record::{PoolBody, PoolState};
+use super::sweep::break_pool;
+use super::view::View;
+use crate::arena::{Arena, Handle, Kind, Object, this_process};
+use crate::platform::atomic::Ordering;
+use crate::spawn::{Ended, Kept};
+
+struct KeptPool {
+    view: View,
+    // Dropped last: the view is good as long as the reference is.
+    _object: Object,
+}
+
+/// What a keeper needs to know of a pool. Every pool of this layer is kept the same way, whatever its workers are told.
+///
+/// # Errors
+/// When the pool is gone.
+pub fn kept(pool: Handle, _told: &[u8]) -> Result<Box<dyn Kept>, String> {
+    let object = Object::attach(pool, Kind::Pool).map_err(|error| error.to_string())?;
+    let arena = Arena::get().map_err(|error| error.to_string())?;
+    let view = View::of(arena, object.body::<PoolBody>()).ok_or("the pool is gone")?;
+    Ok(Box::new(KeptPool { view, _object: object }))
+}
+
+impl Kept for KeptPool {
+    fn wanted(&self) -> usize {
+        let workers = self.view.record.workers.load(Ordering::Relaxed) as usize;
+        match self.view.record.state() {
+            PoolState::Open => workers,
+            // A call whose worker died is to be run by somebody.
+            PoolState::Closed if self.view.has_unanswered() => workers,
+            _ => 0,
+        }
+    }
+
+    fn worker_name(&self, number: u64) -> String {
+        format!("{}{number}", self.view.record.worker_prefix())
+    }
+
+    fn worker_ended(&self, ended: &Ended) -> bool {
+        let member = self.view.member(ended.slot);
+        let is_listed = member.process.load(Ordering::Acquire) == ended.slot.raw();
+        let is_over = self.view.record.state() != PoolState::Open;
+        is_over || is_listed && member.calls.load(Ordering::Relaxed) > 0
+    }
+
+    fn give_up(&self, reason: &str) {
+        if let Ok(process) = this_process() {
+            break_pool(&self.view, process, reason);
+        }
+    }
+}

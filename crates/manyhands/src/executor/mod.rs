@@ -1,0 +1,58 @@
+//! Calls to functions, run by a pool of worker processes, and their answers.
+//!
+//! ```text
+//! call_word  call_ring            the algorithms: one word per call, a ring of hints (see the model tests)
+//! slot  record  latch  view       what stands in the arena for a pool, and the way to it
+//! sweep  obituary                 what a dead worker or requester leaves behind
+//! raw_pool  raw_call  completions the requester's side, in bytes
+//! worker  kept                    the worker's side, in bytes; the keeper's
+//! ```
+//!
+//! Workers pull: nobody pushes a call to a worker, so an idle one's death changes nothing. Each call has a slot, its answer
+//! goes there, and whoever waits for it sleeps on the slot's own word: there is no result queue and no thread that
+//! carries results. This layer knows no Python; what bytes mean is up to who puts and takes them.
+
+mod call_ring;
+mod call_word;
+#[cfg(not(manyhands_model))]
+mod completions;
+#[cfg(not(manyhands_model))]
+mod errors;
+#[cfg(not(manyhands_model))]
+mod kept;
+#[cfg(not(manyhands_model))]
+mod latch;
+#[cfg(not(manyhands_model))]
+mod obituary;
+#[cfg(not(manyhands_model))]
+mod raw_call;
+#[cfg(not(manyhands_model))]
+mod raw_pool;
+#[cfg(not(manyhands_model))]
+mod record;
+#[cfg(not(manyhands_model))]
+mod slot;
+#[cfg(not(manyhands_model))]
+mod sweep;
+#[cfg(not(manyhands_model))]
+mod view;
+#[cfg(not(manyhands_model))]
+mod worker;
+
+#[cfg(all(test, manyhands_model))]
+mod model;
+#[cfg(all(test, not(manyhands_model)))]
+mod tests;
+
+#[cfg(not(manyhands_model))]
+pub use {
+    completions::Completions,
+    errors::{CallFailure, SubmitError, WorkerDied},
+    kept::kept,
+    raw_call::{RawAnswer, RawCall},
+    raw_pool::{NewCall, PoolPlan, PoolStatistics, RawPool},
+    record::PoolState,
+    slot::{Bytes, INLINE},
+    sweep::PoolSweep,
+    worker::{CallRequest, Worker, WorkerEnd},
+};

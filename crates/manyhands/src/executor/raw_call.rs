@@ -1,0 +1,179 @@
+//! A call that was submitted: its answer, waited for on its own word.
+//!
+//! The handle is the requester's only way to the call's slot. Dropping it without having taken the answer lets the call
+//! run to its end unheard; its slot is used again afterwards. Threads may wait for one call together. No other thread
+//! carries the answer here: the worker writes it, and wakes who sleeps on the call's word.
+
+use super::call_word::State;
+use super::errors::{CallFailure, WorkerDied};
+use super::obituary::Obituary;
+use super::raw_pool::Requester;
+use super::slot::Bytes;
+use super::sweep::Note;
+use crate::arena::ProcessId;
+use crate::platform::atomic::Ordering;
+use crate::sync::{Parker, Wait, WaitError};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// A worker's answer: bytes, and the tag that says what they are.
+#[derive(Debug)]
+pub struct RawAnswer {
+    /// What kind of answer it is, as the worker said.
+    pub tag: u32,
+    /// The answer itself.
+    pub bytes: Bytes,
+}
+
+/// A call that was submitted. Dropping it leaves the call to itself: it is run, and nobody hears of it.
+#[must_use = "dropping the call throws its answer away"]
+pub struct RawCall {
+    requester: Arc<Requester>,
+    index: u32,
+    number: u64,
+    /// The worker that may still read the arguments of a call which was answered in its place.
+    until_dead: Option<ProcessId>,
+    taken: bool,
+}
+
+impl RawCall {
+    pub(super) fn new(requester: Arc<Requester>, index: u32, number: u64) -> RawCall {
+        RawCall { requester, index, number, until_dead: None, taken: false }
+    }
+
+    /// The number of the call, counted in its pool from 1.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(super) fn index(&self) -> u32 {
+        self.index
+    }
+
+    fn word(&self) -> super::call_word::CallWord<'_> {
+        self.requester.view.slot(self.index).word()
+    }
+
+    /// Whether the answer is there.
+    #[inline]
+    pub fn is_done(&self) -> bool {
+        self.word().read().is_answered()
+    }
+
+    /// Whether a worker has begun with it, or is done.
+    pub fn is_started(&self) -> bool {
+        self.word().read().state() != State::Pending
+    }
+
+    /// Whether it was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.word().read().state() == State::Cancelled
+    }
+
+    /// Waits until the answer is there.
+    ///
+    /// # Errors
+    /// When the deadline came first or a signal handler asked for an end; the call goes on.
+    #[inline]
+    pub fn wait(&self, wait: &Wait<'_>) -> Result<(), WaitError> {
+        if self.is_done() { Ok(()) } else { self.wait_slowly(wait) }
+    }
+
+    #[cold]
+    fn wait_slowly(&self, wait: &Wait<'_>) -> Result<(), WaitError> {
+        let mut parker = Parker::new(wait);
+        let is_done = || self.is_done().then_some(());
+        if parker.yields(&self.requester.history, is_done).is_some() {
+            return Ok(());
+        }
+        let slot = self.requester.view.slot(self.index);
+        while let Some(announced) = self.word().announce_waiter() {
+            parker.sleep(slot.futex(), announced.bits())?;
+        }
+        Ok(())
+    }
+
+    /// Cancels the call if no worker has begun with it. Whether it is cancelled now.
+    pub fn cancel(&self) -> bool {
+        self.requester.is_own() && (self.requester.withdraw(self.index) || self.is_cancelled())
+    }
+
+    /// Cancels the call even if a worker runs it: that worker is sent `signal` and takes no further call; the keeper
+    /// replaces it. Whether the call is cancelled now; it is not if its answer was there first.
+    pub fn abort(&mut self, signal: i32) -> bool {
+        while self.requester.is_own() && !self.is_done() {
+            if self.requester.withdraw(self.index) {
+                return true;
+            }
+            if let ControlFlow::Break(worker) = self.requester.abort(self.index, signal) {
+                self.until_dead = Some(worker);
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        self.is_cancelled()
+    }
+
+    /// Asks for a word at a latch when the answer is there, from now on.
+    pub(super) fn tell_latch(&self, latch: u32) {
+        self.requester.view.slot(self.index).latch.store(latch, Ordering::SeqCst);
+    }
+
+    /// Takes the answer, which must be there. `describe` is asked what the call was if its worker died over it.
+    ///
+    /// # Errors
+    /// Why there is no result.
+    ///
+    /// # Panics
+    /// When the answer is not there yet.
+    pub fn take(mut self, describe: impl FnOnce() -> String) -> Result<RawAnswer, CallFailure> {
+        let seen = self.word().read();
+        assert!(seen.is_answered(), "an answer is taken when it is there");
+        let view = &self.requester.view;
+        let result = view.slot(self.index).result();
+        let tag = result.tag();
+        let number = self.number;
+        let bytes = result.take(view.arena);
+        // The slot may be another call's as soon as it is released.
+        self.taken = true;
+        match self.until_dead {
+            Some(_) => self.requester.leave(self.index, self.until_dead),
+            None => self.requester.release(self.index),
+        }
+        let lost = |error: crate::arena::ArenaError| CallFailure::Lost { number, reason: error.to_string() };
+        let bytes = bytes.map_err(lost)?;
+        match (seen.state(), Note::from_tag(tag)) {
+            (State::Done, _) => Ok(RawAnswer { tag, bytes }),
+            (State::Died, Note::WorkerDied) => {
+                let obituary = Obituary::from_bytes(&bytes);
+                Err(CallFailure::WorkerDied(WorkerDied {
+                    worker: obituary.name(),
+                    pid: obituary.pid(),
+                    ending: obituary.ending(),
+                    number,
+                    call: describe(),
+                }))
+            }
+            (State::Died, Note::Terminated) => Err(CallFailure::Terminated { number }),
+            (State::Died, Note::Broken) => {
+                Err(CallFailure::Broken { number, reason: self.requester.reason() })
+            }
+            _ => Err(CallFailure::Cancelled { number }),
+        }
+    }
+}
+
+impl Drop for RawCall {
+    fn drop(&mut self) {
+        // In a fork's child this is a copy, and the call is the parent's.
+        if !self.taken && self.requester.is_own() {
+            self.requester.leave(self.index, self.until_dead);
+        }
+    }
+}
+
+impl std::fmt::Debug for RawCall {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("RawCall").field("number", &self.number).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,454 @@
+//! A pool as its requester sees it, in bytes: what languages build their pools on.
+//!
+//! A [`RawPool`] is made by one process, which alone submits to it. It has slots for calls and tables in the arena, and
+//! privately the list of slots that are free. It starts no process: workers come by
+//! [`work`](super::worker::work) with the pool's handle, and are kept alive by the keeper. Dropping the last
+//! reference closes the pool; to wait for what was submitted, [`RawPool::join`] it first.
+
+use super::call_word::State;
+use super::errors::SubmitError;
+use super::raw_call::RawCall;
+use super::record::{FunctionEntry, LATCHES, Member, PoolBody, PoolRecord, PoolState, furnish, keep};
+use super::slot::CallSlot;
+use super::sweep::{Note, break_pool, fail, fail_pending};
+use super::view::View;
+use crate::arena::{Arena, ArenaError, Handle, Kind, Object, PROCESSES, ProcessId, this_process};
+use crate::platform::Scope;
+use crate::platform::atomic::{Ordering, fence};
+use crate::sync::{History, Wait, WaitError};
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A call to be submitted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NewCall<'a> {
+    /// What to run: a number that the workers understand.
+    pub function: u64,
+    /// What kind of bytes the arguments are, for the workers.
+    pub tag: u32,
+    /// The arguments, in as many parts as is convenient.
+    pub arguments: &'a [&'a [u8]],
+    /// How often the call may be run again when its worker dies.
+    pub retries: u32,
+}
+
+/// What a pool is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolPlan<'a> {
+    /// How many workers there should be.
+    pub workers: usize,
+    /// After how many calls a worker makes room for a new one; `None`: never.
+    pub calls_per_worker: Option<NonZeroU32>,
+    /// What workers are called: this and a number. At most 48 bytes count.
+    pub worker_prefix: &'a str,
+}
+
+/// A pool, for the process that made it. Clones are the same pool.
+#[derive(Clone)]
+pub struct RawPool(Arc<Requester>);
+
+/// What is known of a pool at one moment.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PoolStatistics {
+    /// What the pool is ready for.
+    pub state: PoolState,
+    /// How many workers there should be.
+    pub workers_wanted: usize,
+    /// Name, pid and number of calls taken of each worker there is.
+    pub workers: Vec<(String, u32, u64)>,
+    /// Calls that no worker has taken.
+    pub waiting: usize,
+    /// Calls that workers run now.
+    pub running: usize,
+    /// Calls that were submitted so far.
+    pub submitted: u64,
+    /// Workers that ended so far, for whatever reason.
+    pub workers_ended: u64,
+}
+
+/// The private part: one per pool, in the process that made it.
+pub(super) struct Requester {
+    pub(super) view: View,
+    object: Object,
+    process: ProcessId,
+    slots: Mutex<Slots>,
+    latches: Mutex<Vec<usize>>,
+    pub(super) history: History,
+}
+
+/// Which slots are free, and which will be.
+#[derive(Default)]
+struct Slots {
+    free: Vec<u32>,
+    /// Slots of calls that nobody wants the answer of, the oldest first.
+    left: VecDeque<Left>,
+    submitted: u64,
+}
+
+struct Left {
+    index: u32,
+    /// A worker that may still be reading the arguments of a call which was answered in its place.
+    until_dead: Option<ProcessId>,
+}
+
+impl RawPool {
+    /// Makes a pool for workers that are yet to come.
+    ///
+    /// # Errors
+    /// When shared memory or objects have run out.
+    ///
+    /// # Panics
+    /// When no workers are wanted or more than an arena has processes.
+    pub fn new(plan: &PoolPlan<'_>) -> Result<RawPool, ArenaError> {
+        assert!((1..PROCESSES).contains(&plan.workers), "a pool has between 1 and {} workers", PROCESSES - 1);
+        let process = this_process()?;
+        let object =
+            Object::create::<PoolBody>(Kind::Pool, |arena, body| make_record(arena, body, process, plan))?;
+        let body: &PoolBody = object.body();
+        let view = View::of(Arena::get()?, body).expect("a pool is made with its record");
+        // From here on the object frees the blocks, whoever is left to do it.
+        keep(view.arena, &body.record, process);
+        view.record.storage().for_each(|cell| keep(view.arena, cell, process));
+        view.furnish_ring(0)?;
+        Ok(RawPool(Arc::new(Requester {
+            view,
+            object,
+            process,
+            slots: Mutex::default(),
+            latches: Mutex::new((0..LATCHES).rev().collect()),
+            history: History::new(),
+        })))
+    }
+
+    /// What names the pool to its workers.
+    pub fn handle(&self) -> Handle {
+        self.0.object.handle()
+    }
+
+    /// What the pool is ready for.
+    pub fn state(&self) -> PoolState {
+        self.0.view.record.state()
+    }
+
+    /// Whether this process may submit: it made the pool, and did not come by fork from the one that did.
+    pub fn is_own(&self) -> bool {
+        self.0.is_own()
+    }
+
+    /// Keeps `payload` for the workers, who find it by the number that this gives. It stays as long as the pool.
+    ///
+    /// # Errors
+    /// When shared memory has run out, or this is not the process that made the pool.
+    pub fn register(&self, payload: &[u8]) -> Result<u32, SubmitError> {
+        self.0.check_own()?;
+        let requester = &self.0;
+        // The lock orders registrations; workers look only at entries below the published number.
+        let _slots = requester.slots();
+        let record = requester.view.record;
+        let number = record.functions_used.load(Ordering::Relaxed);
+        let entry: &FunctionEntry = requester.view.furnish_function(number)?;
+        let block = furnish(requester.view.arena, &entry.block, payload.len(), 0)?;
+        let mut block = requester.view.arena.take_block(block, payload.len())?;
+        block.copy_from_slice(payload);
+        requester.view.arena.block_in_flight(block.into_id(), requester.process);
+        entry.length.store(payload.len() as u64, Ordering::Relaxed);
+        record.functions_used.store(number + 1, Ordering::Release);
+        Ok(number)
+    }
+
+    /// Hands a call to the workers.
+    ///
+    /// # Errors
+    /// When the pool takes no more calls, or shared memory has run out; nothing was submitted then.
+    #[inline]
+    pub fn submit(&self, call: &NewCall<'_>) -> Result<RawCall, SubmitError> {
+        self.submit_for(call, 0)
+    }
+
+    pub(super) fn submit_for(&self, call: &NewCall<'_>, latch: u32) -> Result<RawCall, SubmitError> {
+        self.0.check_own()?;
+        self.0.check_open()?;
+        let (index, number) = self.0.claim_slot()?;
+        let view = &self.0.view;
+        let slot = view.slot(index);
+        if let Err(error) = slot.arguments().write(view.arena, call.tag, call.arguments) {
+            self.0.slots().free.push(index);
+            return Err(error.into());
+        }
+        slot.function.store(call.function, Ordering::Relaxed);
+        slot.number.store(number, Ordering::Relaxed);
+        slot.latch.store(latch, Ordering::Relaxed);
+        slot.allow_retries(call.retries);
+        slot.result().write_nothing(0);
+        let me = self.0.process;
+        slot.word().submit(me.raw());
+        let submitted = RawCall::new(Arc::clone(&self.0), index, number);
+        if let Err(error) = view.put(index) {
+            fail(view, (index, slot), (State::Pending, me.raw()), me, (Note::Aborted, &[]));
+            return Err(error.into());
+        }
+        view.record.work.gate.notify_one(Scope::Shared);
+        // Whoever closed the pool before our call was there may have sent the workers home.
+        fence(Ordering::SeqCst);
+        if let Err(error) = self.0.check_open()
+            && fail(view, (index, slot), (State::Pending, me.raw()), me, (Note::Aborted, &[]))
+        {
+            return Err(error);
+        }
+        Ok(submitted)
+    }
+
+    /// Takes no more calls; those that were submitted are run, then the workers end.
+    pub fn close(&self) {
+        self.0.close();
+    }
+
+    /// Takes no more calls and fails those that no worker has taken; workers end before their next call. Those that are
+    /// busy are to be ended by their process, see [`RawPool::signal_workers`].
+    pub fn terminate(&self) {
+        if self.0.is_own() {
+            self.0.view.record.advance_to(PoolState::Terminated);
+            fence(Ordering::SeqCst);
+            fail_pending(&self.0.view, self.0.process, Note::Terminated);
+            self.0.view.record.work.gate.notify_all(Scope::Shared);
+        }
+    }
+
+    /// Sends a signal to every worker.
+    pub fn signal_workers(&self, signal: i32) {
+        for (process, _) in self.0.view.crew() {
+            let slot = self.0.view.arena.process(process);
+            if let Ok(Some(pidfd)) = slot.pidfd() {
+                // It may just have ended.
+                let _ = pidfd.signal(signal);
+            }
+        }
+    }
+
+    /// Ends the pool because no worker will come any more: all calls fail with this reason.
+    pub fn give_up(&self, reason: &str) {
+        if self.0.is_own() {
+            break_pool(&self.0.view, self.0.process, reason);
+        }
+    }
+
+    /// Waits until no worker is left. Close or terminate first.
+    ///
+    /// # Errors
+    /// When the deadline came first or a signal handler asked for an end.
+    pub fn join(&self, wait: &Wait<'_>) -> Result<(), WaitError> {
+        let view = &self.0.view;
+        let is_empty = || view.crew().next().is_none() && !view.has_unanswered();
+        view.record.crew_changed.gate.wait_until(wait, || is_empty().then_some(()), || true)
+    }
+
+    /// Waits until `workers` workers are there, or the pool is no longer open.
+    ///
+    /// # Errors
+    /// As [`RawPool::join`].
+    pub fn wait_for_workers(&self, workers: usize, wait: &Wait<'_>) -> Result<(), WaitError> {
+        let view = &self.0.view;
+        let there = || view.crew().count() >= workers || view.record.state() != PoolState::Open;
+        view.record.crew_changed.gate.wait_until(wait, || there().then_some(()), || true)
+    }
+
+    /// What is known of the pool now.
+    pub fn statistics(&self) -> PoolStatistics {
+        let view = &self.0.view;
+        let mut states = [0; 8];
+        for (_, slot) in view.slots() {
+            states[slot.word().read().state() as usize] += 1;
+        }
+        let describe = |(process, member): (ProcessId, &Member)| {
+            let slot = view.arena.process(process);
+            (slot.name(), slot.pid(), member.calls.load(Ordering::Relaxed))
+        };
+        PoolStatistics {
+            state: view.record.state(),
+            workers_wanted: view.record.workers.load(Ordering::Relaxed) as usize,
+            workers: view.crew().map(describe).collect(),
+            waiting: states[State::Pending as usize],
+            running: states[State::Taken as usize],
+            submitted: self.0.slots().submitted,
+            workers_ended: view.record.deaths.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(super) fn requester(&self) -> &Arc<Requester> {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for RawPool {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("RawPool").field("statistics", &self.statistics()).finish_non_exhaustive()
+    }
+}
+
+fn make_record(
+    arena: &'static Arena,
+    body: &PoolBody,
+    process: ProcessId,
+    plan: &PoolPlan<'_>,
+) -> Result<(), ArenaError> {
+    let block = furnish(arena, &body.record, size_of::<PoolRecord>(), size_of::<PoolRecord>())?;
+    let record: &PoolRecord = arena.at(crate::arena::Offset::new(arena.block_place(block)));
+    record.requester.store(process.raw(), Ordering::Relaxed);
+    record.workers.store(plan.workers as u32, Ordering::Relaxed);
+    record.calls_per_worker.store(plan.calls_per_worker.map_or(0, NonZeroU32::get), Ordering::Relaxed);
+    record.set_worker_prefix(plan.worker_prefix);
+    let crew = size_of::<Member>() * PROCESSES;
+    furnish(arena, &record.crew, crew, crew).map(drop).inspect_err(|_| arena.free_block(block))
+}
+
+impl Requester {
+    pub(super) fn is_own(&self) -> bool {
+        this_process().is_ok_and(|process| process == self.process)
+    }
+
+    fn check_own(&self) -> Result<(), SubmitError> {
+        if self.is_own() {
+            return Ok(());
+        }
+        let owner = self.view.arena.process_state(self.process);
+        Err(SubmitError::OtherProcess {
+            owner: owner.map_or(0, |_| self.view.arena.process(self.process).pid()),
+        })
+    }
+
+    fn check_open(&self) -> Result<(), SubmitError> {
+        match self.view.record.state() {
+            PoolState::Open => Ok(()),
+            PoolState::Closed => Err(SubmitError::Closed),
+            PoolState::Terminated => Err(SubmitError::Terminated),
+            PoolState::Broken => Err(SubmitError::Broken { reason: self.reason() }),
+        }
+    }
+
+    /// Why the pool is broken.
+    pub(super) fn reason(&self) -> String {
+        self.view.record.reason()
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A free slot, and the number of the call that goes there.
+    fn claim_slot(&self) -> Result<(u32, u64), ArenaError> {
+        let mut slots = self.slots();
+        if !slots.left.is_empty() {
+            self.reclaim(&mut slots);
+        }
+        let index = match slots.free.pop() {
+            Some(index) => index,
+            None => {
+                let index = self.view.record.used.load(Ordering::Relaxed);
+                self.view.furnish_slot(index)?;
+                self.view.slot(index).word().vacate();
+                self.view.record.used.store(index + 1, Ordering::Release);
+                index
+            }
+        };
+        slots.submitted += 1;
+        Ok((index, slots.submitted))
+    }
+
+    /// Frees the oldest slots that nobody wants any more, as far as they are answered.
+    fn reclaim(&self, slots: &mut Slots) {
+        for _ in 0..slots.left.len().min(2) {
+            let Some(left) = slots.left.pop_front() else { return };
+            let slot = self.view.slot(left.index);
+            let is_read = left.until_dead.is_some_and(|worker| !self.view.arena.is_dead(worker));
+            if slot.word().read().is_answered() && !is_read {
+                self.vacate(slot);
+                slots.free.push(left.index);
+            } else {
+                slots.left.push_back(left);
+            }
+        }
+    }
+
+    fn vacate(&self, slot: &CallSlot) {
+        slot.arguments().discard(self.view.arena);
+        slot.result().discard(self.view.arena);
+        slot.word().vacate();
+    }
+
+    /// Frees the slot of an answered call.
+    pub(super) fn release(&self, index: u32) {
+        self.vacate(self.view.slot(index));
+        self.slots().free.push(index);
+    }
+
+    /// Nobody wants the answer of a call any more. `until_dead`: its worker may still read the arguments.
+    pub(super) fn leave(&self, index: u32, until_dead: Option<ProcessId>) {
+        if until_dead.is_some() || self.view.slot(index).word().detach() {
+            self.slots().left.push_back(Left { index, until_dead });
+        } else {
+            self.release(index);
+        }
+    }
+
+    fn close(&self) {
+        if self.is_own() {
+            self.view.record.advance_to(PoolState::Closed);
+            self.view.record.work.gate.notify_all(Scope::Shared);
+        }
+    }
+
+    /// Withdraws a call that no worker has taken.
+    pub(super) fn withdraw(&self, index: u32) -> bool {
+        let slot = self.view.slot(index);
+        loop {
+            let seen = slot.word().read();
+            if seen.state() != State::Pending {
+                return false;
+            }
+            let from = (State::Pending, seen.owner());
+            if fail(&self.view, (index, slot), from, self.process, (Note::Aborted, &[])) {
+                return true;
+            }
+        }
+    }
+
+    /// Answers a call that a worker runs in its place and ends the worker; which one it was.
+    pub(super) fn abort(&self, index: u32, signal: i32) -> ControlFlow<ProcessId> {
+        let slot = self.view.slot(index);
+        let seen = slot.word().read();
+        let Some(worker) = ProcessId::from_raw(seen.owner()).filter(|_| seen.state() == State::Taken) else {
+            return ControlFlow::Continue(());
+        };
+        let from = (State::Taken, worker.raw());
+        if !fail(&self.view, (index, slot), from, self.process, (Note::Aborted, &[])) {
+            return ControlFlow::Continue(());
+        }
+        // A worker that finds its call answered ends by itself, so the signal never reaches another call.
+        if let Ok(Some(pidfd)) = self.view.arena.process(worker).pidfd() {
+            let _ = pidfd.signal(signal);
+        }
+        ControlFlow::Break(worker)
+    }
+
+    /// A latch for many calls, until it is given back; `None` when all are in use.
+    pub(super) fn claim_latch(&self) -> Result<Option<usize>, ArenaError> {
+        let number = self.latches.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(number) = number {
+            self.view.furnish_latch(number).inspect_err(|_| self.give_back_latch(number))?;
+        }
+        Ok(number)
+    }
+
+    pub(super) fn give_back_latch(&self, number: usize) {
+        self.latches.lock().unwrap_or_else(PoisonError::into_inner).push(number);
+    }
+}
+
+impl Drop for Requester {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,268 @@
+//! What stands in the arena for a pool: its state, its rings, slabs of call slots, latches, functions and workers.
+//!
+//! The pool's object holds one block, the record; the record names the other blocks, each taken when it is first
+//! needed and kept until the object goes. They belong to nobody once they are named here, so that the requester's
+//! death does not take them from under a worker that is still at it. Nothing shrinks: a slot is used again and again.
+
+use crate::arena::{Arena, ArenaError, BlockId, Offset, ProcessId, Shared, shared_record};
+use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::Gate;
+
+/// Chunk k of a growing table has its first chunk's length times 2^k; so many chunks there can be.
+pub(super) const CHUNKS: usize = 16;
+/// Calls in the first slab.
+pub(super) const FIRST_SLAB: u32 = 256;
+/// Functions in the first chunk of their table.
+pub(super) const FIRST_FUNCTIONS: u32 = 64;
+/// Entries of the first ring; each further one has twice as many.
+pub(super) const FIRST_RING: usize = 1024;
+/// How many latches a pool can have.
+pub(super) const LATCHES: usize = 64;
+/// How many bytes of text tell why a pool broke.
+const REASON_WORDS: usize = 64;
+const NAME_WORDS: usize = 6;
+
+/// What a pool is ready for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
+pub enum PoolState {
+    /// Takes calls.
+    Open = 0,
+    /// Takes no more; those it has are run.
+    Closed = 1,
+    /// Its workers end before they take a call; all calls fail.
+    Broken = 2,
+    /// Its workers end as soon as they can; all calls fail.
+    Terminated = 3,
+}
+
+shared_record! {
+    /// The body of a pool's object.
+    pub(super) struct PoolBody [] {
+        /// The record's block (+ 1).
+        pub(super) record: AtomicU64,
+    }
+}
+
+shared_record! {
+    /// Where a ring begins and ends, each on a cache line of its own.
+    pub(super) struct RingEnds [align(64)] {
+        pub(super) head: AtomicU64,
+        head_rest: [AtomicU64; 7],
+        pub(super) tail: AtomicU64,
+        tail_rest: [AtomicU64; 7],
+    }
+}
+
+shared_record! {
+    /// A gate on a cache line of its own.
+    pub(super) struct GateLine [align(64)] {
+        pub(super) gate: Gate,
+    }
+}
+
+shared_record! {
+    /// A function's payload, which a worker asks for once.
+    pub(super) struct FunctionEntry [] {
+        pub(super) block: AtomicU64,
+        pub(super) length: AtomicU64,
+    }
+}
+
+shared_record! {
+    /// One worker, at the index of its process.
+    pub(super) struct Member [align(64)] {
+        /// Which process; 0 for none.
+        pub(super) process: AtomicU32,
+        unused: AtomicU32,
+        /// How many calls it has taken.
+        pub(super) calls: AtomicU64,
+        name: [AtomicU64; NAME_WORDS],
+    }
+}
+
+shared_record! {
+    /// A pool.
+    pub(super) struct PoolRecord [align(64)] {
+        /// A [`PoolState`].
+        pub(super) state: AtomicU32,
+        /// The process whose pool it is: only it submits.
+        pub(super) requester: AtomicU32,
+        /// How many workers there should be.
+        pub(super) workers: AtomicU32,
+        /// How many calls a worker runs before it makes room for a new one; 0: any number.
+        pub(super) calls_per_worker: AtomicU32,
+        /// One past the highest call slot that was ever used.
+        pub(super) used: AtomicU32,
+        /// The ring that producers use.
+        pub(super) newest_ring: AtomicU32,
+        unused: AtomicU32,
+        /// How many functions are in the table.
+        pub(super) functions_used: AtomicU32,
+        /// Workers that died, of whatever.
+        pub(super) deaths: AtomicU64,
+        /// Calls that workers took which are gone.
+        pub(super) calls: AtomicU64,
+        /// Idle workers wait here for calls.
+        pub(super) work: GateLine,
+        /// Who waits for workers to come or go does it here.
+        pub(super) crew_changed: GateLine,
+        pub(super) ends: [RingEnds; CHUNKS],
+        pub(super) rings: [AtomicU64; CHUNKS],
+        pub(super) slabs: [AtomicU64; CHUNKS],
+        pub(super) functions: [AtomicU64; CHUNKS],
+        pub(super) latches: [AtomicU64; LATCHES],
+        pub(super) crew: AtomicU64,
+        reason: [AtomicU64; REASON_WORDS],
+        worker_prefix: [AtomicU64; NAME_WORDS],
+    }
+}
+
+impl PoolRecord {
+    /// What the pool is ready for.
+    pub(super) fn state(&self) -> PoolState {
+        match self.state.load(Ordering::SeqCst) {
+            0 => PoolState::Open,
+            1 => PoolState::Closed,
+            2 => PoolState::Broken,
+            _ => PoolState::Terminated,
+        }
+    }
+
+    /// Moves on to a later state; never back.
+    pub(super) fn advance_to(&self, state: PoolState) -> bool {
+        self.state.fetch_max(state as u32, Ordering::SeqCst) < state as u32
+    }
+
+    /// Why the pool broke.
+    pub(super) fn reason(&self) -> String {
+        read_text(&self.reason)
+    }
+
+    /// Notes why the pool will break, should it.
+    pub(super) fn set_reason(&self, text: &str) {
+        write_text(&self.reason, text);
+    }
+
+    /// What the workers are called, but for their numbers.
+    pub(super) fn worker_prefix(&self) -> String {
+        read_text(&self.worker_prefix)
+    }
+
+    /// Says what the workers are called, but for their numbers.
+    pub(super) fn set_worker_prefix(&self, text: &str) {
+        write_text(&self.worker_prefix, text);
+    }
+
+    /// All cells that name blocks of the pool's, but for the record's own.
+    pub(super) fn storage(&self) -> impl Iterator<Item = &AtomicU64> {
+        let tables = [&self.rings[..], &self.slabs[..], &self.functions[..], &self.latches[..]];
+        tables.into_iter().flatten().chain(std::iter::once(&self.crew))
+    }
+}
+
+impl Member {
+    /// Notes the worker's name for whoever must tell of its death.
+    pub(super) fn set_name(&self, name: &str) {
+        write_text(&self.name, name);
+    }
+
+    /// The name's bytes, without taking memory for them: a sweep copies them.
+    pub(super) fn copy_name(&self) -> [u8; NAME_WORDS * 8] {
+        let mut bytes = [0; NAME_WORDS * 8];
+        for (word, eight) in self.name.iter().zip(bytes.chunks_exact_mut(8)) {
+            eight.copy_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
+        }
+        bytes
+    }
+}
+
+/// In which chunk of a growing table an index lies, and where there.
+pub(super) fn chunk_of(index: u32, first: u32) -> (usize, usize) {
+    let shifted = index + first;
+    let chunk = shifted.ilog2() - first.ilog2();
+    (chunk as usize, (shifted - (first << chunk)) as usize)
+}
+
+/// The block that a cell names.
+pub(super) fn block_in(cell: &AtomicU64) -> Option<BlockId> {
+    match cell.load(Ordering::Acquire) {
+        0 => None,
+        raw => Some(BlockId::from_raw(raw - 1)),
+    }
+}
+
+/// Gives a cell a block of `bytes` bytes, of which the first `zeroed` are zero, unless it has one. The block stays this
+/// process's until [`keep`] makes it nobody's.
+pub(super) fn furnish(
+    arena: &'static Arena,
+    cell: &AtomicU64,
+    bytes: usize,
+    zeroed: usize,
+) -> Result<BlockId, ArenaError> {
+    if let Some(block) = block_in(cell) {
+        return Ok(block);
+    }
+    let mut block = arena.claim_block(bytes)?;
+    block[..zeroed].fill(0);
+    let id = block.id();
+    match cell.compare_exchange(0, id.raw() + 1, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => Ok(block.into_id()),
+        Err(earlier) => Ok(BlockId::from_raw(earlier - 1)),
+    }
+}
+
+/// Makes a named block nobody's, if it is `holder`'s: it lives until the pool goes.
+pub(super) fn keep(arena: &'static Arena, cell: &AtomicU64, holder: ProcessId) {
+    if let Some(block) = block_in(cell) {
+        arena.block_in_flight(block, holder);
+    }
+}
+
+/// The records that stand in a block.
+pub(super) fn table<T: Shared>(arena: &'static Arena, block: BlockId, length: usize) -> &'static [T] {
+    arena.slice(Offset::new(arena.block_place(block)), length)
+}
+
+fn write_text(words: &[AtomicU64], text: &str) {
+    let mut end = text.len().min(words.len() * 8);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut bytes = text.as_bytes()[..end].chunks(8);
+    for word in words {
+        let mut eight = [0; 8];
+        if let Some(part) = bytes.next() {
+            eight[..part.len()].copy_from_slice(part);
+        }
+        word.store(u64::from_le_bytes(eight), Ordering::Relaxed);
+    }
+}
+
+fn read_text(words: &[AtomicU64]) -> String {
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes()).collect();
+    text_of(&bytes)
+}
+
+/// The text that stands in zero-filled bytes.
+pub(super) fn text_of(bytes: &[u8]) -> String {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    String::from_utf8_lossy(&bytes[..end]).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_follow_one_another_without_a_gap() {
+        let mut expected = (0, 0);
+        for index in 0..5000 {
+            assert_eq!(chunk_of(index, 64), expected);
+            expected.1 += 1;
+            if expected.1 == 64 << expected.0 {
+                expected = (expected.0 + 1, 0);
+            }
+        }
+    }
+}

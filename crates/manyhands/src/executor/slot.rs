@@ -1,0 +1,216 @@
+//! A call's slot: 256 bytes in the arena, four cache lines.
+//!
+//! Written by the requester before the call is submitted, by the worker before it answers, by whoever answers in its
+//! place, each ordered by the call's word. The arguments stay until the call is released, so that a call can be run
+//! again; the result has an area of its own. Either lies in the slot, when it is small, or in a block. The bytes
+//! are kept in atomic words, so no process can be made to read torn memory by a kill or a mistake of another.
+//!
+//! ```text
+//!   0  word         see call_word        32  arguments: length, tag, block
+//!   4  latch        who is told, 0: none 48  result: length, tag, block
+//!   8  number       counts a pool's calls 64  arguments, 96 bytes
+//!  16  function     what to run         160  result, 96 bytes
+//!  24  retries      see below
+//! ```
+
+use super::call_word::CallWord;
+use crate::arena::{Arena, ArenaError, Block, BlockId, ProcessId, shared_record};
+use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// How many bytes of arguments, or of a result, fit into the slot itself.
+pub const INLINE: usize = 96;
+const WORDS: usize = INLINE / 8;
+
+shared_record! {
+    /// Length, tag and place of some bytes: of the slot's own words when there is no block.
+    pub(super) struct Content [] {
+        length: AtomicU32,
+        tag: AtomicU32,
+        block: AtomicU64,
+    }
+}
+
+shared_record! {
+    /// The slot of a call.
+    pub(super) struct CallSlot [align(64)] {
+        word: AtomicU32,
+        /// The number of the latch that is told of the answer.
+        pub(super) latch: AtomicU32,
+        pub(super) number: AtomicU64,
+        pub(super) function: AtomicU64,
+        /// How often the call may still be run again (low half), and for which dead worker that was counted last (high
+        /// half), so that a sweep which is done twice counts once.
+        retries: AtomicU64,
+        arguments: Content,
+        result: Content,
+        arguments_words: [AtomicU64; WORDS],
+        result_words: [AtomicU64; WORDS],
+    }
+}
+
+const _: () = assert!(size_of::<CallSlot>() == 256);
+
+/// Bytes that somebody takes out of a slot: a copy of small ones, the block of large ones.
+#[derive(Debug)]
+pub enum Bytes {
+    /// They were in the slot.
+    Inline([u8; INLINE], usize),
+    /// They were in this block, which is now the caller's.
+    Block(Block),
+}
+
+impl std::ops::Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Bytes::Inline(bytes, length) => &bytes[..*length],
+            Bytes::Block(block) => block,
+        }
+    }
+}
+
+/// One side of a slot: the arguments or the result.
+#[derive(Clone, Copy)]
+pub(super) struct Side<'a> {
+    content: &'a Content,
+    words: &'a [AtomicU64; WORDS],
+}
+
+impl CallSlot {
+    pub(super) fn word(&self) -> CallWord<'_> {
+        CallWord(&self.word)
+    }
+
+    pub(super) fn futex(&self) -> &AtomicU32 {
+        &self.word
+    }
+
+    pub(super) fn arguments(&self) -> Side<'_> {
+        Side { content: &self.arguments, words: &self.arguments_words }
+    }
+
+    pub(super) fn result(&self) -> Side<'_> {
+        Side { content: &self.result, words: &self.result_words }
+    }
+
+    pub(super) fn allow_retries(&self, times: u32) {
+        self.retries.store(u64::from(times), Ordering::Relaxed);
+    }
+
+    /// Whether the call may be run again should its worker die.
+    pub(super) fn may_be_retried(&self) -> bool {
+        self.retries.load(Ordering::Acquire) as u32 > 0
+    }
+
+    /// Whether the call may be run again after `dead` did not finish it; counts that once per dead worker.
+    pub(super) fn count_retry(&self, dead: ProcessId) -> bool {
+        let seen = self.retries.load(Ordering::Acquire);
+        if (seen >> 32) as u32 == dead.raw() {
+            return true;
+        }
+        let left = seen as u32;
+        let counted = u64::from(dead.raw()) << 32 | u64::from(left.wrapping_sub(1));
+        left > 0 && self.retries.compare_exchange(seen, counted, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+}
+
+impl Side<'_> {
+    /// Writes what `parts` make together. Large contents go into a block, held by this process.
+    pub(super) fn write(&self, arena: &'static Arena, tag: u32, parts: &[&[u8]]) -> Result<(), ArenaError> {
+        let length = parts.iter().map(|part| part.len()).sum::<usize>();
+        let stored = u32::try_from(length)
+            .map_err(|_| ArenaError::OutOfMemory { wanted: length, limit: u32::MAX as usize })?;
+        if length <= INLINE {
+            let mut bytes = [0; INLINE];
+            gather(parts, &mut bytes);
+            for (word, eight) in self.words.iter().zip(bytes[..length.next_multiple_of(8)].chunks_exact(8)) {
+                word.store(u64::from_le_bytes(eight.try_into().expect("eight bytes")), Ordering::Relaxed);
+            }
+            self.content.block.store(0, Ordering::Relaxed);
+        } else {
+            let mut block = arena.claim_block(length)?;
+            gather(parts, &mut block);
+            self.content.block.store(1 + block.into_id().raw(), Ordering::Relaxed);
+        }
+        self.content.length.store(stored, Ordering::Relaxed);
+        self.content.tag.store(tag, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Writes nothing, which needs no memory.
+    pub(super) fn write_nothing(&self, tag: u32) {
+        self.content.block.store(0, Ordering::Relaxed);
+        self.content.length.store(0, Ordering::Relaxed);
+        self.content.tag.store(tag, Ordering::Relaxed);
+    }
+
+    pub(super) fn tag(&self) -> u32 {
+        self.content.tag.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.content.length.load(Ordering::Relaxed) as usize
+    }
+
+    /// The block in which the bytes stand, if they do not stand in the slot.
+    pub(super) fn block(&self) -> Option<BlockId> {
+        match self.content.block.load(Ordering::Relaxed) {
+            0 => None,
+            raw => Some(BlockId::from_raw(raw - 1)),
+        }
+    }
+
+    /// Copies inline bytes out.
+    pub(super) fn copy_inline(&self, bytes: &mut [u8; INLINE]) -> usize {
+        let length = self.len().min(INLINE);
+        for (word, eight) in self.words.iter().zip(bytes[..length.next_multiple_of(8)].chunks_exact_mut(8)) {
+            eight.copy_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
+        }
+        length
+    }
+
+    /// Takes the bytes: copies small ones, becomes the holder of a block.
+    pub(super) fn take(&self, arena: &'static Arena) -> Result<Bytes, ArenaError> {
+        match self.block() {
+            None => {
+                let mut bytes = [0; INLINE];
+                let length = self.copy_inline(&mut bytes);
+                Ok(Bytes::Inline(bytes, length))
+            }
+            Some(id) => {
+                let block = arena.take_block(id, self.len())?;
+                self.content.block.store(0, Ordering::Relaxed);
+                Ok(Bytes::Block(block))
+            }
+        }
+    }
+
+    /// Frees the block, if there is one and somebody holds it still.
+    pub(super) fn discard(&self, arena: &'static Arena) {
+        if let Some(id) = self.block() {
+            arena.free_block(id);
+            self.content.block.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// The block is somebody else's business from here on.
+    pub(super) fn forget_block(&self) {
+        self.content.block.store(0, Ordering::Relaxed);
+    }
+
+    /// Part of a sweep: a dead holder's block outlives it.
+    pub(super) fn keep_block_of(&self, arena: &'static Arena, dead: ProcessId) {
+        if let Some(id) = self.block() {
+            arena.block_in_flight(id, dead);
+        }
+    }
+}
+
+fn gather(parts: &[&[u8]], mut into: &mut [u8]) {
+    for part in parts {
+        let (here, rest) = into.split_at_mut(part.len());
+        here.copy_from_slice(part);
+        into = rest;
+    }
+}

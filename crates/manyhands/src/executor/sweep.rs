@@ -1,0 +1,228 @@
+//! What a dead process leaves in a pool, and its undoing.
+//!
+//! A worker's call is run again or answered with its death; a result that it gave outlives it; what it had promised to
+//! put into a ring is put there; whoever may have been owed a wake-up by it is woken to look. A requester's
+//! death ends the pool. Every step is one exchange away from the dead owner's number, so a sweep may stop anywhere and be
+//! done again. No heap memory is taken: the warden runs this.
+
+use super::call_word::State;
+use super::obituary::Obituary;
+use super::record::{PoolBody, PoolState, block_in, keep};
+use super::slot::CallSlot;
+use super::view::View;
+use crate::arena::{Arena, Dead, Handle, Kind, ProcessId, Sweep, this_process};
+use crate::platform::Scope;
+use crate::platform::atomic::{Ordering, fence};
+use crate::platform::futex;
+
+/// Why a call was answered in its worker's place: the tag of the note that stands for its result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum Note {
+    /// The worker died; its number, pid and name follow.
+    WorkerDied = 1,
+    /// The pool was terminated.
+    Terminated = 2,
+    /// The pool broke.
+    Broken = 3,
+    /// The call was withdrawn by its requester while a worker ran it.
+    Aborted = 4,
+}
+
+impl Note {
+    pub(super) fn from_tag(tag: u32) -> Note {
+        match tag {
+            1 => Note::WorkerDied,
+            2 => Note::Terminated,
+            3 => Note::Broken,
+            _ => Note::Aborted,
+        }
+    }
+}
+
+/// Answers a call in its worker's place, if it still is in `state` with `owner`, and wakes who waits for it.
+pub(super) fn fail(
+    view: &View,
+    (index, slot): (u32, &CallSlot),
+    (state, owner): (State, u32),
+    by: ProcessId,
+    (note, parts): (Note, &[&[u8]]),
+) -> bool {
+    if !slot.word().fail(state, owner, by.raw()) {
+        return false;
+    }
+    let written = slot.result().write(view.arena, note as u32, parts);
+    debug_assert!(written.is_ok(), "a note fits into the slot");
+    let latch = slot.latch.load(Ordering::SeqCst);
+    let end = if note == Note::Aborted { State::Cancelled } else { State::Died };
+    if slot.word().conclude(by.raw(), end).is_some_and(|before| before.has_waiter()) {
+        futex::wake(slot.futex(), u32::MAX, Scope::Shared);
+    }
+    if latch != 0 {
+        view.latch(latch as usize - 1).tell(index);
+    }
+    true
+}
+
+/// Fails every call that no worker has taken, because the pool ends before its time.
+pub(super) fn fail_pending(view: &View, by: ProcessId, note: Note) {
+    for (index, slot) in view.slots() {
+        let seen = slot.word().read();
+        if seen.state() == State::Pending {
+            fail(view, (index, slot), (State::Pending, seen.owner()), by, (note, &[]));
+        }
+    }
+}
+
+/// The executor's part in sweeps.
+pub struct PoolSweep;
+
+impl Sweep for PoolSweep {
+    fn sweep(&self, arena: &'static Arena, dead: &Dead) {
+        let Ok(by) = this_process() else { return };
+        for (_, body) in arena.objects::<PoolBody>(Kind::Pool) {
+            keep(arena, &body.record, dead.process);
+            let Some(view) = View::of(arena, body) else { continue };
+            for cell in view.record.storage() {
+                keep(arena, cell, dead.process);
+            }
+            if view.record.requester.load(Ordering::Relaxed) == dead.process.raw() {
+                end_pool_of(&view, dead.process);
+            } else {
+                settle_calls_of(&view, dead, by);
+            }
+        }
+    }
+
+    fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) {
+        if kind != Kind::Pool {
+            return;
+        }
+        let body = arena.objects::<PoolBody>(Kind::Pool).find(|(handle, _)| *handle == object);
+        let Some((_, body)) = body else { return };
+        if let Some(view) = View::of(arena, body) {
+            free_contents(&view);
+        }
+        // The record goes last and as this process's own: whoever does this again after our death finds it whole or
+        // not at all.
+        if let Some(record) = block_in(&body.record) {
+            let block = arena.take_block(record, record.capacity());
+            body.record.store(0, Ordering::Release);
+            drop(block);
+        }
+    }
+}
+
+/// The requester is dead: nobody waits for answers, and the workers are to end.
+fn end_pool_of(view: &View, requester: ProcessId) {
+    view.record.advance_to(PoolState::Terminated);
+    for (_, slot) in view.slots() {
+        // A worker may still be reading; they go with the pool.
+        slot.arguments().keep_block_of(view.arena, requester);
+    }
+    view.record.work.gate.recover(Scope::Shared);
+    view.record.crew_changed.gate.recover(Scope::Shared);
+}
+
+fn settle_calls_of(view: &View, dead: &Dead, by: ProcessId) {
+    let member = view.member(dead.process);
+    let was_worker = member.process.load(Ordering::Acquire) == dead.process.raw();
+    let obituary = Obituary::of(view, dead);
+    for (index, slot) in view.slots() {
+        let seen = slot.word().read();
+        if seen.owner() != dead.process.raw() {
+            continue;
+        }
+        match seen.state() {
+            State::Free => {}
+            State::Pending => put_or_fail(view, (index, slot), dead.process, by),
+            State::Taken => {
+                let goes_on = view.record.state() <= PoolState::Closed;
+                if goes_on && slot.count_retry(dead.process) {
+                    if slot.word().requeue(dead.process.raw(), by.raw()) {
+                        put_or_fail(view, (index, slot), by, by);
+                    }
+                } else {
+                    let note = if goes_on { Note::WorkerDied } else { note_of(view.record.state()) };
+                    let from = (State::Taken, dead.process.raw());
+                    fail(view, (index, slot), from, by, (note, &[&obituary.to_bytes()]));
+                }
+            }
+            State::Answering => {
+                // Whose call it was, only the dead one knew.
+                let from = (State::Answering, dead.process.raw());
+                fail(view, (index, slot), from, by, (Note::WorkerDied, &[&Obituary::UNKNOWN.to_bytes()]));
+            }
+            State::Done | State::Died | State::Cancelled => {
+                slot.result().keep_block_of(view.arena, dead.process);
+                if seen.has_waiter() {
+                    futex::wake(slot.futex(), u32::MAX, Scope::Shared);
+                }
+            }
+        }
+    }
+    for latch in view.furnished_latches() {
+        latch.tell_all();
+    }
+    if was_worker {
+        leave_crew(view, dead.process);
+    }
+    view.record.work.gate.recover(Scope::Shared);
+    view.record.crew_changed.gate.recover(Scope::Shared);
+}
+
+/// Puts a pending call that `promised` was to put; when there is no memory for that, fails it.
+fn put_or_fail(view: &View, call: (u32, &CallSlot), promised: ProcessId, by: ProcessId) {
+    if view.put(call.0).is_err() {
+        fail(view, call, (State::Pending, promised.raw()), by, (Note::Broken, &[]));
+    }
+}
+
+/// What a pool that goes on no longer says to those who wait for answers.
+pub(super) fn note_of(state: PoolState) -> Note {
+    if state == PoolState::Broken { Note::Broken } else { Note::Terminated }
+}
+
+/// Takes a dead worker off the list.
+fn leave_crew(view: &View, dead: ProcessId) {
+    let member = view.member(dead);
+    view.record.calls.fetch_add(member.calls.swap(0, Ordering::AcqRel), Ordering::Relaxed);
+    if member.process.compare_exchange(dead.raw(), 0, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+        view.record.deaths.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// No worker will come any more, for this reason: all calls that wait fail with it.
+pub(super) fn break_pool(view: &View, by: ProcessId, reason: &str) {
+    if view.record.reason().is_empty() {
+        view.record.set_reason(reason);
+    }
+    if view.record.advance_to(PoolState::Broken) {
+        fence(Ordering::SeqCst);
+        fail_pending(view, by, Note::Broken);
+        view.record.work.gate.recover(Scope::Shared);
+        view.record.crew_changed.gate.recover(Scope::Shared);
+    }
+}
+
+/// Frees all blocks of a pool that nobody refers to any more, but for the record.
+fn free_contents(view: &View) {
+    let arena = view.arena;
+    arena.counters().calls.fetch_add(view.record.calls.swap(0, Ordering::AcqRel), Ordering::Relaxed);
+    for (_, slot) in view.slots() {
+        if slot.word().read().state() != State::Free {
+            slot.arguments().discard(arena);
+            slot.result().discard(arena);
+        }
+    }
+    for index in 0..view.record.functions_used.load(Ordering::Acquire) {
+        if let Some(payload) = view.function(index).and_then(|entry| block_in(&entry.block)) {
+            arena.free_block(payload);
+        }
+    }
+    // Whoever does this again after our death must not look into tables that are free by then.
+    view.record.used.store(0, Ordering::Release);
+    view.record.functions_used.store(0, Ordering::Release);
+    // Freeing a block by a number of the past does nothing.
+    view.record.storage().filter_map(block_in).for_each(|block| arena.free_block(block));
+}

@@ -1,0 +1,207 @@
+//! A pool as one process sees it: the record, and the places of its tables as far as they were needed.
+//!
+//! Requester, workers and sweepers all reach slots, rings and latches through a [`View`]. It takes and puts
+//! calls; it does not wait, and knows nothing of what a call means. Taking memory is left to the requester,
+//! except where a ring must grow to hold the calls of a dead worker.
+
+use super::call_ring::CallRing;
+use super::call_word::State;
+use super::latch::Latch;
+use super::record::{
+    CHUNKS, FIRST_FUNCTIONS, FIRST_RING, FIRST_SLAB, FunctionEntry, LATCHES, Member, PoolBody, PoolRecord,
+    block_in, chunk_of, furnish, keep, table,
+};
+use super::slot::CallSlot;
+use crate::arena::{Arena, ArenaError, PROCESSES, ProcessId, this_process};
+use crate::platform::atomic::{AtomicU64, Ordering, fence};
+use std::sync::OnceLock;
+
+/// One process's way to a pool's parts. All of them live as long as the process has a reference to the pool's object.
+pub(super) struct View {
+    pub(super) arena: &'static Arena,
+    pub(super) record: &'static PoolRecord,
+    crew: &'static [Member],
+    slabs: [OnceLock<&'static [CallSlot]>; CHUNKS],
+    rings: [OnceLock<&'static [AtomicU64]>; CHUNKS],
+    latches: [OnceLock<&'static Latch>; LATCHES],
+}
+
+impl View {
+    /// The view of the pool that a body belongs to; `None` when it has no record (any more).
+    pub(super) fn of(arena: &'static Arena, body: &PoolBody) -> Option<View> {
+        let record: &PoolRecord = &table(arena, block_in(&body.record)?, 1)[0];
+        Some(View {
+            arena,
+            record,
+            crew: table(arena, block_in(&record.crew)?, PROCESSES),
+            slabs: [const { OnceLock::new() }; CHUNKS],
+            rings: [const { OnceLock::new() }; CHUNKS],
+            latches: [const { OnceLock::new() }; LATCHES],
+        })
+    }
+
+    /// The slot of a call.
+    #[inline]
+    pub(super) fn slot(&self, index: u32) -> &'static CallSlot {
+        let (chunk, place) = chunk_of(index, FIRST_SLAB);
+        let slab = self.slabs[chunk].get_or_init(|| {
+            let block =
+                block_in(&self.record.slabs[chunk]).expect("a slab is there before its slots are used");
+            table(self.arena, block, (FIRST_SLAB << chunk) as usize)
+        });
+        &slab[place]
+    }
+
+    /// Makes sure that the slot of a call has its memory.
+    pub(super) fn furnish_slot(&self, index: u32) -> Result<(), ArenaError> {
+        let (chunk, _) = chunk_of(index, FIRST_SLAB);
+        let cell = self.record.slabs.get(chunk).ok_or(ArenaError::OutOfSlots {
+            what: "call in one pool",
+            limit: (FIRST_SLAB as usize) << (CHUNKS - 1),
+        })?;
+        // A slot's word is written before the slot counts as used, and nothing else of it is read before that.
+        furnish(self.arena, cell, size_of::<CallSlot>() * (FIRST_SLAB << chunk) as usize, 0)?;
+        keep(self.arena, cell, this_process()?);
+        Ok(())
+    }
+
+    /// The entry of a function, with its memory.
+    pub(super) fn furnish_function(&self, index: u32) -> Result<&'static FunctionEntry, ArenaError> {
+        let (chunk, place) = chunk_of(index, FIRST_FUNCTIONS);
+        let cell = self.record.functions.get(chunk).ok_or(ArenaError::OutOfSlots {
+            what: "function in one pool",
+            limit: (FIRST_FUNCTIONS as usize) << (CHUNKS - 1),
+        })?;
+        let length = (FIRST_FUNCTIONS << chunk) as usize;
+        let bytes = size_of::<FunctionEntry>() * length;
+        let block = furnish(self.arena, cell, bytes, bytes)?;
+        keep(self.arena, cell, this_process()?);
+        Ok(&table(self.arena, block, length)[place])
+    }
+
+    /// The entry of a function that was put into the table.
+    pub(super) fn function(&self, index: u32) -> Option<&'static FunctionEntry> {
+        let known = self.record.functions_used.load(Ordering::Acquire);
+        let (chunk, place) = chunk_of(index, FIRST_FUNCTIONS);
+        let block = block_in(self.record.functions.get(chunk).filter(|_| index < known)?)?;
+        Some(&table(self.arena, block, (FIRST_FUNCTIONS << chunk) as usize)[place])
+    }
+
+    #[inline]
+    fn ring(&self, chunk: usize) -> CallRing<'static> {
+        let slots = self.rings[chunk].get_or_init(|| {
+            let block = block_in(&self.record.rings[chunk]).expect("a ring is there before it is named");
+            table(self.arena, block, FIRST_RING << chunk)
+        });
+        let ends = &self.record.ends[chunk];
+        CallRing { head: &ends.head, tail: &ends.tail, slots }
+    }
+
+    /// Takes memory for ring number `chunk`, and has the producers use it.
+    pub(super) fn furnish_ring(&self, chunk: usize) -> Result<(), ArenaError> {
+        let cell = self
+            .record
+            .rings
+            .get(chunk)
+            .ok_or(ArenaError::OutOfSlots { what: "ring in one pool", limit: CHUNKS })?;
+        let bytes = size_of::<AtomicU64>() * (FIRST_RING << chunk);
+        furnish(self.arena, cell, bytes, bytes)?;
+        keep(self.arena, cell, this_process()?);
+        self.record.newest_ring.fetch_max(chunk as u32, Ordering::AcqRel);
+        Ok(())
+    }
+
+    /// Puts a call, which is pending already, where workers find it.
+    #[inline]
+    pub(super) fn put(&self, index: u32) -> Result<(), ArenaError> {
+        loop {
+            let newest = self.record.newest_ring.load(Ordering::Acquire) as usize;
+            let ring = self.ring(newest);
+            if ring.push(index) {
+                return Ok(());
+            }
+            // Calls that were withdrawn leave entries behind, which nobody clears while all workers are busy.
+            match ring.peek() {
+                Some(entry) if self.slot(entry.index()).word().read().state() != State::Pending => {
+                    ring.clear(entry);
+                }
+                _ => self.furnish_ring(newest + 1)?,
+            }
+        }
+    }
+
+    /// Takes the oldest call that waits.
+    #[inline]
+    pub(super) fn take(&self, worker: ProcessId) -> Option<(u32, &'static CallSlot)> {
+        let newest = self.record.newest_ring.load(Ordering::Acquire) as usize;
+        for chunk in 0..=newest {
+            let ring = self.ring(chunk);
+            while let Some(entry) = ring.peek() {
+                let slot = self.slot(entry.index());
+                let claimed = slot.word().claim(worker.raw());
+                ring.clear(entry);
+                if claimed {
+                    return Some((entry.index(), slot));
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether there may be a call to take.
+    pub(super) fn has_entries(&self) -> bool {
+        let newest = self.record.newest_ring.load(Ordering::Acquire) as usize;
+        (0..=newest).any(|chunk| self.ring(chunk).peek().is_some())
+    }
+
+    /// All slots that were ever used.
+    pub(super) fn slots(&self) -> impl Iterator<Item = (u32, &'static CallSlot)> {
+        (0..self.record.used.load(Ordering::Acquire)).map(|index| (index, self.slot(index)))
+    }
+
+    /// Whether any call has no answer yet. To be asked after the pool was seen closed.
+    pub(super) fn has_unanswered(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.slots().any(|(_, slot)| {
+            matches!(slot.word().read().state(), State::Pending | State::Taken | State::Answering)
+        })
+    }
+
+    /// A latch that was furnished.
+    #[inline]
+    pub(super) fn latch(&self, number: usize) -> &'static Latch {
+        self.latches[number].get_or_init(|| {
+            let block = block_in(&self.record.latches[number]).expect("a latch is there before it is named");
+            &table(self.arena, block, 1)[0]
+        })
+    }
+
+    /// Makes sure that a latch has its memory.
+    pub(super) fn furnish_latch(&self, number: usize) -> Result<(), ArenaError> {
+        let cell = &self.record.latches[number];
+        furnish(self.arena, cell, size_of::<Latch>(), size_of::<Latch>())?;
+        keep(self.arena, cell, this_process()?);
+        Ok(())
+    }
+
+    /// All latches that were furnished.
+    pub(super) fn furnished_latches(&self) -> impl Iterator<Item = &'static Latch> {
+        let numbers = 0..LATCHES;
+        numbers
+            .filter(|number| block_in(&self.record.latches[*number]).is_some())
+            .map(|number| self.latch(number))
+    }
+
+    /// The place of a process among the pool's workers.
+    pub(super) fn member(&self, process: ProcessId) -> &'static Member {
+        &self.crew[process.index()]
+    }
+
+    /// The processes that work for the pool, or did and are not swept yet.
+    pub(super) fn crew(&self) -> impl Iterator<Item = (ProcessId, &'static Member)> + use<> {
+        let members = self.crew.iter();
+        members.filter_map(|member| {
+            ProcessId::from_raw(member.process.load(Ordering::Acquire)).map(|process| (process, member))
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! What a worker does all its life: take a call, run it, answer, look for the next; sleep when there is none.
+//!
+//! The process is somebody else's affair: this runs in one that was started for the pool, with the pool's handle.
+//! What a call means is the caller's closure; here it is a number, a tag and bytes. A worker ends when the pool
+//! does, when it has run as many calls as it may, or when its call was answered in its place (aborted). It is told
+//! nothing by anybody: it pulls.
+
+use super::call_word::State;
+use super::record::{PoolBody, PoolState, block_in};
+use super::slot::{CallSlot, INLINE};
+use super::view::View;
+use crate::arena::{Arena, ArenaError, Block, Handle, Kind, Object, ProcessId, this_process};
+use crate::platform::Scope;
+use crate::platform::atomic::Ordering;
+use crate::platform::futex;
+use crate::sync::{Wait, WaitError, Waiting};
+
+/// A call that a worker has taken.
+pub struct CallRequest<'a> {
+    /// The number of the call, counted in its pool from 1.
+    pub number: u64,
+    /// What to run, as the requester said.
+    pub function: u64,
+    /// What kind of bytes the arguments are, as the requester said.
+    pub tag: u32,
+    /// The arguments.
+    pub arguments: &'a [u8],
+    worker: &'a Worker,
+    slot: &'a CallSlot,
+    is_answered: bool,
+}
+
+/// Why a worker's life is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkerEnd {
+    /// The pool was closed and nothing is left to do, or it was terminated.
+    PoolEnded,
+    /// It has run as many calls as it may.
+    CallsSpent,
+    /// Its call was answered in its place: the requester did not want it to go on.
+    Aborted,
+    /// A signal's handler asked for the end.
+    Interrupted,
+}
+
+/// A worker: a process that takes calls of one pool.
+pub struct Worker {
+    _object: Object,
+    view: View,
+    process: ProcessId,
+}
+
+enum Next {
+    Call(u32, &'static CallSlot),
+    End,
+}
+
+impl Worker {
+    /// Makes the calling process a worker of a pool.
+    ///
+    /// # Errors
+    /// When the pool is gone.
+    pub fn enlist(pool: Handle) -> Result<Worker, ArenaError> {
+        let process = this_process()?;
+        let object = Object::attach(pool, Kind::Pool)?;
+        let gone = || ArenaError::Stale { handle: pool, kind: Kind::Pool };
+        let view = View::of(Arena::get()?, object.body::<PoolBody>()).ok_or_else(gone)?;
+        let member = view.member(process);
+        member.set_name(&view.arena.process(process).name());
+        member.calls.store(0, Ordering::Relaxed);
+        member.process.store(process.raw(), Ordering::Release);
+        view.record.crew_changed.gate.notify_all(Scope::Shared);
+        Ok(Worker { _object: object, view, process })
+    }
+
+    /// The payload that the requester registered under a number.
+    pub fn function(&self, number: u32) -> Option<&[u8]> {
+        let entry = self.view.function(number)?;
+        let length = entry.length.load(Ordering::Acquire) as usize;
+        Some(self.view.arena.block_bytes(block_in(&entry.block)?, length))
+    }
+
+    /// Tells why this worker ends before it takes a call, for the message should the pool break.
+    pub fn set_reason(&self, text: &str) {
+        self.view.record.set_reason(text);
+    }
+
+    /// Takes and runs calls until the worker's life is over. `run` answers each through
+    /// [`CallRequest::answer`]; a call that it does not answer gets the tag `u32::MAX` and no bytes.
+    pub fn work(&self, waiting: &dyn Waiting, run: &mut dyn FnMut(&mut CallRequest<'_>)) -> WorkerEnd {
+        let most = self.view.record.calls_per_worker.load(Ordering::Relaxed);
+        let member = self.view.member(self.process);
+        let wait = Wait::arena(None, waiting);
+        let mut calls = 0_u64;
+        loop {
+            let next = match self.take() {
+                Some(next) => Ok(next),
+                None => {
+                    let gate = &self.view.record.work.gate;
+                    gate.wait_until(&wait, || self.take(), || self.view.has_entries())
+                }
+            };
+            let (index, slot) = match next {
+                Ok(Next::Call(index, slot)) => (index, slot),
+                Ok(Next::End) => return WorkerEnd::PoolEnded,
+                Err(WaitError::Interrupted) => return WorkerEnd::Interrupted,
+                Err(_) => continue,
+            };
+            calls += 1;
+            member.calls.store(calls, Ordering::Relaxed);
+            if !self.run_one(index, slot, run) {
+                return WorkerEnd::Aborted;
+            }
+            if u64::from(most) == calls {
+                return WorkerEnd::CallsSpent;
+            }
+        }
+    }
+
+    #[inline]
+    fn take(&self) -> Option<Next> {
+        let state = self.view.record.state();
+        if state > PoolState::Closed {
+            return Some(Next::End);
+        }
+        if let Some((index, slot)) = self.view.take(self.process) {
+            return Some(Next::Call(index, slot));
+        }
+        // A call that another worker has may still be given up and run here.
+        (state == PoolState::Closed && !self.view.has_unanswered()).then_some(Next::End)
+    }
+
+    /// Runs a call; `false` when it was answered in this worker's place.
+    #[inline]
+    fn run_one(&self, index: u32, slot: &CallSlot, run: &mut dyn FnMut(&mut CallRequest<'_>)) -> bool {
+        let side = slot.arguments();
+        let mut inline = [0; INLINE];
+        let arguments = match side.block() {
+            None => {
+                let length = side.copy_inline(&mut inline);
+                &inline[..length]
+            }
+            Some(block) => self.view.arena.block_bytes(block, side.len()),
+        };
+        let mut request = CallRequest {
+            number: slot.number.load(Ordering::Relaxed),
+            function: slot.function.load(Ordering::Relaxed),
+            tag: side.tag(),
+            arguments,
+            worker: self,
+            slot,
+            is_answered: false,
+        };
+        run(&mut request);
+        if !request.is_answered {
+            slot.result().write_nothing(u32::MAX);
+        }
+        self.publish(index, slot)
+    }
+
+    #[inline]
+    fn publish(&self, index: u32, slot: &CallSlot) -> bool {
+        // Read before the answer is there, since the slot may be another call's right after it; and again, since the
+        // requester may have asked for a word meanwhile.
+        let latch_before = slot.latch.load(Ordering::Relaxed);
+        let Some(before) = slot.word().answer(self.process.raw()) else {
+            slot.result().discard(self.view.arena);
+            return false;
+        };
+        let latch_after = slot.latch.load(Ordering::SeqCst);
+        if before.has_waiter() {
+            futex::wake(slot.futex(), u32::MAX, Scope::Shared);
+        }
+        for latch in [latch_before, if latch_after == latch_before { 0 } else { latch_after }] {
+            if latch != 0 {
+                self.view.latch(latch as usize - 1).tell(index);
+            }
+        }
+        if self.view.record.state() != PoolState::Open {
+            // Others wait for the last answer to go home, and the requester for them.
+            self.view.record.work.gate.notify_all(Scope::Shared);
+        }
+        true
+    }
+}
+
+impl CallRequest<'_> {
+    /// Writes the answer. The last one that was written counts; it is published when the closure returns.
+    ///
+    /// # Errors
+    /// When shared memory has run out; then another, smaller answer may be written.
+    pub fn answer(&mut self, tag: u32, parts: &[&[u8]]) -> Result<(), ArenaError> {
+        if self.is_answered {
+            self.slot.result().discard(self.worker.view.arena);
+            self.is_answered = false;
+        }
+        // Nobody wants it: spare the memory.
+        let parts = if self.slot.word().read().is_detached() { &[] } else { parts };
+        self.slot.result().write(self.worker.view.arena, tag, parts)?;
+        self.is_answered = true;
+        Ok(())
+    }
+
+    /// Whether somebody still wants the answer.
+    pub fn is_wanted(&self) -> bool {
+        let seen = self.slot.word().read();
+        seen.state() == State::Taken && !seen.is_detached()
+    }
+
+    /// Takes the block in which large arguments stand, so that they may outlive the call; `None` when they are small, when
+    /// the call may be run again, or when the block was taken before. [`CallRequest::arguments`] stays valid as long as the
+    /// block does.
+    pub fn take_arguments(&mut self) -> Option<Block> {
+        let side = self.slot.arguments();
+        if self.slot.may_be_retried() {
+            return None;
+        }
+        let id = side.block()?;
+        let block = self.worker.view.arena.take_block(id, side.len()).ok()?;
+        side.forget_block();
+        Some(block)
+    }
+
+    /// The worker that runs the call.
+    pub fn worker(&self) -> &Worker {
+        self.worker
+    }
+}
