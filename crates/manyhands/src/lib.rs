@@ -25,13 +25,21 @@ pub mod arena;
 #[allow(dead_code, reason = "in the model only what the model tests use is used")]
 pub mod sync;
 
+#[allow(dead_code, reason = "in the model only what the model tests use is used")]
+#[doc(hidden)]
+pub mod channel;
+
+#[cfg(not(manyhands_model))]
+pub use channel::{GetError, PutError, Queue, QueueStatistics};
+
 #[cfg(not(manyhands_model))]
 pub mod spawn;
 
 /// Who undoes what a dead process held: every layer's part, in the order in which a sweep goes through them.
 #[cfg(not(manyhands_model))]
 #[doc(hidden)]
-pub static SWEEPS: &[&dyn arena::Sweep] = &[&arena::PayloadSweep, &executor::PoolSweep];
+pub static SWEEPS: &[&dyn arena::Sweep] =
+    &[&arena::PayloadSweep, &channel::QueueSweep, &executor::PoolSweep];
 
 /// Looks for processes of this arena that have ended, and undoes what they held. For the ticks of waiters.
 #[cfg(not(manyhands_model))]

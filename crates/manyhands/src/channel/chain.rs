@@ -1,0 +1,296 @@
+//! A queue's stream of messages, laid over one ring or over several of doubling size, one after the other.
+//!
+//! Positions run on from ring to ring. The two ends of the stream are hints, each one word that names ring and
+//! position together; anybody may push them forward, and one that was pushed back costs steps, never a message.
+//! A ring that would become full is sealed at the first unclaimed position, and the stream goes on in the next,
+//! which whoever comes there first links. Rings stay until the queue goes: each is as large as all before it, so
+//! the unused ones at most double what the queue needed at its peak. Where rings come from, who waits and what a
+//! payload means is not known here.
+
+use super::ring::{Payload, Put, Ring, Take};
+use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::may_die;
+
+const RING_SHIFT: u32 = 58;
+/// The most rings that a stream can have: the last has a million times the slots of the first.
+pub(crate) const RINGS_MAX: usize = 21;
+
+/// Ring (6 bits) and position (58 bits) in one word; a later one is a larger number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place(u64);
+
+impl Place {
+    fn new(ring: usize, position: u64) -> Place {
+        Place((ring as u64) << RING_SHIFT | position)
+    }
+
+    fn ring(self) -> usize {
+        (self.0 >> RING_SHIFT) as usize
+    }
+
+    fn position(self) -> u64 {
+        self.0 & ((1 << RING_SHIFT) - 1)
+    }
+}
+
+/// The producers' end, on a cache line of its own.
+#[repr(C, align(64))]
+pub(crate) struct Tail {
+    hint: AtomicU64,
+    /// All before this position were taken: spares the producers a look at the other end.
+    known_head: AtomicU64,
+}
+
+/// The consumers' end, on a cache line of its own.
+#[repr(C, align(64))]
+pub(crate) struct Head {
+    hint: AtomicU64,
+    /// Counts the sweeps that may have returned messages ...
+    returned: AtomicU32,
+    /// ... and up to which of them a search has found no more. Search while they differ.
+    searched: AtomicU32,
+}
+
+/// Both ends of a stream. All zero is a stream that has not begun.
+#[repr(C)]
+pub(crate) struct Ends {
+    tail: Tail,
+    head: Head,
+}
+
+#[cfg(manyhands_model)]
+impl Ends {
+    pub(crate) fn new() -> Ends {
+        Ends {
+            tail: Tail { hint: AtomicU64::new(0), known_head: AtomicU64::new(0) },
+            head: Head { hint: AtomicU64::new(0), returned: AtomicU32::new(0), searched: AtomicU32::new(0) },
+        }
+    }
+}
+
+/// What follows a ring.
+pub(crate) enum Link<'a, const W: usize> {
+    Ring(Ring<'a, W>),
+    /// Nothing yet.
+    Open,
+    /// Nothing ever: the queue was closed and its end was reached.
+    End,
+}
+
+/// Where a chain gets its rings from. Number 0 is always there.
+pub(crate) trait Rings<const W: usize> {
+    /// Why no ring could be linked.
+    type Error;
+
+    fn ring(&self, number: usize) -> Link<'_, W>;
+
+    /// Links a ring whose slots are ready for `base` and the positions after it, unless one is linked already or
+    /// the chain was ended; afterwards `ring(number)` is not `Open`.
+    fn link(&self, number: usize, base: u64) -> Result<(), Self::Error>;
+
+    /// Makes `ring(number)` the end, unless a ring is linked there.
+    fn end(&self, number: usize);
+}
+
+/// Why a message was not put.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refused<E> {
+    Full,
+    Ended,
+    NoRing(E),
+}
+
+/// Why no message was taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Nothing {
+    Yet,
+    Ever,
+}
+
+/// A stream of messages: two ends and the rings between them, all borrowed.
+pub(crate) struct Chain<'a, R, const W: usize> {
+    ends: &'a Ends,
+    rings: R,
+    /// At most so many messages wait, 0: the rings alone decide.
+    limit: u64,
+}
+
+impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
+    #[inline(always)]
+    pub(crate) fn new(ends: &'a Ends, rings: R, limit: u64) -> Self {
+        Chain { ends, rings, limit }
+    }
+
+    /// Puts one message; `fill` writes its payload and must neither wait nor fail.
+    #[inline]
+    pub(crate) fn put(&self, owner: u32, fill: impl Fn(&Payload<W>)) -> Result<(), Refused<R::Error>> {
+        let mut place = Place(self.ends.tail.hint.load(Ordering::Acquire));
+        loop {
+            let ring = match self.rings.ring(place.ring()) {
+                Link::Ring(ring) => ring,
+                Link::End => return Err(Refused::Ended),
+                Link::Open => {
+                    self.rings.link(place.ring(), place.position()).map_err(Refused::NoRing)?;
+                    continue;
+                }
+            };
+            match ring.put(place.position(), owner, |position| self.has_room(position), &fill) {
+                Put::Done(next) => {
+                    push_forward(&self.ends.tail.hint, Place::new(place.ring(), next));
+                    return Ok(());
+                }
+                Put::Full(position) => {
+                    push_forward(&self.ends.tail.hint, Place::new(place.ring(), position));
+                    return Err(Refused::Full);
+                }
+                Put::Sealed(position) => place = Place::new(place.ring() + 1, position),
+            }
+        }
+    }
+
+    /// Takes one message; `read` copies its payload out and must neither wait nor fail.
+    #[inline]
+    pub(crate) fn take<T>(&self, owner: u32, read: impl Fn(&Payload<W>) -> T) -> Result<T, Nothing> {
+        let head = &self.ends.head;
+        let returned = head.returned.load(Ordering::Acquire);
+        if returned != head.searched.load(Ordering::Relaxed) {
+            if let Some(message) = self.take_returned(owner, &read) {
+                return Ok(message);
+            }
+            head.searched.store(returned, Ordering::Relaxed);
+            may_die();
+        }
+        let mut place = Place(head.hint.load(Ordering::Acquire));
+        loop {
+            let ring = match self.rings.ring(place.ring()) {
+                Link::Ring(ring) => ring,
+                Link::Open => return Err(Nothing::Yet),
+                Link::End => return Err(Nothing::Ever),
+            };
+            match ring.take(place.position(), owner, &read) {
+                Take::Got(next, message) => {
+                    push_forward(&head.hint, Place::new(place.ring(), next));
+                    return Ok(message);
+                }
+                Take::Empty(position) => {
+                    push_forward(&head.hint, Place::new(place.ring(), position));
+                    return Err(Nothing::Yet);
+                }
+                Take::Sealed(position) => place = Place::new(place.ring() + 1, position),
+            }
+        }
+    }
+
+    #[cold]
+    fn take_returned<T>(&self, owner: u32, read: &impl Fn(&Payload<W>) -> T) -> Option<T> {
+        self.linked().find_map(|ring| ring.take_returned(owner, read))
+    }
+
+    /// The rings that are linked, the oldest first.
+    fn linked(&self) -> impl Iterator<Item = Ring<'_, W>> {
+        (0..RINGS_MAX).map_while(|number| match self.rings.ring(number) {
+            Link::Ring(ring) => Some(ring),
+            Link::Open | Link::End => None,
+        })
+    }
+
+    /// Undoes what `dead` was at, in all rings. May be stopped anywhere, repeated, and run by several at once.
+    pub(crate) fn sweep(&self, dead: u32) {
+        for ring in self.linked() {
+            ring.sweep(dead);
+        }
+        self.ends.head.returned.fetch_add(1, Ordering::AcqRel);
+        may_die();
+    }
+
+    /// Makes an end where the last message is, once and for all: what was put stays to be taken, what comes later is
+    /// refused. Returns without success while somebody is between claim and publish there.
+    pub(crate) fn end(&self) {
+        let mut place = Place(self.ends.tail.hint.load(Ordering::Acquire));
+        while let Link::Ring(ring) = self.rings.ring(place.ring()) {
+            match ring.first_unclaimed(place.position()) {
+                Put::Full(_) => return,
+                Put::Done(position) => {
+                    ring.seal(position);
+                    place = Place::new(place.ring(), position);
+                }
+                Put::Sealed(position) => {
+                    place = Place::new(place.ring() + 1, position);
+                    self.rings.end(place.ring());
+                }
+            }
+        }
+    }
+
+    /// How many messages were ever put, give or take those that are being put.
+    pub(crate) fn put_so_far(&self) -> u64 {
+        let mut place = Place(self.ends.tail.hint.load(Ordering::Acquire));
+        while let Link::Ring(ring) = self.rings.ring(place.ring()) {
+            match ring.first_unclaimed(place.position()) {
+                Put::Done(position) | Put::Full(position) => return position,
+                Put::Sealed(position) => place = Place::new(place.ring() + 1, position),
+            }
+        }
+        place.position()
+    }
+
+    /// How many messages wait. Exact while nobody else puts or takes; a half-written one counts.
+    pub(crate) fn len(&self) -> u64 {
+        let head = self.head();
+        let waiting = self.put_so_far().saturating_sub(head);
+        if self.ends.head.returned.load(Ordering::Acquire) == self.ends.head.searched.load(Ordering::Relaxed)
+        {
+            return waiting;
+        }
+        waiting + self.linked().map(|ring| ring.returned_before(head)).sum::<u64>()
+    }
+
+    /// Shows `look` the payload of every message that is complete or being taken; what it makes of one is handed to
+    /// `found` unless the slot changed meanwhile.
+    pub(crate) fn each_message<T>(&self, look: impl Fn(&Payload<W>) -> T, mut found: impl FnMut(T)) {
+        for ring in self.linked() {
+            ring.each_message(&look, &mut found);
+        }
+    }
+
+    /// The first position that no consumer has taken. Pushes the hint there.
+    fn head(&self) -> u64 {
+        let mut place = Place(self.ends.head.hint.load(Ordering::Acquire));
+        while let Link::Ring(ring) = self.rings.ring(place.ring()) {
+            match ring.first_untaken(place.position()) {
+                Take::Got(position, ()) | Take::Empty(position) => {
+                    push_forward(&self.ends.head.hint, Place::new(place.ring(), position));
+                    return position;
+                }
+                Take::Sealed(position) => place = Place::new(place.ring() + 1, position),
+            }
+        }
+        place.position()
+    }
+
+    #[inline(always)]
+    fn has_room(&self, position: u64) -> bool {
+        self.limit == 0 || {
+            let known = self.ends.tail.known_head.load(Ordering::Relaxed);
+            position.wrapping_sub(known) < self.limit || self.has_room_after_all(position)
+        }
+    }
+
+    #[cold]
+    fn has_room_after_all(&self, position: u64) -> bool {
+        let head = self.head();
+        self.ends.tail.known_head.store(head, Ordering::Relaxed);
+        may_die();
+        // Taken already: then so was the position, and the caller's claim will fail.
+        head > position || position - head < self.limit
+    }
+}
+
+/// Pushes a hint forward. Two who do so at once may leave the earlier place: it is a hint.
+#[inline(always)]
+fn push_forward(hint: &AtomicU64, place: Place) {
+    if hint.load(Ordering::Relaxed) < place.0 {
+        hint.store(place.0, Ordering::Release);
+        may_die();
+    }
+}

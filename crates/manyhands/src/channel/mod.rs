@@ -1,0 +1,51 @@
+//! Messages between processes and threads: the ring that survives a kill, and the queues made of it.
+//!
+//! ```text
+//! word, ring, chain    the algorithm: atomics over borrowed memory, model-checked; README.md names its races
+//! storage              where a stream stands in the arena          stream   the waiting added
+//! message, raw_queue   bytes with a tag, large ones as blocks      queue    values of a type
+//! index_queue          small numbers                               sweep    what deaths and ends undo
+//! ```
+//!
+//! This layer knows no processes being started, no calls and no Python.
+
+pub(crate) mod chain;
+pub(crate) mod ring;
+pub(crate) mod word;
+
+#[cfg(not(manyhands_model))]
+mod error;
+#[cfg(not(manyhands_model))]
+mod index_queue;
+#[cfg(not(manyhands_model))]
+mod message;
+#[cfg(not(manyhands_model))]
+mod queue;
+#[cfg(not(manyhands_model))]
+mod raw_queue;
+#[cfg(not(manyhands_model))]
+mod storage;
+#[cfg(not(manyhands_model))]
+mod stream;
+#[cfg(not(manyhands_model))]
+mod sweep;
+#[cfg(not(manyhands_model))]
+mod wait;
+
+#[cfg(not(manyhands_model))]
+pub(crate) use sweep::QueueSweep;
+#[cfg(not(manyhands_model))]
+pub use {
+    error::{GetError, PutError},
+    index_queue::IndexQueue,
+    message::{Content, INLINE, Inline},
+    queue::Queue,
+    raw_queue::{Message, QueueStatistics, RawQueue},
+};
+
+#[cfg(all(test, manyhands_model))]
+mod model;
+#[cfg(all(test, manyhands_model))]
+mod model_death;
+#[cfg(all(test, not(manyhands_model)))]
+mod tests;

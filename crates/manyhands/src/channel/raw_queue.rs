@@ -1,0 +1,254 @@
+//! A queue of bytes with a tag, between processes: what the typed queue and Python's queues are made of.
+//!
+//! Messages of any size, in order; up to [`INLINE`](super::INLINE) bytes stand in the ring, larger ones in blocks that are
+//! handed over. Bounded, or growing up to the arena's end, which is an error and never a wait. A process killed in
+//! the midst of a put or a take costs at most the message that it was at.
+
+use super::error::{GetError, PutError};
+use super::message::{self, Content, Outgoing, WORDS};
+use super::stream::{Stop, Stream};
+use crate::arena::{Arena, ArenaError, Handle};
+use crate::platform::Deadline;
+use crate::sync::{Blocking, Waiting};
+
+/// What was taken out of a [`RawQueue`].
+#[derive(Debug)]
+pub struct Message {
+    /// The number that the sender gave with it.
+    pub tag: u32,
+    /// Its bytes.
+    pub content: Content,
+}
+
+/// What a queue did so far and holds now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueStatistics {
+    /// Messages that wait.
+    pub waiting: u64,
+    /// Messages ever put.
+    pub put: u64,
+    /// The most messages that may wait; `None` for as many as the arena holds.
+    pub limit: Option<u64>,
+    /// Whether nothing can be put any more.
+    pub closed: bool,
+}
+
+/// A queue of bytes. A clone is another reference to the same queue, which goes with the last one in any process.
+#[derive(Clone)]
+pub struct RawQueue {
+    stream: Stream<WORDS>,
+}
+
+impl RawQueue {
+    /// A queue in which at most `limit` messages wait.
+    ///
+    /// # Errors
+    /// When the arena has no room for another queue.
+    ///
+    /// # Panics
+    /// When `limit` is 0.
+    pub fn bounded(limit: u64) -> Result<RawQueue, ArenaError> {
+        assert!(limit > 0, "a queue with room for no message can never be used");
+        Ok(RawQueue { stream: Stream::create(Some(limit))? })
+    }
+
+    /// A queue that holds as much as the arena does.
+    ///
+    /// # Errors
+    /// As [`RawQueue::bounded`].
+    pub fn growing() -> Result<RawQueue, ArenaError> {
+        Ok(RawQueue { stream: Stream::create(None)? })
+    }
+
+    /// A reference to a queue that somebody else's reference keeps alive.
+    ///
+    /// # Errors
+    /// When the queue is gone, or the handle names something else.
+    pub fn attach(handle: Handle) -> Result<RawQueue, ArenaError> {
+        Ok(RawQueue { stream: Stream::attach(handle)? })
+    }
+
+    /// What names the queue to other processes; it keeps nothing alive.
+    pub fn handle(&self) -> Handle {
+        self.stream.handle()
+    }
+
+    /// Puts `bytes`, waiting for room until `deadline` (`None`: as long as it takes).
+    ///
+    /// # Errors
+    /// [`PutError`]; the queue is as before.
+    #[inline]
+    pub fn put(
+        &self,
+        bytes: &[u8],
+        tag: u32,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+    ) -> Result<(), PutError> {
+        self.put_parts(&[bytes], tag, deadline, waiting)
+    }
+
+    /// Puts one message that consists of `parts`, one after the other.
+    ///
+    /// # Errors
+    /// As [`RawQueue::put`].
+    #[inline]
+    pub fn put_parts(
+        &self,
+        parts: &[&[u8]],
+        tag: u32,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+    ) -> Result<(), PutError> {
+        let message = Outgoing::new(parts).map_err(|error| self.put_error(Stop::Arena(error)))?;
+        self.send(message, tag, deadline, waiting)
+    }
+
+    /// Puts a message whose bytes name the objects of `handles`, which it keeps alive until it was taken and dropped.
+    /// The calling process must hold references to them now.
+    ///
+    /// # Errors
+    /// As [`RawQueue::put`].
+    pub fn put_carrying(
+        &self,
+        parts: &[&[u8]],
+        handles: &[Handle],
+        tag: u32,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+    ) -> Result<(), PutError> {
+        let message =
+            Outgoing::carrying(parts, handles).map_err(|error| self.put_error(Stop::Arena(error)))?;
+        self.send(message, tag, deadline, waiting)
+    }
+
+    /// Puts `bytes` if there is room now.
+    ///
+    /// # Errors
+    /// As [`RawQueue::put`].
+    #[inline]
+    pub fn try_put(&self, bytes: &[u8], tag: u32) -> Result<(), PutError> {
+        let message = Outgoing::new(&[bytes]).map_err(|error| self.put_error(Stop::Arena(error)))?;
+        self.stream.try_put(|payload| message.write(tag, payload)).map_err(|stop| self.put_error(stop))?;
+        message.sent();
+        Ok(())
+    }
+
+    #[inline]
+    fn send(
+        &self,
+        message: Outgoing,
+        tag: u32,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+    ) -> Result<(), PutError> {
+        self.stream
+            .put(deadline, waiting, |payload| message.write(tag, payload))
+            .map_err(|stop| self.put_error(stop))?;
+        message.sent();
+        Ok(())
+    }
+
+    /// Takes the next message, waiting for one until `deadline` (`None`: as long as it takes).
+    ///
+    /// # Errors
+    /// [`GetError`]; no message was taken.
+    #[inline]
+    pub fn get(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<Message, GetError> {
+        let arena = self.arena();
+        self.received(self.stream.take(deadline, waiting, |payload| message::read(arena, payload)))
+    }
+
+    /// Takes the next message if there is one now.
+    ///
+    /// # Errors
+    /// As [`RawQueue::get`].
+    #[inline]
+    pub fn try_get(&self) -> Result<Message, GetError> {
+        let arena = self.arena();
+        self.received(self.stream.try_take(|payload| message::read(arena, payload)))
+    }
+
+    /// [`RawQueue::get`] without a deadline, which no signal ends.
+    ///
+    /// # Errors
+    /// As [`RawQueue::get`].
+    pub fn get_blocking(&self) -> Result<Message, GetError> {
+        self.get(None, &Blocking)
+    }
+
+    #[inline]
+    fn received(&self, taken: Result<Result<(u32, Content), ArenaError>, Stop>) -> Result<Message, GetError> {
+        match taken {
+            Ok(Ok((tag, content))) => Ok(Message { tag, content }),
+            Ok(Err(error)) => Err(self.get_error(Stop::Arena(error))),
+            Err(stop) => Err(self.get_error(stop)),
+        }
+    }
+
+    /// Refuses all further puts, by any process. What is in the queue can still be taken; then takers are told that
+    /// nothing more will come.
+    pub fn close(&self) {
+        self.stream.close();
+    }
+
+    /// Whether the queue was closed.
+    pub fn is_closed(&self) -> bool {
+        self.stream.is_closed()
+    }
+
+    /// How many messages wait: exact while nobody else puts or takes.
+    pub fn len(&self) -> u64 {
+        self.stream.len()
+    }
+
+    /// Whether no message waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether as many messages wait as may.
+    pub fn is_full(&self) -> bool {
+        self.limit().is_some_and(|limit| self.len() >= limit)
+    }
+
+    /// The most messages that may wait; `None` for as many as the arena holds.
+    pub fn limit(&self) -> Option<u64> {
+        Some(self.stream.limit()).filter(|limit| *limit != 0)
+    }
+
+    /// How many messages were ever put.
+    pub fn messages(&self) -> u64 {
+        self.stream.put_so_far()
+    }
+
+    /// What the queue did so far and holds now.
+    pub fn statistics(&self) -> QueueStatistics {
+        QueueStatistics {
+            waiting: self.len(),
+            put: self.messages(),
+            limit: self.limit(),
+            closed: self.is_closed(),
+        }
+    }
+
+    fn arena(&self) -> &'static Arena {
+        Arena::current().expect("the queue was made in it")
+    }
+
+    #[cold]
+    pub(super) fn put_error(&self, stop: Stop) -> PutError {
+        PutError::new(self.handle().index(), self.stream.limit(), stop)
+    }
+
+    #[cold]
+    fn get_error(&self, stop: Stop) -> GetError {
+        GetError::new(self.handle().index(), stop)
+    }
+}
+
+impl std::fmt::Debug for RawQueue {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("RawQueue").field("number", &self.handle().index()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,290 @@
+//! The robust ring: a fixed array of slots through which messages pass in order, between processes that may be
+//! killed at any instruction.
+//!
+//! A claim is one compare-and-swap on the slot, which takes position, state and owner at once; claims are
+//! contiguous in position. The payload is complete before it is published, and nothing else runs in between.
+//! Where to look first comes from outside (`chain.rs`) and is only ever a hint. `sweep` undoes what a dead owner
+//! was at, each step one compare-and-swap away from its id. Everything here is atomics over borrowed memory: no
+//! waiting, no system call, no allocation. README.md beside this file names the races. After Vyukov's bounded
+//! queue, with the owner in the word.
+
+use super::word::{State, Word};
+use crate::platform::atomic::{AtomicU64, Ordering, fence};
+use crate::sync::may_die;
+
+/// What a slot carries: `W` words of 64 bits, which only the claimer of the slot writes.
+pub(crate) type Payload<const W: usize> = [AtomicU64; W];
+
+/// One place for one message: its word and its payload, `8 + 8 * W` bytes.
+#[repr(C)]
+pub(crate) struct Slot<const W: usize> {
+    word: AtomicU64,
+    payload: Payload<W>,
+}
+
+impl<const W: usize> Slot<W> {
+    /// Makes the slot ready for `position`. Only for memory that nobody else can see yet.
+    pub(crate) fn prepare(&self, position: u64) {
+        self.word.store(Word::new(position, State::Empty, 0).0, Ordering::Relaxed);
+    }
+
+    #[cfg(manyhands_model)]
+    pub(crate) fn new() -> Slot<W> {
+        Slot { word: AtomicU64::new(0), payload: std::array::from_fn(|_| AtomicU64::new(0)) }
+    }
+}
+
+/// How an attempt to put ended. The position is where the next attempt should look first.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Put {
+    Done(u64),
+    Full(u64),
+    /// The ring ends here: this position belongs to the next one.
+    Sealed(u64),
+}
+
+/// How an attempt to take ended. The position is where the next attempt should look first.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Take<R> {
+    Got(u64, R),
+    Empty(u64),
+    /// The ring ends here: this position belongs to the next one.
+    Sealed(u64),
+}
+
+/// A ring over borrowed slots, a power of two of them. Copying it copies the borrow.
+pub(crate) struct Ring<'a, const W: usize> {
+    slots: &'a [Slot<W>],
+    /// Keep one slot free to seal the ring with, so that it never is full.
+    grows: bool,
+}
+
+impl<const W: usize> Clone for Ring<'_, W> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<const W: usize> Copy for Ring<'_, W> {}
+
+impl<'a, const W: usize> Ring<'a, W> {
+    #[inline(always)]
+    pub(crate) fn new(slots: &'a [Slot<W>], grows: bool) -> Self {
+        debug_assert!(slots.len().is_power_of_two() && (!grows || slots.len() > 1));
+        Ring { slots, grows }
+    }
+
+    #[inline(always)]
+    fn length(&self) -> u64 {
+        self.slots.len() as u64
+    }
+
+    #[inline(always)]
+    fn slot(&self, position: u64) -> &'a Slot<W> {
+        &self.slots[(position & (self.length() - 1)) as usize]
+    }
+
+    /// Writes one message at the first unclaimed position, looking from `position` on.
+    ///
+    /// `room` may refuse a position (then `Full`); `fill` writes the payload and must neither wait nor fail.
+    #[inline]
+    pub(crate) fn put(
+        &self,
+        mut position: u64,
+        owner: u32,
+        room: impl Fn(u64) -> bool,
+        fill: impl FnOnce(&Payload<W>),
+    ) -> Put {
+        loop {
+            let slot = self.slot(position);
+            let word = Word(slot.word.load(Ordering::Acquire));
+            match (word.ahead_of(position), word.state()) {
+                (0, State::Empty) => {
+                    if self.grows && !self.is_free(position + 1) {
+                        let sealed = word.with(State::Sealed, 0);
+                        let _ = self.step(slot, word, sealed);
+                        continue;
+                    }
+                    if !room(position) {
+                        return Put::Full(position);
+                    }
+                    if self.step(slot, word, word.with(State::Writing, owner)).is_ok() {
+                        // The sweep of another process reads payloads and checks the word afterwards: the claim
+                        // has to be seen before anything that is written under it.
+                        fence(Ordering::Release);
+                        fill(&slot.payload);
+                        slot.word.store(word.with(State::Full, 0).0, Ordering::Release);
+                        may_die();
+                        return Put::Done(position + 1);
+                    }
+                }
+                (0, State::Sealed) => return Put::Sealed(position),
+                (0, _) => position += 1,
+                (ahead, _) if ahead < 0 => return Put::Full(position),
+                (ahead, state) => position = self.last_claimed(position, ahead, state) + 1,
+            }
+        }
+    }
+
+    /// Takes the message at the first untaken position, looking from `position` on.
+    ///
+    /// `read` copies the payload out and must neither wait nor fail. If the process dies in it the message is
+    /// delivered again.
+    #[inline]
+    pub(crate) fn take<R>(
+        &self,
+        mut position: u64,
+        owner: u32,
+        read: impl FnOnce(&Payload<W>) -> R,
+    ) -> Take<R> {
+        loop {
+            let slot = self.slot(position);
+            let word = Word(slot.word.load(Ordering::Acquire));
+            match (word.ahead_of(position), word.state()) {
+                (0, State::Full) => {
+                    if self.step(slot, word, word.with(State::Reading, owner)).is_ok() {
+                        return Take::Got(position + 1, self.read(slot, word, read));
+                    }
+                }
+                // Returned messages are found by `take_returned`; in passing they count as taken.
+                (0, State::Reading | State::Returned) => position += 1,
+                (0, State::Sealed) => return Take::Sealed(position),
+                (0, State::Empty | State::Writing) => return Take::Empty(position),
+                (ahead, _) if ahead < 0 => return Take::Empty(position),
+                (ahead, state) => position = self.after_taken(position, ahead, state),
+            }
+        }
+    }
+
+    /// Takes some message that a dead reader had claimed, wherever it is.
+    pub(crate) fn take_returned<R>(&self, owner: u32, read: impl FnOnce(&Payload<W>) -> R) -> Option<R> {
+        for slot in self.slots {
+            let word = Word(slot.word.load(Ordering::Acquire));
+            if word.state() == State::Returned
+                && self.step(slot, word, word.with(State::Reading, owner)).is_ok()
+            {
+                return Some(self.read(slot, word, read));
+            }
+        }
+        None
+    }
+
+    /// The first position from `position` on that no consumer has taken, or the one where the ring ends.
+    pub(crate) fn first_untaken(&self, mut position: u64) -> Take<()> {
+        loop {
+            let word = Word(self.slot(position).word.load(Ordering::Acquire));
+            match (word.ahead_of(position), word.state()) {
+                (0, State::Reading | State::Returned) => position += 1,
+                (0, State::Sealed) => return Take::Sealed(position),
+                (0, State::Full) => return Take::Got(position, ()),
+                (ahead, _) if ahead <= 0 => return Take::Empty(position),
+                (ahead, state) => position = self.after_taken(position, ahead, state),
+            }
+        }
+    }
+
+    /// The first position from `position` on that no producer has claimed, or the one where the ring ends.
+    pub(crate) fn first_unclaimed(&self, mut position: u64) -> Put {
+        loop {
+            let word = Word(self.slot(position).word.load(Ordering::Acquire));
+            match (word.ahead_of(position), word.state()) {
+                (0, State::Empty) => return Put::Done(position),
+                (0, State::Sealed) => return Put::Sealed(position),
+                (0, _) => position += 1,
+                (ahead, _) if ahead < 0 => return Put::Full(position),
+                (ahead, state) => position = self.last_claimed(position, ahead, state) + 1,
+            }
+        }
+    }
+
+    /// Ends the ring at `position` if nobody has claimed that yet; the caller looks again to see what came of it.
+    pub(crate) fn seal(&self, position: u64) {
+        let word = Word::new(position, State::Empty, 0);
+        let _ = self.step(self.slot(position), word, word.with(State::Sealed, 0));
+    }
+
+    /// Undoes what `dead` was at: its half-written message vanishes, its half-read one is returned.
+    ///
+    /// May be stopped anywhere and started again, by several at once. The caller then tells the consumers to
+    /// look for returned messages, whatever this found: an earlier sweeper may have died before it could.
+    pub(crate) fn sweep(&self, dead: u32) {
+        for slot in self.slots {
+            let word = Word(slot.word.load(Ordering::Acquire));
+            if word.owner() != dead {
+                continue;
+            }
+            let _ = match word.state() {
+                State::Writing => self.step(slot, word, word.freed(self.length())),
+                State::Reading => self.step(slot, word, word.with(State::Returned, 0)),
+                _ => Err(()),
+            };
+        }
+    }
+
+    /// How many returned messages wait before `position`.
+    pub(crate) fn returned_before(&self, position: u64) -> u64 {
+        let is_returned = |slot: &&Slot<W>| {
+            let word = Word(slot.word.load(Ordering::Acquire));
+            word.state() == State::Returned && word.ahead_of(position) < 0
+        };
+        self.slots.iter().filter(is_returned).count() as u64
+    }
+
+    /// Shows `look` the payload of each message that is complete or being taken.
+    ///
+    /// The slot may change meanwhile: what `look` makes of the payload is handed back only if it did not.
+    pub(crate) fn each_message<R>(&self, look: impl Fn(&Payload<W>) -> R, mut found: impl FnMut(R)) {
+        for slot in self.slots {
+            let before = slot.word.load(Ordering::Acquire);
+            if !matches!(Word(before).state(), State::Full | State::Reading | State::Returned) {
+                continue;
+            }
+            let value = look(&slot.payload);
+            fence(Ordering::Acquire);
+            if slot.word.load(Ordering::Relaxed) == before {
+                found(value);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn read<R>(&self, slot: &Slot<W>, word: Word, read: impl FnOnce(&Payload<W>) -> R) -> R {
+        let value = read(&slot.payload);
+        slot.word.store(word.freed(self.length()).0, Ordering::Release);
+        may_die();
+        value
+    }
+
+    /// One step of a slot, which fails if anybody else made one.
+    #[inline(always)]
+    fn step(&self, slot: &Slot<W>, from: Word, to: Word) -> Result<(), ()> {
+        let done = slot.word.compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Relaxed);
+        may_die();
+        done.map(drop).map_err(drop)
+    }
+
+    #[inline(always)]
+    fn is_free(&self, position: u64) -> bool {
+        self.slot(position).word.load(Ordering::Acquire) == Word::new(position, State::Empty, 0).0
+    }
+
+    /// The last position that was surely claimed, from a word that is `ahead` of `position`.
+    #[inline(always)]
+    fn last_claimed(&self, position: u64, ahead: i64, state: State) -> u64 {
+        let seen = position + ahead as u64;
+        match state {
+            State::Empty => seen - self.length(),
+            State::Sealed => seen - 1,
+            _ => seen,
+        }
+    }
+
+    /// A position up to which surely everything was taken, from a word that is `ahead` of `position`.
+    ///
+    /// A claim of `p` needs the slot of `p` to be free, and so, claims being contiguous, those of all before it.
+    #[inline(always)]
+    fn after_taken(&self, position: u64, ahead: i64, state: State) -> u64 {
+        let freed = (self.last_claimed(position, ahead, state) + 1).saturating_sub(self.length());
+        freed.max(position + 1)
+    }
+}

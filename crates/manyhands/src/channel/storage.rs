@@ -1,0 +1,281 @@
+//! Where a queue's stream stands in the arena: the object's body, a block with the two ends, a block per ring.
+//!
+//! Ring `k` has `first << k` slots. A ring is linked by one compare-and-swap of its block's number into the body, and
+//! from then on belongs to the object; until then to the process that made it, whose sweep frees it. All blocks go
+//! back when the object is unmade, the ends last. A [`View`] keeps the addresses that this process has looked up; it
+//! is what the rest of the layer works with, and keeps nothing alive.
+
+use super::chain::{Chain, Ends, Link, RINGS_MAX, Rings};
+use super::ring::{Ring, Slot};
+use crate::arena::{Arena, ArenaError, BODY, BlockId, Object, Offset, ProcessId, Shared, this_process};
+use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::sync::Gate;
+
+/// In `Body::rings`: no ring will ever be here.
+const END: u64 = u64::MAX;
+const CLOSED: u32 = 1;
+
+/// A queue's body. The fields but `state` and `rings` are written before anybody else sees it.
+#[repr(C)]
+pub(super) struct Body {
+    /// The block of [`Lines`], plus 1.
+    lines: AtomicU64,
+    /// The most messages that may wait; 0 for as many as the arena holds.
+    limit: AtomicU64,
+    state: AtomicU32,
+    /// Bits 0-7: logarithm of the first ring's slots; 8-15: words of a payload; 16: it grows.
+    shape: AtomicU32,
+    /// The blocks of the rings, plus 1; 0 for none yet.
+    rings: [AtomicU64; RINGS_MAX],
+}
+
+// SAFETY: repr(C), atomics only.
+unsafe impl Shared for Body {}
+
+const _: () = assert!(size_of::<Body>() <= BODY);
+
+/// What changes with every message, each part on a cache line of its own.
+#[repr(C)]
+pub(super) struct Lines {
+    pub(super) ends: Ends,
+    pub(super) items: Line,
+    pub(super) space: Line,
+}
+
+// SAFETY: repr(C), atomics only.
+unsafe impl Shared for Lines {}
+
+/// A gate, on a cache line of its own.
+#[repr(C, align(64))]
+pub(super) struct Line {
+    pub(super) gate: Gate,
+    /// When somebody last took from the full queue while producers slept, in nanoseconds.
+    pub(super) last_take: AtomicU64,
+}
+
+// SAFETY: repr(C), atomics only.
+unsafe impl<const W: usize> Shared for Slot<W> {}
+
+/// How a stream is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
+    /// The most messages that may wait; 0 for as many as the arena holds.
+    pub(super) limit: u64,
+    first_log: u32,
+    words: u32,
+    grows: bool,
+}
+
+/// A ring larger than this is not made at once but grown into.
+const LARGEST_FIRST: usize = 128 << 10;
+
+impl Shape {
+    /// For payloads of `words` words, with room for `limit` messages (`None`: as many as the arena holds).
+    pub(super) fn new(words: usize, limit: Option<u64>) -> Shape {
+        let slot = 8 + words * 8;
+        let whole = limit.and_then(|limit| limit.checked_next_power_of_two());
+        match whole.filter(|slots| *slots <= (LARGEST_FIRST / slot) as u64) {
+            Some(slots) => Shape {
+                limit: limit.unwrap_or(0),
+                first_log: slots.trailing_zeros(),
+                words: words as u32,
+                grows: false,
+            },
+            None => Shape {
+                limit: limit.unwrap_or(0),
+                first_log: (8192 / slot).ilog2(),
+                words: words as u32,
+                grows: true,
+            },
+        }
+    }
+
+    pub(super) fn words(self) -> usize {
+        self.words as usize
+    }
+
+    fn slots(self, ring: usize) -> usize {
+        1 << (self.first_log as usize + ring)
+    }
+
+    /// The bound that the chain has to count for: a ring that is as large as the limit needs none.
+    fn counted_limit(self) -> u64 {
+        if !self.grows && self.limit == self.slots(0) as u64 { 0 } else { self.limit }
+    }
+
+    fn load(body: &Body) -> Shape {
+        let packed = body.shape.load(Ordering::Relaxed);
+        Shape {
+            limit: body.limit.load(Ordering::Relaxed),
+            first_log: packed & 0xff,
+            words: packed >> 8 & 0xff,
+            grows: packed >> 16 & 1 != 0,
+        }
+    }
+
+    fn store(self, body: &Body) {
+        body.limit.store(self.limit, Ordering::Relaxed);
+        let packed = self.first_log | self.words << 8 | u32::from(self.grows) << 16;
+        body.shape.store(packed, Ordering::Relaxed);
+    }
+}
+
+impl Body {
+    /// Fills the body of a new queue: its ends and its first ring.
+    pub(super) fn init<const W: usize>(&self, arena: &'static Arena, shape: Shape) -> Result<(), ArenaError> {
+        debug_assert_eq!(shape.words(), W);
+        let mut lines = arena.claim_block(size_of::<Lines>())?;
+        lines.fill(0);
+        let ring = arena.claim_block(shape.slots(0) * size_of::<Slot<W>>())?;
+        prepare::<W>(arena, ring.id(), shape.slots(0), 0);
+        shape.store(self);
+        // The blocks stay this process's until the object lives: killed before, its sweep frees them.
+        self.rings[0].store(ring.into_id().raw() + 1, Ordering::Relaxed);
+        self.lines.store(lines.into_id().raw() + 1, Ordering::Release);
+        Ok(())
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        Shape::load(self)
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.state.load(Ordering::Acquire) & CLOSED != 0
+    }
+
+    pub(super) fn set_closed(&self) {
+        self.state.fetch_or(CLOSED, Ordering::AcqRel);
+    }
+
+    pub(super) fn lines_block(&self) -> Option<BlockId> {
+        block(self.lines.load(Ordering::Acquire))
+    }
+
+    /// The blocks of the rings, in order.
+    pub(super) fn ring_blocks(&self) -> impl Iterator<Item = BlockId> {
+        self.rings.iter().map_while(|ring| block(ring.load(Ordering::Acquire)))
+    }
+
+    /// Makes all blocks of the queue that `holder` still holds the object's own.
+    pub(super) fn adopt_blocks(&self, arena: &Arena, holder: ProcessId) {
+        for id in self.lines_block().into_iter().chain(self.ring_blocks()) {
+            arena.block_in_flight(id, holder);
+        }
+    }
+}
+
+fn block(stored: u64) -> Option<BlockId> {
+    (stored != 0 && stored != END).then(|| BlockId::from_raw(stored - 1))
+}
+
+/// Makes a block that nobody else sees yet a ring for the positions from `base` on.
+fn prepare<const W: usize>(arena: &Arena, id: BlockId, slots: usize, base: u64) {
+    let ring: &[Slot<W>] = arena.slice(Offset::new(arena.block_place(id)), slots);
+    for position in base..base + slots as u64 {
+        ring[position as usize & (slots - 1)].prepare(position);
+    }
+}
+
+/// A queue's stream as this process sees it. Valid while the object lives, which its user sees to.
+pub(super) struct View<const W: usize> {
+    pub(super) body: &'static Body,
+    pub(super) lines: &'static Lines,
+    pub(super) shape: Shape,
+    /// So many rings are looked at, whatever else is linked.
+    visible: usize,
+    rings: [AtomicPtr<Slot<W>>; RINGS_MAX],
+}
+
+impl<const W: usize> View<W> {
+    /// The stream of a body that was filled by [`Body::init`], or the `visible` oldest rings of it.
+    pub(super) fn new(arena: &'static Arena, body: &'static Body, visible: usize) -> View<W> {
+        let lines = body.lines_block().expect("a queue's body is filled before it is seen");
+        View {
+            body,
+            lines: arena.at(Offset::new(arena.block_place(lines))),
+            shape: body.shape(),
+            visible,
+            rings: [const { AtomicPtr::new(std::ptr::null_mut()) }; RINGS_MAX],
+        }
+    }
+
+    pub(super) fn of(object: &Object) -> View<W> {
+        View::new(Arena::current().expect("an object was made in it"), object.body(), RINGS_MAX)
+    }
+
+    /// Frees the visible rings, the youngest first. Nobody uses the queue any more.
+    pub(super) fn free_rings(&self, arena: &'static Arena) {
+        for ring in self.body.rings[..self.visible].iter().rev() {
+            if let Some(id) = block(ring.load(Ordering::Acquire)) {
+                arena.free_block(id);
+            }
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn chain(&self) -> Chain<'_, &View<W>, W> {
+        Chain::new(&self.lines.ends, self, self.shape.counted_limit())
+    }
+
+    #[cold]
+    fn look_up(&self, number: usize) -> Link<'_, W> {
+        let Some(stored) = self.body.rings[..self.visible].get(number) else { return Link::Open };
+        let stored = stored.load(Ordering::Acquire);
+        if stored == END {
+            return Link::End;
+        }
+        let Some(id) = block(stored) else { return Link::Open };
+        let arena = Arena::current().expect("the view was made in it");
+        let slots: &'static [Slot<W>] =
+            arena.slice(Offset::new(arena.block_place(id)), self.shape.slots(number));
+        self.rings[number].store(slots.as_ptr().cast_mut(), Ordering::Release);
+        Link::Ring(Ring::new(slots, self.shape.grows))
+    }
+}
+
+impl<const W: usize> Rings<W> for &View<W> {
+    type Error = ArenaError;
+
+    #[inline(always)]
+    fn ring(&self, number: usize) -> Link<'_, W> {
+        let known = self.rings.get(number).map_or(std::ptr::null_mut(), |ring| ring.load(Ordering::Acquire));
+        if known.is_null() {
+            return self.look_up(number);
+        }
+        // SAFETY: `look_up` noted the address of this ring's slots, as many as its number says, in the arena's map,
+        // which stays; the ring is the queue's until the object is unmade, and the view's user keeps that.
+        let slots = unsafe { std::slice::from_raw_parts(known, self.shape.slots(number)) };
+        Link::Ring(Ring::new(slots, self.shape.grows))
+    }
+
+    #[cold]
+    fn link(&self, number: usize, base: u64) -> Result<(), ArenaError> {
+        let arena = Arena::get()?;
+        let slots = self.shape.slots(number);
+        let Some(place) = self.body.rings.get(number) else {
+            return Err(ArenaError::OutOfMemory {
+                wanted: slots * size_of::<Slot<W>>(),
+                limit: arena.size(),
+            });
+        };
+        if !self.shape.grows {
+            // Such a ring is sealed only when the queue was closed.
+            self.end(number);
+            return Ok(());
+        }
+        let ring = arena.claim_block(slots * size_of::<Slot<W>>())?;
+        prepare::<W>(arena, ring.id(), slots, base);
+        let stored = ring.id().raw() + 1;
+        if place.compare_exchange(0, stored, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            // Killed before the next step, the queue's sweep does it.
+            arena.block_in_flight(ring.into_id(), this_process()?);
+        }
+        Ok(())
+    }
+
+    fn end(&self, number: usize) {
+        if let Some(place) = self.body.rings.get(number) {
+            let _ = place.compare_exchange(0, END, Ordering::AcqRel, Ordering::Acquire);
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! A queue's stream with the waiting added: producers that find it full, consumers that find it empty.
+//!
+//! Two gates, one for items and one for room; nobody makes a system call while nobody sleeps. Blocked producers are
+//! woken when the queue is half empty, since waking one for every message taken would have both ends march in step; in
+//! between they look by themselves, ever less often, so that one message taken from a full queue lets one in soon.
+//! Closing ends the stream behind the last message. What a message looks like is its user's business.
+
+use super::chain::{Nothing, Refused};
+use super::ring::Payload;
+use super::storage::{Body, Shape, View};
+use super::wait::Polling;
+use crate::arena::{ArenaError, Handle, Kind, Object, this_process};
+use crate::platform::atomic::Ordering;
+use crate::platform::{Deadline, Scope, clock};
+use crate::sync::{Wait, WaitError, Waiting};
+
+/// Takes from a full queue that follow one another within this time are a flow, in nanoseconds: its producers are
+/// woken at half empty. A single one wakes a producer at once.
+const FLOW: u64 = 50_000;
+
+/// Why nothing was put or taken.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// Full, or empty, still when the time was over.
+    TimedOut,
+    Closed,
+    Interrupted,
+    Arena(ArenaError),
+}
+
+impl From<WaitError> for Stop {
+    fn from(error: WaitError) -> Stop {
+        match error {
+            WaitError::TimedOut => Stop::TimedOut,
+            _ => Stop::Interrupted,
+        }
+    }
+}
+
+/// A reference to a queue object and this process's view of its stream. Payloads have `W` words.
+pub(super) struct Stream<const W: usize> {
+    // Declared first and dropped first; nothing looks at the view after that.
+    object: Object,
+    view: View<W>,
+}
+
+impl<const W: usize> Clone for Stream<W> {
+    fn clone(&self) -> Self {
+        let object = self.object.clone();
+        Stream { view: View::of(&object), object }
+    }
+}
+
+impl<const W: usize> Stream<W> {
+    pub(super) fn create(limit: Option<u64>) -> Result<Stream<W>, ArenaError> {
+        let shape = Shape::new(W, limit);
+        let object = Object::create::<Body>(Kind::Queue, |arena, body| body.init::<W>(arena, shape))?;
+        let view = View::of(&object);
+        view.body.adopt_blocks(crate::arena::Arena::get()?, this_process()?);
+        Ok(Stream { object, view })
+    }
+
+    pub(super) fn attach(handle: Handle) -> Result<Stream<W>, ArenaError> {
+        let object = Object::attach(handle, Kind::Queue)?;
+        let view: View<W> = View::of(&object);
+        if view.shape.words() != W {
+            return Err(ArenaError::Stale { handle, kind: Kind::Queue });
+        }
+        Ok(Stream { object, view })
+    }
+
+    pub(super) fn handle(&self) -> Handle {
+        self.object.handle()
+    }
+
+    /// The most messages that may wait; 0 for as many as the arena holds.
+    pub(super) fn limit(&self) -> u64 {
+        self.view.shape.limit
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.view.chain().len()
+    }
+
+    /// How many messages were ever put.
+    pub(super) fn put_so_far(&self) -> u64 {
+        self.view.chain().put_so_far()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.view.body.is_closed()
+    }
+
+    /// Refuses all further puts, lets takers have what is there, and wakes all sleepers.
+    pub(super) fn close(&self) {
+        self.view.body.set_closed();
+        self.view.chain().end();
+        self.view.lines.items.gate.notify_all(Scope::Shared);
+        self.view.lines.space.gate.notify_all(Scope::Shared);
+    }
+
+    /// Puts one message if there is room now.
+    #[inline]
+    pub(super) fn try_put(&self, fill: impl Fn(&Payload<W>)) -> Result<(), Stop> {
+        if self.view.body.is_closed() {
+            return Err(Stop::Closed);
+        }
+        let owner = this_process().map_err(Stop::Arena)?;
+        match self.view.chain().put(owner.raw(), fill) {
+            Ok(()) => {
+                self.view.lines.items.gate.notify_one(Scope::Shared);
+                Ok(())
+            }
+            Err(Refused::Full) => Err(Stop::TimedOut),
+            Err(Refused::Ended) => Err(Stop::Closed),
+            Err(Refused::NoRing(error)) => Err(Stop::Arena(error)),
+        }
+    }
+
+    /// Puts one message, waiting for room until `deadline`.
+    #[inline]
+    pub(super) fn put(
+        &self,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+        fill: impl Fn(&Payload<W>),
+    ) -> Result<(), Stop> {
+        match self.try_put(&fill) {
+            Err(Stop::TimedOut) => self.put_slowly(deadline, waiting, fill),
+            end => end,
+        }
+    }
+
+    #[cold]
+    fn put_slowly(
+        &self,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+        fill: impl Fn(&Payload<W>),
+    ) -> Result<(), Stop> {
+        let plain = Wait::arena(deadline, waiting);
+        let polling = Polling::new(&plain);
+        let wait = Wait { ticking: Some(&polling), ..plain };
+        let ready = || match self.try_put(&fill) {
+            Err(Stop::TimedOut) => None,
+            end => Some(end),
+        };
+        self.view.lines.space.gate.wait_until(&wait, ready, || self.len() < self.limit())?
+    }
+
+    /// Takes one message if there is one now.
+    #[inline]
+    pub(super) fn try_take<T>(&self, read: impl Fn(&Payload<W>) -> T) -> Result<T, Stop> {
+        let owner = this_process().map_err(Stop::Arena)?.raw();
+        let chain = self.view.chain();
+        let mut taken = chain.take(owner, &read);
+        if matches!(taken, Err(Nothing::Yet)) && self.view.body.is_closed() {
+            // No put can begin any more: what is there now is all there will be.
+            chain.end();
+            taken = chain.take(owner, &read);
+        }
+        match taken {
+            Ok(message) => {
+                if self.limit() != 0 && self.view.lines.space.gate.may_have_sleepers() {
+                    self.wake_producers();
+                }
+                Ok(message)
+            }
+            Err(Nothing::Yet) => Err(Stop::TimedOut),
+            Err(Nothing::Ever) => Err(Stop::Closed),
+        }
+    }
+
+    /// Takes one message, waiting for it until `deadline`.
+    #[inline]
+    pub(super) fn take<T>(
+        &self,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+        read: impl Fn(&Payload<W>) -> T,
+    ) -> Result<T, Stop> {
+        match self.try_take(&read) {
+            Err(Stop::TimedOut) => self.take_slowly(deadline, waiting, read),
+            end => end,
+        }
+    }
+
+    #[cold]
+    fn take_slowly<T>(
+        &self,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+        read: impl Fn(&Payload<W>) -> T,
+    ) -> Result<T, Stop> {
+        let wait = Wait::arena(deadline, waiting);
+        let ready = || match self.try_take(&read) {
+            Err(Stop::TimedOut) => None,
+            end => Some(end),
+        };
+        self.view.lines.items.gate.wait_until(&wait, ready, || self.len() > 0 || self.is_closed())?
+    }
+
+    #[cold]
+    fn wake_producers(&self) {
+        let space = &self.view.lines.space;
+        let (left, limit) = (self.len(), self.limit());
+        if left > limit.div_ceil(2) {
+            if left + 1 < limit {
+                return;
+            }
+            let now = clock::now_ns();
+            let last = space.last_take.swap(now, Ordering::Relaxed);
+            if now.wrapping_sub(last) < FLOW {
+                return;
+            }
+        }
+        space.gate.notify_one(Scope::Shared);
+    }
+}

@@ -1,0 +1,84 @@
+//! How blocked producers wait: as on any arena word, and besides they look for themselves now and then.
+//!
+//! Their wake-up is put off until the queue is half empty, which may never be. A look that comes in vain costs one
+//! wake of the sleeper; the first comes after a millisecond, later ones every 20.
+
+use crate::platform::atomic::{AtomicU32, Ordering};
+use crate::sync::{Ticking, Turn, Wait};
+use std::time::Duration;
+
+const FIRST: u32 = 1_000;
+const LONGEST: u32 = 20_000;
+
+/// The ticks of one wait: the arena's, divided into shorter ones.
+pub(super) struct Polling<'a> {
+    arena: &'a dyn Ticking,
+    /// The next sleep in microseconds.
+    next: AtomicU32,
+    /// How long it slept since the arena's last tick, in microseconds.
+    slept: AtomicU32,
+}
+
+impl<'a> Polling<'a> {
+    /// Divides the ticks of `wait`, which is one on an arena word.
+    pub(super) fn new(wait: &Wait<'a>) -> Polling<'a> {
+        let arena = wait.ticking.expect("a wait on an arena word ticks");
+        Polling { arena, next: AtomicU32::new(FIRST), slept: AtomicU32::new(0) }
+    }
+}
+
+impl Ticking for Polling<'_> {
+    fn before_sleep(&self) -> Turn {
+        let turn = self.arena.before_sleep();
+        let next = Duration::from_micros(self.next.load(Ordering::Relaxed).into());
+        let slept = Duration::from_micros(self.slept.load(Ordering::Relaxed).into());
+        Turn { period: next.min(turn.period.saturating_sub(slept)), elected: turn.elected }
+    }
+
+    fn after_sleep(&self, turn: Turn, timed_out: bool) {
+        let slept = self.slept.load(Ordering::Relaxed).saturating_add(turn.period.as_micros() as u32);
+        let next = self.next.load(Ordering::Relaxed);
+        // A sleep shorter than was polled for is one that the arena's tick has cut.
+        let tick = timed_out && turn.period.as_micros() < u128::from(next);
+        self.slept.store(if tick { 0 } else { slept }, Ordering::Relaxed);
+        self.next.store((next * 2).min(LONGEST), Ordering::Relaxed);
+        self.arena.after_sleep(turn, tick);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::Blocking;
+
+    struct Counting(AtomicU32);
+
+    impl Ticking for Counting {
+        fn before_sleep(&self) -> Turn {
+            Turn { period: Duration::from_millis(100), elected: true }
+        }
+
+        fn after_sleep(&self, _turn: Turn, timed_out: bool) {
+            self.0.fetch_add(u32::from(timed_out), Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn looks_come_ever_less_often_and_the_arena_still_ticks() {
+        let counting = Counting(AtomicU32::new(0));
+        let wait = Wait { ticking: Some(&counting), ..Wait::arena(None, &Blocking) };
+        let polling = Polling::new(&wait);
+        let sleeps: Vec<Duration> = (0..40)
+            .map(|_| {
+                let turn = polling.before_sleep();
+                polling.after_sleep(turn, true);
+                turn.period
+            })
+            .collect();
+        assert_eq!(sleeps[0], Duration::from_millis(1));
+        assert!(sleeps.iter().all(|sleep| *sleep <= Duration::from_millis(20)));
+        let slept: Duration = sleeps.iter().sum();
+        let ticks = counting.0.load(Ordering::Relaxed);
+        assert_eq!(u128::from(ticks), slept.as_millis() / 100, "one tick in 100 ms");
+    }
+}
