@@ -288,7 +288,7 @@ impl Arena {
         &records[index as usize]
     }
 
-    pub(super) fn body<T: Shared>(&self, index: u32) -> &'static T {
+    pub(crate) fn body<T: Shared>(&self, index: u32) -> &'static T {
         let record = self.record(index);
         let body = std::ptr::from_ref(&record.body).cast::<T>();
         // SAFETY: the body is as large and as aligned as any `T` that `create` admits, and `Shared` allows any bytes.

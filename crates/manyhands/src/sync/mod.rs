@@ -24,3 +24,5 @@ pub(crate) use mortal::may_die;
 #[allow(unused_imports, reason = "for the models of later layers")]
 pub(crate) use mortal::model::dies_after;
 pub use park::{Blocking, History, Parker, Wait, WaitError, Waiting};
+#[cfg(not(manyhands_model))]
+pub(crate) use park::{Ticking, Turn};
