@@ -10,7 +10,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 WHEELS := target/wheels
-WHEEL = $(shell ls -t $(WHEELS)/manyhands-*.whl | head -n 1)
+# The newest one; the shell finds it, after it has been built.
+WHEEL = $$(ls -t $(WHEELS)/manyhands-*.whl | head -n 1)
 
 # Reduced for CI; `make model` and `make storm` take the full measure.
 STORM_KILLS ?= 2000
@@ -18,45 +19,43 @@ PREEMPTIONS ?= 3
 # SIZE=smoke runs every bench once, to see that it still works; its figures mean nothing.
 SIZE ?= full
 
-say = @printf '\n== %s\n' $(1)
-
 .PHONY: demo test model storm bench wheel lint
 
 demo: wheel
-	$(call say,'the main job under plain python and under manyhands')
+	@printf '\n== %s\n' 'the main job under plain python and under manyhands'
 	$(BIN)/manyhands compare examples/python/index.py
 
 test: wheel lint
-	$(call say,'Rust: unit and integration tests, examples')
+	@printf '\n== %s\n' 'Rust: unit and integration tests, examples'
 	PYO3_PYTHON=$(abspath $(BIN)/python) cargo test --locked --workspace --exclude manyhands-python
 	$(MAKE) --no-print-directory model PREEMPTIONS=2
 	$(MAKE) --no-print-directory storm STORM_KILLS=200
 	$(MAKE) --no-print-directory bench SIZE=smoke
-	$(call say,'Python: the installed package')
+	@printf '\n== %s\n' 'Python: the installed package'
 	.ci/newer-pythons $(WHEEL)
 	$(BIN)/python -m mypy.stubtest manyhands._engine
 	$(BIN)/python -m pytest
 
 model:
-	$(call say,'model tests: every interleaving with at most $(PREEMPTIONS) preemptions')
+	@printf '\n== %s\n' 'model tests: every interleaving with at most $(PREEMPTIONS) preemptions'
 	RUSTFLAGS='--cfg manyhands_model' CARGO_TARGET_DIR=target/model LOOM_MAX_PREEMPTIONS=$(PREEMPTIONS) \
 		cargo test --locked --release -p manyhands --lib model
 
 storm:
-	$(call say,'storm: $(STORM_KILLS) random SIGKILLs')
+	@printf '\n== %s\n' 'storm: $(STORM_KILLS) random SIGKILLs'
 	MANYHANDS_STORM_KILLS=$(STORM_KILLS) cargo test --locked --release -p manyhands --test storm -- --nocapture
 
 bench: wheel
-	$(call say,'benches, size $(SIZE)')
+	@printf '\n== %s\n' 'benches, size $(SIZE)'
 	$(BIN)/python benches/run.py --size $(SIZE)
 
 wheel: $(VENV)/ready
-	$(call say,'wheel, installed into $(VENV)')
+	@printf '\n== %s\n' 'wheel, installed into $(VENV)'
 	$(BIN)/maturin build --quiet --release --locked --interpreter $(BIN)/python --out $(WHEELS)
 	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps $(WHEEL)
 
 lint: wheel
-	$(call say,'style and rules')
+	@printf '\n== %s\n' 'style and rules'
 	cargo fmt --all --check
 	PYO3_PYTHON=$(abspath $(BIN)/python) cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo run --quiet --locked -p xtask -- check

@@ -44,6 +44,11 @@ impl File {
 
     /// Whether the file is part of a crate or package that users get, not a test, an example or a bench.
     pub fn is_shipped(&self) -> bool {
+        let is_test = self.path.ends_with("/tests.rs") || self.path.ends_with("/model.rs");
+        !is_test && self.is_in_a_source_folder()
+    }
+
+    fn is_in_a_source_folder(&self) -> bool {
         (self.path.starts_with("crates/") && self.path.contains("/src/"))
             || self.path.starts_with("xtask/src/")
             || self.path.starts_with("python/")

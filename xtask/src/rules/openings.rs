@@ -77,6 +77,7 @@ mod tests {
     fn words_are_enough() {
         assert_eq!(findings("crates/manyhands/src/sync/park.rs", "//! One.\n//! Two.\n//! Three.\n"), 0);
         assert_eq!(findings("crates/manyhands/tests/kill.rs", "//! One.\n"), 0);
+        assert_eq!(findings("crates/manyhands/src/sync/park/model.rs", "//! One.\n"), 0);
         assert_eq!(findings("python/manyhands/pool.py", "#!/usr/bin/env python3\n\"\"\"A pool.\"\"\"\n"), 0);
     }
 }
