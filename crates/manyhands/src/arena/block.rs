@@ -271,10 +271,10 @@ impl Arena {
         }
         let me = this_process()?;
         let freed = FREED[class].swap(0, Ordering::Relaxed);
-        if freed != 0 {
-            if let Some(block) = self.try_claim(class, u64::from(freed) - 1, length, me) {
-                return Ok(block);
-            }
+        if freed != 0
+            && let Some(block) = self.try_claim(class, u64::from(freed) - 1, length, me)
+        {
+            return Ok(block);
         }
         let table = &self.directory().classes[class];
         if table.free.load(Ordering::Relaxed) > 0 {

@@ -76,10 +76,10 @@ pub fn in_parent() {
 /// After the fork, in the child: takes the slot.
 pub fn in_child() {
     let Some(arena) = Arena::current() else { return };
-    if let Some(child) = PREPARED.take() {
-        if arena.adopt_slot(child).is_ok() {
-            arena.reconcile_references();
-        }
+    if let Some(child) = PREPARED.take()
+        && arena.adopt_slot(child).is_ok()
+    {
+        arena.reconcile_references();
     }
 }
 

@@ -131,12 +131,11 @@ thread_local! {
 #[inline]
 pub fn this_thread() -> Result<ThreadId, ArenaError> {
     let (process, thread) = THIS_THREAD.get();
-    if let Some(current) = known_process() {
-        if current.raw() == process {
-            if let Some(thread) = ThreadId::from_raw(thread) {
-                return Ok(thread);
-            }
-        }
+    if let Some(current) = known_process()
+        && current.raw() == process
+        && let Some(thread) = ThreadId::from_raw(thread)
+    {
+        return Ok(thread);
     }
     register_thread()
 }
@@ -159,10 +158,10 @@ struct Leave {
 impl Drop for Leave {
     fn drop(&mut self) {
         // In a fork's child the copied value speaks of a thread of the parent.
-        if known_process() == Some(self.process) {
-            if let Some(arena) = Arena::current() {
-                arena.end_thread(self.thread);
-            }
+        if known_process() == Some(self.process)
+            && let Some(arena) = Arena::current()
+        {
+            arena.end_thread(self.thread);
         }
     }
 }
