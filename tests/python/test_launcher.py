@@ -80,7 +80,8 @@ def test_standard_input(runner):
         "raise SystemExit",
         "import os; os._exit(9)",
         "import atexit, sys; atexit.register(print, 'end'); sys.exit(3)",
-        "import threading, time\nthreading.Thread(target=lambda: (time.sleep(0.1), print('late'))).start()\nprint('early')",
+        "import threading, time\n"
+        "threading.Thread(target=lambda: (time.sleep(0.1), print('late'))).start()\nprint('early')",
         "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
         "raise KeyboardInterrupt",
     ],
