@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import signal
 import sys
 from typing import Any
 
@@ -35,8 +36,14 @@ def tell_engine() -> None:
 
 def _end() -> None:
     util: Any = sys.modules.get("multiprocessing.util") or sys.modules.get("manyhands.multiprocessing.util")
+    process: Any = sys.modules.get("multiprocessing.process") or sys.modules.get("manyhands.multiprocessing.process")
     if util is not None:
         util._exit_function()
+        if process.active_children():
+            # All were waited for, so Ctrl-C has ended the waiting. It ends this process, too, and with it its children.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            _flush()
+            os.kill(os.getpid(), signal.SIGINT)
     first = os.getpid() == _arranged_by
     unguarded = None
     if first:

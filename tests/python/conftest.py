@@ -44,8 +44,7 @@ def eventually(condition, limit=LIMIT):
 def alive(pid):
     """Whether a process runs: neither gone nor a zombie."""
     try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return False
 

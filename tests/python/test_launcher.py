@@ -81,7 +81,8 @@ def test_standard_input(runner):
         "import os; os._exit(9)",
         "import atexit, sys; atexit.register(print, 'end'); sys.exit(3)",
         "import threading, time\n"
-        "threading.Thread(target=lambda: (time.sleep(0.1), print('late'))).start()\nprint('early')",
+        "threading.Thread(target=lambda: (time.sleep(0.1), print('late'))).start()\n"
+        "print('early')",
         "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
         "raise KeyboardInterrupt",
     ],
@@ -214,7 +215,7 @@ def test_statistics_count_processes(runner, method):
         "    [p.start() for p in all]; [p.join() for p in all]\n"
     )
     done = runner.run("program.py", options=["--stats", "--start-method", method])
-    assert sorted(done.stdout.split()) == ["0", "1", "2"]
+    assert sorted(done.stdout.replace("\n", "")) == ["0", "1", "2"]
     assert "processes started: 3\n" in done.stderr
 
 

@@ -4,6 +4,7 @@
 //! an arena of a stranger a `RuntimeError`. The text is the engine's.
 
 use manyhands::arena::ArenaError;
+use manyhands::spawn::StartError;
 use pyo3::exceptions::{PyMemoryError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -17,6 +18,19 @@ pub fn from_arena(error: ArenaError) -> PyErr {
         ArenaError::OutOfSlots { .. } => PyOSError::new_err((libc::EAGAIN, text)),
         ArenaError::OutOfMemory { .. } => PyMemoryError::new_err(text),
         ArenaError::System { source, .. } => match source.raw_os_error() {
+            Some(code) => PyOSError::new_err((code, text)),
+            None => PyOSError::new_err(text),
+        },
+        _ => PyRuntimeError::new_err(text),
+    }
+}
+
+/// The exception for a process that was not started.
+pub fn from_start(error: StartError) -> PyErr {
+    let text = error.to_string();
+    match error {
+        StartError::Arena { source, .. } => from_arena(source),
+        StartError::System { source, .. } => match source.raw_os_error() {
             Some(code) => PyOSError::new_err((code, text)),
             None => PyOSError::new_err(text),
         },

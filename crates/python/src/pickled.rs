@@ -29,11 +29,15 @@ static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// The Python module that pickles.
 pub fn pickling(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
-    PICKLING.get_or_try_init(py, || Ok(py.import("manyhands._pickling")?.unbind())).map(|module| module.bind(py))
+    PICKLING
+        .get_or_try_init(py, || Ok(py.import("manyhands._pickling")?.unbind()))
+        .map(|module| module.bind(py))
 }
 
 fn loads(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
-    LOADS.get_or_try_init(py, || Ok(py.import("pickle")?.getattr("loads")?.unbind())).map(|loads| loads.bind(py))
+    LOADS
+        .get_or_try_init(py, || Ok(py.import("pickle")?.getattr("loads")?.unbind()))
+        .map(|loads| loads.bind(py))
 }
 
 /// A pickled object.
@@ -60,7 +64,7 @@ pub fn pickle<'py>(object: &Bound<'py, PyAny>, with: &str) -> PyResult<Pickled<'
 }
 
 fn lay_out(py: Python<'_>, stream: &[u8], buffers: &[PyBuffer<u8>]) -> PyResult<Block> {
-    let lengths: Vec<usize> = buffers.iter().map(PyBuffer::len_bytes).collect();
+    let lengths: Vec<usize> = buffers.iter().map(|buffer| buffer.len_bytes()).collect();
     let (starts, total) = places(stream.len(), &lengths);
     let mut block = Arena::get().and_then(|arena| arena.claim_block(total)).map_err(from_arena)?;
     let mut header = vec![buffers.len() as u64, stream.len() as u64];

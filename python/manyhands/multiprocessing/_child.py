@@ -1,8 +1,9 @@
 """How a process object reaches a fresh interpreter, and how that becomes the process.
 
-Two pickles: what the child needs to prepare (search path, arguments, main module: the standard library's
-preparation data and our settings), then the process object, which may need the prepared main module. The child
-learns from the first whether the name `multiprocessing` means ours.
+Two pickles: what the child needs to prepare (search path, arguments, main module: the standard library's preparation
+data and our settings), then the process object, which may need the prepared main module. The child learns from the
+first whether the name `multiprocessing` means ours. What pickle cannot ship, and what a main module defines that no
+child can import (a REPL's, a notebook's, one given by `-c`), goes by value.
 """
 
 from __future__ import annotations
@@ -14,13 +15,25 @@ from typing import Any
 
 from manyhands import _alias, _engine, _pickling
 
-from . import context, process, reduction, resource_tracker, spawn
+from . import context, process, reduction, resource_tracker, spawn, util
 
-#: What a fresh interpreter is told to run. The package may stand where only this interpreter's search path finds it.
-COMMAND = "import sys; sys.path.append({root!r}); from manyhands.multiprocessing._child import main; main({arguments})"
+#: What a fresh interpreter is told to run.
+CODE = "from manyhands.multiprocessing._child import main; main()"
+
+#: In a child: the descriptors that came beside its payload.
+inherited: list[int] = []
 
 
-def payload_for(popen: Any, process_obj: Any) -> memoryview:
+def command(code: str) -> list[bytes]:
+    """The command line of an interpreter that runs `code`, which may import this package."""
+    # The package may stand where only this interpreter's search path finds it.
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    words = [*util._args_from_interpreter_flags(), "-c", f"import sys; sys.path.append({root!r}); {code}"]
+    executable = os.fsencode(spawn.get_executable())
+    return [executable, *map(os.fsencode, words), b"--multiprocessing-fork"]
+
+
+def payload_for(popen: Any, process_obj: Any) -> bytes:
     """Both pickles, one after the other. `popen` collects descriptors and arena objects on the way."""
     data = preparation_data(process_obj.name)
     buffer = io.BytesIO()
@@ -30,7 +43,7 @@ def payload_for(popen: Any, process_obj: Any) -> memoryview:
         buffer.write(_pickling.dumps_for_child(process_obj))
     finally:
         context.set_spawning_popen(None)
-    return buffer.getbuffer()
+    return buffer.getvalue()
 
 
 def preparation_data(name: str) -> dict[str, Any]:
@@ -51,22 +64,38 @@ def prepare(data: dict[str, Any]) -> None:
     spawn.prepare(data)
 
 
-def become(message: int, parent: int) -> int:
-    """Runs the process object that stands in the memory file `message`; returns the exit code."""
-    os.lseek(message, 0, os.SEEK_SET)
-    with open(message, "rb") as file:
-        process.current_process()._inheriting = True
-        try:
-            prepare(reduction.pickle.load(file))
-            this = reduction.pickle.load(file)
-        finally:
-            del process.current_process()._inheriting
-    code: int = this._bootstrap(parent)
+def become(payload: bytes, descriptors: list[int]) -> int:
+    """Runs the process object of the payload; returns the exit code."""
+    inherited[:] = descriptors
+    # The first is always the tracker's.
+    resource_tracker._resource_tracker._fd = descriptors[0]
+    file = io.BytesIO(payload)
+    process.current_process()._inheriting = True
+    try:
+        prepare(reduction.pickle.load(file))
+        this = reduction.pickle.load(file)
+    finally:
+        del process.current_process()._inheriting
+    code: int = this._bootstrap(sentinel_of(this._parent_pid))
     return code
 
 
-def main(message: int, parent: int, arena: int, doorbell: int, slot: int, tracker: int) -> None:
+def sentinel_of(parent: int) -> int:
+    """A descriptor that polls readable when the parent of this process has ended."""
+    try:
+        sentinel = os.pidfd_open(parent)
+    except ProcessLookupError:
+        pass
+    else:
+        # The number may be another process's by now, but then this one has been given another parent.
+        if os.getppid() == parent:
+            return sentinel
+        os.close(sentinel)
+    ended, other = os.pipe()
+    os.close(other)
+    return ended
+
+
+def main() -> None:
     """The entry of a spawned interpreter."""
-    _engine.adopt_arena(arena, doorbell, slot)
-    resource_tracker._resource_tracker._fd = tracker
-    sys.exit(become(message, parent))
+    sys.exit(become(*_engine.take_request()))

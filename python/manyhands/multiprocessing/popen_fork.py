@@ -1,82 +1,94 @@
 """A process that begins as a copy of its parent, and what all start methods share: waiting, signals, how it ended.
 
 The child's slot in the arena is claimed before it exists, so that its references and its name are there from its first
-instruction on. The sentinel is a pidfd. Waiting and sending signals are the standard library's.
+instruction on. The sentinel is a pidfd. What a child left as its note is read when its end is first seen.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from manyhands import _ending, _engine, _guard, _std
+from manyhands import _ending, _engine, _guard
 
 from . import util
 
 __all__ = ["Popen"]
 
-if TYPE_CHECKING:
-    from multiprocessing.popen_fork import Popen as _StandardPopen
-else:
-    _StandardPopen = _std.module("popen_fork").Popen
 
-
-class Popen(_StandardPopen):
+class Popen:
     """A started process, as `Process` uses it."""
 
     method = "fork"
-    _slot: int | None = None
+    returncode: int | None = None
+
+    def __init__(self, process_obj: Any) -> None:
+        util._flush_std_streams()
+        self._child = self._launch(process_obj)
+        self.pid = self._child.pid
+        self.sentinel = self._child.sentinel
+
+    def duplicate_for_child(self, fd: int) -> int:
+        """A copy has all descriptors of its parent."""
+        return fd
 
     def poll(self, flag: int = os.WNOHANG) -> int | None:
         """The exit code, or minus the signal's number; `None` while it runs."""
-        known = self.returncode
-        code = super().poll(flag)
-        if known is None and code is not None and self._slot is not None:
-            note = _engine.ended(self._slot, code)
-            if note:
-                _guard.found(note)
+        if self.returncode is None:
+            return self._ended(self._child.poll() if flag else self._child.wait())
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Waits for the end, or for `timeout` seconds; gives what `poll` gives."""
+        if self.returncode is None:
+            return self._ended(self._child.wait(timeout))
+        return self.returncode
+
+    def _ended(self, code: int | None) -> int | None:
+        if code is not None and self.returncode is None:
+            self.returncode = code
+            if code == _guard.EXIT_CODE:
+                _guard.found(self._child.note())
         return code
 
-    def _claim(self, process_obj: Any) -> int:
-        self._slot = _engine.claim_process(process_obj.name, "daemon" if process_obj.daemon else "user")
-        return self._slot
+    def terminate(self) -> None:
+        """Sends SIGTERM."""
+        self._send_signal(signal.SIGTERM)
 
-    def _started(self, pid: int) -> None:
-        """The child exists: opens its sentinel, or ends it when there is no descriptor left."""
-        self.pid = pid
-        try:
-            self.sentinel = os.pidfd_open(pid)
-        except OSError:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-            raise
-        self.finalizer = util.Finalize(self, util.close_fds, (self.sentinel,))
+    def kill(self) -> None:
+        """Sends SIGKILL."""
+        self._send_signal(signal.SIGKILL)
 
-    def _launch(self, process_obj: Any) -> None:
-        slot = self._claim(process_obj)
+    def _send_signal(self, sig: int) -> None:
+        if self.returncode is None:
+            self._child.send_signal(sig)
+
+    def close(self) -> None:
+        """Nothing is left to be given back before the object goes."""
+
+    def _launch(self, process_obj: Any) -> _engine.Child:
+        # The child outlives neither this descriptor nor needs another: it is how it sees its parent end.
+        parent = os.pidfd_open(os.getpid())
         try:
-            parent = os.pidfd_open(os.getpid())
-        except OSError:
-            _engine.abandon_process(slot)
-            raise
-        try:
-            _engine.next_child(slot)
-            pid = os.fork()
-            if pid == 0:
-                self._run_child(process_obj, parent)
-        except OSError:
-            _engine.abandon_process(slot)
-            raise
+            child = _engine.fork_child(process_obj.name, role_of(process_obj))
+            if child is None:
+                run_child(process_obj, parent)
         finally:
             os.close(parent)
-        self._started(pid)
+        return child
 
-    @staticmethod
-    def _run_child(process_obj: Any, parent: int) -> None:
-        code = 1
-        try:
-            code = process_obj._bootstrap(parent_sentinel=parent)
-        finally:
-            _ending.tell_engine()
-            os._exit(code)
+
+def role_of(process_obj: Any) -> str:
+    """What the engine is to know about with whom a process ends."""
+    return "daemon" if process_obj.daemon else "user"
+
+
+def run_child(process_obj: Any, parent: int) -> None:
+    """Becomes the process, in a forked child; does not return."""
+    code = 1
+    try:
+        code = process_obj._bootstrap(parent_sentinel=parent)
+    finally:
+        _ending.tell_engine()
+        os._exit(code)

@@ -1,88 +1,67 @@
 """A process in a fresh interpreter.
 
-The process object travels in a memory file, so that writing it never waits for the child; the arena's
-descriptors and the objects that the child may use are passed on explicitly. What pickle cannot ship, and what a main
-module defines that no child can import (a REPL's, a notebook's, one given by `-c`), goes by value.
+What it is to become travels as two pickles (`_child`), over the engine's socket to it; descriptors and the arena's
+objects that the process object refers to are passed on with them.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import Any
 
 from manyhands import _engine, _guard
 
-from . import popen_fork, resource_tracker, spawn, util
-from ._child import COMMAND, payload_for
+from . import _child, popen_fork, resource_tracker
 
 __all__ = ["Popen"]
 
 
-class _InheritedFd:
-    """A descriptor that has the same number in the child."""
+class InheritedFd:
+    """A descriptor that travels beside the payload; knows its place among them."""
 
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
+    def __init__(self, place: int) -> None:
+        self.place = place
 
     def detach(self) -> int:
-        return self.fd
+        """The descriptor's number in the child."""
+        return _child.inherited[self.place]
 
 
 class Popen(popen_fork.Popen):
     """A process started by executing an interpreter."""
 
     method = "spawn"
-    DupFd = _InheritedFd
+    DupFd = InheritedFd
+    _begin = staticmethod(_engine.exec_child)
 
     def __init__(self, process_obj: Any) -> None:
         self._fds: list[int] = []
-        self._handles: list[tuple[int, int]] = []
+        self._handles: list[int] = []
         super().__init__(process_obj)
 
     def duplicate_for_child(self, fd: int) -> int:
-        """Passes a descriptor on to the child."""
+        """Passes a descriptor on to the child; gives its place."""
         self._fds.append(fd)
-        return fd
+        return len(self._fds) - 1
 
-    def share(self, handle: tuple[int, int]) -> None:
+    def share(self, handle: int) -> None:
         """Gives the child a reference to an object of the arena."""
         self._handles.append(handle)
 
-    def _launch(self, process_obj: Any) -> None:
+    def _code(self) -> str:
+        """What the interpreter is to run."""
+        return _child.CODE
+
+    def _launch(self, process_obj: Any) -> _engine.Child:
         _guard.check()
-        tracker = resource_tracker.getfd()
-        payload = payload_for(self, process_obj)
-        slot = self._claim(process_obj)
-        opened: list[int] = []
-        try:
-            _engine.share_with(slot, self._handles)
-            parent = os.pidfd_open(os.getpid())
-            opened.append(parent)
-            message = os.memfd_create("manyhands-process")
-            opened.append(message)
-            with open(message, "wb", closefd=False) as file:
-                file.write(payload)
-            arena, doorbell = _engine.arena_descriptors()
-            command = COMMAND.format(
-                root=os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
-                arguments=f"{message}, {parent}, {arena}, {doorbell}, {slot}, {tracker}",
-            )
-            executable = spawn.get_executable()
-            flags = util._args_from_interpreter_flags()
-            pid = util.spawnv_passfds(
-                executable,
-                [executable, *flags, "-c", command, "--multiprocessing-fork"],
-                [*self._fds, message, parent, arena, doorbell, tracker],
-            )
-        except BaseException:
-            _engine.abandon_process(slot)
-            raise
-        finally:
-            for fd in opened:
-                os.close(fd)
-        self._started(pid)
-
-
-if sys.platform != "linux":
-    raise ImportError("manyhands runs on Linux only")
+        self._fds.append(resource_tracker.getfd())
+        payload = _child.payload_for(self, process_obj)
+        return self._begin(
+            {
+                "name": process_obj.name,
+                "role": popen_fork.role_of(process_obj),
+                "command": _child.command(self._code()),
+                "payload": payload,
+                "descriptors": self._fds,
+                "handles": self._handles,
+            }
+        )

@@ -37,4 +37,4 @@ pub use staff::{Ended, FRUITLESS, Kept, MakeKept};
 pub use start_exec::start as start_exec;
 pub use started::Started;
 pub use template::{Forked, ForkedKeeper, fork_keeper, fork_process};
-pub use zygote::zygote;
+pub use zygote::{start_through_zygote, zygote, zygote_of};

@@ -26,9 +26,25 @@ const ATTEMPTS: u32 = 3;
 
 /// Starts a process through this process's zygote.
 pub(super) fn start(order: &Order<'_>) -> Result<Arc<Started>, StartError> {
+    start_through(order, || myself(order.name))
+}
+
+/// Starts a process through this process's zygote, which is `program` when none has been made yet: an interpreter's, whose
+/// own program is not what its children are to run.
+///
+/// # Errors
+/// When the zygote cannot be executed, or cannot start a process.
+pub fn start_through_zygote(program: &Program, order: &Order<'_>) -> Result<Arc<Started>, StartError> {
+    start_through(order, || Ok(program.clone()))
+}
+
+fn start_through(
+    order: &Order<'_>,
+    program: impl Fn() -> Result<Program, StartError>,
+) -> Result<Arc<Started>, StartError> {
     let bequest = Bequest::capture().map_err(StartError::system(order.name, "reading /proc"))?;
     for _ in 0..ATTEMPTS {
-        let zygote = current(order.name, &bequest)?;
+        let zygote = current(&bequest, &program)?;
         match zygote.start_with(order, &bequest) {
             Ok(started) => return Ok(started),
             Err(Refusal::Failed(error)) => return Err(error),
@@ -44,10 +60,22 @@ pub(super) fn start(order: &Order<'_>) -> Result<Arc<Started>, StartError> {
 /// When it cannot be executed.
 pub fn zygote(name: &str) -> Result<Arc<Keeper>, StartError> {
     let bequest = Bequest::capture().map_err(StartError::system(name, "reading /proc"))?;
-    current(name, &bequest)
+    current(&bequest, || myself(name))
 }
 
-fn current(name: &str, bequest: &Bequest) -> Result<Arc<Keeper>, StartError> {
+/// This process's zygote, for keeping a pool; it is `program` when none has been made yet.
+///
+/// # Errors
+/// When it cannot be executed.
+pub fn zygote_of(program: &Program, name: &str) -> Result<Arc<Keeper>, StartError> {
+    let bequest = Bequest::capture().map_err(StartError::system(name, "reading /proc"))?;
+    current(&bequest, || Ok(program.clone()))
+}
+
+fn current(
+    bequest: &Bequest,
+    program: impl Fn() -> Result<Program, StartError>,
+) -> Result<Arc<Keeper>, StartError> {
     let mut zygote = here().zygote();
     if let Some((standing, keeper)) = &*zygote
         && *standing == bequest.standing
@@ -55,14 +83,18 @@ fn current(name: &str, bequest: &Bequest) -> Result<Arc<Keeper>, StartError> {
     {
         return Ok(Arc::clone(keeper));
     }
-    if let Err(source) = super::entry::Entry::of_trampoline(own_code) {
-        return Err(StartError::Entry { name: name.to_owned(), source });
-    }
-    let program = Program { detached: true, ..Program::myself() };
-    let keeper = Arc::new(Keeper::exec("zygote", &program)?);
+    let keeper = Arc::new(Keeper::exec("zygote", &program()?)?);
     // One that still has pools is kept by those.
     *zygote = Some((bequest.standing, Arc::clone(&keeper)));
     Ok(keeper)
+}
+
+/// This program, to be executed as its own zygote.
+fn myself(name: &str) -> Result<Program, StartError> {
+    match super::entry::Entry::of_trampoline(own_code) {
+        Ok(_) => Ok(Program { detached: true, ..Program::myself() }),
+        Err(source) => Err(StartError::Entry { name: name.to_owned(), source }),
+    }
 }
 
 fn discard(lost: &Arc<Keeper>) {

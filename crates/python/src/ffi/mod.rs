@@ -1,22 +1,49 @@
 //! The raw interfaces of the interpreter and of the system, and with them all unsafe code of this crate.
 //!
-//! `buffer` shows received memory to Python. What is exported from
-//! here is safe to call.
+//! `gil` gives the interpreter lock up while somebody waits; `buffer` shows received memory to Python; `forking` is what
+//! the interpreter must do around a fork. What is exported from here is safe to call while the interpreter lock is held.
 
 mod buffer;
+mod forking;
+mod gil;
 
 pub use buffer::SharedBuffer;
+pub use forking::Interpreter;
+pub use gil::Patient;
 
-use pyo3::exceptions::PyOSError;
+use manyhands::spawn::{Forked, ForkedKeeper, Inherited, Order, StartError, fork_keeper, fork_process};
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 
-/// Takes over a descriptor that the parent passed on by number.
-pub fn take_descriptor(number: i32) -> PyResult<OwnedFd> {
-    // SAFETY: F_GETFD only asks whether the number is open.
-    if number <= 2 || unsafe { libc::fcntl(number, libc::F_GETFD) } == -1 {
-        return Err(PyOSError::new_err((libc::EBADF, format!("descriptor {number} was not passed on"))));
-    }
-    // SAFETY: it is open, and the parent passed it on for this caller alone.
-    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+/// What this interpreter was handed by the one that executed it.
+pub fn inherited() -> PyResult<Inherited> {
+    let taken = Inherited::take().map_err(crate::errors::from_arena)?;
+    taken.ok_or_else(|| PyRuntimeError::new_err("this process was not started by manyhands"))
+}
+
+/// Descriptors by their numbers, for as long as the numbers are borrowed.
+pub fn borrow_descriptors(numbers: &[i32]) -> PyResult<Vec<BorrowedFd<'_>>> {
+    let borrow = |number: &i32| {
+        // SAFETY: F_GETFD only asks whether the number is open.
+        if *number < 0 || unsafe { libc::fcntl(*number, libc::F_GETFD) } == -1 {
+            return Err(PyOSError::new_err((libc::EBADF, format!("descriptor {number} is not open"))));
+        }
+        // SAFETY: it is open; who passes it on to a child keeps it open until that is done, as with any number in Python.
+        Ok(unsafe { BorrowedFd::borrow_raw(*number) })
+    };
+    numbers.iter().map(borrow).collect()
+}
+
+/// Forks this interpreter, as `os.fork` does.
+pub fn fork_interpreter(_py: Python<'_>, order: &Order<'_>) -> Result<Forked, StartError> {
+    // SAFETY: what a fork of an interpreter needs, its hooks do; a program that forks with threads running has asked for
+    // that, as with `os.fork`.
+    unsafe { fork_process(order, &mut Interpreter::of_program()) }
+}
+
+/// Forks this interpreter as a keeper of a pool's workers.
+pub fn fork_template(_py: Python<'_>, name: &str) -> Result<ForkedKeeper, StartError> {
+    // SAFETY: as above.
+    unsafe { fork_keeper(name, &mut Interpreter::of_program()) }
 }

@@ -1,0 +1,68 @@
+"""The zygote that the start method `forkserver` forks from, as far as it is Python.
+
+It is an interpreter with one thread which imports the modules that it was told to preload, and then serves until the
+process that made it ends. It runs nothing of the program: the main module is imported in each child.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+from manyhands import _alias, _ending, _engine
+
+from . import _child, process
+
+__all__ = ["set_forkserver_preload"]
+
+_preload: list[str] = []
+
+
+def set_forkserver_preload(modules_names: list[str]) -> None:
+    """Which modules the zygote imports; those that it cannot import it leaves to its children."""
+    if not all(type(name) is str for name in modules_names):
+        raise TypeError("module_names must be a list of strings")
+    # The main module is prepared in each child, as in the standard library.
+    _preload[:] = [name for name in modules_names if name != "__main__"]
+
+
+def code() -> str:
+    """What the zygote's interpreter is to run."""
+    arguments = f"{_preload!r}, {sys.path if _preload else None!r}, {_alias.installed()!r}"
+    return f"from manyhands.multiprocessing.forkserver import main; main({arguments})"
+
+
+def main(preload: list[str], path: list[str] | None, alias: bool) -> None:
+    """The entry of the zygote, and of each of its children."""
+
+    def load() -> None:
+        if alias:
+            _alias.install()
+        if path is not None:
+            sys.path[:] = path
+        process.current_process()._inheriting = True
+        try:
+            for name in preload:
+                try:
+                    importlib.import_module(name)
+                except ImportError:
+                    continue
+        finally:
+            del process.current_process()._inheriting
+
+    request = _engine.serve_zygote(load)
+    if request is None:
+        os._exit(0)
+    code = 1
+    try:
+        code = _child.become(*request)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        _ending.tell_engine()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)

@@ -1,0 +1,24 @@
+"""A process forked from a fresh interpreter that does nothing else: the engine's zygote.
+
+The zygote is executed at the first start, imports what `set_forkserver_preload` names, and is asked for each process.
+Unlike the standard library's, the process is this one's child, with this one's working directory, environment and
+signals as they are now.
+"""
+
+from __future__ import annotations
+
+from manyhands import _engine
+
+from . import forkserver, popen_spawn_posix
+
+__all__ = ["Popen"]
+
+
+class Popen(popen_spawn_posix.Popen):
+    """A process that a zygote started."""
+
+    method = "forkserver"
+    _begin = staticmethod(_engine.zygote_child)
+
+    def _code(self) -> str:
+        return forkserver.code()
