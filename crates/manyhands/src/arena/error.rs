@@ -29,6 +29,14 @@ pub enum ArenaError {
         /// What it is.
         found: Kind,
     },
+    /// The handle belongs to an object around a value of another type.
+    #[error("number {} is a {kind} around a value of another type: size or alignment differ", handle.index())]
+    WrongValue {
+        /// What was asked for.
+        handle: Handle,
+        /// What it is.
+        kind: Kind,
+    },
     /// A block's content was freed before it was asked for.
     #[error("this block of shared memory was freed before it was asked for")]
     StaleBlock,

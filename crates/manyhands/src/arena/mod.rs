@@ -30,6 +30,7 @@ pub use object::{BODY, Handle, Kind, Object};
 pub use owner::{ProcessId, ThreadId, this_process, this_thread};
 pub use payload::Payload;
 pub(crate) use payload::PayloadSweep;
+pub(crate) use process_table::name_of;
 pub use process_table::{PROCESSES, ProcessSlot, ProcessState, Role};
 pub use region::Arena;
 pub(crate) use shared::shared_record;

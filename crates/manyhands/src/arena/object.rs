@@ -288,6 +288,7 @@ impl Arena {
         &records[index as usize]
     }
 
+    /// The body of the object of this number; for sweeps, which are told numbers.
     pub(crate) fn body<T: Shared>(&self, index: u32) -> &'static T {
         let record = self.record(index);
         let body = std::ptr::from_ref(&record.body).cast::<T>();

@@ -131,6 +131,11 @@ fn write_text(words: &[AtomicU64], text: &str) {
     }
 }
 
+/// The text in such words as a slot's name has.
+pub(crate) fn name_of(words: &[AtomicU64]) -> String {
+    read_text(words)
+}
+
 fn read_text(words: &[AtomicU64]) -> String {
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes()).collect();
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
@@ -154,6 +159,11 @@ impl ProcessSlot {
     /// The name given at the start, at most 64 bytes of it.
     pub fn name(&self) -> String {
         read_text(&self.name)
+    }
+
+    /// The name as it stands in the slot, for who copies it without allocating.
+    pub(crate) fn name_words(&self) -> &[AtomicU64; NAME_WORDS] {
+        &self.name
     }
 
     /// Changes the name.

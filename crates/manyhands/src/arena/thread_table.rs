@@ -94,6 +94,15 @@ impl Arena {
         self.process_of(thread).is_none_or(|process| self.is_dead(process))
     }
 
+    /// How many threads wait for what this number stands for.
+    pub fn threads_waiting_for(&self, what: u64) -> usize {
+        let high = self.header().thread_high.load(Ordering::Acquire) as usize;
+        let waits = |slot: &&ThreadSlot| {
+            unpack(slot.word.load(Ordering::Acquire)).0 == RUNNING && slot.waits_for() == what
+        };
+        self.thread_slots()[..high].iter().filter(waits).count()
+    }
+
     pub(super) fn claim_thread(&self, process: ProcessId) -> Result<ThreadId, ArenaError> {
         let high = self.header().thread_high.load(Ordering::Acquire) as usize;
         let slots = self.thread_slots();

@@ -9,12 +9,45 @@
 //! arena. This layer knows no messages, no processes being started and no Python. What a killed process held here is
 //! found by its number in the words and undone by the layer's sweep.
 
+mod event_word;
 mod gate;
 mod lock_word;
 mod mortal;
 mod park;
+mod permits;
+
+#[cfg(not(manyhands_model))]
+mod arena_lock;
+#[cfg(not(manyhands_model))]
+mod depth;
+#[cfg(not(manyhands_model))]
+mod error;
+#[cfg(not(manyhands_model))]
+mod holder;
+#[cfg(not(manyhands_model))]
+mod kept_block;
+#[cfg(not(manyhands_model))]
+mod lock;
+#[cfg(not(manyhands_model))]
+mod private_lock;
+#[cfg(not(manyhands_model))]
+mod raw;
+#[cfg(not(manyhands_model))]
+mod raw_event;
+#[cfg(not(manyhands_model))]
+mod raw_semaphore;
+#[cfg(not(manyhands_model))]
+mod recover;
+#[cfg(not(manyhands_model))]
+mod semaphore;
+#[cfg(not(manyhands_model))]
+pub mod shared;
+#[cfg(not(manyhands_model))]
+mod thread_number;
 #[cfg(not(manyhands_model))]
 mod tick;
+#[cfg(not(manyhands_model))]
+mod wait_record;
 
 pub use gate::Gate;
 pub use lock_word::{LockWord, Seen, Taken};
@@ -26,3 +59,20 @@ pub(crate) use mortal::model::dies_after;
 pub use park::{Blocking, History, Parker, Wait, WaitError, Waiting};
 #[cfg(not(manyhands_model))]
 pub(crate) use park::{Ticking, Turn};
+
+#[cfg(not(manyhands_model))]
+pub use error::{ReleaseError, TooManyPermits};
+#[cfg(not(manyhands_model))]
+pub use holder::{Acquired, DeadOwner, Holder};
+#[cfg(not(manyhands_model))]
+pub use lock::{Lock, LockGuard, RLock, RLockGuard};
+#[cfg(not(manyhands_model))]
+pub use raw::{LockStatistics, RawLock, RawRLock};
+#[cfg(not(manyhands_model))]
+pub use raw_event::{EventStatistics, RawEvent};
+#[cfg(not(manyhands_model))]
+pub use raw_semaphore::{MOST_PERMITS, OwnedPermit, RawSemaphore, SemaphoreStatistics};
+#[cfg(not(manyhands_model))]
+pub(crate) use recover::SyncSweep;
+#[cfg(not(manyhands_model))]
+pub use semaphore::{Event, Permit, Semaphore};

@@ -97,6 +97,11 @@ pub enum WaitError {
          processes use it at once; let some of them end first"
     )]
     NoOwner,
+    /// A re-entrant lock cannot be taken yet another time by its holder.
+    #[error(
+        "this re-entrant lock is held 4294967295 times over by this thread: it is taken in a loop without release"
+    )]
+    TooDeep,
 }
 
 /// One wait in progress: calls the hooks in pairs, counts nothing else.

@@ -1,0 +1,208 @@
+//! Locks in the arena, for all its processes: the word, what is left of a dead owner, and the value beside it.
+//!
+//! These are the engines inside `shared::Lock` and `shared::RLock`. The word carries the number of the thread that holds
+//! the lock, so when its process is killed the sweep finds it, writes down who that was and marks the word; the next
+//! who asks gets the lock and is told. A process that ended in good order leaves its locks as they are. In a fork's
+//! child the thread has another number, so that the child holds nothing of what its parent held.
+
+use super::error::ReleaseError;
+use super::holder::{Acquired, DeadRecord, holder_in};
+use super::kept_block::KeptBlock;
+use super::lock_word::{LockWord, Taken};
+use super::park::{Wait, WaitError, Waiting};
+use super::raw::LockStatistics;
+use super::wait_record::{WaitRecord, waited_for};
+use crate::arena::{Arena, ArenaError, Dead, Handle, Kind, Object, Shared, ThreadId, this_thread};
+use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::platform::{Deadline, Scope};
+
+/// The beginning of the body of a lock's object; the value, if it is small, comes after it.
+#[repr(C)]
+pub(super) struct LockBody {
+    word: LockWord,
+    /// How often the holder of a re-entrant lock has taken it; nobody else touches it.
+    depth: AtomicU32,
+    /// Size and alignment of the value, so that nobody attaches to it as to another type.
+    pub(super) layout: AtomicU64,
+    /// The block of a value that has no room in the body; 0 = none.
+    pub(super) block: KeptBlock,
+    dead: DeadRecord,
+}
+
+// SAFETY: repr(C), atomics only.
+unsafe impl Shared for LockBody {}
+
+impl LockBody {
+    /// A sweep's part for one lock: a dead holder is written down, and whoever may have lost a wake-up looks again.
+    pub(super) fn sweep(&self, arena: &Arena, dead: &Dead) {
+        self.word.mark_dead(
+            Scope::Shared,
+            |owner| !dead.clean && ThreadId::from_raw(owner).is_some_and(|thread| dead.owns(thread)),
+            |owner| self.dead.write(arena, owner, dead),
+        );
+    }
+}
+
+/// A lock of all processes of the arena; a clone refers to the same one.
+#[derive(Clone)]
+pub(super) struct ArenaLock {
+    object: Object,
+    body: &'static LockBody,
+    kind: Kind,
+}
+
+fn me() -> Result<ThreadId, WaitError> {
+    this_thread().map_err(|_| WaitError::NoOwner)
+}
+
+impl ArenaLock {
+    pub(super) fn new(kind: Kind) -> Result<Self, ArenaError> {
+        Ok(Self::from_object(Object::create::<LockBody>(kind, |_, _| Ok(()))?, kind))
+    }
+
+    pub(super) fn attach(handle: Handle, kind: Kind) -> Result<Self, ArenaError> {
+        Ok(Self::from_object(Object::attach(handle, kind)?, kind))
+    }
+
+    /// `object` is of `kind`, and its body begins with a [`LockBody`].
+    pub(super) fn from_object(object: Object, kind: Kind) -> Self {
+        let body = object.body();
+        ArenaLock { object, body, kind }
+    }
+
+    pub(super) fn object(&self) -> &Object {
+        &self.object
+    }
+
+    pub(super) fn body(&self) -> &'static LockBody {
+        self.body
+    }
+
+    #[inline]
+    pub(super) fn try_acquire(&self) -> Result<Option<Acquired>, WaitError> {
+        Ok(self.body.word.try_acquire(me()?.raw()).map(|taken| self.acquired(taken)))
+    }
+
+    #[inline]
+    pub(super) fn acquire(
+        &self,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+    ) -> Result<Acquired, WaitError> {
+        let me = me()?;
+        match self.body.word.try_acquire(me.raw()) {
+            Some(taken) => Ok(self.acquired(taken)),
+            None => self.wait(me, deadline, waiting),
+        }
+    }
+
+    #[cold]
+    fn wait(
+        &self,
+        me: ThreadId,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+    ) -> Result<Acquired, WaitError> {
+        if deadline.is_some_and(Deadline::is_past) {
+            return Err(WaitError::TimedOut);
+        }
+        let arena = Arena::current().expect("the lock stands in it");
+        arena.counters().lock_waits.fetch_add(1, Ordering::Relaxed);
+        let _record = WaitRecord::new(arena, me, self.kind, self.object.handle());
+        let taken = self.body.word.acquire_slowly(me.raw(), &Wait::arena(deadline, waiting))?;
+        Ok(self.acquired(taken))
+    }
+
+    #[inline]
+    fn acquired(&self, taken: Taken) -> Acquired {
+        let owner_died = match taken {
+            Taken::Free => None,
+            Taken::FromDead(owner) => Some(Box::new(self.body.dead.read(owner))),
+        };
+        Acquired { owner_died }
+    }
+
+    /// Releases the lock if the calling thread holds it; in a fork's child it does not hold what its parent holds.
+    #[inline]
+    pub(super) fn release_mine(&self) -> bool {
+        this_thread().is_ok_and(|me| self.body.word.release_mine(me.raw(), Scope::Shared))
+    }
+
+    #[inline]
+    pub(super) fn release(&self) -> Result<(), ReleaseError> {
+        let me = this_thread().map_or(0, ThreadId::raw);
+        match self.body.word.release_any(me, Scope::Shared) {
+            Some(_) => Ok(()),
+            None => Err(ReleaseError::NotHeld),
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_mine(&self) -> bool {
+        this_thread().is_ok_and(|me| self.body.word.seen().owner == me.raw())
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.body.word.seen().owner != 0
+    }
+
+    pub(super) fn statistics(&self) -> LockStatistics {
+        let arena = Arena::current().expect("the lock stands in it");
+        let seen = self.body.word.seen();
+        LockStatistics {
+            holder: holder_in(arena, seen.owner, seen.dead, &self.body.dead),
+            waiters: arena.threads_waiting_for(waited_for(self.kind, self.object.handle())),
+        }
+    }
+}
+
+/// A lock in the arena that its holder may take again; only its holder may release it.
+#[derive(Clone)]
+pub(super) struct ArenaRLock {
+    pub(super) lock: ArenaLock,
+}
+
+impl ArenaRLock {
+    #[inline]
+    pub(super) fn acquire(
+        &self,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+    ) -> Result<Acquired, WaitError> {
+        let depth = &self.lock.body.depth;
+        if self.lock.is_mine() {
+            return super::depth::deepen(depth).map(|()| Acquired::default());
+        }
+        let acquired = self.lock.acquire(deadline, waiting)?;
+        depth.store(1, Ordering::Relaxed);
+        Ok(acquired)
+    }
+
+    #[inline]
+    pub(super) fn try_acquire(&self) -> Result<Option<Acquired>, WaitError> {
+        let depth = &self.lock.body.depth;
+        if self.lock.is_mine() {
+            return super::depth::deepen(depth).map(|()| Some(Acquired::default()));
+        }
+        let acquired = self.lock.try_acquire()?;
+        if acquired.is_some() {
+            depth.store(1, Ordering::Relaxed);
+        }
+        Ok(acquired)
+    }
+
+    #[inline]
+    pub(super) fn release(&self) -> Result<(), ReleaseError> {
+        if !self.lock.is_mine() {
+            return Err(ReleaseError::not_mine(self.lock.body.word.seen()));
+        }
+        if super::depth::rise(&self.lock.body.depth) {
+            self.lock.release_mine();
+        }
+        Ok(())
+    }
+
+    pub(super) fn depth(&self) -> u32 {
+        if self.lock.is_mine() { self.lock.body.depth.load(Ordering::Relaxed) } else { 0 }
+    }
+}

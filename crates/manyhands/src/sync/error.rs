@@ -1,0 +1,30 @@
+//! Why a release was refused. Nothing has changed then.
+
+use super::lock_word::Seen;
+
+/// Why a lock was not released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReleaseError {
+    /// Nobody holds it.
+    #[error("this lock is not held: release it once for each time it was taken, and no more")]
+    NotHeld,
+    /// Somebody else holds it, and only that one may release a re-entrant lock.
+    #[error("this re-entrant lock is held by another thread: only the thread that took it can release it")]
+    NotMine,
+}
+
+impl ReleaseError {
+    pub(super) fn not_mine(seen: Seen) -> ReleaseError {
+        if seen.owner == 0 { ReleaseError::NotHeld } else { ReleaseError::NotMine }
+    }
+}
+
+/// A semaphore was given more permits than its maximum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this semaphore would have more permits than its maximum of {maximum}: it was released too often")]
+#[non_exhaustive]
+pub struct TooManyPermits {
+    /// The most permits it may have.
+    pub maximum: u32,
+}

@@ -1,0 +1,129 @@
+//! The state of an event: set or not, how often it was set, and whether somebody sleeps, in one word.
+//!
+//! Who waits sleeps on this very word, which no two settings leave the same; so a waiter that was there when the event
+//! was set returns, also when somebody has cleared it again by the time the waiter runs, and a set and a clear in quick
+//! succession lose nobody. Setting costs a system call only when somebody may sleep.
+
+use super::mortal::may_die;
+use super::park::{History, Parker, Wait, WaitError};
+use crate::platform::atomic::{AtomicU32, Ordering};
+use crate::platform::futex::{self, Scope};
+
+/// An event, wherever it stands. Zeroed memory is one that is not set.
+///
+/// | bits | meaning |
+/// |---|---|
+/// | 0 | SET |
+/// | 1 | WAITERS: somebody may sleep on this word; never together with SET |
+/// | 2..=31 | how often it was set, going round |
+#[repr(C)]
+#[derive(Debug, Default)]
+pub(super) struct EventWord {
+    word: AtomicU32,
+    history: History,
+}
+
+const SET: u32 = 1;
+const WAITERS: u32 = 2;
+const ONCE: u32 = 4;
+const TIMES: u32 = !(SET | WAITERS);
+
+impl EventWord {
+    #[cfg(not(manyhands_model))]
+    pub(super) const fn new() -> Self {
+        EventWord { word: AtomicU32::new(0), history: History::new() }
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.word.load(Ordering::Acquire) & SET != 0
+    }
+
+    pub(super) fn set(&self, scope: Scope) {
+        let set = |seen: u32| (seen & SET == 0).then(|| (seen & TIMES).wrapping_add(ONCE) | SET);
+        // Release: whoever waited sees what was done before.
+        if let Ok(before) = self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, set) {
+            may_die();
+            if before & WAITERS != 0 {
+                futex::wake(&self.word, u32::MAX, scope);
+            }
+        }
+    }
+
+    pub(super) fn clear(&self) {
+        self.word.fetch_and(!SET, Ordering::AcqRel);
+    }
+
+    pub(super) fn wait(&self, wait: &Wait<'_>) -> Result<(), WaitError> {
+        let before = self.word.load(Ordering::Acquire);
+        let set_since = |seen: u32| seen & SET != 0 || (seen ^ before) & TIMES != 0;
+        if set_since(before) {
+            return Ok(());
+        }
+        if wait.deadline.is_some_and(|deadline| deadline.is_past()) {
+            return Err(WaitError::TimedOut);
+        }
+        let mut parker = Parker::new(wait);
+        let look = || set_since(self.word.load(Ordering::Acquire)).then_some(());
+        if parker.yields(&self.history, look).is_some() {
+            return Ok(());
+        }
+        loop {
+            let seen = self.word.load(Ordering::Acquire);
+            if set_since(seen) {
+                return Ok(());
+            }
+            let asleep = seen | WAITERS;
+            if seen != asleep {
+                let (success, failure) = (Ordering::Relaxed, Ordering::Relaxed);
+                if self.word.compare_exchange(seen, asleep, success, failure).is_err() {
+                    continue;
+                }
+            }
+            may_die();
+            parker.sleep(&self.word, asleep)?;
+        }
+    }
+
+    /// For sweeps: all sleepers look again, since a killed process may have set the event and woken nobody.
+    pub(super) fn recover(&self, scope: Scope) {
+        futex::wake(&self.word, u32::MAX, scope);
+    }
+}
+
+#[cfg(all(test, manyhands_model))]
+mod model {
+    //! Events under every schedule: who waited when the event was set returns, whatever happens next.
+
+    use loom::sync::Arc;
+    use loom::thread;
+
+    use super::*;
+    use crate::sync::mortal::model::dies_after;
+    use crate::sync::park::Blocking;
+
+    fn waiter(event: &Arc<EventWord>) -> thread::JoinHandle<()> {
+        let event = event.clone();
+        thread::spawn(move || event.wait(&Wait::private(None, &Blocking)).unwrap())
+    }
+
+    #[test]
+    fn model_event_set_wakes_everybody() {
+        loom::model(|| {
+            let event = Arc::new(EventWord::default());
+            let waiters = [waiter(&event), waiter(&event)];
+            event.set(Scope::Private);
+            waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+        });
+    }
+
+    #[test]
+    fn model_event_dead_setter_is_recovered() {
+        loom::model(|| {
+            let event = Arc::new(EventWord::default());
+            let waiter = waiter(&event);
+            dies_after(0, || event.set(Scope::Private));
+            event.recover(Scope::Private);
+            waiter.join().unwrap();
+        });
+    }
+}

@@ -1,0 +1,246 @@
+//! `Lock` and `RLock` of one process: a value and who may touch it.
+//!
+//! A guard gives access and releases the lock when it is dropped; it stays with the thread that took it. A panic while a
+//! guard is held releases the lock and leaves the value as the panic found it: nothing is poisoned, nobody is told. In
+//! a child made by `fork` the forking thread still holds what it held, and what other threads held stays held there.
+
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use super::park::{Blocking, WaitError};
+use super::private_lock::{PrivateLock, PrivateRLock};
+use super::raw::LockStatistics;
+use crate::platform::Deadline;
+
+/// A value that one thread at a time may touch.
+///
+/// ```
+/// use manyhands::sync::Lock;
+///
+/// static TOTAL: Lock<u64> = Lock::new(0);
+/// std::thread::scope(|scope| {
+///     for _ in 0..4 {
+///         scope.spawn(|| *TOTAL.lock() += 1);
+///     }
+/// });
+/// assert_eq!(*TOTAL.lock(), 4);
+/// ```
+///
+/// A thread that locks again what it holds waits for itself. For a lock between processes see
+/// [`shared::Lock`](super::shared::Lock).
+#[derive(Default)]
+pub struct Lock<T: ?Sized> {
+    lock: PrivateLock,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value goes where the lock goes.
+unsafe impl<T: ?Sized + Send> Send for Lock<T> {}
+// SAFETY: the lock gives the value to one thread at a time, which then owns it as if it had been sent there.
+unsafe impl<T: ?Sized + Send> Sync for Lock<T> {}
+
+impl<T> Lock<T> {
+    /// A free lock around `value`.
+    pub const fn new(value: T) -> Self {
+        Lock { lock: PrivateLock::new(), value: UnsafeCell::new(value) }
+    }
+
+    /// The value; nobody can hold the lock.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T: ?Sized> Lock<T> {
+    /// Waits until the lock is free and takes it.
+    #[inline]
+    pub fn lock(&self) -> LockGuard<'_, T> {
+        // Without a deadline nothing ends the wait; should it, the lock is not held yet.
+        while self.lock.acquire(None, &Blocking).is_err() {}
+        LockGuard { lock: self, not_send: PhantomData }
+    }
+
+    /// Takes the lock if it is free.
+    #[inline]
+    pub fn try_lock(&self) -> Option<LockGuard<'_, T>> {
+        self.lock.try_acquire().then(|| LockGuard { lock: self, not_send: PhantomData })
+    }
+
+    /// Takes the lock if it comes free in time.
+    ///
+    /// # Errors
+    /// [`WaitError::TimedOut`].
+    pub fn lock_timeout(&self, timeout: Duration) -> Result<LockGuard<'_, T>, WaitError> {
+        self.lock.acquire(Deadline::after(timeout), &Blocking)?;
+        Ok(LockGuard { lock: self, not_send: PhantomData })
+    }
+
+    /// The value, which nobody else can reach.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
+    /// Who holds the lock, and how many wait for it.
+    pub fn statistics(&self) -> LockStatistics {
+        self.lock.statistics()
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for Lock<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = formatter.debug_struct("Lock");
+        match self.try_lock() {
+            Some(guard) => debug.field("value", &&*guard),
+            None => debug.field("value", &format_args!("<locked>")),
+        };
+        debug.finish_non_exhaustive()
+    }
+}
+
+/// Access to the value of a [`Lock`].
+#[must_use = "the lock is released as soon as the guard is dropped"]
+pub struct LockGuard<'a, T: ?Sized> {
+    lock: &'a Lock<T>,
+    /// The word says which thread holds the lock, so the guard stays there.
+    not_send: PhantomData<*const ()>,
+}
+
+// SAFETY: a shared guard gives shared access to the value only.
+unsafe impl<T: ?Sized + Sync> Sync for LockGuard<'_, T> {}
+
+impl<T: ?Sized> Deref for LockGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the lock is held by this guard, and only its holder touches the value.
+        unsafe { &*self.lock.value.get() }
+    }
+}
+
+impl<T: ?Sized> DerefMut for LockGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in `deref`, and the guard is borrowed exclusively.
+        unsafe { &mut *self.lock.value.get() }
+    }
+}
+
+impl<T: ?Sized> Drop for LockGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.lock.lock.release_mine();
+    }
+}
+
+impl<T: ?Sized + fmt::Debug> fmt::Debug for LockGuard<'_, T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(formatter)
+    }
+}
+
+/// A value that one thread at a time may look at, and that the same thread may lock again while it has it.
+///
+/// Since a thread may hold several guards at once, they give shared access only; put a `Cell` or `RefCell` inside to
+/// change the value.
+///
+/// ```
+/// use manyhands::sync::RLock;
+/// use std::cell::Cell;
+///
+/// let balance = RLock::new(Cell::new(100));
+/// let outer = balance.lock().unwrap();
+/// let inner = balance.lock().unwrap();
+/// inner.set(inner.get() - 30);
+/// assert_eq!(outer.get(), 70);
+/// ```
+#[derive(Default)]
+pub struct RLock<T: ?Sized> {
+    rlock: PrivateRLock,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value goes where the lock goes.
+unsafe impl<T: ?Sized + Send> Send for RLock<T> {}
+// SAFETY: the lock gives shared access to the value to one thread at a time.
+unsafe impl<T: ?Sized + Send> Sync for RLock<T> {}
+
+impl<T> RLock<T> {
+    /// A free lock around `value`.
+    pub const fn new(value: T) -> Self {
+        RLock { rlock: PrivateRLock::new(), value: UnsafeCell::new(value) }
+    }
+
+    /// The value; nobody can hold the lock.
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T: ?Sized> RLock<T> {
+    /// Waits until the lock is free, or this thread's already, and takes it once more.
+    ///
+    /// # Errors
+    /// [`WaitError::TooDeep`] when this thread holds it 4,294,967,295 times.
+    #[inline]
+    pub fn lock(&self) -> Result<RLockGuard<'_, T>, WaitError> {
+        self.rlock.acquire(None, &Blocking)?;
+        Ok(RLockGuard { lock: self, not_send: PhantomData })
+    }
+
+    /// Takes the lock once more if it is free or this thread's.
+    #[inline]
+    pub fn try_lock(&self) -> Option<RLockGuard<'_, T>> {
+        let taken = self.rlock.try_acquire().unwrap_or(false);
+        taken.then(|| RLockGuard { lock: self, not_send: PhantomData })
+    }
+
+    /// Takes the lock once more if it comes free in time or is this thread's.
+    ///
+    /// # Errors
+    /// [`WaitError::TimedOut`], and as [`RLock::lock`].
+    pub fn lock_timeout(&self, timeout: Duration) -> Result<RLockGuard<'_, T>, WaitError> {
+        self.rlock.acquire(Deadline::after(timeout), &Blocking)?;
+        Ok(RLockGuard { lock: self, not_send: PhantomData })
+    }
+
+    /// Who holds the lock, and how many wait for it.
+    pub fn statistics(&self) -> LockStatistics {
+        self.rlock.lock.statistics()
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for RLock<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RLock").finish_non_exhaustive()
+    }
+}
+
+/// Access to the value of an [`RLock`].
+#[must_use = "the lock is released as soon as the guard is dropped"]
+pub struct RLockGuard<'a, T: ?Sized> {
+    lock: &'a RLock<T>,
+    /// The word says which thread holds the lock, so the guard stays there.
+    not_send: PhantomData<*const ()>,
+}
+
+impl<T: ?Sized> Deref for RLockGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the lock is held by this thread, and all its guards give shared access only.
+        unsafe { &*self.lock.value.get() }
+    }
+}
+
+impl<T: ?Sized> Drop for RLockGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        // The guard has not left the thread that took the lock, so this cannot be refused.
+        let _ = self.lock.rlock.release();
+    }
+}

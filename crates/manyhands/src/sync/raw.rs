@@ -1,0 +1,217 @@
+//! Locks whose place, private memory or the arena, is chosen when they are made, and which guard nothing by themselves.
+//!
+//! For bindings to other languages, where no guard's drop says when a lock is released. Rust programs use `Lock`,
+//! `RLock` and their namesakes in `shared`. All methods have the same names for both places and for both kinds.
+
+use super::arena_lock::{ArenaLock, ArenaRLock};
+use super::error::ReleaseError;
+use super::holder::{Acquired, Holder};
+use super::park::{WaitError, Waiting};
+use super::private_lock::{PrivateLock, PrivateRLock};
+use crate::arena::{ArenaError, Handle, Kind};
+use crate::platform::Deadline;
+
+/// What can be told of a lock at one instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LockStatistics {
+    /// Who holds it; `None` when it is free.
+    pub holder: Option<Holder>,
+    /// How many threads wait for it. In a fork's child, those of the parent that waited for a private lock are
+    /// still counted.
+    pub waiters: usize,
+}
+
+/// A lock that anybody may release; a holder that asks again waits for itself.
+pub struct RawLock(Place<PrivateLock, ArenaLock>);
+
+/// A lock that its holder may take again, and that only its holder may release.
+pub struct RawRLock(Place<PrivateRLock, ArenaRLock>);
+
+enum Place<P, A> {
+    Private(P),
+    Arena(A),
+}
+
+impl RawLock {
+    /// A free lock for the threads of this process.
+    pub const fn private() -> Self {
+        RawLock(Place::Private(PrivateLock::new()))
+    }
+
+    /// A free lock for all processes of the arena.
+    ///
+    /// # Errors
+    /// When the arena has no room for another object, or there is no arena and none can be made.
+    pub fn shared() -> Result<Self, ArenaError> {
+        ArenaLock::new(Kind::Lock).map(|lock| RawLock(Place::Arena(lock)))
+    }
+
+    /// The lock in the arena that a handle names.
+    ///
+    /// # Errors
+    /// When it is gone or no lock.
+    pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
+        ArenaLock::attach(handle, Kind::Lock).map(|lock| RawLock(Place::Arena(lock)))
+    }
+
+    /// Another reference to the same lock; `None` for a private one.
+    pub fn clone_shared(&self) -> Option<Self> {
+        match &self.0 {
+            Place::Private(_) => None,
+            Place::Arena(lock) => Some(RawLock(Place::Arena(lock.clone()))),
+        }
+    }
+
+    /// What names the lock to other processes; `None` for a private one.
+    pub fn handle(&self) -> Option<Handle> {
+        match &self.0 {
+            Place::Private(_) => None,
+            Place::Arena(lock) => Some(lock.object().handle()),
+        }
+    }
+
+    /// Takes the lock, asleep until it can.
+    ///
+    /// # Errors
+    /// When the deadline passes first, a signal handler ends the wait, or the thread can own nothing in the arena.
+    #[inline]
+    pub fn acquire(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<Acquired, WaitError> {
+        match &self.0 {
+            Place::Private(lock) => lock.acquire(deadline, waiting).map(|()| Acquired::default()),
+            Place::Arena(lock) => lock.acquire(deadline, waiting),
+        }
+    }
+
+    /// Takes the lock if that needs no wait; `None` when it does.
+    ///
+    /// # Errors
+    /// When the thread can own nothing in the arena.
+    #[inline]
+    pub fn try_acquire(&self) -> Result<Option<Acquired>, WaitError> {
+        match &self.0 {
+            Place::Private(lock) => Ok(lock.try_acquire().then(Acquired::default)),
+            Place::Arena(lock) => lock.try_acquire(),
+        }
+    }
+
+    /// Releases the lock, whoever took it.
+    ///
+    /// # Errors
+    /// When nobody holds it.
+    #[inline]
+    pub fn release(&self) -> Result<(), ReleaseError> {
+        match &self.0 {
+            Place::Private(lock) => lock.release(),
+            Place::Arena(lock) => lock.release(),
+        }
+    }
+
+    /// Whether somebody holds the lock, alive or dead.
+    pub fn is_held(&self) -> bool {
+        match &self.0 {
+            Place::Private(lock) => lock.is_held(),
+            Place::Arena(lock) => lock.is_held(),
+        }
+    }
+
+    /// Who holds the lock, and how many wait for it.
+    pub fn statistics(&self) -> LockStatistics {
+        match &self.0 {
+            Place::Private(lock) => lock.statistics(),
+            Place::Arena(lock) => lock.statistics(),
+        }
+    }
+}
+
+impl RawRLock {
+    /// A free lock for the threads of this process.
+    pub const fn private() -> Self {
+        RawRLock(Place::Private(PrivateRLock::new()))
+    }
+
+    /// A free lock for all processes of the arena.
+    ///
+    /// # Errors
+    /// When the arena has no room for another object, or there is no arena and none can be made.
+    pub fn shared() -> Result<Self, ArenaError> {
+        ArenaLock::new(Kind::RLock).map(|lock| RawRLock(Place::Arena(ArenaRLock { lock })))
+    }
+
+    /// The lock in the arena that a handle names.
+    ///
+    /// # Errors
+    /// When it is gone or no re-entrant lock.
+    pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
+        ArenaLock::attach(handle, Kind::RLock).map(|lock| RawRLock(Place::Arena(ArenaRLock { lock })))
+    }
+
+    /// Another reference to the same lock; `None` for a private one.
+    pub fn clone_shared(&self) -> Option<Self> {
+        match &self.0 {
+            Place::Private(_) => None,
+            Place::Arena(lock) => Some(RawRLock(Place::Arena(lock.clone()))),
+        }
+    }
+
+    /// What names the lock to other processes; `None` for a private one.
+    pub fn handle(&self) -> Option<Handle> {
+        match &self.0 {
+            Place::Private(_) => None,
+            Place::Arena(rlock) => Some(rlock.lock.object().handle()),
+        }
+    }
+
+    /// Takes the lock, asleep until it can; at once when the calling thread holds it.
+    ///
+    /// # Errors
+    /// When the deadline passes first, a signal handler ends the wait, the thread can own nothing in the arena, or it
+    /// holds the lock as often as can be counted.
+    #[inline]
+    pub fn acquire(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<Acquired, WaitError> {
+        match &self.0 {
+            Place::Private(rlock) => rlock.acquire(deadline, waiting).map(|()| Acquired::default()),
+            Place::Arena(rlock) => rlock.acquire(deadline, waiting),
+        }
+    }
+
+    /// Takes the lock if that needs no wait; `None` when it does.
+    ///
+    /// # Errors
+    /// When the thread can own nothing in the arena, or holds the lock as often as can be counted.
+    #[inline]
+    pub fn try_acquire(&self) -> Result<Option<Acquired>, WaitError> {
+        match &self.0 {
+            Place::Private(rlock) => Ok(rlock.try_acquire()?.then(Acquired::default)),
+            Place::Arena(rlock) => rlock.try_acquire(),
+        }
+    }
+
+    /// Releases the lock once.
+    ///
+    /// # Errors
+    /// When the calling thread does not hold it.
+    #[inline]
+    pub fn release(&self) -> Result<(), ReleaseError> {
+        match &self.0 {
+            Place::Private(rlock) => rlock.release(),
+            Place::Arena(rlock) => rlock.release(),
+        }
+    }
+
+    /// How often the calling thread holds the lock; 0 when it does not.
+    pub fn depth(&self) -> u32 {
+        match &self.0 {
+            Place::Private(rlock) => rlock.depth(),
+            Place::Arena(rlock) => rlock.depth(),
+        }
+    }
+
+    /// Who holds the lock, and how many wait for it.
+    pub fn statistics(&self) -> LockStatistics {
+        match &self.0 {
+            Place::Private(rlock) => rlock.lock.statistics(),
+            Place::Arena(rlock) => rlock.lock.statistics(),
+        }
+    }
+}

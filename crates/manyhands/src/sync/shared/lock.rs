@@ -1,0 +1,204 @@
+//! A value in the arena that one thread of all processes at a time may touch.
+//!
+//! Small values stand in the lock's own object, larger ones in a block that the object keeps. Whoever gets the lock from
+//! a dead holder finds the value as the holder's death left it, any bit pattern being valid, and is told by the guard.
+
+use std::cell::UnsafeCell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
+use std::time::Duration;
+
+use super::travels;
+use crate::arena::{Arena, ArenaError, BODY, Handle, Kind, Object, Shared};
+use crate::platform::Deadline;
+use crate::platform::atomic::{AtomicU64, Ordering};
+use crate::sync::arena_lock::{ArenaLock, LockBody};
+use crate::sync::holder::{Acquired, DeadOwner};
+use crate::sync::kept_block::keep;
+use crate::sync::park::{Blocking, WaitError};
+use crate::sync::raw::LockStatistics;
+
+/// A value that one thread at a time, of whichever process, may touch. A clone refers to the same lock.
+///
+/// ```
+/// use manyhands::sync::shared::Lock;
+///
+/// let total = Lock::new(0_u64)?;
+/// *total.lock()? += 1;
+/// assert_eq!(*total.lock()?, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A thread that locks again what it holds waits for itself.
+pub struct Lock<T: Shared> {
+    lock: ArenaLock,
+    value: NonNull<UnsafeCell<T>>,
+}
+
+// SAFETY: the lock gives the value to one thread at a time, which then owns it as if it had been sent there.
+unsafe impl<T: Shared + Send> Send for Lock<T> {}
+// SAFETY: as above.
+unsafe impl<T: Shared + Send> Sync for Lock<T> {}
+
+/// Where a small value stands in the object's body.
+const fn inline_offset<T>() -> usize {
+    size_of::<LockBody>().next_multiple_of(align_of::<T>())
+}
+
+/// What tells values of different types apart, as far as memory is concerned.
+fn layout<T>() -> u64 {
+    (size_of::<T>() as u64) << 16 | align_of::<T>() as u64
+}
+
+impl<T: Shared> Lock<T> {
+    const INLINE: bool = inline_offset::<T>() + size_of::<T>() <= BODY;
+
+    /// A free lock around `value`.
+    ///
+    /// # Errors
+    /// When the arena has no room for it, or there is no arena and none can be made.
+    pub fn new(value: T) -> Result<Self, ArenaError> {
+        const { assert!(align_of::<T>() <= 64, "the arena aligns values to 64 bytes at most") };
+        let arena = Arena::get()?;
+        let block = if Self::INLINE { None } else { Some(arena.claim_block(size_of::<T>())?) };
+        let object = Object::create::<LockBody>(Kind::Lock, |_, body| {
+            body.layout.store(layout::<T>(), Ordering::Relaxed);
+            body.block.name(block.as_ref());
+            Ok(())
+        })?;
+        keep(arena, block)?;
+        let lock = Self::from_object(arena, object)?;
+        // SAFETY: the place is the value's alone, large and aligned enough, and no other process knows the lock yet.
+        unsafe { lock.value.as_ptr().write(UnsafeCell::new(value)) };
+        Ok(lock)
+    }
+
+    /// The lock that a handle names.
+    ///
+    /// # Errors
+    /// When it is gone, is no lock, or is one around a value of another type.
+    pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
+        Self::from_object(Arena::get()?, Object::attach(handle, Kind::Lock)?)
+    }
+
+    fn from_object(arena: &'static Arena, object: Object) -> Result<Self, ArenaError> {
+        let head: &'static LockBody = object.body();
+        if head.layout.load(Ordering::Acquire) != layout::<T>() {
+            return Err(ArenaError::WrongValue { handle: object.handle(), kind: Kind::Lock });
+        }
+        let value = match head.block.place(arena) {
+            Some(place) => arena.address(place, size_of::<T>()),
+            None => {
+                let body: &'static [AtomicU64; BODY / 8] = object.body();
+                let start = NonNull::from(body).cast::<u8>();
+                // SAFETY: the offset lies in the body, since a value that does not fit has a block.
+                unsafe { start.add(inline_offset::<T>()) }
+            }
+        };
+        Ok(Lock { lock: ArenaLock::from_object(object, Kind::Lock), value: value.cast() })
+    }
+
+    /// What names the lock to other processes.
+    pub fn handle(&self) -> Handle {
+        self.lock.object().handle()
+    }
+
+    /// Waits until the lock is free, or its holder dead, and takes it.
+    ///
+    /// # Errors
+    /// [`WaitError::NoOwner`] when this thread can own nothing in the arena.
+    #[inline]
+    pub fn lock(&self) -> Result<LockGuard<'_, T>, WaitError> {
+        self.lock.acquire(None, &Blocking).map(|acquired| self.guard(acquired))
+    }
+
+    /// Takes the lock if it is free or its holder dead.
+    ///
+    /// # Errors
+    /// As [`Lock::lock`].
+    #[inline]
+    pub fn try_lock(&self) -> Result<Option<LockGuard<'_, T>>, WaitError> {
+        Ok(self.lock.try_acquire()?.map(|acquired| self.guard(acquired)))
+    }
+
+    /// Takes the lock if it comes free in time.
+    ///
+    /// # Errors
+    /// [`WaitError::TimedOut`], and as [`Lock::lock`].
+    pub fn lock_timeout(&self, timeout: Duration) -> Result<LockGuard<'_, T>, WaitError> {
+        self.lock.acquire(Deadline::after(timeout), &Blocking).map(|acquired| self.guard(acquired))
+    }
+
+    #[inline]
+    fn guard(&self, acquired: Acquired) -> LockGuard<'_, T> {
+        LockGuard { lock: self, owner_died: acquired.owner_died, not_send: PhantomData }
+    }
+
+    /// Who holds the lock, and how many wait for it.
+    pub fn statistics(&self) -> LockStatistics {
+        self.lock.statistics()
+    }
+}
+
+impl<T: Shared> Clone for Lock<T> {
+    fn clone(&self) -> Self {
+        Lock { lock: self.lock.clone(), value: self.value }
+    }
+}
+
+impl<T: Shared> fmt::Debug for Lock<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Lock").field("number", &self.handle().index()).finish_non_exhaustive()
+    }
+}
+
+travels!(Lock<T: Shared>);
+
+/// Access to the value of a [`Lock`].
+#[must_use = "the lock is released as soon as the guard is dropped"]
+pub struct LockGuard<'a, T: Shared> {
+    lock: &'a Lock<T>,
+    owner_died: Option<Box<DeadOwner>>,
+    /// The word says which thread holds the lock, so the guard stays there.
+    not_send: PhantomData<*const ()>,
+}
+
+impl<T: Shared> LockGuard<'_, T> {
+    /// The process that held the lock when it died, if the lock was got that way: the value may be half changed.
+    pub fn owner_died(&self) -> Option<&DeadOwner> {
+        self.owner_died.as_deref()
+    }
+}
+
+impl<T: Shared> Deref for LockGuard<'_, T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the lock is held by this guard, and only its holder touches the value, which `Lock::new` wrote.
+        unsafe { &*self.lock.value.as_ref().get() }
+    }
+}
+
+impl<T: Shared> DerefMut for LockGuard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in `deref`, and the guard is borrowed exclusively.
+        unsafe { &mut *self.lock.value.as_ref().get() }
+    }
+}
+
+impl<T: Shared> Drop for LockGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        self.lock.lock.release_mine();
+    }
+}
+
+impl<T: Shared + fmt::Debug> fmt::Debug for LockGuard<'_, T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(formatter)
+    }
+}
