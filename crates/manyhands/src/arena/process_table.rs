@@ -22,7 +22,7 @@ use super::owner::{ProcessId, become_process, known_process};
 use super::region::Arena;
 use super::shared::{Offset, Shared};
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
-use crate::platform::{clock, pidfd::PidFd, process};
+use crate::platform::{clock, pidfd::PidFd, process, stat};
 
 /// How many processes an arena holds at a time, plus one.
 pub const PROCESSES: usize = 1024;
@@ -217,7 +217,12 @@ impl ProcessSlot {
         self.clean.store(1, Ordering::Release);
     }
 
-    /// How the process ended, if its parent has told.
+    /// Whether no signal ended the process: it said that it ends, or the kernel does.
+    pub fn ended_by_itself(&self) -> bool {
+        self.ended_clean() || matches!(self.ending(), Some(crate::platform::pidfd::ExitStatus::Exited(_)))
+    }
+
+    /// How the process ended, if whoever noticed could tell.
     pub fn ending(&self) -> Option<crate::platform::pidfd::ExitStatus> {
         use crate::platform::pidfd::ExitStatus;
         let ending = self.ending.load(Ordering::Acquire);
@@ -256,11 +261,19 @@ impl ProcessSlot {
         }
     }
 
+    /// Whether the process has ended; how it did is noted, where the kernel tells.
     fn has_ended(&self) -> bool {
         match self.pidfd() {
-            Ok(Some(pidfd)) => pidfd.is_dead(),
+            Ok(Some(pidfd)) if pidfd.is_dead() => {
+                if self.ending().is_none()
+                    && let Some(status) = stat::how_it_ended(self.pid(), &pidfd)
+                {
+                    self.set_ending(status);
+                }
+                true
+            }
             Ok(None) => true,
-            Err(_) => false,
+            Ok(Some(_)) | Err(_) => false,
         }
     }
 }

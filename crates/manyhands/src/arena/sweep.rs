@@ -50,7 +50,7 @@ pub fn sweep(arena: &'static Arena, table: &[&dyn Sweep], process: ProcessId) ->
         return false;
     }
     let slot = arena.process(process);
-    let dead = Dead { process, pid: slot.pid(), clean: slot.ended_clean(), arena };
+    let dead = Dead { process, pid: slot.pid(), clean: slot.ended_by_itself(), arena };
     for layer in table {
         layer.sweep(arena, &dead);
     }

@@ -20,7 +20,7 @@ pub fn start_ticks(pid: u32) -> Option<u64> {
 /// `pidfd` must be the process's own and have polled readable.
 pub fn how_it_ended(pid: u32, pidfd: impl AsFd) -> Option<ExitStatus> {
     let pidfd = pidfd.as_fd();
-    // Reaped in between: then the pidfd knows by now.
+    // Reaped between two of these looks: then the pidfd knows by now.
     let status =
         info_of_reaped(&pidfd).or_else(|| status_of_zombie(pid)).or_else(|| info_of_reaped(&pidfd))?;
     Some(decode(status))
@@ -42,7 +42,8 @@ const EXIT_CODE: usize = 49;
 fn status_of_zombie(pid: u32) -> Option<i32> {
     with_fields(pid, |fields| {
         let state = fields.split(|byte| *byte == b' ').nth(STATE)?;
-        if state != b"Z" {
+        // X: it is being reaped at this moment.
+        if state != b"Z" && state != b"X" {
             return None;
         }
         field(fields, EXIT_CODE)?.try_into().ok()

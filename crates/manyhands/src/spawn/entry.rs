@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::{ExitCode, Termination};
 use std::sync::Once;
 
 /// What an entry runs: the arguments' bytes in, the answer's bytes out.
@@ -96,15 +97,24 @@ impl Entry {
         A: DeserializeOwned,
         R: Serialize,
     {
-        const {
-            assert!(
-                size_of::<F>() == 0,
-                "only a function, or a closure that captures nothing, can run in another process: \
-                 hand over what it needs as its argument"
-            );
-        }
         let _ = function;
+        const { assert_captures_nothing::<F>() };
         Entry::of_trampoline(run::<F, A, R>)
+    }
+
+    /// The entry of a function that is run for what it does, like a program's `main`: the answer is the exit code, a `u8`.
+    ///
+    /// # Errors
+    /// When the code is in a shared library.
+    pub fn of_main<F, A, T>(function: F) -> Result<Entry, EntryError>
+    where
+        F: Fn(A) -> T + Copy + Send + 'static,
+        A: DeserializeOwned,
+        T: Termination,
+    {
+        let _ = function;
+        const { assert_captures_nothing::<F>() };
+        Entry::of_trampoline(run_main::<F, A, T>)
     }
 
     /// The entry of code that reads and writes bytes itself.
@@ -152,6 +162,14 @@ impl Entry {
     pub fn at(offset: u64) -> Entry {
         Entry { offset, build: MainProgram::get().build }
     }
+}
+
+const fn assert_captures_nothing<F>() {
+    assert!(
+        size_of::<F>() == 0,
+        "only a function, or a closure that captures nothing, can run in another process: \
+         hand over what it needs as its argument"
+    );
 }
 
 const VALUE: u8 = 0;
@@ -210,6 +228,36 @@ where
     A: DeserializeOwned,
     R: Serialize,
 {
+    // SAFETY: reached only through `Entry::of`, which had a value of the function's type.
+    unsafe { called::<F, A, R>(arguments, |value| tagged(VALUE, &value)) }
+}
+
+/// The trampoline of a function that is run like a program's `main`.
+fn run_main<F, A, T>(arguments: &[u8]) -> Vec<u8>
+where
+    F: Fn(A) -> T + Copy + Send + 'static,
+    A: DeserializeOwned,
+    T: Termination,
+{
+    // SAFETY: reached only through `Entry::of_main`, which had a value of the function's type.
+    unsafe {
+        called::<F, A, T>(arguments, |value| {
+            let code = value.report();
+            // The code itself is not to be had, only compared.
+            let code = (0..=u8::MAX).find(|number| ExitCode::from(*number) == code);
+            tagged(VALUE, &code.unwrap_or(u8::MAX))
+        })
+    }
+}
+
+/// # Safety
+/// Somebody had a value of type `F`.
+unsafe fn called<F, A, R>(arguments: &[u8], answer: impl FnOnce(R) -> postcard::Result<Vec<u8>>) -> Vec<u8>
+where
+    F: Fn(A) -> R + Copy + Send + 'static,
+    A: DeserializeOwned,
+{
+    const { assert_captures_nothing::<F>() };
     let arguments = match postcard::from_bytes::<A>(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -223,10 +271,10 @@ where
         settle();
     }
     let called = caught(|| {
-        // SAFETY: `Entry::of` had a value of this type, which has no content and may be copied: this is its copy.
+        // SAFETY: a type without content, of which there is a value, as the caller promises, and which may be copied:
+        // this is a copy.
         let function: F = unsafe { std::ptr::NonNull::dangling().read() };
-        let value = function(arguments);
-        tagged(VALUE, &value)
+        answer(function(arguments))
     });
     match called {
         Ok(Ok(bytes)) => bytes,

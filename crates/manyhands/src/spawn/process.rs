@@ -2,7 +2,8 @@
 //!
 //! [`Process::spawn`] starts one; [`Builder`] gives it a name, makes it a daemon or chooses the start method. A process that
 //! ends by itself waits for its children; daemons are ended with their parent however that ends, others when a signal
-//! ended it. The function's value goes nowhere: send it through a queue, or give the call to a pool.
+//! ended it. The function is like a program's `main`: what it returns becomes the exit code. To get a value back, send it
+//! through a queue, or give the call to a pool.
 
 use super::entry::{self, Entry, Failure};
 use super::error::{ProcessError, StartError};
@@ -22,6 +23,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::process::Termination;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,18 +70,20 @@ impl Builder {
         self
     }
 
-    /// Starts a process that calls `function` with `argument`. `function` is a function, or a closure that captures nothing.
+    /// Starts a process that calls `function` with `argument`. `function` is a function, or a closure that captures nothing;
+    /// what it returns is what `main` may return, and is reported in the same way.
     ///
     /// # Errors
     /// When the function is not the program's own code, the argument cannot be written, or the system refuses.
-    pub fn spawn<F, A, R>(self, function: F, argument: A) -> Result<Process, StartError>
+    pub fn spawn<F, A, T>(self, function: F, argument: A) -> Result<Process, StartError>
     where
-        F: Fn(A) -> R + Copy + Send + 'static,
+        F: Fn(A) -> T + Copy + Send + 'static,
         A: Serialize + DeserializeOwned,
-        R: Serialize,
+        T: Termination,
     {
         let name = self.name.clone().unwrap_or_else(next_name);
-        let entry = Entry::of(function).map_err(|source| StartError::Entry { name: name.clone(), source })?;
+        let entry =
+            Entry::of_main(function).map_err(|source| StartError::Entry { name: name.clone(), source })?;
         let arguments = entry::arguments(&argument)
             .map_err(|source| StartError::Arguments { name: name.clone(), source })?;
         let mut payload = postcard::to_allocvec(&entry).expect("two numbers can always be written");
@@ -167,11 +171,11 @@ impl Process {
     ///
     /// # Errors
     /// As there.
-    pub fn spawn<F, A, R>(function: F, argument: A) -> Result<Process, StartError>
+    pub fn spawn<F, A, T>(function: F, argument: A) -> Result<Process, StartError>
     where
-        F: Fn(A) -> R + Copy + Send + 'static,
+        F: Fn(A) -> T + Copy + Send + 'static,
         A: Serialize + DeserializeOwned,
-        R: Serialize,
+        T: Termination,
     {
         Process::builder().spawn(function, argument)
     }
@@ -301,7 +305,7 @@ pub(super) fn run(request: StartRequest) -> ! {
             entry.call(arguments).map_err(|error| error.to_string())
         });
     let code = match answer.as_deref().map(|answer| (answer, entry::failure(answer))) {
-        Ok((_, None)) => 0,
+        Ok((answer, None)) => entry::answer::<u8>(answer).map_or(0, i32::from),
         Ok((answer, Some(failure))) => {
             if let Some(report) = report {
                 let _ = rustix::io::pwrite(report, answer, 0);

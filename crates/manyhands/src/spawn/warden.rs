@@ -78,18 +78,19 @@ struct Task {
 /// `task` points to a [`Task`], on a stack that is this process's own copy.
 unsafe fn watch(task: *const libc::c_void) {
     // SAFETY: a valid pointer to one, as the caller promises, which nobody else has in this process.
-    let Task { arena, slot } = unsafe { &*task.cast::<Task>() };
+    let task = unsafe { &*task.cast::<Task>() };
+    let (arena, slot) = (task.arena, task.slot);
     let doorbell = arena.doorbell().as_raw_fd();
     // SAFETY: this process uses nothing but the arena, its own stack and its one descriptor. The arena's own record is a
     // static, named here; where it points to is shared memory, or private memory that reads as zeros: no references.
     unsafe {
         libc::prctl(libc::PR_SET_NAME, c"mh-warden".as_ptr());
         orphan::close_all_but(&[doorbell]);
-        orphan::forget(&[std::ptr::from_ref(*arena) as usize]);
+        orphan::forget(&[std::ptr::from_ref(arena) as usize]);
     }
     raise_descriptor_limit();
-    if arena.process_state(*slot) == Some(ProcessState::Starting) && arena.adopt_slot(*slot).is_ok() {
-        Warden { arena, slot: *slot, watched: [const { None }; WATCHED], count: 0, blind: false }.run();
+    if arena.process_state(slot) == Some(ProcessState::Starting) && arena.adopt_slot(slot).is_ok() {
+        Warden { arena, slot, watched: [const { None }; WATCHED], count: 0, blind: false }.run();
     }
 }
 

@@ -4,6 +4,7 @@
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
+use manyhands::arena::{Arena, Role};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -100,13 +101,25 @@ pub fn signal(pid: u32, signal: i32) {
     assert_eq!(unsafe { libc::kill(pid as i32, signal) }, 0, "signal {signal} to {pid}");
 }
 
-/// The processes whose command names begin with `name` and that use the same arena as this one or its parent.
-pub fn of_our_arena(name: &str) -> Vec<u32> {
-    let arena = manyhands::arena::Arena::get().unwrap();
-    arena
-        .processes()
-        .filter(|(_, slot)| slot.name().starts_with(name))
-        .map(|(_, slot)| slot.pid())
-        .filter(|pid| runs(*pid))
-        .collect()
+/// The number of a process of this arena with that role.
+pub fn with_role(role: Role) -> Option<u32> {
+    let arena = Arena::get().unwrap();
+    arena.processes().find(|(_, slot)| slot.role() == role && runs(slot.pid())).map(|(_, slot)| slot.pid())
 }
+
+/// The number of this process's own zygote or template.
+pub fn my_helper(role: Role) -> Option<u32> {
+    let me = manyhands::arena::this_process().unwrap();
+    let mut slots = Arena::get().unwrap().processes();
+    let mine = slots.find(|(_, slot)| slot.role() == role && slot.parent() == Some(me) && runs(slot.pid()));
+    mine.map(|(_, slot)| slot.pid())
+}
+
+/// The numbers of all processes of this arena.
+pub fn all_in_arena() -> String {
+    let slots = Arena::get().unwrap().processes();
+    slots.map(|(_, slot)| slot.pid().to_string()).collect::<Vec<_>>().join(" ")
+}
+
+/// A signal handler that does nothing.
+pub extern "C" fn handler(_: libc::c_int) {}

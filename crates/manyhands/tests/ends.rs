@@ -1,0 +1,219 @@
+//! With whom a process ends, and what is left when any of them is killed: nothing.
+//!
+//! Parents run in processes of their own, which the tests kill or let end; their children's numbers come through a file.
+//! What watches over them (the warden, the zygote) is killed, too.
+
+mod witness;
+
+use manyhands::arena::Role;
+use manyhands::spawn::{Process, ProcessError, StartMethod};
+use std::time::Duration;
+use witness::{Witness, eventually, runs, signal};
+
+/// Starts a daemon and another child, tells their numbers, and never ends.
+fn parent_of_two(path: String) {
+    let daemon = Process::builder().daemon(true).spawn(|(): ()| witness::sleep_for_ever(), ()).unwrap();
+    let child = Process::spawn(|(): ()| witness::sleep_for_ever(), ()).unwrap();
+    witness::write(&path, &format!("{} {}", daemon.pid(), child.pid()));
+    witness::sleep_for_ever();
+}
+
+fn numbers(witness: &Witness) -> Vec<u32> {
+    witness.read().split_whitespace().map(|word| word.parse().unwrap()).collect()
+}
+
+#[test]
+fn a_killed_parent_takes_its_children_along() {
+    for how in [libc::SIGKILL, libc::SIGTERM, libc::SIGSEGV] {
+        let witness = Witness::new();
+        let parent = Process::spawn(parent_of_two, witness.path()).unwrap();
+        let children = numbers(&witness);
+        parent.signal(how).unwrap();
+        assert!(matches!(parent.join(), Err(ProcessError::Signaled { signal, .. }) if signal == how));
+        for child in children {
+            eventually("the child of the killed parent has ended", || !runs(child));
+        }
+    }
+}
+
+#[test]
+fn an_exit_without_handlers_takes_daemons_only() {
+    let witness = Witness::new();
+    let parent = Process::spawn(
+        |path: String| {
+            let daemon =
+                Process::builder().daemon(true).spawn(|(): ()| witness::sleep_for_ever(), ()).unwrap();
+            let child = Process::spawn(|(): ()| witness::sleep_for_ever(), ()).unwrap();
+            witness::write(&path, &format!("{} {}", daemon.pid(), child.pid()));
+            // SAFETY: ends this process at once.
+            unsafe { libc::_exit(0) };
+        },
+        witness.path(),
+    )
+    .unwrap();
+    let children = numbers(&witness);
+    parent.join().unwrap();
+    eventually("the daemon has ended", || !runs(children[0]));
+    assert!(runs(children[1]));
+    signal(children[1], libc::SIGKILL);
+}
+
+#[test]
+fn a_parent_that_ends_waits_for_its_children_and_ends_its_daemons() {
+    let witness = Witness::new();
+    let gate = Witness::new();
+    let parent = Process::spawn(
+        |(path, gate): (String, String)| {
+            let daemon =
+                Process::builder().daemon(true).spawn(|(): ()| witness::sleep_for_ever(), ()).unwrap();
+            let child = Process::spawn(
+                |gate: String| {
+                    eventually("the gate opens", || !std::fs::read(&gate).unwrap().is_empty());
+                },
+                gate,
+            )
+            .unwrap();
+            witness::write(&path, &format!("{} {}", daemon.pid(), child.pid()));
+        },
+        (witness.path(), gate.path()),
+    )
+    .unwrap();
+    let children = numbers(&witness);
+    eventually("the daemon has ended", || !runs(children[0]));
+    assert!(parent.join_timeout(Duration::from_millis(50)).is_none(), "the parent waits for its child");
+    assert!(runs(children[1]));
+    witness::write(&gate.path(), "open");
+    parent.join().unwrap();
+    assert!(!runs(children[1]));
+}
+
+#[test]
+fn a_killed_zygote_is_replaced() {
+    let process = Process::spawn(
+        |(): ()| {
+            for _ in 0..3 {
+                Process::spawn(|(): ()| (), ()).unwrap().join().unwrap();
+                let zygote = witness::my_helper(Role::Keeper).expect("a zygote runs");
+                signal(zygote, libc::SIGKILL);
+                eventually("the zygote has ended", || !runs(zygote));
+                let next = Process::spawn(|(): ()| (), ()).unwrap();
+                next.join().unwrap();
+                assert_ne!(witness::my_helper(Role::Keeper), Some(zygote));
+            }
+        },
+        (),
+    )
+    .unwrap();
+    process.join().unwrap();
+}
+
+#[test]
+fn a_stopped_then_killed_zygote_fails_no_start() {
+    let process = Process::spawn(
+        |(): ()| {
+            Process::spawn(|(): ()| (), ()).unwrap().join().unwrap();
+            let zygote = witness::my_helper(Role::Keeper).expect("a zygote runs");
+            signal(zygote, libc::SIGSTOP);
+            let killer = std::thread::spawn(move || {
+                // The request waits in the socket meanwhile.
+                std::thread::yield_now();
+                signal(zygote, libc::SIGKILL);
+            });
+            Process::spawn(|(): ()| (), ()).unwrap().join().unwrap();
+            killer.join().unwrap();
+        },
+        (),
+    )
+    .unwrap();
+    process.join().unwrap();
+}
+
+/// Runs this test program once more, with one hidden test that plays a program of its own.
+fn program(name: &str, path: &str) -> std::process::Child {
+    std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--ignored", "--nocapture"])
+        .env("MANYHANDS_TEST_WITNESS", path)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+#[ignore = "a program that other tests run"]
+fn program_with_children() {
+    let path = std::env::var("MANYHANDS_TEST_WITNESS").unwrap();
+    let daemon = Process::builder().daemon(true).spawn(|(): ()| witness::sleep_for_ever(), ()).unwrap();
+    let stubborn = Process::spawn(
+        |(): ()| {
+            // SAFETY: this process has one thread.
+            unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+            witness::sleep_for_ever();
+        },
+        (),
+    )
+    .unwrap();
+    let exec =
+        Process::builder().method(StartMethod::Exec).spawn(|(): ()| witness::sleep_for_ever(), ()).unwrap();
+    let nested = Witness::new();
+    let parent = Process::spawn(parent_of_two, nested.path()).unwrap();
+    let inner = nested.read();
+    drop(nested);
+    let helpers = witness::all_in_arena();
+    witness::write(
+        &path,
+        &format!("{} {} {} {} {inner} {helpers}", daemon.pid(), stubborn.pid(), exec.pid(), parent.pid()),
+    );
+    witness::sleep_for_ever();
+}
+
+#[test]
+fn a_killed_program_leaves_nothing_behind() {
+    let witness = Witness::new();
+    let mut root = program("program_with_children", &witness.path());
+    let all = numbers(&witness);
+    assert!(all.len() >= 9, "{all:?}");
+    root.kill().unwrap();
+    root.wait().unwrap();
+    for process in all {
+        eventually("every process of the killed program has ended", || !runs(process));
+    }
+}
+
+#[test]
+fn a_killed_warden_is_replaced() {
+    let witness = Witness::new();
+    let mut root = program("program_without_warden", &witness.path());
+    let all = numbers(&witness);
+    root.kill().unwrap();
+    root.wait().unwrap();
+    for process in all {
+        eventually("every process of the killed program has ended", || !runs(process));
+    }
+}
+
+#[test]
+#[ignore = "a program that other tests run"]
+fn program_without_warden() {
+    let path = std::env::var("MANYHANDS_TEST_WITNESS").unwrap();
+    let mut last = None;
+    for _ in 0..3 {
+        let process = Process::spawn(|(): ()| (), ()).unwrap();
+        process.join().unwrap();
+        let mut warden = None;
+        eventually("there is a warden", || {
+            warden = witness::with_role(Role::Warden).filter(|warden| Some(*warden) != last && runs(*warden));
+            warden.is_some()
+        });
+        let warden = warden.unwrap();
+        signal(warden, libc::SIGKILL);
+        eventually("the warden has ended", || !runs(warden));
+        last = Some(warden);
+    }
+    let child = Process::spawn(|(): ()| witness::sleep_for_ever(), ()).unwrap();
+    eventually("there is a warden", || {
+        witness::with_role(Role::Warden).is_some_and(|warden| Some(warden) != last && runs(warden))
+    });
+    witness::write(&path, &format!("{} {}", child.pid(), witness::all_in_arena()));
+    witness::sleep_for_ever();
+}
