@@ -427,22 +427,33 @@ impl Arena {
     /// # Errors
     /// When the parent died meanwhile or gave the slot up: the caller should end.
     pub fn adopt_slot(&self, process: ProcessId) -> Result<(), ArenaError> {
-        let slot = self.process(process);
-        // Should the slot be another's by now, a later time there does no harm.
-        slot.registered.store(clock::boot_ns(), Ordering::Relaxed);
-        let word = slot.load();
-        let alive = Word { state: ProcessState::Alive, pid: process::getpid(), other: 0, ..word };
-        let mine = word.state == ProcessState::Starting
-            && word.generation == process.generation()
-            && slot.exchange(word, alive);
-        if !mine {
+        if !self.adopt_slot_for(process, process::getpid()) {
             return Err(ArenaError::Foreign {
                 reason: "the slot of this process was given up; its parent has ended".to_owned(),
             });
         }
         become_process(process);
-        self.ring_doorbell();
         Ok(())
+    }
+
+    /// Takes the slot that was claimed for the process `pid`, on its behalf: from here on it counts as running, even if
+    /// its parent ends before it has done anything. Says whether the slot is that process's now.
+    pub fn adopt_slot_for(&self, process: ProcessId, pid: u32) -> bool {
+        let slot = self.process(process);
+        let word = slot.load();
+        if word.generation != process.generation() {
+            return false;
+        }
+        if word.state == ProcessState::Starting {
+            // Should the slot be another's by now, a later time there does no harm.
+            slot.registered.store(clock::boot_ns(), Ordering::Relaxed);
+            if slot.exchange(word, Word { state: ProcessState::Alive, pid, other: 0, ..word }) {
+                self.ring_doorbell();
+                return true;
+            }
+        }
+        let word = slot.load();
+        word.state == ProcessState::Alive && word.generation == process.generation() && word.pid == pid
     }
 
     /// Gives the calling process a slot of its own, as one that nobody of the engine started.

@@ -95,11 +95,14 @@ mod tests {
     use super::*;
     use crate::platform::pidfd::PidFd;
 
+    fn keeps_exit_info() -> bool {
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+        let mut version = release.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        (version.next(), version.next()) >= (Some(6), Some(15))
+    }
+
     #[test]
     fn tells_how_a_child_ended_before_and_after_it_is_reaped() {
-        let modern = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
-        let mut version = modern.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-        let keeps_exit_info = (version.next(), version.next()) >= (Some(6), Some(15));
         for (command, expected) in
             [("exit 7", ExitStatus::Exited(7)), ("kill -9 $$", ExitStatus::Signaled(libc::SIGKILL))]
         {
@@ -108,7 +111,23 @@ mod tests {
             assert!(pidfd.wait_dead(None).unwrap());
             assert_eq!(how_it_ended(child.id(), &pidfd), Some(expected));
             child.wait().unwrap();
-            assert_eq!(how_it_ended(child.id(), &pidfd), keeps_exit_info.then_some(expected));
+            assert_eq!(how_it_ended(child.id(), &pidfd), keeps_exit_info().then_some(expected));
+        }
+    }
+
+    #[test]
+    fn a_race_with_the_reaper_loses_nothing() {
+        if !keeps_exit_info() {
+            return;
+        }
+        for _ in 0..300 {
+            let mut child = std::process::Command::new("true").spawn().unwrap();
+            let pid = child.id();
+            let pidfd = PidFd::open(pid).unwrap();
+            let reaper = std::thread::spawn(move || child.wait().unwrap());
+            while !pidfd.is_dead() {}
+            assert_eq!(how_it_ended(pid, &pidfd), Some(ExitStatus::Exited(0)));
+            reaper.join().unwrap();
         }
     }
 

@@ -5,7 +5,7 @@
 //! asker as the nearest subreaper. A pool's worker is the keeper's own child, which the keeper reaps. In every case the
 //! child takes its slot first, then runs the after-fork hooks.
 
-use crate::arena::{Arena, ProcessId, by_hand};
+use crate::arena::{Arena, ProcessId, ProcessState, by_hand};
 use crate::platform::fork::{Side, clone_sibling, fork_plain};
 use crate::platform::process::{getpid, getppid};
 use crate::platform::{image, pidfd};
@@ -67,11 +67,24 @@ pub(super) fn sibling(
     if getppid() != requester {
         return Err(io::Error::from_raw_os_error(libc::ESRCH));
     }
-    if forking.may_clone_raw() && is_single_threaded() {
+    let side = if forking.may_clone_raw() && is_single_threaded() {
         by_clone(arena, slot, requester, forking)
     } else {
         by_two_forks(arena, slot, requester, forking)
+    }?;
+    if let Side::Parent(pid) = side {
+        // From here on it has its place in the table, whatever happens to the requester: the warden knows what to do. (It
+        // may have taken it itself, and ended, and be swept.) Had the requester ended before, its end could have been dealt
+        // with without this child.
+        arena.adopt_slot_for(slot, pid);
+        if getppid() != requester {
+            if let Ok(pidfd) = pidfd::PidFd::open(pid) {
+                let _ = pidfd.signal(libc::SIGKILL);
+            }
+            return Err(io::Error::from_raw_os_error(libc::ESRCH));
+        }
     }
+    Ok(side)
 }
 
 /// Makes a child of the keeper.
@@ -120,7 +133,8 @@ fn finish(
 
 /// In the child: takes its slot, or ends when nobody wants it any more.
 fn settle(arena: &'static Arena, slot: ProcessId, parent: u32) {
-    if getppid() != parent || arena.adopt_slot(slot).is_err() {
+    let wanted = arena.process_state(slot) == Some(ProcessState::Alive) || getppid() == parent;
+    if !wanted || arena.adopt_slot(slot).is_err() {
         // SAFETY: ends this process at once; nothing of the keeper's is flushed twice.
         unsafe { libc::_exit(255) };
     }

@@ -7,6 +7,7 @@
 
 use crate::platform::signal;
 use rustix::fs::{Mode, OFlags};
+use rustix::io::FdFlags;
 use serde::{Deserialize, Serialize};
 use std::ffi::{OsStr, OsString};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -54,7 +55,10 @@ impl Inheritance {
             rustix::fs::open(c".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok();
         // SAFETY: only looked at, and passed on when it is open; nobody closes the standard descriptors meanwhile.
         let standard = [0, 1, 2].map(|number| unsafe { BorrowedFd::borrow_raw(number) });
-        let open = standard.map(|descriptor| rustix::io::fcntl_getfd(descriptor).is_ok());
+        // One that is closed at exec is none of the program's: it took the place of one that was closed.
+        let open = standard.map(|descriptor| {
+            rustix::io::fcntl_getfd(descriptor).is_ok_and(|flags| !flags.contains(FdFlags::CLOEXEC))
+        });
         let inheritance = Inheritance {
             umask: status.octal("Umask"),
             blocked: signal::blocked(),

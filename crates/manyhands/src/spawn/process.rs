@@ -131,6 +131,7 @@ impl Builder {
                 std::process::exit(code)
             }
             Ok(Side::Parent(pid)) => {
+                arena.adopt_slot_for(slot, pid);
                 note_started(arena);
                 let started = Started::new(name.clone(), slot, order.role, pid)
                     .map_err(StartError::system(&name, "opening a descriptor of the process"))?;

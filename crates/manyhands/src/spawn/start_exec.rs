@@ -43,6 +43,7 @@ pub fn start(program: &Program, order: &Order<'_>) -> Result<Arc<Started>, Start
             return Err(give_up("opening a descriptor of the process", error));
         }
     };
+    arena.adopt_slot_for(slot, pid);
     note_started(arena);
     let head = Head::Start { slot, inheritance: bequest.inheritance };
     // Of what it inherits by nature nothing needs to travel, but the counts must agree.

@@ -53,6 +53,7 @@ pub unsafe fn fork_process(order: &Order<'_>, forking: &mut dyn Forking) -> Resu
     match unsafe { fork(slot, forking) } {
         Ok(Side::Child) => Ok(Forked::Child(slot)),
         Ok(Side::Parent(pid)) => {
+            arena.adopt_slot_for(slot, pid);
             note_started(arena);
             Started::new(name.to_owned(), slot, order.role, pid)
                 .map(|started| Forked::Parent(Arc::new(started)))

@@ -248,6 +248,8 @@ impl Warden {
     }
 
     fn died(&mut self, process: ProcessId, status: Option<ExitStatus>) {
+        // Who reaped it may have left word.
+        let status = status.or_else(|| self.slot_of(process)?.ending());
         let by_signal = match status {
             Some(ExitStatus::Signaled(_)) => true,
             Some(ExitStatus::Exited(_)) => false,
