@@ -11,6 +11,7 @@ mod block;
 mod error;
 mod fork;
 mod header;
+mod notice;
 mod object;
 mod owner;
 mod payload;

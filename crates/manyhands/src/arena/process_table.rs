@@ -18,11 +18,11 @@
 
 use super::error::ArenaError;
 use super::header::PROCESS_TABLE;
-use super::owner::{ProcessId, become_process, known_process};
+use super::owner::{ProcessId, become_process};
 use super::region::Arena;
 use super::shared::{Offset, Shared};
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
-use crate::platform::{clock, pidfd::PidFd, process, stat};
+use crate::platform::{clock, pidfd::PidFd, process};
 
 /// How many processes an arena holds at a time, plus one.
 pub const PROCESSES: usize = 1024;
@@ -81,12 +81,12 @@ pub struct ProcessSlot {
 unsafe impl Shared for ProcessSlot {}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Word {
-    state: ProcessState,
-    generation: u32,
-    pid: u32,
+pub(super) struct Word {
+    pub(super) state: ProcessState,
+    pub(super) generation: u32,
+    pub(super) pid: u32,
     /// Raw number of the starter or the sweeper.
-    other: u32,
+    pub(super) other: u32,
 }
 
 impl Word {
@@ -143,11 +143,11 @@ fn read_text(words: &[AtomicU64]) -> String {
 }
 
 impl ProcessSlot {
-    fn load(&self) -> Word {
+    pub(super) fn load(&self) -> Word {
         Word::unpack(self.word.load(Ordering::Acquire))
     }
 
-    fn exchange(&self, from: Word, to: Word) -> bool {
+    pub(super) fn exchange(&self, from: Word, to: Word) -> bool {
         self.word.compare_exchange(from.pack(), to.pack(), Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
@@ -260,22 +260,6 @@ impl ProcessSlot {
             _ => Ok(Some(pidfd)),
         }
     }
-
-    /// Whether the process has ended; how it did is noted, where the kernel tells.
-    fn has_ended(&self) -> bool {
-        match self.pidfd() {
-            Ok(Some(pidfd)) if pidfd.is_dead() => {
-                if self.ending().is_none()
-                    && let Some(status) = stat::how_it_ended(self.pid(), &pidfd)
-                {
-                    self.set_ending(status);
-                }
-                true
-            }
-            Ok(None) => true,
-            Ok(Some(_)) | Err(_) => false,
-        }
-    }
 }
 
 impl std::fmt::Debug for ProcessSlot {
@@ -331,48 +315,6 @@ impl Arena {
     /// Whether somebody has noticed that the process ended. Does not look itself: see [`Arena::notice`].
     pub fn is_dead(&self, process: ProcessId) -> bool {
         matches!(self.process_state(process), None | Some(ProcessState::Dead))
-    }
-
-    /// Looks whether the process has ended (its pidfd decides), and marks it dead if so.
-    pub fn notice(&self, process: ProcessId) -> bool {
-        let slot = self.process(process);
-        let word = slot.load();
-        if word.generation != process.generation() {
-            return true;
-        }
-        match word.state {
-            ProcessState::Free | ProcessState::Dead => true,
-            ProcessState::Starting => false,
-            ProcessState::Alive => {
-                if known_process() == Some(process) || !slot.has_ended() {
-                    return false;
-                }
-                // Losing this exchange means that somebody else noticed, and perhaps finished.
-                slot.exchange(word, Word { state: ProcessState::Dead, ..word });
-                true
-            }
-        }
-    }
-
-    /// Marks a process dead whose end the caller has seen on its pidfd.
-    pub fn mark_dead(&self, process: ProcessId) {
-        let slot = self.process(process);
-        let word = slot.load();
-        if word.state == ProcessState::Alive && word.generation == process.generation() {
-            slot.exchange(word, Word { state: ProcessState::Dead, ..word });
-        }
-    }
-
-    /// Claims the sweep of a dead process for `by`: nobody else sweeps it while `by` lives. False when it is not there
-    /// to be swept or somebody living does it.
-    pub(super) fn claim_sweep(&self, process: ProcessId, by: ProcessId) -> bool {
-        let slot = self.process(process);
-        let word = slot.load();
-        if word.state != ProcessState::Dead || word.generation != process.generation() {
-            return false;
-        }
-        let busy = ProcessId::from_raw(word.other).is_some_and(|sweeper| !self.is_dead(sweeper));
-        !busy && slot.exchange(word, Word { other: by.raw(), ..word })
     }
 
     /// Claims a slot for a child that the calling process is about to start.
