@@ -33,7 +33,13 @@ pub mod channel;
 pub use channel::{GetError, PutError, Queue, QueueStatistics};
 
 #[cfg(not(manyhands_model))]
+pub use sync::{Event, Lock, LockGuard, RLock, RLockGuard, Semaphore, WaitError, shared};
+
+#[cfg(not(manyhands_model))]
 pub mod spawn;
+
+#[cfg(not(manyhands_model))]
+pub use spawn::{Process, ProcessError, StartError, StartMethod};
 
 /// Who undoes what a dead process held: every layer's part, in the order in which a sweep goes through them.
 #[cfg(not(manyhands_model))]
