@@ -44,8 +44,19 @@ impl File {
 
     /// Whether the file is part of a crate or package that users get, not a test, an example or a bench.
     pub fn is_shipped(&self) -> bool {
-        let is_test = self.path.ends_with("/tests.rs") || self.path.ends_with("/model.rs");
-        !is_test && self.is_in_a_source_folder()
+        !self.is_test_module() && self.is_in_a_source_folder()
+    }
+
+    /// Whether the file is a test module among the sources: `tests.rs`, `model.rs`, `model_death.rs`.
+    pub fn is_test_module(&self) -> bool {
+        let name = self.path.rsplit('/').next().unwrap_or_default();
+        name == "tests.rs" || self.is_model()
+    }
+
+    /// Whether the file belongs to the model checker: `model.rs`, `model_death.rs`.
+    pub fn is_model(&self) -> bool {
+        let name = self.path.rsplit('/').next().unwrap_or_default();
+        name == "model.rs" || name.starts_with("model_")
     }
 
     fn is_in_a_source_folder(&self) -> bool {

@@ -2,13 +2,14 @@
 //!
 //! It reads every path that begins with `crate::` or climbs with `super::` to the crate's root, inside groups as well
 //! (`use crate::{arena, sync::park}`). A name at the root that is no layer hides which layer it comes from, so it is
-//! refused, too, apart from the two that exist so that a lower layer can reach a later one: the table of sweeps.
+//! refused, too, apart from the few static entries through which a lower layer reaches a later one.
 
 use super::{Finding, Modules};
 use crate::lexer::{self, Kind, Token};
 use crate::tree::{File, LAYERS};
 
-/// Names at the root which a layer may use: the one static table, and the walk over it that waiters take.
+/// Names at the root which a layer may use: the static table of sweeps, the walk over it that waiters take, and what a
+/// keeper of processes must know of those who have it keep some.
 const AT_THE_ROOT: [&str; 3] = ["SWEEPS", "MAKE_KEPT", "sweep_the_dead"];
 
 pub fn check(file: &File) -> Vec<Finding> {
