@@ -195,9 +195,8 @@ impl Staff {
         let did_something = self.kept.worker_ended(&Ended { slot: worker.slot, pid: worker.pid, status });
         // It may have ended before it took its slot.
         arena.abandon_slot(worker.slot);
-        if arena.notice(worker.slot) {
-            sweep(arena, crate::SWEEPS, worker.slot);
-        }
+        arena.mark_dead(worker.slot);
+        sweep(arena, crate::SWEEPS, worker.slot);
         let _ = pidfd::reap(worker.pid);
         if did_something {
             self.fruitless = 0;

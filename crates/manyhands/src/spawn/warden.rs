@@ -242,6 +242,7 @@ impl Warden {
             self.count -= 1;
             self.watched.swap(index, self.count);
             if let Some(watched) = self.watched[self.count].take() {
+                self.arena.mark_dead(watched.process);
                 self.died(watched.process, how_it_ended(watched.pid, &watched.pidfd));
             }
         }

@@ -69,7 +69,7 @@ pub fn tell_parent(path: String) {
     write(&path, &format!("{} {}", std::process::id(), std::os::unix::process::parent_id()));
 }
 
-pub fn sleep_for_ever() {
+pub fn sleep_for_ever() -> ! {
     loop {
         std::thread::park();
     }

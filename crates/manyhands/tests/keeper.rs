@@ -1,0 +1,201 @@
+//! Keepers of pools: workers are kept at their number, whatever becomes of them, until nobody wants them.
+//!
+//! The keeper is a template forked in a process of its own, as an interpreter's would be. The pool is a file that says how
+//! many workers are wanted; what the keeper notices it writes into another one.
+
+mod witness;
+
+use manyhands::arena::{Handle, Kind, Object, Role, Shared};
+use manyhands::spawn::{Ended, ForkedKeeper, Forking, Keeper, Kept, Process, Served, fork_keeper, serve};
+use witness::{Witness, eventually, runs, signal};
+
+struct PlainFork;
+
+impl Forking for PlainFork {
+    fn may_clone_raw(&self) -> bool {
+        true
+    }
+}
+
+#[repr(C)]
+struct Nothing(u64);
+// SAFETY: a plain number.
+unsafe impl Shared for Nothing {}
+
+/// The files of one pool: how many workers are wanted, what workers tell, what the keeper notices.
+type Files = (String, String, String);
+
+struct FilePool {
+    wanted: String,
+    log: String,
+}
+
+impl Kept for FilePool {
+    fn wanted(&self) -> usize {
+        std::fs::read_to_string(&self.wanted).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+    }
+
+    fn worker_name(&self, number: u64) -> String {
+        format!("hand-{number}")
+    }
+
+    fn worker_ended(&self, ended: &Ended) -> bool {
+        witness::write(&self.log, &format!("{} {:?}\n", ended.pid, ended.status));
+        // Only a worker that was killed had done something.
+        matches!(ended.status, manyhands::platform::pidfd::ExitStatus::Signaled(_))
+    }
+
+    fn give_up(&self, reason: &str) {
+        witness::write(&self.log, &format!("gave up: {reason}\n"));
+    }
+}
+
+fn make_kept(_: Handle, payload: &[u8]) -> Result<Box<dyn Kept>, String> {
+    let payload = std::str::from_utf8(payload).map_err(|error| error.to_string())?;
+    let mut files = payload.split('\n').map(str::to_owned);
+    let wanted = files.next().ok_or("no file of the number")?;
+    if wanted.is_empty() {
+        return Err("there is no such pool".to_owned());
+    }
+    let _told = files.next();
+    Ok(Box::new(FilePool { wanted, log: files.next().ok_or("no file of the log")? }))
+}
+
+/// Forks a keeper; in its workers, does what they do, and does not return.
+fn keeper() -> Keeper {
+    // SAFETY: the calling process has one thread.
+    match unsafe { fork_keeper("template", &mut PlainFork) }.unwrap() {
+        ForkedKeeper::Parent(keeper) => keeper,
+        ForkedKeeper::Child(requester) => match serve(requester, &mut PlainFork, make_kept).unwrap() {
+            Served::End => std::process::exit(0),
+            Served::Child(request) => {
+                let files = String::from_utf8(request.payload).unwrap();
+                let told = files.split('\n').nth(1).unwrap();
+                if told.is_empty() {
+                    std::process::exit(3);
+                }
+                witness::write(
+                    told,
+                    &format!("{} {}\n", std::process::id(), std::os::unix::process::parent_id()),
+                );
+                witness::sleep_for_ever()
+            }
+        },
+    }
+}
+
+fn pool() -> Object {
+    Object::create::<Nothing>(Kind::Pool, |_, _| Ok(())).unwrap()
+}
+
+fn workers(told: &str) -> Vec<u32> {
+    let text = std::fs::read_to_string(told).unwrap();
+    let pids = text.lines().filter_map(|line| line.split(' ').next()?.parse().ok());
+    pids.filter(|pid| runs(*pid)).collect()
+}
+
+fn in_a_process(function: fn(Files)) -> (Witness, Witness, Witness) {
+    let files = (Witness::new(), Witness::new(), Witness::new());
+    let paths = (files.0.path(), files.1.path(), files.2.path());
+    // SAFETY: the child is the only thread that goes on; it allocates, which glibc's own fork handlers make safe.
+    let process = unsafe { Process::builder().fork(|| function(paths)) }.unwrap();
+    process.join().unwrap();
+    files
+}
+
+#[test]
+fn dead_workers_are_replaced_until_nobody_wants_them() {
+    let (_wanted, told, log) = in_a_process(|(wanted, told, log)| {
+        std::fs::write(&wanted, "2").unwrap();
+        let keeper = keeper();
+        let pool = pool();
+        let payload = [wanted.as_str(), &told, &log].join("\n");
+        keeper.keep("pool", pool.handle(), payload.as_bytes(), &[]).unwrap();
+        for _ in 0..5 {
+            eventually("two workers run", || workers(&told).len() == 2);
+            let worker = workers(&told)[0];
+            signal(worker, libc::SIGKILL);
+            eventually("it has ended", || !runs(worker));
+        }
+        eventually("two workers run", || workers(&told).len() == 2);
+        std::fs::write(&wanted, "4").unwrap();
+        keeper.look();
+        eventually("four workers run", || workers(&told).len() == 4);
+        std::fs::write(&wanted, "0").unwrap();
+        keeper.look();
+        for worker in workers(&told) {
+            signal(worker, libc::SIGKILL);
+        }
+        eventually("no worker runs", || workers(&told).is_empty());
+        assert!(keeper.is_alive());
+        let pid = keeper.pid();
+        drop(keeper);
+        eventually("the keeper has ended", || !runs(pid));
+    });
+    assert_eq!(told.read().lines().count(), 2 + 5 + 2);
+    assert_eq!(log.read().matches("Signaled(9)").count(), 5 + 4);
+    // A worker's parent is the keeper, which reaps it.
+    let parents: Vec<String> =
+        told.read().lines().map(|line| line.split(' ').nth(1).unwrap().to_owned()).collect();
+    assert!(parents.iter().all(|parent| *parent == parents[0]));
+}
+
+#[test]
+fn workers_that_die_at_once_are_given_up() {
+    let (_wanted, _told, log) = in_a_process(|(wanted, _told, log)| {
+        std::fs::write(&wanted, "2").unwrap();
+        let keeper = keeper();
+        let pool = pool();
+        let payload = [wanted.as_str(), "", &log].join("\n");
+        keeper.keep("pool", pool.handle(), payload.as_bytes(), &[]).unwrap();
+        eventually("the keeper gives up", || std::fs::read_to_string(&log).unwrap().contains("gave up"));
+        // It still serves another pool.
+        assert!(keeper.is_alive());
+        let error = format!("{:?}", keeper.keep("none", pool.handle(), b"", &[]));
+        assert!(error.contains("there is no such pool"), "{error}");
+    });
+    let log = log.read();
+    assert!(log.contains("gave up: 8 workers in a row ended before they had taken a call"), "{log}");
+    assert!(log.contains("ended with exit code 3"), "{log}");
+}
+
+#[test]
+fn workers_end_with_their_program() {
+    let files = (Witness::new(), Witness::new(), Witness::new());
+    let paths = (files.0.path(), files.1.path(), files.2.path());
+    // SAFETY: the child is the only thread that goes on; it allocates, which glibc's own fork handlers make safe.
+    let process = unsafe {
+        Process::builder().fork(|| {
+            std::fs::write(&paths.0, "3").unwrap();
+            let keeper = keeper();
+            let pool = pool();
+            let payload = [paths.0.as_str(), &paths.1, &paths.2].join("\n");
+            keeper.keep("pool", pool.handle(), payload.as_bytes(), &[]).unwrap();
+            witness::sleep_for_ever()
+        })
+    }
+    .unwrap();
+    eventually("three workers run", || workers(&paths.1).len() == 3);
+    let mut all = workers(&paths.1);
+    all.extend(witness::with_role(Role::Keeper));
+    process.kill().unwrap();
+    process.join().unwrap_err();
+    for worker in all.into_iter().take(3) {
+        eventually("the worker of the killed program has ended", || !runs(worker));
+    }
+}
+
+#[test]
+fn a_killed_keeper_is_lost_and_says_so() {
+    in_a_process(|(wanted, told, log)| {
+        std::fs::write(&wanted, "1").unwrap();
+        let keeper = keeper();
+        let pool = pool();
+        let payload = [wanted.as_str(), &told, &log].join("\n");
+        keeper.keep("pool", pool.handle(), payload.as_bytes(), &[]).unwrap();
+        signal(keeper.pid(), libc::SIGKILL);
+        eventually("the keeper has ended", || !keeper.is_alive());
+        let refusal = keeper.keep("pool", pool.handle(), payload.as_bytes(), &[]);
+        assert!(matches!(refusal, Err(manyhands::spawn::Refusal::Lost)), "{refusal:?}");
+    });
+}
