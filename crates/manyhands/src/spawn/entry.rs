@@ -363,6 +363,14 @@ mod tests {
     }
 
     #[test]
+    fn code_of_a_library_is_refused_by_name() {
+        // SAFETY: never called; both are pointers to code.
+        let foreign = unsafe { std::mem::transmute::<*const (), Trampoline>(libc::getpid as *const ()) };
+        let error = Entry::of_trampoline(foreign).unwrap_err();
+        assert!(matches!(&error, EntryError::InLibrary { library } if library.contains("libc")), "{error}");
+    }
+
+    #[test]
     fn another_build_and_a_foreign_place_are_refused() {
         let entry = Entry::of(double).unwrap();
         let other = Entry { build: entry.build ^ 1, ..entry };
