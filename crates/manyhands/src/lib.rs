@@ -62,5 +62,7 @@ pub fn sweep_the_dead() {
 pub static MAKE_KEPT: spawn::MakeKept = executor::kept;
 
 #[allow(dead_code, reason = "in the model only what the model tests use is used")]
-#[doc(hidden)]
 pub mod executor;
+
+#[cfg(not(manyhands_model))]
+pub use executor::{Future, Pool};

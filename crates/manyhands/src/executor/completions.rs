@@ -1,7 +1,7 @@
 //! Answers in the order in which they come, from many calls at once.
 //!
 //! The calls are submitted with a latch, and workers tell it which they have answered. One thread takes the answers out.
-//! Dropping the set leaves its calls to themselves.
+//! Dropping the set cancels its calls that no worker has begun with, and leaves the others to themselves.
 
 use super::errors::SubmitError;
 use super::latch::Latch;
@@ -33,6 +33,14 @@ impl<T> Completions<T> {
         Ok(Completions { pool: pool.clone(), latch, calls: HashMap::new(), found: Vec::new() })
     }
 
+    pub(super) fn latch(&self) -> usize {
+        self.latch
+    }
+
+    pub(super) fn pool(&self) -> &RawPool {
+        &self.pool
+    }
+
     /// How many calls have been submitted and not been given back.
     pub fn len(&self) -> usize {
         self.calls.len()
@@ -51,6 +59,17 @@ impl<T> Completions<T> {
         let call = self.pool.submit_for(call, self.latch as u32 + 1)?;
         self.calls.insert(call.index(), (call, known_by));
         Ok(())
+    }
+
+    /// Makes a call that was submitted before one of the set.
+    pub fn adopt(&mut self, call: RawCall, known_by: T) {
+        let index = call.index();
+        call.tell_latch(self.latch as u32 + 1);
+        // Its worker may have answered before it could know.
+        if call.is_done() {
+            self.found.push(index);
+        }
+        self.calls.insert(index, (call, known_by));
     }
 
     /// The next call that has its answer, if there is one now.
@@ -97,6 +116,9 @@ fn next_answered<T>(
 
 impl<T> Drop for Completions<T> {
     fn drop(&mut self) {
+        for (call, _) in self.calls.values() {
+            call.cancel();
+        }
         self.calls.clear();
         self.pool.requester().give_back_latch(self.latch);
     }

@@ -6,6 +6,7 @@
 use crate::arena::ArenaError;
 use crate::platform::pidfd::ExitStatus;
 use crate::platform::process::signal_name;
+use crate::spawn::{EntryError, Failure, StartError};
 use std::fmt;
 
 /// A worker that died while it ran a call.
@@ -102,7 +103,75 @@ pub enum SubmitError {
         /// The pid of the process that made the pool; 0 when it is gone.
         owner: u32,
     },
+    /// The function cannot run in another process.
+    #[error("the call was not submitted: {0}")]
+    Function(#[from] EntryError),
+    /// The arguments cannot be written.
+    #[error("the call was not submitted: {0}")]
+    Arguments(Failure),
+    /// There is no thread to be had for callbacks.
+    #[error("no thread could be started to run callbacks: {0}")]
+    NoThread(std::io::Error),
     /// Shared memory refused.
     #[error("the call was not submitted: {0}")]
     Arena(#[from] ArenaError),
+}
+
+/// Why a pool was not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PoolError {
+    /// Shared memory refused.
+    #[error("the pool was not made: {0}")]
+    Arena(#[from] ArenaError),
+    /// Its workers could not be started.
+    #[error("the pool was not made: {0}")]
+    Start(#[from] StartError),
+}
+
+/// Why a future has no value.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The call got no answer: its worker died, or it was cancelled, or the pool is over.
+    #[error(transparent)]
+    Unanswered(#[from] CallFailure),
+    /// The function panicked, or could not read its argument, or its result cannot be sent.
+    #[error("call {number}, {call}, {failure}")]
+    Failed {
+        /// The number of the call.
+        number: u64,
+        /// The function.
+        call: &'static str,
+        /// What happened.
+        failure: Failure,
+    },
+    /// The call, one of a map's, was never submitted.
+    #[error(transparent)]
+    NotSubmitted(#[from] SubmitError),
+}
+
+impl CallError {
+    /// The worker that died over the call, if that is what happened.
+    pub fn worker_died(&self) -> Option<&WorkerDied> {
+        match self {
+            CallError::Unanswered(CallFailure::WorkerDied(died)) => Some(died),
+            _ => None,
+        }
+    }
+
+    /// The function's panic, if that is what happened: what it said, and where (`file:line:column`).
+    pub fn panic(&self) -> Option<(&str, &str)> {
+        match self {
+            CallError::Failed { failure: Failure::Panicked { message, location }, .. } => {
+                Some((message, location))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the call was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self, CallError::Unanswered(CallFailure::Cancelled { .. }))
+    }
 }

@@ -43,10 +43,9 @@ impl Kept for KeptPool {
     }
 
     fn worker_ended(&self, ended: &Ended) -> bool {
-        let member = self.view.member(ended.slot);
-        let is_listed = member.process.load(Ordering::Acquire) == ended.slot.raw();
-        let is_over = self.view.record.state() != PoolState::Open;
-        is_over || is_listed && member.calls.load(Ordering::Relaxed) > 0
+        // One that came as far as waiting for calls did not fail by itself, even if it was killed before there was one.
+        let was_ready = self.view.member(ended.slot).ready.load(Ordering::Acquire) == ended.slot.raw();
+        was_ready || self.view.record.state() != PoolState::Open
     }
 
     fn give_up(&self, reason: &str) {

@@ -4,8 +4,9 @@
 //! call_word  call_ring            the algorithms: one word per call, a ring of hints (see the model tests)
 //! slot  record  latch  view       what stands in the arena for a pool, and the way to it
 //! sweep  obituary                 what a dead worker or requester leaves behind
-//! raw_pool  raw_call  completions the requester's side, in bytes
+//! raw_pool  raw_call  completions the requester's side, in bytes; callbacks: what it does unasked
 //! worker  kept                    the worker's side, in bytes; the keeper's
+//! pool  future  map               the same for Rust, in types
 //! ```
 //!
 //! Workers pull: nobody pushes a call to a worker, so an idle one's death changes nothing. Each call has a slot, its answer
@@ -15,15 +16,23 @@
 mod call_ring;
 mod call_word;
 #[cfg(not(manyhands_model))]
+mod callbacks;
+#[cfg(not(manyhands_model))]
 mod completions;
 #[cfg(not(manyhands_model))]
 mod errors;
+#[cfg(not(manyhands_model))]
+mod future;
 #[cfg(not(manyhands_model))]
 mod kept;
 #[cfg(not(manyhands_model))]
 mod latch;
 #[cfg(not(manyhands_model))]
+mod map;
+#[cfg(not(manyhands_model))]
 mod obituary;
+#[cfg(not(manyhands_model))]
+mod pool;
 #[cfg(not(manyhands_model))]
 mod raw_call;
 #[cfg(not(manyhands_model))]
@@ -46,9 +55,13 @@ mod tests;
 
 #[cfg(not(manyhands_model))]
 pub use {
+    callbacks::{Callback, Callbacks},
     completions::Completions,
-    errors::{CallFailure, SubmitError, WorkerDied},
+    errors::{CallError, CallFailure, PoolError, SubmitError, WorkerDied},
+    future::Future,
     kept::kept,
+    map::{Map, Unordered},
+    pool::{Pool, PoolBuilder},
     raw_call::{RawAnswer, RawCall},
     raw_pool::{NewCall, PoolPlan, PoolStatistics, RawPool},
     record::PoolState,

@@ -32,6 +32,8 @@ pub struct NewCall<'a> {
     pub arguments: &'a [&'a [u8]],
     /// How often the call may be run again when its worker dies.
     pub retries: u32,
+    /// Shared objects that the arguments name; they live at least as long as the call.
+    pub objects: &'a [Handle],
 }
 
 /// What a pool is to be.
@@ -174,7 +176,7 @@ impl RawPool {
         let (index, number) = self.0.claim_slot()?;
         let view = &self.0.view;
         let slot = view.slot(index);
-        if let Err(error) = slot.arguments().write(view.arena, call.tag, call.arguments) {
+        if let Err(error) = slot.arguments().write(view.arena, call.tag, call.arguments, call.objects) {
             self.0.slots().free.push(index);
             return Err(error.into());
         }
@@ -440,6 +442,21 @@ impl Requester {
             self.view.furnish_latch(number).inspect_err(|_| self.give_back_latch(number))?;
         }
         Ok(number)
+    }
+
+    /// Wakes who waits at a latch.
+    pub(super) fn notify_latch(&self, number: usize) {
+        self.view.latch(number).gate.notify_all(Scope::Shared);
+    }
+
+    /// Waits at a latch until `ready` gives something.
+    pub(super) fn at_latch<R>(
+        &self,
+        number: usize,
+        wait: &Wait<'_>,
+        ready: impl FnMut() -> Option<R>,
+    ) -> Result<R, WaitError> {
+        self.view.latch(number).gate.wait_until(wait, ready, || false)
     }
 
     pub(super) fn give_back_latch(&self, number: usize) {

@@ -74,7 +74,8 @@ shared_record! {
     pub(super) struct Member [align(64)] {
         /// Which process; 0 for none.
         pub(super) process: AtomicU32,
-        unused: AtomicU32,
+        /// The process that came here last and was ready to take calls: what comes before is its start.
+        pub(super) ready: AtomicU32,
         /// How many calls it has taken.
         pub(super) calls: AtomicU64,
         name: [AtomicU64; NAME_WORDS],

@@ -14,7 +14,7 @@
 //! ```
 
 use super::call_word::CallWord;
-use crate::arena::{Arena, ArenaError, Block, BlockId, ProcessId, shared_record};
+use crate::arena::{Arena, ArenaError, Block, BlockId, Handle, ProcessId, shared_record};
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// How many bytes of arguments, or of a result, fit into the slot itself.
@@ -116,12 +116,19 @@ impl CallSlot {
 }
 
 impl Side<'_> {
-    /// Writes what `parts` make together. Large contents go into a block, held by this process.
-    pub(super) fn write(&self, arena: &'static Arena, tag: u32, parts: &[&[u8]]) -> Result<(), ArenaError> {
+    /// Writes what `parts` make together. Large contents go into a block, held by this process, and so do contents that name
+    /// objects, which the block keeps.
+    pub(super) fn write(
+        &self,
+        arena: &'static Arena,
+        tag: u32,
+        parts: &[&[u8]],
+        objects: &[Handle],
+    ) -> Result<(), ArenaError> {
         let length = parts.iter().map(|part| part.len()).sum::<usize>();
         let stored = u32::try_from(length)
             .map_err(|_| ArenaError::OutOfMemory { wanted: length, limit: u32::MAX as usize })?;
-        if length <= INLINE {
+        if length <= INLINE && objects.is_empty() {
             let mut bytes = [0; INLINE];
             gather(parts, &mut bytes);
             for (word, eight) in self.words.iter().zip(bytes[..length.next_multiple_of(8)].chunks_exact(8)) {
@@ -129,7 +136,10 @@ impl Side<'_> {
             }
             self.content.block.store(0, Ordering::Relaxed);
         } else {
-            let mut block = arena.claim_block(length)?;
+            let mut block = match objects {
+                [] => arena.claim_block(length)?,
+                objects => arena.claim_carrying_block(length, objects)?,
+            };
             gather(parts, &mut block);
             self.content.block.store(1 + block.into_id().raw(), Ordering::Relaxed);
         }

@@ -51,7 +51,7 @@ pub(super) fn fail(
     if !slot.word().fail(state, owner, by.raw()) {
         return false;
     }
-    let written = slot.result().write(view.arena, note as u32, parts);
+    let written = slot.result().write(view.arena, note as u32, parts, &[]);
     debug_assert!(written.is_ok(), "a note fits into the slot");
     let latch = slot.latch.load(Ordering::SeqCst);
     let end = if note == Note::Aborted { State::Cancelled } else { State::Died };

@@ -39,7 +39,7 @@ fn answer(call: RawCall) -> Result<RawAnswer, CallFailure> {
 }
 
 fn new_call<'a>(function: u64, arguments: &'a [&'a [u8]]) -> NewCall<'a> {
-    NewCall { function, tag: 7, arguments, retries: 0 }
+    NewCall { function, tag: 7, arguments, ..NewCall::default() }
 }
 
 #[test]

@@ -91,6 +91,7 @@ impl Worker {
         let most = self.view.record.calls_per_worker.load(Ordering::Relaxed);
         let member = self.view.member(self.process);
         let wait = Wait::arena(None, waiting);
+        member.ready.store(self.process.raw(), Ordering::Release);
         let mut calls = 0_u64;
         loop {
             let next = match self.take() {
@@ -190,13 +191,23 @@ impl CallRequest<'_> {
     /// # Errors
     /// When shared memory has run out; then another, smaller answer may be written.
     pub fn answer(&mut self, tag: u32, parts: &[&[u8]]) -> Result<(), ArenaError> {
+        self.answer_naming(tag, parts, &[])
+    }
+
+    /// As [`CallRequest::answer`], of an answer that names shared objects, which this process refers to now: they live at
+    /// least until the answer is fetched.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn answer_naming(&mut self, tag: u32, parts: &[&[u8]], objects: &[Handle]) -> Result<(), ArenaError> {
         if self.is_answered {
             self.slot.result().discard(self.worker.view.arena);
             self.is_answered = false;
         }
         // Nobody wants it: spare the memory.
-        let parts = if self.slot.word().read().is_detached() { &[] } else { parts };
-        self.slot.result().write(self.worker.view.arena, tag, parts)?;
+        let unwanted = self.slot.word().read().is_detached();
+        let (parts, objects): (&[&[u8]], &[Handle]) = if unwanted { (&[], &[]) } else { (parts, objects) };
+        self.slot.result().write(self.worker.view.arena, tag, parts, objects)?;
         self.is_answered = true;
         Ok(())
     }
