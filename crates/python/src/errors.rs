@@ -3,8 +3,10 @@
 //! Something that ran out is an `OSError` with the errno that says so, or `MemoryError`; a stale handle a `ValueError`;
 //! an arena of a stranger a `RuntimeError`. The text is the engine's.
 
+use crate::ffi::Patient;
 use manyhands::arena::ArenaError;
 use manyhands::spawn::StartError;
+use manyhands::sync::WaitError;
 use pyo3::exceptions::{PyMemoryError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -35,5 +37,18 @@ pub fn from_start(error: StartError) -> PyErr {
             None => PyOSError::new_err(text),
         },
         _ => PyRuntimeError::new_err(text),
+    }
+}
+
+/// The end of a wait without what was waited for: `False` for a time-out, what a signal handler raised, or why this thread
+/// cannot wait.
+pub fn from_wait(error: WaitError, patient: Patient<'_>) -> PyResult<bool> {
+    match error {
+        WaitError::TimedOut => Ok(false),
+        WaitError::Interrupted => match patient.raised() {
+            Some(raised) => Err(raised),
+            None => Ok(false),
+        },
+        error => Err(PyOSError::new_err((libc::EAGAIN, error.to_string()))),
     }
 }

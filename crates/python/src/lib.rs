@@ -1,6 +1,7 @@
 //! The compiled half of the Python package: `manyhands._engine`.
 //!
-//! Each file is one group of names: `child` (processes started), `process` (this one), `sync` (locks, semaphores, events), `queue`,
+//! Each file is one group of names: `child` (processes started), `process` (this one), `lock`,
+//! `semaphore` (with events), `queue`,
 //! `pool`, `value` (what travels without pickle), `buffer` (large payloads as private memory), `command` (subcommands
 //! of the command line). It translates, and decides nothing: the engine is the crate `manyhands`. Unsafe code, which the
 //! interpreter's raw interface needs, stands in `ffi` alone.
@@ -8,8 +9,11 @@
 mod child;
 mod errors;
 mod ffi;
+mod lock;
 mod pickled;
 mod process;
+mod queue;
+mod semaphore;
 mod value;
 
 use pyo3::prelude::*;
@@ -22,5 +26,11 @@ mod _engine {
     #[pymodule_export]
     use super::ffi::SharedBuffer;
     #[pymodule_export]
+    use super::lock::{Lock, RLock};
+    #[pymodule_export]
     use super::process::{leave, leave_note, statistics};
+    #[pymodule_export]
+    use super::queue::{Queue, SimpleQueue};
+    #[pymodule_export]
+    use super::semaphore::{Event, Semaphore};
 }

@@ -1,7 +1,7 @@
 //! Objects that pickle ships: the bytes, and beside them the large buffers that pickle 5 keeps apart.
 //!
-//! Pickling itself is Python's (`manyhands._pickling`). Here the parts are laid into one block, so that they are claimed,
-//! handed over and freed as one:
+//! Pickling itself is Python's (`manyhands._pickling`). Here the parts are laid behind one another, so that they
+//! are handed over and freed as one:
 //!
 //! ```text
 //! u64 number of buffers, u64 length of the pickle, u64 length of each buffer; then the pickle, then the buffers, each
@@ -11,8 +11,9 @@
 //! What the receiver gets is private memory: small buffers are copied out, large ones are views of the block.
 
 use crate::errors::from_arena;
-use crate::ffi::SharedBuffer;
-use manyhands::arena::{Arena, Block, Payload};
+use crate::ffi::{SharedBuffer, bytes_of};
+use crate::value::{PICKLE, PICKLE_WITH_BUFFERS, Tag};
+use manyhands::arena::{Block, Payload};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -41,11 +42,9 @@ fn loads(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
 }
 
 /// A pickled object.
-pub enum Pickled<'py> {
-    /// All in one.
-    Whole(Bound<'py, PyBytes>),
-    /// With its large buffers, laid into a block.
-    WithBuffers(Block),
+pub struct Pickled<'py> {
+    stream: Bound<'py, PyBytes>,
+    buffers: Vec<PyBuffer<u8>>,
 }
 
 /// Pickles with one of `manyhands._pickling`'s functions (`dumps`, `dumps_anyhow`, ...).
@@ -53,31 +52,33 @@ pub fn pickle<'py>(object: &Bound<'py, PyAny>, with: &str) -> PyResult<Pickled<'
     let py = object.py();
     let large = PyList::empty(py);
     let stream = pickling(py)?.call_method1(with, (object, &large))?.cast_into::<PyBytes>()?;
-    if large.is_empty() {
-        return Ok(Pickled::Whole(stream));
-    }
-    let buffers = large
-        .iter()
-        .map(|buffer| PyBuffer::<u8>::get(&buffer.call_method0("raw")?))
-        .collect::<PyResult<Vec<_>>>()?;
-    lay_out(py, stream.as_bytes(), &buffers).map(Pickled::WithBuffers)
+    let raw = |buffer: Bound<'py, PyAny>| PyBuffer::<u8>::get(&buffer.call_method0("raw")?);
+    let buffers = large.iter().map(raw).collect::<PyResult<Vec<_>>>()?;
+    Ok(Pickled { stream, buffers })
 }
 
-fn lay_out(py: Python<'_>, stream: &[u8], buffers: &[PyBuffer<u8>]) -> PyResult<Block> {
-    let lengths: Vec<usize> = buffers.iter().map(|buffer| buffer.len_bytes()).collect();
-    let (starts, total) = places(stream.len(), &lengths);
-    let mut block = Arena::get().and_then(|arena| arena.claim_block(total)).map_err(from_arena)?;
-    let mut header = vec![buffers.len() as u64, stream.len() as u64];
-    header.extend(lengths.iter().map(|length| *length as u64));
-    for (index, number) in header.iter().enumerate() {
-        block[index * 8..index * 8 + 8].copy_from_slice(&number.to_le_bytes());
+impl Pickled<'_> {
+    /// Passes on the tag, and the bytes in parts. They must not be used by code that runs any of Python's.
+    pub fn with_parts<R>(&self, use_them: impl FnOnce(Tag, &[&[u8]]) -> R) -> R {
+        let stream = self.stream.as_bytes();
+        if self.buffers.is_empty() {
+            return use_them(PICKLE, &[stream]);
+        }
+        let lengths: Vec<usize> = self.buffers.iter().map(|buffer| buffer.len_bytes()).collect();
+        let mut header: Vec<u8> = Vec::with_capacity((2 + lengths.len()) * 8);
+        for number in [lengths.len(), stream.len()].iter().chain(&lengths) {
+            header.extend((*number as u64).to_le_bytes());
+        }
+        let (starts, _) = places(stream.len(), &lengths);
+        let mut end = header.len() + stream.len();
+        let mut parts: Vec<&[u8]> = vec![&header, stream];
+        for (buffer, start) in self.buffers.iter().zip(starts) {
+            parts.push(&[0; ALIGN][..start - end]);
+            parts.push(bytes_of(self.stream.py(), buffer));
+            end = start + buffer.len_bytes();
+        }
+        use_them(PICKLE_WITH_BUFFERS, &parts)
     }
-    let stream_start = header.len() * 8;
-    block[stream_start..stream_start + stream.len()].copy_from_slice(stream);
-    for (buffer, start) in buffers.iter().zip(starts) {
-        buffer.copy_to_slice(py, &mut block[start..start + buffer.len_bytes()])?;
-    }
-    Ok(block)
 }
 
 /// Where each buffer begins, and the length of all.

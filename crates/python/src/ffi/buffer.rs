@@ -4,11 +4,22 @@
 //! block stays as it is until the last array that stands on it, in any process, is gone.
 
 use manyhands::arena::Payload;
+use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyBufferError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use std::os::raw::{c_int, c_void};
 use std::sync::Arc;
+
+/// The bytes of a contiguous buffer, to be read before any code of Python's runs.
+pub fn bytes_of<'a>(_py: Python<'a>, buffer: &'a PyBuffer<u8>) -> &'a [u8] {
+    if buffer.len_bytes() == 0 {
+        return &[];
+    }
+    // SAFETY: the exporter keeps the memory in place while the buffer is held; the interpreter lock, which the token proves
+    // and which the callers do not give up before they have copied, keeps Python's writers away.
+    unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast::<u8>(), buffer.len_bytes()) }
+}
 
 /// Private memory that a large message arrived in.
 #[pyclass(frozen, module = "manyhands._engine")]

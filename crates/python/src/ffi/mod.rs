@@ -7,7 +7,7 @@ mod buffer;
 mod forking;
 mod gil;
 
-pub use buffer::SharedBuffer;
+pub use buffer::{SharedBuffer, bytes_of};
 pub use forking::Interpreter;
 pub use gil::Patient;
 

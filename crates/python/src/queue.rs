@@ -1,0 +1,292 @@
+//! Queues between processes, as Python's classes build on them.
+//!
+//! [`Queue`] and [`SimpleQueue`] are base classes: the Python package adds what needs no speed. Plain values go as they
+//! are, everything else is pickled before it is put, so `put` never waits for anything but room. Closing is a matter of
+//! one process, as in the standard library: a copy of the object in a fork's child is open.
+
+use crate::child::deadline;
+use crate::errors::from_arena;
+use crate::ffi::Patient;
+use crate::pickled::{self, Pickled};
+use crate::value;
+use manyhands::arena::Handle;
+use manyhands::channel::{Content, GetError, Message, PutError, RawQueue};
+use manyhands::platform::Deadline;
+use manyhands::platform::atomic::{AtomicU32, Ordering};
+use manyhands::platform::process::getpid;
+use pyo3::exceptions::{PyException, PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+use std::time::Duration;
+
+static EMPTY: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static FULL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+fn empty(py: Python<'_>) -> PyErr {
+    match EMPTY.import(py, "queue", "Empty") {
+        Ok(kind) => PyErr::from_type(kind.clone(), ()),
+        Err(error) => error,
+    }
+}
+
+fn full(py: Python<'_>) -> PyErr {
+    match FULL.import(py, "queue", "Full") {
+        Ok(kind) => PyErr::from_type(kind.clone(), ()),
+        Err(error) => error,
+    }
+}
+
+/// Whether to wait, and until when: `Err` for not at all.
+fn patience(block: bool, timeout: Option<f64>) -> Result<Option<Deadline>, ()> {
+    if !block || timeout.is_some_and(|seconds| seconds <= 0.0) { Err(()) } else { Ok(deadline(timeout)) }
+}
+
+/// A queue and whether this process has closed it.
+struct Ends {
+    raw: RawQueue,
+    /// The process that called `close`; 0 for none.
+    closed_by: AtomicU32,
+}
+
+impl Ends {
+    fn new(limit: i64, handle: Option<u64>) -> PyResult<Ends> {
+        let raw = match (handle, u64::try_from(limit)) {
+            (Some(handle), _) => RawQueue::attach(Handle::from_raw(handle)),
+            (None, Ok(limit @ 1..)) => RawQueue::bounded(limit),
+            (None, _) => RawQueue::growing(),
+        };
+        Ok(Ends { raw: raw.map_err(from_arena)?, closed_by: AtomicU32::new(0) })
+    }
+
+    #[inline]
+    fn is_closed(&self) -> bool {
+        let by = self.closed_by.load(Ordering::Relaxed);
+        by != 0 && by == getpid()
+    }
+
+    fn close(&self) {
+        self.closed_by.store(getpid(), Ordering::Relaxed);
+    }
+
+    fn put(
+        &self,
+        py: Python<'_>,
+        parts: &[&[u8]],
+        tag: u32,
+        block: bool,
+        timeout: Option<f64>,
+    ) -> PyResult<()> {
+        let patient = Patient::new(py);
+        let put = match (patience(block, timeout), parts) {
+            (Ok(until), _) => self.raw.put_parts(parts, tag, until, &patient),
+            (Err(()), [bytes]) => self.raw.try_put(bytes, tag),
+            // A time that is past lets the queue look before it gives up.
+            (Err(()), _) => self.raw.put_parts(parts, tag, Deadline::after(Duration::ZERO), &patient),
+        };
+        match put {
+            Ok(()) => Ok(()),
+            Err(PutError::Full { .. }) => Err(full(py)),
+            Err(PutError::Interrupted { .. }) => Err(patient.raised().expect("a handler raised")),
+            Err(PutError::Arena { source, .. }) => Err(from_arena(source)),
+            Err(error) => Err(PyValueError::new_err(error.to_string())),
+        }
+    }
+
+    fn put_pickled(
+        &self,
+        py: Python<'_>,
+        pickled: &Pickled<'_>,
+        block: bool,
+        timeout: Option<f64>,
+    ) -> PyResult<()> {
+        pickled.with_parts(|tag, parts| self.put(py, parts, tag, block, timeout))
+    }
+
+    fn get<'py>(&self, py: Python<'py>, block: bool, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        let taken = match patience(block, timeout) {
+            Err(()) => self.raw.try_get(),
+            Ok(until) => {
+                let patient = Patient::new(py);
+                let taken = self.raw.get(until, &patient);
+                if let Err(GetError::Interrupted { .. }) = taken {
+                    return Err(patient.raised().expect("a handler raised"));
+                }
+                taken
+            }
+        };
+        match taken {
+            Ok(message) => object(py, message),
+            Err(GetError::Empty { .. }) => Err(empty(py)),
+            Err(GetError::Arena { source, .. }) => Err(from_arena(source)),
+            Err(error) => Err(PyValueError::new_err(error.to_string())),
+        }
+    }
+}
+
+fn object<'py>(py: Python<'py>, message: Message) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(object) = value::object(py, message.tag, &message.content)? {
+        return Ok(object);
+    }
+    match message.content {
+        Content::Block(block) if message.tag == value::PICKLE_WITH_BUFFERS => {
+            pickled::unpickle_with_buffers(py, block)
+        }
+        content => pickled::unpickle(py, &content),
+    }
+}
+
+/// What `multiprocessing.Queue` is made of.
+#[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
+pub struct Queue {
+    ends: Ends,
+}
+
+fn closed_error(queue: &Bound<'_, PyAny>) -> PyErr {
+    match queue.repr() {
+        Ok(text) => PyValueError::new_err(format!("Queue {text} is closed")),
+        Err(error) => error,
+    }
+}
+
+#[pymethods]
+impl Queue {
+    #[new]
+    #[pyo3(signature = (maxsize = 0, *, ctx = None, handle = None))]
+    fn new(maxsize: i64, ctx: Option<Bound<'_, PyAny>>, handle: Option<u64>) -> PyResult<Queue> {
+        drop(ctx);
+        Ok(Queue { ends: Ends::new(maxsize, handle)? })
+    }
+
+    /// Puts an object, waiting for room.
+    #[pyo3(signature = (obj, block = true, timeout = None))]
+    fn put(slf: &Bound<'_, Self>, obj: &Bound<'_, PyAny>, block: bool, timeout: Option<f64>) -> PyResult<()> {
+        let (py, ends) = (slf.py(), &slf.get().ends);
+        if ends.is_closed() {
+            return Err(closed_error(slf));
+        }
+        if let Some((tag, bytes)) = value::plain(obj) {
+            return ends.put(py, &[&bytes], tag, block, timeout);
+        }
+        match pickled::pickle(obj, "dumps") {
+            Ok(pickled) => ends.put_pickled(py, &pickled, block, timeout),
+            Err(error) if error.is_instance_of::<PyException>(py) => {
+                slf.call_method1("_on_queue_feeder_error", (error.into_value(py), obj))?;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes the next object, waiting for one.
+    #[pyo3(signature = (block = true, timeout = None))]
+    fn get<'py>(slf: &Bound<'py, Self>, block: bool, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        let ends = &slf.get().ends;
+        if ends.is_closed() {
+            return Err(closed_error(slf));
+        }
+        ends.get(slf.py(), block, timeout)
+    }
+
+    /// How many objects wait: exact while nobody else puts or takes.
+    fn qsize(&self) -> u64 {
+        self.ends.raw.len()
+    }
+
+    /// Whether no object waits.
+    fn empty(&self) -> bool {
+        self.ends.raw.is_empty()
+    }
+
+    /// Whether as many objects wait as may.
+    fn full(&self) -> bool {
+        self.ends.raw.is_full()
+    }
+
+    /// This process puts and takes nothing more.
+    fn close(&self) {
+        self.ends.close();
+    }
+
+    #[getter]
+    fn _closed(&self) -> bool {
+        self.ends.is_closed()
+    }
+
+    #[getter]
+    fn _maxsize(&self) -> Option<u64> {
+        self.ends.raw.limit()
+    }
+
+    #[getter]
+    fn _handle(&self) -> u64 {
+        self.ends.raw.handle().to_raw()
+    }
+
+    #[classmethod]
+    fn __class_getitem__<'py>(
+        cls: &Bound<'py, PyType>,
+        item: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        cls.py().import("types")?.getattr("GenericAlias")?.call1((cls, item))
+    }
+}
+
+/// What `multiprocessing.SimpleQueue` is made of.
+#[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
+pub struct SimpleQueue {
+    ends: Ends,
+}
+
+impl SimpleQueue {
+    fn open(&self) -> PyResult<&Ends> {
+        if self.ends.is_closed() { Err(PyOSError::new_err("handle is closed")) } else { Ok(&self.ends) }
+    }
+}
+
+#[pymethods]
+impl SimpleQueue {
+    #[new]
+    #[pyo3(signature = (*, ctx = None, handle = None))]
+    fn new(ctx: Option<Bound<'_, PyAny>>, handle: Option<u64>) -> PyResult<SimpleQueue> {
+        drop(ctx);
+        Ok(SimpleQueue { ends: Ends::new(0, handle)? })
+    }
+
+    /// Puts an object.
+    fn put(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
+        let ends = self.open()?;
+        match value::plain(obj) {
+            Some((tag, bytes)) => ends.put(obj.py(), &[&bytes], tag, true, None),
+            None => ends.put_pickled(obj.py(), &pickled::pickle(obj, "dumps")?, true, None),
+        }
+    }
+
+    /// Takes the next object, waiting for one.
+    fn get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.open()?.get(py, true, None)
+    }
+
+    /// Whether no object waits.
+    fn empty(&self) -> PyResult<bool> {
+        Ok(self.open()?.raw.is_empty())
+    }
+
+    /// This process puts and takes nothing more.
+    fn close(&self) {
+        self.ends.close();
+    }
+
+    #[getter]
+    fn _handle(&self) -> u64 {
+        self.ends.raw.handle().to_raw()
+    }
+
+    #[classmethod]
+    fn __class_getitem__<'py>(
+        cls: &Bound<'py, PyType>,
+        item: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        cls.py().import("types")?.getattr("GenericAlias")?.call1((cls, item))
+    }
+}

@@ -1,0 +1,160 @@
+//! Semaphores and events between processes, as Python's classes build on them.
+//!
+//! A permit taken by `acquire` is nobody's; one taken by `with` comes back when its process is killed. A negative time-out
+//! is zero.
+
+use crate::child::deadline;
+use crate::errors::{from_arena, from_wait};
+use crate::ffi::Patient;
+use manyhands::arena::Handle;
+use manyhands::sync::{MOST_PERMITS, RawEvent, RawSemaphore};
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+
+fn too_often() -> PyErr {
+    PyValueError::new_err("semaphore or lock released too many times")
+}
+
+/// What `multiprocessing.Semaphore` and `BoundedSemaphore` are made of.
+#[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
+pub struct Semaphore {
+    raw: RawSemaphore,
+}
+
+#[pymethods]
+impl Semaphore {
+    #[new]
+    #[pyo3(signature = (value = 1, maxvalue = i64::from(MOST_PERMITS), *, ctx = None, handle = None))]
+    fn new(
+        value: i64,
+        maxvalue: i64,
+        ctx: Option<Bound<'_, PyAny>>,
+        handle: Option<u64>,
+    ) -> PyResult<Semaphore> {
+        drop(ctx);
+        if let Some(handle) = handle {
+            let raw = RawSemaphore::attach(Handle::from_raw(handle)).map_err(from_arena)?;
+            return Ok(Semaphore { raw });
+        }
+        let most = i64::from(MOST_PERMITS);
+        match (u32::try_from(value), u32::try_from(maxvalue)) {
+            (Ok(permits), Ok(maximum)) if value <= most && maxvalue <= most => Ok(Semaphore {
+                raw: RawSemaphore::shared(permits, maximum.max(permits)).map_err(from_arena)?,
+            }),
+            _ => Err(PyOSError::new_err((
+                libc::EINVAL,
+                format!("a semaphore has between 0 and {most} permits, not {value}"),
+            ))),
+        }
+    }
+
+    /// Takes a permit; `False` when the time was over first.
+    #[pyo3(signature = (block = true, timeout = None))]
+    fn acquire(&self, py: Python<'_>, block: bool, timeout: Option<f64>) -> PyResult<bool> {
+        if self.raw.try_acquire() {
+            return Ok(true);
+        }
+        if !block || timeout.is_some_and(|seconds| seconds <= 0.0) {
+            return Ok(false);
+        }
+        let patient = Patient::new(py);
+        match self.raw.acquire(deadline(timeout), &patient) {
+            Ok(()) => Ok(true),
+            Err(error) => from_wait(error, patient),
+        }
+    }
+
+    /// Gives a permit back, or adds one.
+    fn release(&self) -> PyResult<()> {
+        self.raw.release(1).map_err(|_| too_often())
+    }
+
+    fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
+        let patient = Patient::new(py);
+        match self.raw.acquire_owned(None, &patient) {
+            // It stands in the semaphore whose it is; `__exit__` gives one of this process's back.
+            Ok(_) => Ok(true),
+            Err(error) => from_wait(error, patient),
+        }
+    }
+
+    fn __exit__(
+        &self,
+        _kind: &Bound<'_, PyAny>,
+        _error: &Bound<'_, PyAny>,
+        _traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        self.raw.release_owned().map_err(|_| too_often())
+    }
+
+    /// How many permits are free.
+    fn get_value(&self) -> u32 {
+        self.raw.value()
+    }
+
+    #[getter]
+    fn _max_value(&self) -> u32 {
+        self.raw.statistics().maximum
+    }
+
+    #[getter]
+    fn _handle(&self) -> u64 {
+        self.raw.handle().expect("a shared semaphore has one").to_raw()
+    }
+}
+
+/// What `multiprocessing.Event` is made of.
+#[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
+pub struct Event {
+    raw: RawEvent,
+}
+
+#[pymethods]
+impl Event {
+    #[new]
+    #[pyo3(signature = (*, ctx = None, handle = None))]
+    fn new(ctx: Option<Bound<'_, PyAny>>, handle: Option<u64>) -> PyResult<Event> {
+        drop(ctx);
+        let raw = match handle {
+            Some(handle) => RawEvent::attach(Handle::from_raw(handle)),
+            None => RawEvent::shared(),
+        };
+        Ok(Event { raw: raw.map_err(from_arena)? })
+    }
+
+    /// Whether the event is set.
+    fn is_set(&self) -> bool {
+        self.raw.is_set()
+    }
+
+    /// Sets it; everybody who waits goes on.
+    fn set(&self) {
+        self.raw.set();
+    }
+
+    /// Clears it.
+    fn clear(&self) {
+        self.raw.clear();
+    }
+
+    /// Waits until it is set; `False` when the time was over first.
+    #[pyo3(signature = (timeout = None))]
+    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
+        if self.raw.is_set() {
+            return Ok(true);
+        }
+        if timeout.is_some_and(|seconds| seconds <= 0.0) {
+            return Ok(false);
+        }
+        let patient = Patient::new(py);
+        match self.raw.wait(deadline(timeout), &patient) {
+            Ok(()) => Ok(true),
+            Err(error) => from_wait(error, patient),
+        }
+    }
+
+    #[getter]
+    fn _handle(&self) -> u64 {
+        self.raw.handle().expect("a shared event has one").to_raw()
+    }
+}
