@@ -7,6 +7,7 @@
 //! interpreter's raw interface needs, stands in `ffi` alone.
 
 mod child;
+mod command;
 mod errors;
 mod ffi;
 mod lock;
@@ -23,6 +24,8 @@ use pyo3::prelude::*;
 mod _engine {
     #[pymodule_export]
     use super::child::{Child, exec_child, fork_child, serve_zygote, take_request, zygote_child};
+    #[pymodule_export]
+    use super::command::command_line;
     #[pymodule_export]
     use super::ffi::SharedBuffer;
     #[pymodule_export]
