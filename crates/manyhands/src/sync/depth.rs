@@ -1,4 +1,6 @@
 //! How often the holder of a re-entrant lock has taken it: a count beside the word that only the holder touches.
+//!
+//! So plain loads and stores are enough. It says nothing about who the holder is; the word beside it does.
 
 use super::park::WaitError;
 use crate::platform::atomic::{AtomicU32, Ordering};

@@ -1,4 +1,7 @@
 //! Why a release was refused. Nothing has changed then.
+//!
+//! Rust's guards never meet these: they release what they took, once. They are for the raw forms, which Python uses,
+//! where anybody may release anything.
 
 use super::lock_word::Seen;
 

@@ -165,7 +165,7 @@ impl Permits<'_> {
                 return None;
             }
             let pending = (index as u64 + 1) << PENDING_SHIFT;
-            let next = (state - 1 | pending).wrapping_add(VERSION);
+            let next = ((state - 1) | pending).wrapping_add(VERSION);
             if self.state.compare_exchange(state, next, Ordering::AcqRel, Ordering::Acquire).is_ok() {
                 may_die();
                 self.settled();

@@ -1,4 +1,7 @@
 //! Events whose place, private memory or the arena, is chosen when they are made.
+//!
+//! One form for both, so that what is built on it (the Rust types, Python's class) is written once. Nobody holds an
+//! event, so a death leaves nothing of it to undo; only those who wait are noted.
 
 use super::event_word::EventWord;
 use super::park::{Wait, WaitError, Waiting};

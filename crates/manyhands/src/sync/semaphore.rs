@@ -1,4 +1,7 @@
 //! `Semaphore` and `Event` for the threads of one process; their namesakes in `shared` are for several.
+//!
+//! They stand in private memory and cost nobody else anything. A fork's child has copies of its own, which its parent
+//! never hears of.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,7 @@
 //! An event of all processes of the arena.
+//!
+//! It is set until it is cleared, whoever set it, and whether or not that process still lives. Waking is for all who
+//! wait; it does not say who set it, or how often.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,4 +1,7 @@
 //! A lock in the arena that its holder may take again. It guards no value of its own.
+//!
+//! Since the same thread may be inside twice, a guard could not give out a value to change: what it protects stands
+//! elsewhere. A dead holder's lock goes to the next who asks, who is told by the guard.
 
 use std::fmt;
 use std::marker::PhantomData;

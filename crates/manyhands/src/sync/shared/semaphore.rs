@@ -1,4 +1,7 @@
 //! A semaphore of all processes of the arena.
+//!
+//! Permits have no owner by nature. Those taken through a guard come back when their process is killed; those taken
+//! without one do not, since anybody may give them back.
 
 use std::fmt;
 use std::time::Duration;
