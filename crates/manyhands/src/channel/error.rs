@@ -96,7 +96,7 @@ impl PutError {
             Stop::TimedOut => PutError::Full { queue, limit },
             Stop::Closed => PutError::Closed { queue },
             Stop::Interrupted => PutError::Interrupted { queue },
-            Stop::Arena(source) => PutError::Arena { queue, source },
+            Stop::Arena(source) => PutError::Arena { queue, source: *source },
         }
     }
 }
@@ -107,7 +107,7 @@ impl GetError {
             Stop::TimedOut => GetError::Empty { queue },
             Stop::Closed => GetError::Closed { queue },
             Stop::Interrupted => GetError::Interrupted { queue },
-            Stop::Arena(source) => GetError::Arena { queue, source },
+            Stop::Arena(source) => GetError::Arena { queue, source: *source },
         }
     }
 }

@@ -1,39 +1,54 @@
-//! What a slot of a byte queue carries: a tag and up to 112 bytes, or a tag and the number of a block.
+//! What a slot of a byte queue carries: a tag and up to 104 bytes, or a tag and the number of a block.
 //!
 //! | word | inline | block |
 //! |---|---|---|
 //! | 0 | tag (bits 0-31), length in bytes (32-63) | tag (0-31), all ones (32-63) |
-//! | 1 | bytes 0-7 | the block's number |
-//! | 2 | bytes 8-15 | length in bytes |
-//! | 3-14 | the rest | - |
+//! | 1 | - | the block's number |
+//! | 2 | bytes 0-7 | length in bytes |
+//! | 3-14 | the other bytes | - |
 //!
-//! A sender stays the owner of a block until the receiver takes it, which it does before it frees the slot. So one of
-//! the three (the sender, the slot, the receiver) always answers for it, whoever is killed when.
+//! Sweeps look at words 0 and 1 at any time; from word 2 on the slot is its claimer's alone. A sender stays the owner
+//! of a block until the receiver takes it, which it does before it frees the slot. So one of the three (the sender,
+//! the slot, the receiver) always answers for it, whoever is killed when.
 
 use super::ring::Payload;
 use crate::arena::{Arena, ArenaError, Block, BlockId, Handle};
 use crate::platform::atomic::Ordering;
+use std::cell::{Cell, UnsafeCell};
+use std::mem::MaybeUninit;
 use std::ops::Deref;
 
 /// Words of a payload.
 pub(super) const WORDS: usize = 15;
 /// The most bytes that stand in the slot itself.
-pub const INLINE: usize = (WORDS - 1) * 8;
+pub const INLINE: usize = (WORDS - BYTES) * 8;
+/// The word with which the bytes begin.
+const BYTES: usize = 2;
 
 const IN_BLOCK: u32 = u32::MAX;
 
+/// What was taken out of a byte queue.
+#[derive(Debug)]
+pub struct Message<'b> {
+    /// The number that the sender gave with it.
+    pub tag: u32,
+    /// Its bytes.
+    pub content: Content<'b>,
+}
+
 /// What a message carries.
 #[derive(Debug)]
-pub enum Content {
-    /// A copy of a small message.
-    Inline(Inline),
+pub enum Content<'b> {
+    /// A small message, copied into the taker's [`Buffer`].
+    Inline(&'b [u8]),
     /// A large message's block, which is the holder's now.
     Block(Block),
 }
 
-impl Deref for Content {
+impl Deref for Content<'_> {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         match self {
             Content::Inline(bytes) => bytes,
@@ -42,77 +57,56 @@ impl Deref for Content {
     }
 }
 
-/// The bytes of a small message.
-#[derive(Clone, Copy)]
-pub struct Inline {
-    length: u32,
-    words: [u64; WORDS - 1],
-}
-
-impl Inline {
-    /// Gathers the parts, which are at most [`INLINE`] bytes together.
-    #[inline]
-    fn gather(parts: &[&[u8]]) -> Inline {
-        let mut inline = Inline { length: 0, words: [0; WORDS - 1] };
-        let room: &mut [u8] = bytemuck::cast_slice_mut(&mut inline.words);
-        let mut length = 0;
-        for part in parts {
-            room[length..length + part.len()].copy_from_slice(part);
-            length += part.len();
-        }
-        inline.length = length as u32;
-        inline
-    }
-}
-
-impl Deref for Inline {
-    type Target = [u8];
-
-    #[inline]
-    fn deref(&self) -> &[u8] {
-        &bytemuck::cast_slice(&self.words)[..self.length as usize]
-    }
-}
-
-impl std::fmt::Debug for Inline {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_tuple("Inline").field(&&**self).finish()
-    }
-}
-
 /// A message on its way into a slot.
-pub(super) enum Outgoing {
-    Inline(Inline),
-    Block(Block),
+pub(super) enum Outgoing<'a> {
+    /// At most [`INLINE`] bytes.
+    Small(&'a [u8]),
+    Large(Block),
 }
 
-impl Outgoing {
+impl<'a> Outgoing<'a> {
+    /// A message of `parts`; small ones are gathered in `room`, unless there is only one.
     #[inline]
-    pub(super) fn new(parts: &[&[u8]]) -> Result<Outgoing, ArenaError> {
+    pub(super) fn new(parts: &[&'a [u8]], room: &'a mut Room) -> Result<Outgoing<'a>, ArenaError> {
+        if let [part] = parts
+            && part.len() <= INLINE
+        {
+            return Ok(Outgoing::Small(part));
+        }
         let length = parts.iter().map(|part| part.len()).sum();
         if length <= INLINE {
-            return Ok(Outgoing::Inline(Inline::gather(parts)));
+            let room = &mut room.0[..length];
+            join(parts, room);
+            return Ok(Outgoing::Small(room));
         }
-        Ok(Outgoing::Block(filled(Arena::get()?.claim_block(length)?, parts)))
+        let mut block = Arena::get()?.claim_block(length)?;
+        join(parts, &mut block);
+        Ok(Outgoing::Large(block))
     }
 
     /// A message that keeps the objects of `handles` alive on its way.
-    pub(super) fn carrying(parts: &[&[u8]], handles: &[Handle]) -> Result<Outgoing, ArenaError> {
+    pub(super) fn carrying(parts: &[&[u8]], handles: &[Handle]) -> Result<Outgoing<'a>, ArenaError> {
         let length = parts.iter().map(|part| part.len()).sum();
-        Ok(Outgoing::Block(filled(Arena::get()?.claim_carrying_block(length, handles)?, parts)))
+        let mut block = Arena::get()?.claim_carrying_block(length, handles)?;
+        join(parts, &mut block);
+        Ok(Outgoing::Large(block))
     }
 
+    /// For the time between claim and publish.
+    ///
+    /// # Safety
+    /// The caller has claimed the slot for writing.
     #[inline(always)]
-    pub(super) fn write(&self, tag: u32, payload: &Payload<WORDS>) {
+    pub(super) unsafe fn write(&self, tag: u32, payload: &Payload<WORDS>) {
         match self {
-            Outgoing::Inline(inline) => {
-                payload[0].store(u64::from(inline.length) << 32 | u64::from(tag), Ordering::Relaxed);
-                let count = inline.length.div_ceil(8) as usize;
-                for (place, word) in payload[1..].iter().zip(&inline.words[..count]) {
-                    place.store(*word, Ordering::Relaxed);
-                }
+            Outgoing::Small(bytes) => {
+                payload[0].store((bytes.len() as u64) << 32 | u64::from(tag), Ordering::Relaxed);
+                let place = payload[BYTES..].as_ptr().cast_mut().cast::<u8>();
+                // SAFETY: at most INLINE bytes, so many are there; they are atomics, so a shared reference allows
+                // writes, and from word BYTES on only the claimer reads or writes, which the caller is.
+                unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), place, bytes.len()) };
             }
-            Outgoing::Block(block) => {
+            Outgoing::Large(block) => {
                 payload[0].store(u64::from(IN_BLOCK) << 32 | u64::from(tag), Ordering::Relaxed);
                 payload[1].store(block.id().raw(), Ordering::Relaxed);
                 payload[2].store(block.len() as u64, Ordering::Relaxed);
@@ -123,38 +117,101 @@ impl Outgoing {
     /// After the message was put: its block is the receiver's to take.
     #[inline]
     pub(super) fn sent(self) {
-        if let Outgoing::Block(block) = self {
+        if let Outgoing::Large(block) = self {
             let _ = block.into_id();
         }
     }
 }
 
-fn filled(mut block: Block, parts: &[&[u8]]) -> Block {
-    let mut room = &mut block[..];
+/// Where the parts of a small message are put together.
+pub(super) struct Room([u8; INLINE]);
+
+impl Room {
+    pub(super) fn new() -> Room {
+        Room([0; INLINE])
+    }
+}
+
+fn join(parts: &[&[u8]], mut room: &mut [u8]) {
     for part in parts {
         let (here, rest) = room.split_at_mut(part.len());
         here.copy_from_slice(part);
         room = rest;
     }
-    block
 }
 
-/// Copies a message out of a slot and makes its block this process's. For the time between claim and release.
-#[inline(always)]
-pub(super) fn read(arena: &'static Arena, payload: &Payload<WORDS>) -> Result<(u32, Content), ArenaError> {
-    let head = payload[0].load(Ordering::Relaxed);
-    let (tag, length) = (head as u32, (head >> 32) as u32);
-    if length == IN_BLOCK {
+/// Where small messages are copied to before their slot is freed. One serves any number of takes, one after the other.
+pub struct Buffer(UnsafeCell<[MaybeUninit<u8>; INLINE]>);
+
+impl Buffer {
+    /// An empty buffer.
+    #[inline(always)]
+    pub const fn new() -> Buffer {
+        Buffer(UnsafeCell::new([MaybeUninit::uninit(); INLINE]))
+    }
+}
+
+impl Default for Buffer {
+    fn default() -> Buffer {
+        Buffer::new()
+    }
+}
+
+/// Takes one message out of one slot, in two steps: [`Receiver::read`] while the slot is claimed, [`Receiver::message`]
+/// after it was freed. In between goes a single word, which costs the layers in the middle nothing to hand on.
+pub(super) struct Receiver<'b> {
+    arena: &'static Arena,
+    buffer: &'b Buffer,
+    block: Cell<Option<Result<Block, ArenaError>>>,
+}
+
+impl<'b> Receiver<'b> {
+    #[inline(always)]
+    pub(super) fn new(arena: &'static Arena, buffer: &'b mut Buffer) -> Receiver<'b> {
+        Receiver { arena, buffer, block: Cell::new(None) }
+    }
+
+    /// Copies a small message into the buffer, or makes a large one's block this process's. Returns word 0.
+    ///
+    /// # Safety
+    /// The caller has claimed the slot for reading. Called once per receiver.
+    #[inline(always)]
+    pub(super) unsafe fn read(&self, payload: &Payload<WORDS>) -> u64 {
+        let head = payload[0].load(Ordering::Relaxed);
+        let length = (head >> 32) as usize;
+        if length > INLINE {
+            self.take_block(payload);
+            return head;
+        }
+        let bytes = payload[BYTES..].as_ptr().cast::<u8>();
+        // SAFETY: so many bytes are in the slot, which only its claimer writes, and that is the caller. The buffer has
+        // as many, was borrowed exclusively, and nothing was lent of it yet.
+        unsafe { std::ptr::copy_nonoverlapping(bytes, self.buffer.0.get().cast::<u8>(), length) };
+        head
+    }
+
+    #[cold]
+    fn take_block(&self, payload: &Payload<WORDS>) {
         let id = BlockId::from_raw(payload[1].load(Ordering::Relaxed));
         let length = payload[2].load(Ordering::Relaxed) as usize;
-        return Ok((tag, Content::Block(arena.take_block(id, length)?)));
+        self.block.set(Some(self.arena.take_block(id, length)));
     }
-    let mut inline = Inline { length: length.min(INLINE as u32), words: [0; WORDS - 1] };
-    let count = inline.length.div_ceil(8) as usize;
-    for (place, word) in payload[1..].iter().zip(&mut inline.words[..count]) {
-        *word = place.load(Ordering::Relaxed);
+
+    /// The message whose word 0 is `head`.
+    ///
+    /// # Safety
+    /// `head` is what [`Receiver::read`] returned.
+    #[inline(always)]
+    pub(super) unsafe fn message(self, head: u64) -> Result<Message<'b>, ArenaError> {
+        let length = (head >> 32) as usize;
+        let content = if length > INLINE {
+            Content::Block(self.block.into_inner().expect("the block of a large message was taken")?)
+        } else {
+            // SAFETY: so many bytes of the buffer were written by `read`, and it is borrowed for as long as these live.
+            Content::Inline(unsafe { std::slice::from_raw_parts(self.buffer.0.get().cast::<u8>(), length) })
+        };
+        Ok(Message { tag: head as u32, content })
     }
-    Ok((tag, Content::Inline(inline)))
 }
 
 /// The block that a payload names, if it names one. What it says holds only if the slot did not change meanwhile.

@@ -38,9 +38,9 @@ pub(crate) use sweep::QueueSweep;
 pub use {
     error::{GetError, PutError},
     index_queue::IndexQueue,
-    message::{Content, INLINE, Inline},
+    message::{Buffer, Content, INLINE, Message},
     queue::Queue,
-    raw_queue::{Message, QueueStatistics, RawQueue},
+    raw_queue::{QueueStatistics, RawQueue},
 };
 
 #[cfg(all(test, manyhands_model))]

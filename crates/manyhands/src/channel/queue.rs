@@ -5,8 +5,8 @@
 //! sender and receiver are one build, so it carries no schema.
 
 use super::error::{GetError, PutError};
-use super::message::INLINE;
-use super::raw_queue::{Message, QueueStatistics, RawQueue};
+use super::message::{Buffer, INLINE, Message};
+use super::raw_queue::{QueueStatistics, RawQueue};
 use crate::arena::{ArenaError, Handle, collect, note};
 use crate::platform::Deadline;
 use crate::sync::Blocking;
@@ -106,7 +106,7 @@ impl<T: Serialize + DeserializeOwned> Queue<T> {
     /// # Errors
     /// When the queue is closed and empty, or what was taken is no `T`.
     pub fn get(&self) -> Result<T, GetError> {
-        self.value_of(self.raw.get_blocking()?)
+        self.value_of(self.raw.get(&mut Buffer::new(), None, &Blocking)?)
     }
 
     /// [`Queue::get`], but not for longer than `time`.
@@ -114,7 +114,7 @@ impl<T: Serialize + DeserializeOwned> Queue<T> {
     /// # Errors
     /// As [`Queue::get`], and [`GetError::Empty`] when none came in time.
     pub fn get_timeout(&self, time: Duration) -> Result<T, GetError> {
-        self.value_of(self.raw.get(Deadline::after(time), &Blocking)?)
+        self.value_of(self.raw.get(&mut Buffer::new(), Deadline::after(time), &Blocking)?)
     }
 
     /// [`Queue::get`] if there is a value now.
@@ -122,10 +122,10 @@ impl<T: Serialize + DeserializeOwned> Queue<T> {
     /// # Errors
     /// As [`Queue::get_timeout`].
     pub fn try_get(&self) -> Result<T, GetError> {
-        self.value_of(self.raw.try_get()?)
+        self.value_of(self.raw.try_get(&mut Buffer::new())?)
     }
 
-    fn value_of(&self, message: Message) -> Result<T, GetError> {
+    fn value_of(&self, message: Message<'_>) -> Result<T, GetError> {
         postcard::from_bytes(&message.content)
             .map_err(|error| GetError::Decode { queue: self.raw.handle().index(), reason: error.to_string() })
     }

@@ -5,20 +5,11 @@
 //! the midst of a put or a take costs at most the message that it was at.
 
 use super::error::{GetError, PutError};
-use super::message::{self, Content, Outgoing, WORDS};
+use super::message::{Buffer, Message, Outgoing, Receiver, Room, WORDS};
 use super::stream::{Stop, Stream};
 use crate::arena::{Arena, ArenaError, Handle};
 use crate::platform::Deadline;
-use crate::sync::{Blocking, Waiting};
-
-/// What was taken out of a [`RawQueue`].
-#[derive(Debug)]
-pub struct Message {
-    /// The number that the sender gave with it.
-    pub tag: u32,
-    /// Its bytes.
-    pub content: Content,
-}
+use crate::sync::Waiting;
 
 /// What a queue did so far and holds now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +91,8 @@ impl RawQueue {
         deadline: Option<Deadline>,
         waiting: &dyn Waiting,
     ) -> Result<(), PutError> {
-        let message = Outgoing::new(parts).map_err(|error| self.put_error(Stop::Arena(error)))?;
+        let mut room = Room::new();
+        let message = Outgoing::new(parts, &mut room).map_err(|error| self.put_error(error.into()))?;
         self.send(message, tag, deadline, waiting)
     }
 
@@ -117,8 +109,7 @@ impl RawQueue {
         deadline: Option<Deadline>,
         waiting: &dyn Waiting,
     ) -> Result<(), PutError> {
-        let message =
-            Outgoing::carrying(parts, handles).map_err(|error| self.put_error(Stop::Arena(error)))?;
+        let message = Outgoing::carrying(parts, handles).map_err(|error| self.put_error(error.into()))?;
         self.send(message, tag, deadline, waiting)
     }
 
@@ -128,8 +119,14 @@ impl RawQueue {
     /// As [`RawQueue::put`].
     #[inline]
     pub fn try_put(&self, bytes: &[u8], tag: u32) -> Result<(), PutError> {
-        let message = Outgoing::new(&[bytes]).map_err(|error| self.put_error(Stop::Arena(error)))?;
-        self.stream.try_put(|payload| message.write(tag, payload)).map_err(|stop| self.put_error(stop))?;
+        let mut room = Room::new();
+        let message = Outgoing::new(&[bytes], &mut room).map_err(|error| self.put_error(error.into()))?;
+        self.stream
+            .try_put(|payload| {
+                // SAFETY: the stream lends the payload of a slot that it has claimed.
+                unsafe { message.write(tag, payload) }
+            })
+            .map_err(|stop| self.put_error(stop))?;
         message.sent();
         Ok(())
     }
@@ -137,13 +134,16 @@ impl RawQueue {
     #[inline]
     fn send(
         &self,
-        message: Outgoing,
+        message: Outgoing<'_>,
         tag: u32,
         deadline: Option<Deadline>,
         waiting: &dyn Waiting,
     ) -> Result<(), PutError> {
         self.stream
-            .put(deadline, waiting, |payload| message.write(tag, payload))
+            .put(deadline, waiting, |payload| {
+                // SAFETY: the stream lends the payload of a slot that it has claimed.
+                unsafe { message.write(tag, payload) }
+            })
             .map_err(|stop| self.put_error(stop))?;
         message.sent();
         Ok(())
@@ -154,9 +154,18 @@ impl RawQueue {
     /// # Errors
     /// [`GetError`]; no message was taken.
     #[inline]
-    pub fn get(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<Message, GetError> {
-        let arena = self.arena();
-        self.received(self.stream.take(deadline, waiting, |payload| message::read(arena, payload)))
+    pub fn get<'b>(
+        &self,
+        buffer: &'b mut Buffer,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+    ) -> Result<Message<'b>, GetError> {
+        let receiver = Receiver::new(self.arena(), buffer);
+        let head = self.stream.take(deadline, waiting, |payload| {
+            // SAFETY: the stream lends the payload of a slot that it has claimed, and only one.
+            unsafe { receiver.read(payload) }
+        });
+        self.received(receiver, head)
     }
 
     /// Takes the next message if there is one now.
@@ -164,24 +173,20 @@ impl RawQueue {
     /// # Errors
     /// As [`RawQueue::get`].
     #[inline]
-    pub fn try_get(&self) -> Result<Message, GetError> {
-        let arena = self.arena();
-        self.received(self.stream.try_take(|payload| message::read(arena, payload)))
+    pub fn try_get<'b>(&self, buffer: &'b mut Buffer) -> Result<Message<'b>, GetError> {
+        let receiver = Receiver::new(self.arena(), buffer);
+        let head = self.stream.try_take(|payload| {
+            // SAFETY: as in `get`.
+            unsafe { receiver.read(payload) }
+        });
+        self.received(receiver, head)
     }
 
-    /// [`RawQueue::get`] without a deadline, which no signal ends.
-    ///
-    /// # Errors
-    /// As [`RawQueue::get`].
-    pub fn get_blocking(&self) -> Result<Message, GetError> {
-        self.get(None, &Blocking)
-    }
-
-    #[inline]
-    fn received(&self, taken: Result<Result<(u32, Content), ArenaError>, Stop>) -> Result<Message, GetError> {
-        match taken {
-            Ok(Ok((tag, content))) => Ok(Message { tag, content }),
-            Ok(Err(error)) => Err(self.get_error(Stop::Arena(error))),
+    #[inline(always)]
+    fn received<'b>(&self, receiver: Receiver<'b>, head: Result<u64, Stop>) -> Result<Message<'b>, GetError> {
+        match head {
+            // SAFETY: the receiver gave it to the stream, which handed it on.
+            Ok(head) => unsafe { receiver.message(head) }.map_err(|error| self.get_error(error.into())),
             Err(stop) => Err(self.get_error(stop)),
         }
     }

@@ -25,7 +25,14 @@ pub(super) enum Stop {
     TimedOut,
     Closed,
     Interrupted,
-    Arena(ArenaError),
+    Arena(Box<ArenaError>),
+}
+
+impl From<ArenaError> for Stop {
+    #[cold]
+    fn from(error: ArenaError) -> Stop {
+        Stop::Arena(Box::new(error))
+    }
 }
 
 impl From<WaitError> for Stop {
@@ -105,7 +112,7 @@ impl<const W: usize> Stream<W> {
         if self.view.body.is_closed() {
             return Err(Stop::Closed);
         }
-        let owner = this_process().map_err(Stop::Arena)?;
+        let owner = this_process()?;
         match self.view.chain().put(owner.raw(), fill) {
             Ok(()) => {
                 self.view.lines.items.gate.notify_one(Scope::Shared);
@@ -113,7 +120,7 @@ impl<const W: usize> Stream<W> {
             }
             Err(Refused::Full) => Err(Stop::TimedOut),
             Err(Refused::Ended) => Err(Stop::Closed),
-            Err(Refused::NoRing(error)) => Err(Stop::Arena(error)),
+            Err(Refused::NoRing(error)) => Err(error.into()),
         }
     }
 
@@ -151,7 +158,7 @@ impl<const W: usize> Stream<W> {
     /// Takes one message if there is one now.
     #[inline]
     pub(super) fn try_take<T>(&self, read: impl Fn(&Payload<W>) -> T) -> Result<T, Stop> {
-        let owner = this_process().map_err(Stop::Arena)?.raw();
+        let owner = this_process()?.raw();
         let chain = self.view.chain();
         let mut taken = chain.take(owner, &read);
         if matches!(taken, Err(Nothing::Yet)) && self.view.body.is_closed() {

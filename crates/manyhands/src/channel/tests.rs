@@ -1,7 +1,7 @@
 //! Behaviour of the queues within one process; what needs kills is in `tests/storm.rs`, what needs an arena of its
 //! own in `tests/queue_memory.rs`.
 
-use super::{Content, GetError, INLINE, IndexQueue, PutError, Queue, RawQueue};
+use super::{Buffer, Content, GetError, INLINE, IndexQueue, PutError, Queue, RawQueue};
 use crate::arena::{ArenaError, Kind};
 use crate::platform::Deadline;
 use crate::sync::{Blocking, Waiting};
@@ -16,7 +16,8 @@ fn put(queue: &RawQueue, bytes: &[u8], tag: u32) {
 }
 
 fn get(queue: &RawQueue) -> (u32, Vec<u8>) {
-    let message = queue.get(Deadline::after(GENEROUS), &Blocking).unwrap();
+    let mut buffer = Buffer::new();
+    let message = queue.get(&mut buffer, Deadline::after(GENEROUS), &Blocking).unwrap();
     (message.tag, message.content.to_vec())
 }
 
@@ -51,8 +52,8 @@ fn small_ones_are_copied_and_large_ones_handed_over() {
     let queue = RawQueue::growing().unwrap();
     put(&queue, &pattern(INLINE), 1);
     put(&queue, &pattern(INLINE + 1), 1);
-    assert!(matches!(queue.try_get().unwrap().content, Content::Inline(_)));
-    assert!(matches!(queue.try_get().unwrap().content, Content::Block(_)));
+    assert!(matches!(queue.try_get(&mut Buffer::new()).unwrap().content, Content::Inline(_)));
+    assert!(matches!(queue.try_get(&mut Buffer::new()).unwrap().content, Content::Block(_)));
 }
 
 #[test]
@@ -71,7 +72,7 @@ fn a_bound_is_exact_whatever_its_size() {
             for number in 0..limit {
                 assert_eq!(get(&queue).1, number.to_le_bytes());
             }
-            assert!(matches!(queue.try_get(), Err(GetError::Empty { .. })));
+            assert!(matches!(queue.try_get(&mut Buffer::new()), Err(GetError::Empty { .. })));
         }
     }
 }
@@ -86,13 +87,13 @@ fn a_growing_queue_keeps_the_order_over_many_rings() {
             next_in += 1;
         }
         for _ in 0..burst - burst / 3 {
-            assert_eq!(queue.try_get().unwrap().tag, next_out);
+            assert_eq!(queue.try_get(&mut Buffer::new()).unwrap().tag, next_out);
             next_out += 1;
         }
     }
     assert_eq!((queue.len(), queue.messages()), (u64::from(next_in - next_out), u64::from(next_in)));
     while next_out < next_in {
-        assert_eq!(queue.try_get().unwrap().tag, next_out);
+        assert_eq!(queue.try_get(&mut Buffer::new()).unwrap().tag, next_out);
         next_out += 1;
     }
 }
@@ -101,7 +102,7 @@ fn a_growing_queue_keeps_the_order_over_many_rings() {
 fn time_outs_end_waits_for_room_and_for_messages() {
     let queue = RawQueue::bounded(1).unwrap();
     let soon = || Deadline::after(Duration::from_millis(3));
-    assert!(matches!(queue.get(soon(), &Blocking), Err(GetError::Empty { .. })));
+    assert!(matches!(queue.get(&mut Buffer::new(), soon(), &Blocking), Err(GetError::Empty { .. })));
     put(&queue, b"x", 0);
     assert!(matches!(queue.put(b"y", 0, soon(), &Blocking), Err(PutError::Full { .. })));
     assert_eq!(get(&queue).1, b"x");
@@ -145,7 +146,7 @@ fn a_closed_queue_refuses_puts_and_can_be_emptied() {
         assert!(queue.is_closed());
         assert!(matches!(queue.try_put(b"", 0), Err(PutError::Closed { .. })));
         (0..3).for_each(|number| assert_eq!(get(&queue).0, number));
-        assert!(matches!(queue.get(None, &Blocking), Err(GetError::Closed { .. })));
+        assert!(matches!(queue.get(&mut Buffer::new(), None, &Blocking), Err(GetError::Closed { .. })));
         assert!(matches!(queue.put(b"", 0, None, &Blocking), Err(PutError::Closed { .. })));
         queue.close();
     }
@@ -176,7 +177,10 @@ fn closing_ends_all_waits() {
         for watch in &blocked[2..] {
             let (empty, watched) = (empty.clone(), Watched(watch));
             scope.spawn(move || {
-                assert!(matches!(empty.get(None, &watched), Err(GetError::Closed { .. })));
+                assert!(matches!(
+                    empty.get(&mut Buffer::new(), None, &watched),
+                    Err(GetError::Closed { .. })
+                ));
             });
         }
         while !blocked.iter().all(|watch| watch.load(Ordering::Acquire)) {
@@ -186,7 +190,7 @@ fn closing_ends_all_waits() {
         empty.close();
     });
     assert_eq!((get(&full).0, get(&full).0), (0, 1));
-    assert!(matches!(full.try_get(), Err(GetError::Closed { .. })));
+    assert!(matches!(full.try_get(&mut Buffer::new()), Err(GetError::Closed { .. })));
 }
 
 #[test]
@@ -207,7 +211,8 @@ fn many_threads_lose_and_double_nothing() {
                 let queue = queue.clone();
                 thread::spawn(move || {
                     let mut seen = [Vec::new(), Vec::new(), Vec::new()];
-                    while let Ok(message) = queue.get(None, &Blocking) {
+                    let mut buffer = Buffer::new();
+                    while let Ok(message) = queue.get(&mut buffer, None, &Blocking) {
                         let bytes: [u8; 4] = message.content[..].try_into().unwrap();
                         seen[message.tag as usize].push(u32::from_le_bytes(bytes));
                     }
