@@ -10,7 +10,7 @@ use crate::ffi::Patient;
 use crate::pickled::{self, Pickled};
 use crate::value;
 use manyhands::arena::Handle;
-use manyhands::channel::{Content, GetError, Message, PutError, RawQueue};
+use manyhands::channel::{Buffer, Content, GetError, Message, PutError, RawQueue};
 use manyhands::platform::Deadline;
 use manyhands::platform::atomic::{AtomicU32, Ordering};
 use manyhands::platform::process::getpid;
@@ -104,11 +104,12 @@ impl Ends {
     }
 
     fn get<'py>(&self, py: Python<'py>, block: bool, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        let mut buffer = Buffer::new();
         let taken = match patience(block, timeout) {
-            Err(()) => self.raw.try_get(),
+            Err(()) => self.raw.try_get(&mut buffer),
             Ok(until) => {
                 let patient = Patient::new(py);
-                let taken = self.raw.get(until, &patient);
+                let taken = self.raw.get(&mut buffer, until, &patient);
                 if let Err(GetError::Interrupted { .. }) = taken {
                     return Err(patient.raised().expect("a handler raised"));
                 }
@@ -124,7 +125,7 @@ impl Ends {
     }
 }
 
-fn object<'py>(py: Python<'py>, message: Message) -> PyResult<Bound<'py, PyAny>> {
+fn object<'py>(py: Python<'py>, message: Message<'_>) -> PyResult<Bound<'py, PyAny>> {
     if let Some(object) = value::object(py, message.tag, &message.content)? {
         return Ok(object);
     }
