@@ -90,6 +90,31 @@ impl EventWord {
     }
 }
 
+#[cfg(all(test, not(manyhands_model)))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::platform::Deadline;
+    use crate::sync::park::Blocking;
+
+    #[test]
+    fn who_waited_when_the_event_was_set_goes_on_though_it_was_cleared_at_once() {
+        let event = EventWord::new();
+        let limit = Deadline::after(Duration::from_secs(60));
+        std::thread::scope(|scope| {
+            let waiter = scope.spawn(|| event.wait(&Wait::private(limit, &Blocking)));
+            while event.word.load(Ordering::Relaxed) & WAITERS == 0 {
+                std::thread::yield_now();
+            }
+            event.set(Scope::Private);
+            event.clear();
+            assert_eq!(waiter.join().unwrap(), Ok(()));
+        });
+        assert!(!event.is_set());
+    }
+}
+
 #[cfg(all(test, manyhands_model))]
 mod model {
     //! Events under every schedule: who waited when the event was set returns, whatever happens next.
@@ -106,9 +131,15 @@ mod model {
         thread::spawn(move || event.wait(&Wait::private(None, &Blocking)).unwrap())
     }
 
+    fn check(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(preemptions);
+        builder.check(scenario);
+    }
+
     #[test]
     fn model_event_set_wakes_everybody() {
-        loom::model(|| {
+        check(2, || {
             let event = Arc::new(EventWord::default());
             let waiters = [waiter(&event), waiter(&event)];
             event.set(Scope::Private);
@@ -118,7 +149,7 @@ mod model {
 
     #[test]
     fn model_event_dead_setter_is_recovered() {
-        loom::model(|| {
+        check(3, || {
             let event = Arc::new(EventWord::default());
             let waiter = waiter(&event);
             dies_after(0, || event.set(Scope::Private));

@@ -76,3 +76,6 @@ pub use raw_semaphore::{MOST_PERMITS, OwnedPermit, RawSemaphore, SemaphoreStatis
 pub(crate) use recover::SyncSweep;
 #[cfg(not(manyhands_model))]
 pub use semaphore::{Event, Permit, Semaphore};
+
+#[cfg(all(test, not(manyhands_model)))]
+mod tests;

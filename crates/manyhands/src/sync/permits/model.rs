@@ -38,15 +38,15 @@ impl Semaphore {
     }
 }
 
-fn check(scenario: impl Fn() + Sync + Send + 'static) {
+fn check(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
+    builder.preemption_bound = Some(preemptions);
     builder.check(scenario);
 }
 
 #[test]
 fn model_permits_two_takers_of_one() {
-    check(|| {
+    check(3, || {
         let semaphore = Semaphore::new(1);
         let other = thread::spawn({
             let semaphore = semaphore.clone();
@@ -62,7 +62,7 @@ fn model_permits_two_takers_of_one() {
 fn model_permits_dead_taker_is_recovered() {
     for points in 0..8 {
         for sweeper_points in 0..4 {
-            check(move || {
+            check(2, move || {
                 let semaphore = Semaphore::new(1);
                 let mortal = thread::spawn({
                     let semaphore = semaphore.clone();

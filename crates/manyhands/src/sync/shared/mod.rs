@@ -37,6 +37,3 @@ macro_rules! travels {
     };
 }
 use travels;
-
-#[cfg(test)]
-mod tests;
