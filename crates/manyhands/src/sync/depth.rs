@@ -1,6 +1,7 @@
-//! How often the holder of a re-entrant lock has taken it: a count beside the word that only the holder touches.
+//! How often the holder of a re-entrant lock has taken it.
 //!
-//! So plain loads and stores are enough. It says nothing about who the holder is; the word beside it does.
+//! The count stands beside the lock's word, and only the holder touches it, so it needs no ordering of its own: the word
+//! hands it on with everything else the lock guards. Whoever takes the lock, from a dead holder too, begins with one.
 
 use super::park::WaitError;
 use crate::platform::atomic::{AtomicU32, Ordering};

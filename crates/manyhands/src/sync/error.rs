@@ -1,7 +1,7 @@
-//! Why a release was refused. Nothing has changed then.
+//! Why a release was refused.
 //!
-//! Rust's guards never meet these: they release what they took, once. They are for the raw forms, which Python uses,
-//! where anybody may release anything.
+//! Nothing has changed when one of these is returned. Waits have their own error, in `park`; what the arena refuses is
+//! an `ArenaError`.
 
 use super::lock_word::Seen;
 

@@ -1,7 +1,7 @@
 //! Events whose place, private memory or the arena, is chosen when they are made.
 //!
-//! One form for both, so that what is built on it (the Rust types, Python's class) is written once. Nobody holds an
-//! event, so a death leaves nothing of it to undo; only those who wait are noted.
+//! For bindings to other languages, and the engine inside `Event` and `shared::Event`. An event has no owner and holds
+//! nothing, so a death costs it nothing but perhaps a wake-up, which the sweep makes up for.
 
 use super::event_word::EventWord;
 use super::park::{Wait, WaitError, Waiting};

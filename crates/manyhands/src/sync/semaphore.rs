@@ -1,7 +1,7 @@
-//! `Semaphore` and `Event` for the threads of one process; their namesakes in `shared` are for several.
+//! `Semaphore` and `Event` for the threads of one process.
 //!
-//! They stand in private memory and cost nobody else anything. A fork's child has copies of its own, which its parent
-//! never hears of.
+//! Their namesakes in `shared` are for several processes and have the same methods. A permit is given back by the drop of
+//! its guard, also when its thread panics. In a fork's child both are copies, on which nobody waits.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! An event of all processes of the arena.
 //!
-//! It is set until it is cleared, whoever set it, and whether or not that process still lives. Waking is for all who
-//! wait; it does not say who set it, or how often.
+//! It holds nothing and has no owner: any process sets and clears it, and a killed one leaves it as it was. Who waits
+//! goes on when it is set, also when the process that set it was killed before it could wake anybody.
 
 use std::fmt;
 use std::time::Duration;

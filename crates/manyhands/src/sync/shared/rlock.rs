@@ -1,7 +1,7 @@
-//! A lock in the arena that its holder may take again. It guards no value of its own.
+//! A lock in the arena that its holder may take again.
 //!
-//! Since the same thread may be inside twice, a guard could not give out a value to change: what it protects stands
-//! elsewhere. A dead holder's lock goes to the next who asks, who is told by the guard.
+//! It guards no value of its own. Its holder is one thread of one process: a fork's child does not hold what its parent
+//! holds. A holder that is killed loses all its holds at once, and whoever gets the lock then is told.
 
 use std::fmt;
 use std::marker::PhantomData;
