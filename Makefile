@@ -58,6 +58,8 @@ lint: wheel
 	@printf '\n== %s\n' 'style and rules'
 	cargo fmt --all --check
 	PYO3_PYTHON=$(abspath $(BIN)/python) cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo fmt --manifest-path benches/Cargo.toml --check
+	cargo clippy --quiet --locked --manifest-path benches/Cargo.toml --target-dir target/benches -- -D warnings
 	cargo run --quiet --locked -p xtask -- check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
