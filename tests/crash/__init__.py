@@ -1,0 +1,1 @@
+"""Crash tests: real kills, side by side with the standard library."""
