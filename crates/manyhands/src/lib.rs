@@ -66,3 +66,9 @@ pub mod executor;
 
 #[cfg(not(manyhands_model))]
 pub use executor::{Future, Pool};
+
+#[cfg(not(manyhands_model))]
+mod statistics;
+
+#[cfg(not(manyhands_model))]
+pub use statistics::{Statistics, statistics};

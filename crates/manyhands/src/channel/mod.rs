@@ -33,7 +33,7 @@ mod sweep;
 mod wait;
 
 #[cfg(not(manyhands_model))]
-pub(crate) use sweep::QueueSweep;
+pub(crate) use sweep::{QueueSweep, messages_so_far};
 #[cfg(not(manyhands_model))]
 pub use {
     error::{GetError, PutError},

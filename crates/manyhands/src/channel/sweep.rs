@@ -49,6 +49,15 @@ impl Sweep for QueueSweep {
     }
 }
 
+/// How many messages the queues that live were given.
+pub(crate) fn messages_so_far(arena: &'static Arena) -> u64 {
+    let queues = arena.objects::<Body>(Kind::Queue).filter(|(_, body)| body.shape().words() == WORDS);
+    queues
+        .filter_map(|(handle, _)| Object::attach(handle, Kind::Queue).ok())
+        .map(|object| View::<WORDS>::of(&object).chain().put_so_far())
+        .sum()
+}
+
 fn recover<const W: usize>(view: &View<W>, dead: ProcessId) {
     view.chain().sweep(dead.raw());
     // A killed process may have been told to wake others, or have cleared the way for them and told nobody.

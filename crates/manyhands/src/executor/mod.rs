@@ -54,6 +54,8 @@ mod model;
 mod tests;
 
 #[cfg(not(manyhands_model))]
+pub(crate) use sweep::calls_so_far;
+#[cfg(not(manyhands_model))]
 pub use {
     callbacks::{Callback, Callbacks},
     completions::Completions,

@@ -113,6 +113,17 @@ impl Sweep for PoolSweep {
     }
 }
 
+/// How many calls were run in the pools that live.
+pub(crate) fn calls_so_far(arena: &'static Arena) -> u64 {
+    let views = arena.objects::<PoolBody>(Kind::Pool).filter_map(|(_, body)| View::of(arena, body));
+    views
+        .map(|view| {
+            let present = view.crew().map(|(_, member)| member.calls.load(Ordering::Relaxed));
+            view.record.calls.load(Ordering::Relaxed) + present.sum::<u64>()
+        })
+        .sum()
+}
+
 /// The requester is dead: nobody waits for answers, and the workers are to end.
 fn end_pool_of(view: &View, requester: ProcessId) {
     view.record.advance_to(PoolState::Terminated);
