@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 
 from . import _std
 
 #: With this exit code a child ends that found no guard. It says nothing without the note.
 EXIT_CODE = 78
 PREFIX = "no main guard at "
+
+#: In a pool's worker: whom to tell besides the parent.
+tell: Callable[[str], object] | None = None
 
 _found: str | None = None
 _reported = False
@@ -30,7 +34,10 @@ def check() -> None:
     if importing_main():
         from . import _engine
 
-        _engine.leave_note(PREFIX + _place())
+        note = PREFIX + _place()
+        _engine.leave_note(note)
+        if tell is not None:
+            tell(note)
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         _engine.leave()

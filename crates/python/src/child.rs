@@ -103,7 +103,7 @@ pub fn fork_child(py: Python<'_>, name: &str, role_name: &str) -> PyResult<Optio
 }
 
 /// What a fresh interpreter is to be started with.
-#[derive(FromPyObject)]
+#[derive(Clone, FromPyObject)]
 #[pyo3(from_item_all)]
 pub struct Start {
     name: String,
@@ -116,7 +116,12 @@ pub struct Start {
 }
 
 impl Start {
-    fn with<R>(&self, detached: bool, go: impl FnOnce(&Program, &Order<'_>) -> PyResult<R>) -> PyResult<R> {
+    /// Passes on the program and the order that this makes.
+    pub fn with<R>(
+        &self,
+        detached: bool,
+        go: impl FnOnce(&Program, &Order<'_>) -> PyResult<R>,
+    ) -> PyResult<R> {
         let words = self.command.iter().cloned().map(CString::new).collect::<Result<Vec<_>, _>>()?;
         let file =
             words.first().ok_or_else(|| PyValueError::new_err("a command has at least one word"))?.clone();
@@ -155,6 +160,7 @@ pub fn zygote_child(py: Python<'_>, start: Start) -> PyResult<Child> {
 /// A payload and descriptors, as a child finds them.
 type Request<'py> = (Bound<'py, PyBytes>, Vec<i32>);
 
+/// A request as Python gets it.
 pub fn told<'py>(py: Python<'py>, request: StartRequest) -> Request<'py> {
     let descriptors = request.descriptors.into_iter().map(IntoRawFd::into_raw_fd).collect();
     (PyBytes::new(py, &request.payload), descriptors)

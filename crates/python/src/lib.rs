@@ -12,6 +12,7 @@ mod errors;
 mod ffi;
 mod lock;
 mod pickled;
+mod pool;
 mod process;
 mod queue;
 mod semaphore;
@@ -31,7 +32,9 @@ mod _engine {
     #[pymodule_export]
     use super::lock::{Lock, RLock};
     #[pymodule_export]
-    use super::process::{leave, leave_note, statistics};
+    use super::pool::{AsyncResult, PoolCore, Worker};
+    #[pymodule_export]
+    use super::process::{leave, leave_note, own_name, set_own_name, statistics};
     #[pymodule_export]
     use super::queue::{Queue, SimpleQueue};
     #[pymodule_export]

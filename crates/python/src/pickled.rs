@@ -49,9 +49,13 @@ pub struct Pickled<'py> {
 
 /// Pickles with one of `manyhands._pickling`'s functions (`dumps`, `dumps_anyhow`, ...).
 pub fn pickle<'py>(object: &Bound<'py, PyAny>, with: &str) -> PyResult<Pickled<'py>> {
-    let py = object.py();
-    let large = PyList::empty(py);
-    let stream = pickling(py)?.call_method1(with, (object, &large))?.cast_into::<PyBytes>()?;
+    pickle_by(&pickling(object.py())?.getattr(with)?, object)
+}
+
+/// Pickles with a callable that takes the object and a list for its large buffers.
+pub fn pickle_by<'py>(with: &Bound<'py, PyAny>, object: &Bound<'py, PyAny>) -> PyResult<Pickled<'py>> {
+    let large = PyList::empty(object.py());
+    let stream = with.call1((object, &large))?.cast_into::<PyBytes>()?;
     let raw = |buffer: Bound<'py, PyAny>| PyBuffer::<u8>::get(&buffer.call_method0("raw")?);
     let buffers = large.iter().map(raw).collect::<PyResult<Vec<_>>>()?;
     Ok(Pickled { stream, buffers })

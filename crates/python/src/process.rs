@@ -26,6 +26,21 @@ pub fn leave() {
     }
 }
 
+/// What this process is called in the arena.
+#[pyfunction]
+pub fn own_name() -> PyResult<String> {
+    let this = arena::this_process().map_err(from_arena)?;
+    Ok(Arena::get().map_err(from_arena)?.process(this).name())
+}
+
+/// Changes what this process is called in the arena; 64 bytes of it are kept.
+#[pyfunction]
+pub fn set_own_name(name: &str) -> PyResult<()> {
+    let this = arena::this_process().map_err(from_arena)?;
+    Arena::get().map_err(from_arena)?.process(this).set_name(name);
+    Ok(())
+}
+
 /// What the engine did in this arena.
 #[pyfunction]
 pub fn statistics(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {

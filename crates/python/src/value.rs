@@ -78,7 +78,8 @@ fn eight(bytes: &[u8]) -> PyResult<[u8; 8]> {
     bytes.try_into().map_err(|_| damaged())
 }
 
-fn damaged() -> PyErr {
+/// The error for bytes that nobody of the engine wrote.
+pub fn damaged() -> PyErr {
     PyValueError::new_err("a message of the engine is damaged")
 }
 

@@ -13,9 +13,10 @@ import os
 import sys
 from typing import Any
 
-from manyhands import _alias, _engine, _pickling
+from manyhands import _alias, _engine, _guard, _pickling
 
 from . import context, process, reduction, resource_tracker, spawn, util
+from .popen_fork import sentinel_of
 
 #: What a fresh interpreter is told to run.
 CODE = "from manyhands.multiprocessing._child import main; main()"
@@ -35,12 +36,22 @@ def command(code: str) -> list[bytes]:
 
 def payload_for(popen: Any, process_obj: Any) -> bytes:
     """Both pickles, one after the other. `popen` collects descriptors and arena objects on the way."""
-    data = preparation_data(process_obj.name)
+    return _payload(popen, preparation_data(process_obj.name), process_obj)
+
+
+def payload_of_workers(starter: Any, plan: Any) -> bytes:
+    """The same for a pool's workers, which become what `plan` says."""
+    data = preparation_data("worker")
+    data["manyhands"]["pool"] = plan.pool
+    return _payload(starter, data, plan)
+
+
+def _payload(popen: Any, data: dict[str, Any], what: Any) -> bytes:
     buffer = io.BytesIO()
     context.set_spawning_popen(popen)
     try:
         reduction.dump(data, buffer)
-        buffer.write(_pickling.dumps_for_child(process_obj))
+        buffer.write(_pickling.dumps_for_child(what))
     finally:
         context.set_spawning_popen(None)
     return buffer.getvalue()
@@ -60,6 +71,9 @@ def prepare(data: dict[str, Any]) -> None:
     ours = data.pop("manyhands")
     if ours["alias"]:
         _alias.install()
+    if "pool" in ours:
+        # The next worker would meet a missing main guard, too.
+        _guard.tell = _engine.Worker(ours["pool"]).break_pool
     context._force_start_method(ours["start_method"])
     spawn.prepare(data)
 
@@ -76,24 +90,10 @@ def become(payload: bytes, descriptors: list[int]) -> int:
         this = reduction.pickle.load(file)
     finally:
         del process.current_process()._inheriting
+    # A pool's workers get the same payload; each makes its own process object of it.
+    this = this.worker() if hasattr(this, "worker") else this
     code: int = this._bootstrap(sentinel_of(this._parent_pid))
     return code
-
-
-def sentinel_of(parent: int) -> int:
-    """A descriptor that polls readable when the parent of this process has ended."""
-    try:
-        sentinel = os.pidfd_open(parent)
-    except ProcessLookupError:
-        pass
-    else:
-        # The number may be another process's by now, but then this one has been given another parent.
-        if os.getppid() == parent:
-            return sentinel
-        os.close(sentinel)
-    ended, other = os.pipe()
-    os.close(other)
-    return ended
 
 
 def main() -> None:

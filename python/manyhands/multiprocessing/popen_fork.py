@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any
+from typing import Any, NoReturn
 
 from manyhands import _ending, _engine, _guard
 
@@ -84,7 +84,17 @@ def role_of(process_obj: Any) -> str:
     return "daemon" if process_obj.daemon else "user"
 
 
-def run_child(process_obj: Any, parent: int) -> None:
+def sentinel_of(pid: int) -> int:
+    """A descriptor that polls readable when that process, which started this one, has ended."""
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        ended, other = os.pipe()
+        os.close(other)
+        return ended
+
+
+def run_child(process_obj: Any, parent: int) -> NoReturn:
     """Becomes the process, in a forked child; does not return."""
     code = 1
     try:

@@ -237,6 +237,11 @@ impl RawPool {
         }
     }
 
+    /// What is known of why the pool broke; empty when nothing is.
+    pub fn reason(&self) -> String {
+        self.0.reason()
+    }
+
     /// Waits until no worker is left. Close or terminate first.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 use super::call_word::State;
 use super::record::{PoolBody, PoolState, block_in};
 use super::slot::{CallSlot, INLINE};
+use super::sweep::break_pool;
 use super::view::View;
 use crate::arena::{Arena, ArenaError, Block, Handle, Kind, Object, ProcessId, this_process};
 use crate::platform::Scope;
@@ -78,6 +79,11 @@ impl Worker {
         let entry = self.view.function(number)?;
         let length = entry.length.load(Ordering::Acquire) as usize;
         Some(self.view.arena.block_bytes(block_in(&entry.block)?, length))
+    }
+
+    /// Ends the pool because no worker can work, for this reason: all calls that wait fail with it.
+    pub fn break_pool(&self, reason: &str) {
+        break_pool(&self.view, self.process, reason);
     }
 
     /// Tells why this worker ends before it takes a call, for the message should the pool break.

@@ -1,0 +1,43 @@
+//! Functions that pickle by reference: sent to the workers once, then named by a number.
+//!
+//! Known by identity, so each known function is kept alive as long as the pool. Whether a function is such a one, Python
+//! decides (`Pool._by_reference`): it knows what the workers can import.
+
+use manyhands::executor::{RawPool, SubmitError};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// The functions that a pool's workers know by number.
+#[derive(Default)]
+pub struct Functions {
+    known: Mutex<HashMap<usize, (u64, Py<PyAny>)>>,
+}
+
+impl Functions {
+    /// The number of a function, which is registered if it is new; `None` when it must travel with the call.
+    #[inline]
+    pub fn number(
+        &self,
+        pool: &Bound<'_, PyAny>,
+        raw: &RawPool,
+        function: &Bound<'_, PyAny>,
+    ) -> PyResult<Result<Option<u64>, SubmitError>> {
+        let identity = function.as_ptr() as usize;
+        // Never held while Python code runs.
+        if let Some((number, _)) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&identity) {
+            return Ok(Ok(Some(*number)));
+        }
+        let pickled = pool.call_method1("_by_reference", (function,))?;
+        let Ok(pickled) = pickled.cast::<PyBytes>() else { return Ok(Ok(None)) };
+        let number = match raw.register(pickled.as_bytes()) {
+            // 0 says that the function comes with the call.
+            Ok(number) => u64::from(number) + 1,
+            Err(error) => return Ok(Err(error)),
+        };
+        let entry = (number, function.clone().unbind());
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(identity, entry);
+        Ok(Ok(Some(number)))
+    }
+}

@@ -1,0 +1,22 @@
+//! Pools of processes that run Python functions: the compiled half of `multiprocessing.Pool`.
+//!
+//! ```text
+//! core      the pool itself: submits calls and maps, is closed, terminated, joined
+//! function  functions that pickle by reference: sent once, then named by a number
+//! call      a call's arguments as bytes         outcome   an answer's bytes as a result or an exception
+//! result    AsyncResult: one call's, or a map's worker    the loop that a worker runs
+//! ```
+//!
+//! Submitting is one call into here: plain arguments go as they are, the rest is pickled by `manyhands._pickling`. Results
+//! are unpickled by whoever asks for them.
+
+mod call;
+mod core;
+mod function;
+mod outcome;
+mod result;
+mod worker;
+
+pub use core::PoolCore;
+pub use result::AsyncResult;
+pub use worker::Worker;

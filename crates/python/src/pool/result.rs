@@ -1,0 +1,308 @@
+//! `AsyncResult`: the answer of one call, or the answers of a map's calls, for whoever asks.
+//!
+//! Without callbacks nothing happens in this process until somebody asks: then the caller waits on the call's own word
+//! and unpickles what it finds. With callbacks the engine's callback thread does it as the answers come, and who asks
+//! waits until the callbacks have run. Threads may ask together; one of them takes the answer.
+
+use super::core::Shared;
+use super::outcome;
+use crate::child::deadline;
+use crate::errors::from_wait;
+use crate::ffi::Patient;
+use manyhands::executor::RawCall;
+use manyhands::platform::Deadline;
+use manyhands::platform::thread::yield_now;
+use manyhands::sync::{RawEvent, Wait, WaitError};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyList, PyType};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a wait may last before it is looked whether the pool still has somebody to start workers.
+const LOOK: Duration = Duration::from_millis(250);
+
+static TIMEOUT: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+fn timed_out(py: Python<'_>) -> PyErr {
+    match TIMEOUT.import(py, "multiprocessing.context", "TimeoutError") {
+        Ok(kind) => PyErr::from_type(kind.clone(), ()),
+        Err(error) => error,
+    }
+}
+
+/// What a result is made of.
+pub enum Calls {
+    /// The result of one call.
+    One(RawCall),
+    /// The list of one result per call.
+    Each(Vec<RawCall>),
+    /// The list that the calls' lists make together.
+    Chunks(Vec<RawCall>),
+}
+
+impl Calls {
+    fn all(&self) -> &[RawCall] {
+        match self {
+            Calls::One(call) => std::slice::from_ref(call),
+            Calls::Each(calls) | Calls::Chunks(calls) => calls,
+        }
+    }
+
+    /// Whether there is no call.
+    pub fn is_nothing(&self) -> bool {
+        self.all().is_empty()
+    }
+
+    fn is_done(&self) -> bool {
+        self.all().iter().rev().all(RawCall::is_done)
+    }
+
+    /// The result. All calls have their answers.
+    fn take<'py>(self, py: Python<'py>, describe: impl Fn() -> String) -> PyResult<Bound<'py, PyAny>> {
+        let one = |call: RawCall| match call.take(&describe) {
+            Ok(answer) => outcome::of_answer(py, answer),
+            Err(failure) => Err(outcome::of_failure(py, failure)),
+        };
+        match self {
+            Calls::One(call) => one(call),
+            Calls::Each(calls) => {
+                let results = calls.into_iter().map(one).collect::<PyResult<Vec<_>>>()?;
+                Ok(PyList::new(py, results)?.into_any())
+            }
+            Calls::Chunks(calls) => {
+                let all = PyList::empty(py);
+                for call in calls {
+                    let end = all.len();
+                    all.set_slice(end, end, &one(call)?)?;
+                }
+                Ok(all.into_any())
+            }
+        }
+    }
+}
+
+enum State {
+    /// Nobody has asked for the answer yet, or it is not there.
+    Running {
+        calls: Arc<Calls>,
+        _pool: Py<PyAny>,
+    },
+    /// Somebody is about to unpickle it.
+    Taking,
+    Value(Py<PyAny>),
+    Error(PyErr),
+}
+
+/// What callbacks need: the event that is set when they have run.
+pub struct Awaited {
+    pub done: RawEvent,
+}
+
+/// The result of `apply_async`, `map_async` or `starmap_async`.
+#[pyclass(frozen, weakref, module = "manyhands._engine")]
+pub struct AsyncResult {
+    state: Mutex<State>,
+    shared: Arc<Shared>,
+    function: Option<Py<PyAny>>,
+    awaited: Option<Arc<Awaited>>,
+}
+
+impl AsyncResult {
+    /// Of calls that were submitted; `pool` stays alive until they are answered.
+    pub fn running(
+        shared: &Arc<Shared>,
+        calls: Calls,
+        pool: &Bound<'_, PyAny>,
+        function: &Bound<'_, PyAny>,
+    ) -> AsyncResult {
+        let state = State::Running { calls: Arc::new(calls), _pool: pool.clone().unbind() };
+        AsyncResult::new(shared, state, Some(function.clone().unbind()), None)
+    }
+
+    /// Of a call that could not be submitted, which is told to whoever asks.
+    pub fn failed(shared: &Arc<Shared>, error: PyErr) -> AsyncResult {
+        AsyncResult::new(shared, State::Error(error), None, None)
+    }
+
+    /// Of calls that somebody else waits for, who will [`AsyncResult::set`] it.
+    pub fn awaited(shared: &Arc<Shared>) -> AsyncResult {
+        let awaited = Some(Arc::new(Awaited { done: RawEvent::private() }));
+        AsyncResult::new(shared, State::Taking, None, awaited)
+    }
+
+    fn new(
+        shared: &Arc<Shared>,
+        state: State,
+        function: Option<Py<PyAny>>,
+        awaited: Option<Arc<Awaited>>,
+    ) -> AsyncResult {
+        AsyncResult { state: Mutex::new(state), shared: Arc::clone(shared), function, awaited }
+    }
+
+    /// Sets the outcome; those who wait go on after [`AsyncResult::announce`].
+    pub fn set(&self, py: Python<'_>, outcome: &PyResult<Py<PyAny>>) {
+        let state = match outcome {
+            Ok(value) => State::Value(value.clone_ref(py)),
+            Err(error) => State::Error(error.clone_ref(py)),
+        };
+        *self.state() = state;
+    }
+
+    /// Lets those go on who wait.
+    pub fn announce(&self) {
+        if let Some(awaited) = &self.awaited {
+            awaited.done.set();
+        }
+    }
+
+    // Never held while Python code runs or the interpreter lock is given up.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn running_calls(&self) -> Option<Arc<Calls>> {
+        match &*self.state() {
+            State::Running { calls, .. } => Some(Arc::clone(calls)),
+            _ => None,
+        }
+    }
+
+    /// Waits; `false` when the time was over first.
+    fn wait_until(&self, py: Python<'_>, until: Option<Deadline>) -> PyResult<bool> {
+        if let Some(awaited) = &self.awaited {
+            return self.in_slices(py, until, |until, patient| awaited.done.wait(until, patient));
+        }
+        let Some(calls) = self.running_calls() else { return Ok(true) };
+        for call in calls.all() {
+            if !call.is_done()
+                && !self.in_slices(py, until, |until, patient| call.wait(&Wait::arena(until, patient)))?
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Waits in pieces, between which it is looked whether the pool can still get anywhere.
+    fn in_slices(
+        &self,
+        py: Python<'_>,
+        until: Option<Deadline>,
+        wait: impl Fn(Option<Deadline>, &Patient<'_>) -> Result<(), WaitError>,
+    ) -> PyResult<bool> {
+        loop {
+            let look = Deadline::after(LOOK).map(|look| look.earlier(until));
+            let patient = Patient::new(py);
+            match wait(look, &patient) {
+                Ok(()) => return Ok(true),
+                Err(WaitError::TimedOut) if until.is_some_and(|until| until.is_past()) => return Ok(false),
+                Err(WaitError::TimedOut) => self.shared.look_after_keeper(py),
+                Err(error) => return from_wait(error, patient),
+            }
+        }
+    }
+
+    /// Makes sure that the outcome stands in the state; the answers are there.
+    fn settle(&self, py: Python<'_>) {
+        loop {
+            let calls = {
+                let mut state = self.state();
+                match &*state {
+                    State::Value(_) | State::Error(_) => return,
+                    State::Taking => None,
+                    State::Running { .. } => match std::mem::replace(&mut *state, State::Taking) {
+                        State::Running { calls, _pool: pool } => Some((calls, pool)),
+                        _ => None,
+                    },
+                }
+            };
+            let Some((calls, pool)) = calls else {
+                // Another thread is at it.
+                py.detach(yield_now);
+                continue;
+            };
+            let calls = self.alone(py, calls);
+            let outcome = calls.take(py, || self.describe(py)).map(Bound::unbind);
+            drop(pool);
+            self.set(py, &outcome);
+            return;
+        }
+    }
+
+    /// The calls, when the other threads that waited for them have let go.
+    fn alone(&self, py: Python<'_>, mut calls: Arc<Calls>) -> Calls {
+        loop {
+            match Arc::try_unwrap(calls) {
+                Ok(calls) => return calls,
+                Err(still) => calls = still,
+            }
+            py.detach(yield_now);
+        }
+    }
+
+    fn describe(&self, py: Python<'_>) -> String {
+        self.function.as_ref().map_or(String::new(), |function| name_of(function.bind(py)))
+    }
+}
+
+/// What a function is called in messages.
+pub fn name_of(function: &Bound<'_, PyAny>) -> String {
+    let name = function.getattr("__qualname__").or_else(|_| function.repr().map(Bound::into_any));
+    name.and_then(|name| name.extract()).unwrap_or_default()
+}
+
+/// The outcome of calls that have their answers, for a callback.
+pub fn outcome_of(py: Python<'_>, calls: Calls, name: &str) -> PyResult<Py<PyAny>> {
+    calls.take(py, || name.to_owned()).map(Bound::unbind)
+}
+
+#[pymethods]
+impl AsyncResult {
+    /// The result; raises what the call raised, or `TimeoutError`.
+    #[pyo3(signature = (timeout = None))]
+    fn get(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
+        if !self.wait_until(py, deadline(timeout))? {
+            return Err(timed_out(py));
+        }
+        self.settle(py);
+        match &*self.state() {
+            State::Value(value) => Ok(value.clone_ref(py)),
+            State::Error(error) => Err(error.clone_ref(py)),
+            _ => unreachable!("it was settled"),
+        }
+    }
+
+    /// Waits until the result is there, or for `timeout` seconds.
+    #[pyo3(signature = (timeout = None))]
+    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
+        self.wait_until(py, deadline(timeout)).map(drop)
+    }
+
+    /// Whether the result is there.
+    fn ready(&self) -> bool {
+        match &self.awaited {
+            Some(awaited) => awaited.done.is_set(),
+            None => self.running_calls().is_none_or(|calls| calls.is_done()),
+        }
+    }
+
+    /// Whether the call raised nothing; `ValueError` when the result is not there yet.
+    fn successful(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        let this = slf.get();
+        if !this.ready() {
+            return Err(PyValueError::new_err(format!("{} not ready", slf.repr()?)));
+        }
+        this.settle(slf.py());
+        Ok(matches!(&*this.state(), State::Value(_)))
+    }
+
+    #[classmethod]
+    fn __class_getitem__<'py>(
+        cls: &Bound<'py, PyType>,
+        item: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        cls.py().import("types")?.getattr("GenericAlias")?.call1((cls, item))
+    }
+}

@@ -1,0 +1,225 @@
+//! The loop that a pool's worker runs.
+//!
+//! It takes calls, finds their functions (unpickled once each), calls them and writes the answers. What a call raises is
+//! its answer, as far as it is an `Exception`; anything else ends the worker. An answer that cannot be sent becomes an
+//! exception that says so. Only the call at hand is ever lost.
+
+use super::call::{Kind, packed_ints, unpacked, unpacked_ints};
+use super::outcome::{INTS, RAISED};
+use crate::errors::from_arena;
+use crate::ffi::Patient;
+use crate::pickled::{self, pickle};
+use crate::value;
+use manyhands::arena::Handle;
+use manyhands::executor::{CallRequest, Worker as RawWorker, WorkerEnd};
+use pyo3::exceptions::{PyException, PyMemoryError, PyRuntimeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use std::collections::HashMap;
+
+/// A process as a worker of a pool.
+#[pyclass(frozen, module = "manyhands._engine")]
+pub struct Worker {
+    raw: RawWorker,
+}
+
+#[pymethods]
+impl Worker {
+    /// Makes this process a worker of the pool.
+    #[new]
+    fn new(pool: u64) -> PyResult<Worker> {
+        Ok(Worker { raw: RawWorker::enlist(Handle::from_raw(pool)).map_err(from_arena)? })
+    }
+
+    /// No worker can work here, for this reason: all calls of the pool fail with it.
+    fn break_pool(&self, reason: &str) {
+        self.raw.break_pool(reason);
+    }
+
+    /// Takes and runs calls until the worker's life is over.
+    fn work(&self, py: Python<'_>) -> PyResult<()> {
+        let patient = Patient::new(py);
+        let mut desk = Desk { py, functions: HashMap::new() };
+        match self.raw.work(&patient, &mut |request| desk.run(request)) {
+            WorkerEnd::Interrupted => Err(patient.raised().expect("a handler raised")),
+            _ => Ok(()),
+        }
+    }
+}
+
+struct Desk<'py> {
+    py: Python<'py>,
+    functions: HashMap<u64, Bound<'py, PyAny>>,
+}
+
+impl<'py> Desk<'py> {
+    fn run(&mut self, request: &mut CallRequest<'_>) {
+        match self.call(request) {
+            Ok(result) => self.answer(request, &result),
+            Err(error) if error.is_instance_of::<PyException>(self.py) => self.answer_raised(request, error),
+            Err(error) => self.end(error),
+        }
+    }
+
+    /// SystemExit, KeyboardInterrupt and the like are not for the requester: the process ends over its call.
+    fn end(&self, error: PyErr) {
+        let ended = self
+            .py
+            .import("manyhands.multiprocessing._work")
+            .and_then(|work| work.call_method1("end_worker", (error.into_value(self.py),)));
+        if let Err(error) = ended {
+            error.print(self.py);
+        }
+        std::process::abort();
+    }
+
+    fn call(&mut self, request: &mut CallRequest<'_>) -> PyResult<Answer<'py>> {
+        let py = self.py;
+        let damaged = value::damaged;
+        let (kind, tag) = Kind::of(request.tag).ok_or_else(damaged)?;
+        match kind {
+            Kind::One => {
+                let function = self.function(request)?;
+                let argument = value::object(py, tag, request.arguments)?.ok_or_else(damaged)?;
+                function.call1((argument,)).map(Answer::Object)
+            }
+            Kind::Plain => {
+                let function = self.function(request)?;
+                function.call1(unpacked(py, request.arguments)?).map(Answer::Object)
+            }
+            Kind::Pickled => {
+                let (function, rest) = self.unpickled(request, tag)?;
+                let arguments = rest[0].cast::<PyTuple>()?;
+                let keywords = rest[1].cast::<PyDict>()?;
+                let keywords = (!keywords.is_empty()).then_some(keywords);
+                function.call(arguments, keywords).map(Answer::Object)
+            }
+            Kind::Ints => {
+                let function = self.function(request)?.clone();
+                let numbers = unpacked_ints(request.arguments);
+                let results = PyList::empty(py);
+                for number in numbers {
+                    results.append(function.call1((number,))?)?;
+                }
+                Ok(Answer::Chunk(results))
+            }
+            Kind::Chunk | Kind::Star => {
+                let (function, rest) = self.unpickled(request, tag)?;
+                let results = PyList::empty(py);
+                for element in rest[0].try_iter()? {
+                    let result = if kind == Kind::Star {
+                        function.call1(
+                            element?
+                                .try_iter()
+                                .and_then(|all| PyTuple::new(py, all.collect::<PyResult<Vec<_>>>()?))?,
+                        )
+                    } else {
+                        function.call1((element?,))
+                    };
+                    results.append(result?)?;
+                }
+                Ok(Answer::Chunk(results))
+            }
+        }
+    }
+
+    /// A function that the pool's owner registered.
+    fn function(&mut self, request: &CallRequest<'_>) -> PyResult<&Bound<'py, PyAny>> {
+        let number = request.function;
+        if !self.functions.contains_key(&number) {
+            let payload =
+                u32::try_from(number.wrapping_sub(1)).ok().and_then(|at| request.worker().function(at));
+            let payload = payload.ok_or_else(|| {
+                PyRuntimeError::new_err(format!("call {} is of a function that nobody sent", request.number))
+            })?;
+            let function = pickled::unpickle(self.py, payload)?;
+            self.functions.insert(number, function);
+        }
+        Ok(&self.functions[&number])
+    }
+
+    /// The function, and the pickled arguments.
+    fn unpickled(
+        &mut self,
+        request: &mut CallRequest<'_>,
+        tag: value::Tag,
+    ) -> PyResult<(Bound<'py, PyAny>, Vec<Bound<'py, PyAny>>)> {
+        let object = if tag == value::PICKLE_WITH_BUFFERS {
+            let block = match request.take_arguments() {
+                Some(block) => block,
+                // The call may be run again, so the arguments stay where they are.
+                None => copy_of(request.arguments)?,
+            };
+            pickled::unpickle_with_buffers(self.py, block)?
+        } else {
+            pickled::unpickle(self.py, request.arguments)?
+        };
+        let mut parts: Vec<Bound<'py, PyAny>> = object.cast_into::<PyTuple>()?.iter().collect();
+        if request.function == 0 {
+            let function = parts.remove(0);
+            return Ok((function, parts));
+        }
+        Ok((self.function(request)?.clone(), parts))
+    }
+
+    fn answer(&mut self, request: &mut CallRequest<'_>, result: &Answer<'py>) {
+        let written = match result {
+            Answer::Object(object) => match value::plain(object) {
+                Some((tag, bytes)) => request.answer(tag, &[&bytes]),
+                None => return self.answer_pickled(request, object),
+            },
+            Answer::Chunk(results) => match packed_ints(results) {
+                Some(bytes) => request.answer(INTS, &[&bytes]),
+                None => return self.answer_pickled(request, results.as_any()),
+            },
+        };
+        if let Err(error) = written {
+            self.answer_raised(request, PyMemoryError::new_err(error.to_string()));
+        }
+    }
+
+    fn answer_pickled(&mut self, request: &mut CallRequest<'_>, object: &Bound<'py, PyAny>) {
+        match pickle(object, "dumps_anyhow") {
+            Ok(pickled) => {
+                let written = pickled.with_parts(|tag, parts| request.answer(tag, parts));
+                if let Err(error) = written {
+                    self.answer_raised(request, PyMemoryError::new_err(error.to_string()));
+                }
+            }
+            Err(error) if error.is_instance_of::<PyException>(self.py) => {
+                let unsendable = self
+                    .py
+                    .import("manyhands.multiprocessing._work")
+                    .and_then(|work| work.call_method1("unsendable", (error.into_value(self.py), object)));
+                self.answer_raised(request, unsendable.map_or_else(|error| error, PyErr::from_value));
+            }
+            Err(error) => self.end(error),
+        }
+    }
+
+    fn answer_raised(&mut self, request: &mut CallRequest<'_>, error: PyErr) {
+        let payload = self
+            .py
+            .import("manyhands.multiprocessing._work")
+            .and_then(|work| work.call_method1("failure", (error.into_value(self.py),)))
+            .and_then(|payload| Ok(payload.cast_into::<PyBytes>()?));
+        // When not even that fits, the requester is told that no answer could be written.
+        if let Ok(payload) = payload {
+            let _ = request.answer(RAISED, &[payload.as_bytes()]);
+        }
+    }
+}
+
+/// What a call gave.
+enum Answer<'py> {
+    Object(Bound<'py, PyAny>),
+    /// The results of a chunk.
+    Chunk(Bound<'py, PyList>),
+}
+
+fn copy_of(bytes: &[u8]) -> PyResult<manyhands::arena::Block> {
+    let arena = manyhands::arena::Arena::get().map_err(from_arena)?;
+    let mut block = arena.claim_block(bytes.len()).map_err(from_arena)?;
+    block.copy_from_slice(bytes);
+    Ok(block)
+}

@@ -1,0 +1,55 @@
+"""What went wrong in another process, as exceptions of this one.
+
+`WorkerDied` is a `BrokenProcessPool`, so that handlers written for `concurrent.futures` see it; the pool itself goes on
+with a new worker. Importing this module imports `concurrent.futures.process`, so nobody does before something has gone
+wrong.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures.process import BrokenProcessPool
+
+from . import _guard
+
+__all__ = ["BrokenProcessPool", "MissingGuardError", "WorkerDied", "broken_pool"]
+
+
+class WorkerDied(BrokenProcessPool):
+    """The worker that ran a call died over it. Only this call is lost; `retries=` runs such a call again."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        pid: int = 0,
+        worker: str = "",
+        exitcode: int | None = None,
+        call: str = "",
+    ) -> None:
+        super().__init__(message)
+        #: The worker's pid, name, and exit code or minus the signal that ended it; `None` when nobody could tell.
+        self.pid = pid
+        self.worker = worker
+        self.exitcode = exitcode
+        #: The name of the function that was called.
+        self.call = call
+
+    def __reduce__(self) -> tuple[object, ...]:
+        state = {"pid": self.pid, "worker": self.worker, "exitcode": self.exitcode, "call": self.call}
+        return type(self), self.args, state
+
+
+class MissingGuardError(RuntimeError):
+    """The main module starts processes when it is imported. Told once: here, if anybody reads it, else at the end."""
+
+    def __str__(self) -> str:
+        _guard.reported()
+        return super().__str__()
+
+
+def broken_pool(text: str, reason: str) -> Exception:
+    """The exception for a pool none of whose workers can work."""
+    if reason.startswith(_guard.PREFIX):
+        _guard.found(reason)
+        return MissingGuardError(_guard.message(reason))
+    return BrokenProcessPool(text)

@@ -1,0 +1,156 @@
+"""What a pool's worker does in Python: begin, end, and exceptions on their way to the requester.
+
+A worker is a process like any other (name, daemon, parent), whose target is the engine's loop. An exception travels
+with its traceback as text, and with its own text, so that it can be told of even when it cannot be rebuilt.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import struct
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from manyhands import _ending, _engine, _pickling, _std
+
+from . import context, process, reduction
+from .popen_fork import run_child, sentinel_of
+
+_LENGTHS = struct.Struct("<QQ")
+
+
+class Plan:
+    """What all workers of a pool are told."""
+
+    def __init__(
+        self,
+        method: str,
+        pool: int,
+        parent: int,
+        first: int,
+        initializer: Callable[..., object] | None,
+        initargs: tuple[Any, ...],
+    ) -> None:
+        self.method = method
+        self.pool = pool
+        self.parent = parent
+        self.first = first
+        self.initializer = initializer
+        self.initargs = initargs
+
+    def worker(self) -> Any:
+        """The process object of this worker, as its own process sees it."""
+        number = int(_engine.own_name().rpartition("-")[2])
+        process._process_counter = itertools.count(self.first + number - 1)
+        worker = context._concrete_contexts[self.method].Process(target=self.work)  # type: ignore[attr-defined]
+        worker.name = worker.name.replace("Process", "PoolWorker")
+        worker.daemon = True
+        worker._parent_pid = self.parent
+        _engine.set_own_name(worker.name)
+        return worker
+
+    def work(self) -> None:
+        """Runs calls until the pool ends."""
+        # Ctrl-C is the requester's affair: it ends its pool, or does not. What this starts by exec is as ever.
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _ignore)
+        worker = _engine.Worker(self.pool)
+        if self.initializer is not None:
+            try:
+                self.initializer(*self.initargs)
+            except Exception as error:
+                text = "".join(traceback.format_exception_only(error)).strip()
+                worker.break_pool(f"its initializer raised {text}")
+                raise
+        worker.work()
+
+
+def _ignore(signum: int, frame: object) -> None:
+    pass
+
+
+def run_forked(plan: Plan) -> NoReturn:
+    """The life of a worker that a template was forked for."""
+    run_child(plan.worker(), sentinel_of(plan.parent))
+
+
+def end_worker(error: BaseException) -> NoReturn:
+    """Ends this process over a call that raised what is no `Exception`."""
+    code = 1
+    if isinstance(error, SystemExit):
+        if error.code is None:
+            code = 0
+        elif isinstance(error.code, int):
+            code = error.code
+        else:
+            print(error.code, file=sys.stderr)
+    elif not isinstance(error, KeyboardInterrupt):
+        traceback.print_exception(error)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    # Not in good order: its call is to be answered for.
+    os._exit(code)
+
+
+def failure(error: BaseException) -> bytes:
+    """An exception as bytes: its traceback, its text, and itself if it can be pickled."""
+    text = "".join(traceback.format_exception(error))
+    shown = _repr(error)
+    try:
+        pickled = _pickling.dumps_anyhow(error)
+    except Exception as reason:
+        pickled = _pickling.dumps(unsendable(reason, error))
+    first, second = (part.encode(errors="backslashreplace") for part in (text, shown))
+    return _LENGTHS.pack(len(first), len(second)) + first + second + pickled
+
+
+def rebuild(payload: bytes) -> BaseException:
+    """The exception of `failure`'s bytes, with the worker's traceback as its cause."""
+    first, second = _LENGTHS.unpack_from(payload)
+    start = _LENGTHS.size
+    text = payload[start : start + first].decode()
+    shown = payload[start + first : start + first + second].decode()
+    try:
+        error: Any = reduction.pickle.loads(payload[start + first + second :])
+        if not isinstance(error, BaseException):
+            raise TypeError(f"it became {_repr(error)}, which is no exception")
+    except Exception as reason:
+        error = _std.module("pool").MaybeEncodingError(reason, shown)
+        # Its own texts are made of `repr`; the exception that could not be rebuilt has one already.
+        error.value = shown
+    error.__cause__ = _std.module("pool").RemoteTraceback(f'\n"""\n{text}"""')
+    raised: BaseException = error
+    return raised
+
+
+def unsendable(reason: BaseException, value: object) -> Exception:
+    """The standard library's exception for a result that cannot be sent."""
+    error: Exception = _std.module("pool").MaybeEncodingError(reason, _Shown(value))
+    return error
+
+
+class _Shown:
+    """Stands for an object whose `repr` may fail."""
+
+    def __init__(self, value: object) -> None:
+        self._text = _repr(value)
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def _repr(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception:
+        return object.__repr__(value)
+
+
+def end_template() -> NoReturn:
+    """A template that nobody needs any more ends without a trace of the program that it is a copy of."""
+    _ending.tell_engine()
+    os._exit(0)

@@ -1,0 +1,498 @@
+"""Pools of worker processes that run calls.
+
+Workers pull calls from shared memory and answer there; nothing in this process carries results, and no thread runs here
+until a callback is registered. A worker that dies costs the call that it ran (`WorkerDied`), or nothing with `retries`;
+a new one takes its place. An argument, result or exception that cannot be sent fails its own call only.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pickle
+import queue
+import signal
+import sys
+import threading
+import types
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from manyhands import _engine, _guard, _pickling, _std
+
+from . import _child, context, forkserver, process, resource_tracker, util
+from ._work import Plan, end_template, run_forked
+
+__all__ = ["Pool"]
+
+if TYPE_CHECKING:
+    from multiprocessing.context import TimeoutError
+else:
+    TimeoutError = context.TimeoutError
+
+T = TypeVar("T")
+
+AsyncResult = ApplyResult = MapResult = _engine.AsyncResult
+
+#: How long terminated workers may take to end before they are killed, in seconds.
+PATIENCE = 1.0
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("MaybeEncodingError", "RemoteTraceback", "ExceptionWithTraceback", "rebuild_exc"):
+        return getattr(_std.module("pool"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class Pool(_engine.PoolCore):
+    """Processes that run calls. `retries`: how often a call is run again whose worker died."""
+
+    _state = "INIT"
+
+    def __init__(
+        self,
+        processes: int | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: Iterable[Any] = (),
+        maxtasksperchild: int | None = None,
+        context: Any = None,
+        *,
+        retries: int = 0,
+    ) -> None:
+        if processes is None:
+            processes = os.cpu_count() or 1
+        if processes < 1:
+            raise ValueError("Number of processes must be at least 1")
+        if maxtasksperchild is not None and (not isinstance(maxtasksperchild, int) or maxtasksperchild <= 0):
+            raise ValueError("maxtasksperchild must be a positive int or None")
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
+        if retries < 0:
+            raise ValueError("retries must not be negative")
+        self._ctx = context or _default_context()
+        self._processes = processes
+        self._method: str = self._ctx.get_start_method()
+        self._feeders: list[_Feeder] = []
+        if self._method != "fork":
+            _guard.check()
+        first = next(process._process_counter)
+        for _ in range(processes - 1):
+            next(process._process_counter)
+        prefix = self._ctx.Process.__name__.replace("Process", "PoolWorker") + "-"
+        self._open(processes, maxtasksperchild, prefix, retries)
+        # Kept: the workers' references to what stands in it begin with their own.
+        self._plan = plan = Plan(self._method, self._pool_handle, os.getpid(), first, initializer, tuple(initargs))
+        self._known_main = _functions_of_main() if self._method == "fork" else None
+        if self._method == "fork":
+            self._keep_forked(plan)
+        else:
+            self._keep_fresh(plan)
+        self._state = "RUN"
+        # Without a reference to the pool, so that it can go: its core knows the way.
+        self._finalize = util.Finalize(self, _terminate, args=(_Core(self),), exitpriority=15)
+
+    def _keep_forked(self, plan: Plan) -> None:
+        util._flush_std_streams()
+        part = self._keep_by_template("pool template")
+        if part == "worker":
+            run_forked(plan)
+        if part == "end":
+            end_template()
+
+    def _keep_fresh(self, plan: Plan) -> None:
+        starter = _PlanOnItsWay()
+        starter.fds.append(resource_tracker.getfd())
+        self._keep_by_zygote(
+            {
+                "name": "pool",
+                "role": "worker",
+                "command": _child.command(forkserver.code()),
+                "payload": _child.payload_of_workers(starter, plan),
+                "descriptors": starter.fds,
+                "handles": starter.handles,
+            }
+        )
+
+    # What the workers can be told by reference, and what not: asked by the core.
+
+    def _by_reference(self, func: Callable[..., object]) -> bytes | None:
+        if isinstance(func, types.BuiltinFunctionType):
+            if not isinstance(func.__self__, types.ModuleType | None):
+                return None
+        elif not isinstance(func, types.FunctionType | type):
+            return None
+        if not self._workers_know(func):
+            return None
+        try:
+            return pickle.dumps(func, 5)
+        except Exception:
+            return None
+
+    def _workers_know(self, func: Any) -> bool:
+        """Whether what `func` is called means the same in the workers."""
+        if getattr(func, "__module__", None) != "__main__":
+            return True
+        if self._known_main is None:
+            return _pickling.main_is_importable()
+        top = func.__qualname__.partition(".")[0]
+        return self._known_main.get(top) is getattr(sys.modules["__main__"], top, self)
+
+    def _dumps_arguments(self, what: tuple[Any, ...], large: list[Any]) -> bytes:
+        if self._known_main is None and not _pickling.main_is_importable():
+            return _pickling.dumps_by_value(what, large)
+        return _pickling.dumps_anyhow(what, large)
+
+    def _dumps_call(self, what: tuple[Any, ...], large: list[Any]) -> bytes:
+        if self._workers_know(what[0]):
+            return self._dumps_arguments(what, large)
+        return _pickling.dumps_by_value(what, large)
+
+    # The standard library's methods.
+
+    def apply(self, func: Callable[..., T], args: Iterable[Any] = (), kwds: dict[str, Any] | None = None) -> T:
+        """Calls `func(*args, **kwds)` in a worker and waits for the result."""
+        return self.apply_async(func, args, kwds).get()
+
+    def map(self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int | None = None) -> list[T]:
+        """Calls `func` with each element; the results, in order."""
+        return self._map(func, iterable, chunksize, False).get()
+
+    def map_async(
+        self,
+        func: Callable[[Any], T],
+        iterable: Iterable[Any],
+        chunksize: int | None = None,
+        callback: Callable[[list[T]], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
+    ) -> _engine.AsyncResult[list[T]]:
+        """`map` without waiting."""
+        return self._map(func, iterable, chunksize, False, callback, error_callback)
+
+    def starmap(
+        self, func: Callable[..., T], iterable: Iterable[Iterable[Any]], chunksize: int | None = None
+    ) -> list[T]:
+        """As `map`; each element is a tuple of arguments."""
+        return self._map(func, iterable, chunksize, True).get()
+
+    def starmap_async(
+        self,
+        func: Callable[..., T],
+        iterable: Iterable[Iterable[Any]],
+        chunksize: int | None = None,
+        callback: Callable[[list[T]], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
+    ) -> _engine.AsyncResult[list[T]]:
+        """`starmap` without waiting."""
+        return self._map(func, iterable, chunksize, True, callback, error_callback)
+
+    def _map(
+        self,
+        func: Callable[..., T],
+        iterable: Iterable[Any],
+        chunksize: int | None,
+        star: bool,
+        callback: Callable[[list[T]], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
+    ) -> _engine.AsyncResult[list[T]]:
+        self._check_running()
+        elements = iterable if type(iterable) is list else list(iterable)
+        if chunksize is None:
+            chunksize, extra = divmod(len(elements), self._processes * 4)
+            chunksize += bool(extra)
+        return self._map_list(func, elements, max(chunksize, 1), star, callback, error_callback)
+
+    def imap(self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int = 1) -> Iterator[T]:
+        """Calls `func` with each element; gives the results one by one, in order."""
+        return self._stream(func, iterable, chunksize, ordered=True)
+
+    def imap_unordered(self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int = 1) -> Iterator[T]:
+        """As `imap`, in the order in which the results come."""
+        return self._stream(func, iterable, chunksize, ordered=False)
+
+    def _stream(
+        self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int, *, ordered: bool
+    ) -> Iterator[T]:
+        self._check_running()
+        if chunksize < 1:
+            raise ValueError(f"Chunksize must be 1+, not {chunksize}")
+        results = IMapIterator[T]() if ordered else IMapUnorderedIterator[T]()
+        feeder = _Feeder(self, results, func, iterable, chunksize)
+        if hasattr(iterable, "__len__"):
+            feeder.run()
+        else:
+            self._feeders = [feeder for feeder in self._feeders if feeder.thread.is_alive()]
+            self._feeders.append(feeder)
+            feeder.thread.start()
+        if chunksize == 1:
+            return results
+        chunks: Iterator[Any] = results
+        return (element for chunk in chunks for element in chunk)
+
+    def _check_running(self) -> None:
+        if self._state != "RUN":
+            raise ValueError("Pool not running")
+        self._check_broken()
+
+    def _refuse(self, *_arguments: Any, **_more: Any) -> None:
+        raise ValueError("Pool not running")
+
+    def close(self) -> None:
+        """Takes no more calls; the workers end when all are done."""
+        util.debug("closing pool")
+        if self._state == "RUN":
+            self._state = "CLOSE"
+            if any(feeder.thread.is_alive() for feeder in self._feeders):
+                # What an iterable still gives is run; nothing else is taken.
+                setattr(self, "apply_async", self._refuse)  # noqa: B010
+            else:
+                self._close()
+
+    def terminate(self) -> None:
+        """Ends the workers at once; calls that are not done fail."""
+        util.debug("terminating pool")
+        self._state = "TERMINATE"
+        self._finalize()
+
+    def join(self) -> None:
+        """Waits until the workers have ended. Close or terminate first."""
+        util.debug("joining pool")
+        if self._state == "RUN":
+            raise ValueError("Pool is still running")
+        for feeder in self._feeders:
+            feeder.thread.join()
+        if self._state == "CLOSE":
+            self._close()
+        self._join()
+        self._forget_keeper()
+        self._note_unguarded()
+
+    def _note_unguarded(self) -> None:
+        # Somebody who asks for a result is told by an exception; who does not, at the program's end.
+        if self._phase == "broken":
+            _guard.found(self._broken_because)
+
+    def __enter__(self) -> Pool:
+        self._check_running()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.terminate()
+
+    def __reduce__(self) -> Any:
+        raise NotImplementedError("pool objects cannot be passed between processes or pickled")
+
+    def __repr__(self) -> str:
+        kind = type(self)
+        size = getattr(self, "_processes", 0)
+        return f"<{kind.__module__}.{kind.__qualname__} state={self._state} pool_size={size}>"
+
+    def __del__(self, _warn: Any = warnings.warn) -> None:
+        if self._state == "RUN":
+            _warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
+
+
+def _default_context() -> Any:
+    return context._default_context.get_context()
+
+
+def _functions_of_main() -> dict[str, Any]:
+    """What of the main module forked workers will know by name: its functions and classes as they are now."""
+    kinds = (types.FunctionType, type)
+    return {name: value for name, value in vars(sys.modules["__main__"]).items() if isinstance(value, kinds)}
+
+
+class _PlanOnItsWay:
+    """Collects what a plan refers to while it is pickled, as a `Popen` does for a process."""
+
+    DupFd: Any
+
+    def __init__(self) -> None:
+        from .popen_spawn_posix import InheritedFd
+
+        self.DupFd = InheritedFd
+        self.fds: list[int] = []
+        self.handles: list[int] = []
+
+    def duplicate_for_child(self, fd: int) -> int:
+        self.fds.append(fd)
+        return len(self.fds) - 1
+
+    def share(self, handle: int) -> None:
+        self.handles.append(handle)
+
+
+class _Core:
+    """A pool's core without the pool, for its finalizer."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.core = pool._alias()
+
+
+def _terminate(held: _Core) -> None:
+    core = held.core
+    core._terminate(signal.SIGTERM)
+    if not core._join(PATIENCE):
+        core._terminate(signal.SIGKILL)
+        core._join()
+    core._forget_keeper()
+    if core._phase == "broken":
+        _guard.found(core._broken_because)
+
+
+class _Feeder:
+    """Submits what an iterable gives: at once for a collection, in its own thread for anything that may take time."""
+
+    #: How many calls may wait for each worker before the iterable is asked for more.
+    AHEAD = 32
+
+    def __init__(
+        self, pool: Pool, results: IMapIterator[Any], func: Callable[..., Any], iterable: Iterable[Any], chunksize: int
+    ) -> None:
+        self.pool = pool
+        self.results = results
+        self.func = func
+        self.iterable = iterable
+        self.chunksize = chunksize
+        self.thread = threading.Thread(target=self.run, name="PoolFeeder", daemon=True)
+
+    def run(self) -> None:
+        pool, results = self.pool, self.results
+        window: list[Any] = []
+        most = self.AHEAD * pool._processes
+        patient = threading.current_thread() is self.thread
+        try:
+            elements = iter(self.iterable)
+            while chunk := list(itertools.islice(elements, self.chunksize)):
+                result = self.submit(chunk)
+                if patient:
+                    window.append(result)
+                    if len(window) >= most:
+                        window.pop(0).wait()
+                if pool._state == "TERMINATE":
+                    break
+        except Exception as error:
+            results.fail(error)
+        finally:
+            results.end()
+
+    def submit(self, chunk: list[Any]) -> Any:
+        pool, results = self.pool, self.results
+        place = results.announce()
+        done = results.taker(place)
+        if self.chunksize == 1:
+            result = _engine.PoolCore.apply_async(pool, self.func, (chunk[0],), None, *done)
+        else:
+            result = pool._map_list(self.func, chunk, len(chunk), False, *done)
+        results.submitted(place, result)
+        return result
+
+
+class IMapIterator(Generic[T]):
+    """The results of `imap`, in order."""
+
+    def __init__(self) -> None:
+        self._arrived: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self._over = False
+
+    def __iter__(self) -> IMapIterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        return self.next()
+
+    def next(self, timeout: float | None = None) -> T:
+        """The next result; `TimeoutError` when it does not come within `timeout` seconds."""
+        if self._over:
+            raise StopIteration
+        kind, value = self._arrival(timeout)
+        if kind == "end":
+            self._over = True
+            raise StopIteration
+        if kind == "error":
+            raise value
+        return self._result(value, timeout)
+
+    _waiting: Any = None
+
+    def _arrival(self, timeout: float | None) -> tuple[str, Any]:
+        if self._waiting is not None:
+            return "result", self._waiting
+        try:
+            return self._arrived.get(timeout=timeout)
+        except queue.Empty:
+            raise TimeoutError from None
+
+    def _result(self, result: Any, timeout: float | None) -> T:
+        # Kept until its answer is there, so that a time-out loses nothing.
+        self._waiting = result
+        result.wait(timeout)
+        if not result.ready():
+            raise TimeoutError
+        self._waiting = None
+        value: T = result.get()
+        return value
+
+    # The feeder's side.
+
+    def announce(self) -> int:
+        return 0
+
+    def taker(self, place: int) -> tuple[Any, Any]:
+        return None, None
+
+    def submitted(self, place: int, result: Any) -> None:
+        self._arrived.put(("result", result))
+
+    def fail(self, error: Exception) -> None:
+        self._arrived.put(("error", error))
+
+    def end(self) -> None:
+        self._arrived.put(("end", None))
+
+
+class IMapUnorderedIterator(IMapIterator[T]):
+    """The results of `imap_unordered`, as they come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left = 0
+        self._fed = False
+        self._lock = threading.Lock()
+
+    def announce(self) -> int:
+        with self._lock:
+            self._left += 1
+        return 0
+
+    def taker(self, place: int) -> tuple[Any, Any]:
+        return self._take_value, self._take_error
+
+    def submitted(self, place: int, result: Any) -> None:
+        pass
+
+    def _result(self, result: Any, timeout: float | None) -> T:
+        value: T = result
+        return value
+
+    def _take_value(self, value: Any) -> None:
+        self._arrived.put(("result", value))
+        self._count()
+
+    def _take_error(self, error: BaseException) -> None:
+        self._arrived.put(("error", error))
+        self._count()
+
+    def _count(self) -> None:
+        with self._lock:
+            self._left -= 1
+            over = self._fed and not self._left
+        if over:
+            super().end()
+
+    def end(self) -> None:
+        with self._lock:
+            self._fed = True
+            over = not self._left
+        if over:
+            super().end()
