@@ -293,11 +293,8 @@ thread_local! {
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Runs `code`; a panic becomes a [`Failure`] with its message and place, after the panic hook has told the user.
-///
-/// # Errors
-/// The panic.
-pub fn caught<R>(code: impl FnOnce() -> R) -> Result<R, Failure> {
+/// Has the panic hook note where each panic begins, before it does what it did.
+pub(super) fn watch_panics() {
     static WATCHING: Once = Once::new();
     WATCHING.call_once(|| {
         let earlier = std::panic::take_hook();
@@ -307,6 +304,14 @@ pub fn caught<R>(code: impl FnOnce() -> R) -> Result<R, Failure> {
             earlier(panic);
         }));
     });
+}
+
+/// Runs `code`; a panic becomes a [`Failure`] with its message and place, after the panic hook has told the user.
+///
+/// # Errors
+/// The panic.
+pub fn caught<R>(code: impl FnOnce() -> R) -> Result<R, Failure> {
+    watch_panics();
     catch_unwind(AssertUnwindSafe(code)).map_err(|panic| {
         let message = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
             (Some(text), _) => (*text).to_owned(),

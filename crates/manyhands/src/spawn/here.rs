@@ -32,9 +32,17 @@ struct Adopting {
     was_subreaper: bool,
 }
 
+static HERE: AtomicPtr<Here> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The calling process's record, if it has one.
+pub(super) fn present() -> Option<&'static Here> {
+    // SAFETY: null, or a record that was leaked by `here` and is never freed.
+    let record = unsafe { HERE.load(Ordering::Acquire).as_ref() };
+    record.filter(|record| record.pid == getpid())
+}
+
 /// The calling process's record.
 pub(super) fn here() -> &'static Here {
-    static HERE: AtomicPtr<Here> = AtomicPtr::new(std::ptr::null_mut());
     let pid = getpid();
     let mut seen = HERE.load(Ordering::Acquire);
     loop {

@@ -60,9 +60,9 @@ impl Inheritance {
             rustix::io::fcntl_getfd(descriptor).is_ok_and(|flags| !flags.contains(FdFlags::CLOEXEC))
         });
         let inheritance = Inheritance {
-            umask: status.octal("Umask"),
+            umask: status.umask,
             blocked: signal::blocked(),
-            ignored: status.hexadecimal("SigIgn"),
+            ignored: status.ignored,
             standard: open,
             directory: directory.is_some(),
             environment: environment(),
@@ -76,12 +76,21 @@ impl Inheritance {
         self.standard.iter().filter(|open| **open).count() + usize::from(self.directory)
     }
 
-    /// Takes it over, in the child, with the descriptors that came along. Signals that were blocked for the start are
-    /// unblocked as the parent had them, last of all.
+    /// Whether the parent's environment is `present`, the caller's own as [`environment`] gave it.
+    pub(super) fn has_environment(&self, present: &[u8]) -> bool {
+        self.environment == present
+    }
+
+    /// Takes it over, in the child, with the descriptors that came along; the environment unless it is in place already.
+    /// Signals that were blocked for the start are unblocked as the parent had them, last of all.
     ///
     /// # Errors
     /// What the kernel says to putting a descriptor in its place.
-    pub fn take_over(&self, descriptors: impl Iterator<Item = OwnedFd>) -> io::Result<()> {
+    pub(super) fn take_over(
+        &self,
+        descriptors: impl Iterator<Item = OwnedFd>,
+        environment_in_place: bool,
+    ) -> io::Result<()> {
         // None of them may stand where another belongs.
         let raised = descriptors.map(|descriptor| -> io::Result<OwnedFd> {
             if descriptor.as_raw_fd() > 2 {
@@ -110,7 +119,7 @@ impl Inheritance {
             let _ = rustix::process::fchdir(&directory);
         }
         rustix::process::umask(Mode::from_raw_mode(self.umask));
-        if environment() != self.environment {
+        if !environment_in_place {
             // SAFETY: the child has one thread.
             unsafe { replace_environment(&self.environment) };
         }
@@ -133,26 +142,10 @@ impl Inheritance {
 pub struct Standing(u64);
 
 fn standing(status: &Status) -> Standing {
-    const LINES: [&str; 12] = [
-        "Uid",
-        "Gid",
-        "Groups",
-        "NSpgid",
-        "NSsid",
-        "CapInh",
-        "CapPrm",
-        "CapEff",
-        "CapBnd",
-        "NoNewPrivs",
-        "Seccomp",
-        "Cpus_allowed",
-    ];
     let mut hasher = DefaultHasher::new();
-    for line in LINES {
-        status.value(line).hash(&mut hasher);
-    }
-    for space in ["mnt", "net", "user", "ipc", "uts", "cgroup", "pid_for_children"] {
-        std::fs::metadata(format!("/proc/thread-self/ns/{space}")).ok().map(|it| it.ino()).hash(&mut hasher);
+    status.standing.hash(&mut hasher);
+    for space in NAMESPACES {
+        std::fs::metadata(space).ok().map(|it| it.ino()).hash(&mut hasher);
     }
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     for resource in 0..16 {
@@ -165,31 +158,54 @@ fn standing(status: &Status) -> Standing {
     Standing(hasher.finish())
 }
 
-/// The lines of /proc/thread-self/status.
-struct Status(String);
+/// Those that change what a process can reach.
+const NAMESPACES: [&str; 4] = [
+    "/proc/thread-self/ns/mnt",
+    "/proc/thread-self/ns/net",
+    "/proc/thread-self/ns/user",
+    "/proc/thread-self/ns/pid_for_children",
+];
+
+/// What /proc/thread-self/status says that matters here.
+struct Status {
+    umask: u32,
+    ignored: u64,
+    /// The lines that a child cannot change from inside.
+    standing: String,
+}
 
 impl Status {
     fn read() -> io::Result<Status> {
+        const STANDING: [&str; 11] = [
+            "Uid",
+            "Gid",
+            "Groups",
+            "NSpgid",
+            "NSsid",
+            "CapPrm",
+            "CapEff",
+            "CapBnd",
+            "NoNewPrivs",
+            "Seccomp",
+            "Cpus_allowed",
+        ];
         let mut text = String::with_capacity(4096);
         std::fs::File::open("/proc/thread-self/status")?.read_to_string(&mut text)?;
-        Ok(Status(text))
-    }
-
-    fn value(&self, name: &str) -> &str {
-        let mut lines = self.0.lines().filter_map(|line| line.split_once(':'));
-        lines.find(|(key, _)| *key == name).map_or("", |(_, value)| value.trim())
-    }
-
-    fn octal(&self, name: &str) -> u32 {
-        u32::from_str_radix(self.value(name), 8).unwrap_or(0o022)
-    }
-
-    fn hexadecimal(&self, name: &str) -> u64 {
-        u64::from_str_radix(self.value(name), 16).unwrap_or(0)
+        let mut status = Status { umask: 0o022, ignored: 0, standing: String::with_capacity(512) };
+        for (name, value) in text.lines().filter_map(|line| line.split_once(':')) {
+            match name {
+                "Umask" => status.umask = u32::from_str_radix(value.trim(), 8).unwrap_or(status.umask),
+                "SigIgn" => status.ignored = u64::from_str_radix(value.trim(), 16).unwrap_or(0),
+                name if STANDING.contains(&name) => status.standing.push_str(value),
+                _ => {}
+            }
+        }
+        Ok(status)
     }
 }
 
-fn environment() -> Vec<u8> {
+/// The calling process's environment, as it travels.
+pub(super) fn environment() -> Vec<u8> {
     let mut bytes = Vec::with_capacity(4096);
     for (name, value) in std::env::vars_os() {
         bytes.extend_from_slice(name.as_bytes());

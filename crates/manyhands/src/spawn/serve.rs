@@ -6,6 +6,7 @@
 //! requester would have forked it, except for what it does on purpose.
 
 use super::birth::{self, Forking};
+use super::inherit::environment;
 use super::request::{self, Head, Received, Reply, StartRequest};
 use super::staff::{Filled, MakeKept, Staff, WorkerStart};
 use super::warden;
@@ -59,6 +60,7 @@ pub fn serve(
         slot: requester.slot,
         staffs: Vec::new(),
         make_kept,
+        environment: environment(),
     }
     .run(forking))
 }
@@ -72,6 +74,8 @@ struct Service {
     slot: ProcessId,
     staffs: Vec<Staff>,
     make_kept: MakeKept,
+    /// This process's own, to compare with: the less a child does, the sooner it runs.
+    environment: Vec<u8>,
 }
 
 /// In a child: where the loop is left.
@@ -133,7 +137,7 @@ impl Service {
         self.socket = None;
         let mut descriptors = start.descriptors.into_iter();
         let inherited: Vec<OwnedFd> = descriptors.by_ref().take(start.inheritance.descriptors()).collect();
-        if start.inheritance.take_over(inherited.into_iter()).is_err() {
+        if start.inheritance.take_over(inherited.into_iter(), start.environment_in_place).is_err() {
             // SAFETY: ends this process, which has done nothing yet, at once.
             unsafe { libc::_exit(255) };
         }
@@ -164,9 +168,16 @@ impl Service {
         match head {
             Head::Look => None,
             Head::Start { slot, inheritance } => {
+                let environment_in_place = inheritance.has_environment(&self.environment);
                 match birth::sibling(self.arena, slot, self.pid, forking) {
                     Ok(Side::Child) => {
-                        return Some(self.leave(WorkerStart { slot, payload, inheritance, descriptors }));
+                        return Some(self.leave(WorkerStart {
+                            slot,
+                            payload,
+                            inheritance,
+                            descriptors,
+                            environment_in_place,
+                        }));
                     }
                     Ok(Side::Parent(pid)) => self.reply(&Reply::Started { pid }),
                     Err(error) => self.reply(&Reply::refused(&error)),
@@ -181,7 +192,8 @@ impl Service {
                         return None;
                     }
                 };
-                let mut staff = Staff::new(kept, payload, inheritance, descriptors);
+                let in_place = inheritance.has_environment(&self.environment);
+                let mut staff = Staff::new(kept, payload, inheritance, descriptors, in_place);
                 match staff.fill(self.arena, self.slot, forking) {
                     Ok(Filled::Worker(start)) => {
                         drop(staff);

@@ -57,6 +57,7 @@ pub(super) struct Staff {
     payload: Vec<u8>,
     inheritance: Inheritance,
     descriptors: Vec<OwnedFd>,
+    environment_in_place: bool,
     workers: Vec<Worker>,
     hired: u64,
     fruitless: u32,
@@ -83,6 +84,7 @@ pub(super) struct WorkerStart {
     pub(super) payload: Vec<u8>,
     pub(super) inheritance: Inheritance,
     pub(super) descriptors: Vec<OwnedFd>,
+    pub(super) environment_in_place: bool,
 }
 
 impl Staff {
@@ -91,12 +93,14 @@ impl Staff {
         payload: Vec<u8>,
         inheritance: Inheritance,
         descriptors: Vec<OwnedFd>,
+        environment_in_place: bool,
     ) -> Staff {
         Staff {
             kept,
             payload,
             inheritance,
             descriptors,
+            environment_in_place,
             workers: Vec::new(),
             hired: 0,
             fruitless: 0,
@@ -158,6 +162,7 @@ impl Staff {
                 payload: std::mem::take(&mut self.payload),
                 inheritance: self.inheritance.clone(),
                 descriptors: std::mem::take(&mut self.descriptors),
+                environment_in_place: self.environment_in_place,
             })),
             Ok(Side::Parent(pid)) => {
                 self.hired += 1;

@@ -17,6 +17,9 @@ use std::os::fd::{AsFd, AsRawFd};
 
 /// How long a process that was asked to end may take to do so before it is made to.
 const PATIENCE_NS: u64 = 1_000_000_000;
+/// How long the doorbell is not listened to after it was rung: when processes are started one after the other, the warden
+/// does not compete with them for a processor, and looks at all of them at once.
+const REST_NS: u64 = 2_000_000;
 /// How soon the warden looks again when it has no descriptor left to watch somebody with.
 const BLIND_LOOK_NS: u64 = 100_000_000;
 
@@ -90,7 +93,8 @@ unsafe fn watch(task: *const libc::c_void) {
     }
     raise_descriptor_limit();
     if arena.process_state(slot) == Some(ProcessState::Starting) && arena.adopt_slot(slot).is_ok() {
-        Warden { arena, slot, watched: [const { None }; WATCHED], count: 0, blind: false }.run();
+        Warden { arena, slot, watched: [const { None }; WATCHED], count: 0, blind: false, rest_until: 0 }
+            .run();
     }
 }
 
@@ -115,6 +119,8 @@ struct Warden {
     count: usize,
     /// Whether somebody could not be watched for want of a descriptor.
     blind: bool,
+    /// Until when the doorbell is not listened to.
+    rest_until: u64,
 }
 
 struct Watched {
@@ -141,10 +147,12 @@ impl Warden {
         }
     }
 
-    fn drain_doorbell(&self) {
+    fn drain_doorbell(&mut self) {
         let mut count = [0; 8];
         // It does not block, and when nobody has rung there is nothing to drain.
-        let _ = rustix::io::read(self.arena.doorbell(), &mut count);
+        if rustix::io::read(self.arena.doorbell(), &mut count).is_ok() {
+            self.rest_until = clock::now_ns() + REST_NS;
+        }
     }
 
     fn is_watched(&self, process: ProcessId) -> bool {
@@ -201,8 +209,13 @@ impl Warden {
 
     fn wait(&mut self) {
         let mut polled = [libc::pollfd { fd: -1, events: libc::POLLIN, revents: 0 }; WATCHED + 1];
-        polled[0].fd = self.arena.doorbell().as_raw_fd();
         let mut next = u64::MAX;
+        if self.rest_until > clock::now_ns() {
+            // A negative number is not polled.
+            next = self.rest_until;
+        } else {
+            polled[0].fd = self.arena.doorbell().as_raw_fd();
+        }
         for (entry, watched) in polled[1..].iter_mut().zip(self.watched[..self.count].iter().flatten()) {
             entry.fd = watched.pidfd.as_fd().as_raw_fd();
             if watched.end_at != 0 {
@@ -214,7 +227,7 @@ impl Warden {
         }
         let timeout = match next {
             u64::MAX => -1,
-            next => (next.saturating_sub(clock::now_ns()) / 1_000_000 + 1) as libc::c_int,
+            next => next.saturating_sub(clock::now_ns()).div_ceil(1_000_000) as libc::c_int,
         };
         // SAFETY: an array of that many entries on this stack.
         unsafe { libc::poll(polled.as_mut_ptr(), self.count as libc::nfds_t + 1, timeout) };

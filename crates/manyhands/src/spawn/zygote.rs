@@ -7,6 +7,7 @@
 //! longer the one that it was made with. In a shared library the initialiser does nothing.
 
 use super::birth::{Forking, Loaded};
+use super::entry::{self, Entry};
 use super::error::StartError;
 use super::handover::{Inherited, Part, Program, VARIABLE};
 use super::here::here;
@@ -15,7 +16,7 @@ use super::process;
 use super::request::{Bequest, Order};
 use super::serve::{Served, serve};
 use super::started::Started;
-use super::warden;
+use super::{leaving, warden};
 use crate::arena::Arena;
 use crate::platform::image::{Initialiser, MainProgram, initialisers_after};
 use std::ffi::c_int;
@@ -91,7 +92,7 @@ fn current(
 
 /// This program, to be executed as its own zygote.
 fn myself(name: &str) -> Result<Program, StartError> {
-    match super::entry::Entry::of_trampoline(own_code) {
+    match Entry::of_trampoline(own_code) {
         Ok(_) => Ok(Program { detached: true, ..Program::myself() }),
         Err(source) => Err(StartError::Entry { name: name.to_owned(), source }),
     }
@@ -184,6 +185,9 @@ fn be_zygote(inherited: Inherited) -> ! {
         // Best effort: it is tried again with each request.
         let _ = warden::ensure(arena);
     }
+    // What every child would do first is done once, here.
+    leaving::register();
+    entry::watch_panics();
     match serve(inherited.requester, &mut Plain::new(), crate::MAKE_KEPT) {
         Ok(Served::Child(request)) => process::run(request),
         // SAFETY: a zygote has nothing to flush.
