@@ -7,28 +7,59 @@
 use super::completions::Completions;
 use super::errors::SubmitError;
 use super::raw_call::RawCall;
-use super::raw_pool::RawPool;
-use crate::platform::atomic::{AtomicBool, Ordering};
+use super::raw_pool::{RawPool, Requester};
 use crate::sync::{Blocking, Wait};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 /// What is run when a call has its answer.
 pub type Callback = Box<dyn FnOnce(RawCall) + Send>;
 
-/// The callbacks of one pool, and the thread that runs them. Dropping it waits until all that were registered have run.
-pub struct Callbacks {
+/// The thread that runs a pool's callbacks.
+pub(super) struct CallbackThread {
     desk: Arc<Desk>,
-    pool: RawPool,
     latch: usize,
-    thread: Option<JoinHandle<()>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// A pool's callbacks, as an owner of its own: dropping it waits until all have run, and ends their thread.
+#[derive(Debug)]
+pub struct Callbacks(RawPool);
+
+impl Callbacks {
+    /// The callbacks of a pool, which has one thread for them however often this is called.
+    ///
+    /// # Errors
+    /// When shared memory or threads have run out.
+    pub fn new(pool: &RawPool) -> Result<Callbacks, SubmitError> {
+        Requester::callbacks(pool.requester())?;
+        Ok(Callbacks(pool.clone()))
+    }
+
+    /// Has `callback` run when the call has its answer: see [`RawCall::on_done`].
+    pub fn register(&self, call: RawCall, callback: Callback) {
+        let registered = call.on_done(callback);
+        debug_assert!(registered.is_ok(), "the thread is there since `new`");
+    }
+}
+
+impl Drop for Callbacks {
+    fn drop(&mut self) {
+        self.0.finish_callbacks();
+    }
 }
 
 /// What registering threads and the callback thread share.
 struct Desk {
-    registered: Mutex<Vec<(RawCall, Callback)>>,
-    ends: AtomicBool,
+    state: Mutex<Registered>,
+}
+
+#[derive(Default)]
+struct Registered {
+    calls: Vec<(RawCall, Callback)>,
+    /// No more will be registered.
+    ends: bool,
 }
 
 enum Next {
@@ -36,31 +67,54 @@ enum Next {
     End,
 }
 
-impl Callbacks {
-    /// Starts the thread.
-    ///
-    /// # Errors
-    /// When shared memory or threads have run out.
-    pub fn new(pool: &RawPool) -> Result<Callbacks, SubmitError> {
+impl CallbackThread {
+    /// Starts the thread. It keeps the pool's private part until [`CallbackThread::finish`].
+    pub(super) fn start(pool: &RawPool) -> Result<CallbackThread, SubmitError> {
         let calls = Completions::new(pool)?;
         let latch = calls.latch();
-        let desk = Arc::new(Desk { registered: Mutex::default(), ends: AtomicBool::new(false) });
+        let desk = Arc::new(Desk { state: Mutex::default() });
         let at_work = Arc::clone(&desk);
         let thread = thread::Builder::new()
             .name("mh-callbacks".to_owned())
             .spawn(move || at_work.serve(calls))
             .map_err(SubmitError::NoThread)?;
-        Ok(Callbacks { desk, pool: pool.clone(), latch, thread: Some(thread) })
+        Ok(CallbackThread { desk, latch, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Has `callback` run when the call has its answer, at once if it has.
-    pub fn register(&self, call: RawCall, callback: Callback) {
-        self.desk.registered.lock().unwrap_or_else(PoisonError::into_inner).push((call, callback));
-        self.pool.requester().notify_latch(self.latch);
+    /// The latch at which the thread sleeps; whoever registers wakes it.
+    pub(super) fn latch(&self) -> usize {
+        self.latch
+    }
+
+    /// Has `callback` run when the call has its answer, at once if it has; gives both back when the thread has ended.
+    pub(super) fn register(&self, call: RawCall, callback: Callback) -> Result<(), (RawCall, Callback)> {
+        let mut registered = self.desk.lock();
+        if registered.ends {
+            return Err((call, callback));
+        }
+        registered.calls.push((call, callback));
+        Ok(())
+    }
+
+    /// Has the thread end when all callbacks have run. It is to be woken after this, and then joined.
+    pub(super) fn finish(&self) {
+        self.desk.lock().ends = true;
+    }
+
+    /// Waits until the thread has ended. A callback that does this cannot wait for itself.
+    pub(super) fn join(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread.filter(|thread| thread.thread().id() != thread::current().id()) {
+            let _ = thread.join();
+        }
     }
 }
 
 impl Desk {
+    fn lock(&self) -> MutexGuard<'_, Registered> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn serve(&self, mut calls: Completions<Callback>) {
         let pool = calls.pool().clone();
         let wait = Wait::arena(None, &Blocking);
@@ -78,9 +132,10 @@ impl Desk {
     }
 
     fn next(&self, calls: &mut Completions<Callback>) -> Option<Next> {
-        // Asked first: what was registered before the end was asked for is seen below.
-        let ends = self.ends.load(Ordering::Acquire);
-        let registered = std::mem::take(&mut *self.registered.lock().unwrap_or_else(PoisonError::into_inner));
+        let (registered, ends) = {
+            let mut registered = self.lock();
+            (std::mem::take(&mut registered.calls), registered.ends)
+        };
         for (call, callback) in registered {
             calls.adopt(call, callback);
         }
@@ -88,25 +143,5 @@ impl Desk {
             Some((call, callback)) => Some(Next::Run(call, callback)),
             None => (ends && calls.is_empty()).then_some(Next::End),
         }
-    }
-}
-
-impl Drop for Callbacks {
-    fn drop(&mut self) {
-        self.desk.ends.store(true, Ordering::Release);
-        self.pool.requester().notify_latch(self.latch);
-        let Some(thread) = self.thread.take() else { return };
-        // A fork's child has no such thread, and a callback that drops the last of a pool cannot wait for itself.
-        if self.pool.is_own() && thread.thread().id() != thread::current().id() {
-            let _ = thread.join();
-        } else {
-            std::mem::forget(thread);
-        }
-    }
-}
-
-impl std::fmt::Debug for Callbacks {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Callbacks").finish_non_exhaustive()
     }
 }

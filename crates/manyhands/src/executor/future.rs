@@ -3,20 +3,14 @@
 //! A future is a handle, not a task: the call runs whether anybody waits or not. Dropping it leaves the call to itself. It
 //! has nothing to do with `async`; its waits block the calling thread.
 
-use super::callbacks::Callbacks;
 use super::errors::{CallError, SubmitError};
-use super::raw_call::{RawAnswer, RawCall};
-use super::raw_pool::RawPool;
+use super::raw_call::RawCall;
 use crate::platform::Deadline;
 use crate::spawn::entry;
 use crate::sync::{Blocking, Wait};
 use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-
-/// The callback thread of a pool, if it has one yet.
-pub(super) type CallbackThread = Arc<OnceLock<Callbacks>>;
 
 /// The answer of a call that was submitted to a [`Pool`](super::Pool).
 ///
@@ -32,19 +26,12 @@ pub(super) type CallbackThread = Arc<OnceLock<Callbacks>>;
 pub struct Future<R> {
     call: RawCall,
     function: &'static str,
-    pool: RawPool,
-    callbacks: CallbackThread,
     answer: PhantomData<fn() -> R>,
 }
 
 impl<R> Future<R> {
-    pub(super) fn new(
-        call: RawCall,
-        function: &'static str,
-        pool: RawPool,
-        callbacks: CallbackThread,
-    ) -> Future<R> {
-        Future { call, function, pool, callbacks, answer: PhantomData }
+    pub(super) fn new(call: RawCall, function: &'static str) -> Future<R> {
+        Future { call, function, answer: PhantomData }
     }
 
     /// The number of the call, counted in its pool from 1.
@@ -87,7 +74,7 @@ impl<R: DeserializeOwned> Future<R> {
     }
 
     /// Has `callback` run with the answer when it is there, in a thread of this process that runs the pool's callbacks one
-    /// after the other.
+    /// after the other; at once in this thread when the pool is gone.
     ///
     /// # Errors
     /// When the thread cannot be started. The call is run all the same.
@@ -95,14 +82,8 @@ impl<R: DeserializeOwned> Future<R> {
         self,
         callback: impl FnOnce(Result<R, CallError>) + Send + 'static,
     ) -> Result<(), SubmitError> {
-        let Future { call, function, pool, callbacks, .. } = self;
-        if callbacks.get().is_none() {
-            // Another thread may be faster; the loser's ends at once.
-            let _ = callbacks.set(Callbacks::new(&pool)?);
-        }
-        let thread = callbacks.get().expect("it was just put there");
-        thread.register(call, Box::new(move |call| callback(read(call, function))));
-        Ok(())
+        let Future { call, function, .. } = self;
+        call.on_done(Box::new(move |call| callback(read(call, function))))
     }
 }
 
@@ -115,8 +96,8 @@ pub(super) fn wait_for_ever(call: &RawCall) {
 /// Takes and reads an answer that is there.
 pub(super) fn read<R: DeserializeOwned>(call: RawCall, function: &'static str) -> Result<R, CallError> {
     let number = call.number();
-    let RawAnswer { bytes, .. } = call.take(|| function.to_owned())?;
-    entry::answer(&bytes).map_err(|failure| CallError::Failed { number, call: function, failure })
+    call.take_with(|| function.to_owned(), |_, bytes| entry::answer(bytes))?
+        .map_err(|failure| CallError::Failed { number, call: function, failure })
 }
 
 impl<R> std::fmt::Debug for Future<R> {

@@ -22,6 +22,8 @@ mod completions;
 #[cfg(not(manyhands_model))]
 mod errors;
 #[cfg(not(manyhands_model))]
+mod free_list;
+#[cfg(not(manyhands_model))]
 mod future;
 #[cfg(not(manyhands_model))]
 mod kept;

@@ -5,11 +5,12 @@
 //! and is replaced. Dropping the pool waits until all is done.
 
 use super::errors::{PoolError, SubmitError};
-use super::future::{CallbackThread, Future};
+use super::future::Future;
 use super::map::Map;
 use super::raw_pool::{NewCall, PoolPlan, PoolStatistics, RawPool};
 use super::worker::Worker;
 use crate::arena::{self, Handle};
+use crate::spawn::entry::Trampoline;
 use crate::spawn::{Entry, Keeper, Refusal, StartError, entry, zygote};
 use crate::sync::{Blocking, Wait};
 use serde::Serialize;
@@ -50,7 +51,6 @@ pub struct Pool {
     raw: RawPool,
     keeper: Arc<Keeper>,
     retries: u32,
-    callbacks: CallbackThread,
 }
 
 /// Settings of a pool.
@@ -106,7 +106,7 @@ impl PoolBuilder {
         };
         let raw = RawPool::new(&plan)?;
         let keeper = hire(&self.name, raw.handle())?;
-        Ok(Pool { raw, keeper, retries: self.retries, callbacks: CallbackThread::default() })
+        Ok(Pool { raw, keeper, retries: self.retries })
     }
 }
 
@@ -131,8 +131,15 @@ fn hire(name: &str, pool: Handle) -> Result<Arc<Keeper>, StartError> {
 fn work_for(pool: Handle) {
     // A pool that is gone needs no worker.
     let Ok(worker) = Worker::enlist(pool) else { return };
+    // The same function is mostly called many times.
+    let mut known: Option<(u64, Trampoline)> = None;
     worker.work(&Blocking, &mut |request| {
-        let (answer, objects) = arena::collect(|| Entry::at(request.function).call(request.arguments));
+        let function = match known {
+            Some((number, function)) if number == request.function => Ok(function),
+            _ => Entry::at(request.function).trampoline(),
+        };
+        known = function.as_ref().ok().map(|function| (request.function, *function));
+        let (answer, objects) = arena::collect(|| function.map(|function| function(request.arguments)));
         let answer = answer.unwrap_or_else(|error| entry::failed(&unknown(&error.to_string())));
         if let Err(error) = request.answer_naming(0, &[&answer], &objects) {
             // A small answer needs no memory.
@@ -197,7 +204,7 @@ impl Pool {
         let call = with_call(entry, retries, &argument, |call| self.raw.submit(call))?;
         // Until here the objects that the argument names were its own.
         drop(argument);
-        Ok(Future::new(call, std::any::type_name::<F>(), self.raw.clone(), Arc::clone(&self.callbacks)))
+        Ok(Future::new(call, std::any::type_name::<F>()))
     }
 
     /// Has workers call `function` with each of `items`. The answers come in the order of the items, while later ones are
@@ -272,6 +279,7 @@ impl Drop for Pool {
         }
         self.close();
         while self.raw.join(&Wait::arena(None, &Blocking)).is_err() {}
+        self.raw.finish_callbacks();
     }
 }
 

@@ -4,15 +4,16 @@
 //! run to its end unheard; its slot is used again afterwards. Threads may wait for one call together. No other thread
 //! carries the answer here: the worker writes it, and wakes who sleeps on the call's word.
 
-use super::call_word::State;
-use super::errors::{CallFailure, WorkerDied};
+use super::call_word::{CallWord, State};
+use super::callbacks::Callback;
+use super::errors::{CallFailure, SubmitError, WorkerDied};
 use super::obituary::Obituary;
 use super::raw_pool::Requester;
-use super::slot::Bytes;
+use super::slot::{Bytes, CallSlot, INLINE};
 use super::sweep::Note;
 use crate::arena::ProcessId;
 use crate::platform::atomic::Ordering;
-use crate::sync::{Parker, Wait, WaitError};
+use crate::sync::{Blocking, Parker, Wait, WaitError};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub struct RawAnswer {
 #[must_use = "dropping the call throws its answer away"]
 pub struct RawCall {
     requester: Arc<Requester>,
+    slot: &'static CallSlot,
     index: u32,
     number: u64,
     /// The worker that may still read the arguments of a call which was answered in its place.
@@ -37,8 +39,13 @@ pub struct RawCall {
 }
 
 impl RawCall {
-    pub(super) fn new(requester: Arc<Requester>, index: u32, number: u64) -> RawCall {
-        RawCall { requester, index, number, until_dead: None, taken: false }
+    pub(super) fn new(
+        requester: Arc<Requester>,
+        slot: &'static CallSlot,
+        index: u32,
+        number: u64,
+    ) -> RawCall {
+        RawCall { requester, slot, index, number, until_dead: None, taken: false }
     }
 
     /// The number of the call, counted in its pool from 1.
@@ -50,8 +57,8 @@ impl RawCall {
         self.index
     }
 
-    fn word(&self) -> super::call_word::CallWord<'_> {
-        self.requester.view.slot(self.index).word()
+    fn word(&self) -> CallWord<'_> {
+        self.slot.word()
     }
 
     /// Whether the answer is there.
@@ -86,9 +93,8 @@ impl RawCall {
         if parker.yields(&self.requester.history, is_done).is_some() {
             return Ok(());
         }
-        let slot = self.requester.view.slot(self.index);
         while let Some(announced) = self.word().announce_waiter() {
-            parker.sleep(slot.futex(), announced.bits())?;
+            parker.sleep(self.slot.futex(), announced.bits())?;
         }
         Ok(())
     }
@@ -116,7 +122,27 @@ impl RawCall {
 
     /// Asks for a word at a latch when the answer is there, from now on.
     pub(super) fn tell_latch(&self, latch: u32) {
-        self.requester.view.slot(self.index).latch.store(latch, Ordering::SeqCst);
+        self.slot.latch.store(latch, Ordering::SeqCst);
+    }
+
+    /// Has `callback` run when the answer is there, in a thread of this process that does this for the whole pool; at once in
+    /// this thread when that one has ended with the pool.
+    ///
+    /// # Errors
+    /// When the thread cannot be started. The call is run all the same.
+    pub fn on_done(self, callback: Callback) -> Result<(), SubmitError> {
+        let requester = Arc::clone(&self.requester);
+        match Requester::callbacks(&requester)?.register(self, callback) {
+            Ok(()) => {
+                // Its latch is where the thread sleeps.
+                requester.notify_callbacks();
+            }
+            Err((call, callback)) => {
+                while call.wait(&Wait::arena(None, &Blocking)).is_err() {}
+                callback(call);
+            }
+        }
+        Ok(())
     }
 
     /// Takes the answer, which must be there. `describe` is asked what the call was if its worker died over it.
@@ -127,38 +153,76 @@ impl RawCall {
     /// # Panics
     /// When the answer is not there yet.
     pub fn take(mut self, describe: impl FnOnce() -> String) -> Result<RawAnswer, CallFailure> {
-        let seen = self.word().read();
-        assert!(seen.is_answered(), "an answer is taken when it is there");
-        let view = &self.requester.view;
-        let result = view.slot(self.index).result();
-        let tag = result.tag();
+        let state = self.word().read().state();
         let number = self.number;
-        let bytes = result.take(view.arena);
-        // The slot may be another call's as soon as it is released.
+        assert!(self.is_done(), "the answer of call {number} was taken before it was there");
+        let tag = self.slot.result().tag();
+        let bytes = self.slot.result().take(self.requester.view.arena);
+        self.give_up_slot();
+        let bytes = bytes.map_err(|error| CallFailure::Lost { number, reason: error.to_string() })?;
+        match state {
+            State::Done => Ok(RawAnswer { tag, bytes }),
+            _ => Err(self.failure(state, tag, &bytes, describe)),
+        }
+    }
+
+    /// As [`RawCall::take`], but shows the answer's bytes where they are: spares small ones some copying.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Panics
+    /// As there.
+    #[inline]
+    pub fn take_with<R>(
+        mut self,
+        describe: impl FnOnce() -> String,
+        read: impl FnOnce(u32, &[u8]) -> R,
+    ) -> Result<R, CallFailure> {
+        let side = self.slot.result();
+        if self.word().read().state() != State::Done || side.block().is_some() {
+            return self.take(describe).map(|answer| read(answer.tag, &answer.bytes));
+        }
+        let mut bytes = [0; INLINE];
+        let length = side.copy_inline(&mut bytes);
+        let tag = side.tag();
+        self.give_up_slot();
+        Ok(read(tag, &bytes[..length]))
+    }
+
+    /// The answer was taken out, so the slot is for the next call.
+    #[inline]
+    fn give_up_slot(&mut self) {
         self.taken = true;
         match self.until_dead {
-            Some(_) => self.requester.leave(self.index, self.until_dead),
-            None => self.requester.release(self.index),
+            Some(_) => self.requester.leave(self.slot, self.index, self.until_dead),
+            None => self.requester.release(self.slot, self.index),
         }
-        let lost = |error: crate::arena::ArenaError| CallFailure::Lost { number, reason: error.to_string() };
-        let bytes = bytes.map_err(lost)?;
-        match (seen.state(), Note::from_tag(tag)) {
-            (State::Done, _) => Ok(RawAnswer { tag, bytes }),
+    }
+
+    #[cold]
+    fn failure(
+        &self,
+        state: State,
+        tag: u32,
+        bytes: &[u8],
+        describe: impl FnOnce() -> String,
+    ) -> CallFailure {
+        let number = self.number;
+        match (state, Note::from_tag(tag)) {
             (State::Died, Note::WorkerDied) => {
-                let obituary = Obituary::from_bytes(&bytes);
-                Err(CallFailure::WorkerDied(WorkerDied {
+                let obituary = Obituary::from_bytes(bytes);
+                CallFailure::WorkerDied(WorkerDied {
                     worker: obituary.name(),
                     pid: obituary.pid(),
                     ending: obituary.ending(),
                     number,
                     call: describe(),
-                }))
+                })
             }
-            (State::Died, Note::Terminated) => Err(CallFailure::Terminated { number }),
-            (State::Died, Note::Broken) => {
-                Err(CallFailure::Broken { number, reason: self.requester.reason() })
-            }
-            _ => Err(CallFailure::Cancelled { number }),
+            (State::Died, Note::Terminated) => CallFailure::Terminated { number },
+            (State::Died, Note::Broken) => CallFailure::Broken { number, reason: self.requester.reason() },
+            _ => CallFailure::Cancelled { number },
         }
     }
 }
@@ -167,7 +231,7 @@ impl Drop for RawCall {
     fn drop(&mut self) {
         // In a fork's child this is a copy, and the call is the parent's.
         if !self.taken && self.requester.is_own() {
-            self.requester.leave(self.index, self.until_dead);
+            self.requester.leave(self.slot, self.index, self.until_dead);
         }
     }
 }

@@ -6,7 +6,9 @@
 //! reference closes the pool; to wait for what was submitted, [`RawPool::join`] it first.
 
 use super::call_word::State;
+use super::callbacks::CallbackThread;
 use super::errors::SubmitError;
+use super::free_list::FreeList;
 use super::raw_call::RawCall;
 use super::record::{FunctionEntry, LATCHES, Member, PoolBody, PoolRecord, PoolState, furnish, keep};
 use super::slot::CallSlot;
@@ -14,12 +16,15 @@ use super::sweep::{Note, break_pool, fail, fail_pending};
 use super::view::View;
 use crate::arena::{Arena, ArenaError, Handle, Kind, Object, PROCESSES, ProcessId, this_process};
 use crate::platform::Scope;
-use crate::platform::atomic::{Ordering, fence};
+use crate::platform::atomic::{AtomicUsize, Ordering, fence};
 use crate::sync::{History, Wait, WaitError};
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// So many slots are made ready when none is free.
+const NEW_SLOTS: u32 = 16;
 
 /// A call to be submitted.
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,20 +81,17 @@ pub(super) struct Requester {
     pub(super) view: View,
     object: Object,
     process: ProcessId,
-    slots: Mutex<Slots>,
+    free: FreeList,
+    /// Slots of calls that nobody wants the answer of, the oldest first.
+    left: Mutex<VecDeque<Left>>,
+    /// How many those are, give or take.
+    left_count: AtomicUsize,
+    pub(super) callbacks: OnceLock<CallbackThread>,
     latches: Mutex<Vec<usize>>,
     pub(super) history: History,
 }
 
-/// Which slots are free, and which will be.
-#[derive(Default)]
-struct Slots {
-    free: Vec<u32>,
-    /// Slots of calls that nobody wants the answer of, the oldest first.
-    left: VecDeque<Left>,
-    submitted: u64,
-}
-
+/// A slot that becomes free by itself.
 struct Left {
     index: u32,
     /// A worker that may still be reading the arguments of a call which was answered in its place.
@@ -119,7 +121,10 @@ impl RawPool {
             view,
             object,
             process,
-            slots: Mutex::default(),
+            free: FreeList::new(),
+            left: Mutex::default(),
+            left_count: AtomicUsize::new(0),
+            callbacks: OnceLock::new(),
             latches: Mutex::new((0..LATCHES).rev().collect()),
             history: History::new(),
         })))
@@ -148,7 +153,7 @@ impl RawPool {
         self.0.check_own()?;
         let requester = &self.0;
         // The lock orders registrations; workers look only at entries below the published number.
-        let _slots = requester.slots();
+        let _left = requester.left();
         let record = requester.view.record;
         let number = record.functions_used.load(Ordering::Relaxed);
         let entry: &FunctionEntry = requester.view.furnish_function(number)?;
@@ -177,7 +182,7 @@ impl RawPool {
         let view = &self.0.view;
         let slot = view.slot(index);
         if let Err(error) = slot.arguments().write(view.arena, call.tag, call.arguments, call.objects) {
-            self.0.slots().free.push(index);
+            self.0.free.put(index, slot.link());
             return Err(error.into());
         }
         slot.function.store(call.function, Ordering::Relaxed);
@@ -187,14 +192,13 @@ impl RawPool {
         slot.result().write_nothing(0);
         let me = self.0.process;
         slot.word().submit(me.raw());
-        let submitted = RawCall::new(Arc::clone(&self.0), index, number);
+        let submitted = RawCall::new(Arc::clone(&self.0), slot, index, number);
         if let Err(error) = view.put(index) {
             fail(view, (index, slot), (State::Pending, me.raw()), me, (Note::Aborted, &[]));
             return Err(error.into());
         }
+        // With a fence, so that this sees a close whose workers did not see our call and went home.
         view.record.work.gate.notify_one(Scope::Shared);
-        // Whoever closed the pool before our call was there may have sent the workers home.
-        fence(Ordering::SeqCst);
         if let Err(error) = self.0.check_open()
             && fail(view, (index, slot), (State::Pending, me.raw()), me, (Note::Aborted, &[]))
         {
@@ -262,6 +266,13 @@ impl RawPool {
         view.record.crew_changed.gate.wait_until(wait, || there().then_some(()), || true)
     }
 
+    /// Waits until all callbacks have run, and ends their thread. Callbacks that are registered later run at once.
+    pub fn finish_callbacks(&self) {
+        if let Some(callbacks) = self.0.callbacks.get() {
+            self.0.end_callbacks(callbacks);
+        }
+    }
+
     /// What is known of the pool now.
     pub fn statistics(&self) -> PoolStatistics {
         let view = &self.0.view;
@@ -279,7 +290,7 @@ impl RawPool {
             workers: view.crew().map(describe).collect(),
             waiting: states[State::Pending as usize],
             running: states[State::Taken as usize],
-            submitted: self.0.slots().submitted,
+            submitted: self.0.free.taken(),
             workers_ended: view.record.deaths.load(Ordering::Relaxed),
         }
     }
@@ -340,63 +351,75 @@ impl Requester {
         self.view.record.reason()
     }
 
-    fn slots(&self) -> MutexGuard<'_, Slots> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    fn left(&self) -> MutexGuard<'_, VecDeque<Left>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A free slot, and the number of the call that goes there.
+    #[inline]
     fn claim_slot(&self) -> Result<(u32, u64), ArenaError> {
-        let mut slots = self.slots();
-        if !slots.left.is_empty() {
-            self.reclaim(&mut slots);
+        if self.left_count.load(Ordering::Relaxed) > 0 {
+            self.reclaim();
         }
-        let index = match slots.free.pop() {
-            Some(index) => index,
-            None => {
-                let index = self.view.record.used.load(Ordering::Relaxed);
-                self.view.furnish_slot(index)?;
-                self.view.slot(index).word().vacate();
-                self.view.record.used.store(index + 1, Ordering::Release);
-                index
+        match self.free.take(|index| self.view.slot(index).link()) {
+            Some(claimed) => Ok(claimed),
+            None => self.claim_new_slot(),
+        }
+    }
+
+    #[cold]
+    fn claim_new_slot(&self) -> Result<(u32, u64), ArenaError> {
+        // The lock orders those who make new slots.
+        let _left = self.left();
+        loop {
+            if let Some(claimed) = self.free.take(|index| self.view.slot(index).link()) {
+                return Ok(claimed);
             }
-        };
-        slots.submitted += 1;
-        Ok((index, slots.submitted))
+            let used = self.view.record.used.load(Ordering::Relaxed);
+            for index in used..used + NEW_SLOTS {
+                self.view.furnish_slot(index)?;
+                let slot = self.view.slot(index);
+                slot.word().vacate();
+                self.view.record.used.store(index + 1, Ordering::Release);
+                self.free.put(index, slot.link());
+            }
+        }
     }
 
     /// Frees the oldest slots that nobody wants any more, as far as they are answered.
-    fn reclaim(&self, slots: &mut Slots) {
-        for _ in 0..slots.left.len().min(2) {
-            let Some(left) = slots.left.pop_front() else { return };
-            let slot = self.view.slot(left.index);
-            let is_read = left.until_dead.is_some_and(|worker| !self.view.arena.is_dead(worker));
+    #[cold]
+    fn reclaim(&self) {
+        let mut left = self.left();
+        for _ in 0..left.len().min(2) {
+            let Some(oldest) = left.pop_front() else { break };
+            let slot = self.view.slot(oldest.index);
+            let is_read = oldest.until_dead.is_some_and(|worker| !self.view.arena.is_dead(worker));
             if slot.word().read().is_answered() && !is_read {
-                self.vacate(slot);
-                slots.free.push(left.index);
+                self.release(slot, oldest.index);
             } else {
-                slots.left.push_back(left);
+                left.push_back(oldest);
             }
         }
-    }
-
-    fn vacate(&self, slot: &CallSlot) {
-        slot.arguments().discard(self.view.arena);
-        slot.result().discard(self.view.arena);
-        slot.word().vacate();
+        self.left_count.store(left.len(), Ordering::Relaxed);
     }
 
     /// Frees the slot of an answered call.
-    pub(super) fn release(&self, index: u32) {
-        self.vacate(self.view.slot(index));
-        self.slots().free.push(index);
+    #[inline]
+    pub(super) fn release(&self, slot: &CallSlot, index: u32) {
+        slot.arguments().discard(self.view.arena);
+        slot.result().discard(self.view.arena);
+        slot.word().vacate();
+        self.free.put(index, slot.link());
     }
 
     /// Nobody wants the answer of a call any more. `until_dead`: its worker may still read the arguments.
-    pub(super) fn leave(&self, index: u32, until_dead: Option<ProcessId>) {
-        if until_dead.is_some() || self.view.slot(index).word().detach() {
-            self.slots().left.push_back(Left { index, until_dead });
+    pub(super) fn leave(&self, slot: &CallSlot, index: u32, until_dead: Option<ProcessId>) {
+        if until_dead.is_some() || slot.word().detach() {
+            let mut left = self.left();
+            left.push_back(Left { index, until_dead });
+            self.left_count.store(left.len(), Ordering::Relaxed);
         } else {
-            self.release(index);
+            self.release(slot, index);
         }
     }
 
@@ -449,9 +472,31 @@ impl Requester {
         Ok(number)
     }
 
-    /// Wakes who waits at a latch.
-    pub(super) fn notify_latch(&self, number: usize) {
-        self.view.latch(number).gate.notify_all(Scope::Shared);
+    /// The pool's callback thread, started now if there is none.
+    pub(super) fn callbacks(requester: &Arc<Requester>) -> Result<&CallbackThread, SubmitError> {
+        if requester.callbacks.get().is_none() {
+            let mine = CallbackThread::start(&RawPool(Arc::clone(requester)))?;
+            if let Err(too_late) = requester.callbacks.set(mine) {
+                requester.end_callbacks(&too_late);
+            }
+        }
+        Ok(requester.callbacks.get().expect("it was just put there"))
+    }
+
+    /// Wakes the callback thread.
+    pub(super) fn notify_callbacks(&self) {
+        if let Some(callbacks) = self.callbacks.get() {
+            self.view.latch(callbacks.latch()).gate.notify_all(Scope::Shared);
+        }
+    }
+
+    fn end_callbacks(&self, callbacks: &CallbackThread) {
+        // A fork's child has no such thread.
+        if self.is_own() {
+            callbacks.finish();
+            self.view.latch(callbacks.latch()).gate.notify_all(Scope::Shared);
+            callbacks.join();
+        }
     }
 
     /// Waits at a latch until `ready` gives something.

@@ -39,7 +39,7 @@ shared_record! {
         pub(super) number: AtomicU64,
         pub(super) function: AtomicU64,
         /// How often the call may still be run again (low half), and for which dead worker that was counted last (high
-        /// half), so that a sweep which is done twice counts once.
+        /// half), so that a sweep which is done twice counts once. A link while the slot is free.
         retries: AtomicU64,
         arguments: Content,
         result: Content,
@@ -92,6 +92,11 @@ impl CallSlot {
 
     pub(super) fn result(&self) -> Side<'_> {
         Side { content: &self.result, words: &self.result_words }
+    }
+
+    /// While the slot is free: its link in the list of free slots.
+    pub(super) fn link(&self) -> &AtomicU64 {
+        &self.retries
     }
 
     pub(super) fn allow_retries(&self, times: u32) {

@@ -180,7 +180,7 @@ const FAILURE: u8 = 1;
 /// # Errors
 /// When the value refuses to be written.
 pub fn arguments<A: Serialize>(value: &A) -> Result<Vec<u8>, Failure> {
-    postcard::to_allocvec(value).map_err(|error| Failure::Arguments {
+    postcard::to_extend(value, Vec::with_capacity(96)).map_err(|error| Failure::Arguments {
         expected: std::any::type_name::<A>().to_owned(),
         reason: error.to_string(),
     })
@@ -218,7 +218,10 @@ pub fn failed(failure: &Failure) -> Vec<u8> {
 }
 
 fn tagged<T: Serialize>(tag: u8, value: &T) -> postcard::Result<Vec<u8>> {
-    postcard::to_extend(value, vec![tag])
+    // Room for most values, so that the bytes are not moved as they grow.
+    let mut bytes = Vec::with_capacity(96);
+    bytes.push(tag);
+    postcard::to_extend(value, bytes)
 }
 
 /// The trampoline of a function: the only code whose place depends on the function.
