@@ -6,14 +6,18 @@
 mod witness;
 
 use manyhands::arena::{Handle, Kind, Object, Role, Shared};
-use manyhands::spawn::{Ended, ForkedKeeper, Forking, Keeper, Kept, Process, Served, fork_keeper, serve};
+use manyhands::platform::pidfd::ExitStatus;
+use manyhands::spawn::{
+    Ended, ForkedKeeper, Forking, Keeper, Kept, Order, Process, Served, Share, fork_keeper, serve,
+};
 use witness::{Witness, eventually, runs, signal};
 
-struct PlainFork;
+/// Forks without anybody's hooks; raw clones are allowed or not.
+struct PlainFork(bool);
 
 impl Forking for PlainFork {
     fn may_clone_raw(&self) -> bool {
-        true
+        self.0
     }
 }
 
@@ -42,7 +46,7 @@ impl Kept for FilePool {
     fn worker_ended(&self, ended: &Ended) -> bool {
         witness::write(&self.log, &format!("{} {:?}\n", ended.pid, ended.status));
         // Only a worker that was killed had done something.
-        matches!(ended.status, manyhands::platform::pidfd::ExitStatus::Signaled(_))
+        matches!(ended.status, ExitStatus::Signaled(_))
     }
 
     fn give_up(&self, reason: &str) {
@@ -62,11 +66,11 @@ fn make_kept(_: Handle, payload: &[u8]) -> Result<Box<dyn Kept>, String> {
 }
 
 /// Forks a keeper; in its workers, does what they do, and does not return.
-fn keeper() -> Keeper {
+fn keeper(raw: bool) -> Keeper {
     // SAFETY: the calling process has one thread.
-    match unsafe { fork_keeper("template", &mut PlainFork) }.unwrap() {
+    match unsafe { fork_keeper("template", &mut PlainFork(raw)) }.unwrap() {
         ForkedKeeper::Parent(keeper) => keeper,
-        ForkedKeeper::Child(requester) => match serve(requester, &mut PlainFork, make_kept).unwrap() {
+        ForkedKeeper::Child(requester) => match serve(requester, &mut PlainFork(raw), make_kept).unwrap() {
             Served::End => std::process::exit(0),
             Served::Child(request) => {
                 let files = String::from_utf8(request.payload).unwrap();
@@ -107,7 +111,7 @@ fn in_a_process(function: fn(Files)) -> (Witness, Witness, Witness) {
 fn dead_workers_are_replaced_until_nobody_wants_them() {
     let (_wanted, told, log) = in_a_process(|(wanted, told, log)| {
         std::fs::write(&wanted, "2").unwrap();
-        let keeper = keeper();
+        let keeper = keeper(true);
         let pool = pool();
         let payload = [wanted.as_str(), &told, &log].join("\n");
         keeper.keep("pool", pool.handle(), payload.as_bytes(), &[]).unwrap();
@@ -141,10 +145,41 @@ fn dead_workers_are_replaced_until_nobody_wants_them() {
 }
 
 #[test]
+fn a_process_of_a_keeper_is_its_requesters_child_however_it_is_made() {
+    for raw in [true, false] {
+        let told = Witness::new();
+        let path = told.path();
+        // SAFETY: the child is the only thread that goes on; it allocates, which glibc's own fork handlers make safe.
+        let process = unsafe {
+            Process::builder().fork(|| {
+                let keeper = keeper(raw);
+                let files = ["", &path, ""].join("\n");
+                let payload = files.as_bytes();
+                for name in ["first", "second"] {
+                    let order =
+                        Order { name, role: Role::User, payload, descriptors: &[], share: Share::These(&[]) };
+                    let started = keeper.start(&order).unwrap();
+                    let mine = format!("{} {}\n", started.pid(), std::process::id());
+                    eventually("it tells", || std::fs::read_to_string(&path).unwrap().contains(&mine));
+                    started.signal(libc::SIGKILL).unwrap();
+                    assert_eq!(started.wait(None).unwrap(), Some(ExitStatus::Signaled(libc::SIGKILL)));
+                }
+                // Orphans are nobody's business again.
+                let mut subreaper = 0;
+                libc::prctl(libc::PR_GET_CHILD_SUBREAPER, &raw mut subreaper);
+                assert_eq!(subreaper, 0);
+            })
+        }
+        .unwrap();
+        process.join().unwrap();
+    }
+}
+
+#[test]
 fn workers_that_die_at_once_are_given_up() {
     let (_wanted, _told, log) = in_a_process(|(wanted, _told, log)| {
         std::fs::write(&wanted, "2").unwrap();
-        let keeper = keeper();
+        let keeper = keeper(true);
         let pool = pool();
         let payload = [wanted.as_str(), "", &log].join("\n");
         keeper.keep("pool", pool.handle(), payload.as_bytes(), &[]).unwrap();
@@ -167,7 +202,7 @@ fn workers_end_with_their_program() {
     let process = unsafe {
         Process::builder().fork(|| {
             std::fs::write(&paths.0, "3").unwrap();
-            let keeper = keeper();
+            let keeper = keeper(true);
             let pool = pool();
             let payload = [paths.0.as_str(), &paths.1, &paths.2].join("\n");
             keeper.keep("pool", pool.handle(), payload.as_bytes(), &[]).unwrap();
@@ -189,7 +224,7 @@ fn workers_end_with_their_program() {
 fn a_killed_keeper_is_lost_and_says_so() {
     in_a_process(|(wanted, told, log)| {
         std::fs::write(&wanted, "1").unwrap();
-        let keeper = keeper();
+        let keeper = keeper(true);
         let pool = pool();
         let payload = [wanted.as_str(), &told, &log].join("\n");
         keeper.keep("pool", pool.handle(), payload.as_bytes(), &[]).unwrap();

@@ -9,7 +9,7 @@ use super::error::StartError;
 use super::here::here;
 use super::request::{self, Bequest, Head, Order, Reply, Share};
 use super::started::Started;
-use crate::arena::{Arena, Handle, ProcessId, ProcessState};
+use crate::arena::{Arena, Handle, ProcessId, ProcessState, Role};
 use crate::platform::atomic::{AtomicBool, Ordering};
 use crate::platform::pidfd::PidFd;
 use crate::platform::process::getpid;
@@ -123,16 +123,33 @@ impl Keeper {
         payload: &[u8],
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<(), Refusal> {
+        let role = Role::Worker;
+        self.keep_ordered(pool, &Order { name, role, payload, descriptors, share: Share::These(&[]) })
+    }
+
+    /// As [`Keeper::keep`], with workers that keep the order's shared objects alive from the start; so does the keeper, until
+    /// its last pool is over.
+    ///
+    /// # Errors
+    /// As [`Keeper::keep`].
+    pub fn keep_ordered(&self, pool: Handle, order: &Order<'_>) -> Result<(), Refusal> {
+        let name = order.name;
         self.check_owner(name)?;
         let arena = Arena::get().map_err(StartError::arena(name)).map_err(Refusal::Failed)?;
         let bequest =
             Bequest::capture().map_err(StartError::system(name, "reading /proc")).map_err(Refusal::Failed)?;
-        // The keeper must find the pool alive when it comes to look.
+        // The keeper must find the pool alive when it comes to look, and its workers what they are given.
         arena.share_with(self.slot, &[pool]);
-        let head = Head::Keep { pool, inheritance: bequest.inheritance.clone() };
-        let order =
-            Order { name, role: crate::arena::Role::Worker, payload, descriptors, share: Share::These(&[]) };
-        match self.ask(&head, &order, &bequest) {
+        let shared = match order.share {
+            Share::These(handles) => handles.to_vec(),
+            Share::All => {
+                arena.share_all_with(self.slot);
+                Vec::new()
+            }
+        };
+        arena.share_with(self.slot, &shared);
+        let head = Head::Keep { pool, shared, inheritance: bequest.inheritance.clone() };
+        match self.ask(&head, order, &bequest) {
             Ok(Reply::Kept) => Ok(()),
             Ok(refused) => Err(Refusal::Failed(StartError::system(name, "starting the pool's workers")(
                 refused.into_error(),

@@ -53,7 +53,7 @@ pub(super) enum Head {
     /// Start one process, whose slot has been claimed.
     Start { slot: ProcessId, inheritance: Inheritance },
     /// Keep a pool's workers alive.
-    Keep { pool: Handle, inheritance: Inheritance },
+    Keep { pool: Handle, shared: Vec<Handle>, inheritance: Inheritance },
     /// Something about a pool has changed; no reply.
     Look,
 }

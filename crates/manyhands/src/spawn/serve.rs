@@ -88,7 +88,12 @@ impl Service {
             if let Some(request) = left {
                 return Served::Child(request);
             }
+            let staffs = self.staffs.len();
             self.staffs.retain(|staff| !staff.is_over());
+            if staffs > 0 && self.staffs.is_empty() {
+                // What it kept alive for workers that might have been.
+                self.arena.drop_unused_references();
+            }
             if self.socket.is_none() && self.staffs.is_empty() {
                 return Served::End;
             }
@@ -184,7 +189,7 @@ impl Service {
                 }
                 None
             }
-            Head::Keep { pool, inheritance } => {
+            Head::Keep { pool, shared, inheritance } => {
                 let kept = match (self.make_kept)(pool, &payload) {
                     Ok(kept) => kept,
                     Err(reason) => {
@@ -193,7 +198,7 @@ impl Service {
                     }
                 };
                 let in_place = inheritance.has_environment(&self.environment);
-                let mut staff = Staff::new(kept, payload, inheritance, descriptors, in_place);
+                let mut staff = Staff::new(kept, shared, payload, inheritance, descriptors, in_place);
                 match staff.fill(self.arena, self.slot, forking) {
                     Ok(Filled::Worker(start)) => {
                         drop(staff);

@@ -54,6 +54,7 @@ pub struct Ended {
 
 pub(super) struct Staff {
     kept: Box<dyn Kept>,
+    shared: Vec<Handle>,
     payload: Vec<u8>,
     inheritance: Inheritance,
     descriptors: Vec<OwnedFd>,
@@ -90,6 +91,7 @@ pub(super) struct WorkerStart {
 impl Staff {
     pub(super) fn new(
         kept: Box<dyn Kept>,
+        shared: Vec<Handle>,
         payload: Vec<u8>,
         inheritance: Inheritance,
         descriptors: Vec<OwnedFd>,
@@ -97,6 +99,7 @@ impl Staff {
     ) -> Staff {
         Staff {
             kept,
+            shared,
             payload,
             inheritance,
             descriptors,
@@ -156,6 +159,7 @@ impl Staff {
     ) -> io::Result<Option<WorkerStart>> {
         let name = self.kept.worker_name(self.hired + 1);
         let slot = arena.claim_process_for(requester, &name, Role::Worker).map_err(io::Error::other)?;
+        arena.share_with(slot, &self.shared);
         match birth::own_child(arena, slot, forking) {
             Ok(Side::Child) => Ok(Some(WorkerStart {
                 slot,
