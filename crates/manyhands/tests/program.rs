@@ -53,6 +53,9 @@ fn start_processes() {
                 |expected: Vec<String>| {
                     assert_eq!(std::env::args().collect::<Vec<_>>(), expected);
                     assert_eq!(INITIALISED.load(Ordering::Relaxed), 2);
+                    let mine = std::fs::read_to_string("/proc/self/comm").unwrap();
+                    let parent = std::os::unix::process::parent_id();
+                    assert_eq!(mine, std::fs::read_to_string(format!("/proc/{parent}/comm")).unwrap());
                     ExitCode::from(5)
                 },
                 arguments.clone(),
@@ -61,6 +64,8 @@ fn start_processes() {
             assert!(error.to_string().ends_with("ended with exit code 5"), "{error}");
         }
     }
+    let counters = manyhands::arena::Arena::get().unwrap().counters();
+    assert_eq!(counters.processes_started.load(Ordering::Relaxed), 4);
 }
 
 fn run_stripped() {

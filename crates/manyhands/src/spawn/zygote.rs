@@ -19,7 +19,8 @@ use super::started::Started;
 use super::{leaving, warden};
 use crate::arena::Arena;
 use crate::platform::image::{Initialiser, MainProgram, initialisers_after};
-use std::ffi::c_int;
+use std::ffi::{CStr, CString, c_int};
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 /// How many zygotes in a row may end before they answer.
@@ -113,6 +114,8 @@ fn own_code(_: &[u8]) -> Vec<u8> {
 /// Forking in a Rust zygote.
 struct Plain {
     raw: bool,
+    /// What children are called in the kernel's lists, as the program is.
+    name: CString,
 }
 
 impl Plain {
@@ -130,14 +133,32 @@ impl Plain {
         ];
         let loaded = Loaded::now();
         let raw = loaded.libraries().iter().all(|file| HARMLESS.iter().any(|known| file.contains(known)));
-        Plain { raw }
+        Plain { raw, name: program_name() }
     }
 }
 
 impl Forking for Plain {
+    fn in_child(&mut self) {
+        set_kernel_name(&self.name);
+    }
+
     fn may_clone_raw(&self) -> bool {
         self.raw
     }
+}
+
+/// The name of the program's file, as an exec of it gives it to the process.
+fn program_name() -> CString {
+    let file = std::fs::read_link("/proc/self/exe").ok();
+    let name = file.as_deref().and_then(|file| file.file_name()).map(|name| name.as_bytes().to_vec());
+    CString::new(name.unwrap_or_default()).unwrap_or_default()
+}
+
+/// Changes what the calling process is called in the kernel's lists (15 bytes of it), which an exec of /proc/self/exe made
+/// `exe`.
+fn set_kernel_name(name: &CStr) {
+    // SAFETY: the kernel reads a string that ends with a zero byte.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
 }
 
 #[used]
@@ -170,7 +191,10 @@ extern "C" fn divert(argc: c_int, argv: *const *const libc::c_char, environment:
     match inherited.part {
         Part::Keeper => be_zygote(inherited),
         Part::Process => match inherited.request() {
-            Ok(request) => process::run(request),
+            Ok(request) => {
+                set_kernel_name(&program_name());
+                process::run(request)
+            }
             // The starter has ended.
             // SAFETY: nothing of the program has begun.
             Err(_) => unsafe { libc::_exit(1) },
@@ -179,8 +203,7 @@ extern "C" fn divert(argc: c_int, argv: *const *const libc::c_char, environment:
 }
 
 fn be_zygote(inherited: Inherited) -> ! {
-    // SAFETY: names this thread.
-    unsafe { libc::prctl(libc::PR_SET_NAME, c"mh-zygote".as_ptr()) };
+    set_kernel_name(c"mh-zygote");
     if let Some(arena) = Arena::current() {
         // Best effort: it is tried again with each request.
         let _ = warden::ensure(arena);
