@@ -59,6 +59,30 @@ fn an_exit_without_handlers_takes_daemons_only() {
 }
 
 #[test]
+fn a_copy_that_the_program_forked_itself_is_left_alone() {
+    let witness = Witness::new();
+    let parent = Process::spawn(
+        |path: String| {
+            let child = Process::spawn(|(): ()| witness::sleep_for_ever(), ()).unwrap();
+            // SAFETY: this process has one thread.
+            let copy = unsafe { libc::fork() };
+            if copy != 0 {
+                witness::write(&path, &format!("{copy} {}", child.pid()));
+            }
+            witness::sleep_for_ever()
+        },
+        witness.path(),
+    )
+    .unwrap();
+    let [copy, child] = numbers(&witness)[..] else { panic!("two numbers are told") };
+    parent.kill().unwrap();
+    parent.join().unwrap_err();
+    eventually("the child has ended", || !runs(child));
+    assert!(runs(copy));
+    signal(copy, libc::SIGKILL);
+}
+
+#[test]
 fn a_parent_that_ends_waits_for_its_children_and_ends_its_daemons() {
     let witness = Witness::new();
     let gate = Witness::new();

@@ -130,12 +130,12 @@ fn many_threads_start_processes_at_once() {
 
 #[test]
 fn a_large_argument_arrives() {
-    let argument = vec![7_u8; 5 << 20];
+    let argument = vec![7_u8; 1 << 20];
     for method in METHODS {
         let process = Process::builder()
             .method(method)
             .spawn(
-                |bytes: Vec<u8>| assert!(bytes.len() == 5 << 20 && bytes.iter().all(|byte| *byte == 7)),
+                |bytes: Vec<u8>| assert!(bytes.len() == 1 << 20 && bytes.iter().all(|byte| *byte == 7)),
                 argument.clone(),
             )
             .unwrap();

@@ -60,7 +60,7 @@ pub fn prepare() {
     let child = NEXT.take().or_else(|| {
         super::owner::known_process()?;
         // When slots have run out the child joins without one, and is told at its first use.
-        arena.claim_process("", Role::User).ok()
+        arena.claim_process("", Role::Copy).ok()
     });
     if let Some(child) = child {
         arena.share_all_with(child);

@@ -45,6 +45,8 @@ pub enum Role {
     Keeper = 3,
     /// Notices deaths.
     Warden = 4,
+    /// A copy that the program made by a fork of its own: with whom it ends is the program's business.
+    Copy = 5,
 }
 
 /// Where a slot is in its life.
@@ -183,6 +185,7 @@ impl ProcessSlot {
             2 => Role::Worker,
             3 => Role::Keeper,
             4 => Role::Warden,
+            5 => Role::Copy,
             _ => Role::User,
         }
     }

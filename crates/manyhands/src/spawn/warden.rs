@@ -182,7 +182,7 @@ impl Warden {
         for index in 0..self.count {
             let Some(watched) = &self.watched[index] else { continue };
             let slot = self.arena.process(watched.process);
-            let bound = !matches!(slot.role(), Role::User | Role::Warden);
+            let bound = !matches!(slot.role(), Role::User | Role::Copy | Role::Warden);
             if watched.end_at == 0 && bound && slot.parent().is_some_and(|parent| self.arena.is_dead(parent))
             {
                 self.end(index);
@@ -281,7 +281,7 @@ impl Warden {
             let slot = self.arena.process(watched.process);
             if slot.parent() == Some(process) && watched.end_at == 0 {
                 match slot.role() {
-                    Role::Warden => {}
+                    Role::Warden | Role::Copy => {}
                     Role::User if !by_signal => {}
                     _ => self.end(index),
                 }
@@ -315,7 +315,7 @@ impl Warden {
             Role::Worker => libc::SIGKILL,
             // It sees by itself that it is not needed any more.
             Role::Keeper => return,
-            Role::User | Role::Daemon | Role::Warden => libc::SIGTERM,
+            Role::User | Role::Daemon | Role::Copy | Role::Warden => libc::SIGTERM,
         };
         let _ = watched.pidfd.signal(signal);
     }
