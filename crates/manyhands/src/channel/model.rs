@@ -7,6 +7,7 @@
 use super::chain::{Chain, Ends, Link, Nothing, Refused, Rings};
 use super::ring::{Payload, Ring, Slot};
 use crate::platform::atomic::{AtomicU32, Ordering};
+use crate::sync::may_die;
 use loom::sync::{Arc, Mutex};
 use loom::thread;
 
