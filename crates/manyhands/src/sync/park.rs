@@ -36,6 +36,12 @@ pub trait Waiting {
         ControlFlow::Continue(())
     }
 
+    /// Called before the first sleep of a wait and at every tick: a signal that came while nobody slept has interrupted
+    /// no sleep. `Break` ends the wait as in [`on_interrupt`](Waiting::on_interrupt).
+    fn before_sleep(&self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
     /// Called once, when a wait that called [`before_block`](Waiting::before_block) ends.
     fn after_block(&self) {}
 }
@@ -108,12 +114,13 @@ pub enum WaitError {
 pub struct Parker<'a> {
     wait: &'a Wait<'a>,
     blocked: bool,
+    asked: bool,
 }
 
 impl<'a> Parker<'a> {
     /// Begins a wait that did not succeed at once.
     pub fn new(wait: &'a Wait<'a>) -> Self {
-        Parker { wait, blocked: false }
+        Parker { wait, blocked: false, asked: false }
     }
 
     fn block(&mut self) {
@@ -146,11 +153,15 @@ impl<'a> Parker<'a> {
     /// A sleeper that leaves with an error has not used up anybody's wake-up: the kernel reports a
     /// wake-up in preference to a time-out or a signal.
     pub fn sleep(&mut self, word: &AtomicU32, expected: u32) -> Result<(), WaitError> {
-        let Wait { scope, deadline, waiting, ticking } = *self.wait;
+        let Wait { scope, deadline, ticking, .. } = *self.wait;
         if deadline.is_some_and(|deadline| deadline.is_past()) {
             return Err(WaitError::TimedOut);
         }
         self.block();
+        if !self.asked {
+            self.asked = true;
+            go_on(self.wait.waiting.before_sleep())?;
+        }
         let turn = ticking.map(|ticking| (ticking, ticking.before_sleep()));
         let until = match turn.and_then(|(_, turn)| Deadline::after(turn.period)) {
             Some(tick) => Some(tick.earlier(deadline)),
@@ -163,12 +174,16 @@ impl<'a> Parker<'a> {
         match wake {
             Wake::Woken | Wake::Changed => Ok(()),
             Wake::TimedOut if deadline.is_some_and(|deadline| deadline.is_past()) => Err(WaitError::TimedOut),
-            Wake::TimedOut => Ok(()),
-            Wake::Interrupted => match waiting.on_interrupt() {
-                ControlFlow::Continue(()) => Ok(()),
-                ControlFlow::Break(()) => Err(WaitError::Interrupted),
-            },
+            Wake::TimedOut => go_on(self.wait.waiting.before_sleep()),
+            Wake::Interrupted => go_on(self.wait.waiting.on_interrupt()),
         }
+    }
+}
+
+fn go_on(flow: ControlFlow<()>) -> Result<(), WaitError> {
+    match flow {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(WaitError::Interrupted),
     }
 }
 

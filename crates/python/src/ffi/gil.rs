@@ -61,6 +61,10 @@ impl Waiting for Patient<'_> {
         flow
     }
 
+    fn before_sleep(&self) -> ControlFlow<()> {
+        self.on_interrupt()
+    }
+
     fn after_block(&self) {
         self.take_back();
     }

@@ -321,6 +321,7 @@ impl PoolCore {
                     if until.is_some_and(|until| until.is_past()) {
                         return Ok(false);
                     }
+                    py.check_signals()?;
                     shared.look_after_keeper(py);
                 }
                 Err(error) => return from_wait(error, patient),

@@ -198,7 +198,10 @@ impl AsyncResult {
             match wait(look, &patient) {
                 Ok(()) => return Ok(true),
                 Err(WaitError::TimedOut) if until.is_some_and(|until| until.is_past()) => return Ok(false),
-                Err(WaitError::TimedOut) => self.shared.look_after_keeper(py),
+                Err(WaitError::TimedOut) => {
+                    py.check_signals()?;
+                    self.shared.look_after_keeper(py);
+                }
                 Err(error) => return from_wait(error, patient),
             }
         }
