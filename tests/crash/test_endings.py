@@ -79,7 +79,7 @@ BUSY_MAP = """
     import multiprocessing, time
 
     def busy(number):
-        print("busy", flush=True)
+        print("busy\\n", end="", flush=True)
         time.sleep(3600)
 
     if __name__ == "__main__":
@@ -124,7 +124,7 @@ def test_a_process_that_runs_for_ever_ends_with_the_launcher(start, method, by):
 
         def forever():
             while True:
-                print("there", flush=True)
+                print("there\\n", end="", flush=True)
                 time.sleep(0.05)
 
         if __name__ == "__main__":

@@ -48,9 +48,14 @@ class BaseContext:
 
     current_process = staticmethod(process.current_process)
     parent_process = staticmethod(process.parent_process)
-    active_children = staticmethod(process.active_children)
-
     _name: ClassVar[str]
+
+    @staticmethod
+    def active_children() -> list[BaseProcess]:
+        """The processes that this one started and that have not ended, workers of its pools among them."""
+        children: list[BaseProcess] = process.active_children()
+        pools = sys.modules.get("manyhands.multiprocessing.pool")
+        return children if pools is None else children + pools.workers_here()
 
     def cpu_count(self) -> int:
         """How many processors the system has."""

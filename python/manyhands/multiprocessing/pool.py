@@ -7,6 +7,7 @@ a new one takes its place. An argument, result or exception that cannot be sent 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import pickle
@@ -16,12 +17,13 @@ import sys
 import threading
 import types
 import warnings
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from manyhands import _engine, _guard, _pickling, _std
 
-from . import _child, context, forkserver, process, resource_tracker, util
+from . import _child, connection, context, forkserver, process, resource_tracker, util
 from ._work import Plan, end_template, run_forked
 
 __all__ = ["Pool"]
@@ -43,6 +45,14 @@ def __getattr__(name: str) -> Any:
     if name in ("MaybeEncodingError", "RemoteTraceback", "ExceptionWithTraceback", "rebuild_exc"):
         return getattr(_std.module("pool"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
+
+
+def workers_here() -> list[Any]:
+    """The workers of all pools of this process, as process objects."""
+    return [worker for pool in list(_pools) for worker in pool._pool]
 
 
 class Pool(_engine.PoolCore):
@@ -89,6 +99,7 @@ class Pool(_engine.PoolCore):
         else:
             self._keep_fresh(plan)
         self._state = "RUN"
+        _pools.add(self)
         # Without a reference to the pool, so that it can go: its core knows the way.
         self._finalize = util.Finalize(self, _terminate, args=(_Core(self),), exitpriority=15)
 
@@ -113,6 +124,13 @@ class Pool(_engine.PoolCore):
                 "handles": starter.handles,
             }
         )
+
+    @property
+    def _pool(self) -> list[Any]:
+        """The workers that there are now, as process objects."""
+        if os.getpid() != self._plan.parent:
+            return []
+        return [WorkerProcess(self._ctx, name, pid) for name, pid, _ in self._workers]
 
     # What the workers can be told by reference, and what not: asked by the core.
 
@@ -290,6 +308,64 @@ class Pool(_engine.PoolCore):
     def __del__(self, _warn: Any = warnings.warn) -> None:
         if self._state == "RUN":
             _warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
+
+
+class _WorkerPopen:
+    """A worker as the process sees it whose pool it works for: it is watched by pidfd, and reaped by its keeper."""
+
+    returncode: int | None = None
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        try:
+            self.sentinel = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self.sentinel = -1
+
+    def __del__(self, _close: Any = os.close) -> None:
+        if getattr(self, "sentinel", -1) >= 0:
+            _close(self.sentinel)
+
+    def poll(self, flag: int = 0) -> int | None:
+        return self.wait(0.0)
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        ended = self.sentinel < 0 or bool(connection.wait([self.sentinel], timeout))
+        # How it ended, its keeper knows.
+        return 0 if ended else None
+
+    def _signal(self, sig: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            if self.sentinel >= 0:
+                signal.pidfd_send_signal(self.sentinel, sig)
+
+    def terminate(self) -> None:
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+
+    def close(self) -> None:
+        pass
+
+
+class WorkerProcess(process.BaseProcess):  # type: ignore[misc]
+    """A worker of a pool, for `active_children` and for who looks after its workers."""
+
+    def __init__(self, ctx: Any, name: str, pid: int) -> None:
+        self._identity = (int(name.rpartition("-")[2].rpartition(":")[2] or 0),)
+        self._name = name
+        self._config = {**process.current_process()._config, "daemon": True}
+        self._parent_pid = os.getpid()
+        self._closed = False
+        self._popen = _WorkerPopen(pid)
+        self._sentinel = self._popen.sentinel
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WorkerProcess) and self.pid == other.pid
+
+    def __hash__(self) -> int:
+        return hash(self.pid)
 
 
 def _default_context() -> Any:
