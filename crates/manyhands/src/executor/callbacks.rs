@@ -7,7 +7,8 @@
 use super::completions::Completions;
 use super::errors::SubmitError;
 use super::raw_call::RawCall;
-use super::raw_pool::{RawPool, Requester};
+use super::raw_pool::RawPool;
+use super::requester::Requester;
 use crate::sync::{Blocking, Wait};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -4,7 +4,8 @@
 //! call_word  call_ring            the algorithms: one word per call, a ring of hints (see the model tests)
 //! slot  record  latch  view       what stands in the arena for a pool, and the way to it
 //! sweep  obituary                 what a dead worker or requester leaves behind
-//! raw_pool  raw_call  completions the requester's side, in bytes; callbacks: what it does unasked
+//! raw_pool  requester  free_list
+//! raw_call  completions           the requester's side, in bytes; callbacks: what it does unasked
 //! worker  kept                    the worker's side, in bytes; the keeper's
 //! pool  future  map               the same for Rust, in types
 //! ```
@@ -41,6 +42,8 @@ mod raw_call;
 mod raw_pool;
 #[cfg(not(manyhands_model))]
 mod record;
+#[cfg(not(manyhands_model))]
+mod requester;
 #[cfg(not(manyhands_model))]
 mod slot;
 #[cfg(not(manyhands_model))]

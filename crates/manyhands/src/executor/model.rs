@@ -140,58 +140,68 @@ fn check(model: impl Fn() + Sync + Send + 'static) {
     builder.check(model);
 }
 
-/// A worker dies after each of its stores in turn; so does the first of those who sweep after it.
-fn a_death_at_any_store(retry: bool) {
-    for worker_steps in 0..5 {
-        for sweeper_steps in 0..5 {
-            check(move || {
-                let pool = Pool::new(4);
-                let swept = Arc::clone(&pool);
-                let victim = thread::spawn(move || {
-                    if swept.work(VICTIM, worker_steps) {
-                        return;
-                    }
-                    // Dead is certain, so a sweep begins after the last store and sees it.
-                    swept.sweep(VICTIM, SWEEPERS[0], retry, sweeper_steps);
-                    if sweeper_steps < 4 {
-                        swept.sweep(SWEEPERS[0], SWEEPERS[1], retry, u32::MAX);
-                        swept.sweep(VICTIM, SWEEPERS[1], retry, u32::MAX);
-                    }
-                });
-                let survivor = {
-                    let pool = Arc::clone(&pool);
-                    thread::spawn(move || {
-                        while !pool.word().read().is_answered() {
-                            pool.work(SURVIVOR, u32::MAX);
-                            thread::yield_now();
-                        }
-                    })
-                };
-                pool.arguments.store(20, Ordering::Relaxed);
-                pool.word().submit(REQUESTER);
-                assert!(pool.ring().push(0));
-                let state = pool.wait();
-                let result = pool.result.load(Ordering::Relaxed);
-                match state {
-                    State::Done => assert!(result == 22 || result == 23, "a result that no worker wrote"),
-                    State::Died => assert!(!retry && result == 99, "no answer was called for"),
-                    _ => panic!("woken without an answer"),
+/// A worker dies after its store number `worker_steps`, and the first who sweeps after it after `sweeper_steps`.
+fn a_death(worker_steps: u32, sweeper_steps: u32, retry: bool) {
+    check(move || {
+        let pool = Pool::new(4);
+        let swept = Arc::clone(&pool);
+        let victim = thread::spawn(move || {
+            if swept.work(VICTIM, worker_steps) {
+                return;
+            }
+            // Dead is certain, so a sweep begins after the last store and sees it.
+            swept.sweep(VICTIM, SWEEPERS[0], retry, sweeper_steps);
+            if sweeper_steps != u32::MAX {
+                swept.sweep(SWEEPERS[0], SWEEPERS[1], retry, u32::MAX);
+                swept.sweep(VICTIM, SWEEPERS[1], retry, u32::MAX);
+            }
+        });
+        let survivor = {
+            let pool = Arc::clone(&pool);
+            thread::spawn(move || {
+                while !pool.word().read().is_answered() {
+                    pool.work(SURVIVOR, u32::MAX);
+                    thread::yield_now();
                 }
-                victim.join().unwrap();
-                survivor.join().unwrap();
-            });
+            })
+        };
+        pool.arguments.store(20, Ordering::Relaxed);
+        pool.word().submit(REQUESTER);
+        assert!(pool.ring().push(0));
+        let state = pool.wait();
+        let result = pool.result.load(Ordering::Relaxed);
+        match state {
+            State::Done => assert!(result == 22 || result == 23, "a result that no worker wrote"),
+            State::Died => assert!(!retry && result == 99, "no answer was called for"),
+            _ => panic!("woken without an answer"),
         }
-    }
+        victim.join().unwrap();
+        survivor.join().unwrap();
+    });
 }
 
 #[test]
 fn a_killed_worker_s_call_fails_once() {
-    a_death_at_any_store(false);
+    for worker_steps in 0..5 {
+        a_death(worker_steps, u32::MAX, false);
+    }
 }
 
 #[test]
 fn a_killed_worker_s_call_runs_again() {
-    a_death_at_any_store(true);
+    for worker_steps in 0..5 {
+        a_death(worker_steps, u32::MAX, true);
+    }
+}
+
+#[test]
+fn a_sweeper_that_stops_midway_is_taken_over_from() {
+    for sweeper_steps in 0..4 {
+        a_death(3, sweeper_steps, false);
+    }
+    for sweeper_steps in 0..2 {
+        a_death(3, sweeper_steps, true);
+    }
 }
 
 /// The requester stops between writing the call and putting it into the ring: its sweep does it.

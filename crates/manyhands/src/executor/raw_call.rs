@@ -8,7 +8,7 @@ use super::call_word::{CallWord, State};
 use super::callbacks::Callback;
 use super::errors::{CallFailure, SubmitError, WorkerDied};
 use super::obituary::Obituary;
-use super::raw_pool::Requester;
+use super::requester::Requester;
 use super::slot::{Bytes, CallSlot, INLINE};
 use super::sweep::Note;
 use crate::arena::ProcessId;

@@ -6,25 +6,18 @@
 //! reference closes the pool; to wait for what was submitted, [`RawPool::join`] it first.
 
 use super::call_word::State;
-use super::callbacks::CallbackThread;
 use super::errors::SubmitError;
-use super::free_list::FreeList;
 use super::raw_call::RawCall;
-use super::record::{FunctionEntry, LATCHES, Member, PoolBody, PoolRecord, PoolState, furnish, keep};
-use super::slot::CallSlot;
+use super::record::{FunctionEntry, Member, PoolBody, PoolRecord, PoolState, furnish, keep};
+use super::requester::Requester;
 use super::sweep::{Note, break_pool, fail, fail_pending};
 use super::view::View;
 use crate::arena::{Arena, ArenaError, Handle, Kind, Object, PROCESSES, ProcessId, this_process};
 use crate::platform::Scope;
-use crate::platform::atomic::{AtomicUsize, Ordering, fence};
-use crate::sync::{History, Wait, WaitError};
-use std::collections::VecDeque;
+use crate::platform::atomic::{Ordering, fence};
+use crate::sync::{Wait, WaitError};
 use std::num::NonZeroU32;
-use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-
-/// So many slots are made ready when none is free.
-const NEW_SLOTS: u32 = 16;
+use std::sync::Arc;
 
 /// A call to be submitted.
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,28 +69,6 @@ pub struct PoolStatistics {
     pub workers_ended: u64,
 }
 
-/// The private part: one per pool, in the process that made it.
-pub(super) struct Requester {
-    pub(super) view: View,
-    object: Object,
-    process: ProcessId,
-    free: FreeList,
-    /// Slots of calls that nobody wants the answer of, the oldest first.
-    left: Mutex<VecDeque<Left>>,
-    /// How many those are, give or take.
-    left_count: AtomicUsize,
-    pub(super) callbacks: OnceLock<CallbackThread>,
-    latches: Mutex<Vec<usize>>,
-    pub(super) history: History,
-}
-
-/// A slot that becomes free by itself.
-struct Left {
-    index: u32,
-    /// A worker that may still be reading the arguments of a call which was answered in its place.
-    until_dead: Option<ProcessId>,
-}
-
 impl RawPool {
     /// Makes a pool for workers that are yet to come.
     ///
@@ -117,17 +88,12 @@ impl RawPool {
         keep(view.arena, &body.record, process);
         view.record.storage().for_each(|cell| keep(view.arena, cell, process));
         view.furnish_ring(0)?;
-        Ok(RawPool(Arc::new(Requester {
-            view,
-            object,
-            process,
-            free: FreeList::new(),
-            left: Mutex::default(),
-            left_count: AtomicUsize::new(0),
-            callbacks: OnceLock::new(),
-            latches: Mutex::new((0..LATCHES).rev().collect()),
-            history: History::new(),
-        })))
+        Ok(RawPool(Arc::new(Requester::new(view, object, process))))
+    }
+
+    /// The pool that a private part belongs to.
+    pub(super) fn of(requester: &Arc<Requester>) -> RawPool {
+        RawPool(Arc::clone(requester))
     }
 
     /// What names the pool to its workers.
@@ -268,9 +234,7 @@ impl RawPool {
 
     /// Waits until all callbacks have run, and ends their thread. Callbacks that are registered later run at once.
     pub fn finish_callbacks(&self) {
-        if let Some(callbacks) = self.0.callbacks.get() {
-            self.0.end_callbacks(callbacks);
-        }
+        self.0.finish_callbacks();
     }
 
     /// What is known of the pool now.
@@ -320,202 +284,4 @@ fn make_record(
     record.set_worker_prefix(plan.worker_prefix);
     let crew = size_of::<Member>() * PROCESSES;
     furnish(arena, &record.crew, crew, crew).map(drop).inspect_err(|_| arena.free_block(block))
-}
-
-impl Requester {
-    pub(super) fn is_own(&self) -> bool {
-        this_process().is_ok_and(|process| process == self.process)
-    }
-
-    fn check_own(&self) -> Result<(), SubmitError> {
-        if self.is_own() {
-            return Ok(());
-        }
-        let owner = self.view.arena.process_state(self.process);
-        Err(SubmitError::OtherProcess {
-            owner: owner.map_or(0, |_| self.view.arena.process(self.process).pid()),
-        })
-    }
-
-    fn check_open(&self) -> Result<(), SubmitError> {
-        match self.view.record.state() {
-            PoolState::Open => Ok(()),
-            PoolState::Closed => Err(SubmitError::Closed),
-            PoolState::Terminated => Err(SubmitError::Terminated),
-            PoolState::Broken => Err(SubmitError::Broken { reason: self.reason() }),
-        }
-    }
-
-    /// Why the pool is broken.
-    pub(super) fn reason(&self) -> String {
-        self.view.record.reason()
-    }
-
-    fn left(&self) -> MutexGuard<'_, VecDeque<Left>> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A free slot, and the number of the call that goes there.
-    #[inline]
-    fn claim_slot(&self) -> Result<(u32, u64), ArenaError> {
-        if self.left_count.load(Ordering::Relaxed) > 0 {
-            self.reclaim();
-        }
-        match self.free.take(|index| self.view.slot(index).link()) {
-            Some(claimed) => Ok(claimed),
-            None => self.claim_new_slot(),
-        }
-    }
-
-    #[cold]
-    fn claim_new_slot(&self) -> Result<(u32, u64), ArenaError> {
-        // The lock orders those who make new slots.
-        let _left = self.left();
-        loop {
-            if let Some(claimed) = self.free.take(|index| self.view.slot(index).link()) {
-                return Ok(claimed);
-            }
-            let used = self.view.record.used.load(Ordering::Relaxed);
-            for index in used..used + NEW_SLOTS {
-                self.view.furnish_slot(index)?;
-                let slot = self.view.slot(index);
-                slot.word().vacate();
-                self.view.record.used.store(index + 1, Ordering::Release);
-                self.free.put(index, slot.link());
-            }
-        }
-    }
-
-    /// Frees the oldest slots that nobody wants any more, as far as they are answered.
-    #[cold]
-    fn reclaim(&self) {
-        let mut left = self.left();
-        for _ in 0..left.len().min(2) {
-            let Some(oldest) = left.pop_front() else { break };
-            let slot = self.view.slot(oldest.index);
-            let is_read = oldest.until_dead.is_some_and(|worker| !self.view.arena.is_dead(worker));
-            if slot.word().read().is_answered() && !is_read {
-                self.release(slot, oldest.index);
-            } else {
-                left.push_back(oldest);
-            }
-        }
-        self.left_count.store(left.len(), Ordering::Relaxed);
-    }
-
-    /// Frees the slot of an answered call.
-    #[inline]
-    pub(super) fn release(&self, slot: &CallSlot, index: u32) {
-        slot.arguments().discard(self.view.arena);
-        slot.result().discard(self.view.arena);
-        slot.word().vacate();
-        self.free.put(index, slot.link());
-    }
-
-    /// Nobody wants the answer of a call any more. `until_dead`: its worker may still read the arguments.
-    pub(super) fn leave(&self, slot: &CallSlot, index: u32, until_dead: Option<ProcessId>) {
-        if until_dead.is_some() || slot.word().detach() {
-            let mut left = self.left();
-            left.push_back(Left { index, until_dead });
-            self.left_count.store(left.len(), Ordering::Relaxed);
-        } else {
-            self.release(slot, index);
-        }
-    }
-
-    fn close(&self) {
-        if self.is_own() {
-            self.view.record.advance_to(PoolState::Closed);
-            self.view.record.work.gate.notify_all(Scope::Shared);
-        }
-    }
-
-    /// Withdraws a call that no worker has taken.
-    pub(super) fn withdraw(&self, index: u32) -> bool {
-        let slot = self.view.slot(index);
-        loop {
-            let seen = slot.word().read();
-            if seen.state() != State::Pending {
-                return false;
-            }
-            let from = (State::Pending, seen.owner());
-            if fail(&self.view, (index, slot), from, self.process, (Note::Aborted, &[])) {
-                return true;
-            }
-        }
-    }
-
-    /// Answers a call that a worker runs in its place and ends the worker; which one it was.
-    pub(super) fn abort(&self, index: u32, signal: i32) -> ControlFlow<ProcessId> {
-        let slot = self.view.slot(index);
-        let seen = slot.word().read();
-        let Some(worker) = ProcessId::from_raw(seen.owner()).filter(|_| seen.state() == State::Taken) else {
-            return ControlFlow::Continue(());
-        };
-        let from = (State::Taken, worker.raw());
-        if !fail(&self.view, (index, slot), from, self.process, (Note::Aborted, &[])) {
-            return ControlFlow::Continue(());
-        }
-        // A worker that finds its call answered ends by itself, so the signal never reaches another call.
-        if let Ok(Some(pidfd)) = self.view.arena.process(worker).pidfd() {
-            let _ = pidfd.signal(signal);
-        }
-        ControlFlow::Break(worker)
-    }
-
-    /// A latch for many calls, until it is given back; `None` when all are in use.
-    pub(super) fn claim_latch(&self) -> Result<Option<usize>, ArenaError> {
-        let number = self.latches.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        if let Some(number) = number {
-            self.view.furnish_latch(number).inspect_err(|_| self.give_back_latch(number))?;
-        }
-        Ok(number)
-    }
-
-    /// The pool's callback thread, started now if there is none.
-    pub(super) fn callbacks(requester: &Arc<Requester>) -> Result<&CallbackThread, SubmitError> {
-        if requester.callbacks.get().is_none() {
-            let mine = CallbackThread::start(&RawPool(Arc::clone(requester)))?;
-            if let Err(too_late) = requester.callbacks.set(mine) {
-                requester.end_callbacks(&too_late);
-            }
-        }
-        Ok(requester.callbacks.get().expect("it was just put there"))
-    }
-
-    /// Wakes the callback thread.
-    pub(super) fn notify_callbacks(&self) {
-        if let Some(callbacks) = self.callbacks.get() {
-            self.view.latch(callbacks.latch()).gate.notify_all(Scope::Shared);
-        }
-    }
-
-    fn end_callbacks(&self, callbacks: &CallbackThread) {
-        // A fork's child has no such thread.
-        if self.is_own() {
-            callbacks.finish();
-            self.view.latch(callbacks.latch()).gate.notify_all(Scope::Shared);
-            callbacks.join();
-        }
-    }
-
-    /// Waits at a latch until `ready` gives something.
-    pub(super) fn at_latch<R>(
-        &self,
-        number: usize,
-        wait: &Wait<'_>,
-        ready: impl FnMut() -> Option<R>,
-    ) -> Result<R, WaitError> {
-        self.view.latch(number).gate.wait_until(wait, ready, || false)
-    }
-
-    pub(super) fn give_back_latch(&self, number: usize) {
-        self.latches.lock().unwrap_or_else(PoisonError::into_inner).push(number);
-    }
-}
-
-impl Drop for Requester {
-    fn drop(&mut self) {
-        self.close();
-    }
 }

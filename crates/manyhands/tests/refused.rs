@@ -1,0 +1,9 @@
+//! What must not compile, and what the compiler says then.
+
+#[test]
+fn closures_that_capture_are_refused_in_words() {
+    let cases = trybuild::TestCases::new();
+    // Also has the cases built, not only checked: the refusal comes when code is generated for the closure's type.
+    cases.pass("tests/accepted/*.rs");
+    cases.compile_fail("tests/refused/*.rs");
+}
