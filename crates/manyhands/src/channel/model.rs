@@ -211,16 +211,26 @@ fn a_growing_stream_goes_on_in_the_next_ring() {
     loom::model(|| {
         let stream = Stream::new(&[2, 4], 0);
         let others = stream.clone();
-        let second = thread::spawn(move || others.put_what_fits(2, &[20]));
-        let others = stream.clone();
         let consumer = thread::spawn(move || others.take_some(3, 2));
-        let mut put = stream.put_what_fits(1, &[10, 11]);
-        put.extend(second.join().unwrap());
-        assert_eq!(put.len(), 3, "a growing stream was full");
+        let put = stream.put_what_fits(1, &[10, 11, 12]);
+        assert_eq!(put, [10, 11, 12], "a growing stream was full");
         let mut taken = consumer.join().unwrap();
         taken.extend(stream.drain());
+        assert_eq!(put, taken, "left: put, right: taken");
+    });
+}
+
+#[test]
+fn two_producers_grow_the_stream_at_once() {
+    loom::model(|| {
+        let stream = Stream::new(&[2, 4], 0);
+        let others = stream.clone();
+        let second = thread::spawn(move || others.put_what_fits(2, &[20]));
+        let mut put = stream.put_what_fits(1, &[10, 11]);
+        put.extend(second.join().unwrap());
+        let taken = stream.drain();
         let firsts: Vec<u64> = taken.iter().copied().filter(|message| *message < 20).collect();
-        assert!(firsts.is_sorted(), "one producer's messages came out of order");
+        assert_eq!(firsts, [10, 11], "one producer's messages came out of order");
         assert_same(put, taken);
     });
 }
