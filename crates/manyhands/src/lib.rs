@@ -47,12 +47,20 @@ pub use spawn::{Process, ProcessError, StartError, StartMethod};
 pub static SWEEPS: &[&dyn arena::Sweep] =
     &[&arena::PayloadSweep, &sync::SyncSweep, &channel::QueueSweep, &executor::PoolSweep];
 
-/// Looks for processes of this arena that have ended, and undoes what they held. For the ticks of waiters.
+/// Looks for processes of this arena that have ended, and undoes what they held.
 #[cfg(not(manyhands_model))]
 #[doc(hidden)]
 pub fn sweep_the_dead() {
     if let Some(arena) = arena::Arena::current() {
         arena::sweep_the_dead(arena, SWEEPS);
+    }
+}
+
+/// Looks for the dead as the tick of a waiter: not when another process has just looked.
+#[cfg(not(manyhands_model))]
+pub(crate) fn tick() {
+    if let Some(arena) = arena::Arena::current() {
+        arena::sweep_in_turn(arena, SWEEPS);
     }
 }
 

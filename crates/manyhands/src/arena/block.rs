@@ -136,14 +136,14 @@ impl Entry {
     }
 }
 
-/// A block's number: class (5 bits), entry (27 bits), generation (32 bits). It travels, and names the block only until that
+/// A block's number: class (5 bits), entry + 1 (27 bits), generation (32 bits); never 0. It travels, and names the block only until that
 /// is freed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BlockId(u64);
 
 impl BlockId {
     fn new(class: usize, index: u64, generation: u32) -> BlockId {
-        BlockId((class as u64) << 59 | (index & 0x7ff_ffff) << 32 | u64::from(generation))
+        BlockId((class as u64) << 59 | (index + 1 & 0x7ff_ffff) << 32 | u64::from(generation))
     }
 
     /// The number as it stands in a word of the arena.
@@ -161,7 +161,7 @@ impl BlockId {
     }
 
     fn index(self) -> u64 {
-        self.0 >> 32 & 0x7ff_ffff
+        (self.0 >> 32 & 0x7ff_ffff).wrapping_sub(1)
     }
 
     fn generation(self) -> u32 {

@@ -64,6 +64,8 @@ pub(super) struct Header {
     pub(super) object_high: AtomicU32,
     /// Where the next search for a free object begins.
     pub(super) object_hint: AtomicU32,
+    /// When somebody last looked for the dead at a tick, in nanoseconds of the monotonic clock.
+    pub(super) looked: AtomicU64,
     pub(super) counters: Counters,
 }
 

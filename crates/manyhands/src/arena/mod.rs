@@ -36,7 +36,7 @@ pub use process_table::{PROCESSES, ProcessSlot, ProcessState, Role};
 pub use region::Arena;
 pub(crate) use shared::shared_record;
 pub use shared::{Offset, Shared};
-pub use sweep::{Dead, Sweep, sweep, sweep_noticed, sweep_the_dead};
+pub use sweep::{Dead, Sweep, sweep, sweep_in_turn, sweep_noticed, sweep_the_dead};
 pub use thread_table::{THREADS, ThreadSlot};
 pub use travel::{collect, note};
 

@@ -9,6 +9,8 @@ use super::object::{Handle, Kind};
 use super::owner::{ProcessId, ThreadId, this_process};
 use super::process_table::ProcessState;
 use super::region::Arena;
+use crate::platform::atomic::Ordering;
+use crate::platform::clock::now_ns;
 
 /// What a layer contributes to the undoing of deaths and of objects.
 ///
@@ -72,6 +74,22 @@ pub fn sweep_the_dead(arena: &'static Arena, table: &[&dyn Sweep]) -> usize {
         arena.notice(process);
     }
     sweep_noticed(arena, table)
+}
+
+/// As [`sweep_the_dead`], unless anybody in the arena has looked less than half a tick ago: for ticks, of which there
+/// is one per process, so that the looking does not grow with their number squared.
+pub fn sweep_in_turn(arena: &'static Arena, table: &[&dyn Sweep]) {
+    const REST_NS: u64 = 50_000_000;
+    let looked = &arena.header().looked;
+    let last = looked.load(Ordering::Relaxed);
+    let now = now_ns();
+    let mine = now.saturating_sub(last) >= REST_NS
+        && looked.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+    if mine {
+        sweep_the_dead(arena, table);
+    } else {
+        sweep_noticed(arena, table);
+    }
 }
 
 /// Sweeps those whose end was noticed already, also after a sweeper that died halfway. Returns how many that were.

@@ -31,7 +31,7 @@ impl Ticking for ProcessTicking {
             return;
         }
         if timed_out {
-            crate::sweep_the_dead();
+            crate::tick();
         }
         // Given up between sleeps, since a signal handler may wait in the midst of this wait.
         if let Some(word) = wipe::word(ELECTED_WORD) {
