@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::time::Instant;
 
-use manyhands::channel::RawQueue;
+use manyhands::channel::{Buffer, RawQueue};
 use manyhands::sync::Blocking;
 
 use crate::placement::Placement;
@@ -24,10 +24,16 @@ pub fn throughput(subject: &str, size: usize, count: u64, placement: Placement) 
             let other_end = queue.clone();
             across_processes(
                 placement,
-                move || send(size, count, |message| queue.put(message, 0, None, &Blocking).expect("the queue is open")),
                 move || {
+                    send(size, count, |message| {
+                        queue.put(message, 0, None, &Blocking).expect("the queue is open");
+                    });
+                },
+                move || {
+                    let mut room = Buffer::new();
                     receive(size, count, |buffer| {
-                        buffer.copy_from_slice(&other_end.get_blocking().expect("the queue is open").content);
+                        let message = other_end.get(&mut room, None, &Blocking);
+                        buffer.copy_from_slice(&message.expect("the queue is open").content);
                     });
                 },
             )
