@@ -21,7 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
     if first in SUBCOMMANDS:
         from . import _engine
 
-        return _engine.command_line(["manyhands", *given])
+        code: int = _engine.command_line(["manyhands", *given])
+        return code
     if first in ("-V", "--version"):
         from . import __version__
 

@@ -9,7 +9,7 @@ library's, a lock whose owner was killed goes to the next who asks, with a warni
 from __future__ import annotations
 
 import threading
-from typing import Any, TypeVar
+from typing import Any
 
 from manyhands import _engine
 
@@ -19,13 +19,10 @@ __all__ = ["Lock", "RLock", "Semaphore", "BoundedSemaphore", "Event"]
 
 SEM_VALUE_MAX = 2**31 - 1
 
-_Shared = TypeVar("_Shared", bound=Any)
 
-
-def _attach(kind: type[_Shared], handle: int) -> _Shared:
+def _attach(kind: Any, handle: int) -> Any:
     """The object that another process named, as this process's own."""
-    made: _Shared = kind.__new__(kind, handle=handle)
-    return made
+    return kind.__new__(kind, handle=handle)
 
 
 def reduce_shared(shared: Any) -> tuple[Any, ...]:
