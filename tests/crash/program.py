@@ -2,8 +2,8 @@
 
     python program.py WHAT RETRIES DIR
 
-WHAT is `nothing`, `busy` (the worker that counts the middle file is killed by SIGKILL while it does), `idle` (a worker is
-killed by SIGKILL while all wait for calls) or `exception` (the middle call raises an exception that cannot be
+WHAT is `nothing`, `busy` (the worker that counts the middle file is killed by SIGKILL while it does), `idle` (a worker
+is killed by SIGKILL while all wait for calls) or `exception` (the middle call raises an exception that cannot be
 unpickled). RETRIES above 0 is handed to the pool, which only manyhands understands. The last line of the output is
 a record of what became of it, as JSON.
 """
@@ -93,7 +93,7 @@ def main(what, retries, sources):
             if what == "busy":
                 record["victim"] = kill_the_busy(folder)
             words = 0
-            for path, call in zip(files, calls):
+            for path, call in zip(files, calls, strict=False):
                 try:
                     words += call.get()[0].total()
                 except Exception as error:

@@ -1,4 +1,4 @@
-"""Runs `program.py` under the standard library and under manyhands, with the same things going wrong, and prints a table.
+"""Runs `program.py` under the standard library and manyhands, with the same things going wrong, and prints a table.
 
     python side_by_side.py [--limit SECONDS] [DIR]
 

@@ -1,7 +1,7 @@
 """The programs that started it all, unmodified under the launcher: what each must show, and that the engine did it.
 
-They stand in `shared/seeds` beside the project, and the tests skip where that is not. Each program runs under each start
-method; the counts of `--stats` must be those of the program.
+They stand in `shared/seeds` beside the project, and the tests skip where that is not. Each program runs under each
+start method; the counts of `--stats` must be those of the program.
 """
 
 import re
@@ -113,7 +113,7 @@ UNGUARDED = ["3_process_forever", "3_process_pool", "3_pool_callback"]
 @pytest.mark.parametrize("name", UNGUARDED)
 @pytest.mark.parametrize("method", [method for method in METHODS if method != "fork"])
 def test_a_missing_main_guard_is_told_once(run, name):
-    code, output, errors, _ = run(name)
+    code, _output, errors, _ = run(name)
     assert code not in (0, None)
     program = f"{name}.py"
     assert errors.count("__name__ == ") == 1, errors
