@@ -290,3 +290,54 @@ fn a_worker_that_dies_while_a_retry_waits_in_a_closed_pool_is_replaced() {
     pool.close();
     assert_eq!(call.get().unwrap(), 7);
 }
+
+/// The parent of a process, by the kernel's word.
+fn parent_of(pid: u32) -> u32 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap();
+    line.trim().parse().unwrap()
+}
+
+/// In a process of its own, whose zygote is nobody else's.
+fn kill_the_keeper((): ()) {
+    let pool = Pool::new(2).unwrap();
+    let marker = Marker::new("keeperless");
+    let lost = pool.submit(for_ever, marker.path()).unwrap();
+    let worker = marker.pid();
+    wait_until("workers", || pids(&pool).len() == 2);
+    let before = pids(&pool);
+    kill(parent_of(worker));
+    let answers: Result<Vec<u64>, _> = pool.map(double, 0..100).unwrap().collect();
+    assert_eq!(answers.unwrap().len(), 100);
+    kill(worker);
+    assert!(lost.get().unwrap_err().worker_died().is_some());
+    wait_until("the new keeper's workers", || {
+        assert_eq!(pool.submit(double, 1).unwrap().get().unwrap(), 2);
+        let pids = pids(&pool);
+        pids.len() == 2 && !pids.iter().any(|pid| before.contains(pid))
+    });
+}
+
+#[test]
+fn a_killed_keeper_is_replaced_and_costs_no_call() {
+    manyhands::Process::spawn(kill_the_keeper, ()).unwrap().join().unwrap();
+}
+
+/// Makes a pool with busy workers, tells their pids, and never ends.
+fn pool_for_ever(markers: (String, String)) {
+    let pool = Pool::new(2).unwrap();
+    let calls = [markers.0, markers.1].map(|marker| pool.submit(for_ever, marker).unwrap());
+    for call in calls {
+        let _ = call.get();
+    }
+}
+
+#[test]
+fn busy_workers_end_with_a_killed_parent() {
+    let markers = [Marker::new("orphan-a"), Marker::new("orphan-b")];
+    let parent = manyhands::Process::spawn(pool_for_ever, (markers[0].path(), markers[1].path())).unwrap();
+    let workers = [markers[0].pid(), markers[1].pid()];
+    kill(parent.pid());
+    assert!(parent.join().is_err());
+    wait_until("the end of the workers", || !workers.iter().any(|pid| is_there(*pid)));
+}

@@ -86,9 +86,9 @@ impl<T> Completions<T> {
         if self.calls.is_empty() {
             return Ok(None);
         }
-        let latch = self.pool.requester().view.latch(self.latch);
-        let Completions { calls, found, .. } = self;
-        latch.gate.wait_until(wait, || next_answered(latch, calls, found), || false).map(Some)
+        let Completions { pool, latch: number, calls, found } = self;
+        let latch = pool.requester().view.latch(*number);
+        pool.requester().at_latch(*number, wait, || next_answered(latch, calls, found)).map(Some)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::sync::{Blocking, Wait};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 const SIGKILL: i32 = 9;
 /// How many zygotes in a row may end before the pool's first worker runs.
@@ -49,7 +49,7 @@ const ATTEMPTS: u32 = 3;
 /// ```
 pub struct Pool {
     raw: RawPool,
-    keeper: Arc<Keeper>,
+    keeper: Arc<Mutex<Arc<Keeper>>>,
     retries: u32,
 }
 
@@ -105,7 +105,16 @@ impl PoolBuilder {
             worker_prefix: &prefix,
         };
         let raw = RawPool::new(&plan)?;
-        let keeper = hire(&self.name, raw.handle())?;
+        let first = hire(&self.name, raw.handle())?;
+        let number = first.slot();
+        let keeper = Arc::new(Mutex::new(first));
+        let (current, handle, name) = (Arc::clone(&keeper), raw.handle(), self.name);
+        raw.set_keeper(number, move || {
+            let hired = hire(&name, handle).map_err(|error| error.to_string())?;
+            let number = hired.slot();
+            *current.lock().unwrap_or_else(PoisonError::into_inner) = hired;
+            Ok(number)
+        });
         Ok(Pool { raw, keeper, retries: self.retries })
     }
 }
@@ -225,13 +234,17 @@ impl Pool {
     /// Takes no more calls. Those that were submitted are run; then the workers end.
     pub fn close(&self) {
         self.raw.close();
-        self.keeper.look();
+        self.tell_keeper();
+    }
+
+    fn tell_keeper(&self) {
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner).look();
     }
 
     /// Kills the workers and fails all calls that have no answer.
     pub fn terminate(&self) {
         self.raw.terminate();
-        self.keeper.look();
+        self.tell_keeper();
         self.raw.signal_workers(SIGKILL);
     }
 

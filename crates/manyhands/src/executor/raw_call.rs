@@ -94,6 +94,7 @@ impl RawCall {
             return Ok(());
         }
         while let Some(announced) = self.word().announce_waiter() {
+            self.requester.look_after_keeper();
             parker.sleep(self.slot.futex(), announced.bits())?;
         }
         Ok(())

@@ -143,6 +143,7 @@ impl RawPool {
 
     pub(super) fn submit_for(&self, call: &NewCall<'_>, latch: u32) -> Result<RawCall, SubmitError> {
         self.0.check_own()?;
+        self.0.look_after_keeper();
         self.0.check_open()?;
         let (index, number) = self.0.claim_slot()?;
         let view = &self.0.view;
@@ -200,6 +201,16 @@ impl RawPool {
         }
     }
 
+    /// Says who keeps the pool's workers, and what to do when that process has died: `replace` makes another one do it, and
+    /// says which, or why it cannot: then the pool is broken. It runs in whichever thread submits or waits next.
+    pub fn set_keeper(
+        &self,
+        keeper: ProcessId,
+        replace: impl Fn() -> Result<ProcessId, String> + Send + Sync + 'static,
+    ) {
+        self.0.set_keeper(keeper, Box::new(replace));
+    }
+
     /// Ends the pool because no worker will come any more: all calls fail with this reason.
     pub fn give_up(&self, reason: &str) {
         if self.0.is_own() {
@@ -218,7 +229,10 @@ impl RawPool {
     /// When the deadline came first or a signal handler asked for an end.
     pub fn join(&self, wait: &Wait<'_>) -> Result<(), WaitError> {
         let view = &self.0.view;
-        let is_empty = || view.crew().next().is_none() && !view.has_unanswered();
+        let is_empty = || {
+            self.0.look_after_keeper();
+            view.crew().next().is_none() && !view.has_unanswered()
+        };
         view.record.crew_changed.gate.wait_until(wait, || is_empty().then_some(()), || true)
     }
 
@@ -246,7 +260,7 @@ impl RawPool {
         }
         let describe = |(process, member): (ProcessId, &Member)| {
             let slot = view.arena.process(process);
-            (slot.name(), slot.pid(), member.calls.load(Ordering::Relaxed))
+            (slot.name(), slot.pid(), u64::from(member.calls.load(Ordering::Relaxed)))
         };
         PoolStatistics {
             state: view.record.state(),

@@ -18,9 +18,12 @@ pub(super) const FIRST_FUNCTIONS: u32 = 64;
 pub(super) const FIRST_RING: usize = 1024;
 /// How many latches a pool can have.
 pub(super) const LATCHES: usize = 64;
+/// Stands for a keeper that died, until the requester has got another one.
+pub(super) const KEEPER_LOST: u32 = u32::MAX;
 /// How many bytes of text tell why a pool broke.
 const REASON_WORDS: usize = 64;
 const NAME_WORDS: usize = 6;
+const PREFIX_WORDS: usize = 6;
 
 /// What a pool is ready for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,7 +80,9 @@ shared_record! {
         /// The process that came here last and was ready to take calls: what comes before is its start.
         pub(super) ready: AtomicU32,
         /// How many calls it has taken.
-        pub(super) calls: AtomicU64,
+        pub(super) calls: AtomicU32,
+        /// The process that came here last and is to make room for another one before its next call.
+        pub(super) retired: AtomicU32,
         name: [AtomicU64; NAME_WORDS],
     }
 }
@@ -97,7 +102,8 @@ shared_record! {
         pub(super) used: AtomicU32,
         /// The ring that producers use.
         pub(super) newest_ring: AtomicU32,
-        unused: AtomicU32,
+        /// The keeper of its workers; 0 for none, [`KEEPER_LOST`] when that has died.
+        pub(super) keeper: AtomicU32,
         /// How many functions are in the table.
         pub(super) functions_used: AtomicU32,
         /// Workers that died, of whatever.
@@ -115,7 +121,7 @@ shared_record! {
         pub(super) latches: [AtomicU64; LATCHES],
         pub(super) crew: AtomicU64,
         reason: [AtomicU64; REASON_WORDS],
-        worker_prefix: [AtomicU64; NAME_WORDS],
+        worker_prefix: [AtomicU64; PREFIX_WORDS],
     }
 }
 

@@ -8,9 +8,9 @@ use super::callbacks::CallbackThread;
 use super::errors::SubmitError;
 use super::free_list::FreeList;
 use super::raw_pool::RawPool;
-use super::record::{LATCHES, PoolState};
+use super::record::{KEEPER_LOST, LATCHES, PoolState};
 use super::slot::CallSlot;
-use super::sweep::{Note, fail};
+use super::sweep::{Note, break_pool, fail};
 use super::view::View;
 use crate::arena::{ArenaError, Object, ProcessId, this_process};
 use crate::platform::Scope;
@@ -34,9 +34,13 @@ pub(super) struct Requester {
     /// How many those are, give or take.
     left_count: AtomicUsize,
     callbacks: OnceLock<CallbackThread>,
+    replace_keeper: OnceLock<ReplaceKeeper>,
     latches: Mutex<Vec<usize>>,
     pub(super) history: History,
 }
+
+/// Has another process keep the pool's workers; which one, or why not.
+type ReplaceKeeper = Box<dyn Fn() -> Result<ProcessId, String> + Send + Sync>;
 
 /// A slot that becomes free by itself.
 pub(super) struct Left {
@@ -55,6 +59,7 @@ impl Requester {
             left: Mutex::default(),
             left_count: AtomicUsize::new(0),
             callbacks: OnceLock::new(),
+            replace_keeper: OnceLock::new(),
             latches: Mutex::new((0..LATCHES).rev().collect()),
             history: History::new(),
         }
@@ -167,6 +172,53 @@ impl Requester {
         }
     }
 
+    pub(super) fn set_keeper(&self, keeper: ProcessId, replace: ReplaceKeeper) {
+        let _ = self.replace_keeper.set(replace);
+        self.set_keeper_number(keeper);
+    }
+
+    fn set_keeper_number(&self, keeper: ProcessId) {
+        self.view.record.keeper.store(keeper.raw(), Ordering::SeqCst);
+        // It may have died before it was known here, and been swept.
+        if self.view.arena.is_dead(keeper) {
+            let _ = self.view.record.keeper.compare_exchange(
+                keeper.raw(),
+                KEEPER_LOST,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            );
+        }
+    }
+
+    /// Gets another keeper when the pool's has died.
+    #[inline]
+    pub(super) fn look_after_keeper(&self) {
+        if self.view.record.keeper.load(Ordering::Relaxed) == KEEPER_LOST {
+            self.replace_keeper();
+        }
+    }
+
+    #[cold]
+    fn replace_keeper(&self) {
+        let record = self.view.record;
+        let lost = record.keeper.compare_exchange(KEEPER_LOST, 0, Ordering::AcqRel, Ordering::Relaxed);
+        let Some(replace) = self.replace_keeper.get().filter(|_| lost.is_ok() && self.is_own()) else {
+            return;
+        };
+        // Workers of the dead keeper are watched by nobody: they make room for those of the new one.
+        for (process, member) in self.view.crew() {
+            member.retired.store(process.raw(), Ordering::Relaxed);
+        }
+        record.work.gate.notify_all(Scope::Shared);
+        if record.state() > PoolState::Closed {
+            return;
+        }
+        match replace() {
+            Ok(keeper) => self.set_keeper_number(keeper),
+            Err(reason) => break_pool(&self.view, self.process, &reason),
+        }
+    }
+
     /// Withdraws a call that no worker has taken.
     pub(super) fn withdraw(&self, index: u32) -> bool {
         let slot = self.view.slot(index);
@@ -248,8 +300,12 @@ impl Requester {
         &self,
         number: usize,
         wait: &Wait<'_>,
-        ready: impl FnMut() -> Option<R>,
+        mut ready: impl FnMut() -> Option<R>,
     ) -> Result<R, WaitError> {
+        let ready = || {
+            self.look_after_keeper();
+            ready()
+        };
         self.view.latch(number).gate.wait_until(wait, ready, || false)
     }
 

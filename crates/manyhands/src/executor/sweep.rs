@@ -7,7 +7,7 @@
 
 use super::call_word::State;
 use super::obituary::Obituary;
-use super::record::{PoolBody, PoolState, block_in, keep};
+use super::record::{KEEPER_LOST, PoolBody, PoolState, block_in, keep};
 use super::slot::CallSlot;
 use super::view::View;
 use crate::arena::{Arena, Dead, Handle, Kind, ProcessId, Sweep, this_process};
@@ -90,6 +90,7 @@ impl Sweep for PoolSweep {
                 end_pool_of(&view, dead.process);
             } else {
                 settle_calls_of(&view, dead, by);
+                tell_of_keeper(&view, dead.process);
             }
         }
     }
@@ -118,7 +119,7 @@ pub(crate) fn calls_so_far(arena: &'static Arena) -> u64 {
     let views = arena.objects::<PoolBody>(Kind::Pool).filter_map(|(_, body)| View::of(arena, body));
     views
         .map(|view| {
-            let present = view.crew().map(|(_, member)| member.calls.load(Ordering::Relaxed));
+            let present = view.crew().map(|(_, member)| u64::from(member.calls.load(Ordering::Relaxed)));
             view.record.calls.load(Ordering::Relaxed) + present.sum::<u64>()
         })
         .sum()
@@ -182,6 +183,20 @@ fn settle_calls_of(view: &View, dead: &Dead, by: ProcessId) {
     view.record.crew_changed.gate.recover(Scope::Shared);
 }
 
+/// The pool's keeper may have died: then whoever waits in the requester is woken to get another one.
+fn tell_of_keeper(view: &View, dead: ProcessId) {
+    let keeper = &view.record.keeper;
+    if keeper.compare_exchange(dead.raw(), KEEPER_LOST, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+        return;
+    }
+    for (_, slot) in view.slots() {
+        if slot.word().read().has_waiter() {
+            futex::wake(slot.futex(), u32::MAX, Scope::Shared);
+        }
+    }
+    // Who waits at latches and for the crew is woken in every sweep.
+}
+
 /// Puts a pending call that `promised` was to put; when there is no memory for that, fails it.
 fn put_or_fail(view: &View, call: (u32, &CallSlot), promised: ProcessId, by: ProcessId) {
     if view.put(call.0).is_err() {
@@ -197,7 +212,8 @@ pub(super) fn note_of(state: PoolState) -> Note {
 /// Takes a dead worker off the list.
 fn leave_crew(view: &View, dead: ProcessId) {
     let member = view.member(dead);
-    view.record.calls.fetch_add(member.calls.swap(0, Ordering::AcqRel), Ordering::Relaxed);
+    let calls = u64::from(member.calls.swap(0, Ordering::AcqRel));
+    view.record.calls.fetch_add(calls, Ordering::Relaxed);
     if member.process.compare_exchange(dead.raw(), 0, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
         view.record.deaths.fetch_add(1, Ordering::Relaxed);
     }

@@ -6,7 +6,7 @@
 //! nothing by anybody: it pulls.
 
 use super::call_word::State;
-use super::record::{PoolBody, PoolState, block_in};
+use super::record::{Member, PoolBody, PoolState, block_in};
 use super::slot::{CallSlot, INLINE};
 use super::sweep::break_pool;
 use super::view::View;
@@ -34,7 +34,7 @@ pub struct CallRequest<'a> {
 /// Why a worker's life is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WorkerEnd {
-    /// The pool was closed and nothing is left to do, or it was terminated.
+    /// The pool was closed and nothing is left to do, or it was terminated, or this worker is to make room for another.
     PoolEnded,
     /// It has run as many calls as it may.
     CallsSpent,
@@ -48,6 +48,7 @@ pub enum WorkerEnd {
 pub struct Worker {
     _object: Object,
     view: View,
+    member: &'static Member,
     process: ProcessId,
 }
 
@@ -71,7 +72,7 @@ impl Worker {
         member.calls.store(0, Ordering::Relaxed);
         member.process.store(process.raw(), Ordering::Release);
         view.record.crew_changed.gate.notify_all(Scope::Shared);
-        Ok(Worker { _object: object, view, process })
+        Ok(Worker { _object: object, view, member, process })
     }
 
     /// The payload that the requester registered under a number.
@@ -95,10 +96,9 @@ impl Worker {
     /// [`CallRequest::answer`]; a call that it does not answer gets the tag `u32::MAX` and no bytes.
     pub fn work(&self, waiting: &dyn Waiting, run: &mut dyn FnMut(&mut CallRequest<'_>)) -> WorkerEnd {
         let most = self.view.record.calls_per_worker.load(Ordering::Relaxed);
-        let member = self.view.member(self.process);
         let wait = Wait::arena(None, waiting);
-        member.ready.store(self.process.raw(), Ordering::Release);
-        let mut calls = 0_u64;
+        self.member.ready.store(self.process.raw(), Ordering::Release);
+        let mut calls = 0_u32;
         loop {
             let next = match self.take() {
                 Some(next) => Ok(next),
@@ -113,12 +113,12 @@ impl Worker {
                 Err(WaitError::Interrupted) => return WorkerEnd::Interrupted,
                 Err(_) => continue,
             };
-            calls += 1;
-            member.calls.store(calls, Ordering::Relaxed);
+            calls = calls.wrapping_add(1);
+            self.member.calls.store(calls, Ordering::Relaxed);
             if !self.run_one(index, slot, run) {
                 return WorkerEnd::Aborted;
             }
-            if u64::from(most) == calls {
+            if most == calls {
                 return WorkerEnd::CallsSpent;
             }
         }
@@ -127,7 +127,8 @@ impl Worker {
     #[inline]
     fn take(&self) -> Option<Next> {
         let state = self.view.record.state();
-        if state > PoolState::Closed {
+        let is_retired = self.member.retired.load(Ordering::Relaxed) == self.process.raw();
+        if state > PoolState::Closed || is_retired {
             return Some(Next::End);
         }
         if let Some((index, slot)) = self.view.take(self.process) {
