@@ -143,7 +143,7 @@ pub struct BlockId(u64);
 
 impl BlockId {
     fn new(class: usize, index: u64, generation: u32) -> BlockId {
-        BlockId((class as u64) << 59 | (index + 1 & 0x7ff_ffff) << 32 | u64::from(generation))
+        BlockId((class as u64) << 59 | ((index + 1) & 0x7ff_ffff) << 32 | u64::from(generation))
     }
 
     /// The number as it stands in a word of the arena.
