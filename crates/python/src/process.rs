@@ -19,10 +19,10 @@ pub fn leave_note(text: &str) -> PyResult<()> {
 /// This process ends in good order: what it holds it holds on purpose.
 #[pyfunction]
 pub fn leave() {
-    if let Some(arena) = Arena::current() {
-        if let Ok(this) = arena::this_process() {
-            arena.process(this).set_clean();
-        }
+    if let Some(arena) = Arena::current()
+        && let Ok(this) = arena::this_process()
+    {
+        arena.process(this).set_clean();
     }
 }
 

@@ -542,7 +542,8 @@ fn run_callback(callback: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) {
 
 /// Has the callback thread do what is to be done when the last of the calls has its answer.
 fn watch(callbacks: Arc<Callbacks>, calls: Calls, then: Then) {
-    let (calls, join): (Vec<RawCall>, fn(Vec<RawCall>) -> Calls) = match calls {
+    type Join = fn(Vec<RawCall>) -> Calls;
+    let (calls, join): (_, Join) = match calls {
         Calls::One(call) => {
             callbacks.register(call, Box::new(move |call| then.run(Calls::One(call))));
             return;
