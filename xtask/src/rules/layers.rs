@@ -10,7 +10,7 @@ use crate::tree::{File, LAYERS};
 
 /// Names at the root which a layer may use: the static table of sweeps, the walk over it that waiters take, and what a
 /// keeper of processes must know of those who have it keep some.
-const AT_THE_ROOT: [&str; 3] = ["SWEEPS", "MAKE_KEPT", "sweep_the_dead"];
+const AT_THE_ROOT: [&str; 4] = ["SWEEPS", "MAKE_KEPT", "sweep_the_dead", "tick"];
 
 pub fn check(file: &File) -> Vec<Finding> {
     let Some(layer) = file.layer() else { return Vec::new() };
