@@ -12,6 +12,39 @@
 //! executor   calls, futures, workers, pools
 //! ```
 //!
+//! What a program uses: [`Process`], [`Pool`] with its [`Future`], [`Queue`], and the locks, [`Lock`] and [`RLock`] for
+//! threads, [`shared`] for processes, [`Semaphore`], [`Event`]. Nothing is asked of its `main`:
+//!
+//! ```
+//! use manyhands::{Pool, Process, Queue};
+//!
+//! fn count(text: String) -> usize {
+//!     text.split_whitespace().count()
+//! }
+//!
+//! fn walk((names, queue): (Vec<String>, Queue<String>)) {
+//!     for name in names {
+//!         queue.put(&name).unwrap();
+//!     }
+//!     queue.close();
+//! }
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let queue = Queue::bounded(2)?;
+//!     let names = ["one two", "three", "four five six"].map(str::to_owned).to_vec();
+//!     let walker = Process::spawn(walk, (names, queue.clone()))?;
+//!     let pool = Pool::new(2)?;
+//!     let mut calls = Vec::new();
+//!     while let Ok(text) = queue.get() {
+//!         calls.push(pool.submit(count, text)?);
+//!     }
+//!     let counts: Result<Vec<usize>, _> = calls.into_iter().map(|call| call.get()).collect();
+//!     assert_eq!(counts?, [2, 1, 3]);
+//!     walker.join()?;
+//!     Ok(())
+//! }
+//! ```
+//!
 //! This file is the map: it lists the layers, what of them is public, and who undoes what a dead process held.
 
 #[allow(dead_code, reason = "in the model only what the model tests use is used")]

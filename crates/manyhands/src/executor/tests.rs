@@ -4,7 +4,6 @@
 //! conditions only.
 
 use super::*;
-use crate::arena::Arena;
 use crate::platform::Deadline;
 use crate::sync::{Blocking, Wait};
 use std::num::NonZeroU32;
@@ -190,31 +189,4 @@ fn a_deadline_ends_a_wait_and_not_the_call() {
     assert!(answer(call).is_ok());
     pool.close();
     worker.join().unwrap();
-}
-
-/// Runs in a process of its own, since others' blocks count, too.
-#[test]
-#[ignore = "counts the blocks of the whole process; run alone"]
-fn nothing_is_left_of_a_pool() {
-    let arena = Arena::get().unwrap();
-    let before = arena.blocks_held();
-    for _ in 0..3 {
-        let pool = pool();
-        let big = vec![1; 100_000];
-        let calls: Vec<RawCall> =
-            (0..500).map(|number| pool.submit(&new_call(number, &[&big])).unwrap()).collect();
-        pool.register(&big).unwrap();
-        let worker = echo(&pool);
-        for (number, call) in calls.into_iter().enumerate() {
-            match number % 3 {
-                0 => drop(answer(call).unwrap()),
-                1 => drop(call),
-                _ => drop(call.cancel()),
-            }
-        }
-        pool.close();
-        worker.join().unwrap();
-        drop(pool);
-        assert_eq!(arena.blocks_held(), before);
-    }
 }
