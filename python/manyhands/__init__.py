@@ -7,15 +7,18 @@ Importing this package alone starts nothing and loads nothing more.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 __all__ = ["BrokenProcessPool", "WorkerDied", "__version__"]
 
+if TYPE_CHECKING:
+    from .errors import BrokenProcessPool, WorkerDied
+else:
 
-def __getattr__(name: str) -> Any:
-    if name in ("BrokenProcessPool", "WorkerDied"):
-        from . import errors
+    def __getattr__(name):
+        if name in ("BrokenProcessPool", "WorkerDied"):
+            from . import errors
 
-        return getattr(errors, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return getattr(errors, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -24,10 +24,10 @@ pub struct Semaphore {
 #[pymethods]
 impl Semaphore {
     #[new]
-    #[pyo3(signature = (value = 1, maxvalue = i64::from(MOST_PERMITS), *, ctx = None, handle = None))]
+    #[pyo3(signature = (value = 1, maxvalue = None, *, ctx = None, handle = None))]
     fn new(
         value: i64,
-        maxvalue: i64,
+        maxvalue: Option<i64>,
         ctx: Option<Bound<'_, PyAny>>,
         handle: Option<u64>,
     ) -> PyResult<Semaphore> {
@@ -37,6 +37,7 @@ impl Semaphore {
             return Ok(Semaphore { raw });
         }
         let most = i64::from(MOST_PERMITS);
+        let maxvalue = maxvalue.unwrap_or(most);
         match (u32::try_from(value), u32::try_from(maxvalue)) {
             (Ok(permits), Ok(maximum)) if value <= most && maxvalue <= most => Ok(Semaphore {
                 raw: RawSemaphore::shared(permits, maximum.max(permits)).map_err(from_arena)?,

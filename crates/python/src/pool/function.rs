@@ -12,7 +12,24 @@ use std::sync::{Mutex, PoisonError};
 /// The functions that a pool's workers know by number.
 #[derive(Default)]
 pub struct Functions {
-    known: Mutex<HashMap<usize, (u64, Py<PyAny>)>>,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// Identity and number of the one that was asked for last.
+    last: (usize, u64),
+    all: HashMap<usize, (u64, Py<PyAny>)>,
+}
+
+impl Known {
+    #[inline]
+    fn number(&mut self, identity: usize) -> Option<u64> {
+        if self.last.0 != identity {
+            self.last = (identity, self.all.get(&identity)?.0);
+        }
+        Some(self.last.1)
+    }
 }
 
 impl Functions {
@@ -26,8 +43,8 @@ impl Functions {
     ) -> PyResult<Result<Option<u64>, SubmitError>> {
         let identity = function.as_ptr() as usize;
         // Never held while Python code runs.
-        if let Some((number, _)) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&identity) {
-            return Ok(Ok(Some(*number)));
+        if let Some(number) = self.known.lock().unwrap_or_else(PoisonError::into_inner).number(identity) {
+            return Ok(Ok(Some(number)));
         }
         let pickled = pool.call_method1("_by_reference", (function,))?;
         let Ok(pickled) = pickled.cast::<PyBytes>() else { return Ok(Ok(None)) };
@@ -37,7 +54,7 @@ impl Functions {
             Err(error) => return Ok(Err(error)),
         };
         let entry = (number, function.clone().unbind());
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(identity, entry);
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).all.insert(identity, entry);
         Ok(Ok(Some(number)))
     }
 }

@@ -84,10 +84,15 @@ impl Calls {
 }
 
 enum State {
-    /// Nobody has asked for the answer yet, or it is not there.
-    Running {
+    /// Nobody has waited for the answer yet. The pool stays alive until it is there.
+    Fresh {
+        calls: Calls,
+        pool: Py<PyAny>,
+    },
+    /// Somebody has waited for it, perhaps others do now.
+    Waited {
         calls: Arc<Calls>,
-        _pool: Py<PyAny>,
+        pool: Py<PyAny>,
     },
     /// Somebody is about to unpickle it.
     Taking,
@@ -101,7 +106,7 @@ pub struct Awaited {
 }
 
 /// The result of `apply_async`, `map_async` or `starmap_async`.
-#[pyclass(frozen, weakref, module = "manyhands._engine")]
+#[pyclass(frozen, module = "manyhands._engine")]
 pub struct AsyncResult {
     state: Mutex<State>,
     shared: Arc<Shared>,
@@ -117,7 +122,7 @@ impl AsyncResult {
         pool: &Bound<'_, PyAny>,
         function: &Bound<'_, PyAny>,
     ) -> AsyncResult {
-        let state = State::Running { calls: Arc::new(calls), _pool: pool.clone().unbind() };
+        let state = State::Fresh { calls, pool: pool.clone().unbind() };
         AsyncResult::new(shared, state, Some(function.clone().unbind()), None)
     }
 
@@ -162,9 +167,25 @@ impl AsyncResult {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn running_calls(&self) -> Option<Arc<Calls>> {
+    /// Whether the outcome stands in the state, or the answers that make it are there.
+    fn is_there(&self) -> bool {
         match &*self.state() {
-            State::Running { calls, .. } => Some(Arc::clone(calls)),
+            State::Fresh { calls, .. } => calls.is_done(),
+            State::Waited { calls, .. } => calls.is_done(),
+            State::Taking | State::Value(_) | State::Error(_) => true,
+        }
+    }
+
+    /// The calls, to be waited for; `None` when there is nothing left to wait for.
+    fn waited_calls(&self) -> Option<Arc<Calls>> {
+        let mut state = self.state();
+        if matches!(&*state, State::Fresh { .. })
+            && let State::Fresh { calls, pool } = std::mem::replace(&mut *state, State::Taking)
+        {
+            *state = State::Waited { calls: Arc::new(calls), pool };
+        }
+        match &*state {
+            State::Waited { calls, .. } => Some(Arc::clone(calls)),
             _ => None,
         }
     }
@@ -174,7 +195,10 @@ impl AsyncResult {
         if let Some(awaited) = &self.awaited {
             return self.in_slices(py, until, |until, patient| awaited.done.wait(until, patient));
         }
-        let Some(calls) = self.running_calls() else { return Ok(true) };
+        if self.is_there() {
+            return Ok(true);
+        }
+        let Some(calls) = self.waited_calls() else { return Ok(true) };
         for call in calls.all() {
             if !call.is_done()
                 && !self.in_slices(py, until, |until, patient| call.wait(&Wait::arena(until, patient)))?
@@ -210,26 +234,28 @@ impl AsyncResult {
     /// Makes sure that the outcome stands in the state; the answers are there.
     fn settle(&self, py: Python<'_>) {
         loop {
-            let calls = {
+            let taken = {
                 let mut state = self.state();
                 match &*state {
                     State::Value(_) | State::Error(_) => return,
-                    State::Taking => None,
-                    State::Running { .. } => match std::mem::replace(&mut *state, State::Taking) {
-                        State::Running { calls, _pool: pool } => Some((calls, pool)),
-                        _ => None,
-                    },
+                    _ => std::mem::replace(&mut *state, State::Taking),
                 }
             };
-            let Some((calls, pool)) = calls else {
-                // Another thread is at it.
-                py.detach(yield_now);
-                continue;
+            let (calls, pool) = match taken {
+                State::Fresh { calls, pool } => (calls, pool),
+                State::Waited { calls, pool } => (self.alone(py, calls), pool),
+                _ => {
+                    // Another thread is at it.
+                    py.detach(yield_now);
+                    continue;
+                }
             };
-            let calls = self.alone(py, calls);
             let outcome = calls.take(py, || self.describe(py)).map(Bound::unbind);
+            *self.state() = match outcome {
+                Ok(value) => State::Value(value),
+                Err(error) => State::Error(error),
+            };
             drop(pool);
-            self.set(py, &outcome);
             return;
         }
     }
@@ -287,7 +313,7 @@ impl AsyncResult {
     fn ready(&self) -> bool {
         match &self.awaited {
             Some(awaited) => awaited.done.is_set(),
-            None => self.running_calls().is_none_or(|calls| calls.is_done()),
+            None => self.is_there(),
         }
     }
 

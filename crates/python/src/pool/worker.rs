@@ -39,7 +39,7 @@ impl Worker {
     /// Takes and runs calls until the worker's life is over.
     fn work(&self, py: Python<'_>) -> PyResult<()> {
         let patient = Patient::new(py);
-        let mut desk = Desk { py, functions: HashMap::new() };
+        let mut desk = Desk { py, functions: HashMap::new(), last: None };
         match self.raw.work(&patient, &mut |request| desk.run(request)) {
             WorkerEnd::Interrupted => Err(patient.raised().expect("a handler raised")),
             _ => Ok(()),
@@ -50,6 +50,8 @@ impl Worker {
 struct Desk<'py> {
     py: Python<'py>,
     functions: HashMap<u64, Bound<'py, PyAny>>,
+    /// The one that was asked for last.
+    last: Option<(u64, Bound<'py, PyAny>)>,
 }
 
 impl<'py> Desk<'py> {
@@ -124,18 +126,28 @@ impl<'py> Desk<'py> {
     }
 
     /// A function that the pool's owner registered.
+    #[inline]
     fn function(&mut self, request: &CallRequest<'_>) -> PyResult<&Bound<'py, PyAny>> {
         let number = request.function;
-        if !self.functions.contains_key(&number) {
-            let payload =
-                u32::try_from(number.wrapping_sub(1)).ok().and_then(|at| request.worker().function(at));
-            let payload = payload.ok_or_else(|| {
-                PyRuntimeError::new_err(format!("call {} is of a function that nobody sent", request.number))
-            })?;
-            let function = pickled::unpickle(self.py, payload)?;
-            self.functions.insert(number, function);
+        if self.last.as_ref().is_none_or(|last| last.0 != number) {
+            let function = self.find(request)?;
+            self.last = Some((number, function));
         }
-        Ok(&self.functions[&number])
+        Ok(&self.last.as_ref().expect("it was just found").1)
+    }
+
+    fn find(&mut self, request: &CallRequest<'_>) -> PyResult<Bound<'py, PyAny>> {
+        let number = request.function;
+        if let Some(function) = self.functions.get(&number) {
+            return Ok(function.clone());
+        }
+        let payload = u32::try_from(number.wrapping_sub(1)).ok().and_then(|at| request.worker().function(at));
+        let payload = payload.ok_or_else(|| {
+            PyRuntimeError::new_err(format!("call {} is of a function that nobody sent", request.number))
+        })?;
+        let function = pickled::unpickle(self.py, payload)?;
+        self.functions.insert(number, function.clone());
+        Ok(function)
     }
 
     /// The function, and the pickled arguments.
