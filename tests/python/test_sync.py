@@ -1,0 +1,237 @@
+"""Locks, semaphores and events between processes: the standard library's manners, and what a death leaves."""
+
+import os
+import pickle
+import signal
+import threading
+import time
+import warnings
+
+import pytest
+
+from manyhands import multiprocessing
+
+
+def hold(lock, event):
+    lock.acquire()
+    event.set()
+    time.sleep(3600)
+
+
+def take_and_end(lock):
+    lock.acquire()
+
+
+def add(lock, path, times):
+    for _ in range(times):
+        with lock:
+            path.write_text(str(int(path.read_text()) + 1))
+
+
+def release(lock):
+    lock.release()
+
+
+def take_with(semaphore, event):
+    with semaphore:
+        event.set()
+        time.sleep(3600)
+
+
+def wait_and_tell(event, queue):
+    queue.put(event.wait(30))
+
+
+@pytest.fixture(params=["Lock", "RLock"])
+def lock(request, ctx):
+    return getattr(ctx, request.param)()
+
+
+def test_one_at_a_time(ctx, lock, tmp_path):
+    path = tmp_path / "total"
+    path.write_text("0")
+    children = [ctx.Process(target=add, args=(lock, path, 100)) for _ in range(3)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+        assert child.exitcode == 0
+    assert path.read_text() == "300"
+
+
+def test_time_outs(ctx, lock):
+    held = ctx.Event()
+    child = ctx.Process(target=hold, args=(lock, held))
+    child.start()
+    assert held.wait(30)
+    assert lock.acquire(False) is False
+    assert lock.acquire(timeout=-1) is False
+    assert lock.acquire(timeout=0) is False
+    begun = time.monotonic()
+    assert lock.acquire(timeout=0.1) is False
+    assert time.monotonic() - begun >= 0.1
+    assert "SomeOtherProcess" in repr(lock)
+    child.kill()
+    child.join()
+
+
+def test_a_dead_owner(ctx, lock):
+    held = ctx.Event()
+    child = ctx.Process(target=hold, args=(lock, held), name="the victim")
+    child.start()
+    assert held.wait(30)
+    os.kill(child.pid, signal.SIGKILL)
+    with pytest.warns(RuntimeWarning, match=rf"the victim \(pid {child.pid}\) died while it held this lock"):
+        assert lock.acquire(timeout=30)
+    assert f"pid {child.pid}" in lock.owner_died
+    lock.release()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert lock.acquire()
+    assert lock.owner_died is None
+    lock.release()
+    child.join()
+
+
+def test_a_clean_end_leaves_a_lock_taken(ctx):
+    lock = ctx.Lock()
+    child = ctx.Process(target=take_and_end, args=(lock,))
+    child.start()
+    child.join()
+    assert lock.acquire(timeout=0.3) is False
+    lock.release()
+    assert lock.acquire(timeout=0.3) is True
+
+
+def test_anybody_releases_a_lock(ctx):
+    lock = ctx.Lock()
+    lock.acquire()
+    child = ctx.Process(target=release, args=(lock,))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    assert lock.acquire(timeout=30)
+
+
+def test_only_its_owner_releases_an_rlock(ctx):
+    lock = ctx.RLock()
+    with pytest.raises(AssertionError, match="not owned by thread"):
+        lock.release()
+    lock.acquire()
+    lock.acquire()
+    assert repr(lock).startswith("<RLock(")
+    errors = []
+
+    def try_it():
+        try:
+            lock.release()
+        except AssertionError as error:
+            errors.append(str(error))
+
+    thread = threading.Thread(target=try_it)
+    thread.start()
+    thread.join()
+    assert errors == ["attempt to release recursive lock not owned by thread"]
+    lock.release()
+    lock.release()
+    with pytest.raises(AssertionError):
+        lock.release()
+
+
+def test_released_too_often(ctx):
+    for made in (ctx.Lock(), ctx.BoundedSemaphore(2)):
+        with pytest.raises(ValueError, match="released too many times"):
+            made.release()
+    assert "maxvalue=2" in repr(ctx.BoundedSemaphore(2))
+
+
+def test_a_semaphore_counts(ctx):
+    semaphore = ctx.Semaphore(2)
+    assert semaphore.acquire()
+    assert semaphore.acquire()
+    assert not semaphore.acquire(timeout=0.01)
+    assert semaphore.get_value() == 0
+    for _ in range(3):
+        semaphore.release()
+    assert semaphore.get_value() == 3
+    assert repr(semaphore) == "<Semaphore(value=3)>"
+
+
+def test_a_killed_process_gives_back_what_it_took_by_with(ctx):
+    semaphore, held = ctx.Semaphore(1), ctx.Event()
+    child = ctx.Process(target=take_with, args=(semaphore, held))
+    child.start()
+    assert held.wait(30)
+    assert not semaphore.acquire(timeout=0.01)
+    child.kill()
+    assert semaphore.acquire(timeout=30)
+    child.join()
+
+
+def test_an_event(ctx):
+    event, queue = ctx.Event(), ctx.Queue()
+    assert not event.is_set()
+    assert event.wait(0.01) is False
+    assert event.wait(-1) is False
+    children = [ctx.Process(target=wait_and_tell, args=(event, queue)) for _ in range(2)]
+    for child in children:
+        child.start()
+    event.set()
+    assert [queue.get(timeout=30) for _ in children] == [True, True]
+    assert event.wait() is True
+    event.clear()
+    assert not event.is_set()
+    assert "unset" in repr(event)
+    for child in children:
+        child.join()
+
+
+@pytest.mark.parametrize("name", ["Lock", "RLock", "Semaphore", "BoundedSemaphore", "Event", "Queue", "SimpleQueue"])
+def test_nothing_pickles_but_for_a_process_that_is_being_started(ctx, name):
+    with pytest.raises(
+        RuntimeError, match=f"^{name} objects should only be shared between processes through inheritance$"
+    ):
+        pickle.dumps(getattr(ctx, name)())
+
+
+def test_a_stale_handle_is_an_error():
+    lock = multiprocessing.Lock()
+    handle = lock._handle
+    del lock
+    with pytest.raises(ValueError, match="is gone"):
+        multiprocessing.synchronize.Lock(handle=handle)
+
+
+def test_a_wrong_number_of_permits():
+    with pytest.raises(OSError, match="between 0 and"):
+        multiprocessing.Semaphore(-1)
+    with pytest.raises(OSError, match="between 0 and"):
+        multiprocessing.Semaphore(2**31)
+
+
+def test_ctrl_c_ends_a_wait_at_once(runner):
+    runner.write(
+        "import multiprocessing, sys, time\n"
+        "made = getattr(multiprocessing, sys.argv[1])()\n"
+        "print('there', flush=True)\n"
+        "try:\n"
+        "    {'Lock': lambda: (made.acquire(), made.acquire()), 'Event': lambda: made.wait(),\n"
+        "     'Queue': lambda: made.get(), 'SimpleQueue': lambda: made.get()}[sys.argv[1]]()\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n"
+    )
+    for name in ("Lock", "Event", "Queue", "SimpleQueue"):
+        program = runner.start("program.py", name)
+        assert program.stdout.readline() == "there\n"
+        program.send_signal(signal.SIGINT)
+        assert program.communicate(timeout=20) == ("interrupted\n", "")
+
+
+def test_other_threads_run_while_one_waits(ctx):
+    event = ctx.Event()
+    ran = threading.Event()
+    thread = threading.Thread(target=ran.set)
+    threading.Timer(0.05, thread.start).start()
+    threading.Timer(0.1, event.set).start()
+    assert event.wait(30)
+    assert ran.wait(30)
