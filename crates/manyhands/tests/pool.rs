@@ -1,7 +1,7 @@
 //! Pools of worker processes: values, panics, deaths, endings. Deaths are real SIGKILLs of processes that a test started.
 
-use manyhands::Pool;
 use manyhands::executor::{CallError, CallFailure, SubmitError};
+use manyhands::{Pool, Queue};
 use rustix::process::{Pid, Signal, kill_process};
 use std::num::NonZeroU32;
 use std::sync::mpsc;
@@ -340,4 +340,28 @@ fn busy_workers_end_with_a_killed_parent() {
     kill(parent.pid());
     assert!(parent.join().is_err());
     wait_until("the end of the workers", || !workers.iter().any(|pid| is_there(*pid)));
+}
+
+fn queue_of(number: u64) -> Queue<u64> {
+    let queue = Queue::growing().unwrap();
+    queue.put(&number).unwrap();
+    queue
+}
+
+#[test]
+fn queues_travel_with_calls_and_answers() {
+    let pool = Pool::new(2).unwrap();
+    let queue = Queue::growing().unwrap();
+    let put = |(queue, number): (Queue<u64>, u64)| queue.put(&number).unwrap();
+    for number in 0..20 {
+        pool.submit(put, (queue.clone(), number)).unwrap().get().unwrap();
+        assert_eq!(queue.get().unwrap(), number);
+    }
+    // The requester's own reference goes before the worker has looked at the call, and the worker's before the answer is read.
+    let passed_on = pool.submit(|queue: Queue<u64>| queue, queue_of(7)).unwrap();
+    assert_eq!(passed_on.get().unwrap().try_get().unwrap(), 7);
+    for queue in pool.map(queue_of, 0..20).unwrap().chunk(3).enumerate() {
+        let (number, queue) = queue;
+        assert_eq!(queue.unwrap().try_get().unwrap(), number as u64);
+    }
 }

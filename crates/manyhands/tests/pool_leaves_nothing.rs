@@ -36,7 +36,7 @@ fn no_block_and_no_worker_is_left() {
             match number % 4 {
                 0 => drop(call),
                 1 => drop(call.cancel()),
-                2 => call.on_done(|answer| drop(answer)).unwrap(),
+                2 => call.on_done(drop).unwrap(),
                 _ => match call.get() {
                     Ok(bytes) => assert_eq!(bytes.len(), 20_000),
                     Err(error) => {

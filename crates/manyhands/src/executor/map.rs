@@ -4,6 +4,7 @@
 //! iterator is no trouble and a slow reader keeps the memory small. Items may be sent several to a call. Dropping a map
 //! cancels what no worker has begun with.
 
+use super::answered::Answered;
 use super::completions::Completions;
 use super::errors::{CallError, SubmitError};
 use super::future::{read, wait_for_ever};
@@ -86,8 +87,9 @@ where
         F: Fn(I::Item) -> R + Copy + Send + 'static,
     {
         // It captures the function alone, so it is as empty as that.
-        let each = move |items: Vec<I::Item>| -> Vec<Result<R, Failure>> {
-            items.into_iter().map(|item| entry::caught(|| function(item))).collect()
+        let each = move |items: Vec<I::Item>| {
+            let answers = items.into_iter().map(|item| entry::caught(|| function(item)));
+            Answered(answers.collect::<Vec<Result<R, Failure>>>())
         };
         let plan = Plan {
             pool,

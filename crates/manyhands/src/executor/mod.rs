@@ -14,6 +14,8 @@
 //! goes there, and whoever waits for it sleeps on the slot's own word: there is no result queue and no thread that
 //! carries results. This layer knows no Python; what bytes mean is up to who puts and takes them.
 
+#[cfg(not(manyhands_model))]
+mod answered;
 mod call_ring;
 mod call_word;
 #[cfg(not(manyhands_model))]

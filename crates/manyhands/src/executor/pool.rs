@@ -4,6 +4,7 @@
 //! nothing travel as places in the program, arguments and results by serde. A worker that dies costs the call that it ran
 //! and is replaced. Dropping the pool waits until all is done.
 
+use super::answered::{Answered, take_carried};
 use super::errors::{PoolError, SubmitError};
 use super::future::Future;
 use super::map::Map;
@@ -148,9 +149,10 @@ fn work_for(pool: Handle) {
             _ => Entry::at(request.function).trampoline(),
         };
         known = function.as_ref().ok().map(|function| (request.function, *function));
-        let (answer, objects) = arena::collect(|| function.map(|function| function(request.arguments)));
+        let answer = function.map(|function| function(request.arguments));
         let answer = answer.unwrap_or_else(|error| entry::failed(&unknown(&error.to_string())));
-        if let Err(error) = request.answer_naming(0, &[&answer], &objects) {
+        let carried = take_carried();
+        if let Err(error) = request.answer_naming(0, &[&answer], &carried.objects) {
             // A small answer needs no memory.
             let refused = entry::failed(&unknown(&error.to_string()));
             let _ = request.answer(0, &[&refused[..refused.len().min(super::INLINE)]]);
@@ -209,7 +211,7 @@ impl Pool {
         A: Serialize + DeserializeOwned,
         R: Serialize + DeserializeOwned,
     {
-        let entry = Entry::of(function)?;
+        let entry = Entry::of(move |argument: A| Answered(function(argument)))?;
         let call = with_call(entry, retries, &argument, |call| self.raw.submit(call))?;
         // Until here the objects that the argument names were its own.
         drop(argument);
