@@ -291,7 +291,9 @@ class Pool(_engine.PoolCore):
             _guard.found(self._broken_because)
 
     def __enter__(self) -> Pool:
-        self._check_running()
+        # A pool that is broken by now says so at its first call.
+        if self._state != "RUN":
+            raise ValueError("Pool not running")
         return self
 
     def __exit__(self, *_error: object) -> None:
