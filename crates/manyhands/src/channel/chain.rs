@@ -234,6 +234,16 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
         place.position()
     }
 
+    /// About how many messages were put, without a look at any slot: never more than were.
+    pub(crate) fn put_at_least(&self) -> u64 {
+        Place(self.ends.tail.hint.load(Ordering::Relaxed)).position()
+    }
+
+    /// About how many messages were taken, without a look at any slot: never more than were.
+    pub(crate) fn taken_at_least(&self) -> u64 {
+        Place(self.ends.head.hint.load(Ordering::Relaxed)).position()
+    }
+
     /// How many messages wait. Exact while nobody else puts or takes; a half-written one counts.
     pub(crate) fn len(&self) -> u64 {
         let head = self.head();

@@ -49,7 +49,9 @@ unsafe impl Shared for Lines {}
 #[repr(C, align(64))]
 pub(super) struct Line {
     pub(super) gate: Gate,
-    /// When somebody last took from the full queue while producers slept, in nanoseconds.
+    /// Of the gate for room: the position that the last one to go to sleep there could not write.
+    pub(super) wanted: AtomicU64,
+    /// Of the gate for room: when somebody last took from the full queue, in nanoseconds.
     pub(super) last_take: AtomicU64,
 }
 

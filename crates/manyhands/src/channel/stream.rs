@@ -149,7 +149,10 @@ impl<const W: usize> Stream<W> {
         let polling = Polling::new(&plain);
         let wait = Wait { ticking: Some(&polling), ..plain };
         let ready = || match self.try_put(&fill) {
-            Err(Stop::TimedOut) => None,
+            Err(Stop::TimedOut) => {
+                self.view.lines.space.wanted.store(self.view.chain().put_at_least(), Ordering::Relaxed);
+                None
+            }
             end => Some(end),
         };
         self.view.lines.space.gate.wait_until(&wait, ready, || self.len() < self.limit())?
@@ -207,10 +210,13 @@ impl<const W: usize> Stream<W> {
         self.view.lines.items.gate.wait_until(&wait, ready, || self.len() > 0 || self.is_closed())?
     }
 
+    /// After a take while producers may sleep: wakes one if the time has come. Looks at nothing that producers write
+    /// while they are awake.
     #[cold]
     fn wake_producers(&self) {
-        let space = &self.view.lines.space;
-        let (left, limit) = (self.len(), self.limit());
+        let (space, limit) = (&self.view.lines.space, self.limit());
+        // Of a producer that has gone on since this is too little: then the gate is notified in vain, once.
+        let left = space.wanted.load(Ordering::Relaxed).saturating_sub(self.view.chain().taken_at_least());
         if left > limit.div_ceil(2) {
             if left + 1 < limit {
                 return;
