@@ -63,9 +63,12 @@ class Plan:
             try:
                 self.initializer(*self.initargs)
             except Exception as error:
+                # Told before the pool is broken, since that ends this process.
+                whole = "".join(traceback.format_exception(error))
+                print(f"Process {process.current_process().name}:\n{whole}", end="", file=sys.stderr, flush=True)
                 text = "".join(traceback.format_exception_only(error)).strip()
                 worker.break_pool(f"its initializer raised {text}")
-                raise
+                raise SystemExit(1) from None
         worker.work()
 
 
