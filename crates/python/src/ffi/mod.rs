@@ -35,6 +35,14 @@ pub fn borrow_descriptors(numbers: &[i32]) -> PyResult<Vec<BorrowedFd<'_>>> {
     numbers.iter().map(borrow).collect()
 }
 
+/// Has the collector of cycles pass over an object, which shows it nothing anyway: it would look at each of a million results
+/// at every collection.
+pub fn untrack(object: &Bound<'_, PyAny>) {
+    // SAFETY: an object of a class made here, which the collector knows of since it was made; untracking is allowed at any
+    // time, and once more when it is freed.
+    unsafe { pyo3::ffi::PyObject_GC_UnTrack(object.as_ptr().cast()) };
+}
+
 /// Forks this interpreter, as `os.fork` does.
 pub fn fork_interpreter(_py: Python<'_>, order: &Order<'_>) -> Result<Forked, StartError> {
     // SAFETY: what a fork of an interpreter needs, its hooks do; a program that forks with threads running has asked for

@@ -11,7 +11,7 @@ use super::outcome::of_refusal;
 use super::result::{AsyncResult, Calls, name_of, outcome_of};
 use crate::child::{Start, told};
 use crate::errors::{from_arena, from_start, from_wait};
-use crate::ffi::{Interpreter, Patient, fork_template};
+use crate::ffi::{Interpreter, Patient, fork_template, untrack};
 use manyhands::executor::{Callbacks, PoolPlan, PoolState, RawCall, RawPool, SubmitError};
 use manyhands::platform::Deadline;
 use manyhands::spawn::{ForkedKeeper, Keeper, Refusal, Served, serve, zygote_of};
@@ -497,7 +497,9 @@ fn finish<'py>(
     };
     // A map of nothing is done at once; as in the standard library nobody is told.
     if calls.is_nothing() || (wanted.callback.is_none() && wanted.error_callback.is_none()) {
-        return Bound::new(py, AsyncResult::running(shared, calls, slf, func));
+        let result = Bound::new(py, AsyncResult::running(shared, calls, slf, func))?;
+        untrack(result.as_any());
+        return Ok(result);
     }
     let result = Bound::new(py, AsyncResult::awaited(shared))?;
     let then = Then {

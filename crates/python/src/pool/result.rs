@@ -231,6 +231,27 @@ impl AsyncResult {
         }
     }
 
+    /// The outcome, when its answers are there and nobody has asked before.
+    #[inline]
+    fn fresh_outcome(&self, py: Python<'_>) -> Option<PyResult<Py<PyAny>>> {
+        let (calls, pool) = {
+            let mut state = self.state();
+            match &*state {
+                State::Fresh { calls, .. } if calls.is_done() => {
+                    match std::mem::replace(&mut *state, State::Taking) {
+                        State::Fresh { calls, pool } => (calls, pool),
+                        _ => return None,
+                    }
+                }
+                _ => return None,
+            }
+        };
+        let outcome = calls.take(py, || self.describe(py)).map(Bound::unbind);
+        drop(pool);
+        self.set(py, &outcome);
+        Some(outcome)
+    }
+
     /// Makes sure that the outcome stands in the state; the answers are there.
     fn settle(&self, py: Python<'_>) {
         loop {
@@ -292,6 +313,9 @@ impl AsyncResult {
     /// The result; raises what the call raised, or `TimeoutError`.
     #[pyo3(signature = (timeout = None))]
     fn get(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
+        if let Some(outcome) = self.fresh_outcome(py) {
+            return outcome;
+        }
         if !self.wait_until(py, deadline(timeout))? {
             return Err(timed_out(py));
         }
