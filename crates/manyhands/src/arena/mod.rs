@@ -39,6 +39,3 @@ pub use shared::{Offset, Shared};
 pub use sweep::{Dead, Sweep, sweep, sweep_in_turn, sweep_noticed, sweep_the_dead};
 pub use thread_table::{THREADS, ThreadSlot};
 pub use travel::{collect, note};
-
-#[cfg(test)]
-mod tests;
