@@ -14,37 +14,60 @@ use super::object::{Handle, State, Word};
 use super::owner::this_process;
 use super::region::Arena;
 use crate::platform::atomic::Ordering;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 /// The bit of process slot 0, which is nobody's: the object was in a message once.
 pub(super) const SENT: u64 = 1;
 
 thread_local! {
-    static GATHERED: RefCell<Option<Vec<Handle>>> = const { RefCell::new(None) };
+    /// How many [`collect`]s this thread is in. Apart from the list, since most values name no object and this is cheap.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+    /// Whether the list has anything in it.
+    static IS_NOTED: Cell<bool> = const { Cell::new(false) };
+    /// What was met, and how deep.
+    static NOTED: RefCell<Vec<(u32, Handle)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Runs `serialize` and returns what it did and which handles it met.
+#[inline]
 pub fn collect<R>(serialize: impl FnOnce() -> R) -> (R, Vec<Handle>) {
-    struct Restore(Option<Vec<Handle>>);
-    impl Drop for Restore {
+    struct Leave(u32);
+    impl Drop for Leave {
         fn drop(&mut self) {
-            GATHERED.set(self.0.take());
+            DEPTH.set(self.0 - 1);
+            // After a panic nobody else takes them.
+            take_noted(self.0);
         }
     }
-    let outer = Restore(GATHERED.replace(Some(Vec::new())));
+    let depth = DEPTH.get() + 1;
+    DEPTH.set(depth);
+    let leave = Leave(depth);
     let result = serialize();
-    let gathered = GATHERED.take().unwrap_or_default();
-    drop(outer);
+    let gathered = take_noted(depth);
+    drop(leave);
     (result, gathered)
+}
+
+#[inline]
+fn take_noted(depth: u32) -> Vec<Handle> {
+    if !IS_NOTED.get() {
+        return Vec::new();
+    }
+    NOTED.with_borrow_mut(|noted| {
+        let start = noted.iter().position(|(deep, _)| *deep >= depth).unwrap_or(noted.len());
+        let taken = noted.drain(start..).map(|(_, handle)| handle).collect();
+        IS_NOTED.set(!noted.is_empty());
+        taken
+    })
 }
 
 /// Says that a handle was serialised, whose object the calling process refers to.
 pub fn note(handle: Handle) {
-    GATHERED.with_borrow_mut(|gathered| {
-        if let Some(gathered) = gathered {
-            gathered.push(handle);
-        }
-    });
+    let depth = DEPTH.get();
+    if depth > 0 {
+        NOTED.with_borrow_mut(|noted| noted.push((depth, handle)));
+        IS_NOTED.set(true);
+    }
 }
 
 impl Arena {

@@ -45,7 +45,7 @@ fn new_call<'a>(function: u64, arguments: &'a [&'a [u8]]) -> NewCall<'a> {
 fn calls_of_every_size_come_back() {
     let pool = pool();
     let worker = echo(&pool);
-    for size in [0, 1, 8, 88, 89, 96, 97, 256, 5000, 3 << 20] {
+    for size in [0, 1, 7, 8, 9, 16, 80, 88, 89, 96, 97, 256, 5000, 3 << 20] {
         let bytes: Vec<u8> = (0..size).map(|at| at as u8).collect();
         let (first, second) = bytes.split_at(size / 3);
         let call = pool.submit(&new_call(size as u64, &[first, second])).unwrap();
