@@ -365,3 +365,22 @@ fn queues_travel_with_calls_and_answers() {
         assert_eq!(queue.unwrap().try_get().unwrap(), number as u64);
     }
 }
+
+/// In a process of its own with one thread, which may fork.
+fn fork_with_a_pool((): ()) {
+    let pool = Pool::new(1).unwrap();
+    let call = pool.submit(double, 21).unwrap();
+    let in_child = || {
+        let refused = matches!(pool.submit(double, 1), Err(SubmitError::OtherProcess { .. }));
+        assert!(refused && !call.cancel(), "a copy of a pool did something");
+    };
+    // SAFETY: this process has one thread, and the child ends without unwinding into what it copied.
+    let child = unsafe { manyhands::Process::builder().fork(in_child) }.unwrap();
+    child.join().unwrap();
+    assert_eq!(call.get().unwrap(), 42, "the pool is the parent's and goes on");
+}
+
+#[test]
+fn a_forked_copy_of_a_pool_does_nothing() {
+    manyhands::Process::spawn(fork_with_a_pool, ()).unwrap().join().unwrap();
+}
