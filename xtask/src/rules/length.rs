@@ -10,7 +10,7 @@ const NEVER: usize = 800;
 const WITH_A_REASON: usize = 500;
 
 /// Files of more than 500 lines, each with the reason why it is one thing.
-const LONG: [(&str, &str); 3] = [
+const LONG: [(&str, &str); 4] = [
     (
         "crates/manyhands/src/arena/block.rs",
         "an entry's word and all its transitions: claiming, handing over, freeing and sweeping are read side by side",
@@ -19,6 +19,10 @@ const LONG: [(&str, &str); 3] = [
     (
         "python/manyhands/multiprocessing/pool.py",
         "a class with the many methods of the standard library's, and the iterators that two of them return",
+    ),
+    (
+        "tests/python/test_pool.py",
+        "what a pool promises, case by case, on the same few fixtures and functions",
     ),
 ];
 
