@@ -30,6 +30,12 @@ fn is_there(pid: u32) -> bool {
     std::path::Path::new(&format!("/proc/{pid}")).exists()
 }
 
+/// Whether a process has ended, reaped or not.
+fn has_ended(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    !status.lines().any(|line| line.starts_with("State:") && !line.contains("Z (zombie)"))
+}
+
 fn double(number: u64) -> u64 {
     number * 2
 }
@@ -182,9 +188,18 @@ fn with_retries_nothing_is_lost() {
 fn an_idle_worker_s_death_is_noticed_by_nobody() {
     let pool = Pool::new(2).unwrap();
     assert_eq!(pool.submit(double, 1).unwrap().get().unwrap(), 2);
+    let mut killed = Vec::new();
     for round in 0..20 {
-        wait_until("workers", || pids(&pool).len() == 2);
-        kill(pids(&pool)[round % 2]);
+        let mut idle = Vec::new();
+        wait_until("two living workers", || {
+            idle = pids(&pool);
+            idle.len() == 2 && !idle.iter().any(|pid| killed.contains(pid))
+        });
+        let pid = idle[round % 2];
+        kill(pid);
+        killed.push(pid);
+        // A signal that is under way stops nobody from taking a call.
+        wait_until("the worker's end", || has_ended(pid));
         let answers: Result<Vec<u64>, _> = pool.map(double, 0..50).unwrap().collect();
         assert_eq!(answers.unwrap().len(), 50);
     }
