@@ -2,12 +2,14 @@
 
 `manyhands.multiprocessing` has the names and the behaviour of the standard library's `multiprocessing`.
 `manyhands run program.py` gives it to an unmodified program, in place of the standard library's.
-Importing this package alone starts nothing and loads nothing more.
+Importing this package alone starts nothing and loads nothing more. What every child imports does without `typing`,
+which takes longer to load than all of it: hence `TYPE_CHECKING = False`, which type checkers take for true.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False
+
 
 __version__ = "0.1.0"
 __all__ = ["BrokenProcessPool", "WorkerDied", "__version__"]

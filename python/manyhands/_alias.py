@@ -8,12 +8,17 @@ sees a plain interpreter. A submodule that we neither replace nor pass on is mis
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 from . import _std
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.abc import Loader, MetaPathFinder
+else:
+    Loader = MetaPathFinder = object
 
 OURS = "manyhands.multiprocessing"
 
@@ -57,14 +62,9 @@ class _Finder(MetaPathFinder):
         return spec
 
 
-def installed() -> bool:
-    """Whether the name `multiprocessing` means ours in this process."""
-    return any(isinstance(finder, _Finder) for finder in sys.meta_path)
-
-
 def install() -> None:
     """Makes the name `multiprocessing` mean ours, for every import from now on."""
-    if installed():
-        return
-    _std.give_up_names()
-    sys.meta_path.insert(0, _Finder())
+    if not _std.aliased:
+        _std.aliased = True
+        _std.give_up_names()
+        sys.meta_path.insert(0, _Finder())

@@ -12,7 +12,12 @@ import contextlib
 import os
 import signal
 import sys
-from typing import Any
+
+from . import _std
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _arranged_by: int | None = None
 _stats = False
@@ -35,8 +40,7 @@ def tell_engine() -> None:
 
 
 def _end() -> None:
-    util: Any = sys.modules.get("multiprocessing.util") or sys.modules.get("manyhands.multiprocessing.util")
-    process: Any = sys.modules.get("multiprocessing.process") or sys.modules.get("manyhands.multiprocessing.process")
+    util, process = _std.loaded("util"), _std.loaded("process")
     if util is not None:
         util._exit_function()
         if process.active_children():

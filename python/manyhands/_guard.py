@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 
 from . import _std
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: With this exit code a child ends that found no guard. It says nothing without the note.
 EXIT_CODE = 78

@@ -12,11 +12,13 @@ import functools
 import io
 import pickle
 import sys
-from collections import ChainMap
-from collections.abc import Callable
-from typing import Any
 
 from . import _std
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 #: Buffers of at least this many bytes travel outside the pickle, in shared memory.
 LARGE = 1 << 16
@@ -90,6 +92,8 @@ def main_is_importable() -> bool:
 @functools.cache
 def _by_value_pickler() -> Callable[..., Any]:
     # Imported late: most programs never need it.
+    from collections import ChainMap
+
     import cloudpickle
 
     class ByValue(cloudpickle.Pickler):  # type: ignore[misc]

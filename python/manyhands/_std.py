@@ -14,9 +14,15 @@ from importlib import import_module
 from importlib.machinery import PathFinder
 from importlib.util import module_from_spec
 from types import ModuleType
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 PACKAGE = "multiprocessing"
+
+#: Whether the name `multiprocessing` means ours in this process: set by `_alias`.
+aliased = False
 
 _loaded: dict[str, ModuleType] = {}
 _depth = 0
@@ -39,6 +45,13 @@ def module(name: str = "") -> Any:
         found = current if current is not None and current.__name__ == full else _load(full)
         _loaded[full] = found
     return found
+
+
+def loaded(name: str) -> Any:
+    """The standard module `multiprocessing.NAME` if anybody has imported it."""
+    full = f"{PACKAGE}.{name}"
+    found = _loaded.get(full) or sys.modules.get(full)
+    return found if found is not None and found.__name__ == full else None
 
 
 def give_up_names() -> None:

@@ -210,11 +210,14 @@ def test_many_at_once(ctx):
 
 DAEMON = """
 import multiprocessing, os, sys, time
-def work():
+def work(begun):
+    begun.set()
     time.sleep(3600)
 def start():
-    child = multiprocessing.Process(target=work, daemon=sys.argv[1] == "daemon")
+    begun = multiprocessing.Event()
+    child = multiprocessing.Process(target=work, args=(begun,), daemon=sys.argv[1] == "daemon")
     child.start()
+    begun.wait()
     print(child.pid, flush=True)
 if __name__ == "__main__":
     start()

@@ -20,6 +20,9 @@ use std::os::fd::{AsRawFd, IntoRawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How long nobody looks whether a signal came.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// A time-out in seconds as a point in time: `None` waits for ever, a negative one not at all.
 pub fn deadline(timeout: Option<f64>) -> Option<Deadline> {
     let seconds = timeout?;
@@ -64,9 +67,13 @@ impl Child {
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<i32>> {
         let until = deadline(timeout);
         loop {
-            match py.detach(|| self.started.wait(until)) {
+            // A signal that came before the sleep has not interrupted it, so nobody sleeps for long at a time.
+            py.check_signals()?;
+            let look = Deadline::after(LOOK).map(|look| look.earlier(until));
+            match py.detach(|| self.started.wait(look)) {
+                Ok(None) if until.is_none_or(|until| !until.is_past()) => {}
                 Ok(status) => return Ok(status.map(code)),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => py.check_signals()?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.into()),
             }
         }

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import sys
 
-from manyhands import _ending
+from manyhands import _ending, _std
 
 # Before the standard library registers its own end, so that ours comes after it.
 _ending.arrange()
 
-from . import context, process, reduction  # noqa: E402, F401
+from . import context  # noqa: E402
+
+# As with the standard library, these are there at once.
+for _name in ("process", "reduction"):
+    globals()[_name] = sys.modules[f"{__name__}.{_name}"] = _std.module(_name)
 
 _names = [name for name in dir(context._default_context) if not name.startswith("_")]
 globals().update((name, getattr(context._default_context, name)) for name in _names)

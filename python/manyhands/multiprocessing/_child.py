@@ -1,9 +1,8 @@
-"""How a process object reaches a fresh interpreter, and how that becomes the process.
+"""How a fresh interpreter becomes the process that it was started for.
 
-Two pickles: what the child needs to prepare (search path, arguments, main module: the standard library's preparation
-data and our settings), then the process object, which may need the prepared main module. The child learns from the
-first whether the name `multiprocessing` means ours. What pickle cannot ship, and what a main module defines that no
-child can import (a REPL's, a notebook's, one given by `-c`), goes by value.
+`_payload` tells what it is sent. The child learns from the first pickle whether the name `multiprocessing` means ours
+and imports the program's main module; then it can read the process object. It imports little itself: this is most of
+what a start costs.
 """
 
 from __future__ import annotations
@@ -11,85 +10,59 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import Any
 
-from manyhands import _alias, _engine, _guard, _pickling
+from manyhands import _engine, _std
 
-from . import context, process, reduction, resource_tracker, spawn, util
-from .popen_fork import sentinel_of
+from . import context
 
-#: What a fresh interpreter is told to run.
-CODE = "from manyhands.multiprocessing._child import main; main()"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-#: In a child: the descriptors that came beside its payload.
+#: The descriptors that came beside the payload.
 inherited: list[int] = []
 
 
-def command(code: str) -> list[bytes]:
-    """The command line of an interpreter that runs `code`, which may import this package."""
-    # The package may stand where only this interpreter's search path finds it.
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    words = [*util._args_from_interpreter_flags(), "-c", f"import sys; sys.path.append({root!r}); {code}"]
-    executable = os.fsencode(spawn.get_executable())
-    return [executable, *map(os.fsencode, words), b"--multiprocessing-fork"]
-
-
-def payload_for(popen: Any, process_obj: Any) -> bytes:
-    """Both pickles, one after the other. `popen` collects descriptors and arena objects on the way."""
-    return _payload(popen, preparation_data(process_obj.name), process_obj)
-
-
-def payload_of_workers(starter: Any, plan: Any) -> bytes:
-    """The same for a pool's workers, which become what `plan` says."""
-    data = preparation_data("worker")
-    data["manyhands"]["pool"] = plan.pool
-    return _payload(starter, data, plan)
-
-
-def _payload(popen: Any, data: dict[str, Any], what: Any) -> bytes:
-    buffer = io.BytesIO()
-    context.set_spawning_popen(popen)
+def sentinel_of(pid: int) -> int:
+    """A descriptor that polls readable when that process, which started this one, has ended."""
     try:
-        reduction.dump(data, buffer)
-        buffer.write(_pickling.dumps_for_child(what))
-    finally:
-        context.set_spawning_popen(None)
-    return buffer.getvalue()
-
-
-def preparation_data(name: str) -> dict[str, Any]:
-    """What the standard library tells a child, and what ours must know besides."""
-    data: dict[str, Any] = spawn.get_preparation_data(name)
-    method = context._default_context.get_start_method()
-    data["start_method"] = method
-    data["manyhands"] = {"alias": _alias.installed(), "start_method": method}
-    return data
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        ended, other = os.pipe()
+        os.close(other)
+        return ended
 
 
 def prepare(data: dict[str, Any]) -> None:
     """Makes this interpreter ready to unpickle the process object: names, paths, main module."""
     ours = data.pop("manyhands")
     if ours["alias"]:
+        from manyhands import _alias
+
         _alias.install()
     if "pool" in ours:
+        from manyhands import _guard
+
         # The next worker would meet a missing main guard, too.
         _guard.tell = _engine.Worker(ours["pool"]).break_pool
     context._force_start_method(ours["start_method"])
-    spawn.prepare(data)
+    _std.module("spawn").prepare(data)
 
 
 def become(payload: bytes, descriptors: list[int]) -> int:
     """Runs the process object of the payload; returns the exit code."""
     inherited[:] = descriptors
     # The first is always the tracker's.
-    resource_tracker._resource_tracker._fd = descriptors[0]
+    _std.module("resource_tracker")._resource_tracker._fd = descriptors[0]
     file = io.BytesIO(payload)
-    process.current_process()._inheriting = True
+    load = _std.module("reduction").pickle.load
+    current = _std.module("process").current_process()
+    current._inheriting = True
     try:
-        prepare(reduction.pickle.load(file))
-        this = reduction.pickle.load(file)
+        prepare(load(file))
+        this = load(file)
     finally:
-        del process.current_process()._inheriting
+        del current._inheriting
     # A pool's workers get the same payload; each makes its own process object of it.
     this = this.worker() if hasattr(this, "worker") else this
     code: int = this._bootstrap(sentinel_of(this._parent_pid))

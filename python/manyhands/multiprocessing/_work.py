@@ -12,13 +12,20 @@ import signal
 import struct
 import sys
 import traceback
-from collections.abc import Callable
-from typing import Any, NoReturn
 
 from manyhands import _ending, _engine, _pickling, _std
 
-from . import context, process, reduction
-from .popen_fork import run_child, sentinel_of
+from . import context
+from ._child import sentinel_of
+from .popen_fork import run_child
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
+
+process: Any = _std.module("process")
+reduction: Any = _std.module("reduction")
 
 _LENGTHS = struct.Struct("<QQ")
 

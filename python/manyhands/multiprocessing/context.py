@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
 
-from manyhands import _run, _std
+from manyhands import _std
 
-from . import process, reduction
+TYPE_CHECKING = False
+process: Any = _std.module("process")
+reduction: Any = _std.module("reduction")
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Callable, Iterable, Mapping
     from multiprocessing.connection import Connection
     from multiprocessing.context import AuthenticationError, BufferTooShort, ProcessError, TimeoutError
     from multiprocessing.process import BaseProcess
+    from typing import Any, ClassVar
 
     from . import pool, queues, synchronize
 else:
@@ -330,7 +332,8 @@ _concrete_contexts: dict[str, BaseContext] = {
     "forkserver": ForkServerContext(),
 }
 # From 3.14 on the standard library's default is forkserver.
-_first = _run.start_method or ("forkserver" if sys.version_info >= (3, 14) else "fork")
+_asked = sys.modules.get("manyhands._run")
+_first = getattr(_asked, "start_method", None) or ("forkserver" if sys.version_info >= (3, 14) else "fork")
 _default_context = DefaultContext(_concrete_contexts[_first])
 
 

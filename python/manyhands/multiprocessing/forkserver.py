@@ -10,9 +10,11 @@ import importlib
 import os
 import sys
 
-from manyhands import _alias, _ending, _engine
+from manyhands import _ending, _engine, _std
 
-from . import _child, process
+from . import _child
+
+process = _std.module("process")
 
 __all__ = ["set_forkserver_preload"]
 
@@ -29,7 +31,7 @@ def set_forkserver_preload(modules_names: list[str]) -> None:
 
 def code() -> str:
     """What the zygote's interpreter is to run."""
-    arguments = f"{_preload!r}, {sys.path if _preload else None!r}, {_alias.installed()!r}"
+    arguments = f"{_preload!r}, {sys.path if _preload else None!r}, {_std.aliased!r}"
     return f"from manyhands.multiprocessing.forkserver import main; main({arguments})"
 
 
@@ -38,6 +40,8 @@ def main(preload: list[str], path: list[str] | None, alias: bool) -> None:
 
     def load() -> None:
         if alias:
+            from manyhands import _alias
+
             _alias.install()
         if path is not None:
             sys.path[:] = path

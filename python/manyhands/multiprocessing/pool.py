@@ -23,8 +23,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from manyhands import _engine, _guard, _pickling, _std
 
-from . import _child, connection, context, forkserver, process, resource_tracker, util
+from . import _payload, connection, context, forkserver, resource_tracker, util
 from ._work import Plan, end_template, run_forked
+
+process: Any = _std.module("process")
 
 __all__ = ["Pool"]
 
@@ -118,8 +120,8 @@ class Pool(_engine.PoolCore):
             {
                 "name": "pool",
                 "role": "worker",
-                "command": _child.command(forkserver.code()),
-                "payload": _child.payload_of_workers(starter, plan),
+                "command": _payload.command(forkserver.code()),
+                "payload": _payload.payload_of_workers(starter, plan),
                 "descriptors": starter.fds,
                 "handles": starter.handles,
             }

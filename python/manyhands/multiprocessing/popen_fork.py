@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any, NoReturn
 
-from manyhands import _ending, _engine, _guard
+from manyhands import _ending, _engine, _guard, _std
 
-from . import util
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
 
 __all__ = ["Popen"]
 
@@ -24,7 +25,7 @@ class Popen:
     returncode: int | None = None
 
     def __init__(self, process_obj: Any) -> None:
-        util._flush_std_streams()
+        _std.module("util")._flush_std_streams()
         self._child = self._launch(process_obj)
         self.pid = self._child.pid
         self.sentinel = self._child.sentinel
@@ -82,16 +83,6 @@ class Popen:
 def role_of(process_obj: Any) -> str:
     """What the engine is to know about with whom a process ends."""
     return "daemon" if process_obj.daemon else "user"
-
-
-def sentinel_of(pid: int) -> int:
-    """A descriptor that polls readable when that process, which started this one, has ended."""
-    try:
-        return os.pidfd_open(pid)
-    except ProcessLookupError:
-        ended, other = os.pipe()
-        os.close(other)
-        return ended
 
 
 def run_child(process_obj: Any, parent: int) -> NoReturn:

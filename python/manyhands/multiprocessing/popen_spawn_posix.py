@@ -6,11 +6,13 @@ objects that the process object refers to are passed on with them.
 
 from __future__ import annotations
 
-from typing import Any
-
 from manyhands import _engine, _guard
 
-from . import _child, popen_fork, resource_tracker
+from . import _child, _payload, popen_fork, resource_tracker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["Popen"]
 
@@ -49,17 +51,17 @@ class Popen(popen_fork.Popen):
 
     def _code(self) -> str:
         """What the interpreter is to run."""
-        return _child.CODE
+        return _payload.CODE
 
     def _launch(self, process_obj: Any) -> _engine.Child:
         _guard.check()
         self._fds.append(resource_tracker.getfd())
-        payload = _child.payload_for(self, process_obj)
+        payload = _payload.payload_for(self, process_obj)
         return self._begin(
             {
                 "name": process_obj.name,
                 "role": popen_fork.role_of(process_obj),
-                "command": _child.command(self._code()),
+                "command": _payload.command(self._code()),
                 "payload": payload,
                 "descriptors": self._fds,
                 "handles": self._handles,

@@ -8,19 +8,20 @@ pickles only while a process is being started. None, bool, int, float, str and b
 
 from __future__ import annotations
 
-import traceback
-from typing import Any, TypeVar
-
 from manyhands import _engine
 
 from .synchronize import reduce_shared
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+
 __all__ = ["Queue", "SimpleQueue"]
 
-T = TypeVar("T")
 
-
-class Queue(_engine.Queue[T]):
+class Queue(_engine.Queue["T"]):
     """A queue for any number of processes; a positive `maxsize` bounds it."""
 
     _join_cancelled = False
@@ -47,10 +48,12 @@ class Queue(_engine.Queue[T]):
     @staticmethod
     def _on_queue_feeder_error(e: BaseException, obj: object) -> None:
         """Told of an object that could not be pickled; may be overridden."""
+        import traceback
+
         traceback.print_exception(e)
 
 
-class SimpleQueue(_engine.SimpleQueue[T]):
+class SimpleQueue(_engine.SimpleQueue["T"]):
     """An unbounded queue with `put`, `get`, `empty` and `close`. An object that cannot be pickled is an error here."""
 
     def __reduce__(self) -> tuple[Any, ...]:

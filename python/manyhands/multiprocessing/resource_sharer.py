@@ -4,11 +4,13 @@ Nothing of it is replaced; the module that is imported is the standard one.
 """
 
 import sys
-from typing import TYPE_CHECKING, Any
 
 from manyhands import _std
 
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from typing import Any
 
     def __getattr__(name: str) -> Any: ...
 

@@ -9,11 +9,16 @@ library's, a lock whose owner was killed goes to the next who asks, with a warni
 from __future__ import annotations
 
 import threading
-from typing import Any
 
-from manyhands import _engine
+from manyhands import _engine, _std
 
-from . import context, process
+from . import context
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+process: Any = _std.module("process")
 
 __all__ = ["Lock", "RLock", "Semaphore", "BoundedSemaphore", "Event"]
 
