@@ -6,6 +6,7 @@ process that made it ends. It runs nothing of the program: the main module is im
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -39,6 +40,10 @@ def main(preload: list[str], path: list[str] | None, alias: bool) -> None:
     """The entry of the zygote, and of each of its children."""
 
     def load() -> None:
+        # What every child needs, so that none has to load it.
+        for name in ("util", "spawn", "resource_tracker"):
+            _std.module(name)
+        importlib.import_module("pkgutil")
         if alias:
             from manyhands import _alias
 
@@ -54,6 +59,9 @@ def main(preload: list[str], path: list[str] | None, alias: bool) -> None:
                     continue
         finally:
             del process.current_process()._inheriting
+        # The children's collectors leave alone what is shared with this process, and so does the kernel.
+        gc.collect()
+        gc.freeze()
 
     request = _engine.serve_zygote(load)
     if request is None:
