@@ -53,8 +53,15 @@ def pids():
     return {child.pid for child in multiprocessing.active_children() if child.name != "walker"}
 
 
+def crew(victim=None):
+    """The workers' pids, once there are as many as there should be beside the killed one: they start in their own time."""
+    while len(found := pids() - {victim}) < WORKERS:
+        time.sleep(0.001)
+    return found
+
+
 def kill_one_idle():
-    victim = min(pids())
+    victim = min(crew())
     os.kill(victim, signal.SIGKILL)
     return victim
 
@@ -82,7 +89,7 @@ def main(what, retries, sources):
         total.write_bytes(bytes(8))
         begun = time.monotonic()
         with multiprocessing.Pool(WORKERS, begin, (lock, str(total), folder), **extra) as pool:
-            before = pids()
+            before = crew()
             calls = [pool.apply_async(count, (path, "")) for path in files[:middle]]
             if what == "idle":
                 for call in calls:
@@ -100,9 +107,8 @@ def main(what, retries, sources):
                     record["failed"].append([Path(path).name, type(error).__name__, str(error)])
             record["answered"] = len(files) - len(record["failed"])
             record["words"] = words
-            record["workers"] = len(pids())
-            record["replaced"] = len(pids() - before)
-        record["seconds"] = round(time.monotonic() - begun, 3)
+            record["seconds"] = round(time.monotonic() - begun, 3)
+            record["replaced"] = len(crew(record["victim"]) - before)
     walker.join()
     print(json.dumps(record))
 
