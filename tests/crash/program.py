@@ -54,7 +54,7 @@ def pids():
 
 
 def crew(victim=None):
-    """The workers' pids, once there are as many as there should be beside the killed one: they start in their own time."""
+    """The workers' pids, once there are as many as there should be beside the killed one; they take their time."""
     while len(found := pids() - {victim}) < WORKERS:
         time.sleep(0.001)
     return found
