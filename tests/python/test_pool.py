@@ -491,8 +491,8 @@ def test_a_worker_that_dies_costs_its_call(pool, how, code, says):
     assert "call 5, die" in str(died)
     assert [one.get(timeout=30) for one in good] == [0, 1, 2, 3]
     assert [one.get(timeout=30) for one in more] == [x * x for x in range(10)]
-    eventually(lambda: len(pool._pool) == 2)
-    assert died.pid not in {worker.pid for worker in pool._pool}
+    eventually(lambda: len({worker.pid for worker in pool._pool} - {died.pid}) == 2)
+    eventually(lambda: died.pid not in {worker.pid for worker in pool._pool})
 
 
 def test_retries(ctx, tmp_path):

@@ -213,8 +213,8 @@ def test_ctrl_c_ends_a_wait_at_once(runner):
     runner.write(
         "import multiprocessing, sys, time\n"
         "made = getattr(multiprocessing, sys.argv[1])()\n"
-        "print('there', flush=True)\n"
         "try:\n"
+        "    print('there', flush=True)\n"
         "    {'Lock': lambda: (made.acquire(), made.acquire()), 'Event': lambda: made.wait(),\n"
         "     'Queue': lambda: made.get(), 'SimpleQueue': lambda: made.get()}[sys.argv[1]]()\n"
         "except KeyboardInterrupt:\n"
