@@ -10,6 +10,7 @@ import time
 import pytest
 
 from manyhands import _engine, multiprocessing
+from manyhands.multiprocessing import queues
 
 
 def echo(source, target):
@@ -186,7 +187,7 @@ def test_what_cannot_be_pickled_is_reported_and_dropped(capfd):
 def test_the_report_may_be_overridden():
     told = []
 
-    class Telling(multiprocessing.queues.Queue):
+    class Telling(queues.Queue):
         @staticmethod
         def _on_queue_feeder_error(e, obj):
             told.append((e, obj))
@@ -272,5 +273,23 @@ def test_killed_producers_tear_no_message(ctx):
 
 
 def test_generic_alias():
-    assert multiprocessing.queues.Queue[int].__args__ == (int,)
-    assert issubclass(multiprocessing.queues.Queue, _engine.Queue)
+    assert queues.Queue[int].__args__ == (int,)
+    assert issubclass(queues.Queue, _engine.Queue)
+
+
+class Labelled(queues.Queue):
+    def __init__(self, label, most):
+        super().__init__(most, ctx=multiprocessing.get_context())
+        self.label = label
+
+
+def tell_label(labelled):
+    labelled.put(labelled.label)
+
+
+def test_a_subclass_with_arguments_of_its_own(ctx):
+    labelled = Labelled("the label", 1)
+    child = ctx.Process(target=tell_label, args=(labelled,))
+    child.start()
+    assert labelled.get(timeout=30) == "the label"
+    child.join()

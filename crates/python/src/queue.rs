@@ -14,10 +14,11 @@ use manyhands::channel::{Buffer, Content, GetError, Message, PutError, RawQueue}
 use manyhands::platform::Deadline;
 use manyhands::platform::atomic::{AtomicU32, Ordering};
 use manyhands::platform::process::getpid;
-use pyo3::exceptions::{PyException, PyOSError, PyValueError};
+use pyo3::exceptions::{PyException, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyType;
+use pyo3::types::{PyDict, PyTuple, PyType};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 static EMPTY: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -137,10 +138,26 @@ fn object<'py>(py: Python<'py>, message: Message<'_>) -> PyResult<Bound<'py, PyA
     }
 }
 
+/// The ends of a queue whose `__init__` may not have run yet: subclasses take what arguments they like.
+#[derive(Default)]
+struct Later(OnceLock<Ends>);
+
+impl Later {
+    fn open(&self, limit: i64, handle: Option<u64>) -> PyResult<()> {
+        let refused = |_| PyRuntimeError::new_err("this queue is open already");
+        self.0.set(Ends::new(limit, handle)?).map_err(refused)
+    }
+
+    #[inline]
+    fn get(&self) -> PyResult<&Ends> {
+        self.0.get().ok_or_else(|| PyRuntimeError::new_err("this queue's __init__() was not called"))
+    }
+}
+
 /// What `multiprocessing.Queue` is made of.
 #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
 pub struct Queue {
-    ends: Ends,
+    ends: Later,
 }
 
 fn closed_error(queue: &Bound<'_, PyAny>) -> PyErr {
@@ -153,16 +170,21 @@ fn closed_error(queue: &Bound<'_, PyAny>) -> PyErr {
 #[pymethods]
 impl Queue {
     #[new]
-    #[pyo3(signature = (maxsize = 0, *, ctx = None, handle = None))]
-    fn new(maxsize: i64, ctx: Option<Bound<'_, PyAny>>, handle: Option<u64>) -> PyResult<Queue> {
-        drop(ctx);
-        Ok(Queue { ends: Ends::new(maxsize, handle)? })
+    #[pyo3(signature = (*_arguments, **_more))]
+    fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> Queue {
+        Queue { ends: Later::default() }
+    }
+
+    /// Makes the queue in the arena, or attaches to the one that a handle names.
+    #[pyo3(signature = (maxsize, handle = None))]
+    fn _open(&self, maxsize: i64, handle: Option<u64>) -> PyResult<()> {
+        self.ends.open(maxsize, handle)
     }
 
     /// Puts an object, waiting for room.
     #[pyo3(signature = (obj, block = true, timeout = None))]
     fn put(slf: &Bound<'_, Self>, obj: &Bound<'_, PyAny>, block: bool, timeout: Option<f64>) -> PyResult<()> {
-        let (py, ends) = (slf.py(), &slf.get().ends);
+        let (py, ends) = (slf.py(), slf.get().ends.get()?);
         if ends.is_closed() {
             return Err(closed_error(slf));
         }
@@ -182,7 +204,7 @@ impl Queue {
     /// Takes the next object, waiting for one.
     #[pyo3(signature = (block = true, timeout = None))]
     fn get<'py>(slf: &Bound<'py, Self>, block: bool, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
-        let ends = &slf.get().ends;
+        let ends = slf.get().ends.get()?;
         if ends.is_closed() {
             return Err(closed_error(slf));
         }
@@ -190,38 +212,39 @@ impl Queue {
     }
 
     /// How many objects wait: exact while nobody else puts or takes.
-    fn qsize(&self) -> u64 {
-        self.ends.raw.len()
+    fn qsize(&self) -> PyResult<u64> {
+        Ok(self.ends.get()?.raw.len())
     }
 
     /// Whether no object waits.
-    fn empty(&self) -> bool {
-        self.ends.raw.is_empty()
+    fn empty(&self) -> PyResult<bool> {
+        Ok(self.ends.get()?.raw.is_empty())
     }
 
     /// Whether as many objects wait as may.
-    fn full(&self) -> bool {
-        self.ends.raw.is_full()
+    fn full(&self) -> PyResult<bool> {
+        Ok(self.ends.get()?.raw.is_full())
     }
 
     /// This process puts and takes nothing more.
-    fn close(&self) {
-        self.ends.close();
+    fn close(&self) -> PyResult<()> {
+        self.ends.get()?.close();
+        Ok(())
     }
 
     #[getter]
-    fn _closed(&self) -> bool {
-        self.ends.is_closed()
+    fn _closed(&self) -> PyResult<bool> {
+        Ok(self.ends.get()?.is_closed())
     }
 
     #[getter]
-    fn _maxsize(&self) -> Option<u64> {
-        self.ends.raw.limit()
+    fn _maxsize(&self) -> PyResult<Option<u64>> {
+        Ok(self.ends.get()?.raw.limit())
     }
 
     #[getter]
-    fn _handle(&self) -> u64 {
-        self.ends.raw.handle().to_raw()
+    fn _handle(&self) -> PyResult<u64> {
+        Ok(self.ends.get()?.raw.handle().to_raw())
     }
 
     #[classmethod]
@@ -236,22 +259,28 @@ impl Queue {
 /// What `multiprocessing.SimpleQueue` is made of.
 #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
 pub struct SimpleQueue {
-    ends: Ends,
+    ends: Later,
 }
 
 impl SimpleQueue {
     fn open(&self) -> PyResult<&Ends> {
-        if self.ends.is_closed() { Err(PyOSError::new_err("handle is closed")) } else { Ok(&self.ends) }
+        let ends = self.ends.get()?;
+        if ends.is_closed() { Err(PyOSError::new_err("handle is closed")) } else { Ok(ends) }
     }
 }
 
 #[pymethods]
 impl SimpleQueue {
     #[new]
-    #[pyo3(signature = (*, ctx = None, handle = None))]
-    fn new(ctx: Option<Bound<'_, PyAny>>, handle: Option<u64>) -> PyResult<SimpleQueue> {
-        drop(ctx);
-        Ok(SimpleQueue { ends: Ends::new(0, handle)? })
+    #[pyo3(signature = (*_arguments, **_more))]
+    fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> SimpleQueue {
+        SimpleQueue { ends: Later::default() }
+    }
+
+    /// Makes the queue in the arena, or attaches to the one that a handle names.
+    #[pyo3(signature = (maxsize, handle = None))]
+    fn _open(&self, maxsize: i64, handle: Option<u64>) -> PyResult<()> {
+        self.ends.open(maxsize, handle)
     }
 
     /// Puts an object.
@@ -274,13 +303,14 @@ impl SimpleQueue {
     }
 
     /// This process puts and takes nothing more.
-    fn close(&self) {
-        self.ends.close();
+    fn close(&self) -> PyResult<()> {
+        self.ends.get()?.close();
+        Ok(())
     }
 
     #[getter]
-    fn _handle(&self) -> u64 {
-        self.ends.raw.handle().to_raw()
+    fn _handle(&self) -> PyResult<u64> {
+        Ok(self.ends.get()?.raw.handle().to_raw())
     }
 
     #[classmethod]

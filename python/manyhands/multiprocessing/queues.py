@@ -21,13 +21,29 @@ if TYPE_CHECKING:
 __all__ = ["Queue", "SimpleQueue"]
 
 
+def _attach(kind: Any, handle: int) -> Any:
+    """The queue that another process named, as this process's own."""
+    made = kind.__new__(kind)
+    made._open(0, handle)
+    return made
+
+
+def reduce_queue(queue: Any) -> tuple[Any, ...]:
+    """As locks pickle. What a subclass keeps besides travels as it would with any object."""
+    _, arguments = reduce_shared(queue)
+    return _attach, arguments, vars(queue) or None
+
+
 class Queue(_engine.Queue["T"]):
     """A queue for any number of processes; a positive `maxsize` bounds it."""
 
     _join_cancelled = False
 
+    def __init__(self, maxsize: int = 0, *, ctx: Any) -> None:
+        self._open(maxsize)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return reduce_shared(self)
+        return reduce_queue(self)
 
     def put_nowait(self, obj: T) -> None:
         """`put` that raises Full instead of waiting."""
@@ -56,5 +72,8 @@ class Queue(_engine.Queue["T"]):
 class SimpleQueue(_engine.SimpleQueue["T"]):
     """An unbounded queue with `put`, `get`, `empty` and `close`. An object that cannot be pickled is an error here."""
 
+    def __init__(self, *, ctx: Any) -> None:
+        self._open(0)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return reduce_shared(self)
+        return reduce_queue(self)
