@@ -84,6 +84,8 @@ def _load(full: str) -> ModuleType:
         _depth -= package
     if in_force is not None:
         _put_back(full, before)
+    if aliased:
+        give_up_names()
     return loaded
 
 

@@ -8,6 +8,7 @@ a new one takes its place. An argument, result or exception that cannot be sent 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import itertools
 import os
 import pickle
@@ -44,6 +45,9 @@ PATIENCE = 1.0
 
 
 def __getattr__(name: str) -> Any:
+    if name == "ThreadPool":
+        # Threads need nothing of the engine yet.
+        return importlib.import_module("manyhands._plain.pool").ThreadPool
     if name in ("MaybeEncodingError", "RemoteTraceback", "ExceptionWithTraceback", "rebuild_exc"):
         return getattr(_std.module("pool"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
