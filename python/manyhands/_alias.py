@@ -100,8 +100,6 @@ class _Finder(MetaPathFinder):
             return spec
         if fullname != _std.PACKAGE and not fullname.startswith(_std.PACKAGE + "."):
             return None
-        if _std.loading():
-            return None
         real = OURS + fullname[len(_std.PACKAGE) :]
         try:
             __import__(real)

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import module_from_spec
 from types import ModuleType
 
@@ -25,12 +24,21 @@ PACKAGE = "multiprocessing"
 aliased = False
 
 _loaded: dict[str, ModuleType] = {}
-_depth = 0
+_library = os.path.dirname(os.__file__)
 
 
-def loading() -> bool:
-    """Whether the standard package itself is being imported: an alias must step aside."""
-    return _depth > 0
+class _Itself:
+    """Finds the standard package's own modules while it is being imported, whatever aliases are in force."""
+
+    @staticmethod
+    def find_spec(fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if fullname.startswith(PACKAGE + "."):
+            return _find(fullname)
+        return None
+
+
+def _find(full: str) -> ModuleSpec | None:
+    return PathFinder.find_spec(full, [_library if full == PACKAGE else os.path.join(_library, PACKAGE)])
 
 
 def module(name: str = "") -> Any:
@@ -62,27 +70,27 @@ def give_up_names() -> None:
 
 
 def _load(full: str) -> ModuleType:
-    global _depth
-    package = full == PACKAGE
+    # Not by importing it: an alias that somebody else has put before us might send us round in a circle.
     in_force = sys.modules.get(PACKAGE)
-    if not package and in_force is _loaded[PACKAGE]:
-        return import_module(full)
-    library = os.path.dirname(os.__file__)
-    spec = PathFinder.find_spec(full, [library] if package else [os.path.join(library, PACKAGE)])
+    spec = _find(full)
     if spec is None or spec.loader is None:
         raise ModuleNotFoundError(f"No module named {full!r}", name=full)
     loaded = module_from_spec(spec)
     before = sys.modules.get(full)
     sys.modules[full] = loaded
-    _depth += package
+    if full == PACKAGE:
+        sys.meta_path.insert(0, _Itself)
     try:
         spec.loader.exec_module(loaded)
     except BaseException:
         _put_back(full, before)
         raise
     finally:
-        _depth -= package
-    if in_force is not None:
+        if full == PACKAGE:
+            sys.meta_path.remove(_Itself)
+    if in_force is not None and in_force is _loaded.get(PACKAGE):
+        setattr(in_force, full.rpartition(".")[2], loaded)
+    elif in_force is not None:
         _put_back(full, before)
     if aliased:
         give_up_names()

@@ -8,6 +8,9 @@ when it is first needed, and changes nothing.
 from __future__ import annotations
 
 import os
+import sys
+
+from manyhands import _std
 
 #: The standard package's own folder: its submodules are found there, under this package's name.
 __path__ = [os.path.join(os.path.dirname(os.__file__), "multiprocessing")]
@@ -18,6 +21,12 @@ def _begin() -> None:
     with open(path, "rb") as file:
         code = compile(file.read(), path, "exec")
     exec(code, globals())
+    # Handlers written for the standard library's exceptions are to see these.
+    standard = _std.module("context")
+    for name in ("ProcessError", "BufferTooShort", "TimeoutError", "AuthenticationError"):
+        for holder in (sys.modules[__name__ + ".context"], globals()["context"].BaseContext):
+            setattr(holder, name, getattr(standard, name))
+        globals()[name] = getattr(standard, name)
 
 
 _begin()

@@ -136,6 +136,7 @@ class Pool(_engine.PoolCore):
         """The workers that there are now, as process objects."""
         if os.getpid() != self._plan.parent:
             return []
+        self._await_workers(PATIENCE)
         return [WorkerProcess(self._ctx, name, pid) for name, pid, _ in self._workers]
 
     # What the workers can be told by reference, and what not: asked by the core.

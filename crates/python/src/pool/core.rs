@@ -36,6 +36,7 @@ pub struct Shared {
     raw: RawPool,
     functions: Functions,
     retries: u32,
+    workers: usize,
     kept: Mutex<Kept>,
     callbacks: Mutex<Option<Arc<Callbacks>>>,
 }
@@ -181,6 +182,7 @@ impl PoolCore {
             raw,
             functions: Functions::default(),
             retries,
+            workers,
             kept: Mutex::new(Kept::NotYet),
             callbacks: Mutex::new(None),
         };
@@ -276,6 +278,17 @@ impl PoolCore {
                 Err(of_refusal(py, SubmitError::Broken { reason }))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Waits until all workers have begun, or the pool is not open any more, or for `timeout` seconds.
+    fn _await_workers(&self, py: Python<'_>, timeout: f64) -> PyResult<()> {
+        let Some(shared) = self.shared.get() else { return Ok(()) };
+        let patient = Patient::new(py);
+        let wait = Wait::arena(crate::child::deadline(Some(timeout)), &patient);
+        match shared.raw.wait_for_workers(shared.workers, &wait) {
+            Ok(()) => Ok(()),
+            Err(error) => from_wait(error, patient).map(drop),
         }
     }
 
