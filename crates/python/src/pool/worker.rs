@@ -14,7 +14,8 @@ use manyhands::arena::Handle;
 use manyhands::executor::{CallRequest, Worker as RawWorker, WorkerEnd};
 use pyo3::exceptions::{PyException, PyMemoryError, PyRuntimeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple, PyType};
 use std::collections::HashMap;
 
 /// A process as a worker of a pool.
@@ -98,29 +99,16 @@ impl<'py> Desk<'py> {
             }
             Kind::Ints => {
                 let function = self.function(request)?.clone();
-                let numbers = unpacked_ints(request.arguments);
-                let results = PyList::empty(py);
-                for number in numbers {
-                    results.append(function.call1((number,))?)?;
-                }
-                Ok(Answer::Chunk(results))
+                let numbers = PyList::new(py, unpacked_ints(request.arguments))?;
+                each(&MAP, py, ("builtins", "map"), &function, numbers.as_any()).map(Answer::Chunk)
             }
-            Kind::Chunk | Kind::Star => {
+            Kind::Chunk => {
                 let (function, rest) = self.unpickled(request, tag)?;
-                let results = PyList::empty(py);
-                for element in rest[0].try_iter()? {
-                    let result = if kind == Kind::Star {
-                        function.call1(
-                            element?
-                                .try_iter()
-                                .and_then(|all| PyTuple::new(py, all.collect::<PyResult<Vec<_>>>()?))?,
-                        )
-                    } else {
-                        function.call1((element?,))
-                    };
-                    results.append(result?)?;
-                }
-                Ok(Answer::Chunk(results))
+                each(&MAP, py, ("builtins", "map"), &function, &rest[0]).map(Answer::Chunk)
+            }
+            Kind::Star => {
+                let (function, rest) = self.unpickled(request, tag)?;
+                each(&STARMAP, py, ("itertools", "starmap"), &function, &rest[0]).map(Answer::Chunk)
             }
         }
     }
@@ -220,6 +208,21 @@ impl<'py> Desk<'py> {
             let _ = request.answer(RAISED, &[payload.as_bytes()]);
         }
     }
+}
+
+static MAP: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static STARMAP: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+/// The results of a function for each element. The interpreter's own `map` calls faster than we could.
+fn each<'py>(
+    mapper: &'static PyOnceLock<Py<PyType>>,
+    py: Python<'py>,
+    (module, name): (&str, &str),
+    function: &Bound<'py, PyAny>,
+    elements: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyList>> {
+    let results = mapper.import(py, module, name)?.call1((function, elements))?;
+    Ok(py.get_type::<PyList>().call1((results,))?.cast_into()?)
 }
 
 /// What a call gave.
