@@ -75,11 +75,14 @@ def dumps_anyhow(obj: object, large: list[pickle.PickleBuffer] | None = None) ->
         raise
 
 
-def dumps_for_child(process_obj: object) -> bytes:
-    """Pickles a process that is being started."""
-    if main_is_importable():
-        return dumps_anyhow(process_obj)
-    return dumps_by_value(process_obj)
+def dumps_for_others(obj: object, large: list[pickle.PickleBuffer] | None = None) -> bytes:
+    """Pickles for interpreters that begin afresh: by value also what they cannot import from this main module."""
+    pickled = dumps_anyhow(obj, large)
+    if main_is_importable() or b"__main__" not in pickled:
+        return pickled
+    if large is not None:
+        large.clear()
+    return dumps_by_value(obj, large)
 
 
 def main_is_importable() -> bool:

@@ -41,6 +41,12 @@ def _find(full: str) -> ModuleSpec | None:
     return PathFinder.find_spec(full, [_library if full == PACKAGE else os.path.join(_library, PACKAGE)])
 
 
+def is_replaced() -> bool:
+    """Whether the name `multiprocessing` means ours here, by our alias or by somebody else's."""
+    found = sys.modules.get(PACKAGE)
+    return aliased or (found is not None and found is sys.modules.get("manyhands.multiprocessing"))
+
+
 def module(name: str = "") -> Any:
     """The standard module `multiprocessing.NAME`, or the package itself."""
     full = f"{PACKAGE}.{name}" if name else PACKAGE

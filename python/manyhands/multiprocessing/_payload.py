@@ -50,7 +50,7 @@ def _payload(popen: Any, data: dict[str, Any], what: Any) -> bytes:
     context.set_spawning_popen(popen)
     try:
         _std.module("reduction").dump(data, buffer)
-        buffer.write(_pickling.dumps_for_child(what))
+        buffer.write(_pickling.dumps_for_others(what))
     finally:
         context.set_spawning_popen(None)
     return buffer.getvalue()
@@ -61,5 +61,5 @@ def preparation_data(name: str) -> dict[str, Any]:
     data: dict[str, Any] = _std.module("spawn").get_preparation_data(name)
     method = context._default_context.get_start_method()
     data["start_method"] = method
-    data["manyhands"] = {"alias": _std.aliased, "start_method": method}
+    data["manyhands"] = {"alias": _std.is_replaced(), "start_method": method}
     return data

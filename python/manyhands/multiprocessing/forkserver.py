@@ -32,7 +32,7 @@ def set_forkserver_preload(modules_names: list[str]) -> None:
 
 def code() -> str:
     """What the zygote's interpreter is to run."""
-    arguments = f"{_preload!r}, {sys.path if _preload else None!r}, {_std.aliased!r}"
+    arguments = f"{_preload!r}, {sys.path if _preload else None!r}, {_std.is_replaced()!r}"
     return f"from manyhands.multiprocessing.forkserver import main; main({arguments})"
 
 

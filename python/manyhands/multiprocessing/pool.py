@@ -40,6 +40,11 @@ T = TypeVar("T")
 
 AsyncResult = ApplyResult = MapResult = _engine.AsyncResult
 
+INIT = "INIT"
+RUN = "RUN"
+CLOSE = "CLOSE"
+TERMINATE = "TERMINATE"
+
 #: How long terminated workers may take to end before they are killed, in seconds.
 PATIENCE = 1.0
 
@@ -64,7 +69,7 @@ def workers_here() -> list[Any]:
 class Pool(_engine.PoolCore):
     """Processes that run calls. `retries`: how often a call is run again whose worker died."""
 
-    _state = "INIT"
+    _state = INIT
 
     def __init__(
         self,
@@ -104,7 +109,7 @@ class Pool(_engine.PoolCore):
             self._keep_forked(plan)
         else:
             self._keep_fresh(plan)
-        self._state = "RUN"
+        self._state = RUN
         _pools.add(self)
         # Without a reference to the pool, so that it can go: its core knows the way.
         self._finalize = util.Finalize(self, _terminate, args=(_Core(self),), exitpriority=15)
@@ -164,8 +169,8 @@ class Pool(_engine.PoolCore):
         return self._known_main.get(top) is getattr(sys.modules["__main__"], top, self)
 
     def _dumps_arguments(self, what: tuple[Any, ...], large: list[Any]) -> bytes:
-        if self._known_main is None and not _pickling.main_is_importable():
-            return _pickling.dumps_by_value(what, large)
+        if self._known_main is None:
+            return _pickling.dumps_for_others(what, large)
         return _pickling.dumps_anyhow(what, large)
 
     def _dumps_call(self, what: tuple[Any, ...], large: list[Any]) -> bytes:
@@ -255,7 +260,7 @@ class Pool(_engine.PoolCore):
         return (element for chunk in chunks for element in chunk)
 
     def _check_running(self) -> None:
-        if self._state != "RUN":
+        if self._state != RUN:
             raise ValueError("Pool not running")
         self._check_broken()
 
@@ -265,8 +270,8 @@ class Pool(_engine.PoolCore):
     def close(self) -> None:
         """Takes no more calls; the workers end when all are done."""
         util.debug("closing pool")
-        if self._state == "RUN":
-            self._state = "CLOSE"
+        if self._state == RUN:
+            self._state = CLOSE
             if any(feeder.thread.is_alive() for feeder in self._feeders):
                 # What an iterable still gives is run; nothing else is taken.
                 setattr(self, "apply_async", self._refuse)  # noqa: B010
@@ -276,17 +281,17 @@ class Pool(_engine.PoolCore):
     def terminate(self) -> None:
         """Ends the workers at once; calls that are not done fail."""
         util.debug("terminating pool")
-        self._state = "TERMINATE"
+        self._state = TERMINATE
         self._finalize()
 
     def join(self) -> None:
         """Waits until the workers have ended. Close or terminate first."""
         util.debug("joining pool")
-        if self._state == "RUN":
+        if self._state == RUN:
             raise ValueError("Pool is still running")
         for feeder in self._feeders:
             feeder.thread.join()
-        if self._state == "CLOSE":
+        if self._state == CLOSE:
             self._close()
         self._join()
         self._forget_keeper()
@@ -299,7 +304,7 @@ class Pool(_engine.PoolCore):
 
     def __enter__(self) -> Pool:
         # A pool that is broken by now says so at its first call.
-        if self._state != "RUN":
+        if self._state != RUN:
             raise ValueError("Pool not running")
         return self
 
@@ -315,7 +320,7 @@ class Pool(_engine.PoolCore):
         return f"<{kind.__module__}.{kind.__qualname__} state={self._state} pool_size={size}>"
 
     def __del__(self, _warn: Any = warnings.warn) -> None:
-        if self._state == "RUN":
+        if self._state == RUN:
             _warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
 
 
@@ -454,7 +459,7 @@ class _Feeder:
                     window.append(result)
                     if len(window) >= most:
                         window.pop(0).wait()
-                if pool._state == "TERMINATE":
+                if pool._state == TERMINATE:
                     break
         except Exception as error:
             results.fail(error)
