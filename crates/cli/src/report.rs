@@ -1,7 +1,7 @@
 //! The comparison as text: one column for plain python, one for manyhands.
 //!
 //! It says what was seen and nothing more: each program ran once, so the times are two measurements and not a
-//! benchmark. Standard error is shown only where it explains something.
+//! benchmark. Standard error is shown only where it explains something: when a program failed.
 
 use std::fmt::Write;
 use std::os::unix::process::ExitStatusExt;
@@ -9,7 +9,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use crate::compare::Comparison;
-use crate::difference;
+use crate::difference::{self, printable};
 use crate::supervise::{Ending, Outcome};
 
 const NAMES: [&str; 2] = ["plain python", "manyhands"];
@@ -38,9 +38,13 @@ pub fn text(comparison: &Comparison) -> String {
     if let Some(difference) = difference {
         let _ = write!(text, "\n{difference}");
     }
-    if runs[0].status != runs[1].status || runs.iter().any(|run| run.ending != Ending::Own) {
-        for (name, run) in NAMES.into_iter().zip(runs) {
-            text.push_str(&last_words(name, &run.stderr));
+    if runs.iter().any(|run| !run.status.success() || run.ending != Ending::Own) {
+        if runs[0].stderr == runs[1].stderr {
+            text.push_str(&last_words("both", &runs[0].stderr));
+        } else {
+            for (name, run) in NAMES.into_iter().zip(runs) {
+                text.push_str(&last_words(name, &run.stderr));
+            }
         }
     }
     text
@@ -65,8 +69,12 @@ fn exit(run: &Outcome, limit: Duration) -> String {
 }
 
 fn size(output: &[u8]) -> String {
-    match output.iter().filter(|byte| **byte == b'\n').count() {
-        _ if output.is_empty() => "nothing".to_owned(),
+    if std::str::from_utf8(output).is_err() {
+        return format!("{} bytes, no text", output.len());
+    }
+    // The last one may lack its end.
+    match output.split_inclusive(|byte| *byte == b'\n').count() {
+        0 => "nothing".to_owned(),
         1 => "1 line".to_owned(),
         lines => format!("{lines} lines"),
     }
@@ -96,8 +104,8 @@ fn count(run: &Outcome) -> String {
 }
 
 fn last_words(name: &str, stderr: &[u8]) -> String {
-    let all = String::from_utf8_lossy(stderr);
-    let lines: Vec<&str> = all.lines().collect();
+    let lines: Vec<String> =
+        stderr.split_inclusive(|byte| *byte == b'\n').map(|line| printable(line.trim_ascii_end())).collect();
     if lines.is_empty() {
         return String::new();
     }
@@ -106,5 +114,5 @@ fn last_words(name: &str, stderr: &[u8]) -> String {
         0 => format!("\nstandard error of {name}:\n"),
         _ => format!("\nstandard error of {name}, without its first {left_out} lines:\n"),
     };
-    lines[left_out..].iter().fold(heading, |text, line| text + "  " + line + "\n")
+    lines[left_out..].iter().fold(heading, |text, line| format!("{text}  {line}\n"))
 }

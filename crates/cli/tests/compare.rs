@@ -83,6 +83,33 @@ fn different_endings_are_shown_with_their_reason() {
 }
 
 #[test]
+fn a_program_that_fails_twice_says_why_once() {
+    let (output, report) = compare("raise SystemExit('no such thing')", &[]);
+    assert_eq!(output.status.code(), Some(0), "both ended in the same way: {report}");
+    assert!(report.ends_with("\nstandard error of both:\n  no such thing\n"), "{report}");
+}
+
+#[test]
+fn output_that_is_no_text_is_measured_and_escaped() {
+    let program = "
+import os, sys
+sys.stdout.buffer.write(b'\\xff\\0\\x1b[2J' + (b'ours' if 'OURS' in os.environ else b'plain'))
+";
+    let (output, report) = compare(program, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let row = row(&report, "output");
+    assert!(row.contains("11 bytes, no text") && row.ends_with("10 bytes, no text: different"), "{report}");
+    assert!(report.contains("-\u{fffd}\\u{0}\\u{1b}[2Jplain (no end of line)\n"), "{report}");
+}
+
+#[test]
+fn a_program_that_reads_finds_nothing_to_read() {
+    let (output, report) = compare("import sys; print(repr(sys.stdin.read()))", &["--limit", "30"]);
+    assert_eq!(output.status.code(), Some(0), "{report}");
+    assert!(row(&report, "output").starts_with("output       1 line"), "{report}");
+}
+
+#[test]
 fn a_signal_is_named() {
     let (output, report) = compare("import os; os.kill(os.getpid(), 9)", &[]);
     assert_eq!(output.status.code(), Some(0), "both ended in the same way: {report}");
