@@ -22,7 +22,9 @@ SIZE ?= full
 .PHONY: demo test model storm bench wheel lint
 
 demo: wheel
-	@printf '\n== %s\n' 'the main job under plain python and under manyhands'
+	@printf '\n== %s\n' 'the main job: the commonest words of the standard library, and what the engine did for them'
+	$(BIN)/manyhands run --stats examples/python/index.py
+	@printf '\n== %s\n' 'the same under plain python and under manyhands'
 	$(BIN)/manyhands compare examples/python/index.py
 
 test: wheel lint
@@ -50,7 +52,7 @@ bench: wheel
 	$(BIN)/python benches/run.py --size $(SIZE)
 
 wheel: $(VENV)/ready
-	@printf '\n== %s\n' 'wheel, installed into $(VENV)'
+	@printf '\n== %s\n' 'wheel, installed into $(VENV); the first time this takes some minutes'
 	$(BIN)/maturin build --quiet --release --locked --interpreter $(BIN)/python --out $(WHEELS)
 	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps $(WHEEL)
 

@@ -17,12 +17,17 @@ import pytest
 from .side_by_side import MARK, marked
 
 PATIENCE = 30.0
+#: What is promised, in seconds. Another program may keep the processors busy for a while, so the quickest of some runs
+#: counts; what else is promised holds for each of them.
+INTERRUPTED_WITHIN = 0.5
+ORPHANS_GONE_WITHIN = 1.0
+RUNS = 3
 
 
 class Program:
     """A program that runs under the launcher; `text` is its source."""
 
-    def __init__(self, folder, text, *options):
+    def __init__(self, folder, text, options, arguments):
         source = folder / "program.py"
         source.write_text(textwrap.dedent(text))
         self.mark = uuid.uuid4().hex
@@ -30,7 +35,7 @@ class Program:
         temporary.mkdir()
         self.temporary = temporary
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "manyhands", "run", *options, str(source)],
+            [sys.executable, "-m", "manyhands", "run", *options, str(source), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -57,10 +62,10 @@ class Program:
 def start(tmp_path):
     begun = []
 
-    def start(text, *options):
+    def start(text, *options, arguments=()):
         folder = tmp_path / str(len(begun))
         folder.mkdir()
-        program = Program(folder, text, *options)
+        program = Program(folder, text, options, arguments)
         begun.append(program)
         return program
 
@@ -87,31 +92,47 @@ BUSY_MAP = """
 """
 
 
+def quickest(run, limit):
+    """Runs until it was quick enough, at most some times; the seconds that the quickest took."""
+    seconds = []
+    while not seconds or (min(seconds) >= limit and len(seconds) < RUNS):
+        seconds.append(run())
+    return min(seconds)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_ctrl_c_in_a_map_ends_all_with_one_traceback(start, method):
-    program = start(BUSY_MAP, "--start-method", method)
-    assert [program.line(), program.line()] == ["busy", "busy"]
-    os.killpg(program.process.pid, signal.SIGINT)
-    pressed = time.monotonic()
-    _, errors = program.end()
-    print(f"Ctrl-C with {method}: over after {time.monotonic() - pressed:.3f} s")
-    assert errors.count("Traceback") == 1, errors
-    assert errors.count("KeyboardInterrupt") == 1, errors
-    assert program.process.returncode == -signal.SIGINT
-    assert program.left() == []
+    def interrupted():
+        program = start(BUSY_MAP, "--start-method", method)
+        assert [program.line(), program.line()] == ["busy", "busy"]
+        pressed = time.monotonic()
+        os.killpg(program.process.pid, signal.SIGINT)
+        _, errors = program.end()
+        seconds = time.monotonic() - pressed
+        assert errors.count("Traceback") == 1, errors
+        assert errors.count("KeyboardInterrupt") == 1, errors
+        assert program.process.returncode == -signal.SIGINT
+        assert program.left() == []
+        return seconds
+
+    assert quickest(interrupted, INTERRUPTED_WITHIN) < INTERRUPTED_WITHIN
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_workers_end_with_a_killed_parent(start, method):
-    shared_before = set(os.listdir("/dev/shm"))
-    program = start(BUSY_MAP, "--start-method", method)
-    assert [program.line(), program.line()] == ["busy", "busy"]
-    program.process.kill()
-    killed = time.monotonic()
-    assert program.left() == []
-    print(f"parent killed with {method}: its workers were gone after {time.monotonic() - killed:.3f} s")
-    assert set(os.listdir("/dev/shm")) <= shared_before
-    assert list(program.temporary.iterdir()) == []
+    def killed():
+        shared_before = set(os.listdir("/dev/shm"))
+        program = start(BUSY_MAP, "--start-method", method)
+        assert [program.line(), program.line()] == ["busy", "busy"]
+        begun = time.monotonic()
+        program.process.kill()
+        assert program.left() == []
+        seconds = time.monotonic() - begun
+        assert set(os.listdir("/dev/shm")) <= shared_before
+        assert list(program.temporary.iterdir()) == []
+        return seconds
+
+    assert quickest(killed, ORPHANS_GONE_WITHIN) < ORPHANS_GONE_WITHIN
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
@@ -143,33 +164,51 @@ def test_a_process_that_runs_for_ever_ends_with_the_launcher(start, method, by):
     assert program.left() == []
 
 
-def test_a_large_array_is_private_to_each_process(start):
-    program = start(
-        """
-        import multiprocessing, os
-        import numpy
+ARRAY = """
+    import multiprocessing, os, sys
+    import numpy
 
-        def child(queue):
-            array = queue.get()
-            pid = os.fork()
-            if pid == 0:
-                array[:] = 2.0
-                os._exit(0 if array.sum() == 2.0 * array.size else 1)
-            _, status = os.waitpid(pid, 0)
-            print("grandchild", status, "sum", array.sum() == array.size)
+    SIZE = 2_000_000
 
-        if __name__ == "__main__":
+    def change_in_a_fork(array):
+        "Whether the array stayed as it was here when a forked child had changed it."
+        pid = os.fork()
+        if pid == 0:
+            array[:] = 2.0
+            os._exit(0 if array.sum() == 2.0 * SIZE else 1)
+        _, status = os.waitpid(pid, 0)
+        return status == 0 and array.sum() == SIZE
+
+    def child(array, queue):
+        print(change_in_a_fork(queue.get() if array is None else array), flush=True)
+
+    if __name__ == "__main__":
+        array = numpy.ones(SIZE)
+        if "call" in sys.argv[1]:
+            with multiprocessing.Pool(1) as pool:
+                if sys.argv[1] == "result of a call":
+                    print(change_in_a_fork(pool.apply(numpy.ones, (SIZE,))))
+                else:
+                    print(pool.apply(change_in_a_fork, (array,)))
+        else:
             queue = multiprocessing.Queue()
-            process = multiprocessing.Process(target=child, args=(queue,))
+            argument = array if sys.argv[1] == "argument of a process" else None
+            process = multiprocessing.Process(target=child, args=(argument, queue))
             process.start()
-            array = numpy.ones(2_000_000)
-            queue.put(array)
+            if argument is None:
+                queue.put(array)
             process.join()
-            print("exit code", process.exitcode, "sum", array.sum() == array.size)
-        """
-    )
+        print(array.sum() == SIZE)
+"""
+
+
+@pytest.mark.parametrize("how", ["message", "argument of a process", "argument of a call", "result of a call"])
+@pytest.mark.parametrize("method", METHODS)
+def test_a_large_array_is_private_to_each_process(start, method, how):
+    program = start(ARRAY, "--start-method", method, arguments=[how])
     output, errors = program.end()
-    assert output.splitlines() == ["grandchild 0 sum True", "exit code 0 sum True"], errors
+    assert output.splitlines() == ["True", "True"], errors
+    assert program.left() == []
 
 
 @pytest.mark.parametrize("method", METHODS)

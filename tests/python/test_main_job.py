@@ -1,9 +1,11 @@
 """The main job, `examples/python/index.py`: its totals are those of a count made one file after the other.
 
 The sequential count here shares no code with the example. Each test runs the example as a program, since that is what
-a user does with it: under plain python, and under manyhands in every start method.
+a user does with it: under plain python, under manyhands in every start method, and its twin `examples/rust/index.rs`,
+which must come to the same numbers.
 """
 
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -11,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-INDEX = Path(__file__).parents[2] / "examples/python/index.py"
+ROOT = Path(__file__).parents[2]
+INDEX = ROOT / "examples/python/index.py"
 LETTERS = set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
 LIMIT = 120
 
@@ -60,5 +63,13 @@ def sources(tmp_path):
 @pytest.mark.parametrize("runner", RUNNERS)
 def test_the_totals_are_those_of_a_sequential_count(runner, sources):
     run = subprocess.run([*RUNNERS[runner], INDEX, sources], capture_output=True, text=True, timeout=LIMIT)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == sequential_count(sources)
+
+
+@pytest.mark.skipif(shutil.which("cargo") is None, reason="Rust's build tool is not on the path")
+def test_the_example_in_rust_comes_to_the_same_numbers(sources):
+    command = ["cargo", "run", "--quiet", "--locked", "-p", "manyhands", "--example", "index", "--", sources]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines() == sequential_count(sources)
