@@ -236,3 +236,32 @@ def test_numpy_imported_before_the_first_process_does_not_hang(start, method):
     output, errors = program.end()
     assert output.split() == ["300.0"] * 3, errors
     assert program.left() == []
+
+
+def test_numpy_in_the_zygote_does_not_hang_its_children(start):
+    """A bare clone would: it skips the fork handlers of numpy's thread pool."""
+    program = start(
+        """
+        import multiprocessing, os, sys
+
+        def multiply():
+            import early
+            a = early.numpy.ones((300, 300))
+            print((a @ a)[0, 0], early.PID == os.getpid())
+
+        if __name__ == "__main__":
+            open(os.path.join(sys.path[0], "early.py"), "w").write(
+                "import numpy, os\\nPID = os.getpid()\\na = numpy.ones((300, 300))\\na @ a\\n"
+            )
+            multiprocessing.set_forkserver_preload(["early"])
+            for _ in range(3):
+                process = multiprocessing.Process(target=multiply)
+                process.start()
+                process.join()
+        """,
+        "--start-method",
+        "forkserver",
+    )
+    output, errors = program.end()
+    assert output.splitlines() == ["300.0 False"] * 3, errors
+    assert program.left() == []
