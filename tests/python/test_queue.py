@@ -293,3 +293,15 @@ def test_a_subclass_with_arguments_of_its_own(ctx):
     child.start()
     assert labelled.get(timeout=30) == "the label"
     child.join()
+
+
+def test_whether_to_wait_is_said_by_anything_true_or_false(ctx):
+    queue = ctx.Queue(1)
+    queue.put("only", 1)
+    with pytest.raises(standard.Full):
+        queue.put("too many", 0)
+    assert queue.get(1, 5) == "only"
+    with pytest.raises(standard.Empty):
+        queue.get(0)
+    with pytest.raises(standard.Empty):
+        queue.get("", 5)

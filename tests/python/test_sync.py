@@ -235,3 +235,14 @@ def test_other_threads_run_while_one_waits(ctx):
     threading.Timer(0.1, event.set).start()
     assert event.wait(30)
     assert ran.wait(30)
+
+
+@pytest.mark.parametrize("name", ["Lock", "RLock", "Semaphore"])
+def test_whether_to_wait_is_said_by_anything_true_or_false(ctx, name):
+    lock = getattr(ctx, name)()
+    assert lock.acquire(1)
+    if name != "RLock":
+        assert not lock.acquire(0)
+        assert not lock.acquire(None)
+        assert not lock.acquire([], 5)
+    lock.release()

@@ -7,6 +7,7 @@
 use crate::child::deadline;
 use crate::errors::{from_arena, from_wait};
 use crate::ffi::Patient;
+use crate::value::truth;
 use manyhands::arena::Handle;
 use manyhands::platform::atomic::{AtomicBool, Ordering};
 use manyhands::platform::process::getpid;
@@ -110,7 +111,12 @@ macro_rules! lock_class {
 
             /// Takes the lock; `False` when the time was over first.
             #[pyo3(signature = (block = true, timeout = None))]
-            fn acquire(&self, py: Python<'_>, block: bool, timeout: Option<f64>) -> PyResult<bool> {
+            fn acquire(
+                &self,
+                py: Python<'_>,
+                #[pyo3(from_py_with = truth)] block: bool,
+                timeout: Option<f64>,
+            ) -> PyResult<bool> {
                 if self.try_take(py)? {
                     return Ok(true);
                 }

@@ -8,7 +8,7 @@ use crate::child::deadline;
 use crate::errors::from_arena;
 use crate::ffi::Patient;
 use crate::pickled::{self, Pickled};
-use crate::value;
+use crate::value::{self, truth};
 use manyhands::arena::Handle;
 use manyhands::channel::{Buffer, Content, GetError, Message, PutError, RawQueue};
 use manyhands::platform::Deadline;
@@ -183,7 +183,12 @@ impl Queue {
 
     /// Puts an object, waiting for room.
     #[pyo3(signature = (obj, block = true, timeout = None))]
-    fn put(slf: &Bound<'_, Self>, obj: &Bound<'_, PyAny>, block: bool, timeout: Option<f64>) -> PyResult<()> {
+    fn put(
+        slf: &Bound<'_, Self>,
+        obj: &Bound<'_, PyAny>,
+        #[pyo3(from_py_with = truth)] block: bool,
+        timeout: Option<f64>,
+    ) -> PyResult<()> {
         let (py, ends) = (slf.py(), slf.get().ends.get()?);
         if ends.is_closed() {
             return Err(closed_error(slf));
@@ -203,7 +208,11 @@ impl Queue {
 
     /// Takes the next object, waiting for one.
     #[pyo3(signature = (block = true, timeout = None))]
-    fn get<'py>(slf: &Bound<'py, Self>, block: bool, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+    fn get<'py>(
+        slf: &Bound<'py, Self>,
+        #[pyo3(from_py_with = truth)] block: bool,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let ends = slf.get().ends.get()?;
         if ends.is_closed() {
             return Err(closed_error(slf));

@@ -6,6 +6,7 @@
 use crate::child::deadline;
 use crate::errors::{from_arena, from_wait};
 use crate::ffi::Patient;
+use crate::value::truth;
 use manyhands::arena::Handle;
 use manyhands::sync::{MOST_PERMITS, RawEvent, RawSemaphore};
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -51,7 +52,12 @@ impl Semaphore {
 
     /// Takes a permit; `False` when the time was over first.
     #[pyo3(signature = (block = true, timeout = None))]
-    fn acquire(&self, py: Python<'_>, block: bool, timeout: Option<f64>) -> PyResult<bool> {
+    fn acquire(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = truth)] block: bool,
+        timeout: Option<f64>,
+    ) -> PyResult<bool> {
         if self.raw.try_acquire() {
             return Ok(true);
         }

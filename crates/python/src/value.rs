@@ -8,6 +8,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
 use std::ops::Deref;
 
+/// A flag as Python reads one: whatever it is, it is true or false.
+pub fn truth(flag: &Bound<'_, PyAny>) -> PyResult<bool> {
+    flag.is_truthy()
+}
+
 /// What the bytes of a value mean.
 pub type Tag = u32;
 
