@@ -1,34 +1,16 @@
-//! The plan of a comparison, and its verdict.
+//! The plan of a comparison, carried out.
 //!
 //! A program is run once under plain python and then once under `python -m manyhands`, with the same arguments, folder
-//! and environment. The two agree if they wrote the same to standard output, ended in the same way before the limit,
-//! and manyhands left no process behind.
+//! and environment. What the two runs were is the verdict's business, how it looks the report's.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::process::Command;
-use std::time::Duration;
 
 use crate::arguments::Compare;
 use crate::report;
-use crate::supervise::{Ending, Interrupts, Outcome, supervise};
-
-/// Both outcomes, and the limit that held for each.
-pub struct Comparison {
-    pub plain: Outcome,
-    pub ours: Outcome,
-    pub limit: Duration,
-}
-
-impl Comparison {
-    fn agrees(&self) -> bool {
-        self.plain.stdout == self.ours.stdout
-            && self.plain.status == self.ours.status
-            && self.ours.ending == Ending::Own
-            && self.plain.ending == Ending::Own
-            && self.ours.left_behind.is_empty()
-    }
-}
+use crate::supervise::{Ending, Interrupts, supervise};
+use crate::verdict::Comparison;
 
 /// Carries out `plan` and prints the report; returns the exit code.
 pub fn main(plan: &Compare, python: &OsStr) -> i32 {

@@ -8,7 +8,8 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `arguments` | what may be written on the command line |
-//! | `compare` | the plan of a comparison, and its verdict |
+//! | `compare` | the plan of a comparison, carried out |
+//! | `verdict` | what two runs were, and whether they agree |
 //! | `supervise` | one program, run to its end or to the limit, with everything it starts |
 //! | `family` | which processes descend from this one, and how they are ended |
 //! | `difference` | where two outputs part |
@@ -20,6 +21,7 @@ mod difference;
 mod family;
 mod report;
 mod supervise;
+mod verdict;
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;

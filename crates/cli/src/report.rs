@@ -8,9 +8,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use crate::compare::Comparison;
 use crate::difference::{self, printable};
 use crate::supervise::{Ending, Outcome};
+use crate::verdict::Comparison;
 
 const NAMES: [&str; 2] = ["plain python", "manyhands"];
 const STDERR_LINES: usize = 15;

@@ -1,0 +1,44 @@
+//! A shared library cannot start processes: other processes do not know where its code is. It says so, and whose code it is.
+//!
+//! The library is loaded by name, as programs in other languages do, by a program that has no part in the engine's work.
+
+use std::ffi::{CStr, CString, c_char};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The library, which cargo puts where examples go. It is built here if only this test was.
+fn library() -> PathBuf {
+    let tests = std::env::current_exe().expect("this program has a path");
+    let profile = tests.parent().and_then(Path::parent).expect("target/PROFILE/deps/THIS");
+    let library = profile.join("examples/libin_library.so");
+    if !library.exists() {
+        let build = ["build", "--quiet", "--package", "manyhands", "--example", "in_library"];
+        let built = Command::new(env!("CARGO")).args(build).status().expect("cargo runs");
+        assert!(built.success(), "the library does not build");
+    }
+    library
+}
+
+/// Calls a function of the library that gives a text.
+fn ask(function: &CStr) -> String {
+    let file = CString::new(library().into_os_string().into_encoded_bytes()).expect("a path");
+    // SAFETY: both names are strings that end; the library runs nothing when it is loaded but the engine's entry, which
+    // returns at once.
+    let place = unsafe { libc::dlsym(libc::dlopen(file.as_ptr(), libc::RTLD_NOW), function.as_ptr()) };
+    assert!(!place.is_null(), "the library has no {function:?}");
+    // SAFETY: the library's functions take nothing and return a text that is never freed.
+    let told = unsafe {
+        let function: extern "C" fn() -> *const c_char = std::mem::transmute(place);
+        CStr::from_ptr(function())
+    };
+    told.to_str().expect("text").to_owned()
+}
+
+#[test]
+fn processes_and_pools_are_refused_with_the_reason_and_the_librarys_name() {
+    for function in [c"start_a_process", c"make_a_pool"] {
+        let told = ask(function);
+        assert!(told.contains("libin_library.so"), "{told}");
+        assert!(told.contains("in a shared library (cdylib) the engine can start none"), "{told}");
+    }
+}
