@@ -5,7 +5,7 @@
 //! the child's slot claims it first and names it with [`next_child`].
 
 use super::owner::ProcessId;
-use super::process_table::Role;
+use super::process_slot::Role;
 use super::region::Arena;
 use crate::platform::fork::on_fork;
 use std::cell::Cell;

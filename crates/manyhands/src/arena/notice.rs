@@ -4,7 +4,7 @@
 //! kernel tells. Looking undoes nothing: that is the sweep's business, which is claimed in a marked slot.
 
 use super::owner::{ProcessId, known_process};
-use super::process_table::{ProcessSlot, ProcessState, Word};
+use super::process_slot::{ProcessSlot, ProcessState, Word};
 use super::region::Arena;
 use crate::platform::stat;
 

@@ -7,7 +7,7 @@
 
 use super::object::{Handle, Kind};
 use super::owner::{ProcessId, ThreadId, this_process};
-use super::process_table::ProcessState;
+use super::process_slot::ProcessState;
 use super::region::Arena;
 use crate::platform::atomic::Ordering;
 use crate::platform::clock::now_ns;
