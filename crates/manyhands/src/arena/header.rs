@@ -56,6 +56,8 @@ pub(super) struct Header {
     pub(super) layout: AtomicU64,
     pub(super) pid_namespace: AtomicU64,
     pub(super) size: AtomicU64,
+    /// When it was made, in nanoseconds of the boot clock: part of the memory file's name.
+    pub(super) made_at: AtomicU64,
     /// The first byte that nobody has carved.
     pub(super) frontier: AtomicU64,
     /// One past the highest number ever used, so that scans end early.

@@ -1,33 +1,19 @@
 //! Noticing that a process has ended.
 //!
-//! Its pidfd decides, and nothing else; whoever looks first marks the slot, and notes how the process ended where the
-//! kernel tells. Looking undoes nothing: that is the sweep's business, which is claimed in a marked slot.
+//! Its pidfd decides, and one thing that a pidfd does not tell: a process that executes another program keeps its number and
+//! its start time, while all that it did here is over. It is known by its memory: the arena, which a process never
+//! unmaps, is no longer mapped. Both are facts that the kernel states; nobody is taken for dead because time has passed, nor
+//! because something cannot be told. Whoever looks first marks the slot, and notes how the process ended where the kernel
+//! tells. Looking undoes nothing: that is the sweep's business, which is claimed in a marked slot.
 
 use super::owner::{ProcessId, known_process};
 use super::process_slot::{ProcessSlot, ProcessState, Word};
 use super::region::Arena;
-use crate::platform::stat;
-
-impl ProcessSlot {
-    /// Whether the process has ended; how it did is noted, where the kernel tells.
-    fn has_ended(&self) -> bool {
-        match self.pidfd() {
-            Ok(Some(pidfd)) if pidfd.is_dead() => {
-                if self.ending().is_none()
-                    && let Some(status) = stat::how_it_ended(self.pid(), &pidfd)
-                {
-                    self.set_ending(status);
-                }
-                true
-            }
-            Ok(None) => true,
-            Ok(Some(_)) | Err(_) => false,
-        }
-    }
-}
+use crate::platform::pidfd::PidFd;
+use crate::platform::{maps, stat};
 
 impl Arena {
-    /// Looks whether the process has ended (its pidfd decides), and marks it dead if so.
+    /// Looks whether the process has ended or executed another program, and marks it dead if so.
     pub fn notice(&self, process: ProcessId) -> bool {
         let slot = self.process(process);
         let word = slot.load();
@@ -37,15 +23,42 @@ impl Arena {
         match word.state {
             ProcessState::Free | ProcessState::Dead => true,
             ProcessState::Starting => false,
-            ProcessState::Alive => {
-                if known_process() == Some(process) || !slot.has_ended() {
-                    return false;
+            ProcessState::Alive if known_process() == Some(process) => false,
+            ProcessState::Alive => match slot.pidfd() {
+                Ok(Some(pidfd)) if pidfd.is_dead() => {
+                    note_ending(slot, &pidfd);
+                    mark(slot, word);
+                    true
                 }
-                // Losing this exchange means that somebody else noticed, and perhaps finished.
-                slot.exchange(word, Word { state: ProcessState::Dead, ..word });
-                true
-            }
+                Ok(Some(pidfd)) => self.notice_exec(process, &pidfd),
+                Ok(None) => {
+                    mark(slot, word);
+                    true
+                }
+                // Descriptors have run out.
+                Err(_) => false,
+            },
         }
+    }
+
+    /// As [`Arena::notice`], for who has seen that its pidfd does not poll readable: looks whether the process executed
+    /// another program.
+    pub fn notice_exec(&self, process: ProcessId, pidfd: &PidFd) -> bool {
+        let slot = self.process(process);
+        let word = slot.load();
+        let is_there = word.state == ProcessState::Alive && word.generation == process.generation();
+        if !is_there || known_process() == Some(process) {
+            return false;
+        }
+        // Before it has mapped the arena itself it cannot have lost it.
+        let Some(start) = slot.mapped_at() else { return false };
+        // The pidfd last: as long as it is silent, the number was this process's, which still had a memory, but another one.
+        if maps::is_mapped(word.pid, &self.as_listed(start)) != Some(false) || pidfd.is_dead() {
+            return false;
+        }
+        slot.set_executed(word);
+        mark(slot, word);
+        true
     }
 
     /// Marks a process dead whose end the caller has seen on its pidfd.
@@ -53,7 +66,7 @@ impl Arena {
         let slot = self.process(process);
         let word = slot.load();
         if word.state == ProcessState::Alive && word.generation == process.generation() {
-            slot.exchange(word, Word { state: ProcessState::Dead, ..word });
+            mark(slot, word);
         }
     }
 
@@ -68,4 +81,17 @@ impl Arena {
         let busy = ProcessId::from_raw(word.other).is_some_and(|sweeper| !self.is_dead(sweeper));
         !busy && slot.exchange(word, Word { other: by.raw(), ..word })
     }
+}
+
+fn note_ending(slot: &ProcessSlot, pidfd: &PidFd) {
+    if slot.ending().is_none()
+        && let Some(status) = stat::how_it_ended(slot.pid(), pidfd)
+    {
+        slot.set_ending(status);
+    }
+}
+
+/// Losing this exchange means that somebody else noticed, and perhaps finished.
+fn mark(slot: &ProcessSlot, word: Word) {
+    slot.exchange(word, Word { state: ProcessState::Dead, ..word });
 }

@@ -17,6 +17,7 @@ use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::platform::pidfd::{ExitStatus, PidFd};
 use crate::platform::{clock, process};
 
+const EXECUTED: u64 = 3 << 32;
 const NAME_WORDS: usize = 8;
 const NOTE_WORDS: usize = 40;
 
@@ -60,9 +61,12 @@ pub struct ProcessSlot {
     /// 1 once the process has said that it ends in good order.
     clean: AtomicU32,
     unused: AtomicU32,
+    /// Where the process has mapped the arena, in its own memory: nobody else's business but the kernel's, which is asked
+    /// whether it still has. 0 until the process itself has taken the slot.
+    mapped_at: AtomicU64,
     /// When it took its slot, in nanoseconds of the boot clock: a process of the same pid which started later is another.
     registered: AtomicU64,
-    /// How it ended: 0 unknown, else 1 << 32 | code, or 2 << 32 | signal.
+    /// How it ended: 0 unknown, else 1 << 32 | code, or 2 << 32 | signal, or 3 << 32: it executed another program.
     ending: AtomicU64,
     name: [AtomicU64; NAME_WORDS],
     note: [AtomicU64; NOTE_WORDS],
@@ -148,6 +152,7 @@ impl ProcessSlot {
         self.parent.store(0, Ordering::Relaxed);
         self.clean.store(0, Ordering::Relaxed);
         self.ending.store(0, Ordering::Relaxed);
+        self.mapped_at.store(0, Ordering::Relaxed);
         self.registered.store(u64::MAX, Ordering::Relaxed);
         self.set_note("");
         self.set_name("");
@@ -156,6 +161,18 @@ impl ProcessSlot {
     /// Takes down the time: the process runs from here on at the latest.
     pub(super) fn register(&self) {
         self.registered.store(clock::boot_ns(), Ordering::Relaxed);
+    }
+
+    /// Where the process had mapped the arena when it took the slot; `None` before that.
+    pub(super) fn mapped_at(&self) -> Option<u64> {
+        match self.mapped_at.load(Ordering::Acquire) {
+            0 => None,
+            start => Some(start),
+        }
+    }
+
+    pub(super) fn set_mapped_at(&self, start: u64) {
+        self.mapped_at.store(start, Ordering::Release);
     }
 
     pub(super) fn set_parent(&self, parent: ProcessId) {
@@ -251,6 +268,20 @@ impl ProcessSlot {
             ExitStatus::Signaled(signal) => 2 << 32 | u64::from(signal as u32),
         };
         self.ending.store(ending, Ordering::Release);
+    }
+
+    /// Whether the process ended as one of the arena by executing another program, as which it may still run.
+    pub fn has_executed(&self) -> bool {
+        self.ending.load(Ordering::Acquire) == EXECUTED
+    }
+
+    /// Says that the process whose word was `word` executed another program, unless more is known of how it ended.
+    pub(super) fn set_executed(&self, word: Word) {
+        let noted = self.ending.compare_exchange(0, EXECUTED, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if noted && self.load() != word {
+            // It was swept meanwhile, and the slot is another's.
+            let _ = self.ending.compare_exchange(EXECUTED, 0, Ordering::AcqRel, Ordering::Relaxed);
+        }
     }
 
     /// A descriptor of the process; `None` when it has been reaped, so that its pid is nobody's or another's.

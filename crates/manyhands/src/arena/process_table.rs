@@ -117,6 +117,7 @@ impl Arena {
             });
         }
         become_process(process);
+        self.process(process).set_mapped_at(self.base());
         Ok(())
     }
 
@@ -155,6 +156,7 @@ impl Arena {
             self.claim_sweep(claimed, process);
             self.free_slot(claimed, process);
         } else {
+            slot.set_mapped_at(self.base());
             self.ring_doorbell();
         }
         Ok(process)

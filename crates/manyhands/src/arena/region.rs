@@ -11,12 +11,20 @@ use super::object::LocalCounts;
 use super::owner::{ProcessId, ThreadId};
 use super::shared::{Offset, Shared};
 use crate::platform::atomic::{AtomicU32, Ordering};
-use crate::platform::{doorbell, memory, process, wipe};
+use crate::platform::maps::FileMap;
+use crate::platform::{clock, doorbell, memory, process, wipe};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 
 const LARGEST: u64 = 64 << 30;
+const NAME: usize = 64;
+
+/// The name of the memory file of the arena made at that time. A process that executes another program, and has an arena
+/// in that as well, makes it later: so it never has two of one name in its life.
+fn file_name(made_at: u64) -> String {
+    format!("manyhands-{made_at:x}")
+}
 
 /// A memory that several processes see. There is at most one per process.
 pub struct Arena {
@@ -25,6 +33,9 @@ pub struct Arena {
     memfd: OwnedFd,
     doorbell: OwnedFd,
     inode: u64,
+    /// What the kernel calls the memory file in a process's list of maps, up to a zero. It stands here and not on the heap,
+    /// which the warden forgets.
+    listed_as: [u8; NAME],
     pub(super) local: LocalCounts,
 }
 
@@ -62,10 +73,14 @@ impl Arena {
         if size < FRONTIER_START + (1 << 20) {
             return Err(ArenaError::OutOfMemory { wanted: FRONTIER_START as usize, limit: size as usize });
         }
-        let memfd = memory::memory_file("manyhands", size).map_err(ArenaError::system("a memory file"))?;
+        let made_at = clock::boot_ns();
+        let memfd =
+            memory::memory_file(&file_name(made_at), size).map_err(ArenaError::system("a memory file"))?;
         let doorbell = doorbell::doorbell().map_err(ArenaError::system("an event descriptor"))?;
-        let arena = Arena::map(memfd, doorbell, size)?;
+        let mut arena = Arena::map(memfd, doorbell, size)?;
+        arena.remember_name(made_at);
         let header = arena.header();
+        header.made_at.store(made_at, Ordering::Relaxed);
         header.format.store(FORMAT, Ordering::Relaxed);
         header.layout.store(LAYOUT, Ordering::Relaxed);
         header.pid_namespace.store(process::pid_namespace(), Ordering::Relaxed);
@@ -107,7 +122,7 @@ impl Arena {
         if !memory::cannot_shrink(&memfd).map_err(|_| foreign("it is no memory file"))? {
             return Err(foreign("its size is not sealed"));
         }
-        let arena = Arena::map(memfd, doorbell, size)?;
+        let mut arena = Arena::map(memfd, doorbell, size)?;
         let header = arena.header();
         if header.magic.load(Ordering::Acquire) != MAGIC {
             return Err(foreign("it does not begin with the magic number"));
@@ -124,6 +139,7 @@ impl Arena {
         if header.pid_namespace.load(Ordering::Relaxed) != process::pid_namespace() {
             return Err(foreign("it belongs to another pid namespace (container)"));
         }
+        arena.remember_name(header.made_at.load(Ordering::Relaxed));
         Arena::install(arena)
     }
 
@@ -134,7 +150,23 @@ impl Arena {
             .map_err(ArenaError::system("the arena's address space"))?;
         let local = LocalCounts::new().map_err(ArenaError::system("address space"))?;
         wipe::prepare().map_err(ArenaError::system("a page that children find cleared"))?;
-        Ok(Arena { base, size, memfd, doorbell, inode, local })
+        Ok(Arena { base, size, memfd, doorbell, inode, listed_as: [0; NAME], local })
+    }
+
+    fn remember_name(&mut self, made_at: u64) {
+        let name = format!("/memfd:{} (deleted)", file_name(made_at));
+        self.listed_as[..name.len()].copy_from_slice(name.as_bytes());
+    }
+
+    /// The arena as the kernel lists it among what a process has mapped, if it stands at `start` there.
+    pub(super) fn as_listed(&self, start: u64) -> FileMap<'_> {
+        let end = self.listed_as.iter().position(|byte| *byte == 0).unwrap_or(NAME);
+        FileMap { start, size: self.size, name: &self.listed_as[..end], inode: self.inode }
+    }
+
+    /// Where the arena stands in the calling process's memory.
+    pub(super) fn base(&self) -> u64 {
+        self.base.as_ptr() as u64
     }
 
     fn install(arena: Arena) -> Result<&'static Arena, ArenaError> {

@@ -18,6 +18,8 @@ pub struct WorkerDied {
     pub pid: u32,
     /// How it ended, if its parent could find out.
     pub ending: Option<ExitStatus>,
+    /// Whether it ended as a worker by executing another program (`exec`), as which the process may still run.
+    pub executed: bool,
     /// The number of the call, counted in its pool from 1.
     pub number: u64,
     /// What the call was, as its requester named it: a function's name, perhaps with arguments.
@@ -35,6 +37,9 @@ impl fmt::Display for WorkerDied {
                 write!(formatter, " was killed by {}", signal_name(signal))?
             }
             Some(ExitStatus::Exited(code)) => write!(formatter, " ended with exit code {code}")?,
+            None if self.executed => {
+                write!(formatter, " replaced itself by another program (exec)")?;
+            }
             None => write!(formatter, " died")?,
         }
         write!(formatter, " while it ran call {}", self.number)?;

@@ -17,12 +17,14 @@ const LENGTH: usize = 12 + NAME;
 pub(super) struct Obituary {
     pid: u32,
     ending: Option<ExitStatus>,
+    /// It runs on as another program.
+    executed: bool,
     name: [u8; NAME],
 }
 
 impl Obituary {
     /// Of a worker that nobody can name any more.
-    pub(super) const UNKNOWN: Obituary = Obituary { pid: 0, ending: None, name: [0; NAME] };
+    pub(super) const UNKNOWN: Obituary = Obituary { pid: 0, ending: None, executed: false, name: [0; NAME] };
 
     /// Of a process that is being swept.
     pub(super) fn of(view: &View, dead: &Dead) -> Obituary {
@@ -30,12 +32,14 @@ impl Obituary {
         // Its parent notes the status before it reaps; until then the kernel tells.
         let from_kernel = || stat::how_it_ended(dead.pid, slot.pidfd().ok()??);
         let ending = slot.ending().or_else(from_kernel).or_else(|| slot.ending());
-        Obituary { pid: dead.pid, ending, name: view.member(dead.process).copy_name() }
+        let executed = ending.is_none() && slot.has_executed();
+        Obituary { pid: dead.pid, ending, executed, name: view.member(dead.process).copy_name() }
     }
 
     pub(super) fn to_bytes(self) -> [u8; LENGTH] {
         let (how, code) = match self.ending {
-            None => (0_u32, 0),
+            None if self.executed => (3_u32, 0),
+            None => (0, 0),
             Some(ExitStatus::Exited(code)) => (1, code),
             Some(ExitStatus::Signaled(signal)) => (2, signal),
         };
@@ -61,7 +65,7 @@ impl Obituary {
         let written = bytes.get(12..).unwrap_or(&[]);
         let length = written.len().min(NAME);
         name[..length].copy_from_slice(&written[..length]);
-        Obituary { pid: word(0), ending, name }
+        Obituary { pid: word(0), ending, executed: word(4) == 3, name }
     }
 
     pub(super) fn pid(&self) -> u32 {
@@ -70,6 +74,10 @@ impl Obituary {
 
     pub(super) fn ending(&self) -> Option<ExitStatus> {
         self.ending
+    }
+
+    pub(super) fn has_executed(&self) -> bool {
+        self.executed
     }
 
     pub(super) fn name(&self) -> String {
@@ -85,9 +93,12 @@ mod tests {
     fn what_was_written_is_read() {
         let mut name = [0; NAME];
         name[..6].copy_from_slice(b"worker");
-        for ending in [None, Some(ExitStatus::Exited(3)), Some(ExitStatus::Signaled(9))] {
-            let read = Obituary::from_bytes(&Obituary { pid: 77, ending, name }.to_bytes());
-            assert_eq!((read.pid(), read.ending(), read.name()), (77, ending, "worker".to_owned()));
+        let exited = Some(ExitStatus::Exited(3));
+        let killed = Some(ExitStatus::Signaled(9));
+        for (ending, executed) in [(None, false), (None, true), (exited, false), (killed, false)] {
+            let read = Obituary::from_bytes(&Obituary { pid: 77, ending, executed, name }.to_bytes());
+            assert_eq!((read.pid(), read.ending(), read.has_executed()), (77, ending, executed));
+            assert_eq!(read.name(), "worker");
         }
         assert_eq!(Obituary::from_bytes(b"").pid(), 0);
     }

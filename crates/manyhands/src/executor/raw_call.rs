@@ -217,6 +217,7 @@ impl RawCall {
                     worker: obituary.name(),
                     pid: obituary.pid(),
                     ending: obituary.ending(),
+                    executed: obituary.has_executed(),
                     number,
                     call: describe(),
                 })

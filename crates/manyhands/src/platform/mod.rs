@@ -19,6 +19,8 @@ pub mod fork;
 #[cfg(not(manyhands_model))]
 pub mod image;
 #[cfg(not(manyhands_model))]
+pub mod maps;
+#[cfg(not(manyhands_model))]
 pub mod memory;
 #[cfg(not(manyhands_model))]
 pub mod message;

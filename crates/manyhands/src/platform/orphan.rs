@@ -5,7 +5,7 @@
 //! that another thread of the caller could have held a lock of: no allocation, no environment, no output.
 //! [`forget`] drops what it inherited and does not need.
 
-use super::signal;
+use super::{maps, signal};
 use std::io;
 use std::os::fd::RawFd;
 
@@ -120,19 +120,15 @@ pub unsafe fn forget(needed: &[usize]) {
             .chain(needed)
             .any(|address| (start..end).contains(address))
     };
-    for_each_map(|line| {
-        // "start-end rwxp offset device inode path": private and anonymous means inode 0.
-        let mut fields = line.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
-        let (Some(range), Some(access), Some(inode)) = (fields.next(), fields.next(), fields.nth(2)) else {
-            return;
-        };
-        let Some((start, end)) = parse_range(range) else { return };
-        let heap = line.ends_with(b"[heap]");
-        if access.starts_with(b"rw")
-            && access.ends_with(b"p")
-            && inode == b"0"
+    // What cannot be listed is kept.
+    let _ = maps::for_each(c"/proc/self/maps", |line| {
+        let Some(line) = maps::Line::read(line) else { return };
+        let (start, end) = (line.start, line.end);
+        if line.access.starts_with(b"rw")
+            && line.access.ends_with(b"p")
+            && line.inode == 0
             && end - start >= LARGE
-            && !heap
+            && line.name != b"[heap]"
             && !holds(start, end)
         {
             // SAFETY: the caller's promise; the range is a whole map.
@@ -165,37 +161,4 @@ fn thread_table() -> usize {
         table = 0;
     }
     table
-}
-
-fn parse_range(text: &[u8]) -> Option<(usize, usize)> {
-    let (start, end) = std::str::from_utf8(text).ok()?.split_once('-')?;
-    Some((usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?))
-}
-
-/// Calls `look` with each line of this process's map, from a buffer on the stack; lines beyond its size are left out.
-fn for_each_map(mut look: impl FnMut(&[u8])) {
-    let Ok(file) =
-        rustix::fs::open(c"/proc/self/maps", rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())
-    else {
-        return;
-    };
-    let mut buffer = [0_u8; 8192];
-    let mut filled = 0;
-    loop {
-        match rustix::io::read(&file, &mut buffer[filled..]) {
-            Ok(0) | Err(_) => return,
-            Ok(read) => filled += read,
-        }
-        let mut from = 0;
-        while let Some(length) = buffer[from..filled].iter().position(|byte| *byte == b'\n') {
-            look(&buffer[from..from + length]);
-            from += length + 1;
-        }
-        if from == 0 && filled == buffer.len() {
-            filled = 0;
-            continue;
-        }
-        buffer.copy_within(from..filled, 0);
-        filled -= from;
-    }
 }

@@ -12,12 +12,13 @@ use super::staff::{Filled, MakeKept, Staff, WorkerStart};
 use super::warden;
 use crate::arena::{Arena, ArenaError, ProcessId};
 use crate::platform::fork::Side;
-use crate::platform::pidfd::PidFd;
+use crate::platform::pidfd::{self, PidFd};
 use crate::platform::{Deadline, signal};
 use rustix::event::{PollFd, PollFlags};
 use rustix::time::Timespec;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 /// Who made a keeper, and how it is spoken to.
 #[derive(Debug)]
@@ -59,11 +60,15 @@ pub fn serve(
         pid: requester.pid,
         slot: requester.slot,
         staffs: Vec::new(),
+        strangers: Vec::new(),
         make_kept,
         environment: environment(),
     }
     .run(forking))
 }
+
+/// How often a keeper looks whether a worker of its has executed another program.
+const EXEC_LOOK: Duration = Duration::from_secs(1);
 
 struct Service {
     arena: &'static Arena,
@@ -73,6 +78,8 @@ struct Service {
     pid: u32,
     slot: ProcessId,
     staffs: Vec<Staff>,
+    /// Workers once, which execute other programs by now: they are only reaped.
+    strangers: Vec<(u32, PidFd)>,
     make_kept: MakeKept,
     /// This process's own, to compare with: the less a child does, the sooner it runs.
     environment: Vec<u8>,
@@ -106,8 +113,15 @@ impl Service {
             }
             if seen.worker_ended {
                 for staff in &mut self.staffs {
-                    staff.note_ends(self.arena);
+                    staff.note_ends(self.arena, &mut self.strangers);
                 }
+                self.strangers.retain(|(pid, pidfd)| {
+                    let runs = !pidfd.is_dead();
+                    if !runs {
+                        let _ = pidfd::reap(*pid);
+                    }
+                    runs
+                });
             }
             if seen.request
                 && let Some(request) = self.hear(forking)
@@ -127,8 +141,7 @@ impl Service {
                 Ok(Filled::Until(None)) => {}
                 Err(_) => {
                     // It has noted its setback, and says at the next look when to try again.
-                    next =
-                        Deadline::after(std::time::Duration::from_millis(5)).map(|soon| soon.earlier(next));
+                    next = Deadline::after(Duration::from_millis(5)).map(|soon| soon.earlier(next));
                 }
             }
         }
@@ -231,16 +244,20 @@ impl Service {
             polled
                 .extend(staff.sentinels().map(|sentinel| PollFd::from_borrowed_fd(sentinel, PollFlags::IN)));
         }
+        polled.extend(self.strangers.iter().map(|(_, pidfd)| PollFd::new(pidfd, PollFlags::IN)));
+        // Of a worker that executes another program no descriptor tells.
+        let look = if self.staffs.is_empty() { None } else { Deadline::after(EXEC_LOOK) };
+        let until = look.map_or(until, |look| Some(look.earlier(until)));
         let timeout = until.map(|until| {
             let left = until.remaining();
             Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) }
         });
-        let _ = rustix::event::poll(&mut polled, timeout.as_ref());
+        let is_quiet = rustix::event::poll(&mut polled, timeout.as_ref()) == Ok(0);
         let ready = |polled: &PollFd<'_>| !polled.revents().is_empty();
         Seen {
             requester_ended: ready(&polled[0]),
             request: first_worker == 2 && ready(&polled[1]),
-            worker_ended: polled[first_worker..].iter().any(ready),
+            worker_ended: is_quiet || polled[first_worker..].iter().any(ready),
         }
     }
 }
@@ -248,6 +265,7 @@ impl Service {
 struct Seen {
     requester_ended: bool,
     request: bool,
+    /// Or may have become another program.
     worker_ended: bool,
 }
 

@@ -183,13 +183,23 @@ impl Staff {
         }
     }
 
-    /// Takes note of the workers that have ended, and reaps them.
-    pub(super) fn note_ends(&mut self, arena: &'static Arena) {
+    /// Takes note of the workers that have ended, and reaps them. Those that executed another program are workers no more,
+    /// and go to `strangers`.
+    pub(super) fn note_ends(&mut self, arena: &'static Arena, strangers: &mut Vec<(u32, PidFd)>) {
         let mut index = 0;
         while index < self.workers.len() {
-            if self.workers[index].pidfd.is_dead() {
+            let worker = &self.workers[index];
+            let has_left = arena.is_dead(worker.slot);
+            // The pidfd last: who was swept because it ended has ended.
+            if worker.pidfd.is_dead() {
                 let worker = self.workers.swap_remove(index);
                 self.note_end(arena, &worker);
+            } else if has_left {
+                let Worker { slot, pid, pidfd } = self.workers.swap_remove(index);
+                let ended = Ended { slot, pid, status: ExitStatus::Exited(0) };
+                let did_something = self.kept.worker_ended(&ended);
+                self.count(did_something, pid, "executed another program");
+                strangers.push((pid, pidfd));
             } else {
                 index += 1;
             }
@@ -201,23 +211,27 @@ impl Staff {
         if arena.process_state(worker.slot).is_some() {
             arena.process(worker.slot).set_ending(status);
         }
+        let how = match status {
+            ExitStatus::Exited(code) => format!("ended with exit code {code}"),
+            ExitStatus::Signaled(signal) => {
+                format!("was ended by {}", crate::platform::process::signal_name(signal))
+            }
+        };
         let did_something = self.kept.worker_ended(&Ended { slot: worker.slot, pid: worker.pid, status });
         // It may have ended before it took its slot.
         arena.abandon_slot(worker.slot);
         arena.mark_dead(worker.slot);
         sweep(arena, crate::SWEEPS, worker.slot);
         let _ = pidfd::reap(worker.pid);
+        self.count(did_something, worker.pid, &how);
+    }
+
+    fn count(&mut self, did_something: bool, pid: u32, how: &str) {
         if did_something {
             self.fruitless = 0;
             self.not_before = None;
         } else {
-            let how = match status {
-                ExitStatus::Exited(code) => format!("ended with exit code {code}"),
-                ExitStatus::Signaled(signal) => {
-                    format!("was ended by {}", crate::platform::process::signal_name(signal))
-                }
-            };
-            self.setback(&format!("the last one (pid {}) {how}", worker.pid));
+            self.setback(&format!("the last one (pid {pid}) {how}"));
         }
     }
 

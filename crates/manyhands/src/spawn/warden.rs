@@ -1,8 +1,8 @@
 //! The process that notices deaths.
 //!
 //! One per arena, made with the first process that is started; nobody's child. It polls the pidfds of all processes of
-//! the arena and its doorbell, sweeps the dead, and ends who must end with a parent: pool workers and daemons however it
-//! ended, others when a signal ended it. It ends itself when no process is left. It is a bare clone, perhaps of a process with
+//! the arena and its doorbell, looks once a second who has executed another program, sweeps the dead, and ends who must
+//! end with a parent: pool workers and daemons however it ended, others when a signal ended it. It ends itself when no process is left. It is a bare clone, perhaps of a process with
 //! threads: it allocates nothing, takes no lock, holds no descriptor but its own, and drops the memory it was cloned with. It
 //! may be killed: the next start makes another one, and meanwhile waiters sweep for themselves.
 
@@ -20,6 +20,8 @@ const PATIENCE_NS: u64 = 1_000_000_000;
 /// How long the doorbell is not listened to after it was rung: when processes are started one after the other, the warden
 /// does not compete with them for a processor, and looks at all of them at once.
 const REST_NS: u64 = 2_000_000;
+/// How often the warden looks whether somebody has executed another program, of which no descriptor tells.
+const EXEC_LOOK_NS: u64 = 1_000_000_000;
 /// How soon the warden looks again when it has no descriptor left to watch somebody with.
 const BLIND_LOOK_NS: u64 = 100_000_000;
 
@@ -93,8 +95,16 @@ unsafe fn watch(task: *const libc::c_void) {
     }
     raise_descriptor_limit();
     if arena.process_state(slot) == Some(ProcessState::Starting) && arena.adopt_slot(slot).is_ok() {
-        Warden { arena, slot, watched: [const { None }; WATCHED], count: 0, blind: false, rest_until: 0 }
-            .run();
+        Warden {
+            arena,
+            slot,
+            watched: [const { None }; WATCHED],
+            count: 0,
+            blind: false,
+            rest_until: 0,
+            look_at: 0,
+        }
+        .run();
     }
 }
 
@@ -121,6 +131,8 @@ struct Warden {
     blind: bool,
     /// Until when the doorbell is not listened to.
     rest_until: u64,
+    /// When it looks next whether somebody has executed another program.
+    look_at: u64,
 }
 
 struct Watched {
@@ -144,6 +156,7 @@ impl Warden {
             self.wait();
             self.end_the_overdue();
             self.bury();
+            self.dismiss_the_executed();
         }
     }
 
@@ -222,6 +235,9 @@ impl Warden {
                 next = next.min(watched.end_at);
             }
         }
+        if self.count > 0 {
+            next = next.min(self.look_at);
+        }
         if self.blind || (self.count == 0 && next == u64::MAX) {
             next = next.min(clock::now_ns() + BLIND_LOOK_NS);
         }
@@ -261,6 +277,33 @@ impl Warden {
         }
     }
 
+    /// Deals with those who have executed another program, and watches them no more: what they have become is no business of
+    /// the engine's.
+    fn dismiss_the_executed(&mut self) {
+        let now = clock::now_ns();
+        if now < self.look_at {
+            return;
+        }
+        self.look_at = now + EXEC_LOOK_NS;
+        let mut index = 0;
+        while index < self.count {
+            let Some(watched) = &self.watched[index] else { break };
+            let process = watched.process;
+            // Who is being made to end is watched until it has; and who has ended is buried.
+            let is_over = watched.end_at == 0
+                && (self.arena.is_dead(process) || self.arena.notice_exec(process, &watched.pidfd))
+                && !watched.pidfd.is_dead();
+            if !is_over {
+                index += 1;
+                continue;
+            }
+            self.count -= 1;
+            self.watched.swap(index, self.count);
+            self.watched[self.count] = None;
+            self.died(process, None);
+        }
+    }
+
     fn died(&mut self, process: ProcessId, status: Option<ExitStatus>) {
         // Who reaped it may have left word.
         let status = status.or_else(|| self.slot_of(process)?.ending());
@@ -268,7 +311,7 @@ impl Warden {
             Some(ExitStatus::Signaled(_)) => true,
             Some(ExitStatus::Exited(_)) => false,
             // Without word from the kernel: whether it did not say that it ends in good order.
-            None => self.slot_of(process).is_some_and(|slot| !slot.ended_clean()),
+            None => self.slot_of(process).is_some_and(|slot| !slot.ended_clean() && !slot.has_executed()),
         };
         if let (Some(slot), Some(status)) = (self.slot_of(process), status) {
             slot.set_ending(status);
