@@ -86,14 +86,14 @@ where
     where
         F: Fn(I::Item) -> R + Copy + Send + 'static,
     {
-        // It captures the function alone, so it is as empty as that.
+        // It captures the function alone, so it is as empty as that, of which the pool has made sure.
         let each = move |items: Vec<I::Item>| {
             let answers = items.into_iter().map(|item| entry::caught(|| function(item)));
             Answered(answers.collect::<Vec<Result<R, Failure>>>())
         };
         let plan = Plan {
             pool,
-            entry: Entry::of(each)?,
+            entry: Entry::of_empty(each)?,
             function: std::any::type_name::<F>(),
             retries,
             items,

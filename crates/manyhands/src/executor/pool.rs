@@ -181,7 +181,8 @@ impl Pool {
         PoolBuilder { workers: None, calls_per_worker: None, retries: 0, name: "PoolWorker".to_owned() }
     }
 
-    /// Has a worker call `function` with `argument` (a tuple, where it needs several).
+    /// Has a worker call `function` with `argument` (a tuple, where it needs several). A closure that captures something is
+    /// refused when the program is built (though not by `cargo check`).
     ///
     /// # Errors
     /// When the pool takes no more calls, the argument cannot be written, or shared memory has run out. Nothing was
@@ -193,7 +194,8 @@ impl Pool {
         A: Serialize + DeserializeOwned,
         R: Serialize + DeserializeOwned,
     {
-        self.submit_retrying(self.retries, function, argument)
+        const { entry::assert_captures_nothing::<F>() };
+        self.submit_entry(self.retries, function, argument)
     }
 
     /// As [`Pool::submit`], for a call that may be run again `retries` times when its worker dies.
@@ -211,7 +213,18 @@ impl Pool {
         A: Serialize + DeserializeOwned,
         R: Serialize + DeserializeOwned,
     {
-        let entry = Entry::of(move |argument: A| Answered(function(argument)))?;
+        const { entry::assert_captures_nothing::<F>() };
+        self.submit_entry(retries, function, argument)
+    }
+
+    #[inline]
+    fn submit_entry<F, A, R>(&self, retries: u32, function: F, argument: A) -> Result<Future<R>, SubmitError>
+    where
+        F: Fn(A) -> R + Copy + Send + 'static,
+        A: Serialize + DeserializeOwned,
+        R: Serialize + DeserializeOwned,
+    {
+        let entry = Entry::of_empty(move |argument: A| Answered(function(argument)))?;
         let call = with_call(entry, retries, &argument, |call| self.raw.submit(call))?;
         // Until here the objects that the argument names were its own.
         drop(argument);
@@ -230,6 +243,7 @@ impl Pool {
         I::Item: Serialize + DeserializeOwned,
         R: Serialize + DeserializeOwned,
     {
+        const { entry::assert_captures_nothing::<F>() };
         Map::new(&self.raw, self.retries, function, items.into_iter())
     }
 

@@ -97,23 +97,33 @@ impl Entry {
         A: DeserializeOwned,
         R: Serialize,
     {
-        let _ = function;
         const { assert_captures_nothing::<F>() };
+        Entry::of_empty(function)
+    }
+
+    /// As [`Entry::of`], for callers that have asserted it: the compiler then shows the line of whoever called them.
+    pub(crate) fn of_empty<F, A, R>(function: F) -> Result<Entry, EntryError>
+    where
+        F: Fn(A) -> R + Copy + Send + 'static,
+        A: DeserializeOwned,
+        R: Serialize,
+    {
+        debug_assert_eq!(size_of_val(&function), 0, "its caller asserts that it captures nothing");
         Entry::of_trampoline(run::<F, A, R>)
     }
 
     /// The entry of a function that is run for what it does, like a program's `main`: the answer is the exit code, a `u8`.
+    /// The caller has asserted that it captures nothing.
     ///
     /// # Errors
     /// When the code is in a shared library.
-    pub fn of_main<F, A, T>(function: F) -> Result<Entry, EntryError>
+    pub(super) fn of_main<F, A, T>(function: F) -> Result<Entry, EntryError>
     where
         F: Fn(A) -> T + Copy + Send + 'static,
         A: DeserializeOwned,
         T: Termination,
     {
-        let _ = function;
-        const { assert_captures_nothing::<F>() };
+        debug_assert_eq!(size_of_val(&function), 0, "its caller asserts that it captures nothing");
         Entry::of_trampoline(run_main::<F, A, T>)
     }
 
@@ -164,7 +174,10 @@ impl Entry {
     }
 }
 
-const fn assert_captures_nothing<F>() {
+/// To be asked in a `const` block of each method that takes a user's function. The compiler asks when it makes code for the
+/// method with that function, so a build fails and a mere check does not: stable Rust has no bound for "captures nothing",
+/// and a function pointer, which only such closures become, has lost the name that messages tell.
+pub(crate) const fn assert_captures_nothing<F>() {
     assert!(
         size_of::<F>() == 0,
         "only a function, or a closure that captures nothing, can run in another process: \
@@ -231,7 +244,7 @@ where
     A: DeserializeOwned,
     R: Serialize,
 {
-    // SAFETY: reached only through `Entry::of`, which had a value of the function's type.
+    // SAFETY: reached only through `Entry::of_empty`, which had a value of the function's type, whose emptiness was asserted.
     unsafe { called::<F, A, R>(arguments, |value| tagged(VALUE, &value)) }
 }
 
@@ -242,7 +255,7 @@ where
     A: DeserializeOwned,
     T: Termination,
 {
-    // SAFETY: reached only through `Entry::of_main`, which had a value of the function's type.
+    // SAFETY: reached only through `Entry::of_main`, which had a value of the function's type, whose emptiness was asserted.
     unsafe {
         called::<F, A, T>(arguments, |value| {
             let code = value.report();
@@ -254,13 +267,12 @@ where
 }
 
 /// # Safety
-/// Somebody had a value of type `F`.
+/// Somebody had a value of type `F`, which has no content.
 unsafe fn called<F, A, R>(arguments: &[u8], answer: impl FnOnce(R) -> postcard::Result<Vec<u8>>) -> Vec<u8>
 where
     F: Fn(A) -> R + Copy + Send + 'static,
     A: DeserializeOwned,
 {
-    const { assert_captures_nothing::<F>() };
     let arguments = match postcard::from_bytes::<A>(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -81,6 +81,16 @@ impl Builder {
         A: Serialize + DeserializeOwned,
         T: Termination,
     {
+        const { entry::assert_captures_nothing::<F>() };
+        self.start(function, argument)
+    }
+
+    fn start<F, A, T>(self, function: F, argument: A) -> Result<Process, StartError>
+    where
+        F: Fn(A) -> T + Copy + Send + 'static,
+        A: Serialize + DeserializeOwned,
+        T: Termination,
+    {
         let name = self.name.clone().unwrap_or_else(next_name);
         let entry =
             Entry::of_main(function).map_err(|source| StartError::Entry { name: name.clone(), source })?;
@@ -178,7 +188,8 @@ impl Process {
         A: Serialize + DeserializeOwned,
         T: Termination,
     {
-        Process::builder().spawn(function, argument)
+        const { entry::assert_captures_nothing::<F>() };
+        Process::builder().start(function, argument)
     }
 
     /// Settings for a process to start.
