@@ -243,7 +243,7 @@ impl Arena {
     }
 
     fn entry_at(&self, class: usize, index: u64) -> Option<&'static Entry> {
-        let chunk = self.directory().classes[class].chunks.get(index as usize / ENTRIES_PER_CHUNK)?;
+        let chunk = self.directory().classes.get(class)?.chunks.get(index as usize / ENTRIES_PER_CHUNK)?;
         let place = chunk.load(Ordering::Acquire);
         let entries: &'static [Entry] =
             (place != 0).then(|| self.slice(Offset::new(place), ENTRIES_PER_CHUNK))?;

@@ -193,11 +193,7 @@ impl RawPool {
     /// Sends a signal to every worker.
     pub fn signal_workers(&self, signal: i32) {
         for (process, _) in self.0.view.crew() {
-            let slot = self.0.view.arena.process(process);
-            if let Ok(Some(pidfd)) = slot.pidfd() {
-                // It may just have ended.
-                let _ = pidfd.signal(signal);
-            }
+            self.0.view.signal(process, signal);
         }
     }
 

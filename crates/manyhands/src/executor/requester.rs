@@ -246,9 +246,7 @@ impl Requester {
             return ControlFlow::Continue(());
         }
         // A worker that finds its call answered ends by itself, so the signal never reaches another call.
-        if let Ok(Some(pidfd)) = self.view.arena.process(worker).pidfd() {
-            let _ = pidfd.signal(signal);
-        }
+        self.view.signal(worker, signal);
         ControlFlow::Break(worker)
     }
 

@@ -9,7 +9,7 @@
 //!   0  word         see call_word        32  arguments: length and tag, place
 //!   4  latch        who is told, 0: none 48  result: length and tag, place
 //!   8  number       counts a pool's calls 64  arguments, up to 96 bytes
-//!  16  function     what to run         160  result, up to 96 bytes
+//!  16  function     see below           160  result, up to 96 bytes
 //!  24  retries      see below
 //! ```
 //!
@@ -49,9 +49,11 @@ shared_record! {
         /// The number of the latch that is told of the answer.
         pub(super) latch: AtomicU32,
         pub(super) number: AtomicU64,
+        /// What to run. A link while the slot is free: nobody but the requester touches this word then, while a sweep that
+        /// is late may still count a retry.
         pub(super) function: AtomicU64,
         /// How often the call may still be run again (low half), and for which dead worker that was counted last (high
-        /// half), so that a sweep which is done twice counts once. A link while the slot is free.
+        /// half), so that a sweep which is done twice counts once.
         retries: AtomicU64,
         arguments: Content,
         result: Content,
@@ -108,7 +110,7 @@ impl CallSlot {
 
     /// While the slot is free: its link in the list of free slots.
     pub(super) fn link(&self) -> &AtomicU64 {
-        &self.retries
+        &self.function
     }
 
     pub(super) fn allow_retries(&self, times: u32) {

@@ -10,7 +10,7 @@ use super::obituary::Obituary;
 use super::record::{KEEPER_LOST, PoolBody, PoolState, block_in, keep};
 use super::slot::CallSlot;
 use super::view::View;
-use crate::arena::{Arena, Dead, Handle, Kind, ProcessId, Sweep, this_process};
+use crate::arena::{Arena, Dead, Handle, Kind, Object, ProcessId, Sweep, this_process};
 use crate::platform::Scope;
 use crate::platform::atomic::{Ordering, fence};
 use crate::platform::futex;
@@ -80,8 +80,11 @@ pub struct PoolSweep;
 impl Sweep for PoolSweep {
     fn sweep(&self, arena: &'static Arena, dead: &Dead) {
         let Ok(by) = this_process() else { return };
-        for (_, body) in arena.objects::<PoolBody>(Kind::Pool) {
+        for (handle, body) in arena.objects::<PoolBody>(Kind::Pool) {
             keep(arena, &body.record, dead.process);
+            // One that is being unmade is waited for by nobody, and its memory may be another's by now; one that lives is
+            // kept from going while it is looked at.
+            let Ok(_object) = Object::attach(handle, Kind::Pool) else { continue };
             let Some(view) = View::of(arena, body) else { continue };
             for cell in view.record.storage() {
                 keep(arena, cell, dead.process);
@@ -116,11 +119,13 @@ impl Sweep for PoolSweep {
 
 /// How many calls were run in the pools that live.
 pub(crate) fn calls_so_far(arena: &'static Arena) -> u64 {
-    let views = arena.objects::<PoolBody>(Kind::Pool).filter_map(|(_, body)| View::of(arena, body));
-    views
-        .map(|view| {
+    let pools = arena.objects::<PoolBody>(Kind::Pool);
+    pools
+        .filter_map(|(handle, body)| {
+            let _object = Object::attach(handle, Kind::Pool).ok()?;
+            let view = View::of(arena, body)?;
             let present = view.crew().map(|(_, member)| u64::from(member.calls.load(Ordering::Relaxed)));
-            view.record.calls.load(Ordering::Relaxed) + present.sum::<u64>()
+            Some(view.record.calls.load(Ordering::Relaxed) + present.sum::<u64>())
         })
         .sum()
 }
@@ -166,7 +171,14 @@ fn settle_calls_of(view: &View, dead: &Dead, by: ProcessId) {
                 fail(view, (index, slot), from, by, (Note::WorkerDied, &[&Obituary::UNKNOWN.to_bytes()]));
             }
             State::Done | State::Died | State::Cancelled => {
-                slot.result().keep_block_of(view.arena, dead.process);
+                let block = slot.result().block();
+                fence(Ordering::Acquire);
+                // Unless the requester has taken the answer meanwhile, and the slot holds another call's.
+                if let Some(block) = block
+                    && slot.word().read() == seen
+                {
+                    view.arena.block_in_flight(block, dead.process);
+                }
                 if seen.has_waiter() {
                     futex::wake(slot.futex(), u32::MAX, Scope::Shared);
                 }
@@ -197,10 +209,18 @@ fn tell_of_keeper(view: &View, dead: ProcessId) {
     // Who waits at latches and for the crew is woken in every sweep.
 }
 
-/// Puts a pending call that `promised` was to put; when there is no memory for that, fails it.
-fn put_or_fail(view: &View, call: (u32, &CallSlot), promised: ProcessId, by: ProcessId) {
+/// Puts a pending call that `promised` was to put. Fails it when there is no memory for that, or when the pool was ended
+/// meanwhile: whoever did so may have looked for pending calls before this was one.
+pub(super) fn put_or_fail(view: &View, call: (u32, &CallSlot), promised: ProcessId, by: ProcessId) {
+    let pending = (State::Pending, promised.raw());
     if view.put(call.0).is_err() {
-        fail(view, call, (State::Pending, promised.raw()), by, (Note::Broken, &[]));
+        fail(view, call, pending, by, (Note::Broken, &[]));
+        return;
+    }
+    fence(Ordering::SeqCst);
+    let state = view.record.state();
+    if state > PoolState::Closed {
+        fail(view, call, pending, by, (note_of(state), &[]));
     }
 }
 

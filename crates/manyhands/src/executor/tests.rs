@@ -3,6 +3,8 @@
 //! Worker processes and their deaths are in the crate's own tests; what is here needs no process and waits for
 //! conditions only.
 
+use super::call_word::State;
+use super::slot::CallSlot;
 use super::*;
 use crate::platform::Deadline;
 use crate::sync::{Blocking, Wait};
@@ -189,4 +191,36 @@ fn a_deadline_ends_a_wait_and_not_the_call() {
     assert!(answer(call).is_ok());
     pool.close();
     worker.join().unwrap();
+}
+
+#[test]
+fn a_late_retry_of_a_terminated_pool_fails() {
+    let pool = pool();
+    let call = pool.submit(&NewCall { retries: 1, ..new_call(0, &[]) }).unwrap();
+    let view = &pool.requester().view;
+    let is_pending = |slot: &CallSlot| slot.word().read().state() == State::Pending;
+    let (index, slot) = view.slots().find(|(_, slot)| is_pending(slot)).unwrap();
+    let me = crate::arena::this_process().unwrap();
+    // As if a worker had taken it and died: termination finds no pending call, and then the sweep makes it one.
+    assert!(slot.word().claim(me.raw()));
+    pool.terminate();
+    assert!(!call.is_done());
+    assert!(slot.word().requeue(me.raw(), me.raw()));
+    sweep::put_or_fail(view, (index, slot), me, me);
+    assert!(matches!(answer(call), Err(CallFailure::Terminated { number: 1 })));
+}
+
+#[test]
+fn a_late_count_of_retries_leaves_free_slots_alone() {
+    let pool = pool();
+    let calls: Vec<RawCall> = (0..3).map(|_| pool.submit(&new_call(0, &[])).unwrap()).collect();
+    for call in calls {
+        assert!(call.cancel());
+    }
+    let me = crate::arena::this_process().unwrap();
+    for (_, slot) in pool.requester().view.slots() {
+        slot.count_retry(me);
+    }
+    let again: Vec<RawCall> = (0..100).map(|_| pool.submit(&new_call(0, &[])).unwrap()).collect();
+    assert_eq!(pool.statistics().waiting, again.len(), "a slot was given to two calls");
 }

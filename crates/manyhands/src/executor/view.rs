@@ -192,6 +192,17 @@ impl View {
             .map(|number| self.latch(number))
     }
 
+    /// Sends a signal to a worker, which may just have ended: then to nobody.
+    pub(super) fn signal(&self, worker: ProcessId, signal: i32) {
+        let pidfd = self.arena.process(worker).pidfd();
+        // Asked after the descriptor is there: until here the slot, and so the descriptor, was the worker's.
+        if let Ok(Some(pidfd)) = pidfd
+            && self.arena.process_state(worker).is_some()
+        {
+            let _ = pidfd.signal(signal);
+        }
+    }
+
     /// The place of a process among the pool's workers.
     pub(super) fn member(&self, process: ProcessId) -> &'static Member {
         &self.crew[process.index()]
