@@ -8,7 +8,7 @@
 //! The owner of a Pending call is who promised to put it into the ring: the call comes first and the ring second,
 //! and when the owner dies between the two, the sweep puts it in (again: a second entry is harmless).
 
-use crate::platform::atomic::{AtomicU32, Ordering};
+use crate::platform::atomic::{AtomicU32, Ordering, fence};
 
 const OWNER: u32 = (1 << 24) - 1;
 const WAITER: u32 = 1 << 24;
@@ -216,6 +216,8 @@ impl CallWord<'_> {
     /// Requester: forgets an answered call, or begins with a slot that was never used. Nobody else changes such a word.
     pub fn vacate(&self) {
         self.0.store(0, Ordering::Release);
+        // What is written into the slot from here on is seen by nobody who still sees the answer: see the sweep.
+        fence(Ordering::Release);
     }
 }
 

@@ -8,7 +8,7 @@
 use super::call_word::State;
 use super::errors::SubmitError;
 use super::raw_call::RawCall;
-use super::record::{FunctionEntry, Member, PoolBody, PoolRecord, PoolState, furnish, keep};
+use super::record::{FunctionEntry, Member, PoolBody, PoolRecord, PoolState, block_in, furnish, keep};
 use super::requester::Requester;
 use super::sweep::{Note, break_pool, fail, fail_pending};
 use super::view::View;
@@ -123,6 +123,10 @@ impl RawPool {
         let record = requester.view.record;
         let number = record.functions_used.load(Ordering::Relaxed);
         let entry: &FunctionEntry = requester.view.furnish_function(number)?;
+        if let Some(of_one_that_failed) = block_in(&entry.block) {
+            requester.view.arena.free_block(of_one_that_failed);
+            entry.block.store(0, Ordering::Relaxed);
+        }
         let block = furnish(requester.view.arena, &entry.block, payload.len(), 0)?;
         let mut block = requester.view.arena.take_block(block, payload.len())?;
         block.copy_from_slice(payload);

@@ -27,11 +27,12 @@ impl Ticking for ProcessTicking {
     }
 
     fn after_sleep(&self, turn: Turn, timed_out: bool) {
-        if !turn.elected {
-            return;
-        }
+        // Also whoever was not elected: the elected one may be woken before its time again and again.
         if timed_out {
             crate::tick();
+        }
+        if !turn.elected {
+            return;
         }
         // Given up between sleeps, since a signal handler may wait in the midst of this wait.
         if let Some(word) = wipe::word(ELECTED_WORD) {
