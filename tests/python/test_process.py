@@ -226,6 +226,27 @@ if __name__ == "__main__":
 """
 
 
+ORPHAN = """
+import multiprocessing, os, sys
+def work(path, parent):
+    while os.getppid() == parent:
+        pass
+    with open(path, "w") as file:
+        file.write("went on")
+if __name__ == "__main__":
+    multiprocessing.Process(target=work, args=(sys.argv[1], os.getpid())).start()
+    os._exit(0)
+"""
+
+
+def test_a_child_goes_on_whose_parent_ended_at_once(runner, method, tmp_path):
+    told = tmp_path / "told"
+    runner.write(ORPHAN)
+    done = runner.run("program.py", str(told), options=["--start-method", method])
+    assert (done.stderr, done.returncode) == ("", 0)
+    eventually(lambda: told.exists() and told.read_text() == "went on", 30)
+
+
 @pytest.mark.parametrize(
     ("kind", "end", "lives"), [("daemon", "end", False), ("daemon", "_exit", False), ("user", "_exit", True)]
 )

@@ -59,6 +59,41 @@ fn an_exit_without_handlers_takes_daemons_only() {
 }
 
 #[test]
+fn a_child_goes_on_whose_parent_ended_at_once() {
+    fn child((path, parent): (String, u32)) {
+        eventually("the parent has ended", || !runs(parent));
+        witness::write(&path, "went on");
+    }
+    fn starter(method: StartMethod, path: String) {
+        // The child outlives the handle.
+        let _ = Process::builder().method(method).spawn(child, (path, std::process::id())).unwrap();
+        // SAFETY: ends this process at once.
+        unsafe { libc::_exit(0) };
+    }
+    let starters: [fn(String); 3] = [
+        |path| starter(StartMethod::Zygote, path),
+        |path| starter(StartMethod::Exec, path),
+        |path| {
+            let parent = std::process::id();
+            // SAFETY: this process has one thread.
+            let _ = unsafe { Process::builder().fork(|| child((path, parent))) }.unwrap();
+            // SAFETY: as above.
+            unsafe { libc::_exit(0) };
+        },
+    ];
+    for start in starters {
+        for _ in 0..5 {
+            let witness = Witness::new();
+            // A function's address is the same in a child of the same program only when that was forked.
+            // SAFETY: the child is the only thread that goes on; it allocates, which glibc's own fork handlers make safe.
+            let parent = unsafe { Process::builder().fork(|| start(witness.path())) }.unwrap();
+            parent.join().unwrap();
+            assert_eq!(witness.read(), "went on");
+        }
+    }
+}
+
+#[test]
 fn a_copy_that_the_program_forked_itself_is_left_alone() {
     let witness = Witness::new();
     let parent = Process::spawn(

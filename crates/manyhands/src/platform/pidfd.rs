@@ -5,7 +5,7 @@
 
 use super::Deadline;
 use rustix::event::{PollFd, PollFlags};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -34,7 +34,7 @@ impl PidFd {
 
     /// Whether the process has ended.
     pub fn is_dead(&self) -> bool {
-        matches!(self.poll(Some(&rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(true))
+        has_ended(&self.0)
     }
 
     /// Waits until the process has ended; `false` when `deadline` came first.
@@ -46,12 +46,7 @@ impl PidFd {
             let left = deadline.remaining();
             rustix::time::Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos() as _ }
         });
-        self.poll(timeout.as_ref())
-    }
-
-    fn poll(&self, timeout: Option<&rustix::time::Timespec>) -> io::Result<bool> {
-        let mut fds = [PollFd::new(&self.0, PollFlags::IN)];
-        Ok(rustix::event::poll(&mut fds, timeout)? > 0)
+        polls_readable(self.0.as_fd(), timeout.as_ref())
     }
 
     /// Sends a signal to the process.
@@ -80,6 +75,39 @@ impl From<OwnedFd> for PidFd {
     fn from(descriptor: OwnedFd) -> PidFd {
         PidFd(descriptor)
     }
+}
+
+/// Whether the process that a borrowed descriptor stands for has ended.
+pub fn has_ended(pidfd: impl AsFd) -> bool {
+    let now = rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 };
+    matches!(polls_readable(pidfd.as_fd(), Some(&now)), Ok(true))
+}
+
+fn polls_readable(pidfd: BorrowedFd<'_>, timeout: Option<&rustix::time::Timespec>) -> io::Result<bool> {
+    let mut fds = [PollFd::new(&pidfd, PollFlags::IN)];
+    // A number that is not open is ready as well, but not readable.
+    Ok(rustix::event::poll(&mut fds, timeout)? > 0 && fds[0].revents().contains(PollFlags::IN))
+}
+
+/// How a child of the calling process ended, which has and was not reaped; it stays to be reaped.
+///
+/// # Errors
+/// ECHILD when `pid` is no child of the caller, or somebody else has taken its status.
+pub fn peek(pid: u32) -> io::Result<Option<ExitStatus>> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let status = loop {
+        match rustix::process::waitid(WaitId::Pid(pid_from(pid)?), options) {
+            Ok(None) => return Ok(None),
+            Ok(Some(status)) => break status,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    };
+    Ok(match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Some(ExitStatus::Exited(code)),
+        (None, Some(signal)) => Some(ExitStatus::Signaled(signal)),
+        (None, None) => None,
+    })
 }
 
 /// Takes the exit status of a child of the calling process, without waiting; `None` while it runs.

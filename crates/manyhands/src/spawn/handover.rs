@@ -3,7 +3,7 @@
 //! A keeper, or a process started by exec, inherits four descriptors: a socket to its starter, the arena's memory and
 //! doorbell, and a pidfd of the starter. One environment variable names them; it is taken out of the environment when
 //! it has been read. It counts only when the descriptor is the very socket that it speaks of and the starter is the
-//! parent, so a stale copy of the variable does nothing.
+//! parent, or has ended, so a stale copy of the variable does nothing.
 
 use super::error::StartError;
 use super::keeper::Keeper;
@@ -12,7 +12,7 @@ use super::serve::Requester;
 use crate::arena::{Arena, ArenaError, ProcessId, Role};
 use crate::platform::exec::{Exec, exec};
 use crate::platform::message;
-use crate::platform::pidfd::PidFd;
+use crate::platform::pidfd::{PidFd, has_ended};
 use crate::platform::process::{getpid, getppid};
 use crate::platform::signal::Mask;
 use std::ffi::{CString, OsStr};
@@ -189,12 +189,15 @@ impl Handed {
         let starter_pid = u32::try_from(number()?).ok()?;
         let starter = ProcessId::from_raw(u32::try_from(number()?).ok()?)?;
         let slot = ProcessId::from_raw(u32::try_from(number()?).ok()?)?;
-        if starter_pid != getppid() {
-            return None;
-        }
         // SAFETY: only looked at; a number that is not open is an error of the look.
         let socket = unsafe { BorrowedFd::borrow_raw(raw[0]) };
         if inode(socket).ok()? != socket_inode {
+            return None;
+        }
+        // SAFETY: as above.
+        let starter_descriptor = unsafe { BorrowedFd::borrow_raw(raw[3]) };
+        // A starter that ended meanwhile left its child to somebody else; what it told stands in the socket.
+        if starter_pid != getppid() && !has_ended(starter_descriptor) {
             return None;
         }
         // SAFETY: the socket is the one that our parent made for us alone, so the variable is its word: these four are ours,

@@ -76,7 +76,8 @@ impl Started {
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         if status.is_none() && self.pidfd.is_dead() {
             // First into the slot, while nobody can have reused it, so that a sweep finds it there.
-            let before = stat::how_it_ended(self.pid, &self.pidfd);
+            let seen = pidfd::peek(self.pid).ok().flatten();
+            let before = seen.or_else(|| stat::how_it_ended(self.pid, &self.pidfd));
             self.tell_slot(before);
             let reaped = pidfd::reap(self.pid).ok().flatten();
             *status = Some(reaped.or(before).unwrap_or_else(|| self.status_from_outside()));
