@@ -9,12 +9,11 @@ use crate::platform::signal;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::FdFlags;
 use serde::{Deserialize, Serialize};
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
 
 /// What a child is told to take over.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -26,8 +25,8 @@ pub struct Inheritance {
     standard: [bool; 3],
     /// Whether the working directory's descriptor travels, after them.
     directory: bool,
-    /// `NAME=value`, each ended by a zero byte.
-    environment: Vec<u8>,
+    /// `NAME=value`, each ended by a zero byte; `None` on the way to a keeper that was told the same the last time.
+    environment: Option<Vec<u8>>,
 }
 
 /// The descriptors that go with an [`Inheritance`].
@@ -50,7 +49,8 @@ impl Inheritance {
     /// # Errors
     /// When /proc cannot be read.
     pub fn capture() -> io::Result<(Inheritance, Descriptors, Standing)> {
-        let status = Status::read()?;
+        let text = status_text()?;
+        let status = Status::of(&text);
         let directory =
             rustix::fs::open(c".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok();
         // SAFETY: only looked at, and passed on when it is open; nobody closes the standard descriptors meanwhile.
@@ -65,7 +65,7 @@ impl Inheritance {
             ignored: status.ignored,
             standard: open,
             directory: directory.is_some(),
-            environment: environment(),
+            environment: Some(environment()),
         };
         let standard = standard.into_iter().zip(open).filter(|(_, open)| *open).map(|(it, _)| it).collect();
         Ok((inheritance, Descriptors { standard, directory }, standing(&status)))
@@ -76,9 +76,26 @@ impl Inheritance {
         self.standard.iter().filter(|open| **open).count() + usize::from(self.directory)
     }
 
+    /// The form in which it travels to a keeper that was last told the environment `told`, which is brought up to date.
+    pub(super) fn for_keeper(&self, told: &mut Option<Vec<u8>>) -> Inheritance {
+        let environment = (self.environment != *told).then(|| self.environment.clone()).flatten();
+        if environment.is_some() {
+            told.clone_from(&environment);
+        }
+        Inheritance { environment, ..*self }
+    }
+
+    /// In a keeper: notes in `told` what environment the requester has, which is put in where it was left out.
+    pub(super) fn complete(&mut self, told: &mut Vec<u8>) {
+        match &self.environment {
+            Some(environment) => told.clone_from(environment),
+            None => self.environment = Some(told.clone()),
+        }
+    }
+
     /// Whether the parent's environment is `present`, the caller's own as [`environment`] gave it.
     pub(super) fn has_environment(&self, present: &[u8]) -> bool {
-        self.environment == present
+        self.environment.as_deref() == Some(present)
     }
 
     /// Takes it over, in the child, with the descriptors that came along; the environment unless it is in place already.
@@ -119,9 +136,9 @@ impl Inheritance {
             let _ = rustix::process::fchdir(&directory);
         }
         rustix::process::umask(Mode::from_raw_mode(self.umask));
-        if !environment_in_place {
+        if !environment_in_place && let Some(environment) = &self.environment {
             // SAFETY: the child has one thread.
-            unsafe { replace_environment(&self.environment) };
+            unsafe { replace_environment(environment) };
         }
         signal::ignore(self.ignored);
         signal::set_blocked(self.blocked);
@@ -130,7 +147,7 @@ impl Inheritance {
 
     /// The parent's environment, as pairs of name and value.
     pub fn environment(&self) -> impl Iterator<Item = (OsString, OsString)> + '_ {
-        self.environment.split(|byte| *byte == 0).filter_map(|entry| {
+        self.environment.iter().flat_map(|all| all.split(|byte| *byte == 0)).filter_map(|entry| {
             let (name, value) = split(entry)?;
             Some((name.to_owned(), value.to_owned()))
         })
@@ -141,11 +158,15 @@ impl Inheritance {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing(u64);
 
-fn standing(status: &Status) -> Standing {
+fn standing(status: &Status<'_>) -> Standing {
     let mut hasher = DefaultHasher::new();
     status.standing.hash(&mut hasher);
     for space in NAMESPACES {
-        std::fs::metadata(space).ok().map(|it| it.ino()).hash(&mut hasher);
+        // What the link says names the namespace; a look through it would have the kernel make a file.
+        let mut name = [0_u8; 64];
+        // SAFETY: reads the path, and writes at most that many bytes to the place given.
+        let length = unsafe { libc::readlink(space.as_ptr(), name.as_mut_ptr().cast(), name.len()) };
+        name.get(..usize::try_from(length).unwrap_or(0)).hash(&mut hasher);
     }
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     for resource in 0..16 {
@@ -159,48 +180,74 @@ fn standing(status: &Status) -> Standing {
 }
 
 /// Those that change what a process can reach.
-const NAMESPACES: [&str; 4] = [
-    "/proc/thread-self/ns/mnt",
-    "/proc/thread-self/ns/net",
-    "/proc/thread-self/ns/user",
-    "/proc/thread-self/ns/pid_for_children",
+const NAMESPACES: [&CStr; 4] = [
+    c"/proc/thread-self/ns/mnt",
+    c"/proc/thread-self/ns/net",
+    c"/proc/thread-self/ns/user",
+    c"/proc/thread-self/ns/pid_for_children",
 ];
 
 /// What /proc/thread-self/status says that matters here.
-struct Status {
+struct Status<'a> {
     umask: u32,
     ignored: u64,
     /// The lines that a child cannot change from inside.
-    standing: String,
+    standing: [&'a [u8]; STANDING.len()],
 }
 
-impl Status {
-    fn read() -> io::Result<Status> {
-        const STANDING: [&str; 11] = [
-            "Uid",
-            "Gid",
-            "Groups",
-            "NSpgid",
-            "NSsid",
-            "CapPrm",
-            "CapEff",
-            "CapBnd",
-            "NoNewPrivs",
-            "Seccomp",
-            "Cpus_allowed",
-        ];
-        let mut text = String::with_capacity(4096);
-        std::fs::File::open("/proc/thread-self/status")?.read_to_string(&mut text)?;
-        let mut status = Status { umask: 0o022, ignored: 0, standing: String::with_capacity(512) };
-        for (name, value) in text.lines().filter_map(|line| line.split_once(':')) {
+const STANDING: [&[u8]; 11] = [
+    b"Uid",
+    b"Gid",
+    b"Groups",
+    b"NSpgid",
+    b"NSsid",
+    b"CapPrm",
+    b"CapEff",
+    b"CapBnd",
+    b"NoNewPrivs",
+    b"Seccomp",
+    b"Cpus_allowed",
+];
+
+impl Status<'_> {
+    fn of(text: &[u8]) -> Status<'_> {
+        let mut status = Status { umask: 0o022, ignored: 0, standing: [b""; STANDING.len()] };
+        let number =
+            |value: &[u8], radix| u64::from_str_radix(std::str::from_utf8(value).ok()?.trim(), radix).ok();
+        for line in text.split(|byte| *byte == b'\n') {
+            let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+            let (name, value) = (&line[..colon], &line[colon + 1..]);
             match name {
-                "Umask" => status.umask = u32::from_str_radix(value.trim(), 8).unwrap_or(status.umask),
-                "SigIgn" => status.ignored = u64::from_str_radix(value.trim(), 16).unwrap_or(0),
-                name if STANDING.contains(&name) => status.standing.push_str(value),
-                _ => {}
+                b"Umask" => status.umask = number(value, 8).map_or(status.umask, |umask| umask as u32),
+                b"SigIgn" => status.ignored = number(value, 16).unwrap_or(0),
+                name => {
+                    if let Some(place) = STANDING.iter().position(|standing| *standing == name) {
+                        status.standing[place] = value;
+                    }
+                }
             }
         }
-        Ok(status)
+        status
+    }
+}
+
+/// The whole of /proc/thread-self/status, which the kernel gives in one piece to whoever has the room.
+fn status_text() -> io::Result<Vec<u8>> {
+    let file = rustix::fs::open(c"/proc/thread-self/status", OFlags::CLOEXEC, Mode::empty())?;
+    let mut text = vec![0; 4096];
+    let mut filled = 0;
+    loop {
+        match rustix::io::read(&file, &mut text[filled..]) {
+            Ok(more) => filled += more,
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        // A list of groups may be long.
+        if filled < text.len() {
+            text.truncate(filled);
+            return Ok(text);
+        }
+        text.resize(2 * filled, 0);
     }
 }
 

@@ -7,6 +7,7 @@
 
 use super::error::StartError;
 use super::here::here;
+use super::inherit::Inheritance;
 use super::request::{self, Bequest, Head, Order, Reply, Share};
 use super::started::Started;
 use crate::arena::{Arena, Handle, ProcessId, ProcessState, Role};
@@ -24,8 +25,17 @@ pub struct Keeper {
     slot: ProcessId,
     owner: u32,
     pidfd: Option<PidFd>,
-    socket: Mutex<Option<OwnedFd>>,
+    line: Mutex<Line>,
     lost: AtomicBool,
+}
+
+/// How a keeper is spoken to.
+#[derive(Debug, Default)]
+struct Line {
+    /// `None` once it has been closed.
+    socket: Option<OwnedFd>,
+    /// The environment that it was last told, which need not travel again.
+    environment: Option<Vec<u8>>,
 }
 
 /// Why a keeper did not do what it was asked.
@@ -44,7 +54,7 @@ impl Keeper {
             slot,
             owner: getpid(),
             pidfd: Some(PidFd::open(pid)?),
-            socket: Mutex::new(Some(socket)),
+            line: Mutex::new(Line { socket: Some(socket), environment: None }),
             lost: AtomicBool::new(false),
         })
     }
@@ -80,9 +90,8 @@ impl Keeper {
         self.check_owner(name)?;
         let arena = Arena::get().map_err(StartError::arena(name)).map_err(Refusal::Failed)?;
         let slot = claim(arena, order).map_err(Refusal::Failed)?;
-        let head = Head::Start { slot, inheritance: bequest.inheritance.clone() };
         let asked = here()
-            .while_adopting(|| self.ask(&head, order, bequest))
+            .while_adopting(|| self.ask(|inheritance| Head::Start { slot, inheritance }, order, bequest))
             .map_err(StartError::system(name, "becoming the one who adopts orphans"));
         let pid = match asked {
             Ok(Ok(Reply::Started { pid })) => pid,
@@ -148,8 +157,7 @@ impl Keeper {
             }
         };
         arena.share_with(self.slot, &shared);
-        let head = Head::Keep { pool, shared, inheritance: bequest.inheritance.clone() };
-        match self.ask(&head, order, &bequest) {
+        match self.ask(|inheritance| Head::Keep { pool, shared, inheritance }, order, &bequest) {
             Ok(Reply::Kept) => Ok(()),
             Ok(refused) => Err(Refusal::Failed(StartError::system(name, "starting the pool's workers")(
                 refused.into_error(),
@@ -163,8 +171,8 @@ impl Keeper {
         if self.owner != getpid() {
             return;
         }
-        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(socket) = &*socket {
+        let line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(socket) = &line.socket {
             // A keeper that has ended has nothing to look at.
             let _ = request::send(socket, &Head::Look, &[], &[]);
         }
@@ -177,16 +185,27 @@ impl Keeper {
         Err(Refusal::Failed(StartError::ForeignKeeper { name: name.to_owned(), owner: self.owner }))
     }
 
-    fn ask(&self, head: &Head, order: &Order<'_>, bequest: &Bequest) -> io::Result<Reply> {
+    fn ask(
+        &self,
+        head: impl FnOnce(Inheritance) -> Head,
+        order: &Order<'_>,
+        bequest: &Bequest,
+    ) -> io::Result<Reply> {
         let descriptors: Vec<BorrowedFd<'_>> =
             bequest.descriptors.all().chain(order.descriptors.iter().copied()).collect();
-        let guard = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
-        let socket = guard.as_ref().ok_or(io::ErrorKind::NotConnected)?;
-        let reply = request::send(socket, head, order.payload, &descriptors)
+        let mut guard = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = &mut *guard;
+        let socket = line.socket.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        let head = head(bequest.inheritance.for_keeper(&mut line.environment));
+        let reply = request::send(socket, &head, order.payload, &descriptors)
             .and_then(|()| request::await_reply(socket))
             .and_then(|reply| reply.ok_or(io::ErrorKind::UnexpectedEof.into()));
         if reply.is_err() {
             self.lost.store(true, Ordering::Relaxed);
+        }
+        if !matches!(reply, Ok(Reply::Started { .. } | Reply::Kept)) {
+            // It may not have come to read it.
+            line.environment = None;
         }
         reply
     }
@@ -201,7 +220,7 @@ impl AsFd for Keeper {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        *self.socket.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+        self.line.get_mut().unwrap_or_else(PoisonError::into_inner).socket = None;
         if self.owner == getpid()
             && let Some(pidfd) = self.pidfd.take()
         {

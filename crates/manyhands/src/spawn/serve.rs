@@ -63,6 +63,7 @@ pub fn serve(
         strangers: Vec::new(),
         make_kept,
         environment: environment(),
+        told: Vec::new(),
     }
     .run(forking))
 }
@@ -83,6 +84,8 @@ struct Service {
     make_kept: MakeKept,
     /// This process's own, to compare with: the less a child does, the sooner it runs.
     environment: Vec<u8>,
+    /// The requester's environment, as it was last told.
+    told: Vec<u8>,
 }
 
 /// In a child: where the loop is left.
@@ -185,7 +188,8 @@ impl Service {
         let Received { head, payload, descriptors } = received;
         match head {
             Head::Look => None,
-            Head::Start { slot, inheritance } => {
+            Head::Start { slot, mut inheritance } => {
+                inheritance.complete(&mut self.told);
                 let environment_in_place = inheritance.has_environment(&self.environment);
                 match birth::sibling(self.arena, slot, self.pid, forking) {
                     Ok(Side::Child) => {
@@ -202,7 +206,8 @@ impl Service {
                 }
                 None
             }
-            Head::Keep { pool, shared, inheritance } => {
+            Head::Keep { pool, shared, mut inheritance } => {
+                inheritance.complete(&mut self.told);
                 let kept = match (self.make_kept)(pool, &payload) {
                     Ok(kept) => kept,
                     Err(reason) => {
