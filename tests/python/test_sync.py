@@ -246,3 +246,63 @@ def test_whether_to_wait_is_said_by_anything_true_or_false(ctx, name):
         assert not lock.acquire(None)
         assert not lock.acquire([], 5)
     lock.release()
+
+
+def in_a_copy(told):
+    """What a child of `os.fork` tells."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writer, repr(told()).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with open(reader, "rb") as file:
+        return file.read().decode()
+
+
+def test_a_copy_of_this_process_holds_what_its_thread_held():
+    lock = multiprocessing.get_context("fork").RLock()
+    lock.acquire()
+
+    def in_the_copy():
+        taken = [lock.acquire(False), lock.acquire(False)]
+        for _ in range(3):
+            lock.release()
+        with pytest.raises(AssertionError, match="not owned by thread"):
+            lock.release()
+        return taken
+
+    assert in_a_copy(in_the_copy) == "[True, True]"
+    assert lock.acquire(timeout=30), "the copy released it"
+    lock.release()
+
+
+def test_a_copy_of_this_process_holds_what_its_thread_held_and_nothing_else(ctx):
+    lock, held, may_end = ctx.RLock(), threading.Event(), threading.Event()
+
+    def hold_here():
+        with lock:
+            held.set()
+            may_end.wait(30)
+
+    thread = threading.Thread(target=hold_here)
+    thread.start()
+    assert held.wait(30)
+    assert in_a_copy(lambda: lock.acquire(False)) == "False"
+    may_end.set()
+    thread.join()
+    with lock:
+        # As with the standard library's a process that is started begins with nothing held.
+        child = ctx.Process(target=check_not_held, args=(lock,))
+        child.start()
+        child.join()
+    assert child.exitcode == 0
+
+
+def check_not_held(lock):
+    assert lock.acquire(False) is False
+    with pytest.raises(AssertionError, match="not owned by thread"):
+        lock.release()

@@ -2,13 +2,14 @@
 //!
 //! `acquire` tries before it gives the interpreter lock up; a negative time-out is zero. Who takes a lock over from a
 //! process that died with it is warned (`RuntimeWarning`), and finds that process in `owner_died` until the next time the
-//! lock is taken.
+//! lock is taken. As in the standard library the child of an `os.fork` has a copy of the forking thread's hold on a
+//! re-entrant lock: it may take the lock again, and release it.
 
 use crate::child::deadline;
 use crate::errors::{from_arena, from_wait};
 use crate::ffi::Patient;
 use crate::value::truth;
-use manyhands::arena::Handle;
+use manyhands::arena::{self, Arena, Handle, Role};
 use manyhands::platform::atomic::{AtomicBool, Ordering};
 use manyhands::platform::process::getpid;
 use manyhands::platform::thread::gettid;
@@ -67,29 +68,63 @@ fn is_this_process(statistics: &LockStatistics) -> bool {
     statistics.holder.as_ref().is_some_and(|holder| holder.pid == getpid())
 }
 
-/// The methods that both kinds share; `$release` turns a refused release into Python's error.
+/// Whether this process is a copy that the program's own `os.fork` made. Who starts a `Process` has it begin with nothing
+/// held, as the standard library does.
+#[cold]
+fn is_copy() -> bool {
+    let this = arena::this_process().ok().zip(Arena::current());
+    this.is_some_and(|(this, arena)| arena.process(this).role() == Role::Copy)
+}
+
+fn released_too_often<E>(_: E) -> PyErr {
+    PyValueError::new_err("semaphore or lock released too many times")
+}
+
+/// The methods that both kinds share; `$release` turns a refused release into Python's error, `$hold` makes what a fork
+/// copies of the hold, `$release_copied` releases the lock for a copy.
 macro_rules! lock_class {
-    ($(#[$doc:meta])* $name:ident, $raw:ty, $kind:literal, $release:expr, $depth:expr) => {
+    ($(#[$doc:meta])* $name:ident, $raw:ty, $kind:literal, $release:expr, $depth:expr, $hold:expr, $release_copied:expr) => {
         $(#[$doc])*
         #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
         pub struct $name {
             raw: $raw,
             last_death: LastDeath,
+            /// Held as the lock is, in this process's own memory.
+            hold: Option<RawRLock>,
         }
 
         impl $name {
+            /// The copy of the hold that the thread had which forked this process, if this is it.
+            #[inline]
+            fn copied(&self) -> Option<&RawRLock> {
+                let depth: fn(&$raw) -> u32 = $depth;
+                self.hold.as_ref().filter(|hold| hold.depth() > 0 && depth(&self.raw) == 0 && is_copy())
+            }
+
+            fn taken(&self, py: Python<'_>, acquired: Acquired) -> PyResult<bool> {
+                if let Some(hold) = &self.hold {
+                    // Refused where a copy says that a thread holds it which this process does not have.
+                    let _ = hold.try_acquire();
+                }
+                self.last_death.note(py, acquired, $kind).map(|()| true)
+            }
+
             fn take(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
                 let patient = Patient::new(py);
                 match self.raw.acquire(deadline(timeout), &patient) {
-                    Ok(acquired) => self.last_death.note(py, acquired, $kind).map(|()| true),
+                    Ok(acquired) => self.taken(py, acquired),
                     Err(error) => from_wait(error, patient),
                 }
             }
 
             #[inline]
             fn try_take(&self, py: Python<'_>) -> PyResult<bool> {
+                if let Some(hold) = self.copied() {
+                    // It is this thread's, so nothing but its depth can be in the way.
+                    return Ok(matches!(hold.try_acquire(), Ok(Some(_))));
+                }
                 match self.raw.try_acquire() {
-                    Ok(Some(acquired)) => self.last_death.note(py, acquired, $kind).map(|()| true),
+                    Ok(Some(acquired)) => self.taken(py, acquired),
                     Ok(None) => Ok(false),
                     Err(error) => from_wait(error, Patient::new(py)),
                 }
@@ -106,7 +141,7 @@ macro_rules! lock_class {
                     Some(handle) => <$raw>::attach(Handle::from_raw(handle)),
                     None => <$raw>::shared(),
                 };
-                Ok(Self { raw: raw.map_err(from_arena)?, last_death: LastDeath::default() })
+                Ok(Self { raw: raw.map_err(from_arena)?, last_death: LastDeath::default(), hold: $hold })
             }
 
             /// Takes the lock; `False` when the time was over first.
@@ -128,7 +163,16 @@ macro_rules! lock_class {
 
             /// Releases the lock.
             fn release(&self) -> PyResult<()> {
-                self.raw.release().map_err($release)
+                if let Some(hold) = self.copied() {
+                    hold.release().map_err($release)?;
+                    let release_copied: fn(&$raw) -> PyResult<()> = $release_copied;
+                    return if hold.depth() == 0 { release_copied(&self.raw) } else { Ok(()) };
+                }
+                self.raw.release().map_err($release)?;
+                if let Some(hold) = &self.hold {
+                    let _ = hold.release();
+                }
+                Ok(())
             }
 
             fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
@@ -156,13 +200,13 @@ macro_rules! lock_class {
             }
 
             fn _is_mine(&self) -> bool {
-                is_mine(&self.raw.statistics())
+                self.copied().is_some() || is_mine(&self.raw.statistics())
             }
 
             /// How often this process holds it.
             fn _count(&self) -> u32 {
                 let depth: fn(&$raw) -> u32 = $depth;
-                match depth(&self.raw) {
+                match self.copied().map_or_else(|| depth(&self.raw), RawRLock::depth) {
                     0 => u32::from(is_this_process(&self.raw.statistics())),
                     depth => depth,
                 }
@@ -179,13 +223,17 @@ macro_rules! lock_class {
 lock_class! {
     /// What `multiprocessing.Lock` is made of.
     Lock, RawLock, "lock",
-    |_| PyValueError::new_err("semaphore or lock released too many times"),
-    |_| 0
+    released_too_often,
+    |_| 0,
+    None,
+    |raw| raw.release().map_err(released_too_often)
 }
 
 lock_class! {
     /// What `multiprocessing.RLock` is made of.
     RLock, RawRLock, "lock",
     |_| PyAssertionError::new_err("attempt to release recursive lock not owned by thread"),
-    RawRLock::depth
+    RawRLock::depth,
+    Some(RawRLock::private()),
+    |raw| raw.release_copied().map_err(released_too_often)
 }

@@ -199,6 +199,18 @@ impl RawRLock {
         }
     }
 
+    /// Releases the lock for good, however often and by whom it is held: for a fork's child that acts on a copy of its
+    /// parent's hold.
+    ///
+    /// # Errors
+    /// When nobody holds it; a private lock: when the calling thread does not.
+    pub fn release_copied(&self) -> Result<(), ReleaseError> {
+        match &self.0 {
+            Place::Private(rlock) => rlock.release(),
+            Place::Arena(rlock) => rlock.lock.release(),
+        }
+    }
+
     /// How often the calling thread holds the lock; 0 when it does not.
     pub fn depth(&self) -> u32 {
         match &self.0 {
