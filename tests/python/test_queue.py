@@ -305,3 +305,32 @@ def test_whether_to_wait_is_said_by_anything_true_or_false(ctx):
         queue.get(0)
     with pytest.raises(standard.Empty):
         queue.get("", 5)
+
+
+class Counting(queues.Queue):
+    """Pickles with what it keeps, as subclasses of the standard library's queue do."""
+
+    def __init__(self):
+        super().__init__(ctx=multiprocessing.get_context())
+        self.count = multiprocessing.Semaphore(5)
+
+    def __getstate__(self):
+        return {"queue": super().__getstate__(), "count": self.count}
+
+    def __setstate__(self, state):
+        super().__setstate__(state["queue"])
+        self.count = state["count"]
+
+
+def count_down(counting):
+    counting.count.acquire()
+    counting.put(counting.count.get_value())
+
+
+def test_a_subclass_that_pickles_itself(ctx):
+    counting = Counting()
+    child = ctx.Process(target=count_down, args=(counting,))
+    child.start()
+    assert counting.get(timeout=30) == 4
+    assert counting.count.get_value() == 4
+    child.join()

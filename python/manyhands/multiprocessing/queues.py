@@ -21,29 +21,35 @@ if TYPE_CHECKING:
 __all__ = ["Queue", "SimpleQueue"]
 
 
-def _attach(kind: Any, handle: int) -> Any:
-    """The queue that another process named, as this process's own."""
-    made = kind.__new__(kind)
-    made._open(0, handle)
-    return made
+def _made(kind: Any) -> Any:
+    """A queue that is to be opened yet."""
+    return kind.__new__(kind)
 
 
-def reduce_queue(queue: Any) -> tuple[Any, ...]:
-    """As locks pickle. What a subclass keeps besides travels as it would with any object."""
-    _, arguments = reduce_shared(queue)
-    return _attach, arguments, vars(queue) or None
+class _Travelling:
+    """A queue pickles as locks do. What a subclass keeps besides travels as it would with any object, and its own
+    `__getstate__` and `__setstate__` may build on these."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made, (type(self),), self.__getstate__()
+
+    def __getstate__(self) -> Any:
+        _, (_, handle) = reduce_shared(self)
+        return handle, vars(self)
+
+    def __setstate__(self, state: Any) -> None:
+        handle, kept = state
+        self._open(0, handle)  # type: ignore[attr-defined]
+        vars(self).update(kept)
 
 
-class Queue(_engine.Queue["T"]):
+class Queue(_Travelling, _engine.Queue["T"]):
     """A queue for any number of processes; a positive `maxsize` bounds it."""
 
     _join_cancelled = False
 
     def __init__(self, maxsize: int = 0, *, ctx: Any) -> None:
         self._open(maxsize)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return reduce_queue(self)
 
     def put_nowait(self, obj: T) -> None:
         """`put` that raises Full instead of waiting."""
@@ -69,11 +75,8 @@ class Queue(_engine.Queue["T"]):
         traceback.print_exception(e)
 
 
-class SimpleQueue(_engine.SimpleQueue["T"]):
+class SimpleQueue(_Travelling, _engine.SimpleQueue["T"]):
     """An unbounded queue with `put`, `get`, `empty` and `close`. An object that cannot be pickled is an error here."""
 
     def __init__(self, *, ctx: Any) -> None:
         self._open(0)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return reduce_queue(self)
