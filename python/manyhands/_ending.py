@@ -46,7 +46,7 @@ def _end() -> None:
         if process.active_children():
             # All were waited for, so Ctrl-C has ended the waiting. It ends this process, too, and with it its children.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
-            _flush()
+            flush()
             os.kill(os.getpid(), signal.SIGINT)
     first = os.getpid() == _arranged_by
     unguarded = None
@@ -54,29 +54,30 @@ def _end() -> None:
         guard: Any = sys.modules.get("manyhands._guard")
         unguarded = guard.unreported() if guard is not None else None
         if unguarded is not None:
-            sys.stdout.flush()
+            flush()
             print(unguarded, file=sys.stderr)
         if _stats:
             _print_stats()
     tell_engine()
     if unguarded is not None:
         # The program itself found nothing wrong, so its exit code would be 0.
-        _flush()
+        flush()
         os._exit(1)
 
 
 def _print_stats() -> None:
-    _flush()
+    flush()
     lines = ["manyhands: what the engine did"]
     engine: Any = sys.modules.get("manyhands._engine")
     counted = engine.statistics() if engine is not None else {}
     for key in ("processes started", "calls", "messages", "lock waits"):
         lines.append(f"{key}: {counted.get(key, 0)}")
     print("\n".join(lines), file=sys.stderr)
-    _flush()
+    flush()
 
 
-def _flush() -> None:
+def flush() -> None:
+    """Writes out what the standard streams hold, as far as they are there and open."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError, OSError):
             stream.flush()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from . import _std
+from . import _ending, _std
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ def check() -> None:
         _engine.leave_note(note)
         if tell is not None:
             tell(note)
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+        _ending.flush()
         _engine.leave()
         os._exit(EXIT_CODE)
 

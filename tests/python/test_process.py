@@ -303,3 +303,19 @@ def test_what_is_not_there_yet_is_missing_by_name(name):
         getattr(multiprocessing, name)
     with pytest.raises(AttributeError):
         getattr(multiprocessing.get_context("spawn"), name)
+
+
+def spoil(stream, how):
+    if how == "close":
+        getattr(sys, stream).close()
+    else:
+        setattr(sys, stream, None)
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize("how", ["close", "remove"])
+def test_a_process_without_its_streams_ends_well(ctx, stream, how):
+    child = ctx.Process(target=spoil, args=(stream, how))
+    child.start()
+    child.join()
+    assert child.exitcode == 0

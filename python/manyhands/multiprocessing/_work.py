@@ -100,8 +100,7 @@ def end_worker(error: BaseException) -> NoReturn:
             print(error.code, file=sys.stderr)
     elif not isinstance(error, KeyboardInterrupt):
         traceback.print_exception(error)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+    _ending.flush()
     # Not in good order: its call is to be answered for.
     os._exit(code)
 

@@ -75,6 +75,5 @@ def main(preload: list[str], path: list[str] | None, alias: bool) -> None:
         sys.excepthook(*sys.exc_info())
     finally:
         _ending.tell_engine()
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
+        _ending.flush()
         os._exit(code)
