@@ -160,6 +160,7 @@ class SimpleQueue(Generic[_T]):
 @final
 class AsyncResult(Generic[_T]):
     def get(self, timeout: float | None = None) -> _T: ...
+    def _gather(self) -> _T: ...
     def wait(self, timeout: float | None = None) -> None: ...
     def ready(self) -> bool: ...
     def successful(self) -> bool: ...
@@ -180,10 +181,10 @@ class PoolCore:
         callback: Callable[[_T], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
     ) -> AsyncResult[_T]: ...
-    def _map_list(
+    def _map_elements(
         self,
         func: Callable[..., Any],
-        elements: list[Any],
+        elements: list[Any] | range,
         chunksize: int,
         star: bool,
         callback: Callable[[Any], object] | None = None,

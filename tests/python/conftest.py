@@ -30,6 +30,13 @@ def ctx(method):
     return multiprocessing.get_context(method)
 
 
+@pytest.fixture
+def pool(ctx):
+    """A pool of two, under each start method in turn."""
+    with ctx.Pool(2) as made:
+        yield made
+
+
 def eventually(condition, limit=LIMIT):
     """Waits until `condition()` is true, and returns what it gave."""
     end = time.monotonic() + limit

@@ -7,25 +7,23 @@ a new one takes its place. An argument, result or exception that cannot be sent 
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import itertools
 import os
 import pickle
-import queue
 import signal
 import sys
-import threading
 import types
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from manyhands import _engine, _guard, _pickling, _std
 
-from . import _payload, connection, context, forkserver, resource_tracker, util
+from . import _payload, context, forkserver, resource_tracker, util
+from ._streams import Feeder, IMapIterator, IMapUnorderedIterator
 from ._work import Plan, end_template, run_forked
+from ._workers import WorkerProcess
 
 process: Any = _std.module("process")
 
@@ -94,7 +92,7 @@ class Pool(_engine.PoolCore):
         self._ctx = context or _default_context()
         self._processes = processes
         self._method: str = self._ctx.get_start_method()
-        self._feeders: list[_Feeder] = []
+        self._feeders: list[Feeder] = []
         if self._method != "fork":
             _guard.check()
         first = next(process._process_counter)
@@ -186,7 +184,7 @@ class Pool(_engine.PoolCore):
 
     def map(self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int | None = None) -> list[T]:
         """Calls `func` with each element; the results, in order."""
-        return self._map(func, iterable, chunksize, False).get()
+        return self._map(func, iterable, chunksize, False)._gather()
 
     def map_async(
         self,
@@ -203,7 +201,7 @@ class Pool(_engine.PoolCore):
         self, func: Callable[..., T], iterable: Iterable[Iterable[Any]], chunksize: int | None = None
     ) -> list[T]:
         """As `map`; each element is a tuple of arguments."""
-        return self._map(func, iterable, chunksize, True).get()
+        return self._map(func, iterable, chunksize, True)._gather()
 
     def starmap_async(
         self,
@@ -226,11 +224,11 @@ class Pool(_engine.PoolCore):
         error_callback: Callable[[BaseException], object] | None = None,
     ) -> _engine.AsyncResult[list[T]]:
         self._check_running()
-        elements = iterable if type(iterable) is list else list(iterable)
+        elements: Any = iterable if type(iterable) in (list, range) else list(iterable)
         if chunksize is None:
             chunksize, extra = divmod(len(elements), self._processes * 4)
             chunksize += bool(extra)
-        return self._map_list(func, elements, max(chunksize, 1), star, callback, error_callback)
+        return self._map_elements(func, elements, max(chunksize, 1), star, callback, error_callback)
 
     def imap(self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int = 1) -> Iterator[T]:
         """Calls `func` with each element; gives the results one by one, in order."""
@@ -247,7 +245,7 @@ class Pool(_engine.PoolCore):
         if chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {chunksize}")
         results = IMapIterator[T]() if ordered else IMapUnorderedIterator[T]()
-        feeder = _Feeder(self, results, func, iterable, chunksize)
+        feeder = Feeder(self, results, func, iterable, chunksize)
         if hasattr(iterable, "__len__"):
             feeder.run()
         else:
@@ -258,6 +256,9 @@ class Pool(_engine.PoolCore):
             return results
         chunks: Iterator[Any] = results
         return (element for chunk in chunks for element in chunk)
+
+    def _is_terminated(self) -> bool:
+        return self._state == TERMINATE
 
     def _check_running(self) -> None:
         if self._state != RUN:
@@ -324,64 +325,6 @@ class Pool(_engine.PoolCore):
             _warn(f"unclosed running multiprocessing pool {self!r}", ResourceWarning, source=self)
 
 
-class _WorkerPopen:
-    """A worker as the process sees it whose pool it works for: it is watched by pidfd, and reaped by its keeper."""
-
-    returncode: int | None = None
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        try:
-            self.sentinel = os.pidfd_open(pid)
-        except ProcessLookupError:
-            self.sentinel = -1
-
-    def __del__(self, _close: Any = os.close) -> None:
-        if getattr(self, "sentinel", -1) >= 0:
-            _close(self.sentinel)
-
-    def poll(self, flag: int = 0) -> int | None:
-        return self.wait(0.0)
-
-    def wait(self, timeout: float | None = None) -> int | None:
-        ended = self.sentinel < 0 or bool(connection.wait([self.sentinel], timeout))
-        # How it ended, its keeper knows.
-        return 0 if ended else None
-
-    def _signal(self, sig: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            if self.sentinel >= 0:
-                signal.pidfd_send_signal(self.sentinel, sig)
-
-    def terminate(self) -> None:
-        self._signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        self._signal(signal.SIGKILL)
-
-    def close(self) -> None:
-        pass
-
-
-class WorkerProcess(process.BaseProcess):  # type: ignore[misc]
-    """A worker of a pool, for `active_children` and for who looks after its workers."""
-
-    def __init__(self, ctx: Any, name: str, pid: int) -> None:
-        self._identity = (int(name.rpartition("-")[2].rpartition(":")[2] or 0),)
-        self._name = name
-        self._config = {**process.current_process()._config, "daemon": True}
-        self._parent_pid = os.getpid()
-        self._closed = False
-        self._popen = _WorkerPopen(pid)
-        self._sentinel = self._popen.sentinel
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, WorkerProcess) and self.pid == other.pid
-
-    def __hash__(self) -> int:
-        return hash(self.pid)
-
-
 def _default_context() -> Any:
     return context._default_context.get_context()
 
@@ -428,161 +371,3 @@ def _terminate(held: _Core) -> None:
     core._forget_keeper()
     if core._phase == "broken":
         _guard.found(core._broken_because)
-
-
-class _Feeder:
-    """Submits what an iterable gives: at once for a collection, in its own thread for anything that may take time."""
-
-    #: How many calls may wait for each worker before the iterable is asked for more.
-    AHEAD = 32
-
-    def __init__(
-        self, pool: Pool, results: IMapIterator[Any], func: Callable[..., Any], iterable: Iterable[Any], chunksize: int
-    ) -> None:
-        self.pool = pool
-        self.results = results
-        self.func = func
-        self.iterable = iterable
-        self.chunksize = chunksize
-        self.thread = threading.Thread(target=self.run, name="PoolFeeder", daemon=True)
-
-    def run(self) -> None:
-        pool, results = self.pool, self.results
-        window: list[Any] = []
-        most = self.AHEAD * pool._processes
-        patient = threading.current_thread() is self.thread
-        try:
-            elements = iter(self.iterable)
-            while chunk := list(itertools.islice(elements, self.chunksize)):
-                result = self.submit(chunk)
-                if patient:
-                    window.append(result)
-                    if len(window) >= most:
-                        window.pop(0).wait()
-                if pool._state == TERMINATE:
-                    break
-        except Exception as error:
-            results.fail(error)
-        finally:
-            results.end()
-
-    def submit(self, chunk: list[Any]) -> Any:
-        pool, results = self.pool, self.results
-        place = results.announce()
-        done = results.taker(place)
-        if self.chunksize == 1:
-            result = _engine.PoolCore.apply_async(pool, self.func, (chunk[0],), None, *done)
-        else:
-            result = pool._map_list(self.func, chunk, len(chunk), False, *done)
-        results.submitted(place, result)
-        return result
-
-
-class IMapIterator(Generic[T]):
-    """The results of `imap`, in order."""
-
-    def __init__(self) -> None:
-        self._arrived: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-        self._over = False
-
-    def __iter__(self) -> IMapIterator[T]:
-        return self
-
-    def __next__(self) -> T:
-        return self.next()
-
-    def next(self, timeout: float | None = None) -> T:
-        """The next result; `TimeoutError` when it does not come within `timeout` seconds."""
-        if self._over:
-            raise StopIteration
-        kind, value = self._arrival(timeout)
-        if kind == "end":
-            self._over = True
-            raise StopIteration
-        if kind == "error":
-            raise value
-        return self._result(value, timeout)
-
-    _waiting: Any = None
-
-    def _arrival(self, timeout: float | None) -> tuple[str, Any]:
-        if self._waiting is not None:
-            return "result", self._waiting
-        try:
-            return self._arrived.get(timeout=timeout)
-        except queue.Empty:
-            raise TimeoutError from None
-
-    def _result(self, result: Any, timeout: float | None) -> T:
-        # Kept until its answer is there, so that a time-out loses nothing.
-        self._waiting = result
-        result.wait(timeout)
-        if not result.ready():
-            raise TimeoutError
-        self._waiting = None
-        value: T = result.get()
-        return value
-
-    # The feeder's side.
-
-    def announce(self) -> int:
-        return 0
-
-    def taker(self, place: int) -> tuple[Any, Any]:
-        return None, None
-
-    def submitted(self, place: int, result: Any) -> None:
-        self._arrived.put(("result", result))
-
-    def fail(self, error: Exception) -> None:
-        self._arrived.put(("error", error))
-
-    def end(self) -> None:
-        self._arrived.put(("end", None))
-
-
-class IMapUnorderedIterator(IMapIterator[T]):
-    """The results of `imap_unordered`, as they come."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._left = 0
-        self._fed = False
-        self._lock = threading.Lock()
-
-    def announce(self) -> int:
-        with self._lock:
-            self._left += 1
-        return 0
-
-    def taker(self, place: int) -> tuple[Any, Any]:
-        return self._take_value, self._take_error
-
-    def submitted(self, place: int, result: Any) -> None:
-        pass
-
-    def _result(self, result: Any, timeout: float | None) -> T:
-        value: T = result
-        return value
-
-    def _take_value(self, value: Any) -> None:
-        self._arrived.put(("result", value))
-        self._count()
-
-    def _take_error(self, error: BaseException) -> None:
-        self._arrived.put(("error", error))
-        self._count()
-
-    def _count(self) -> None:
-        with self._lock:
-            self._left -= 1
-            over = self._fed and not self._left
-        if over:
-            super().end()
-
-    def end(self) -> None:
-        with self._lock:
-            self._fed = True
-            over = not self._left
-        if over:
-            super().end()

@@ -9,13 +9,14 @@
 //! Chunk     a pickle of a list: the function is called with each element; with function 0 of (function, list)
 //! Star      as Chunk, each element is a tuple of arguments
 //! Ints      i64 each, little-endian: the function is called with each
+//! Steps     i64 first, i64 step, u64 count: the same for the numbers of a `range`
 //! ```
 
 use crate::pickled::Pickled;
 use crate::value::{self, Tag};
 use manyhands::executor::{NewCall, RawCall, RawPool, SubmitError};
 use pyo3::prelude::*;
-use pyo3::types::{PyInt, PyList, PyTuple};
+use pyo3::types::{PyInt, PyList, PyRange, PyTuple};
 
 /// What the bytes of a call's arguments are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,7 @@ pub enum Kind {
     Chunk = 3,
     Star = 4,
     Ints = 5,
+    Steps = 6,
 }
 
 impl Kind {
@@ -37,7 +39,8 @@ impl Kind {
 
     /// Both parts of a call's tag.
     pub fn of(tag: u32) -> Option<(Kind, Tag)> {
-        let kinds = [Kind::One, Kind::Plain, Kind::Pickled, Kind::Chunk, Kind::Star, Kind::Ints];
+        use Kind::{Chunk, Ints, One, Pickled, Plain, Star, Steps};
+        let kinds = [One, Plain, Pickled, Chunk, Star, Ints, Steps];
         kinds.into_iter().find(|kind| *kind as u32 == tag >> 8).map(|kind| (kind, tag & 0xff))
     }
 }
@@ -87,21 +90,105 @@ impl Target<'_> {
     }
 
     /// Submits a chunk of integers; `None` when an element is none of 64 bits.
-    pub fn ints(&self, elements: &Bound<'_, PyList>) -> Option<Result<RawCall, SubmitError>> {
-        Some(self.submit(Kind::Ints.with(0), &[&packed_ints(elements)?]))
+    pub fn ints(
+        &self,
+        elements: &Bound<'_, PyList>,
+        start: usize,
+        end: usize,
+    ) -> Option<Result<RawCall, SubmitError>> {
+        let mut packed = PackedInts::with_capacity(end - start);
+        for index in start..end {
+            // The list is the caller's: it may be shorter by now.
+            packed.push(&elements.get_item(index).ok()?).ok()?;
+        }
+        Some(self.submit(Kind::Ints.with(0), &[packed.as_bytes()]))
+    }
+
+    /// Submits the numbers of a part of a `range`.
+    pub fn steps(&self, steps: &Steps) -> Result<RawCall, SubmitError> {
+        self.submit(Kind::Steps.with(0), &[&steps.to_bytes()])
     }
 }
 
-/// Integers of 64 bits as bytes; `None` when an element is something else.
-pub fn packed_ints(elements: &Bound<'_, PyList>) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(elements.len() * 8);
-    for element in elements {
-        if !element.is_exact_instance_of::<PyInt>() {
-            return None;
-        }
-        bytes.extend(element.extract::<i64>().ok()?.to_le_bytes());
+/// Integers of 64 bits as bytes.
+#[derive(Default)]
+pub struct PackedInts(Vec<u8>);
+
+/// The object is no integer of 64 bits.
+pub struct NotAnInt;
+
+impl PackedInts {
+    /// With room for so many.
+    pub fn with_capacity(count: usize) -> PackedInts {
+        PackedInts(Vec::with_capacity(count * 8))
     }
-    Some(bytes)
+
+    /// Adds a number.
+    #[inline]
+    pub fn push(&mut self, element: &Bound<'_, PyAny>) -> Result<(), NotAnInt> {
+        if !element.is_exact_instance_of::<PyInt>() {
+            return Err(NotAnInt);
+        }
+        self.0.extend(element.extract::<i64>().map_err(|_| NotAnInt)?.to_le_bytes());
+        Ok(())
+    }
+
+    /// The bytes that [`unpacked_ints`] reads.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The numbers of a `range`, or of a part of it: all of 64 bits.
+#[derive(Clone, Copy)]
+pub struct Steps {
+    first: i64,
+    step: i64,
+    count: u64,
+}
+
+/// A larger `range` has to become a list first, which tells whether there is memory for so many results.
+const MOST_STEPS: u64 = 1 << 24;
+
+impl Steps {
+    /// Those of an object; `None` when it is no `range`, or one of larger numbers, or of too many.
+    pub fn of(elements: &Bound<'_, PyAny>) -> Option<Steps> {
+        let range = elements.cast_exact::<PyRange>().ok()?;
+        let count = range.len().ok()? as u64;
+        let number = |name| range.getattr(name).and_then(|number| number.extract::<i64>()).ok();
+        match (number("start"), number("stop"), number("step")) {
+            (Some(first), Some(_), Some(step)) if count <= MOST_STEPS => Some(Steps { first, step, count }),
+            _ => None,
+        }
+    }
+
+    /// Parts of at most so many numbers.
+    pub fn chunks(self, size: usize) -> impl Iterator<Item = Steps> {
+        let size = size as u64;
+        (0..self.count.div_ceil(size)).map(move |index| Steps {
+            // Inside the range, so it cannot overflow.
+            first: self.first.wrapping_add(self.step.wrapping_mul((index * size) as i64)),
+            step: self.step,
+            count: size.min(self.count - index * size),
+        })
+    }
+
+    fn to_bytes(self) -> [u8; 24] {
+        let mut bytes = [0; 24];
+        bytes[..8].copy_from_slice(&self.first.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.step.to_le_bytes());
+        bytes[16..].copy_from_slice(&self.count.to_le_bytes());
+        bytes
+    }
+
+    /// What [`Target::steps`] sent, as a `range`.
+    pub fn unpacked<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+        let numbers: Vec<i64> = unpacked_ints(bytes).collect();
+        let [first, step, count] = numbers[..] else { return Err(value::damaged()) };
+        // The end may be a number that 64 bits cannot hold.
+        let end = i128::from(first) + i128::from(step) * i128::from(count as u64);
+        py.get_type::<PyRange>().call1((first, end, step))
+    }
 }
 
 /// The integers of packed bytes.

@@ -1,7 +1,9 @@
 //! Pools of processes that run Python functions: the compiled half of `multiprocessing.Pool`.
 //!
 //! ```text
-//! core      the pool itself: submits calls and maps, is closed, terminated, joined
+//! core      the pool itself: takes calls and maps, is closed, terminated, joined
+//! shared    what it and its results have in common: the engine's pool, who starts its workers
+//! submit    calls and maps on their way          told      who is told of their results
 //! function  functions that pickle by reference: sent once, then named by a number
 //! call      a call's arguments as bytes         outcome   an answer's bytes as a result or an exception
 //! result    AsyncResult: one call's, or a map's worker    the loop that a worker runs
@@ -15,6 +17,9 @@ mod core;
 mod function;
 mod outcome;
 mod result;
+mod shared;
+mod submit;
+mod told;
 mod worker;
 
 pub use core::PoolCore;

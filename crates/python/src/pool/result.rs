@@ -4,8 +4,8 @@
 //! and unpickles what it finds. With callbacks the engine's callback thread does it as the answers come, and who asks
 //! waits until the callbacks have run. Threads may ask together; one of them takes the answer.
 
-use super::core::Shared;
 use super::outcome;
+use super::shared::Shared;
 use crate::child::deadline;
 use crate::errors::from_wait;
 use crate::ffi::Patient;
@@ -61,25 +61,42 @@ impl Calls {
 
     /// The result. All calls have their answers.
     fn take<'py>(self, py: Python<'py>, describe: impl Fn() -> String) -> PyResult<Bound<'py, PyAny>> {
+        self.gather(py, describe, |_| Ok(()))
+    }
+
+    /// The result, made as the answers come: `wait` returns when a call has its answer. All are waited for, even if one
+    /// raised, unless the waiting fails.
+    fn gather<'py>(
+        self,
+        py: Python<'py>,
+        describe: impl Fn() -> String,
+        wait: impl Fn(&RawCall) -> PyResult<()>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let one = |call: RawCall| match call.take(&describe) {
             Ok(answer) => outcome::of_answer(py, answer),
             Err(failure) => Err(outcome::of_failure(py, failure)),
         };
-        match self {
-            Calls::One(call) => one(call),
-            Calls::Each(calls) => {
-                let results = calls.into_iter().map(one).collect::<PyResult<Vec<_>>>()?;
-                Ok(PyList::new(py, results)?.into_any())
+        let (calls, is_whole) = match self {
+            Calls::One(call) => {
+                wait(&call)?;
+                return one(call);
             }
-            Calls::Chunks(calls) => {
-                let all = PyList::empty(py);
-                for call in calls {
-                    let end = all.len();
-                    all.set_slice(end, end, &one(call)?)?;
-                }
-                Ok(all.into_any())
+            Calls::Each(calls) => (calls, false),
+            Calls::Chunks(calls) => (calls, true),
+        };
+        let mut results = Ok(PyList::empty(py));
+        for call in calls {
+            wait(&call)?;
+            let Ok(all) = &results else { continue };
+            let added = one(call).and_then(|result| match is_whole {
+                true => all.set_slice(all.len(), all.len(), &result),
+                false => all.append(result),
+            });
+            if let Err(error) = added {
+                results = Err(error);
             }
         }
+        results.map(Bound::into_any)
     }
 }
 
@@ -325,6 +342,24 @@ impl AsyncResult {
             State::Error(error) => Err(error.clone_ref(py)),
             _ => unreachable!("it was settled"),
         }
+    }
+
+    /// `get` for a result that nobody else has or will ask for: made as the answers come.
+    fn _gather(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let fresh = std::mem::replace(&mut *self.state(), State::Taking);
+        let State::Fresh { calls, pool } = fresh else {
+            *self.state() = fresh;
+            return self.get(py, None);
+        };
+        let wait = |call: &RawCall| {
+            if call.is_done() {
+                return Ok(());
+            }
+            self.in_slices(py, None, |until, patient| call.wait(&Wait::arena(until, patient))).map(drop)
+        };
+        let outcome = calls.gather(py, || self.describe(py), wait).map(Bound::unbind);
+        drop(pool);
+        outcome
     }
 
     /// Waits until the result is there, or for `timeout` seconds.

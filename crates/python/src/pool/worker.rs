@@ -4,7 +4,7 @@
 //! its answer, as far as it is an `Exception`; anything else ends the worker. An answer that cannot be sent becomes an
 //! exception that says so. Only the call at hand is ever lost.
 
-use super::call::{Kind, packed_ints, unpacked, unpacked_ints};
+use super::call::{Kind, PackedInts, Steps, unpacked, unpacked_ints};
 use super::outcome::{INTS, RAISED};
 use crate::errors::from_arena;
 use crate::ffi::Patient;
@@ -15,7 +15,7 @@ use manyhands::executor::{CallRequest, Worker as RawWorker, WorkerEnd};
 use pyo3::exceptions::{PyException, PyMemoryError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyList, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyList, PyTuple, PyType};
 use std::collections::HashMap;
 
 /// A process as a worker of a pool.
@@ -99,16 +99,22 @@ impl<'py> Desk<'py> {
             }
             Kind::Ints => {
                 let function = self.function(request)?.clone();
-                let numbers = PyList::new(py, unpacked_ints(request.arguments))?;
-                each(&MAP, py, ("builtins", "map"), &function, numbers.as_any()).map(Answer::Chunk)
+                // Made one by one as they are asked for, so that they need no memory of their own.
+                let bytes = PyBytes::new(py, request.arguments);
+                let numbers = ARRAY.import(py, "array", "array")?.call1(("q", bytes))?;
+                each(&MAP, py, ("builtins", "map"), &function, &numbers)
+            }
+            Kind::Steps => {
+                let function = self.function(request)?.clone();
+                each(&MAP, py, ("builtins", "map"), &function, &Steps::unpacked(py, request.arguments)?)
             }
             Kind::Chunk => {
                 let (function, rest) = self.unpickled(request, tag)?;
-                each(&MAP, py, ("builtins", "map"), &function, &rest[0]).map(Answer::Chunk)
+                each(&MAP, py, ("builtins", "map"), &function, &rest[0])
             }
             Kind::Star => {
                 let (function, rest) = self.unpickled(request, tag)?;
-                each(&STARMAP, py, ("itertools", "starmap"), &function, &rest[0]).map(Answer::Chunk)
+                each(&STARMAP, py, ("itertools", "starmap"), &function, &rest[0])
             }
         }
     }
@@ -168,10 +174,8 @@ impl<'py> Desk<'py> {
                 Some((tag, bytes)) => request.answer(tag, &[&bytes]),
                 None => return self.answer_pickled(request, object),
             },
-            Answer::Chunk(results) => match packed_ints(results) {
-                Some(bytes) => request.answer(INTS, &[&bytes]),
-                None => return self.answer_pickled(request, results.as_any()),
-            },
+            Answer::Ints(numbers) => request.answer(INTS, &[numbers.as_bytes()]),
+            Answer::Chunk(results) => return self.answer_pickled(request, results.as_any()),
         };
         if let Err(error) = written {
             self.answer_raised(request, PyMemoryError::new_err(error.to_string()));
@@ -210,6 +214,7 @@ impl<'py> Desk<'py> {
     }
 }
 
+static ARRAY: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static MAP: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static STARMAP: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
@@ -220,9 +225,19 @@ fn each<'py>(
     (module, name): (&str, &str),
     function: &Bound<'py, PyAny>,
     elements: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, PyList>> {
-    let results = mapper.import(py, module, name)?.call1((function, elements))?;
-    Ok(py.get_type::<PyList>().call1((results,))?.cast_into()?)
+) -> PyResult<Answer<'py>> {
+    let mut results =
+        mapper.import(py, module, name)?.call1((function, elements))?.cast_into::<PyIterator>()?;
+    let mut numbers = PackedInts::default();
+    while let Some(result) = results.next().transpose()? {
+        if numbers.push(&result).is_err() {
+            let all = PyList::new(py, unpacked_ints(numbers.as_bytes()))?;
+            all.append(result)?;
+            all.call_method1("extend", (results,))?;
+            return Ok(Answer::Chunk(all));
+        }
+    }
+    Ok(Answer::Ints(numbers))
 }
 
 /// What a call gave.
@@ -230,6 +245,8 @@ enum Answer<'py> {
     Object(Bound<'py, PyAny>),
     /// The results of a chunk.
     Chunk(Bound<'py, PyList>),
+    /// The same, when all are integers of 64 bits.
+    Ints(PackedInts),
 }
 
 fn copy_of(bytes: &[u8]) -> PyResult<manyhands::arena::Block> {

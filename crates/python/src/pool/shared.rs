@@ -1,0 +1,136 @@
+//! What a pool and its results have in common: the engine's pool, and who starts its workers.
+//!
+//! A keeper starts the workers and replaces those that die: a template forked from this process, or this process's
+//! zygote. A zygote that was killed is replaced; a template cannot be forked again from a program that has gone on,
+//! so that pool is given up when it is looked at. The callback thread is made when the first callback is registered.
+
+use super::function::Functions;
+use super::outcome::of_refusal;
+use crate::child::Start;
+use crate::errors::from_start;
+use manyhands::executor::{Callbacks, PoolState, RawPool};
+use manyhands::spawn::{Keeper, Refusal, StartError, zygote_of};
+use pyo3::prelude::*;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Who starts the pool's workers.
+pub enum Kept {
+    NotYet,
+    ByTemplate(Keeper),
+    ByZygote(Arc<Keeper>, Box<Start>),
+    GivenUp,
+}
+
+/// What a pool and its results have in common.
+pub struct Shared {
+    pub raw: RawPool,
+    pub functions: Functions,
+    pub retries: u32,
+    pub workers: usize,
+    pub kept: Mutex<Kept>,
+    pub callbacks: Mutex<Option<Arc<Callbacks>>>,
+}
+
+/// A mutex that is never held while Python code runs.
+pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// Of a pool that nobody starts workers for yet.
+    pub fn new(raw: RawPool, retries: u32, workers: usize) -> Shared {
+        Shared {
+            raw,
+            functions: Functions::default(),
+            retries,
+            workers,
+            kept: Mutex::new(Kept::NotYet),
+            callbacks: Mutex::new(None),
+        }
+    }
+
+    /// Replaces a keeper that has ended, or gives the pool up.
+    pub fn look_after_keeper(&self, py: Python<'_>) {
+        if self.raw.state() > PoolState::Closed || !self.raw.is_own() {
+            return;
+        }
+        let ended = {
+            let mut kept = locked(&self.kept);
+            let alive = match &*kept {
+                Kept::ByTemplate(keeper) => keeper.is_alive(),
+                Kept::ByZygote(keeper, _) => keeper.is_alive(),
+                Kept::NotYet | Kept::GivenUp => true,
+            };
+            if alive {
+                return;
+            }
+            // Not held any longer: what follows gives the interpreter lock up.
+            std::mem::replace(&mut *kept, Kept::NotYet)
+        };
+        let again = match ended {
+            Kept::ByZygote(_, start) => {
+                keep_by_zygote(py, &self.raw, start).map_err(|error| error.to_string())
+            }
+            _ => Err("the process that its workers are forked from was killed; make a new pool".to_owned()),
+        };
+        *locked(&self.kept) = again.unwrap_or_else(|reason| {
+            self.raw.give_up(&reason);
+            Kept::GivenUp
+        });
+    }
+
+    /// The keeper is to look at what the pool wants now.
+    pub fn nudge_keeper(&self) {
+        match &*locked(&self.kept) {
+            Kept::ByTemplate(keeper) => keeper.look(),
+            Kept::ByZygote(keeper, _) => keeper.look(),
+            Kept::NotYet | Kept::GivenUp => {}
+        }
+    }
+
+    /// The callback thread.
+    pub fn callbacks(&self, py: Python<'_>) -> PyResult<Arc<Callbacks>> {
+        let mut callbacks = locked(&self.callbacks);
+        if let Some(callbacks) = &*callbacks {
+            return Ok(Arc::clone(callbacks));
+        }
+        let made = Arc::new(Callbacks::new(&self.raw).map_err(|error| of_refusal(py, error))?);
+        *callbacks = Some(Arc::clone(&made));
+        Ok(made)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // The callback thread may be about to ask for the interpreter lock, which whoever drops this may hold.
+        if let Some(callbacks) = locked(&self.callbacks).take() {
+            Python::attach(|py| py.detach(|| drop(callbacks)));
+        }
+    }
+}
+
+/// Has this process's zygote start the workers.
+pub fn keep_by_zygote(py: Python<'_>, raw: &RawPool, start: Box<Start>) -> PyResult<Kept> {
+    let kept = start.with(true, |program, order| {
+        py.detach(|| {
+            let keeper = zygote_of(program, order.name)?;
+            match keeper.keep(order.name, raw.handle(), order.payload, order.descriptors) {
+                Ok(()) => Ok(keeper),
+                Err(Refusal::Failed(error)) => Err(error),
+                Err(Refusal::Lost) => {
+                    // Killed since it was last used: once more with a new one.
+                    let keeper = zygote_of(program, order.name)?;
+                    match keeper.keep(order.name, raw.handle(), order.payload, order.descriptors) {
+                        Ok(()) => Ok(keeper),
+                        Err(Refusal::Failed(error)) => Err(error),
+                        Err(Refusal::Lost) => {
+                            Err(StartError::ZygoteLost { name: order.name.to_owned(), times: 2 })
+                        }
+                    }
+                }
+            }
+        })
+        .map_err(from_start)
+    })?;
+    Ok(Kept::ByZygote(kept, start))
+}

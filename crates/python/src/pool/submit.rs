@@ -1,0 +1,150 @@
+//! Submitting calls and maps: which function, with its arguments plain or pickled, to whom.
+//!
+//! A map's elements go in chunks: integers packed, the steps of a `range` not at all (its bounds do), everything else as
+//! one pickle per chunk. What cannot be pickled is told to whoever asks for the result, as in the standard library; a
+//! pool that takes no calls says so at once.
+
+use super::call::{Kind, Steps, Target};
+use super::core::PoolCore;
+use super::outcome::of_refusal;
+use super::result::Calls;
+use manyhands::executor::{PoolState, RawCall, SubmitError};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+/// Why nothing was submitted: to be told at once, or to whoever asks for the result.
+pub enum Refused {
+    AtOnce(PyErr),
+    Later(PyErr),
+}
+
+impl From<PyErr> for Refused {
+    fn from(error: PyErr) -> Refused {
+        Refused::AtOnce(error)
+    }
+}
+
+fn target<'a, 'py>(slf: &'a Bound<'py, PoolCore>, func: &Bound<'py, PyAny>) -> Result<Target<'a>, Refused> {
+    let shared = slf.get().shared()?;
+    if shared.raw.state() != PoolState::Open {
+        slf.get()._check_broken(slf.py())?;
+        return Err(PyValueError::new_err("Pool not running").into());
+    }
+    let number = shared.functions.number(slf, &shared.raw, func)?;
+    let number = number.map_err(|error| of_refusal(slf.py(), error))?;
+    Ok(Target { raw: &shared.raw, function: number.unwrap_or(0), retries: shared.retries })
+}
+
+fn submitted(py: Python<'_>, call: Result<RawCall, SubmitError>) -> Result<RawCall, Refused> {
+    call.map_err(|error| Refused::AtOnce(of_refusal(py, error)))
+}
+
+/// Submits `func(*args, **kwds)`.
+pub fn submit_call<'py>(
+    slf: &Bound<'py, PoolCore>,
+    func: &Bound<'py, PyAny>,
+    args: Option<&Bound<'py, PyAny>>,
+    kwds: Option<&Bound<'py, PyAny>>,
+) -> Result<RawCall, Refused> {
+    let py = slf.py();
+    let target = target(slf, func)?;
+    let args = match args {
+        None => PyTuple::empty(py),
+        Some(args) => match args.cast_exact::<PyTuple>() {
+            Ok(args) => args.clone(),
+            Err(_) => args.try_iter().and_then(|all| PyTuple::new(py, all.collect::<PyResult<Vec<_>>>()?))?,
+        },
+    };
+    let kwds = match kwds.filter(|kwds| !kwds.is_none()) {
+        Some(kwds) if kwds.len()? > 0 => Some(kwds),
+        _ => None,
+    };
+    if target.function != 0
+        && kwds.is_none()
+        && let Some(call) = target.plain(&args)
+    {
+        return submitted(py, call);
+    }
+    let kwds = kwds.map_or_else(|| PyDict::new(py).into_any(), Bound::clone);
+    let pickled = match target.function {
+        0 => pickle_for(slf, "_dumps_call", &PyTuple::new(py, [func, args.as_any(), &kwds])?)?,
+        _ => pickle_for(slf, "_dumps_arguments", &PyTuple::new(py, [args.as_any(), &kwds])?)?,
+    };
+    submitted(py, target.pickled(Kind::Pickled, &pickled))
+}
+
+/// Pickles with a method of the pool's; an error is the call's own.
+fn pickle_for<'py>(
+    slf: &Bound<'py, PoolCore>,
+    method: &str,
+    what: &Bound<'py, PyTuple>,
+) -> Result<crate::pickled::Pickled<'py>, Refused> {
+    crate::pickled::pickle_by(&slf.getattr(method)?, what).map_err(Refused::Later)
+}
+
+/// Submits `func(element)`, or `func(*element)`, for each element of a list or range.
+pub fn submit_map<'py>(
+    slf: &Bound<'py, PoolCore>,
+    func: &Bound<'py, PyAny>,
+    elements: &Bound<'py, PyAny>,
+    chunksize: usize,
+    star: bool,
+) -> Result<Calls, Refused> {
+    let py = slf.py();
+    let target = target(slf, func)?;
+    let chunksize = chunksize.max(1);
+    let is_sent = target.function != 0 && !star;
+    if is_sent
+        && chunksize > 1
+        && let Some(steps) = Steps::of(elements)
+    {
+        let chunks = steps.chunks(chunksize).map(|chunk| submitted(py, target.steps(&chunk)));
+        return Ok(Calls::Chunks(chunks.collect::<Result<_, _>>()?));
+    }
+    let elements = match elements.cast::<PyList>() {
+        Ok(elements) => elements.clone(),
+        Err(_) => PyList::new(py, elements.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
+    };
+    if is_sent && chunksize == 1 {
+        return submit_each(slf, &target, &elements);
+    }
+    let kind = if star { Kind::Star } else { Kind::Chunk };
+    let mut calls = Vec::with_capacity(elements.len() / chunksize + 1);
+    for start in (0..elements.len()).step_by(chunksize) {
+        let end = (start + chunksize).min(elements.len());
+        if is_sent && let Some(call) = target.ints(&elements, start, end) {
+            calls.push(submitted(py, call)?);
+            continue;
+        }
+        let chunk = elements.get_slice(start, end);
+        let pickled = match target.function {
+            0 => pickle_for(slf, "_dumps_call", &PyTuple::new(py, [func, chunk.as_any()])?)?,
+            _ => pickle_for(slf, "_dumps_arguments", &PyTuple::new(py, [chunk.as_any()])?)?,
+        };
+        calls.push(submitted(py, target.pickled(kind, &pickled))?);
+    }
+    Ok(Calls::Chunks(calls))
+}
+
+/// A call for each element.
+fn submit_each<'py>(
+    slf: &Bound<'py, PoolCore>,
+    target: &Target<'_>,
+    elements: &Bound<'py, PyList>,
+) -> Result<Calls, Refused> {
+    let py = slf.py();
+    let mut calls = Vec::with_capacity(elements.len());
+    for element in elements {
+        let call = match target.one(&element) {
+            Some(call) => call,
+            None => {
+                let arguments = PyTuple::new(py, [&element])?.into_any();
+                let what = PyTuple::new(py, [arguments, PyDict::new(py).into_any()])?;
+                target.pickled(Kind::Pickled, &pickle_for(slf, "_dumps_arguments", &what)?)
+            }
+        };
+        calls.push(submitted(py, call)?);
+    }
+    Ok(Calls::Each(calls))
+}

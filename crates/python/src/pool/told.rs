@@ -1,0 +1,130 @@
+//! The result of what was submitted, and who is told of it: callbacks, run by the engine's callback thread.
+//!
+//! Without callbacks a result only holds its calls. With them the thread takes the answers as they come and runs the
+//! callback before anybody who waits goes on. A callback that raises is reported as unraisable and costs nobody else.
+
+use super::core::PoolCore;
+use super::result::{AsyncResult, Calls, name_of, outcome_of};
+use super::shared::locked;
+use super::submit::Refused;
+use crate::ffi::untrack;
+use manyhands::executor::{Callbacks, RawCall};
+use pyo3::prelude::*;
+use std::sync::{Arc, Mutex};
+
+/// What the callers of `apply_async` and its kin hand over besides the call.
+pub struct Wanted<'a, 'py> {
+    callback: Option<&'a Bound<'py, PyAny>>,
+    error_callback: Option<&'a Bound<'py, PyAny>>,
+}
+
+impl<'a, 'py> Wanted<'a, 'py> {
+    /// What was given, `None` among it, is what is wanted.
+    pub fn new(
+        callback: Option<&'a Bound<'py, PyAny>>,
+        error_callback: Option<&'a Bound<'py, PyAny>>,
+    ) -> Wanted<'a, 'py> {
+        let present = |given: Option<&'a Bound<'py, PyAny>>| given.filter(|given| !given.is_none());
+        Wanted { callback: present(callback), error_callback: present(error_callback) }
+    }
+}
+
+/// Makes the result of what was submitted, or of why it was not.
+pub fn finish<'py>(
+    slf: &Bound<'py, PoolCore>,
+    func: &Bound<'py, PyAny>,
+    calls: Result<Calls, Refused>,
+    wanted: &Wanted<'_, 'py>,
+) -> PyResult<Bound<'py, AsyncResult>> {
+    let py = slf.py();
+    let shared = slf.get().shared()?;
+    let calls = match calls {
+        Ok(calls) => calls,
+        Err(Refused::AtOnce(error)) => return Err(error),
+        Err(Refused::Later(error)) => {
+            if let Some(callback) = wanted.error_callback {
+                run_callback(callback, error.value(py).as_any());
+            }
+            return Bound::new(py, AsyncResult::failed(shared, error));
+        }
+    };
+    // A map of nothing is done at once; as in the standard library nobody is told.
+    if calls.is_nothing() || (wanted.callback.is_none() && wanted.error_callback.is_none()) {
+        let result = Bound::new(py, AsyncResult::running(shared, calls, slf, func))?;
+        untrack(result.as_any());
+        return Ok(result);
+    }
+    let result = Bound::new(py, AsyncResult::awaited(shared))?;
+    let then = Then {
+        result: result.clone().unbind(),
+        callback: wanted.callback.map(|callback| callback.clone().unbind()),
+        error_callback: wanted.error_callback.map(|callback| callback.clone().unbind()),
+        name: name_of(func),
+    };
+    watch(shared.callbacks(py)?, calls, then);
+    Ok(result)
+}
+
+/// What is to be done when all calls of a result have their answers.
+struct Then {
+    result: Py<AsyncResult>,
+    callback: Option<Py<PyAny>>,
+    error_callback: Option<Py<PyAny>>,
+    name: String,
+}
+
+impl Then {
+    fn run(self, calls: Calls) {
+        Python::attach(|py| {
+            let outcome = outcome_of(py, calls, &self.name);
+            let result = self.result.get();
+            result.set(py, &outcome);
+            match (&outcome, &self.callback, &self.error_callback) {
+                (Ok(value), Some(callback), _) => run_callback(callback.bind(py), value.bind(py)),
+                (Err(error), _, Some(callback)) => run_callback(callback.bind(py), error.value(py).as_any()),
+                _ => {}
+            }
+            result.announce();
+        });
+    }
+}
+
+fn run_callback(callback: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) {
+    if let Err(error) = callback.call1((value,)) {
+        error.write_unraisable(callback.py(), Some(callback));
+    }
+}
+
+/// Has the callback thread do what is to be done when the last of the calls has its answer.
+fn watch(callbacks: Arc<Callbacks>, calls: Calls, then: Then) {
+    type Join = fn(Vec<RawCall>) -> Calls;
+    let (calls, join): (_, Join) = match calls {
+        Calls::One(call) => {
+            callbacks.register(call, Box::new(move |call| then.run(Calls::One(call))));
+            return;
+        }
+        Calls::Each(calls) => (calls, Calls::Each),
+        Calls::Chunks(calls) => (calls, Calls::Chunks),
+    };
+    let places: Vec<Option<RawCall>> = calls.iter().map(|_| None).collect();
+    let left = Arc::new(Mutex::new((calls.len(), places, Some(then))));
+    for (index, call) in calls.into_iter().enumerate() {
+        let left = Arc::clone(&left);
+        callbacks.register(
+            call,
+            Box::new(move |call| {
+                let mut all = locked(&left);
+                all.1[index] = Some(call);
+                all.0 -= 1;
+                if all.0 == 0 {
+                    let calls = std::mem::take(&mut all.1).into_iter().flatten().collect();
+                    let then = all.2.take();
+                    drop(all);
+                    if let Some(then) = then {
+                        then.run(join(calls));
+                    }
+                }
+            }),
+        );
+    }
+}

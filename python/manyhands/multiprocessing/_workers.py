@@ -1,0 +1,78 @@
+"""A pool's workers, as process objects of the process whose pool it is.
+
+They are watched and signalled by pidfd. They are children of the pool's keeper, which reaps them and replaces those
+that die; here they can be looked at, waited for and ended, as the standard library's can.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from typing import Any
+
+from manyhands import _std
+
+from . import connection
+
+__all__ = ["WorkerProcess"]
+
+process: Any = _std.module("process")
+
+
+class _WorkerPopen:
+    """A worker as the process sees it whose pool it works for: it is watched by pidfd, and reaped by its keeper."""
+
+    returncode: int | None = None
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        try:
+            self.sentinel = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self.sentinel = -1
+
+    def __del__(self, _close: Any = os.close) -> None:
+        if getattr(self, "sentinel", -1) >= 0:
+            _close(self.sentinel)
+
+    def poll(self, flag: int = 0) -> int | None:
+        return self.wait(0.0)
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        ended = self.sentinel < 0 or bool(connection.wait([self.sentinel], timeout))
+        # How it ended, its keeper knows.
+        return 0 if ended else None
+
+    def _signal(self, sig: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            if self.sentinel >= 0:
+                signal.pidfd_send_signal(self.sentinel, sig)
+
+    def terminate(self) -> None:
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+
+    def close(self) -> None:
+        pass
+
+
+class WorkerProcess(process.BaseProcess):  # type: ignore[misc]
+    """A worker of a pool, for `active_children` and for who looks after its workers."""
+
+    def __init__(self, ctx: Any, name: str, pid: int) -> None:
+        self._identity = (int(name.rpartition("-")[2].rpartition(":")[2] or 0),)
+        self._name = name
+        self._config = {**process.current_process()._config, "daemon": True}
+        self._parent_pid = os.getpid()
+        self._closed = False
+        self._popen = _WorkerPopen(pid)
+        self._sentinel = self._popen.sentinel
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WorkerProcess) and self.pid == other.pid
+
+    def __hash__(self) -> int:
+        return hash(self.pid)

@@ -1,0 +1,190 @@
+"""Workers and pools under each start method: how they begin and end, and what a death costs."""
+
+import gc
+import os
+import signal
+import time
+import warnings
+
+import pytest
+from calls import broken_set_up, die, die_once, names, pid, set_up, sleep_and_give, square, use_set_up
+from conftest import alive, eventually
+
+import manyhands
+
+
+def test_workers_are_named_daemons(pool, ctx):
+    seen = set(pool.map(names, range(40), 1))
+    prefix = ctx.Process.__name__.replace("Process", "PoolWorker-")
+    assert all(name.startswith(prefix) and daemon and parent == os.getpid() for name, daemon, parent in seen)
+    assert {child.pid for child in ctx.active_children()} >= {child.pid for child in pool._pool}
+    assert len(pool._pool) == 2
+
+
+def test_set_up(ctx):
+    with ctx.Pool(2, set_up, (100, ctx.Lock())) as pool:
+        assert pool.map(use_set_up, range(10)) == list(range(100, 110))
+
+
+def test_a_set_up_that_fails_breaks_the_pool(ctx, capfd):
+    with ctx.Pool(2, broken_set_up) as pool:
+        with pytest.raises(manyhands.BrokenProcessPool, match="cannot set up"):
+            pool.apply(square, (1,))
+        with pytest.raises(manyhands.BrokenProcessPool, match="cannot set up"):
+            pool.map(square, [1])
+    assert "RuntimeError: cannot set up" in capfd.readouterr().err
+
+
+def test_tasks_per_child(ctx):
+    with ctx.Pool(1, maxtasksperchild=2) as pool:
+        pids = [pool.apply(pid) for _ in range(6)]
+    assert len(set(pids)) == 3
+    assert pids == sorted(pids, key=pids.index)
+
+
+def test_endings(ctx):
+    pool = ctx.Pool(2)
+    workers = [worker.pid for worker in eventually(lambda: len(pool._pool) == 2 and pool._pool)]
+    with pytest.raises(ValueError, match="still running"):
+        pool.join()
+    slow = [pool.apply_async(sleep_and_give, (0.1, number)) for number in range(4)]
+    pool.close()
+    for attempt in (
+        lambda: pool.apply_async(square, (1,)),
+        lambda: pool.map(square, [1]),
+        lambda: pool.imap(square, [1]),
+    ):
+        with pytest.raises(ValueError, match="Pool not running"):
+            attempt()
+    pool.join()
+    assert [result.get(0) for result in slow] == [0, 1, 2, 3]
+    assert not any(alive(worker) for worker in workers)
+    pool.terminate()
+    pool.join()
+
+    pool = ctx.Pool(2)
+    result = pool.apply_async(sleep_and_give, (3600, 0))
+    eventually(lambda: len(pool._pool) == 2)
+    begun = time.monotonic()
+    pool.terminate()
+    pool.join()
+    assert time.monotonic() - begun < 5
+    with pytest.raises(RuntimeError, match="terminated"):
+        result.get(timeout=30)
+
+
+def test_close_lets_a_stream_go_on(ctx):
+    pool = ctx.Pool(2)
+
+    def elements():
+        for number in range(5):
+            time.sleep(0.05)
+            yield number
+
+    stream = pool.imap(square, elements())
+    pool.close()
+    with pytest.raises(ValueError, match="Pool not running"):
+        pool.apply_async(square, (1,))
+    assert list(stream) == [0, 1, 4, 9, 16]
+    pool.join()
+
+
+def workers_of(pool):
+    return [worker.pid for worker in eventually(lambda: len(pool._pool) == 2 and pool._pool)]
+
+
+def test_a_forgotten_pool_ends(ctx):
+    pool = ctx.Pool(2)
+    workers = workers_of(pool)
+    told = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        del pool
+        gc.collect()
+        told = [str(warning.message) for warning in caught]
+        # Each warning holds the pool that it is about.
+        caught.clear()
+    assert any("unclosed running multiprocessing pool" in text for text in told)
+    eventually(lambda: not any(alive(worker) for worker in workers), 10)
+
+
+def test_a_result_keeps_its_pool(ctx):
+    result = ctx.Pool(1).apply_async(sleep_and_give, (0.2, "there"))
+    gc.collect()
+    assert result.get(timeout=30) == "there"
+
+
+@pytest.mark.parametrize(
+    ("how", "code", "says"), [("signal", -9, "SIGKILL"), ("exit", 5, "exit code 5"), ("_exit", 6, "exit code 6")]
+)
+def test_a_worker_that_dies_costs_its_call(pool, how, code, says):
+    good = [pool.apply_async(sleep_and_give, (0.05, number)) for number in range(4)]
+    result = pool.apply_async(die, (how,))
+    more = [pool.apply_async(square, (number,)) for number in range(10)]
+    with pytest.raises(manyhands.WorkerDied) as caught:
+        result.get(timeout=30)
+    died = caught.value
+    assert isinstance(died, manyhands.BrokenProcessPool)
+    assert (died.exitcode, died.call) == (code, "die")
+    assert says in str(died)
+    assert str(died.pid) in str(died)
+    assert died.worker in str(died)
+    assert "call 5, die" in str(died)
+    assert [one.get(timeout=30) for one in good] == [0, 1, 2, 3]
+    assert [one.get(timeout=30) for one in more] == [x * x for x in range(10)]
+    eventually(lambda: len({worker.pid for worker in pool._pool} - {died.pid}) == 2)
+    eventually(lambda: died.pid not in {worker.pid for worker in pool._pool})
+
+
+def test_retries(ctx, tmp_path):
+    with ctx.Pool(2, retries=1) as pool:
+        assert pool.apply(die_once, (str(tmp_path / "mark"),)) == "second time"
+        with pytest.raises(manyhands.WorkerDied):
+            pool.apply(die, ("signal",))
+        assert pool.apply(square, (3,)) == 9
+
+
+def test_an_idle_workers_death_is_noticed_by_nobody(pool):
+    workers = eventually(lambda: len(pool._pool) == 2 and pool._pool)
+    for worker in workers:
+        os.kill(worker.pid, signal.SIGKILL)
+        assert pool.map(square, range(100)) == [x * x for x in range(100)]
+    eventually(lambda: len(pool._pool) == 2)
+
+
+def test_a_killed_keeper(ctx):
+    with ctx.Pool(2) as pool:
+        workers = eventually(lambda: len(pool._pool) == 2 and pool._pool)
+        keeper = parent_of(workers[0].pid)
+        assert keeper != os.getpid()
+        os.kill(keeper, signal.SIGKILL)
+        eventually(lambda: not alive(keeper))
+        if ctx.get_start_method() == "fork":
+            # A template cannot be forked again; the pool says so, and does not hang.
+            for worker in workers:
+                os.kill(worker.pid, signal.SIGKILL)
+            with pytest.raises(manyhands.BrokenProcessPool, match="was killed"):
+                pool.map(square, range(100))
+        else:
+            for worker in workers:
+                os.kill(worker.pid, signal.SIGKILL)
+            assert pool.map(square, range(100)) == [x * x for x in range(100)]
+
+
+def parent_of(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        return int(file.read().rpartition(")")[2].split()[1])
+
+
+@pytest.mark.parametrize(
+    "how", ["", "pool.close()", "pool.close(); pool.join()", "pool.terminate()", "import os; os._exit(0)"]
+)
+def test_nothing_is_left_behind(runner, method, how):
+    runner.write(
+        "import multiprocessing, time\n"
+        "if __name__ == '__main__':\n"
+        "    pool = multiprocessing.Pool(2)\n"
+        "    print(pool.map(abs, [-1]))\n" + f"    {how or 'pass'}\n"
+    )
+    done = runner.run("program.py", options=["--start-method", method])
+    assert (done.returncode, done.stdout) == (0, "[1]\n")
