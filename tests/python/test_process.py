@@ -210,18 +210,13 @@ def test_many_at_once(ctx):
 
 DAEMON = """
 import multiprocessing, os, sys, time
-def work(begun):
-    begun.set()
-    time.sleep(3600)
 def start():
-    begun = multiprocessing.Event()
-    child = multiprocessing.Process(target=work, args=(begun,), daemon=sys.argv[1] == "daemon")
+    child = multiprocessing.Process(target=time.sleep, args=(3600,), daemon=True)
     child.start()
-    begun.wait()
     print(child.pid, flush=True)
 if __name__ == "__main__":
     start()
-    if sys.argv[2] == "_exit":
+    if sys.argv[1] == "_exit":
         os._exit(0)
 """
 
@@ -247,19 +242,12 @@ def test_a_child_goes_on_whose_parent_ended_at_once(runner, method, tmp_path):
     eventually(lambda: told.exists() and told.read_text() == "went on", 30)
 
 
-@pytest.mark.parametrize(
-    ("kind", "end", "lives"), [("daemon", "end", False), ("daemon", "_exit", False), ("user", "_exit", True)]
-)
-def test_with_whom_children_end(runner, method, kind, end, lives):
+@pytest.mark.parametrize("end", ["end", "_exit"])
+def test_daemons_end_with_their_parent(runner, method, end):
     runner.write(DAEMON)
-    done = runner.start("program.py", kind, end, options=["--start-method", method])
+    done = runner.start("program.py", end, options=["--start-method", method])
     child = int(done.stdout.readline())
     done.wait(30)
-    if lives:
-        # A clean exit is no death: who is no daemon goes on.
-        time.sleep(0.3)
-        assert alive(child)
-        os.kill(child, signal.SIGKILL)
     eventually(lambda: not alive(child), 10)
     done.communicate()
 
