@@ -5,7 +5,7 @@
 //! and end by a system call.
 
 use manyhands::arena::*;
-use manyhands::platform::atomic::{AtomicU64, Ordering};
+use manyhands::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 use manyhands::platform::fork::{Side, fork_plain};
 use manyhands::platform::pidfd::{ExitStatus, PidFd, reap};
 use manyhands::sweep_the_dead;
@@ -39,8 +39,61 @@ fn sleep_for_ever() -> ! {
     }
 }
 
+/// What a fork's child does before the engine's own handlers run in it. Registered before the arena is made, so it is first.
+extern "C" fn before_the_slot_is_taken() {
+    match AT_BIRTH.load(Ordering::Relaxed) {
+        DIES => {
+            // SAFETY: ends this process, which has done nothing yet.
+            unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+        }
+        WAITS => {
+            // Should its test fail, it does not wait for ever.
+            // SAFETY: sets a timer of this process.
+            unsafe { libc::alarm(30) };
+            let newborn = newborn();
+            newborn.pid.store(u64::from(std::process::id()), Ordering::Release);
+            while newborn.may_go_on.load(Ordering::Acquire) == 0 {
+                std::thread::yield_now();
+            }
+        }
+        _ => {}
+    }
+}
+
+static AT_BIRTH: AtomicU32 = AtomicU32::new(0);
+const DIES: u32 = 1;
+const WAITS: u32 = 2;
+
+/// What passes between a test and a child that waits before it takes its slot.
+struct Newborn {
+    pid: AtomicU64,
+    may_go_on: AtomicU64,
+}
+
+fn newborn() -> &'static Newborn {
+    static SHARED: std::sync::OnceLock<&'static Newborn> = std::sync::OnceLock::new();
+    SHARED.get_or_init(|| {
+        let (access, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
+        // SAFETY: a fresh shared map of a page, zeroed and never unmapped: two atomics.
+        unsafe { &*libc::mmap(std::ptr::null_mut(), 4096, access, flags, -1, 0).cast::<Newborn>() }
+    })
+}
+
 fn turn() -> std::sync::MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    static REGISTER: std::sync::Once = std::sync::Once::new();
+    REGISTER.call_once(|| {
+        newborn();
+        // SAFETY: a function of that type, which lives as long as the program.
+        assert_eq!(unsafe { libc::pthread_atfork(None, None, Some(before_the_slot_is_taken)) }, 0);
+    });
+    let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    newborn().pid.store(0, Ordering::Relaxed);
+    newborn().may_go_on.store(0, Ordering::Relaxed);
+    turn
+}
+
+fn starting() -> usize {
+    Arena::get().unwrap().starting().count()
 }
 
 fn counter() -> Object {
@@ -181,6 +234,101 @@ fn a_slot_whose_child_never_came_is_given_back() {
     assert_eq!(arena.process_state(slot), None);
     let handle = object.handle();
     drop(object);
+    assert!(matches!(Object::attach(handle, Kind::Semaphore), Err(ArenaError::Stale { .. })));
+}
+
+#[test]
+fn a_copy_killed_before_it_took_its_slot_is_found_while_its_starter_lives() {
+    let _turn = turn();
+    let object = counter();
+    AT_BIRTH.store(DIES, Ordering::Relaxed);
+    let pid = child(|| true);
+    AT_BIRTH.store(0, Ordering::Relaxed);
+    PidFd::open(pid).unwrap().wait_dead(None).unwrap();
+    assert_eq!(starting(), 1);
+    sweep_the_dead();
+    assert_eq!(starting(), 0);
+    let handle = object.handle();
+    drop(object);
+    assert!(matches!(Object::attach(handle, Kind::Semaphore), Err(ArenaError::Stale { .. })));
+    assert_eq!(wait_for(pid), ExitStatus::Signaled(libc::SIGKILL));
+}
+
+#[test]
+fn a_fork_that_made_no_child_leaves_no_slot() {
+    let _turn = turn();
+    this_process().unwrap();
+    prepare();
+    assert_eq!(starting(), 1);
+    sweep_the_dead();
+    assert_eq!(starting(), 1, "the fork is not over");
+    in_parent();
+    sweep_the_dead();
+    assert_eq!(starting(), 0);
+}
+
+/// Makes a child whose own child waits before it takes its slot; the numbers of both.
+fn parent_and_newborn() -> (u32, u32) {
+    let parent = child(|| {
+        AT_BIRTH.store(WAITS, Ordering::Relaxed);
+        // SAFETY: as in `child`.
+        match unsafe { fork_plain() } {
+            // It may keep what its parent held.
+            Ok(Side::Child) => {
+                let good = Arena::current()
+                    .is_some_and(|arena| arena.objects::<AtomicU64>(Kind::Semaphore).count() == 1);
+                // SAFETY: ends the process at once.
+                unsafe { libc::_exit(i32::from(!good)) }
+            }
+            _ => sleep_for_ever(),
+        }
+    });
+    while newborn().pid.load(Ordering::Acquire) == 0 {
+        std::thread::yield_now();
+    }
+    (parent, newborn().pid.load(Ordering::Acquire) as u32)
+}
+
+fn kill(pid: u32) {
+    let pidfd = PidFd::open(pid).unwrap();
+    pidfd.signal(libc::SIGKILL).unwrap();
+    pidfd.wait_dead(None).unwrap();
+}
+
+#[test]
+fn a_copy_whose_starter_dies_first_finds_its_slot_and_what_it_holds() {
+    let _turn = turn();
+    let object = counter();
+    let handle = object.handle();
+    let (parent, copy) = parent_and_newborn();
+    drop(object);
+    sweep_the_dead();
+    kill(parent);
+    assert_eq!(wait_for(parent), ExitStatus::Signaled(libc::SIGKILL));
+    sweep_the_dead();
+    assert_eq!(starting(), 1, "the copy may still come for it");
+    assert!(Object::attach(handle, Kind::Semaphore).map(drop).is_ok(), "the copy's record keeps it");
+    let arena = Arena::get().unwrap();
+    let copy = PidFd::open(copy).unwrap();
+    newborn().may_go_on.store(1, Ordering::Release);
+    copy.wait_dead(None).unwrap();
+    assert!(arena.processes().any(|(_, slot)| slot.pid() == newborn().pid.load(Ordering::Relaxed) as u32));
+    sweep_the_dead();
+    assert!(matches!(Object::attach(handle, Kind::Semaphore), Err(ArenaError::Stale { .. })));
+}
+
+#[test]
+fn a_copy_that_dies_with_its_starter_leaves_nothing() {
+    let _turn = turn();
+    let object = counter();
+    let handle = object.handle();
+    let (parent, copy) = parent_and_newborn();
+    drop(object);
+    kill(copy);
+    kill(parent);
+    assert_eq!(wait_for(parent), ExitStatus::Signaled(libc::SIGKILL));
+    sweep_the_dead();
+    assert_eq!(starting(), 0);
     assert!(matches!(Object::attach(handle, Kind::Semaphore), Err(ArenaError::Stale { .. })));
 }
 

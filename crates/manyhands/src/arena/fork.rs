@@ -68,9 +68,11 @@ pub fn prepare() {
     PREPARED.set(child);
 }
 
-/// After the fork, in the parent.
+/// After the fork, in the parent, whether there is a child or not.
 pub fn in_parent() {
-    PREPARED.set(None);
+    if let (Some(child), Some(arena)) = (PREPARED.take(), Arena::current()) {
+        arena.process(child).set_forked(child);
+    }
 }
 
 /// After the fork, in the child: takes the slot.

@@ -8,6 +8,7 @@
 //! This layer knows no lock, queue or call; what it needs of them goes through [`Sweep`].
 
 mod block;
+mod copies;
 mod error;
 mod fork;
 mod header;

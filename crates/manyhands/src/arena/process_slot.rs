@@ -60,11 +60,13 @@ pub struct ProcessSlot {
     parent: AtomicU32,
     /// 1 once the process has said that it ends in good order.
     clean: AtomicU32,
-    unused: AtomicU32,
+    /// Whose (as a raw number) the fork was that the slot was claimed for, once that is over, with a child or without one.
+    forked: AtomicU32,
     /// Where the process has mapped the arena, in its own memory: nobody else's business but the kernel's, which is asked
     /// whether it still has. 0 until the process itself has taken the slot.
     mapped_at: AtomicU64,
-    /// When it took its slot, in nanoseconds of the boot clock: a process of the same pid which started later is another.
+    /// When its slot was claimed, and then when it took it, in nanoseconds of the boot clock: a process of the same pid which
+    /// started later is another, and its process cannot have started before the claim.
     registered: AtomicU64,
     /// How it ended: 0 unknown, else 1 << 32 | code, or 2 << 32 | signal, or 3 << 32: it executed another program.
     ending: AtomicU64,
@@ -153,12 +155,26 @@ impl ProcessSlot {
         self.clean.store(0, Ordering::Relaxed);
         self.ending.store(0, Ordering::Relaxed);
         self.mapped_at.store(0, Ordering::Relaxed);
-        self.registered.store(u64::MAX, Ordering::Relaxed);
+        self.register();
         self.set_note("");
         self.set_name("");
     }
 
-    /// Takes down the time: the process runs from here on at the latest.
+    /// Whether the fork is over that the slot was claimed for as `copy`.
+    pub(super) fn is_forked(&self, copy: ProcessId) -> bool {
+        self.forked.load(Ordering::Acquire) == copy.raw()
+    }
+
+    pub(super) fn set_forked(&self, copy: ProcessId) {
+        self.forked.store(copy.raw(), Ordering::Release);
+    }
+
+    /// When the slot was claimed or, if it is taken, taken.
+    pub(super) fn registered(&self) -> u64 {
+        self.registered.load(Ordering::Relaxed)
+    }
+
+    /// Takes down the time: the slot is claimed, or the process runs from here on at the latest.
     pub(super) fn register(&self) {
         self.registered.store(clock::boot_ns(), Ordering::Relaxed);
     }

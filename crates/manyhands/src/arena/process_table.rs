@@ -84,7 +84,11 @@ impl Arena {
         role: Role,
     ) -> Result<ProcessId, ArenaError> {
         let starter = super::owner::this_process()?;
-        let child = self.claim_slot(starter.raw())?;
+        let child = self.claim_slot(starter.raw()).or_else(|full| {
+            // Some may belong to processes whose end nobody has noticed yet.
+            let swept = Arena::current().map_or(0, |arena| super::sweep_the_dead(arena, crate::SWEEPS));
+            if swept == 0 { Err(full) } else { self.claim_slot(starter.raw()) }
+        })?;
         let slot = self.process(child);
         slot.set_parent(parent);
         slot.set_name(name);
@@ -165,25 +169,23 @@ impl Arena {
     /// Gives back a slot that was claimed for a child which never came to run. Does nothing when the child has it.
     /// The references that it was given are taken away.
     pub fn abandon_slot(&'static self, process: ProcessId) {
-        let slot = self.process(process);
-        let word = slot.load();
-        if word.state != ProcessState::Starting || word.generation != process.generation() {
-            return;
-        }
-        // Dead first, so that nobody gets the slot before its references are gone.
-        if slot.exchange(word, Word { state: ProcessState::Dead, other: 0, ..word }) {
-            super::sweep(self, crate::SWEEPS, process);
+        let word = self.process(process).load();
+        if word.state == ProcessState::Starting && word.generation == process.generation() {
+            self.abandon_claim(process, word);
         }
     }
 
-    /// Gives up the slots which a dead process had claimed for children. A child that comes later finds itself refused.
+    /// Gives up the slots which a dead process had claimed for children. A child that comes later finds itself refused; but
+    /// copies that may still come keep theirs.
     pub(super) fn abandon_children_of(&'static self, starter: ProcessId) {
         for (child, slot) in self.slots_in(ProcessState::Starting) {
             let word = slot.load();
-            if word.state == ProcessState::Starting && word.other == starter.raw() {
-                self.abandon_slot(child);
+            let is_its = word.state == ProcessState::Starting && word.other == starter.raw();
+            if is_its && slot.role() != Role::Copy {
+                self.abandon_claim(child, word);
             }
         }
+        self.abandon_lost_copies();
     }
 
     /// The last step of a sweep: the slot may be used again.

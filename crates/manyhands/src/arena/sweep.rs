@@ -73,6 +73,7 @@ pub fn sweep_the_dead(arena: &'static Arena, table: &[&dyn Sweep]) -> usize {
     for (process, _) in arena.slots_in(ProcessState::Alive) {
         arena.notice(process);
     }
+    arena.abandon_lost_copies();
     sweep_noticed(arena, table)
 }
 

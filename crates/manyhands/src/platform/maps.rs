@@ -33,11 +33,31 @@ pub fn is_mapped(pid: u32, map: &FileMap<'_>) -> Option<bool> {
     // A process that loses its memory while the list is read ends the list early. Then it has none at the second look,
     // unless the memory went by an exec.
     for _ in 0..2 {
-        if is_in_list(pid, map)? {
-            return Some(true);
+        match look_through_list(pid, map) {
+            Listed::Yes => return Some(true),
+            Listed::No => {}
+            Listed::Nothing | Listed::Untold => return None,
         }
     }
     is_proc_ours().then_some(false)
+}
+
+/// Whether process `pid`, which does not execute another program now, may have the file mapped, so far as can be told; if
+/// nothing can, `untold`.
+pub fn may_be_mapped(pid: u32, map: &FileMap<'_>, untold: bool) -> bool {
+    match look_through_list(pid, map) {
+        Listed::Yes => true,
+        Listed::No | Listed::Nothing => !is_proc_ours(),
+        Listed::Untold => untold,
+    }
+}
+
+enum Listed {
+    Yes,
+    No,
+    /// The process has no memory, or there is no process.
+    Nothing,
+    Untold,
 }
 
 fn is_mapped_there(pid: u32, map: &FileMap<'_>) -> bool {
@@ -48,17 +68,25 @@ fn is_mapped_there(pid: u32, map: &FileMap<'_>) -> bool {
         && read_link(&path, &mut target).is_some_and(|target| target == map.name)
 }
 
-/// Looks through the whole list; `None` when it is empty or cannot be read.
-fn is_in_list(pid: u32, map: &FileMap<'_>) -> Option<bool> {
+fn look_through_list(pid: u32, map: &FileMap<'_>) -> Listed {
     let mut path = [0; 32];
-    write!(&mut path[..31], "/proc/{pid}/maps").ok()?;
+    let Some(path) =
+        write!(&mut path[..31], "/proc/{pid}/maps").ok().and(CStr::from_bytes_until_nul(&path).ok())
+    else {
+        return Listed::Untold;
+    };
     let (mut is_empty, mut found) = (true, false);
-    for_each(CStr::from_bytes_until_nul(&path).ok()?, |line| {
+    let read = for_each(path, |line| {
         is_empty = false;
         found |= Line::read(line).is_some_and(|line| line.inode == map.inode && line.name == map.name);
-    })
-    .ok()?;
-    (!is_empty).then_some(found)
+    });
+    match read {
+        _ if found => Listed::Yes,
+        Ok(()) if is_empty => Listed::Nothing,
+        Ok(()) => Listed::No,
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ESRCH | libc::ENOENT)) => Listed::Nothing,
+        Err(_) => Listed::Untold,
+    }
 }
 
 /// Whether /proc numbers processes as this process's pid namespace does.

@@ -11,6 +11,8 @@ pub mod futex;
 pub mod thread;
 
 #[cfg(not(manyhands_model))]
+pub mod census;
+#[cfg(not(manyhands_model))]
 pub mod doorbell;
 #[cfg(not(manyhands_model))]
 pub mod exec;

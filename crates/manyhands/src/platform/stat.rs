@@ -34,8 +34,17 @@ pub fn decode(status: i32) -> ExitStatus {
     }
 }
 
+/// The number of a process's parent, and whether its first thread has ended; `None` when there is no such process.
+pub fn parent_and_end(pid: u32) -> Option<(u32, bool)> {
+    with_fields(pid, |fields| {
+        let state = fields.split(|byte| *byte == b' ').nth(STATE)?;
+        Some((field(fields, PARENT)?.try_into().ok()?, state == b"Z" || state == b"X"))
+    })
+}
+
 // Numbers of fields in /proc/PID/stat, counted from the one after the command's name.
 const STATE: usize = 0;
+const PARENT: usize = 1;
 const START_TIME: usize = 19;
 const EXIT_CODE: usize = 49;
 

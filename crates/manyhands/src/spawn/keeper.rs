@@ -49,6 +49,10 @@ pub enum Refusal {
 
 impl Keeper {
     pub(super) fn new(pid: u32, slot: ProcessId, socket: OwnedFd) -> io::Result<Keeper> {
+        // On its behalf, so that its end is noticed even if it comes before it has done anything.
+        if let Some(arena) = Arena::current() {
+            arena.adopt_slot_for(slot, pid);
+        }
         Ok(Keeper {
             pid,
             slot,

@@ -20,8 +20,8 @@ const PATIENCE_NS: u64 = 1_000_000_000;
 /// How long the doorbell is not listened to after it was rung: when processes are started one after the other, the warden
 /// does not compete with them for a processor, and looks at all of them at once.
 const REST_NS: u64 = 2_000_000;
-/// How often the warden looks whether somebody has executed another program, of which no descriptor tells.
-const EXEC_LOOK_NS: u64 = 1_000_000_000;
+/// How often the warden looks for ends of which no descriptor tells.
+const SILENT_LOOK_NS: u64 = 1_000_000_000;
 /// How soon the warden looks again when it has no descriptor left to watch somebody with.
 const BLIND_LOOK_NS: u64 = 100_000_000;
 
@@ -131,7 +131,7 @@ struct Warden {
     blind: bool,
     /// Until when the doorbell is not listened to.
     rest_until: u64,
-    /// When it looks next whether somebody has executed another program.
+    /// When it looks next for ends of which no descriptor tells.
     look_at: u64,
 }
 
@@ -156,7 +156,7 @@ impl Warden {
             self.wait();
             self.end_the_overdue();
             self.bury();
-            self.dismiss_the_executed();
+            self.look_for_silent_ends();
         }
     }
 
@@ -277,14 +277,15 @@ impl Warden {
         }
     }
 
-    /// Deals with those who have executed another program, and watches them no more: what they have become is no business of
-    /// the engine's.
-    fn dismiss_the_executed(&mut self) {
+    /// Deals with those of whose end no descriptor tells: copies that never came for their slots, and who have executed
+    /// another program. These are watched no more: what they have become is no business of the engine's.
+    fn look_for_silent_ends(&mut self) {
         let now = clock::now_ns();
         if now < self.look_at {
             return;
         }
-        self.look_at = now + EXEC_LOOK_NS;
+        self.look_at = now + SILENT_LOOK_NS;
+        self.arena.abandon_lost_copies();
         let mut index = 0;
         while index < self.count {
             let Some(watched) = &self.watched[index] else { break };
