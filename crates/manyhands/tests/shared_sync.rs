@@ -222,6 +222,11 @@ fn references_travel_and_stale_ones_are_refused() {
     *same.lock().unwrap() += 1;
     assert_eq!(*lock.lock().unwrap(), 8);
     assert!(matches!(Lock::<u32>::attach(lock.handle()), Err(ArenaError::WrongValue { .. })));
+    assert!(
+        matches!(Lock::<f64>::attach(lock.handle()), Err(ArenaError::WrongValue { .. })),
+        "as large, but another"
+    );
+    assert!(Lock::<u64>::attach(lock.handle()).is_ok());
     assert!(matches!(RLock::attach(lock.handle()), Err(ArenaError::WrongKind { .. })));
     drop((lock, same));
     assert!(postcard::from_bytes::<Lock<u64>>(&bytes).is_err(), "the lock is gone");

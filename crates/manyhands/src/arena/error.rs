@@ -30,7 +30,7 @@ pub enum ArenaError {
         found: Kind,
     },
     /// The handle belongs to an object around a value of another type.
-    #[error("number {} is a {kind} around a value of another type: size or alignment differ", handle.index())]
+    #[error("number {} is a {kind} around a value of another type; attach to it as what it was made as", handle.index())]
     WrongValue {
         /// What was asked for.
         handle: Handle,

@@ -22,8 +22,8 @@ pub(super) struct LockBody {
     word: LockWord,
     /// How often the holder of a re-entrant lock has taken it; nobody else touches it.
     depth: AtomicU32,
-    /// Size and alignment of the value, so that nobody attaches to it as to another type.
-    pub(super) layout: AtomicU64,
+    /// A fingerprint of the value's type, so that nobody attaches to it as to another one; 0 = no value.
+    pub(super) value_type: AtomicU64,
     /// The block of a value that has no room in the body; 0 = none.
     pub(super) block: KeptBlock,
     dead: DeadRecord,

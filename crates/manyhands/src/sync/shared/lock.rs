@@ -47,9 +47,14 @@ const fn inline_offset<T>() -> usize {
     size_of::<LockBody>().next_multiple_of(align_of::<T>())
 }
 
-/// What tells values of different types apart, as far as memory is concerned.
-fn layout<T>() -> u64 {
-    (size_of::<T>() as u64) << 16 | align_of::<T>() as u64
+/// What tells values of different types apart: a hash (FNV-1a) of the type's name, size and alignment. All processes of an
+/// arena run the same build, in which a type has one name.
+fn fingerprint<T>() -> u64 {
+    let numbers = [size_of::<T>() as u64, align_of::<T>() as u64].map(u64::to_le_bytes);
+    let bytes = numbers.as_flattened().iter().chain(std::any::type_name::<T>().as_bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 impl<T: Shared> Lock<T> {
@@ -64,7 +69,7 @@ impl<T: Shared> Lock<T> {
         let arena = Arena::get()?;
         let block = if Self::INLINE { None } else { Some(arena.claim_block(size_of::<T>())?) };
         let object = Object::create::<LockBody>(Kind::Lock, |_, body| {
-            body.layout.store(layout::<T>(), Ordering::Relaxed);
+            body.value_type.store(fingerprint::<T>(), Ordering::Relaxed);
             body.block.name(block.as_ref());
             Ok(())
         })?;
@@ -85,7 +90,7 @@ impl<T: Shared> Lock<T> {
 
     fn from_object(arena: &'static Arena, object: Object) -> Result<Self, ArenaError> {
         let head: &'static LockBody = object.body();
-        if head.layout.load(Ordering::Acquire) != layout::<T>() {
+        if head.value_type.load(Ordering::Acquire) != fingerprint::<T>() {
             return Err(ArenaError::WrongValue { handle: object.handle(), kind: Kind::Lock });
         }
         let value = match head.block.place(arena) {
