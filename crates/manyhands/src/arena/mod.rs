@@ -12,6 +12,7 @@ mod copies;
 mod error;
 mod fork;
 mod header;
+mod neighbour;
 mod notice;
 mod object;
 mod owner;

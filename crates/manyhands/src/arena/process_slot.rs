@@ -16,6 +16,7 @@ use super::shared::Shared;
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::platform::pidfd::{ExitStatus, PidFd};
 use crate::platform::{clock, process};
+use std::os::fd::RawFd;
 
 const EXECUTED: u64 = 3 << 32;
 const NAME_WORDS: usize = 8;
@@ -65,6 +66,8 @@ pub struct ProcessSlot {
     /// Where the process has mapped the arena, in its own memory: nobody else's business but the kernel's, which is asked
     /// whether it still has. 0 until the process itself has taken the slot.
     mapped_at: AtomicU64,
+    /// The number of its descriptor of the doorbell, plus one: for another copy of the engine in the same process.
+    doorbell: AtomicU64,
     /// When its slot was claimed, and then when it took it, in nanoseconds of the boot clock: a process of the same pid which
     /// started later is another, and its process cannot have started before the claim.
     registered: AtomicU64,
@@ -155,6 +158,7 @@ impl ProcessSlot {
         self.clean.store(0, Ordering::Relaxed);
         self.ending.store(0, Ordering::Relaxed);
         self.mapped_at.store(0, Ordering::Relaxed);
+        self.doorbell.store(0, Ordering::Relaxed);
         self.register();
         self.set_note("");
         self.set_name("");
@@ -187,8 +191,14 @@ impl ProcessSlot {
         }
     }
 
-    pub(super) fn set_mapped_at(&self, start: u64) {
+    /// What the process itself notes when it has taken the slot.
+    pub(super) fn set_mapped_at(&self, start: u64, doorbell: RawFd) {
+        self.doorbell.store(doorbell as u64 + 1, Ordering::Relaxed);
         self.mapped_at.store(start, Ordering::Release);
+    }
+
+    pub(super) fn doorbell(&self) -> Option<RawFd> {
+        RawFd::try_from(self.doorbell.load(Ordering::Relaxed).checked_sub(1)?).ok()
     }
 
     pub(super) fn set_parent(&self, parent: ProcessId) {

@@ -17,6 +17,7 @@ use super::region::Arena;
 use super::shared::Offset;
 use crate::platform::atomic::Ordering;
 use crate::platform::process;
+use std::os::fd::AsRawFd;
 
 /// How many processes an arena holds at a time, plus one.
 pub const PROCESSES: usize = 1024;
@@ -121,7 +122,7 @@ impl Arena {
             });
         }
         become_process(process);
-        self.process(process).set_mapped_at(self.base());
+        self.process(process).set_mapped_at(self.base(), self.doorbell().as_raw_fd());
         Ok(())
     }
 
@@ -160,7 +161,7 @@ impl Arena {
             self.claim_sweep(claimed, process);
             self.free_slot(claimed, process);
         } else {
-            slot.set_mapped_at(self.base());
+            slot.set_mapped_at(self.base(), self.doorbell().as_raw_fd());
             self.ring_doorbell();
         }
         Ok(process)

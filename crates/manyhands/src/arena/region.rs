@@ -1,6 +1,6 @@
 //! The arena itself: one memory file, mapped by every process of a tree.
 //!
-//! Made at the first use in a process that inherited none; a fork's child inherits the map, an exec'd one is
+//! Made at the first use in a process that inherited none, and in which no other copy of the engine has one; a fork's child inherits the map, an exec'd one is
 //! handed the descriptor and [`Arena::adopt`]s it, after it has checked that it is of the same making. The memory is
 //! sized once, sparse, and used from a frontier that only grows: what is carved is never given back, so an offset never
 //! dangles. Everybody on one arena is one trust domain.
@@ -15,10 +15,13 @@ use crate::platform::maps::FileMap;
 use crate::platform::{clock, doorbell, memory, process, wipe};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 const LARGEST: u64 = 64 << 30;
 const NAME: usize = 64;
+
+/// How the name of an arena begins in the kernel's list of a process's maps.
+pub(super) const LISTED_PREFIX: &[u8] = b"/memfd:manyhands-";
 
 /// The name of the memory file of the arena made at that time. A process that executes another program, and has an arena
 /// in that as well, makes it later: so it never has two of one name in its life.
@@ -68,6 +71,14 @@ impl Arena {
 
     #[cold]
     fn make() -> Result<&'static Arena, ArenaError> {
+        static MAKING: Mutex<()> = Mutex::new(());
+        let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(arena) = ARENA.get() {
+            return Ok(arena);
+        }
+        if let Some((memory, doorbell)) = super::neighbour::find()? {
+            return Arena::adopt_memory(memory, doorbell);
+        }
         let limit = memory::address_space_limit();
         let size = limit.map_or(LARGEST, |limit| LARGEST.min(limit / 4)) / 4096 * 4096;
         if size < FRONTIER_START + (1 << 20) {
@@ -89,7 +100,6 @@ impl Arena {
         header.process_high.store(1, Ordering::Relaxed);
         header.thread_high.store(1, Ordering::Relaxed);
         header.magic.store(MAGIC, Ordering::Release);
-        // Two threads may make one each; the loser's is unmapped with its last descriptor at the process's end.
         Arena::install(arena)
     }
 

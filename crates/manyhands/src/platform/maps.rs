@@ -182,10 +182,10 @@ mod tests {
     #[test]
     fn tells_what_is_mapped_and_what_is_not() {
         const SIZE: u64 = 64 << 10;
-        let file = memory_file("manyhands-test", SIZE).unwrap();
+        let file = memory_file("maps-test", SIZE).unwrap();
         let (inode, _) = inode_and_size(&file).unwrap();
         let start = map_shared(&file, SIZE as usize).unwrap().as_ptr() as u64;
-        let name = b"/memfd:manyhands-test (deleted)";
+        let name = b"/memfd:maps-test (deleted)";
         let map = FileMap { start, size: SIZE, name, inode };
         let me = std::process::id();
         assert!(is_mapped_there(me, &map));

@@ -7,7 +7,7 @@
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::mm::{MapFlags, ProtFlags};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 
 /// Makes a memory file of `size` bytes, close-on-exec, that can neither shrink nor grow.
@@ -28,6 +28,14 @@ pub fn memory_file(name: &str, size: u64) -> io::Result<OwnedFd> {
 pub fn inode_and_size(file: impl AsFd) -> io::Result<(u64, u64)> {
     let status = rustix::fs::fstat(file)?;
     Ok((status.st_ino, u64::try_from(status.st_size).unwrap_or(0)))
+}
+
+/// Another descriptor, close-on-exec, of the file that has this number in the calling process; `None` when none has, or
+/// descriptors have run out. Whose file that is the caller must look at.
+pub fn duplicate(number: RawFd) -> Option<OwnedFd> {
+    // SAFETY: only duplicated, and a number that is not open is an error of that.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+    rustix::io::fcntl_dupfd_cloexec(descriptor, 3).ok()
 }
 
 /// Whether the file is a memory file that nobody can shrink any more.
