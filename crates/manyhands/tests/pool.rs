@@ -1,16 +1,17 @@
 //! Pools of worker processes: values, panics, deaths, endings. Deaths are real SIGKILLs of processes that a test started.
 
 use manyhands::executor::{CallError, CallFailure, SubmitError};
+use manyhands::platform::pidfd::PidFd;
 use manyhands::{Pool, Queue};
-use rustix::process::{Pid, Signal, kill_process};
 use std::num::NonZeroU32;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// Kills a process that runs.
 fn kill(pid: u32) {
-    kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL).unwrap();
+    PidFd::open(pid).unwrap().signal(libc::SIGKILL).unwrap();
 }
 
 fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
@@ -25,15 +26,17 @@ fn pids(pool: &Pool) -> Vec<u32> {
     pool.statistics().workers.iter().map(|worker| worker.1).collect()
 }
 
-fn is_there(pid: u32) -> bool {
-    // A zombie counts: nothing may be left to be reaped.
-    std::path::Path::new(&format!("/proc/{pid}")).exists()
+/// Descriptors of the workers, for as long as which their numbers are nobody else's.
+fn workers(pool: &Pool) -> Vec<PidFd> {
+    // Who is still listed when its descriptor is open has not been reaped before.
+    let opened: Vec<_> = pids(pool).into_iter().map(|pid| (pid, PidFd::open(pid))).collect();
+    let listed = pids(pool);
+    opened.into_iter().filter(|(pid, _)| listed.contains(pid)).filter_map(|(_, pidfd)| pidfd.ok()).collect()
 }
 
-/// Whether a process has ended, reaped or not.
-fn has_ended(pid: u32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    !status.lines().any(|line| line.starts_with("State:") && !line.contains("Z (zombie)"))
+/// Whether a process is left, be it to be reaped.
+fn is_there(process: &PidFd) -> bool {
+    process.signal(libc::SIGCONT).is_ok()
 }
 
 fn double(number: u64) -> u64 {
@@ -196,10 +199,11 @@ fn an_idle_worker_s_death_is_noticed_by_nobody() {
             idle.len() == 2 && !idle.iter().any(|pid| killed.contains(pid))
         });
         let pid = idle[round % 2];
-        kill(pid);
+        let worker = PidFd::open(pid).unwrap();
+        worker.signal(libc::SIGKILL).unwrap();
         killed.push(pid);
         // A signal that is under way stops nobody from taking a call.
-        wait_until("the worker's end", || has_ended(pid));
+        wait_until("the worker's end", || worker.is_dead());
         let answers: Result<Vec<u64>, _> = pool.map(double, 0..50).unwrap().collect();
         assert_eq!(answers.unwrap().len(), 50);
     }
@@ -212,10 +216,9 @@ fn a_storm_of_kills_loses_no_call_that_may_be_retried() {
     let mut kills = 0;
     while kills < 30 {
         wait_until("workers", || !pids(&pool).is_empty());
-        let Some(pid) = pids(&pool).first().copied() else { continue };
+        let Some(worker) = workers(&pool).into_iter().next() else { continue };
         let died = pool.statistics().workers_ended;
-        if is_there(pid) {
-            let _ = kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL);
+        if worker.signal(libc::SIGKILL).is_ok() {
             kills += 1;
             wait_until("the end of a worker", || pool.statistics().workers_ended > died);
         }
@@ -230,7 +233,7 @@ fn waiting_calls_are_cancelled_running_ones_aborted() {
     let pool = Pool::new(1).unwrap();
     let marker = Marker::new("aborted");
     let mut running = pool.submit(for_ever, marker.path()).unwrap();
-    let pid = marker.pid();
+    let worker = PidFd::open(marker.pid()).unwrap();
     let waiting = pool.submit(double, 1).unwrap();
     assert!(waiting.cancel());
     assert!(waiting.get().unwrap_err().is_cancelled());
@@ -239,7 +242,7 @@ fn waiting_calls_are_cancelled_running_ones_aborted() {
     assert!(running.abort());
     assert!(running.get().unwrap_err().is_cancelled());
     assert_eq!(pool.submit(double, 2).unwrap().get().unwrap(), 4, "a new worker takes the place");
-    wait_until("the end of the aborted worker", || !is_there(pid));
+    wait_until("the end of the aborted worker", || !is_there(&worker));
 }
 
 #[test]
@@ -268,13 +271,13 @@ fn callbacks_run_here_and_all_before_the_pool_is_gone() {
 fn dropping_waits_and_leaves_no_process() {
     let pool = Pool::builder().workers(3).calls_per_worker(NonZeroU32::new(5).unwrap()).build().unwrap();
     let calls: Vec<_> = (0..100_u64).map(|number| pool.submit(double, number).unwrap()).collect();
-    let pids = pids(&pool);
+    let workers = workers(&pool);
     drop(pool);
     assert!(calls.iter().all(manyhands::Future::is_done));
     for (number, call) in calls.into_iter().enumerate() {
         assert_eq!(call.get().unwrap(), 2 * number as u64, "an answer outlives the pool");
     }
-    wait_until("the end of all workers", || !pids.iter().any(|pid| is_there(*pid)));
+    wait_until("the end of all workers", || !workers.iter().any(is_there));
 }
 
 #[test]
@@ -283,7 +286,7 @@ fn a_closed_pool_refuses_and_a_terminated_one_fails_what_waits() {
     let marker = Marker::new("terminated");
     let running = pool.submit(for_ever, marker.path()).unwrap();
     let waiting = pool.submit(double, 1).unwrap();
-    let pid = marker.pid();
+    let worker = PidFd::open(marker.pid()).unwrap();
     pool.close();
     assert!(matches!(pool.submit(double, 1), Err(SubmitError::Closed)));
     pool.terminate();
@@ -294,7 +297,7 @@ fn a_closed_pool_refuses_and_a_terminated_one_fails_what_waits() {
         );
     }
     drop(pool);
-    wait_until("the end of the worker", || !is_there(pid));
+    wait_until("the end of the worker", || !is_there(&worker));
 }
 
 #[test]
@@ -351,10 +354,10 @@ fn pool_for_ever(markers: (String, String)) {
 fn busy_workers_end_with_a_killed_parent() {
     let markers = [Marker::new("orphan-a"), Marker::new("orphan-b")];
     let parent = manyhands::Process::spawn(pool_for_ever, (markers[0].path(), markers[1].path())).unwrap();
-    let workers = [markers[0].pid(), markers[1].pid()];
-    kill(parent.pid());
+    let workers = [markers[0].pid(), markers[1].pid()].map(|pid| PidFd::open(pid).unwrap());
+    parent.kill().unwrap();
     assert!(parent.join().is_err());
-    wait_until("the end of the workers", || !workers.iter().any(|pid| is_there(*pid)));
+    wait_until("the end of the workers", || !workers.iter().any(is_there));
 }
 
 fn queue_of(number: u64) -> Queue<u64> {

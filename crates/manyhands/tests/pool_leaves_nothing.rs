@@ -4,7 +4,7 @@
 
 use manyhands::Pool;
 use manyhands::arena::Arena;
-use rustix::process::{Pid, Signal, kill_process};
+use manyhands::platform::pidfd::PidFd;
 use std::time::{Duration, Instant};
 
 fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
@@ -19,7 +19,7 @@ fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
 fn large(argument: (u32, Vec<u8>)) -> Vec<u8> {
     let (number, bytes) = argument;
     if number % 7 == 3 {
-        kill_process(rustix::process::getpid(), Signal::KILL).unwrap();
+        PidFd::open(std::process::id()).unwrap().signal(libc::SIGKILL).unwrap();
     }
     bytes
 }
@@ -48,11 +48,19 @@ fn no_block_and_no_worker_is_left() {
         }
         assert_eq!(lost, (0..120).filter(|number| number % 7 == 3 && number % 4 == 3).count());
         let one_more = pool.submit(large, (0, vec![2; 1 << 20])).unwrap();
-        let pids: Vec<u32> = pool.statistics().workers.iter().map(|worker| worker.1).collect();
+        let numbers = || pool.statistics().workers.iter().map(|worker| worker.1).collect::<Vec<_>>();
+        let opened: Vec<_> = numbers().into_iter().map(|pid| (pid, PidFd::open(pid))).collect();
+        // Who is still listed when its descriptor is open has not been reaped before.
+        let listed = numbers();
+        let workers: Vec<PidFd> = opened
+            .into_iter()
+            .filter(|(pid, _)| listed.contains(pid))
+            .filter_map(|(_, open)| open.ok())
+            .collect();
         drop(pool);
         assert_eq!(one_more.get().unwrap().len(), 1 << 20);
-        let is_there = |pid: &u32| kill_process(Pid::from_raw(*pid as i32).unwrap(), Signal::CONT).is_ok();
-        wait_until("the end of all workers", || !pids.iter().any(is_there));
+        let is_there = |worker: &PidFd| worker.signal(libc::SIGCONT).is_ok();
+        wait_until("the end of all workers", || !workers.iter().any(is_there));
         wait_until("the last block's return", || arena.blocks_held() == 0);
     }
 }

@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 use manyhands::arena::{Arena, Role};
+use manyhands::platform::pidfd::PidFd;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -96,9 +97,9 @@ pub fn runs(pid: u32) -> bool {
     text.rsplit_once(')').is_some_and(|(_, rest)| !rest.starts_with(" Z") && !rest.starts_with(" X"))
 }
 
+/// Sends a signal to a process that runs.
 pub fn signal(pid: u32, signal: i32) {
-    // SAFETY: sends a signal to a process that this test started and has not reaped.
-    assert_eq!(unsafe { libc::kill(pid as i32, signal) }, 0, "signal {signal} to {pid}");
+    PidFd::open(pid).unwrap().signal(signal).unwrap();
 }
 
 /// The number of a process of this arena with that role.
