@@ -1,15 +1,8 @@
 //! Blocks: memory for payloads that do not fit where they are announced.
 //!
-//! Blocks come in sizes of powers of two from 256 bytes. Each has an entry in a directory, and the entry's word
-//! says whose it is, so nothing is lost with a killed owner:
+//! What each block's entry says (see [`super::block_entry`]) passes like this:
 //!
 //! ```text
-//! bits 0-3    state: Empty (no memory yet), Carving(owner), Free, Held(owner), InFlight
-//! bits 4-27   owner (a ProcessId)
-//! bit 28      it carries handles (see `travel`)
-//! bit 29      they are being let go, before it is freed
-//! bits 32-63  generation, raised whenever the block is freed
-//!
 //! Empty --claim--> Carving(me) --memory carved--> Held(me) --free--> Free, next generation --claim--> Held(you)
 //! Held(sender) --the receiver takes it--> Held(receiver)
 //! Held(dead) --announced in a queue, so a sweep keeps it--> InFlight --the receiver takes it--> Held(receiver)
@@ -19,160 +12,21 @@
 //! used again, the most recently freed of this process first, which keeps warm pages in use. The pages of large
 //! free blocks go back to the kernel once there are many.
 
+use super::block_entry::{BlockId, CLASSES, ENTRIES_PER_CHUNK, Entry, SMALLEST, State, Word};
 use super::error::ArenaError;
-use super::header::BLOCK_DIRECTORY;
 use super::owner::{ProcessId, known_process, this_process};
 use super::region::Arena;
-use super::shared::{Offset, Shared};
-use crate::platform::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::memory;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
-const SMALLEST: usize = 256;
-const CLASSES: usize = 28;
-const CHUNKS: usize = 2048;
-const ENTRIES_PER_CHUNK: usize = 4096;
 /// How many entries a claim looks at before it takes fresh memory.
 const PROBES: u64 = 64;
 /// Blocks of at least this size give their pages back when much is free.
 const PUNCH_SIZE: usize = 1 << 20;
 /// How many bytes of large blocks may lie free with their pages.
 const KEEP_FREE: i64 = 512 << 20;
-
-pub(super) const DIRECTORY_BYTES: u64 = size_of::<Directory>() as u64;
-
-#[repr(C, align(64))]
-struct Class {
-    /// One past the highest entry in use.
-    count: AtomicU64,
-    /// Where the next search begins.
-    hint: AtomicU64,
-    /// How many are free, as a hint: a crash may leave it wrong, a search that finds none puts it right.
-    free: AtomicI64,
-    unused: [AtomicU64; 5],
-    chunks: [AtomicU64; CHUNKS],
-}
-
-#[repr(C, align(64))]
-struct Directory {
-    /// Bytes of large free blocks whose pages were kept.
-    kept: AtomicI64,
-    unused: [AtomicU64; 7],
-    classes: [Class; CLASSES],
-}
-
-// SAFETY: repr(C), atomics only.
-unsafe impl Shared for Directory {}
-
-#[repr(C)]
-struct Entry {
-    word: AtomicU64,
-    offset: AtomicU64,
-}
-
-// SAFETY: repr(C), atomics only.
-unsafe impl Shared for Entry {}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Empty,
-    Carving,
-    Free,
-    Held,
-    InFlight,
-}
-
-#[derive(Clone, Copy)]
-struct Word {
-    state: State,
-    owner: u32,
-    carrying: bool,
-    dropping: bool,
-    generation: u32,
-}
-
-impl Word {
-    fn pack(self) -> u64 {
-        let state = match self.state {
-            State::Empty => 0,
-            State::Carving => 1,
-            State::Free => 2,
-            State::Held => 3,
-            State::InFlight => 4,
-        };
-        state
-            | u64::from(self.owner & 0xff_ffff) << 4
-            | u64::from(self.carrying) << 28
-            | u64::from(self.dropping) << 29
-            | u64::from(self.generation) << 32
-    }
-
-    fn unpack(word: u64) -> Word {
-        let state = match word & 0xf {
-            0 => State::Empty,
-            1 => State::Carving,
-            2 => State::Free,
-            3 => State::Held,
-            _ => State::InFlight,
-        };
-        Word {
-            state,
-            owner: (word >> 4) as u32 & 0xff_ffff,
-            carrying: word >> 28 & 1 != 0,
-            dropping: word >> 29 & 1 != 0,
-            generation: (word >> 32) as u32,
-        }
-    }
-}
-
-impl Entry {
-    fn load(&self) -> Word {
-        Word::unpack(self.word.load(Ordering::Acquire))
-    }
-
-    fn exchange(&self, from: Word, to: Word) -> bool {
-        self.word.compare_exchange(from.pack(), to.pack(), Ordering::AcqRel, Ordering::Acquire).is_ok()
-    }
-}
-
-/// A block's number: class (5 bits), entry + 1 (27 bits), generation (32 bits); never 0. It travels, and names the block only until that
-/// is freed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct BlockId(u64);
-
-impl BlockId {
-    fn new(class: usize, index: u64, generation: u32) -> BlockId {
-        BlockId((class as u64) << 59 | ((index + 1) & 0x7ff_ffff) << 32 | u64::from(generation))
-    }
-
-    /// The number as it stands in a word of the arena.
-    pub fn raw(self) -> u64 {
-        self.0
-    }
-
-    /// The block that a word of the arena names.
-    pub fn from_raw(raw: u64) -> BlockId {
-        BlockId(raw)
-    }
-
-    fn class(self) -> usize {
-        (self.0 >> 59) as usize
-    }
-
-    fn index(self) -> u64 {
-        (self.0 >> 32 & 0x7ff_ffff).wrapping_sub(1)
-    }
-
-    fn generation(self) -> u32 {
-        self.0 as u32
-    }
-
-    /// How many bytes the block has room for.
-    pub fn capacity(self) -> usize {
-        SMALLEST << self.class()
-    }
-}
 
 /// A block that this process holds. Drop frees it; [`Block::into_id`] keeps it held for whoever is told the number.
 #[derive(Debug)]
@@ -238,22 +92,6 @@ impl Drop for Block {
 static FREED: [AtomicU32; CLASSES] = [const { AtomicU32::new(0) }; CLASSES];
 
 impl Arena {
-    fn directory(&self) -> &'static Directory {
-        self.at(Offset::new(BLOCK_DIRECTORY))
-    }
-
-    fn entry_at(&self, class: usize, index: u64) -> Option<&'static Entry> {
-        let chunk = self.directory().classes.get(class)?.chunks.get(index as usize / ENTRIES_PER_CHUNK)?;
-        let place = chunk.load(Ordering::Acquire);
-        let entries: &'static [Entry] =
-            (place != 0).then(|| self.slice(Offset::new(place), ENTRIES_PER_CHUNK))?;
-        Some(&entries[index as usize % ENTRIES_PER_CHUNK])
-    }
-
-    fn entry(&self, id: BlockId) -> &'static Entry {
-        self.entry_at(id.class(), id.index()).expect("a block's number names an entry that exists")
-    }
-
     fn block_of(&self, id: BlockId, length: usize) -> Block {
         let offset = self.entry(id).offset.load(Ordering::Acquire);
         Block { id, address: self.address(offset, length), length }
@@ -476,18 +314,6 @@ impl Arena {
     pub(super) fn block_bytes_mut<'block>(&self, block: &'block mut Block) -> &'block mut [u8] {
         // SAFETY: the block's capacity lies inside the map, and the value is borrowed exclusively.
         unsafe { std::slice::from_raw_parts_mut(block.address.as_ptr(), block.id.capacity()) }
-    }
-
-    fn each_entry(&self, mut visit: impl FnMut(BlockId, &'static Entry, Word)) {
-        for class in 0..CLASSES {
-            let count = self.directory().classes[class].count.load(Ordering::Acquire);
-            for index in 0..count {
-                if let Some(entry) = self.entry_at(class, index) {
-                    let word = entry.load();
-                    visit(BlockId::new(class, index, word.generation), entry, word);
-                }
-            }
-        }
     }
 
     /// Part of a sweep, after every layer has kept what was announced: a dead process's blocks are free.

@@ -5,7 +5,7 @@
 //! header holds only what changes: the frontier, high-water marks and counters.
 
 use super::Shared;
-use super::block;
+use super::block_entry;
 use super::object;
 use super::process_table;
 use super::thread_table;
@@ -19,7 +19,7 @@ pub(super) const HEADER_BYTES: u64 = 4096;
 pub(super) const PROCESS_TABLE: u64 = HEADER_BYTES;
 pub(super) const THREAD_TABLE: u64 = PROCESS_TABLE + process_table::TABLE_BYTES;
 pub(super) const BLOCK_DIRECTORY: u64 = THREAD_TABLE + thread_table::TABLE_BYTES;
-pub(super) const OBJECT_TABLE: u64 = (BLOCK_DIRECTORY + block::DIRECTORY_BYTES).next_multiple_of(4096);
+pub(super) const OBJECT_TABLE: u64 = (BLOCK_DIRECTORY + block_entry::DIRECTORY_BYTES).next_multiple_of(4096);
 pub(super) const FRONTIER_START: u64 = (OBJECT_TABLE + object::TABLE_BYTES).next_multiple_of(4096);
 
 /// A number that differs between builds whose arenas do not have the same layout.

@@ -8,6 +8,7 @@
 //! This layer knows no lock, queue or call; what it needs of them goes through [`Sweep`].
 
 mod block;
+mod block_entry;
 mod copies;
 mod error;
 mod fork;
@@ -26,7 +27,8 @@ mod sweep;
 mod thread_table;
 mod travel;
 
-pub use block::{Block, BlockId};
+pub use block::Block;
+pub use block_entry::BlockId;
 pub use error::ArenaError;
 pub use fork::{abandon_child, by_hand, in_child, in_parent, next_child, prepare};
 pub use header::Counters;

@@ -4,7 +4,8 @@
 //! neither. So the content's block is mapped copy-on-write, and an object keeps the block for as long as any process
 //! has such a map: a fork's child gets its reference with all the others, before it exists.
 
-use super::block::{Block, BlockId};
+use super::block::Block;
+use super::block_entry::BlockId;
 use super::error::ArenaError;
 use super::object::{Handle, Kind, Object};
 use super::owner::this_process;

@@ -8,7 +8,8 @@
 //!
 //! While a value is serialised, the handles in it make themselves known through [`note`]; [`collect`] gathers them.
 
-use super::block::{Block, BlockId};
+use super::block::Block;
+use super::block_entry::BlockId;
 use super::error::ArenaError;
 use super::object::{Handle, State, Word};
 use super::owner::this_process;

@@ -1,0 +1,188 @@
+//! The directory of blocks: an entry for each, whose word says whose the block is.
+//!
+//! Blocks come in sizes of powers of two from 256 bytes. Each has an entry in a directory, which grows by chunks that are
+//! never given back, so that an entry's place never changes; nothing is lost with a killed owner:
+//!
+//! ```text
+//! bits 0-3    state: Empty (no memory yet), Carving(owner), Free, Held(owner), InFlight
+//! bits 4-27   owner (a ProcessId)
+//! bit 28      it carries handles (see `travel`)
+//! bit 29      they are being let go, before it is freed
+//! bits 32-63  generation, raised whenever the block is freed
+//! ```
+//!
+//! How a word passes from one state to the next is the business of [`super::block`].
+
+use super::header::BLOCK_DIRECTORY;
+use super::region::Arena;
+use super::shared::{Offset, Shared};
+use crate::platform::atomic::{AtomicI64, AtomicU64, Ordering};
+
+pub(super) const SMALLEST: usize = 256;
+pub(super) const CLASSES: usize = 28;
+const CHUNKS: usize = 2048;
+pub(super) const ENTRIES_PER_CHUNK: usize = 4096;
+
+pub(super) const DIRECTORY_BYTES: u64 = size_of::<Directory>() as u64;
+
+#[repr(C, align(64))]
+pub(super) struct Class {
+    /// One past the highest entry in use.
+    pub(super) count: AtomicU64,
+    /// Where the next search begins.
+    pub(super) hint: AtomicU64,
+    /// How many are free, as a hint: a crash may leave it wrong, a search that finds none puts it right.
+    pub(super) free: AtomicI64,
+    unused: [AtomicU64; 5],
+    pub(super) chunks: [AtomicU64; CHUNKS],
+}
+
+#[repr(C, align(64))]
+pub(super) struct Directory {
+    /// Bytes of large free blocks whose pages were kept.
+    pub(super) kept: AtomicI64,
+    unused: [AtomicU64; 7],
+    pub(super) classes: [Class; CLASSES],
+}
+
+// SAFETY: repr(C), atomics only.
+unsafe impl Shared for Directory {}
+
+#[repr(C)]
+pub(super) struct Entry {
+    word: AtomicU64,
+    pub(super) offset: AtomicU64,
+}
+
+// SAFETY: repr(C), atomics only.
+unsafe impl Shared for Entry {}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Empty,
+    Carving,
+    Free,
+    Held,
+    InFlight,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Word {
+    pub(super) state: State,
+    pub(super) owner: u32,
+    pub(super) carrying: bool,
+    pub(super) dropping: bool,
+    pub(super) generation: u32,
+}
+
+impl Word {
+    fn pack(self) -> u64 {
+        let state = match self.state {
+            State::Empty => 0,
+            State::Carving => 1,
+            State::Free => 2,
+            State::Held => 3,
+            State::InFlight => 4,
+        };
+        state
+            | u64::from(self.owner & 0xff_ffff) << 4
+            | u64::from(self.carrying) << 28
+            | u64::from(self.dropping) << 29
+            | u64::from(self.generation) << 32
+    }
+
+    fn unpack(word: u64) -> Word {
+        let state = match word & 0xf {
+            0 => State::Empty,
+            1 => State::Carving,
+            2 => State::Free,
+            3 => State::Held,
+            _ => State::InFlight,
+        };
+        Word {
+            state,
+            owner: (word >> 4) as u32 & 0xff_ffff,
+            carrying: word >> 28 & 1 != 0,
+            dropping: word >> 29 & 1 != 0,
+            generation: (word >> 32) as u32,
+        }
+    }
+}
+
+impl Entry {
+    pub(super) fn load(&self) -> Word {
+        Word::unpack(self.word.load(Ordering::Acquire))
+    }
+
+    pub(super) fn exchange(&self, from: Word, to: Word) -> bool {
+        self.word.compare_exchange(from.pack(), to.pack(), Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+}
+
+/// A block's number: class (5 bits), entry + 1 (27 bits), generation (32 bits); never 0. It travels, and names the block only until that
+/// is freed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BlockId(u64);
+
+impl BlockId {
+    pub(super) fn new(class: usize, index: u64, generation: u32) -> BlockId {
+        BlockId((class as u64) << 59 | ((index + 1) & 0x7ff_ffff) << 32 | u64::from(generation))
+    }
+
+    /// The number as it stands in a word of the arena.
+    pub fn raw(self) -> u64 {
+        self.0
+    }
+
+    /// The block that a word of the arena names.
+    pub fn from_raw(raw: u64) -> BlockId {
+        BlockId(raw)
+    }
+
+    pub(super) fn class(self) -> usize {
+        (self.0 >> 59) as usize
+    }
+
+    pub(super) fn index(self) -> u64 {
+        (self.0 >> 32 & 0x7ff_ffff).wrapping_sub(1)
+    }
+
+    pub(super) fn generation(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// How many bytes the block has room for.
+    pub fn capacity(self) -> usize {
+        SMALLEST << self.class()
+    }
+}
+
+impl Arena {
+    pub(super) fn directory(&self) -> &'static Directory {
+        self.at(Offset::new(BLOCK_DIRECTORY))
+    }
+
+    pub(super) fn entry_at(&self, class: usize, index: u64) -> Option<&'static Entry> {
+        let chunk = self.directory().classes.get(class)?.chunks.get(index as usize / ENTRIES_PER_CHUNK)?;
+        let place = chunk.load(Ordering::Acquire);
+        let entries: &'static [Entry] =
+            (place != 0).then(|| self.slice(Offset::new(place), ENTRIES_PER_CHUNK))?;
+        Some(&entries[index as usize % ENTRIES_PER_CHUNK])
+    }
+
+    pub(super) fn entry(&self, id: BlockId) -> &'static Entry {
+        self.entry_at(id.class(), id.index()).expect("a block's number names an entry that exists")
+    }
+
+    pub(super) fn each_entry(&self, mut visit: impl FnMut(BlockId, &'static Entry, Word)) {
+        for class in 0..CLASSES {
+            let count = self.directory().classes[class].count.load(Ordering::Acquire);
+            for index in 0..count {
+                if let Some(entry) = self.entry_at(class, index) {
+                    let word = entry.load();
+                    visit(BlockId::new(class, index, word.generation), entry, word);
+                }
+            }
+        }
+    }
+}
