@@ -15,6 +15,9 @@ USAGE = """\
 usage: manyhands run [--stats] [--start-method METHOD] program.py [arguments]
        manyhands run [--stats] [--start-method METHOD] -m module [arguments]
        manyhands run [--stats] [--start-method METHOD] -c code [arguments]
+       manyhands run [--stats] [--start-method METHOD] -
+
+A dash stands for standard input: at a terminal that is the interpreter's prompt.
 
 Runs the program as python would, with manyhands' multiprocessing in place of the standard library's, in its child
 processes too.

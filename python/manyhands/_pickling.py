@@ -1,6 +1,6 @@
 """Objects as bytes: pickle first, by value where pickle cannot.
 
-`dumps` is the plain form for queues: pickle 5 with the reducers that the standard library registered for other
+`dumps` is the plain form: pickle 5 with the reducers that the standard library registered for other
 processes, large buffers kept out of the bytes. `dumps_by_value` also takes what pickle refuses: lambdas, functions of
 a REPL or a notebook, classes that no other process can import. An error is always pickle's own.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import copyreg
 import functools
 import io
+import os
 import pickle
 import sys
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 #: Buffers of at least this many bytes travel outside the pickle, in shared memory.
 LARGE = 1 << 16
+
+#: Whether queues of this process are shared with interpreters that began afresh.
+read_afresh = False
 
 _forking = _std.module("reduction").ForkingPickler
 _extra: dict[type, Any] = _forking._extra_reducers
@@ -78,7 +82,22 @@ def dumps_anyhow(obj: object, large: list[pickle.PickleBuffer] | None = None) ->
 def dumps_for_others(obj: object, large: list[pickle.PickleBuffer] | None = None) -> bytes:
     """Pickles for interpreters that begin afresh: by value also what they cannot import from this main module."""
     pickled = dumps_anyhow(obj, large)
-    if main_is_importable() or b"__main__" not in pickled:
+    if b"__main__" not in pickled or main_is_importable():
+        return pickled
+    if large is not None:
+        large.clear()
+    return dumps_by_value(obj, large)
+
+
+def dumps_queued(obj: object, large: list[pickle.PickleBuffer] | None = None) -> bytes:
+    """As `dumps`; what readers cannot import from this main module goes by value if any of them began afresh."""
+    try:
+        pickled = dumps(obj, large)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        if not read_afresh or main_is_importable():
+            raise
+        return dumps_anyhow(obj, large)
+    if not read_afresh or b"__main__" not in pickled or main_is_importable():
         return pickled
     if large is not None:
         large.clear()
@@ -88,8 +107,11 @@ def dumps_for_others(obj: object, large: list[pickle.PickleBuffer] | None = None
 def main_is_importable() -> bool:
     """Whether a fresh interpreter can import this program's main module."""
     main = sys.modules["__main__"]
-    spec = getattr(main, "__spec__", None)
-    return getattr(spec, "name", None) is not None or getattr(main, "__file__", None) is not None
+    if getattr(getattr(main, "__spec__", None), "name", None) is not None:
+        return True
+    # A program that is read from standard input calls its file `<stdin>`.
+    path = getattr(main, "__file__", None)
+    return path is not None and os.path.isfile(os.path.join(_std.module("process").ORIGINAL_DIR or "", path))
 
 
 @functools.cache

@@ -287,3 +287,32 @@ def test_ended_from_outside_it_leaves_no_process(runner, method, how):
     program.wait(timeout=20)
     eventually(lambda: not runner.left_behind(), 10)
     program.communicate()
+
+
+TYPED = """
+import multiprocessing
+multiprocessing.set_start_method({!r})
+def double(x):
+    return Word(x.text * 2)
+
+class Word:
+    def __init__(self, text): self.text = text
+
+def echo(there, back):
+    word = there.get()
+    back.put((word.text, Word("new"), type(word) is Word))
+
+with multiprocessing.Pool(1) as pool:
+    print([word.text for word in pool.map(double, [Word("a"), Word("b")])], pool.apply(lambda: "by value"))
+
+there, back = multiprocessing.Queue(), multiprocessing.SimpleQueue()
+there.put(Word("sent"))
+child = multiprocessing.Process(target=echo, args=(there, back)); child.start(); child.join()
+text, word, same = back.get()
+print(text, word.text, same, type(word) is Word, child.exitcode)
+"""
+
+
+def test_a_program_that_is_typed(runner, method):
+    done = runner.run("-", input=TYPED.format(method))
+    assert (done.stdout, done.stderr) == ("['aa', 'bb'] by value\nsent new True True 0\n", "")

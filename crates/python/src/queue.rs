@@ -196,7 +196,7 @@ impl Queue {
         if let Some((tag, bytes)) = value::plain(obj) {
             return ends.put(py, &[&bytes], tag, block, timeout);
         }
-        match pickled::pickle(obj, "dumps") {
+        match pickled::pickle(obj, "dumps_queued") {
             Ok(pickled) => ends.put_pickled(py, &pickled, block, timeout),
             Err(error) if error.is_instance_of::<PyException>(py) => {
                 slf.call_method1("_on_queue_feeder_error", (error.into_value(py), obj))?;
@@ -297,7 +297,7 @@ impl SimpleQueue {
         let ends = self.open()?;
         match value::plain(obj) {
             Some((tag, bytes)) => ends.put(obj.py(), &[&bytes], tag, true, None),
-            None => ends.put_pickled(obj.py(), &pickled::pickle(obj, "dumps")?, true, None),
+            None => ends.put_pickled(obj.py(), &pickled::pickle(obj, "dumps_queued")?, true, None),
         }
     }
 

@@ -59,6 +59,8 @@ def _payload(popen: Any, data: dict[str, Any], what: Any) -> bytes:
 def preparation_data(name: str) -> dict[str, Any]:
     """What the standard library tells a child, and what ours must know besides."""
     data: dict[str, Any] = _std.module("spawn").get_preparation_data(name)
+    if not _pickling.main_is_importable():
+        data.pop("init_main_from_path", None)
     method = context._default_context.get_start_method()
     data["start_method"] = method
     data["manyhands"] = {"alias": _std.is_replaced(), "start_method": method}

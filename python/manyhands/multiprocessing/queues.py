@@ -8,7 +8,7 @@ pickles only while a process is being started. None, bool, int, float, str and b
 
 from __future__ import annotations
 
-from manyhands import _engine
+from manyhands import _engine, _pickling
 
 from .synchronize import reduce_shared
 
@@ -26,6 +26,11 @@ def _made(kind: Any) -> Any:
     return kind.__new__(kind)
 
 
+def _note_readers(ctx: Any) -> None:
+    if ctx.get_start_method() != "fork":
+        _pickling.read_afresh = True
+
+
 class _Travelling:
     """A queue pickles as locks do. What a subclass keeps besides travels as it would with any object, and its own
     `__getstate__` and `__setstate__` may build on these."""
@@ -38,6 +43,7 @@ class _Travelling:
         return handle, vars(self)
 
     def __setstate__(self, state: Any) -> None:
+        _pickling.read_afresh = True
         handle, kept = state
         self._open(0, handle)  # type: ignore[attr-defined]
         vars(self).update(kept)
@@ -49,6 +55,7 @@ class Queue(_Travelling, _engine.Queue["T"]):
     _join_cancelled = False
 
     def __init__(self, maxsize: int = 0, *, ctx: Any) -> None:
+        _note_readers(ctx)
         self._open(maxsize)
 
     def put_nowait(self, obj: T) -> None:
@@ -79,4 +86,5 @@ class SimpleQueue(_Travelling, _engine.SimpleQueue["T"]):
     """An unbounded queue with `put`, `get`, `empty` and `close`. An object that cannot be pickled is an error here."""
 
     def __init__(self, *, ctx: Any) -> None:
+        _note_readers(ctx)
         self._open(0)
