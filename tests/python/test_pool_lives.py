@@ -11,6 +11,7 @@ from calls import broken_set_up, die, die_once, names, pid, set_up, sleep_and_gi
 from conftest import alive, eventually
 
 import manyhands
+from manyhands import multiprocessing
 
 
 def test_workers_are_named_daemons(pool, ctx):
@@ -188,3 +189,13 @@ def test_nothing_is_left_behind(runner, method, how):
     )
     done = runner.run("program.py", options=["--start-method", method])
     assert (done.returncode, done.stdout) == (0, "[1]\n")
+
+
+def make_a_pool():
+    with multiprocessing.Pool(1):
+        pass
+
+
+def test_daemons_make_no_pools(pool):
+    with pytest.raises(AssertionError, match="daemonic processes are not allowed to have children"):
+        pool.apply(make_a_pool)

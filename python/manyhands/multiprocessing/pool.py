@@ -89,6 +89,9 @@ class Pool(_engine.PoolCore):
             raise TypeError("initializer must be a callable")
         if retries < 0:
             raise ValueError("retries must not be negative")
+        assert not process.current_process()._config.get("daemon"), (
+            "daemonic processes are not allowed to have children"
+        )
         self._ctx = context or _default_context()
         self._processes = processes
         self._method: str = self._ctx.get_start_method()
