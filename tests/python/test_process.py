@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 import time
 
 import pytest
@@ -142,10 +143,14 @@ def test_the_sentinel_polls_readable_at_the_end(ctx):
 
 def test_misuse(ctx):
     child = ctx.Process(target=wait_for_ever)
-    with pytest.raises(AssertionError, match="can only join a started process"):
+    with pytest.raises(
+        AssertionError, match=r"can only join a started process: <.*Process name='.*Process-\d+' .*initial>"
+    ):
         child.join()
     child.start()
-    with pytest.raises(AssertionError, match="cannot start a process twice"):
+    with pytest.raises(
+        AssertionError, match=r"cannot start a process twice: <.*Process name='.*Process-\d+' pid=\d+ .*started>"
+    ):
         child.start()
     with pytest.raises(ValueError, match="still running"):
         child.close()
@@ -307,3 +312,23 @@ def test_a_process_without_its_streams_ends_well(ctx, stream, how):
     child.start()
     child.join()
     assert child.exitcode == 0
+
+
+class Unloadable:
+    """Pickles, and cannot be unpickled."""
+
+    def __reduce__(self):
+        return int, ("no number",)
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_arguments_that_cannot_travel(ctx, capfd):
+    unpicklable = ctx.Process(target=print, args=(threading.Lock(),))
+    with pytest.raises(TypeError, match=r"cannot pickle '_thread\.lock' object"):
+        unpicklable.start()
+    assert unpicklable.pid is None
+    unloadable = ctx.Process(target=print, args=(Unloadable(),))
+    unloadable.start()
+    unloadable.join()
+    assert unloadable.exitcode == 1
+    assert "ValueError: invalid literal for int() with base 10: 'no number'" in capfd.readouterr().err

@@ -224,7 +224,7 @@ def test_closing():
     queue.close()
     queue.join_thread()
     queue.cancel_join_thread()
-    with pytest.raises(ValueError, match="is closed"):
+    with pytest.raises(ValueError, match=r"Queue <.*\.Queue object at 0x\w+> is closed"):
         queue.put(2)
     with pytest.raises(ValueError, match="is closed"):
         queue.get()
@@ -334,3 +334,14 @@ def test_a_subclass_that_pickles_itself(ctx):
     assert counting.get(timeout=30) == 4
     assert counting.count.get_value() == 4
     child.join()
+
+
+def test_a_stale_handle():
+    queue = multiprocessing.Queue()
+    handle = queue._handle
+    del queue
+    late = queues.Queue.__new__(queues.Queue)
+    with pytest.raises(ValueError, match=r"this queue \(number \d+\) is gone"):
+        late._open(0, handle)
+    with pytest.raises(RuntimeError, match="was not called"):
+        late.put(1)

@@ -191,6 +191,27 @@ class BaseContext:
 class _Process(BaseProcess):
     """What the process classes of all start methods have in common."""
 
+    def start(self) -> None:
+        """Starts the process, once."""
+        self._check_closed()
+        if self._popen is not None:
+            raise AssertionError(f"cannot start a process twice: {self!r}")
+        super().start()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Waits until the process has ended, or for `timeout` seconds."""
+        self._check_closed()
+        if self._popen is None and self._parent_pid == os.getpid():
+            raise AssertionError(f"can only join a started process: {self!r}")
+        super().join(timeout)
+
+    _popen: Any
+    _parent_pid: int
+
+    if TYPE_CHECKING:
+
+        def _check_closed(self) -> None: ...
+
     def _bootstrap(self, parent_sentinel: int | None = None) -> int:
         if self._start_method is not None:
             _force_start_method(self._start_method)

@@ -265,11 +265,11 @@ class Pool(_engine.PoolCore):
 
     def _check_running(self) -> None:
         if self._state != RUN:
-            raise ValueError("Pool not running")
+            raise ValueError(f"Pool not running: {self!r}")
         self._check_broken()
 
     def _refuse(self, *_arguments: Any, **_more: Any) -> None:
-        raise ValueError("Pool not running")
+        raise ValueError(f"Pool not running: {self!r}")
 
     def close(self) -> None:
         """Takes no more calls; the workers end when all are done."""
@@ -309,7 +309,7 @@ class Pool(_engine.PoolCore):
     def __enter__(self) -> Pool:
         # A pool that is broken by now says so at its first call.
         if self._state != RUN:
-            raise ValueError("Pool not running")
+            raise ValueError(f"Pool not running: {self!r}")
         return self
 
     def __exit__(self, *_error: object) -> None:

@@ -29,7 +29,8 @@ fn target<'a, 'py>(slf: &'a Bound<'py, PoolCore>, func: &Bound<'py, PyAny>) -> R
     let shared = slf.get().shared()?;
     if shared.raw.state() != PoolState::Open {
         slf.get()._check_broken(slf.py())?;
-        return Err(PyValueError::new_err("Pool not running").into());
+        let text = format!("Pool not running: {}", slf.repr()?);
+        return Err(PyValueError::new_err(text).into());
     }
     let number = shared.functions.number(slf, &shared.raw, func)?;
     let number = number.map_err(|error| of_refusal(slf.py(), error))?;
