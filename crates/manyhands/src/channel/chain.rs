@@ -7,7 +7,7 @@
 //! the unused ones at most double what the queue needed at its peak. Where rings come from, who waits and what a
 //! payload means is not known here.
 
-use super::ring::{Payload, Put, Ring, Take};
+use super::ring::{Await, Payload, Put, Ring, Take};
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::may_die;
 
@@ -122,9 +122,34 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
     }
 
     /// Puts one message; `fill` writes its payload and must neither wait nor fail.
-    #[inline]
-    pub(crate) fn put(&self, owner: u32, fill: impl Fn(&Payload<W>)) -> Result<(), Refused<R::Error>> {
-        let mut place = Place(self.ends.tail.hint.load(Ordering::Acquire));
+    ///
+    /// `told` is set when a consumer may sleep that has to be woken now, however the attempt ends.
+    #[inline(always)]
+    pub(crate) fn put(
+        &self,
+        owner: u32,
+        told: &mut bool,
+        fill: impl Fn(&Payload<W>),
+    ) -> Result<(), Refused<R::Error>> {
+        let place = Place(self.ends.tail.hint.load(Ordering::Acquire));
+        if let Link::Ring(ring) = self.rings.ring(place.ring())
+            && self.has_room(place.position())
+            && ring.put_here(place.position(), owner, &fill)
+        {
+            push_forward(&self.ends.tail.hint, Place(place.0 + 1));
+            return Ok(());
+        }
+        self.put_from(place, owner, told, fill)
+    }
+
+    #[cold]
+    fn put_from(
+        &self,
+        mut place: Place,
+        owner: u32,
+        told: &mut bool,
+        fill: impl Fn(&Payload<W>),
+    ) -> Result<(), Refused<R::Error>> {
         loop {
             let ring = match self.rings.ring(place.ring()) {
                 Link::Ring(ring) => ring,
@@ -135,22 +160,41 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
                 }
             };
             match ring.put(place.position(), owner, |position| self.has_room(position), &fill) {
-                Put::Done(next) => {
+                Put::Done(next, awaited) => {
                     push_forward(&self.ends.tail.hint, Place::new(place.ring(), next));
+                    *told |= awaited;
                     return Ok(());
                 }
                 Put::Full(position) => {
                     push_forward(&self.ends.tail.hint, Place::new(place.ring(), position));
                     return Err(Refused::Full);
                 }
-                Put::Sealed(position) => place = Place::new(place.ring() + 1, position),
+                Put::Sealed(position) => {
+                    // A consumer that slept for this position, or for the ring to come, has been told of by nobody else.
+                    *told = true;
+                    place = Place::new(place.ring() + 1, position);
+                }
             }
         }
     }
 
     /// Takes one message; `read` copies its payload out and must neither wait nor fail.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take<T>(&self, owner: u32, read: impl Fn(&Payload<W>) -> T) -> Result<T, Nothing> {
+        let head = &self.ends.head;
+        let place = Place(head.hint.load(Ordering::Acquire));
+        if head.returned.load(Ordering::Acquire) == head.searched.load(Ordering::Relaxed)
+            && let Link::Ring(ring) = self.rings.ring(place.ring())
+            && let Some(message) = ring.take_here(place.position(), owner, &read)
+        {
+            push_forward(&head.hint, Place(place.0 + 1));
+            return Ok(message);
+        }
+        self.take_slowly(owner, read)
+    }
+
+    #[cold]
+    fn take_slowly<T>(&self, owner: u32, read: impl Fn(&Payload<W>) -> T) -> Result<T, Nothing> {
         let head = &self.ends.head;
         let returned = head.returned.load(Ordering::Acquire);
         if returned != head.searched.load(Ordering::Relaxed) {
@@ -210,7 +254,7 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
         while let Link::Ring(ring) = self.rings.ring(place.ring()) {
             match ring.first_unclaimed(place.position()) {
                 Put::Full(_) => return,
-                Put::Done(position) => {
+                Put::Done(position, _) => {
                     ring.seal(position);
                     place = Place::new(place.ring(), position);
                 }
@@ -227,7 +271,7 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
         let mut place = Place(self.ends.tail.hint.load(Ordering::Acquire));
         while let Link::Ring(ring) = self.rings.ring(place.ring()) {
             match ring.first_unclaimed(place.position()) {
-                Put::Done(position) | Put::Full(position) => return position,
+                Put::Done(position, _) | Put::Full(position) => return position,
                 Put::Sealed(position) => place = Place::new(place.ring() + 1, position),
             }
         }
@@ -242,6 +286,32 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
     /// About how many messages were taken, without a look at any slot: never more than were.
     pub(crate) fn taken_at_least(&self) -> u64 {
         Place(self.ends.head.hint.load(Ordering::Relaxed)).position()
+    }
+
+    /// About how many messages wait, from the hints alone.
+    pub(crate) fn len_hint(&self) -> u64 {
+        self.put_at_least().saturating_sub(self.taken_at_least())
+    }
+
+    /// For a consumer that found nothing and is about to sleep: what it may do. Whatever is put after this said `Noted`
+    /// is put by somebody whom `put` tells so.
+    pub(crate) fn await_next(&self) -> Await {
+        let head = &self.ends.head;
+        if head.returned.load(Ordering::Acquire) != head.searched.load(Ordering::Relaxed) {
+            return Await::Something;
+        }
+        let mut place = Place(head.hint.load(Ordering::Acquire));
+        loop {
+            match self.rings.ring(place.ring()) {
+                Link::Ring(ring) => match ring.await_next(place.position()) {
+                    Await::Sealed(position) => place = Place::new(place.ring() + 1, position),
+                    what => return what,
+                },
+                // Whoever goes on to this ring is told.
+                Link::Open => return Await::Noted,
+                Link::End => return Await::Something,
+            }
+        }
     }
 
     /// How many messages wait. Exact while nobody else puts or takes; a half-written one counts.

@@ -22,6 +22,7 @@ use std::ops::Deref;
 pub(super) const WORDS: usize = 15;
 /// The most bytes that stand in the slot itself.
 pub const INLINE: usize = (WORDS - BYTES) * 8;
+const _: () = assert!(INLINE <= 128, "what `copy` can do");
 /// The word with which the bytes begin.
 const BYTES: usize = 2;
 
@@ -99,13 +100,8 @@ impl<'a> Outgoing<'a> {
     #[inline(always)]
     pub(super) unsafe fn write(&self, tag: u32, payload: &Payload<WORDS>) {
         match self {
-            Outgoing::Small(bytes) => {
-                payload[0].store((bytes.len() as u64) << 32 | u64::from(tag), Ordering::Relaxed);
-                let place = payload[BYTES..].as_ptr().cast_mut().cast::<u8>();
-                // SAFETY: at most INLINE bytes, so many are there; they are atomics, so a shared reference allows
-                // writes, and from word BYTES on only the claimer reads or writes, which the caller is.
-                unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), place, bytes.len()) };
-            }
+            // SAFETY: the caller's promise; at most INLINE bytes, as the variant says.
+            Outgoing::Small(bytes) => unsafe { write_small(bytes, tag, payload) },
             Outgoing::Large(block) => {
                 payload[0].store(u64::from(IN_BLOCK) << 32 | u64::from(tag), Ordering::Relaxed);
                 payload[1].store(block.id().raw(), Ordering::Relaxed);
@@ -119,6 +115,60 @@ impl<'a> Outgoing<'a> {
     pub(super) fn sent(self) {
         if let Outgoing::Large(block) = self {
             let _ = block.into_id();
+        }
+    }
+}
+
+/// Writes a message of at most [`INLINE`] bytes.
+///
+/// # Safety
+/// The caller has claimed the slot for writing, and `bytes` are not more than [`INLINE`].
+#[inline(always)]
+pub(super) unsafe fn write_small(bytes: &[u8], tag: u32, payload: &Payload<WORDS>) {
+    payload[0].store((bytes.len() as u64) << 32 | u64::from(tag), Ordering::Relaxed);
+    let place = payload[BYTES..].as_ptr().cast_mut().cast::<u8>();
+    // SAFETY: at most INLINE bytes, so many are there; they are atomics, so a shared reference allows writes, and from
+    // word BYTES on only the claimer reads or writes, which the caller is.
+    unsafe { copy(bytes.as_ptr(), place, bytes.len()) };
+}
+
+/// Copies a few bytes without a call: two overlapping pieces where one does not fit.
+///
+/// # Safety
+/// As [`std::ptr::copy_nonoverlapping`].
+#[inline(always)]
+unsafe fn copy(from: *const u8, to: *mut u8, length: usize) {
+    /// Copies the first and the last `size_of::<T>()` bytes.
+    ///
+    /// # Safety
+    /// As [`copy`]; there are as many.
+    #[inline(always)]
+    unsafe fn both_ends<T>(from: *const u8, to: *mut u8, length: usize) {
+        let last = length - size_of::<T>();
+        // SAFETY: `length` bytes may be read and written, and `last` leaves room for one T, of any alignment.
+        unsafe {
+            let (head, tail) =
+                (from.cast::<T>().read_unaligned(), from.add(last).cast::<T>().read_unaligned());
+            to.cast::<T>().write_unaligned(head);
+            to.add(last).cast::<T>().write_unaligned(tail);
+        }
+    }
+    // SAFETY: the caller's promise, passed on; each step stays within `length`.
+    unsafe {
+        match length {
+            0 => {}
+            1..4 => {
+                *to.add(length / 2) = *from.add(length / 2);
+                both_ends::<u8>(from, to, length);
+            }
+            4..8 => both_ends::<u32>(from, to, length),
+            8..16 => both_ends::<u64>(from, to, length),
+            16..32 => both_ends::<[u64; 2]>(from, to, length),
+            32..=64 => both_ends::<[u64; 4]>(from, to, length),
+            _ => {
+                both_ends::<[u64; 4]>(from, to, 64);
+                both_ends::<[u64; 4]>(from.add(length - 64), to.add(length - 64), 64);
+            }
         }
     }
 }
@@ -186,7 +236,7 @@ impl<'b> Receiver<'b> {
         let bytes = payload[BYTES..].as_ptr().cast::<u8>();
         // SAFETY: so many bytes are in the slot, which only its claimer writes, and that is the caller. The buffer has
         // as many, was borrowed exclusively, and nothing was lent of it yet.
-        unsafe { std::ptr::copy_nonoverlapping(bytes, self.buffer.0.get().cast::<u8>(), length) };
+        unsafe { copy(bytes, self.buffer.0.get().cast::<u8>(), length) };
         head
     }
 
@@ -207,6 +257,8 @@ impl<'b> Receiver<'b> {
         let content = if length > INLINE {
             Content::Block(self.block.into_inner().expect("the block of a large message was taken")?)
         } else {
+            // Nothing is in it; this spares the look.
+            std::mem::forget(self.block);
             // SAFETY: so many bytes of the buffer were written by `read`, and it is borrowed for as long as these live.
             Content::Inline(unsafe { std::slice::from_raw_parts(self.buffer.0.get().cast::<u8>(), length) })
         };

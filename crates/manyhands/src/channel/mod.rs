@@ -4,7 +4,7 @@
 //! word, ring, chain    the algorithm: atomics over borrowed memory, model-checked; README.md names its races
 //! storage              where a stream stands in the arena          stream   the waiting added
 //! message, raw_queue   bytes with a tag, large ones as blocks      queue    values of a type
-//! index_queue          small numbers                               sweep    what deaths and ends undo
+//! sweep                what deaths and ends undo
 //! ```
 //!
 //! This layer knows no processes being started, no calls and no Python.
@@ -15,8 +15,6 @@ pub(crate) mod word;
 
 #[cfg(not(manyhands_model))]
 mod error;
-#[cfg(not(manyhands_model))]
-mod index_queue;
 #[cfg(not(manyhands_model))]
 mod message;
 #[cfg(not(manyhands_model))]
@@ -37,7 +35,6 @@ pub(crate) use sweep::{QueueSweep, messages_so_far};
 #[cfg(not(manyhands_model))]
 pub use {
     error::{GetError, PutError},
-    index_queue::IndexQueue,
     message::{Buffer, Content, INLINE, Message},
     queue::Queue,
     raw_queue::{QueueStatistics, RawQueue},
@@ -47,5 +44,7 @@ pub use {
 mod model;
 #[cfg(all(test, manyhands_model))]
 mod model_death;
+#[cfg(all(test, manyhands_model))]
+mod model_wait;
 #[cfg(all(test, not(manyhands_model)))]
 mod tests;

@@ -55,7 +55,7 @@ impl Stream {
     }
 
     pub(super) fn put(&self, owner: u32, message: u64) -> Result<(), Refused<NoRing>> {
-        self.chain().put(owner, |payload| write(payload, message))
+        self.chain().put(owner, &mut false, |payload| write(payload, message))
     }
 
     pub(super) fn take(&self, owner: u32) -> Result<u64, Nothing> {

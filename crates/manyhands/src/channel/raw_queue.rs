@@ -5,7 +5,7 @@
 //! the midst of a put or a take costs at most the message that it was at.
 
 use super::error::{GetError, PutError};
-use super::message::{Buffer, Message, Outgoing, Receiver, Room, WORDS};
+use super::message::{Buffer, INLINE, Message, Outgoing, Receiver, Room, WORDS, write_small};
 use super::stream::{Stop, Stream};
 use crate::arena::{Arena, ArenaError, Handle};
 use crate::platform::Deadline;
@@ -76,7 +76,15 @@ impl RawQueue {
         deadline: Option<Deadline>,
         waiting: &dyn Waiting,
     ) -> Result<(), PutError> {
-        self.put_parts(&[bytes], tag, deadline, waiting)
+        if bytes.len() > INLINE {
+            return self.put_parts(&[bytes], tag, deadline, waiting);
+        }
+        self.stream
+            .put(deadline, waiting, |payload| {
+                // SAFETY: the stream lends the payload of a slot that it has claimed; the length was just looked at.
+                unsafe { write_small(bytes, tag, payload) }
+            })
+            .map_err(|stop| self.put_error(stop))
     }
 
     /// Puts one message that consists of `parts`, one after the other.

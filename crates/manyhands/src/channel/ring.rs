@@ -10,7 +10,14 @@
 
 use super::word::{State, Word};
 use crate::platform::atomic::{AtomicU64, Ordering, fence};
+use crate::platform::cache;
 use crate::sync::may_die;
+
+/// So many slots before their turn the lines of a slot are asked for.
+const AHEAD: u64 = 6;
+
+/// In a ring of fewer slots that would be the slot that somebody else is at.
+const SMALL: u64 = 4 * AHEAD;
 
 /// What a slot carries: `W` words of 64 bits, which only the claimer of the slot writes.
 pub(crate) type Payload<const W: usize> = [AtomicU64; W];
@@ -37,7 +44,8 @@ impl<const W: usize> Slot<W> {
 /// How an attempt to put ended. The position is where the next attempt should look first.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Put {
-    Done(u64),
+    /// Done; `true` when a consumer may sleep until this message comes, so that it has to be woken.
+    Done(u64, bool),
     Full(u64),
     /// The ring ends here: this position belongs to the next one.
     Sealed(u64),
@@ -48,6 +56,19 @@ pub(crate) enum Put {
 pub(crate) enum Take<R> {
     Got(u64, R),
     Empty(u64),
+    /// The ring ends here: this position belongs to the next one.
+    Sealed(u64),
+}
+
+/// What a consumer that found nothing may do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Await {
+    /// Sleep: the next put will say that there is somebody to be woken.
+    Noted,
+    /// Sleep but shortly: the next message is being written, by a producer that has not been told.
+    Writing,
+    /// Look again: there is something.
+    Something,
     /// The ring ends here: this position belongs to the next one.
     Sealed(u64),
 }
@@ -84,22 +105,34 @@ impl<'a, const W: usize> Ring<'a, W> {
         &self.slots[(position & (self.length() - 1)) as usize]
     }
 
+    /// Writes one message at `position` if that is the first unclaimed one, nobody waits for it, and the ring need not
+    /// be sealed: what a put finds most of the time.
+    ///
+    /// The claim goes by what the slot holds then, without a look: that would fetch the line twice, once to read it
+    /// and once to write it.
+    #[inline(always)]
+    pub(crate) fn put_here(&self, position: u64, owner: u32, fill: impl FnOnce(&Payload<W>)) -> bool {
+        if self.grows && !self.is_free(position + 1) {
+            return false;
+        }
+        self.write(position, Word::new(position, State::Empty, 0), owner, fill)
+    }
+
     /// Writes one message at the first unclaimed position, looking from `position` on.
     ///
     /// `room` may refuse a position (then `Full`); `fill` writes the payload and must neither wait nor fail.
-    #[inline]
     pub(crate) fn put(
         &self,
         mut position: u64,
         owner: u32,
         room: impl Fn(u64) -> bool,
-        fill: impl FnOnce(&Payload<W>),
+        fill: impl Fn(&Payload<W>),
     ) -> Put {
         loop {
             let slot = self.slot(position);
             let word = Word(slot.word.load(Ordering::Acquire));
             match (word.ahead_of(position), word.state()) {
-                (0, State::Empty) => {
+                (0, state @ (State::Empty | State::Awaited)) => {
                     if self.grows && !self.is_free(position + 1) {
                         let sealed = word.with(State::Sealed, 0);
                         let _ = self.step(slot, word, sealed);
@@ -108,14 +141,8 @@ impl<'a, const W: usize> Ring<'a, W> {
                     if !room(position) {
                         return Put::Full(position);
                     }
-                    if self.step(slot, word, word.with(State::Writing, owner)).is_ok() {
-                        // The sweep of another process reads payloads and checks the word afterwards: the claim
-                        // has to be seen before anything that is written under it.
-                        fence(Ordering::Release);
-                        fill(&slot.payload);
-                        slot.word.store(word.with(State::Full, 0).0, Ordering::Release);
-                        may_die();
-                        return Put::Done(position + 1);
+                    if self.write(position, word, owner, &fill) {
+                        return Put::Done(position + 1, state == State::Awaited);
                     }
                 }
                 (0, State::Sealed) => return Put::Sealed(position),
@@ -126,11 +153,24 @@ impl<'a, const W: usize> Ring<'a, W> {
         }
     }
 
+    /// Takes the message at `position` if that is the first untaken one and complete. As `put_here`, without a look.
+    #[inline(always)]
+    pub(crate) fn take_here<R>(
+        &self,
+        position: u64,
+        owner: u32,
+        read: impl FnOnce(&Payload<W>) -> R,
+    ) -> Option<R> {
+        let (slot, word) = (self.slot(position), Word::new(position, State::Full, 0));
+        self.step(slot, word, word.with(State::Reading, owner)).ok()?;
+        self.will_take(position + AHEAD);
+        Some(self.read(slot, word, read))
+    }
+
     /// Takes the message at the first untaken position, looking from `position` on.
     ///
     /// `read` copies the payload out and must neither wait nor fail. If the process dies in it the message is
     /// delivered again.
-    #[inline]
     pub(crate) fn take<R>(
         &self,
         mut position: u64,
@@ -149,7 +189,7 @@ impl<'a, const W: usize> Ring<'a, W> {
                 // Returned messages are found by `take_returned`; in passing they count as taken.
                 (0, State::Reading | State::Returned) => position += 1,
                 (0, State::Sealed) => return Take::Sealed(position),
-                (0, State::Empty | State::Writing) => return Take::Empty(position),
+                (0, State::Empty | State::Awaited | State::Writing) => return Take::Empty(position),
                 (ahead, _) if ahead < 0 => return Take::Empty(position),
                 (ahead, state) => position = self.after_taken(position, ahead, state),
             }
@@ -188,7 +228,7 @@ impl<'a, const W: usize> Ring<'a, W> {
         loop {
             let word = Word(self.slot(position).word.load(Ordering::Acquire));
             match (word.ahead_of(position), word.state()) {
-                (0, State::Empty) => return Put::Done(position),
+                (0, State::Empty | State::Awaited) => return Put::Done(position, false),
                 (0, State::Sealed) => return Put::Sealed(position),
                 (0, _) => position += 1,
                 (ahead, _) if ahead < 0 => return Put::Full(position),
@@ -199,8 +239,37 @@ impl<'a, const W: usize> Ring<'a, W> {
 
     /// Ends the ring at `position` if nobody has claimed that yet; the caller looks again to see what came of it.
     pub(crate) fn seal(&self, position: u64) {
+        let slot = self.slot(position);
         let word = Word::new(position, State::Empty, 0);
-        let _ = self.step(self.slot(position), word, word.with(State::Sealed, 0));
+        if let Err(now) = self.step(slot, word, word.with(State::Sealed, 0))
+            && now == word.with(State::Awaited, 0)
+        {
+            let _ = self.step(slot, now, word.with(State::Sealed, 0));
+        }
+    }
+
+    /// Leaves word for whoever will claim the first untaken position, looking from `position` on, that a consumer
+    /// waits for it.
+    pub(crate) fn await_next(&self, mut position: u64) -> Await {
+        loop {
+            let slot = self.slot(position);
+            let word = Word(slot.word.load(Ordering::Acquire));
+            match (word.ahead_of(position), word.state()) {
+                (0, State::Awaited) => return Await::Noted,
+                (0, State::Empty) => {
+                    if self.step(slot, word, word.with(State::Awaited, 0)).is_ok() {
+                        return Await::Noted;
+                    }
+                }
+                (0, State::Writing) => return Await::Writing,
+                (0, State::Full) => return Await::Something,
+                (0, State::Reading | State::Returned) => position += 1,
+                (0, State::Sealed) => return Await::Sealed(position),
+                // Its last message is being taken, or a sweep is about to say that it can be taken again.
+                (ahead, _) if ahead < 0 => return Await::Writing,
+                (ahead, state) => position = self.after_taken(position, ahead, state),
+            }
+        }
     }
 
     /// Undoes what `dead` was at: its half-written message vanishes, its half-read one is returned.
@@ -216,7 +285,7 @@ impl<'a, const W: usize> Ring<'a, W> {
             let _ = match word.state() {
                 State::Writing => self.step(slot, word, word.freed(self.length())),
                 State::Reading => self.step(slot, word, word.with(State::Returned, 0)),
-                _ => Err(()),
+                _ => Ok(()),
             };
         }
     }
@@ -247,6 +316,23 @@ impl<'a, const W: usize> Ring<'a, W> {
         }
     }
 
+    /// Claims `position` from `word`, unless its slot holds another by now, and publishes what `fill` writes.
+    #[inline(always)]
+    fn write(&self, position: u64, word: Word, owner: u32, fill: impl FnOnce(&Payload<W>)) -> bool {
+        let slot = self.slot(position);
+        if self.step(slot, word, word.with(State::Writing, owner)).is_err() {
+            return false;
+        }
+        self.will_write(position + AHEAD);
+        // The sweep of another process reads payloads and checks the word afterwards: the claim has to be seen before
+        // anything that is written under it.
+        fence(Ordering::Release);
+        fill(&slot.payload);
+        slot.word.store(word.with(State::Full, 0).0, Ordering::Release);
+        may_die();
+        true
+    }
+
     #[inline(always)]
     fn read<R>(&self, slot: &Slot<W>, word: Word, read: impl FnOnce(&Payload<W>) -> R) -> R {
         let value = read(&slot.payload);
@@ -255,17 +341,44 @@ impl<'a, const W: usize> Ring<'a, W> {
         value
     }
 
-    /// One step of a slot, which fails if anybody else made one.
+    /// One step of a slot, which fails if anybody else made one, with what is there now.
     #[inline(always)]
-    fn step(&self, slot: &Slot<W>, from: Word, to: Word) -> Result<(), ()> {
-        let done = slot.word.compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Relaxed);
+    fn step(&self, slot: &Slot<W>, from: Word, to: Word) -> Result<(), Word> {
+        let done = slot.word.compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Acquire);
         may_die();
-        done.map(drop).map_err(drop)
+        done.map(drop).map_err(Word)
+    }
+
+    /// Gets the lines of the slot of `position`, which somebody will soon write.
+    #[inline(always)]
+    fn will_write(&self, position: u64) {
+        if self.length() < SMALL {
+            return;
+        }
+        let slot = self.slot(position);
+        cache::will_write(&slot.word);
+        if size_of::<Slot<W>>() > 64 {
+            cache::will_write(&slot.payload[W / 2]);
+        }
+    }
+
+    /// Gets the lines of the slot of `position`, which somebody will soon take.
+    #[inline(always)]
+    fn will_take(&self, position: u64) {
+        if self.length() < SMALL {
+            return;
+        }
+        let slot = self.slot(position);
+        cache::will_write(&slot.word);
+        if size_of::<Slot<W>>() > 64 {
+            cache::will_read(&slot.payload[W / 2]);
+        }
     }
 
     #[inline(always)]
     fn is_free(&self, position: u64) -> bool {
-        self.slot(position).word.load(Ordering::Acquire) == Word::new(position, State::Empty, 0).0
+        let word = Word(self.slot(position).word.load(Ordering::Acquire));
+        word.ahead_of(position) == 0 && matches!(word.state(), State::Empty | State::Awaited)
     }
 
     /// The last position that was surely claimed, from a word that is `ahead` of `position`.
@@ -273,7 +386,7 @@ impl<'a, const W: usize> Ring<'a, W> {
     fn last_claimed(&self, position: u64, ahead: i64, state: State) -> u64 {
         let seen = position + ahead as u64;
         match state {
-            State::Empty => seen - self.length(),
+            State::Empty | State::Awaited => seen - self.length(),
             State::Sealed => seen - 1,
             _ => seen,
         }

@@ -6,7 +6,7 @@
 //! Closing ends the stream behind the last message. What a message looks like is its user's business.
 
 use super::chain::{Nothing, Refused};
-use super::ring::Payload;
+use super::ring::{Await, Payload};
 use super::storage::{Body, Shape, View};
 use super::wait::Polling;
 use crate::arena::{ArenaError, Handle, Kind, Object, this_process};
@@ -17,6 +17,9 @@ use crate::sync::{Wait, WaitError, Waiting};
 /// Takes from a full queue that follow one another within this time are a flow, in nanoseconds: its producers are
 /// woken at half empty. A single one wakes a producer at once.
 const FLOW: u64 = 50_000;
+
+/// A producer that finds the queue full yields until this part of it is free, or until it has to sleep.
+const BATCH: u64 = 8;
 
 /// Why nothing was put or taken.
 #[derive(Debug)]
@@ -107,17 +110,19 @@ impl<const W: usize> Stream<W> {
     }
 
     /// Puts one message if there is room now.
-    #[inline]
+    #[inline(always)]
     pub(super) fn try_put(&self, fill: impl Fn(&Payload<W>)) -> Result<(), Stop> {
         if self.view.body.is_closed() {
             return Err(Stop::Closed);
         }
         let owner = this_process()?;
-        match self.view.chain().put(owner.raw(), fill) {
-            Ok(()) => {
-                self.view.lines.items.gate.notify_one(Scope::Shared);
-                Ok(())
-            }
+        let mut told = false;
+        let put = self.view.chain().put(owner.raw(), &mut told, fill);
+        if told {
+            self.view.lines.items.gate.notify_one(Scope::Shared);
+        }
+        match put {
+            Ok(()) => Ok(()),
             Err(Refused::Full) => Err(Stop::TimedOut),
             Err(Refused::Ended) => Err(Stop::Closed),
             Err(Refused::NoRing(error)) => Err(error.into()),
@@ -125,7 +130,7 @@ impl<const W: usize> Stream<W> {
     }
 
     /// Puts one message, waiting for room until `deadline`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn put(
         &self,
         deadline: Option<Deadline>,
@@ -133,6 +138,7 @@ impl<const W: usize> Stream<W> {
         fill: impl Fn(&Payload<W>),
     ) -> Result<(), Stop> {
         match self.try_put(&fill) {
+            Ok(()) => Ok(()),
             Err(Stop::TimedOut) => self.put_slowly(deadline, waiting, fill),
             end => end,
         }
@@ -155,34 +161,44 @@ impl<const W: usize> Stream<W> {
             }
             end => Some(end),
         };
-        self.view.lines.space.gate.wait_until(&wait, ready, || self.len() < self.limit())?
+        let batch = self.limit().div_ceil(BATCH);
+        let early = || {
+            let has_room = self.view.chain().len_hint() + batch <= self.limit();
+            if has_room { ready() } else { None }
+        };
+        self.view.lines.space.gate.wait_with(&wait, early, ready, || self.len() < self.limit())?
     }
 
     /// Takes one message if there is one now.
-    #[inline]
+    #[inline(always)]
     pub(super) fn try_take<T>(&self, read: impl Fn(&Payload<W>) -> T) -> Result<T, Stop> {
         let owner = this_process()?.raw();
         let chain = self.view.chain();
-        let mut taken = chain.take(owner, &read);
-        if matches!(taken, Err(Nothing::Yet)) && self.view.body.is_closed() {
-            // No put can begin any more: what is there now is all there will be.
-            chain.end();
-            taken = chain.take(owner, &read);
+        let taken = match chain.take(owner, &read) {
+            Ok(message) => Ok(message),
+            Err(nothing) => self.take_last(nothing, &read),
+        };
+        if self.view.lines.space.gate.is_armed() {
+            self.wake_producers();
         }
-        match taken {
-            Ok(message) => {
-                if self.limit() != 0 && self.view.lines.space.gate.may_have_sleepers() {
-                    self.wake_producers();
-                }
-                Ok(message)
+        taken
+    }
+
+    /// After a take that found nothing: what that means, and once more if nothing can be put any more.
+    #[cold]
+    fn take_last<T>(&self, mut nothing: Nothing, read: impl Fn(&Payload<W>) -> T) -> Result<T, Stop> {
+        if nothing == Nothing::Yet && self.view.body.is_closed() {
+            self.view.chain().end();
+            match self.view.chain().take(this_process()?.raw(), read) {
+                Ok(message) => return Ok(message),
+                Err(still) => nothing = still,
             }
-            Err(Nothing::Yet) => Err(Stop::TimedOut),
-            Err(Nothing::Ever) => Err(Stop::Closed),
         }
+        Err(if nothing == Nothing::Ever { Stop::Closed } else { Stop::TimedOut })
     }
 
     /// Takes one message, waiting for it until `deadline`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take<T>(
         &self,
         deadline: Option<Deadline>,
@@ -190,6 +206,7 @@ impl<const W: usize> Stream<W> {
         read: impl Fn(&Payload<W>) -> T,
     ) -> Result<T, Stop> {
         match self.try_take(&read) {
+            Ok(message) => Ok(message),
             Err(Stop::TimedOut) => self.take_slowly(deadline, waiting, read),
             end => end,
         }
@@ -202,12 +219,29 @@ impl<const W: usize> Stream<W> {
         waiting: &dyn Waiting,
         read: impl Fn(&Payload<W>) -> T,
     ) -> Result<T, Stop> {
-        let wait = Wait::arena(deadline, waiting);
-        let ready = || match self.try_take(&read) {
+        let plain = Wait::arena(deadline, waiting);
+        let polling = Polling::new(&plain);
+        let wait = Wait { ticking: Some(&polling), ..plain };
+        let early = || match self.try_take(&read) {
             Err(Stop::TimedOut) => None,
             end => Some(end),
         };
-        self.view.lines.items.gate.wait_until(&wait, ready, || self.len() > 0 || self.is_closed())?
+        // Sleeps only after it has left word in the slot of the message to come, so that puts need not look for sleepers.
+        let ready = || loop {
+            if let Some(end) = early() {
+                return Some(end);
+            }
+            match self.view.chain().await_next() {
+                Await::Something => continue,
+                Await::Noted => polling.is_needed(false),
+                Await::Writing => polling.is_needed(true),
+                Await::Sealed(_) => unreachable!("the chain goes on to the next ring"),
+            }
+            return None;
+        };
+        // Leaves word for the others that may sleep here.
+        let more = || matches!(self.view.chain().await_next(), Await::Something | Await::Writing);
+        self.view.lines.items.gate.wait_with(&wait, early, ready, more)?
     }
 
     /// After a take while producers may sleep: wakes one if the time has come. Looks at nothing that producers write

@@ -1,8 +1,8 @@
 //! Behaviour of the queues within one process; what needs kills is in `tests/storm.rs`, what needs an arena of its
 //! own in `tests/queue_memory.rs`.
 
-use super::{Buffer, Content, GetError, INLINE, IndexQueue, PutError, Queue, RawQueue};
-use crate::arena::{ArenaError, Kind};
+use super::{Buffer, Content, GetError, INLINE, PutError, Queue, RawQueue};
+use crate::arena::ArenaError;
 use crate::platform::Deadline;
 use crate::sync::{Blocking, Waiting};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -234,21 +234,6 @@ fn many_threads_lose_and_double_nothing() {
             assert!(seen.iter().copied().eq(0..EACH), "messages lost or doubled");
         }
     }
-}
-
-#[test]
-fn numbers_go_through_in_order_and_never_wait() {
-    let queue = IndexQueue::create().unwrap();
-    (0..10_000).for_each(|number| queue.put(number).unwrap());
-    assert_eq!(queue.len(), 10_000);
-    let other = IndexQueue::attach(queue.handle()).unwrap();
-    (0..10_000).for_each(|number| assert_eq!(other.try_take().unwrap(), number));
-    assert!(matches!(queue.take(Deadline::after(Duration::ZERO), &Blocking), Err(GetError::Empty { .. })));
-    queue.close();
-    assert!(matches!(queue.put(1), Err(PutError::Closed { .. })));
-    assert!(matches!(queue.take(None, &Blocking), Err(GetError::Closed { .. })));
-    let raw = RawQueue::attach(queue.handle());
-    assert!(matches!(raw, Err(ArenaError::Stale { kind: Kind::Queue, .. })), "another layout was accepted");
 }
 
 #[test]

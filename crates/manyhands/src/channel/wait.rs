@@ -1,9 +1,10 @@
-//! How blocked producers wait: as on any arena word, and besides they look for themselves now and then.
+//! How those wait whom perhaps nobody will wake: as on any arena word, and besides they look for themselves.
 //!
-//! Their wake-up is put off until the queue is half empty, which may never be. A look that comes in vain costs one
-//! wake of the sleeper; the first comes after a millisecond, later ones every 20.
+//! Of blocked producers the wake-up is put off until the queue is half empty, which may never be; a consumer may find the
+//! next message being written, by a producer that does not know of it. A look that comes in vain costs one wake of
+//! the sleeper; the first comes after a millisecond, later ones every 20.
 
-use crate::platform::atomic::{AtomicU32, Ordering};
+use crate::platform::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::sync::{Ticking, Turn, Wait};
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ pub(super) struct Polling<'a> {
     arena: &'a dyn Ticking,
     /// The next sleep in microseconds.
     next: AtomicU32,
+    /// Whether it looks for itself at all.
+    needed: AtomicBool,
     /// How long it slept since the arena's last tick, in microseconds.
     slept: AtomicU32,
 }
@@ -23,25 +26,46 @@ impl<'a> Polling<'a> {
     /// Divides the ticks of `wait`, which is one on an arena word.
     pub(super) fn new(wait: &Wait<'a>) -> Polling<'a> {
         let arena = wait.ticking.expect("a wait on an arena word ticks");
-        Polling { arena, next: AtomicU32::new(FIRST), slept: AtomicU32::new(0) }
+        Polling {
+            arena,
+            next: AtomicU32::new(FIRST),
+            needed: AtomicBool::new(true),
+            slept: AtomicU32::new(0),
+        }
+    }
+}
+
+impl Polling<'_> {
+    /// Whether the next sleep is to be a short one.
+    pub(super) fn is_needed(&self, needed: bool) {
+        self.needed.store(needed, Ordering::Relaxed);
+    }
+
+    /// The longest next sleep in microseconds.
+    fn next(&self) -> u32 {
+        if self.needed.load(Ordering::Relaxed) { self.next.load(Ordering::Relaxed) } else { u32::MAX }
     }
 }
 
 impl Ticking for Polling<'_> {
     fn before_sleep(&self) -> Turn {
         let turn = self.arena.before_sleep();
-        let next = Duration::from_micros(self.next.load(Ordering::Relaxed).into());
+        let next = Duration::from_micros(self.next().into());
         let slept = Duration::from_micros(self.slept.load(Ordering::Relaxed).into());
         Turn { period: next.min(turn.period.saturating_sub(slept)), elected: turn.elected }
     }
 
     fn after_sleep(&self, turn: Turn, timed_out: bool) {
-        let slept = self.slept.load(Ordering::Relaxed).saturating_add(turn.period.as_micros() as u32);
-        let next = self.next.load(Ordering::Relaxed);
+        let next = self.next();
         // A sleep shorter than was polled for is one that the arena's tick has cut.
         let tick = timed_out && turn.period.as_micros() < u128::from(next);
-        self.slept.store(if tick { 0 } else { slept }, Ordering::Relaxed);
-        self.next.store((next * 2).min(LONGEST), Ordering::Relaxed);
+        if timed_out {
+            let slept = self.slept.load(Ordering::Relaxed).saturating_add(turn.period.as_micros() as u32);
+            self.slept.store(if tick { 0 } else { slept }, Ordering::Relaxed);
+        }
+        if self.needed.load(Ordering::Relaxed) {
+            self.next.store((next * 2).min(LONGEST), Ordering::Relaxed);
+        }
         self.arena.after_sleep(turn, tick);
     }
 }

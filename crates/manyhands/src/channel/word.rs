@@ -17,7 +17,8 @@ const OWNER_MASK: u64 = (1 << OWNER_BITS) - 1;
 ///
 /// | state | position `p` means | owner | goes to |
 /// |---|---|---|---|
-/// | `Empty` | the next message to be written here is `p` | 0 | `Writing(p)`, `Sealed(p)` |
+/// | `Empty` | the next message to be written here is `p` | 0 | `Writing(p)`, `Awaited(p)`, `Sealed(p)` |
+/// | `Awaited` | as `Empty`, and a consumer may sleep until it is | 0 | `Writing(p)`, `Sealed(p)` |
 /// | `Writing` | `p` is being written | writer | `Full(p)`; its writer is dead: `Empty(p + slots)` |
 /// | `Full` | `p` is complete | 0 | `Reading(p)` |
 /// | `Reading` | `p` is being copied out | reader | `Empty(p + slots)`; its reader is dead: `Returned(p)` |
@@ -32,6 +33,7 @@ pub(crate) enum State {
     Reading = 3,
     Returned = 4,
     Sealed = 5,
+    Awaited = 6,
 }
 
 /// A slot's word, unpacked on demand: position (36 bits), state (4), owner (24).
@@ -54,6 +56,7 @@ impl Word {
             2 => State::Full,
             3 => State::Reading,
             4 => State::Returned,
+            6 => State::Awaited,
             _ => State::Sealed,
         }
     }

@@ -6,6 +6,7 @@
 //! checker schedules; nothing else of this layer exists then.
 
 pub mod atomic;
+pub mod cache;
 pub mod clock;
 pub mod futex;
 pub mod thread;

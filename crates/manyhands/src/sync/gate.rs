@@ -68,14 +68,32 @@ impl Gate {
     ) -> Result<R, WaitError> {
         match ready() {
             Some(found) => Ok(found),
-            None => self.wait_slowly(wait, ready, more),
+            None => self.wait_slowly(wait, None::<fn() -> Option<R>>, ready, more),
         }
+    }
+
+    /// As [`Gate::wait_until`], for a condition that failed just now, with another look for the yields before the first
+    /// sleep: `early` may be satisfied with less often than `ready`, or leave no trace where `ready` has to.
+    ///
+    /// # Errors
+    ///
+    /// As [`Gate::wait_until`].
+    #[inline]
+    pub fn wait_with<R>(
+        &self,
+        wait: &Wait<'_>,
+        early: impl FnMut() -> Option<R>,
+        ready: impl FnMut() -> Option<R>,
+        more: impl FnMut() -> bool,
+    ) -> Result<R, WaitError> {
+        self.wait_slowly(wait, Some(early), ready, more)
     }
 
     #[cold]
     fn wait_slowly<R>(
         &self,
         wait: &Wait<'_>,
+        early: Option<impl FnMut() -> Option<R>>,
         mut ready: impl FnMut() -> Option<R>,
         mut more: impl FnMut() -> bool,
     ) -> Result<R, WaitError> {
@@ -83,7 +101,11 @@ impl Gate {
             return Err(WaitError::TimedOut);
         }
         let mut parker = Parker::new(wait);
-        if let Some(found) = parker.yields(&self.history, &mut ready) {
+        let found = match early {
+            Some(early) => parker.yields(&self.history, early),
+            None => parker.yields(&self.history, &mut ready),
+        };
+        if let Some(found) = found {
             return Ok(found);
         }
         loop {
@@ -134,9 +156,10 @@ impl Gate {
         futex::wake(&self.armed, u32::MAX, scope);
     }
 
-    /// Whether somebody may be asleep here.
-    pub fn may_have_sleepers(&self) -> bool {
-        self.armed.load(Ordering::Relaxed) != OPEN
+    /// Whether somebody may be asleep here whom nobody has woken since.
+    #[inline(always)]
+    pub fn is_armed(&self) -> bool {
+        self.armed.load(Ordering::Relaxed) == ARMED
     }
 }
 

@@ -1,0 +1,191 @@
+//! Model tests of consumers that sleep: whoever claims the position that they wait for wakes them, and nobody else need
+//! look whether anybody sleeps.
+//!
+//! The waiting is that of `stream.rs`, over the chain and the gate that it uses. Time-outs never come in the model, so
+//! where a consumer sleeps but shortly, since a producer is at its message already, it yields and looks again.
+
+use super::chain::{Nothing, Refused};
+use super::model::{NoRing, Stream, assert_same, read, write};
+use super::ring::Await;
+use crate::platform::{Scope, thread::yield_now};
+use crate::sync::{Blocking, Gate, Wait, dies_after};
+use loom::sync::Arc;
+use loom::thread;
+
+const DEAD: u32 = 1;
+
+struct Place {
+    stream: Arc<Stream>,
+    gate: Gate,
+}
+
+impl Place {
+    fn new(slots: &[usize]) -> Arc<Place> {
+        Arc::new(Place { stream: Stream::new(slots, 0), gate: Gate::new() })
+    }
+
+    fn put(&self, owner: u32, message: u64) -> Result<(), Refused<NoRing>> {
+        let mut told = false;
+        let put = self.stream.chain().put(owner, &mut told, |payload| write(payload, message));
+        if told {
+            self.gate.notify_one(Scope::Private);
+        }
+        put
+    }
+
+    /// Takes a message, sleeping until there is one; `None` when there never will be.
+    fn take(&self, owner: u32) -> Option<u64> {
+        let early = || match self.stream.chain().take(owner, read) {
+            Err(Nothing::Yet) => None,
+            end => Some(end.ok()),
+        };
+        let ready = || loop {
+            if let Some(end) = early() {
+                return Some(end);
+            }
+            match self.stream.chain().await_next() {
+                Await::Noted => return None,
+                _ => yield_now(),
+            }
+        };
+        let more = || matches!(self.stream.chain().await_next(), Await::Something | Await::Writing);
+        self.gate
+            .wait_with(&Wait::private(None, &Blocking), early, ready, more)
+            .expect("nothing ends the wait")
+    }
+
+    fn recover(&self) {
+        self.stream.chain().sweep(DEAD);
+        self.gate.recover(Scope::Private);
+    }
+}
+
+/// As `loom::model`, for schedules with up to `preemptions`; looking again and again makes them long.
+fn model(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.max_branches = 20_000;
+    builder.check(scenario);
+}
+
+/// Consumers take as many as `takes` says each, of as many messages that one producer puts.
+fn check(preemptions: usize, slots: &'static [usize], takes: &'static [usize]) {
+    model(preemptions, move || {
+        let place = Place::new(slots);
+        let consumers: Vec<_> = (10..)
+            .zip(takes)
+            .map(|(owner, count)| {
+                let place = place.clone();
+                thread::spawn(move || (0..*count).filter_map(|_| place.take(owner)).collect::<Vec<u64>>())
+            })
+            .collect();
+        let put: Vec<u64> = (20..).take(takes.iter().sum()).collect();
+        for message in &put {
+            while place.put(2, *message) == Err(Refused::Full) {
+                yield_now();
+            }
+        }
+        let taken = consumers.into_iter().flat_map(|consumer| consumer.join().unwrap()).collect();
+        assert_same(put, taken);
+    });
+}
+
+#[test]
+fn a_sleeper_is_woken_by_the_message_it_waits_for() {
+    check(2, &[2], &[2]);
+}
+
+#[test]
+fn two_sleepers_get_a_message_each() {
+    check(1, &[2], &[1, 1]);
+}
+
+#[test]
+fn a_sleeper_at_a_single_slot() {
+    check(2, &[1], &[2]);
+}
+
+#[test]
+fn a_sleeper_follows_the_stream_into_the_next_ring() {
+    check(2, &[2, 4], &[3]);
+}
+
+#[test]
+fn two_producers_one_of_which_was_told() {
+    model(2, || {
+        let place = Place::new(&[2]);
+        let consumer = {
+            let place = place.clone();
+            thread::spawn(move || vec![place.take(3).unwrap(), place.take(3).unwrap()])
+        };
+        let other = {
+            let place = place.clone();
+            thread::spawn(move || place.put(2, 20).unwrap())
+        };
+        place.put(4, 40).unwrap();
+        other.join().unwrap();
+        assert_same(vec![20, 40], consumer.join().unwrap());
+    });
+}
+
+#[test]
+fn a_sleeper_is_told_of_the_end() {
+    for slots in [&[2][..], &[2, 4]] {
+        model(2, move || {
+            let place = Place::new(slots);
+            let consumer = {
+                let place = place.clone();
+                thread::spawn(move || place.take(3))
+            };
+            place.stream.chain().end();
+            place.gate.notify_all(Scope::Private);
+            assert_eq!(consumer.join().unwrap(), None);
+        });
+    }
+}
+
+/// A producer stops at each of its stores, perhaps told of a sleeper whom it has not woken yet.
+#[test]
+fn a_producer_that_was_told_dies() {
+    for steps in 0..6 {
+        model(2, move || {
+            let place = Place::new(&[2]);
+            let consumer = {
+                let place = place.clone();
+                thread::spawn(move || std::iter::from_fn(|| place.take(3)).find(|message| *message == 20))
+            };
+            dies_after(steps, || place.put(DEAD, 10).unwrap());
+            place.recover();
+            while place.put(2, 20) == Err(Refused::Full) {
+                yield_now();
+            }
+            assert_eq!(consumer.join().unwrap(), Some(20));
+        });
+    }
+}
+
+/// A consumer stops at each of its stores, perhaps just woken; another one sleeps on.
+#[test]
+fn a_consumer_that_was_woken_dies() {
+    for steps in 0..7 {
+        model(1, move || {
+            let place = Place::new(&[2]);
+            let mortal = {
+                let place = place.clone();
+                thread::spawn(move || {
+                    let lived = dies_after(steps, || drop(place.take(DEAD))).is_some();
+                    place.recover();
+                    lived
+                })
+            };
+            let survivor = {
+                let place = place.clone();
+                thread::spawn(move || place.take(3))
+            };
+            place.put(2, 20).unwrap();
+            place.put(2, 21).unwrap();
+            assert!(survivor.join().unwrap().is_some());
+            mortal.join().unwrap();
+        });
+    }
+}

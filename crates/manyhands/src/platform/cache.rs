@@ -1,0 +1,36 @@
+//! Hints to the processor's caches: which memory this core is about to write or to read.
+//!
+//! A hint changes nothing that a program can see but its speed: a line that another core holds comes while there is
+//! other work to do, and comes ready to be written, where a plain load would fetch a copy and the write would ask again.
+
+/// This core is about to write to `place`: get its cache line, and as the only holder.
+#[inline(always)]
+pub fn will_write<T>(place: &T) {
+    #[cfg(all(target_arch = "x86_64", not(manyhands_model)))]
+    // SAFETY: a prefetch reads and writes nothing and never faults; processors that lack this one ignore it.
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) place, options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(all(target_arch = "aarch64", not(manyhands_model)))]
+    // SAFETY: as above.
+    unsafe {
+        std::arch::asm!("prfm pstl1keep, [{}]", in(reg) place, options(nostack, preserves_flags, readonly));
+    }
+    let _ = place;
+}
+
+/// This core is about to read `place`: get its cache line.
+#[inline(always)]
+pub fn will_read<T>(place: &T) {
+    #[cfg(all(target_arch = "x86_64", not(manyhands_model)))]
+    // SAFETY: a prefetch reads and writes nothing and never faults.
+    unsafe {
+        std::arch::asm!("prefetcht0 [{}]", in(reg) place, options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(all(target_arch = "aarch64", not(manyhands_model)))]
+    // SAFETY: as above.
+    unsafe {
+        std::arch::asm!("prfm pldl1keep, [{}]", in(reg) place, options(nostack, preserves_flags, readonly));
+    }
+    let _ = place;
+}
