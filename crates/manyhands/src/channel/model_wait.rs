@@ -91,6 +91,25 @@ fn check(preemptions: usize, slots: &'static [usize], takes: &'static [usize]) {
 }
 
 #[test]
+fn a_mark_tells_one_put_and_is_left_again_for_who_sleeps_on() {
+    model(0, || {
+        let stream = Stream::new(&[2], 0);
+        let told = |message| {
+            let mut told = false;
+            stream.chain().put(2, &mut told, |payload| write(payload, message)).unwrap();
+            told
+        };
+        for lap in 0..3 {
+            assert_eq!(stream.chain().await_next(), Await::Noted);
+            assert_eq!((told(lap), told(lap + 10)), (true, false));
+            assert_eq!(stream.take(3), Ok(lap));
+            assert_eq!(stream.chain().await_next(), Await::Something, "the baton is not passed");
+            assert_eq!(stream.take(3), Ok(lap + 10));
+        }
+    });
+}
+
+#[test]
 fn a_sleeper_is_woken_by_the_message_it_waits_for() {
     check(2, &[2], &[2]);
 }
@@ -173,7 +192,7 @@ fn a_consumer_that_was_woken_dies() {
             let mortal = {
                 let place = place.clone();
                 thread::spawn(move || {
-                    let lived = dies_after(steps, || drop(place.take(DEAD))).is_some();
+                    let lived = dies_after(steps, || place.take(DEAD)).is_some();
                     place.recover();
                     lived
                 })

@@ -36,6 +36,9 @@ pub struct Queue<T> {
 impl<T: Serialize + DeserializeOwned> Queue<T> {
     /// A queue in which at most `limit` values wait.
     ///
+    /// A value whose taker was killed in the midst of it comes back, if need be as one more than `limit`; never so when
+    /// `limit` is a power of two up to 1024.
+    ///
     /// # Errors
     /// When shared memory has no room for another queue.
     ///

@@ -33,6 +33,9 @@ pub struct RawQueue {
 impl RawQueue {
     /// A queue in which at most `limit` messages wait.
     ///
+    /// When a process is killed while it takes a message, that message comes back, if need be as one more than `limit`;
+    /// never so when `limit` is a power of two up to 1024.
+    ///
     /// # Errors
     /// When the arena has no room for another queue.
     ///

@@ -1,9 +1,10 @@
 //! A queue's stream with the waiting added: producers that find it full, consumers that find it empty.
 //!
-//! Two gates, one for items and one for room; nobody makes a system call while nobody sleeps. Blocked producers are
-//! woken when the queue is half empty, since waking one for every message taken would have both ends march in step; in
-//! between they look by themselves, ever less often, so that one message taken from a full queue lets one in soon.
-//! Closing ends the stream behind the last message. What a message looks like is its user's business.
+//! Two gates, one for items and one for room; nobody makes a system call while nobody sleeps, and puts do not even look,
+//! since a consumer leaves word in the slot that it waits for. Blocked producers are woken when the queue is half
+//! empty, since waking one for every message taken would have both ends march in step; in between they look by
+//! themselves, ever less often, so that one message taken from a full queue lets one in soon. Closing ends the stream
+//! behind the last message. What a message looks like is its user's business.
 
 use super::chain::{Nothing, Refused};
 use super::ring::{Await, Payload};
