@@ -332,3 +332,41 @@ def test_arguments_that_cannot_travel(ctx, capfd):
     unloadable.join()
     assert unloadable.exitcode == 1
     assert "ValueError: invalid literal for int() with base 10: 'no number'" in capfd.readouterr().err
+
+
+def test_a_start_without_a_descriptor_to_spare_changes_nothing(runner, method):
+    runner.write(
+        "import multiprocessing, os, resource\n"
+        "def work(): pass\n"
+        "def children():\n"
+        "    return sorted(os.pread(listing, 4096, 0).split())\n"
+        "if __name__ == '__main__':\n"
+        "    process = multiprocessing.Process(target=work)\n"
+        "    process.start()\n"
+        "    process.join()\n"
+        "    process.close()\n"
+        "    listing = os.open(f'/proc/self/task/{os.getpid()}/children', os.O_RDONLY)\n"
+        "    before = children()\n"
+        "    resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))\n"
+        "    full = []\n"
+        "    try:\n"
+        "        while True:\n"
+        "            full.append(os.dup(0))\n"
+        "    except OSError:\n"
+        "        pass\n"
+        "    refused = 0\n"
+        "    while True:\n"
+        "        process = multiprocessing.Process(target=work)\n"
+        "        try:\n"
+        "            process.start()\n"
+        "        except OSError:\n"
+        "            refused += 1\n"
+        "            assert children() == before, (children(), before)\n"
+        "            os.close(full.pop())\n"
+        "        else:\n"
+        "            break\n"
+        "    process.join()\n"
+        "    print(refused > 0, process.exitcode)\n"
+    )
+    done = runner.run("program.py", options=["--start-method", method])
+    assert (done.stdout, done.stderr) == ("True 0\n", "")

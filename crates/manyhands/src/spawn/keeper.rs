@@ -9,7 +9,7 @@ use super::error::StartError;
 use super::here::here;
 use super::inherit::Inheritance;
 use super::request::{self, Bequest, Head, Order, Reply, Share};
-use super::started::Started;
+use super::started::{Room, Started};
 use crate::arena::{Arena, Handle, ProcessId, ProcessState, Role};
 use crate::platform::atomic::{AtomicBool, Ordering};
 use crate::platform::pidfd::PidFd;
@@ -93,6 +93,9 @@ impl Keeper {
         let name = order.name;
         self.check_owner(name)?;
         let arena = Arena::get().map_err(StartError::arena(name)).map_err(Refusal::Failed)?;
+        let room = Room::reserve()
+            .map_err(StartError::system(name, "opening a descriptor of the process"))
+            .map_err(Refusal::Failed)?;
         let slot = claim(arena, order).map_err(Refusal::Failed)?;
         let asked = here()
             .while_adopting(|| self.ask(|inheritance| Head::Start { slot, inheritance }, order, bequest))
@@ -118,7 +121,7 @@ impl Keeper {
             }
         };
         note_started(arena);
-        let started = Started::new(name.to_owned(), slot, order.role, pid)
+        let started = Started::new(name.to_owned(), slot, order.role, pid, room)
             .map_err(StartError::system(name, "opening a descriptor of the process"))
             .map_err(Refusal::Failed)?;
         Ok(Arc::new(started))

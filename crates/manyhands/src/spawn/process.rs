@@ -11,7 +11,7 @@ use super::handover::Program;
 use super::here::here;
 use super::keeper::{claim, note_started};
 use super::request::{Order, Share, StartRequest};
-use super::started::Started;
+use super::started::{Room, Started};
 use super::{leaving, start_exec, warden, zygote};
 use crate::arena::{Arena, ArenaError, Role, next_child};
 use crate::platform::Deadline;
@@ -131,6 +131,8 @@ impl Builder {
         here().reap();
         // Best effort: waiters sweep themselves while there is no warden.
         let _ = warden::ensure(arena);
+        let room =
+            Room::reserve().map_err(StartError::system(&name, "opening a descriptor of the process"))?;
         let slot = claim(arena, &order)?;
         next_child(slot);
         // SAFETY: the caller's promise.
@@ -143,7 +145,7 @@ impl Builder {
             Ok(Side::Parent(pid)) => {
                 arena.adopt_slot_for(slot, pid);
                 note_started(arena);
-                let started = Started::new(name.clone(), slot, order.role, pid)
+                let started = Started::new(name.clone(), slot, order.role, pid, room)
                     .map_err(StartError::system(&name, "opening a descriptor of the process"))?;
                 Ok(Process::of(Arc::new(started), None))
             }

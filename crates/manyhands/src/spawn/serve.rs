@@ -15,6 +15,7 @@ use crate::platform::fork::Side;
 use crate::platform::pidfd::{self, PidFd};
 use crate::platform::{Deadline, signal};
 use rustix::event::{PollFd, PollFlags};
+use rustix::io::Errno;
 use rustix::time::Timespec;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -70,6 +71,9 @@ pub fn serve(
 
 /// How often a keeper looks whether a worker of its has executed another program.
 const EXEC_LOOK: Duration = Duration::from_secs(1);
+
+/// How long a keeper rests whose descriptors cannot be polled together.
+const REST_AFTER_FAILURE: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
 struct Service {
     arena: &'static Arena,
@@ -257,7 +261,15 @@ impl Service {
             let left = until.remaining();
             Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) }
         });
-        let is_quiet = rustix::event::poll(&mut polled, timeout.as_ref()) == Ok(0);
+        let seen = rustix::event::poll(&mut polled, timeout.as_ref());
+        if matches!(seen, Err(error) if error != Errno::INTR) {
+            // More descriptors than may be open, or no memory: then one by one, at leisure.
+            let _ = rustix::event::poll(&mut [], Some(&REST_AFTER_FAILURE));
+            for one in polled.chunks_mut(1) {
+                let _ = rustix::event::poll(one, Some(&Timespec::default()));
+            }
+        }
+        let is_quiet = seen == Ok(0);
         let ready = |polled: &PollFd<'_>| !polled.revents().is_empty();
         Seen {
             requester_ended: ready(&polled[0]),

@@ -8,6 +8,7 @@
 use super::birth::{self, Forking};
 use super::inherit::Inheritance;
 use super::keeper::note_started;
+use super::started::end_unwatched;
 use crate::arena::{Arena, Handle, ProcessId, Role, sweep};
 use crate::platform::fork::Side;
 use crate::platform::pidfd::{self, ExitStatus, PidFd};
@@ -252,13 +253,5 @@ impl Staff {
         for worker in &self.workers {
             let _ = worker.pidfd.signal(libc::SIGKILL);
         }
-    }
-}
-
-fn end_unwatched(pid: u32) {
-    // SAFETY: a child of ours that nobody has reaped, so the number is still its.
-    unsafe {
-        libc::kill(pid as i32, libc::SIGKILL);
-        libc::waitpid(pid as i32, std::ptr::null_mut(), 0);
     }
 }

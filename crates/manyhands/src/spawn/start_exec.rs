@@ -8,10 +8,10 @@ use super::error::StartError;
 use super::handover::{Part, Program, launch};
 use super::keeper::{claim, note_started};
 use super::request::{self, Bequest, Head, Order};
-use super::started::Started;
+use super::started::{Room, Started};
 use super::warden;
 use crate::arena::Arena;
-use crate::platform::{pidfd, signal};
+use crate::platform::signal;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ pub fn start(program: &Program, order: &Order<'_>) -> Result<Arc<Started>, Start
     let bequest = Bequest::capture().map_err(StartError::system(name, "reading /proc"))?;
     // Best effort: waiters sweep themselves while there is no warden.
     let _ = warden::ensure(arena);
+    let room = Room::reserve().map_err(StartError::system(name, "opening a descriptor of the process"))?;
     let slot = claim(arena, order)?;
     let give_up = |action: &'static str, error| {
         arena.abandon_slot(slot);
@@ -32,17 +33,9 @@ pub fn start(program: &Program, order: &Order<'_>) -> Result<Arc<Started>, Start
     };
     let (pid, socket) = launch(arena, slot, program, Part::Process, signal::blocked())
         .map_err(|error| give_up("executing the program", error))?;
-    let started = match Started::new(name.to_owned(), slot, order.role, pid) {
-        Ok(started) => Arc::new(started),
-        Err(error) => {
-            // With its socket closed it ends without having done anything.
-            drop(socket);
-            while matches!(pidfd::reap(pid), Ok(None)) {
-                crate::platform::thread::yield_now();
-            }
-            return Err(give_up("opening a descriptor of the process", error));
-        }
-    };
+    let started = Started::new(name.to_owned(), slot, order.role, pid, room)
+        .map(Arc::new)
+        .map_err(|error| give_up("opening a descriptor of the process", error))?;
     arena.adopt_slot_for(slot, pid);
     note_started(arena);
     let head = Head::Start { slot, inheritance: bequest.inheritance };

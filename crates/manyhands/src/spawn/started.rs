@@ -23,13 +23,43 @@ pub struct Started {
     status: Mutex<Option<ExitStatus>>,
 }
 
-impl Started {
-    /// Takes charge of the child `pid`, which runs or has not been reaped.
+/// Room for the descriptor of a child that is about to be started, so that a limit is met before there is a child.
+#[derive(Debug)]
+pub(super) struct Room(#[expect(dead_code, reason = "it is only there")] PidFd);
+
+impl Room {
+    /// Keeps a descriptor free.
     ///
     /// # Errors
-    /// EMFILE and the like: the child runs all the same.
-    pub(super) fn new(name: String, slot: ProcessId, role: Role, pid: u32) -> io::Result<Started> {
-        let pidfd = PidFd::open(pid)?;
+    /// EMFILE and the like.
+    pub(super) fn reserve() -> io::Result<Room> {
+        PidFd::open(process::getpid()).map(Room)
+    }
+}
+
+/// Ends and reaps a child of which no descriptor can be had: nobody could wait for it.
+pub(super) fn end_unwatched(pid: u32) {
+    // SAFETY: a child of ours that nobody has reaped, so the number is still its.
+    unsafe {
+        libc::kill(pid as i32, libc::SIGKILL);
+        libc::waitpid(pid as i32, std::ptr::null_mut(), 0);
+    }
+}
+
+impl Started {
+    /// Takes charge of the child `pid`, which runs or has not been reaped, with the room reserved for it.
+    ///
+    /// # Errors
+    /// EMFILE and the like, should another thread have been quicker: the child has been ended then.
+    pub(super) fn new(
+        name: String,
+        slot: ProcessId,
+        role: Role,
+        pid: u32,
+        room: Room,
+    ) -> io::Result<Started> {
+        drop(room);
+        let pidfd = PidFd::open(pid).inspect_err(|_| end_unwatched(pid))?;
         Ok(Started { name, slot, role, pid, parent: process::getpid(), pidfd, status: Mutex::new(None) })
     }
 

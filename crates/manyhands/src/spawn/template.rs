@@ -10,7 +10,7 @@ use super::here::here;
 use super::keeper::{Keeper, claim, note_started};
 use super::request::Order;
 use super::serve::Requester;
-use super::started::Started;
+use super::started::{Room, Started};
 use super::warden;
 use crate::arena::{Arena, ProcessId, Role, next_child};
 use crate::platform::fork::{Side, fork_plain};
@@ -48,6 +48,7 @@ pub unsafe fn fork_process(order: &Order<'_>, forking: &mut dyn Forking) -> Resu
     here().reap();
     // Best effort: waiters sweep themselves while there is no warden.
     let _ = warden::ensure(arena);
+    let room = Room::reserve().map_err(StartError::system(name, "opening a descriptor of the process"))?;
     let slot = claim(arena, order)?;
     // SAFETY: the caller's promise.
     match unsafe { fork(slot, forking) } {
@@ -55,7 +56,7 @@ pub unsafe fn fork_process(order: &Order<'_>, forking: &mut dyn Forking) -> Resu
         Ok(Side::Parent(pid)) => {
             arena.adopt_slot_for(slot, pid);
             note_started(arena);
-            Started::new(name.to_owned(), slot, order.role, pid)
+            Started::new(name.to_owned(), slot, order.role, pid, room)
                 .map(|started| Forked::Parent(Arc::new(started)))
                 .map_err(StartError::system(name, "opening a descriptor of the process"))
         }
