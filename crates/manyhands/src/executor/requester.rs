@@ -304,7 +304,8 @@ impl Requester {
             self.look_after_keeper();
             ready()
         };
-        self.view.latch(number).gate.wait_until(wait, ready, || false)
+        // Threads that share a future wait at one latch, each for the same: whoever leaves lets the next one look.
+        self.view.latch(number).gate.wait_until(wait, ready, || true)
     }
 
     pub(super) fn give_back_latch(&self, number: usize) {
