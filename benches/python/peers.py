@@ -32,24 +32,35 @@ def apply_async(count):
     return count / seconds / 1e3
 
 
-def map_with(count, **options):
+def map_over(items, function, expected, **options):
     with multiprocessing.Pool(WORKERS) as pool:
-        pool.apply(add_one, (0,))
+        pool.apply(function, (items[0],))
         begun = time.perf_counter()
-        answers = pool.map(add_one, range(count), **options)
+        answers = pool.map(function, items, **options)
         seconds = time.perf_counter() - begun
-    assert answers == list(range(1, count + 1))
-    return count / seconds / 1e3
+    assert answers == expected
+    return len(items) / seconds / 1e3
 
 
 def map_one(count):
-    """`map` with chunks of one item: thousands of items a second."""
-    return map_with(count, chunksize=1)
+    """`map` over a range with chunks of one item: thousands of items a second."""
+    return map_over(range(count), add_one, list(range(1, count + 1)), chunksize=1)
 
 
 def map_default(count):
-    """`map` with the chunks it chooses: thousands of items a second."""
-    return map_with(count)
+    """`map` over a range with the chunks it chooses: thousands of items a second."""
+    return map_over(range(count), add_one, list(range(1, count + 1)))
+
+
+def map_list(count):
+    """The same over a list of numbers."""
+    return map_over(list(range(count)), add_one, list(range(1, count + 1)))
+
+
+def map_texts(count):
+    """The same over a list of texts."""
+    texts = [f"word number {number}" for number in range(count)]
+    return map_over(texts, len, [len(text) for text in texts])
 
 
 def consume(queue, done, count):
@@ -109,7 +120,17 @@ def start_spawn(count):
     return start_with(count, "spawn")
 
 
-CASES = [apply_async, map_one, map_default, queue_64, start_fork, start_forkserver, start_spawn]
+CASES = [
+    apply_async,
+    map_one,
+    map_default,
+    map_list,
+    map_texts,
+    queue_64,
+    start_fork,
+    start_forkserver,
+    start_spawn,
+]
 
 
 if __name__ == "__main__":
