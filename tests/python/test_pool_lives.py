@@ -185,7 +185,7 @@ def test_nothing_is_left_behind(runner, method, how):
         "import multiprocessing, time\n"
         "if __name__ == '__main__':\n"
         "    pool = multiprocessing.Pool(2)\n"
-        "    print(pool.map(abs, [-1]))\n" + f"    {how or 'pass'}\n"
+        "    print(pool.map(abs, [-1]), flush=True)\n" + f"    {how or 'pass'}\n"
     )
     done = runner.run("program.py", options=["--start-method", method])
     assert (done.returncode, done.stdout) == (0, "[1]\n")
