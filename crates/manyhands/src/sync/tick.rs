@@ -2,8 +2,8 @@
 //!
 //! The warden notices deaths and wakes whom they concern. Should it be killed too, a waiter would sleep for ever; so
 //! of the sleepers of a process one is elected, whose sleep ends every 100 ms to look for the dead. The others wake
-//! once a second, to take its place when it has gone. Nobody is taken for dead because time has passed: the sweep
-//! asks the kernel. In a fork's child nobody is elected yet.
+//! once a second, to take its place when it has gone, and to look as well, since it may be woken too often to do so.
+//! Nobody is taken for dead because time has passed: the sweep asks the kernel. In a fork's child nobody is elected yet.
 
 use std::time::Duration;
 
