@@ -46,13 +46,25 @@ pub enum Kind {
     Queue = 5,
     Pool = 6,
     Payload = 7,
+    Condition = 8,
+    Barrier = 9,
 }
 
 impl Kind {
     fn from_raw(raw: u8) -> Option<Kind> {
-        [Kind::Lock, Kind::RLock, Kind::Semaphore, Kind::Event, Kind::Queue, Kind::Pool, Kind::Payload]
-            .into_iter()
-            .find(|kind| *kind as u8 == raw)
+        [
+            Kind::Lock,
+            Kind::RLock,
+            Kind::Semaphore,
+            Kind::Event,
+            Kind::Queue,
+            Kind::Pool,
+            Kind::Payload,
+            Kind::Condition,
+            Kind::Barrier,
+        ]
+        .into_iter()
+        .find(|kind| *kind as u8 == raw)
     }
 }
 
@@ -66,6 +78,8 @@ impl std::fmt::Display for Kind {
             Kind::Queue => "queue",
             Kind::Pool => "pool",
             Kind::Payload => "payload",
+            Kind::Condition => "condition",
+            Kind::Barrier => "barrier",
         })
     }
 }

@@ -202,6 +202,23 @@ impl ArenaRLock {
         Ok(())
     }
 
+    /// Gives the lock up altogether, and tells how often it was held.
+    pub(super) fn release_save(&self) -> Result<u32, ReleaseError> {
+        if !self.lock.is_mine() {
+            return Err(ReleaseError::not_mine(self.lock.body.word.seen()));
+        }
+        let held = self.lock.body.depth.load(Ordering::Relaxed);
+        self.lock.release_mine();
+        Ok(held)
+    }
+
+    /// Takes the lock as often as it was held before.
+    pub(super) fn acquire_restore(&self, held: u32, waiting: &dyn Waiting) -> Result<Acquired, WaitError> {
+        let acquired = self.lock.acquire(None, waiting)?;
+        self.lock.body.depth.store(held, Ordering::Relaxed);
+        Ok(acquired)
+    }
+
     pub(super) fn depth(&self) -> u32 {
         if self.lock.is_mine() { self.lock.body.depth.load(Ordering::Relaxed) } else { 0 }
     }

@@ -4,7 +4,7 @@
 //! object's last reference goes. Killed in between, the maker leaves a block that the sweep frees, or an object whose
 //! release frees it.
 
-use crate::arena::{Arena, ArenaError, Block, BlockId, Shared, this_process};
+use crate::arena::{Arena, ArenaError, Block, BlockId, ProcessId, Shared, this_process};
 use crate::platform::atomic::{AtomicU64, Ordering};
 
 /// The name of an object's block, in its body; zeroed memory names none.
@@ -18,6 +18,22 @@ impl KeptBlock {
     /// Names the block, while the object is being made.
     pub(super) fn name(&self, block: Option<&Block>) {
         self.0.store(block.map_or(0, |block| !block.id().raw()), Ordering::Release);
+    }
+
+    /// Names the block of an object that lives already, unless it has one; the block is the object's when this says so.
+    pub(super) fn offer(&self, arena: &Arena, block: Block) -> Result<(), ArenaError> {
+        let inverse = !block.id().raw();
+        if self.0.compare_exchange(0, inverse, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            keep(arena, Some(block))?;
+        }
+        Ok(())
+    }
+
+    /// For sweeps: a block that the dead process had just named, and not yet given away, is the object's.
+    pub(super) fn settle(&self, arena: &Arena, dead: ProcessId) {
+        if let Some(id) = self.id() {
+            arena.block_in_flight(id, dead);
+        }
     }
 
     fn id(&self) -> Option<BlockId> {

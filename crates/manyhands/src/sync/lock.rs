@@ -10,6 +10,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
+use super::condition::Yields;
 use super::park::{Blocking, WaitError};
 use super::private_lock::{PrivateLock, PrivateRLock};
 use super::raw::LockStatistics;
@@ -136,6 +137,18 @@ impl<T: ?Sized> Drop for LockGuard<'_, T> {
     }
 }
 
+impl<'a, T: ?Sized> Yields for LockGuard<'a, T> {
+    type Lock = &'a Lock<T>;
+
+    fn give_up(self) -> &'a Lock<T> {
+        self.lock
+    }
+
+    fn regain(lock: &'a Lock<T>) -> Result<Self, WaitError> {
+        Ok(lock.lock())
+    }
+}
+
 impl<T: ?Sized + fmt::Debug> fmt::Debug for LockGuard<'_, T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(formatter)
@@ -242,5 +255,19 @@ impl<T: ?Sized> Drop for RLockGuard<'_, T> {
     fn drop(&mut self) {
         // The guard has not left the thread that took the lock, so this cannot be refused.
         let _ = self.lock.rlock.release();
+    }
+}
+
+impl<'a, T: ?Sized> Yields for RLockGuard<'a, T> {
+    type Lock = &'a RLock<T>;
+
+    fn give_up(self) -> &'a RLock<T> {
+        let depth = self.lock.rlock.depth();
+        assert!(depth == 1, "a wait would take this RLock from {} other guards of this thread", depth - 1);
+        self.lock
+    }
+
+    fn regain(lock: &'a RLock<T>) -> Result<Self, WaitError> {
+        lock.lock()
     }
 }

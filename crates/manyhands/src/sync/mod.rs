@@ -9,15 +9,22 @@
 //! arena. This layer knows no messages, no processes being started and no Python. What a killed process held here is
 //! found by its number in the words and undone by the layer's sweep.
 
+mod barrier_word;
+mod bell;
 mod event_word;
 mod gate;
 mod lock_word;
 mod mortal;
 mod park;
 mod permits;
+mod waiting_list;
 
 #[cfg(not(manyhands_model))]
 mod arena_lock;
+#[cfg(not(manyhands_model))]
+mod barrier;
+#[cfg(not(manyhands_model))]
+mod condition;
 #[cfg(not(manyhands_model))]
 mod depth;
 #[cfg(not(manyhands_model))]
@@ -33,9 +40,15 @@ mod private_lock;
 #[cfg(not(manyhands_model))]
 mod raw;
 #[cfg(not(manyhands_model))]
+mod raw_barrier;
+#[cfg(not(manyhands_model))]
+mod raw_condition;
+#[cfg(not(manyhands_model))]
 mod raw_event;
 #[cfg(not(manyhands_model))]
 mod raw_semaphore;
+#[cfg(not(manyhands_model))]
+mod records;
 #[cfg(not(manyhands_model))]
 mod recover;
 #[cfg(not(manyhands_model))]
@@ -61,6 +74,10 @@ pub use park::{Blocking, History, Parker, Wait, WaitError, Waiting};
 pub(crate) use park::{Ticking, Turn};
 
 #[cfg(not(manyhands_model))]
+pub use barrier::Barrier;
+#[cfg(not(manyhands_model))]
+pub use condition::{Condition, Guard};
+#[cfg(not(manyhands_model))]
 pub use error::{ReleaseError, TooManyPermits};
 #[cfg(not(manyhands_model))]
 pub use holder::{Acquired, DeadOwner, Holder};
@@ -68,6 +85,10 @@ pub use holder::{Acquired, DeadOwner, Holder};
 pub use lock::{Lock, LockGuard, RLock, RLockGuard};
 #[cfg(not(manyhands_model))]
 pub use raw::{LockStatistics, RawLock, RawRLock};
+#[cfg(not(manyhands_model))]
+pub use raw_barrier::{BarrierError, BarrierStatistics, RawBarrier};
+#[cfg(not(manyhands_model))]
+pub use raw_condition::{ConditionStatistics, Enlisted, RawCondition, Regained, Releasable};
 #[cfg(not(manyhands_model))]
 pub use raw_event::{EventStatistics, RawEvent};
 #[cfg(not(manyhands_model))]

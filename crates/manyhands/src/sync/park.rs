@@ -108,6 +108,9 @@ pub enum WaitError {
         "this re-entrant lock is held 4294967295 times over by this thread: it is taken in a loop without release"
     )]
     TooDeep,
+    /// The object has no room for another waiter.
+    #[error("no room is left to note another waiter of this object: too many threads wait for it at once")]
+    TooManyWaiters,
 }
 
 /// One wait in progress: calls the hooks in pairs, counts nothing else.

@@ -142,6 +142,23 @@ impl PrivateRLock {
         Ok(())
     }
 
+    /// Gives the lock up altogether, and tells how often it was held.
+    pub(super) fn release_save(&self) -> Result<u32, ReleaseError> {
+        if !self.lock.is_mine() {
+            return Err(ReleaseError::not_mine(self.lock.word.seen()));
+        }
+        let held = self.depth.load(Ordering::Relaxed);
+        self.lock.release_mine();
+        Ok(held)
+    }
+
+    /// Takes the lock as often as it was held before.
+    pub(super) fn acquire_restore(&self, held: u32, waiting: &dyn Waiting) -> Result<(), WaitError> {
+        self.lock.acquire(None, waiting)?;
+        self.depth.store(held, Ordering::Relaxed);
+        Ok(())
+    }
+
     pub(super) fn depth(&self) -> u32 {
         if self.lock.is_mine() { self.depth.load(Ordering::Relaxed) } else { 0 }
     }

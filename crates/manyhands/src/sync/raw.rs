@@ -211,6 +211,28 @@ impl RawRLock {
         }
     }
 
+    /// Releases the lock altogether, and tells how often it was held.
+    ///
+    /// # Errors
+    /// When the calling thread does not hold it.
+    pub fn release_save(&self) -> Result<u32, ReleaseError> {
+        match &self.0 {
+            Place::Private(rlock) => rlock.release_save(),
+            Place::Arena(rlock) => rlock.release_save(),
+        }
+    }
+
+    /// Takes the lock, which the calling thread does not hold, as often as [`RawRLock::release_save`] told.
+    ///
+    /// # Errors
+    /// When a signal handler ends the wait, or the thread can own nothing in the arena.
+    pub fn acquire_restore(&self, held: u32, waiting: &dyn Waiting) -> Result<Acquired, WaitError> {
+        match &self.0 {
+            Place::Private(rlock) => rlock.acquire_restore(held, waiting).map(|()| Acquired::default()),
+            Place::Arena(rlock) => rlock.acquire_restore(held, waiting),
+        }
+    }
+
     /// How often the calling thread holds the lock; 0 when it does not.
     pub fn depth(&self) -> u32 {
         match &self.0 {

@@ -6,6 +6,8 @@
 
 use super::arena_lock::LockBody;
 use super::event_word::EventWord;
+use super::raw_barrier::BarrierBody;
+use super::raw_condition::ConditionBody;
 use super::raw_semaphore::SemaphoreBody;
 use crate::arena::{Arena, Dead, Handle, Kind, Object, Shared, Sweep};
 use crate::platform::Scope;
@@ -20,12 +22,17 @@ impl Sweep for SyncSweep {
         }
         each(arena, Kind::Semaphore, |body: &'static SemaphoreBody| body.sweep(arena, dead));
         each(arena, Kind::Event, |word: &EventWord| word.recover(Scope::Shared));
+        // After the locks: whoever is told of something takes its lock next.
+        each(arena, Kind::Condition, |body: &'static ConditionBody| body.sweep(arena, dead));
+        each(arena, Kind::Barrier, |body: &'static BarrierBody| body.sweep(arena, dead));
     }
 
     fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) {
         match kind {
             Kind::Lock => arena.body::<LockBody>(object.index()).block.free(arena),
             Kind::Semaphore => arena.body::<SemaphoreBody>(object.index()).block().free(arena),
+            Kind::Condition => arena.body::<ConditionBody>(object.index()).block().free(arena),
+            Kind::Barrier => arena.body::<BarrierBody>(object.index()).block().free(arena),
             _ => {}
         }
     }

@@ -15,6 +15,7 @@ use crate::arena::{Arena, ArenaError, BODY, Handle, Kind, Object, Shared};
 use crate::platform::Deadline;
 use crate::platform::atomic::{AtomicU64, Ordering};
 use crate::sync::arena_lock::{ArenaLock, LockBody};
+use crate::sync::condition::Yields;
 use crate::sync::holder::{Acquired, DeadOwner};
 use crate::sync::kept_block::keep;
 use crate::sync::park::{Blocking, WaitError};
@@ -199,6 +200,18 @@ impl<T: Shared> Drop for LockGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
         self.lock.lock.release_mine();
+    }
+}
+
+impl<'a, T: Shared> Yields for LockGuard<'a, T> {
+    type Lock = &'a Lock<T>;
+
+    fn give_up(self) -> &'a Lock<T> {
+        self.lock
+    }
+
+    fn regain(lock: &'a Lock<T>) -> Result<Self, WaitError> {
+        lock.lock()
     }
 }
 

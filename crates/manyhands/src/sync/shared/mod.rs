@@ -6,11 +6,15 @@
 //! What a killed process held comes free and whoever gets it is told; a process that ends in good order (`exit`, or by
 //! returning from its main function) leaves what it held as it was.
 
+mod barrier;
+mod condition;
 mod event;
 mod lock;
 mod rlock;
 mod semaphore;
 
+pub use barrier::Barrier;
+pub use condition::{Condition, Guard};
 pub use event::Event;
 pub use lock::{Lock, LockGuard};
 pub use rlock::{RLock, RLockGuard};

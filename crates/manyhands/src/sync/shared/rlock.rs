@@ -5,11 +5,13 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::time::Duration;
 
 use super::travels;
 use crate::arena::{ArenaError, Handle};
 use crate::platform::Deadline;
+use crate::sync::condition::Yields;
 use crate::sync::holder::{Acquired, DeadOwner};
 use crate::sync::park::{Blocking, WaitError};
 use crate::sync::raw::{LockStatistics, RawRLock};
@@ -124,5 +126,21 @@ impl Drop for RLockGuard<'_> {
     fn drop(&mut self) {
         // Refused in a fork's child, which does not hold what its parent holds.
         let _ = self.rlock.0.release();
+    }
+}
+
+impl<'a> Yields for RLockGuard<'a> {
+    type Lock = (&'a RLock, u32);
+
+    fn give_up(self) -> (&'a RLock, u32) {
+        // Refused in a fork's child, which holds nothing and takes the lock once then.
+        let held = self.rlock.0.release_save().unwrap_or(1);
+        let mut guard = ManuallyDrop::new(self);
+        guard.owner_died = None;
+        (guard.rlock, held)
+    }
+
+    fn regain((rlock, held): (&'a RLock, u32)) -> Result<Self, WaitError> {
+        rlock.0.acquire_restore(held, &Blocking).map(|acquired| rlock.guard(acquired))
     }
 }

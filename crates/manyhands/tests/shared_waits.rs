@@ -1,0 +1,223 @@
+//! Conditions and barriers between processes: real forks, real kills.
+//!
+//! Children are forks of a test process that has other threads, so they use the engine and system calls only, and end by
+//! a system call. Nobody waits for time to pass: a limit is there only to end a test that would not.
+
+use std::sync::{Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use manyhands::arena::Arena;
+use manyhands::platform::fork::{Side, fork_plain};
+use manyhands::platform::pidfd::{ExitStatus, PidFd, reap};
+use manyhands::sync::BarrierError;
+use manyhands::sync::shared::{Barrier, Condition, Event, Lock, RLock};
+
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Forking tests take turns, so that no child copies another test's half-made state.
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn until(what: &str, condition: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "waited a minute for {what}");
+        thread::yield_now();
+    }
+}
+
+/// Runs `body` in a child, which then ends with code 0, or 1 when `body` says so.
+fn child(body: impl FnOnce() -> bool) -> u32 {
+    // SAFETY: the child uses the engine and system calls only, never another thread's lock.
+    match unsafe { fork_plain() }.unwrap() {
+        Side::Child => {
+            let good = body();
+            // SAFETY: ends the process at once; no destructor or handler runs.
+            unsafe { libc::_exit(i32::from(!good)) }
+        }
+        Side::Parent(pid) => pid,
+    }
+}
+
+fn end_of(pid: u32) -> ExitStatus {
+    PidFd::open(pid).unwrap().wait_dead(None).unwrap();
+    reap(pid).unwrap().unwrap()
+}
+
+fn kill(pid: u32) {
+    PidFd::open(pid).unwrap().signal(libc::SIGKILL).unwrap();
+    assert_eq!(end_of(pid), ExitStatus::Signaled(libc::SIGKILL));
+}
+
+fn sleep_for_ever() -> ! {
+    loop {
+        // SAFETY: waits for a signal.
+        unsafe { libc::pause() };
+    }
+}
+
+#[test]
+fn processes_pass_a_number_to_and_fro() {
+    let _turn = turn();
+    let (number, changed) = (Lock::new(0_u32).unwrap(), Condition::new().unwrap());
+    let play = |parity: u32| {
+        while let Ok(mut number) = changed.wait_while(number.lock().unwrap(), |number| *number % 2 != parity)
+        {
+            if *number >= 2_000 {
+                return true;
+            }
+            *number += 1;
+            drop(number);
+            changed.notify_one();
+        }
+        false
+    };
+    let pid = child(|| play(1));
+    assert!(play(0));
+    *number.lock().unwrap() += 1;
+    changed.notify_all();
+    assert_eq!(end_of(pid), ExitStatus::Exited(0));
+}
+
+#[test]
+fn a_killed_waiter_leaves_the_list_and_its_notification_goes_to_another() {
+    let _turn = turn();
+    let (things, put) = (Lock::new(0_u32).unwrap(), Condition::new().unwrap());
+    let take = || {
+        let mut things = put.wait_while(things.lock().unwrap(), |things| *things == 0).unwrap();
+        *things -= 1;
+        true
+    };
+    // The child is first in the list, and told; it cannot return, since the lock is held, and is killed then.
+    let pid = child(take);
+    until("the child to wait", || put.statistics().waiters == 1);
+    thread::scope(|scope| {
+        let survivor = scope.spawn(take);
+        until("the survivor to wait", || put.statistics().waiters == 2);
+        let mut guard = things.lock().unwrap();
+        *guard += 1;
+        assert_eq!(put.notify(1), 1);
+        kill(pid);
+        drop(guard);
+        // No warden was started: it is the waiter's own tick that notices.
+        assert!(survivor.join().unwrap());
+    });
+    assert_eq!((*things.lock().unwrap(), put.statistics().waiters), (0, 0));
+}
+
+#[test]
+fn waiters_of_a_killed_process_are_waiters_no_more() {
+    let _turn = turn();
+    let (lock, put) = (RLock::new().unwrap(), Condition::new().unwrap());
+    let blocks = Arena::get().unwrap().blocks_held();
+    let pid = child(|| {
+        thread::scope(|scope| {
+            for _ in 0..30 {
+                scope.spawn(|| drop(put.wait(lock.lock().unwrap())));
+            }
+        });
+        true
+    });
+    until("all to wait", || put.statistics().waiters == 30);
+    assert_eq!(Arena::get().unwrap().blocks_held(), blocks + 1, "records beyond the object's own");
+    kill(pid);
+    manyhands::sweep_the_dead();
+    assert_eq!(put.statistics().waiters, 0);
+    let outer = lock.lock().unwrap();
+    let (guard, in_time) = put.wait_timeout(lock.lock().unwrap(), Duration::ZERO).unwrap();
+    assert_eq!((in_time, lock.depth()), (false, 2));
+    drop((guard, outer));
+    drop(put);
+    assert_eq!(Arena::get().unwrap().blocks_held(), blocks);
+}
+
+#[test]
+fn a_condition_travels() {
+    let _turn = turn();
+    let (lock, condition, woken) =
+        (Lock::new(0_u8).unwrap(), Condition::new().unwrap(), Event::new().unwrap());
+    let bytes = postcard::to_allocvec(&condition).unwrap();
+    let pid = child(|| {
+        let same: Condition = postcard::from_bytes(&bytes).unwrap();
+        drop(same.wait(lock.lock().unwrap()).unwrap());
+        woken.set();
+        true
+    });
+    until("the child to wait", || condition.statistics().waiters == 1);
+    condition.notify_all();
+    woken.wait();
+    assert_eq!(end_of(pid), ExitStatus::Exited(0));
+}
+
+#[test]
+fn processes_meet_at_a_barrier_round_after_round() {
+    let _turn = turn();
+    let (barrier, meetings) = (Barrier::new(3).unwrap(), Lock::new(0_u32).unwrap());
+    let meet = || {
+        for round in 1..=500 {
+            *meetings.lock().unwrap() += 1;
+            let all_met = barrier.wait().is_ok() && *meetings.lock().unwrap() >= 3 * round;
+            if !all_met || barrier.wait().is_err() {
+                return false;
+            }
+        }
+        true
+    };
+    let pids = [child(meet), child(meet)];
+    assert!(meet());
+    assert_eq!(pids.map(end_of), [ExitStatus::Exited(0); 2]);
+    assert_eq!(*meetings.lock().unwrap(), 1_500);
+}
+
+#[test]
+fn a_party_that_is_killed_breaks_its_round_and_no_other() {
+    let _turn = turn();
+    let barrier = Barrier::new(3).unwrap();
+    let pid = child(|| barrier.wait().is_ok());
+    until("the child to wait", || barrier.statistics().waiters == 1);
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| barrier.wait());
+        until("both to wait", || barrier.statistics().waiters == 2);
+        kill(pid);
+        // No warden was started: it is the waiter's own tick that notices.
+        match waiter.join().unwrap() {
+            Err(BarrierError::PartyDied(owner)) => assert_eq!(owner.pid, pid),
+            other => panic!("{other:?}"),
+        }
+        barrier.reset();
+        assert!(!barrier.statistics().broken);
+        // One that has gone through and dies later does no harm.
+        let pid = child(|| barrier.wait().is_ok() && sleep_for_ever());
+        let waiter = scope.spawn(|| barrier.wait());
+        barrier.wait().unwrap();
+        waiter.join().unwrap().unwrap();
+        kill(pid);
+        manyhands::sweep_the_dead();
+    });
+    assert!(!barrier.statistics().broken);
+}
+
+#[test]
+fn a_killed_actor_breaks_the_barrier() {
+    let _turn = turn();
+    let (barrier, acting) = (Barrier::new(2).unwrap(), Event::new().unwrap());
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| barrier.wait());
+        until("one to wait", || barrier.statistics().waiters == 1);
+        let pid = child(|| {
+            let same = barrier.clone();
+            let acting = acting.clone();
+            same.with_action(move || {
+                acting.set();
+                sleep_for_ever()
+            })
+            .wait()
+            .is_ok()
+        });
+        acting.wait();
+        kill(pid);
+        assert!(matches!(waiter.join().unwrap(), Err(BarrierError::PartyDied(owner)) if owner.pid == pid));
+    });
+}
