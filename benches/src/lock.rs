@@ -13,7 +13,7 @@ pub fn free(subject: &str, count: u64) -> Option<f64> {
     let seconds = match subject {
         "manyhands" => {
             let lock = manyhands::Lock::new(0_u64);
-            timed(count, || *lock.lock() += 1)
+            timed(count, || *lock.lock().expect("no deadlock") += 1)
         }
         "std" => {
             let lock = std::sync::Mutex::new(0_u64);
@@ -33,8 +33,8 @@ pub fn contended(subject: &str, count: u64, placement: Placement) -> Option<f64>
     let seconds = match subject {
         "manyhands" => {
             let lock = manyhands::Lock::new(0_u64);
-            let seconds = both(count, placement, || *lock.lock() += 1);
-            assert_eq!(*lock.lock(), 2 * count);
+            let seconds = both(count, placement, || *lock.lock().expect("no deadlock") += 1);
+            assert_eq!(*lock.lock().expect("no deadlock"), 2 * count);
             seconds
         }
         "std" => {

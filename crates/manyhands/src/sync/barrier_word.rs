@@ -50,7 +50,7 @@ pub(super) enum Outcome {
 }
 
 /// Why a wait at a barrier came to nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     /// It was broken, or reset, by somebody else or before.
     Broken,
@@ -90,6 +90,11 @@ impl BarrierWord {
     /// The number of this round; 31 bits.
     pub(super) fn round(&self) -> u32 {
         round(self.state.load(Ordering::Acquire)) as u32
+    }
+
+    /// Whether the round with this number is over, one way or another.
+    pub(super) fn is_over(&self, number: u32) -> bool {
+        outcome(self.state.load(Ordering::Acquire), u64::from(number)).is_some()
     }
 
     /// How many have arrived, and whether the barrier is broken.

@@ -32,6 +32,7 @@ pub trait Yields: Sized {
     ///
     /// # Errors
     /// As the lock's own.
+    #[track_caller]
     fn regain(lock: Self::Lock) -> Result<Self, WaitError>;
 }
 
@@ -44,10 +45,10 @@ pub trait Yields: Sized {
 /// static MORE: Condition = Condition::new();
 ///
 /// let reader = std::thread::spawn(|| {
-///     let mut pages = MORE.wait_while(PAGES.lock(), |pages| pages.is_empty()).unwrap();
+///     let mut pages = MORE.wait_while(PAGES.lock().unwrap(), |pages| pages.is_empty()).unwrap();
 ///     pages.pop()
 /// });
-/// PAGES.lock().push("one");
+/// PAGES.lock().unwrap().push("one");
 /// MORE.notify_one();
 /// assert_eq!(reader.join().unwrap(), Some("one"));
 /// ```
@@ -66,6 +67,7 @@ impl Condition {
     ///
     /// # Panics
     /// When the guard is one of several that this thread has of an `RLock`: the others would have lost their lock.
+    #[track_caller]
     pub fn wait<G: Guard>(&self, guard: G) -> Result<G, WaitError> {
         wait(&self.0, guard, None).map(|(guard, _)| guard)
     }
@@ -77,6 +79,7 @@ impl Condition {
     ///
     /// # Panics
     /// As [`Condition::wait`].
+    #[track_caller]
     pub fn wait_while<G: Guard>(
         &self,
         guard: G,
@@ -92,6 +95,7 @@ impl Condition {
     ///
     /// # Panics
     /// As [`Condition::wait`].
+    #[track_caller]
     pub fn wait_timeout<G: Guard>(&self, guard: G, timeout: Duration) -> Result<(G, bool), WaitError> {
         wait(&self.0, guard, Deadline::after(timeout))
     }
@@ -103,6 +107,7 @@ impl Condition {
     ///
     /// # Panics
     /// As [`Condition::wait`].
+    #[track_caller]
     pub fn wait_timeout_while<G: Guard>(
         &self,
         guard: G,
@@ -147,6 +152,7 @@ impl fmt::Debug for Condition {
 }
 
 /// One wait; says with the guard whether a notification ended it.
+#[track_caller]
 pub(super) fn wait<G: Yields>(
     condition: &RawCondition,
     guard: G,
@@ -164,6 +170,7 @@ pub(super) fn wait<G: Yields>(
 }
 
 /// Waits while the condition holds; says with the guard whether it holds no more.
+#[track_caller]
 pub(super) fn wait_while<G: Yields + Deref>(
     raw: &RawCondition,
     mut guard: G,

@@ -38,6 +38,17 @@ impl EventWord {
         self.word.load(Ordering::Acquire) & SET != 0
     }
 
+    /// What tells a later setting from those before now.
+    pub(super) fn mark(&self) -> u32 {
+        self.word.load(Ordering::Acquire)
+    }
+
+    /// Whether it is set, or was since the mark was made.
+    pub(super) fn is_set_since(&self, mark: u32) -> bool {
+        let seen = self.word.load(Ordering::Acquire);
+        seen & SET != 0 || (seen ^ mark) & TIMES != 0
+    }
+
     pub(super) fn set(&self, scope: Scope) {
         let set = |seen: u32| (seen & SET == 0).then(|| (seen & TIMES).wrapping_add(ONCE) | SET);
         // Release: whoever waited sees what was done before.

@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use super::condition::Yields;
 use super::park::{Blocking, WaitError};
-use super::private_lock::{PrivateLock, PrivateRLock};
+use super::private_lock::{PrivateLock, PrivateRLock, Taking};
 use super::raw::LockStatistics;
+use super::wait_graph::Site;
 use crate::platform::Deadline;
 
 /// A value that one thread at a time may touch.
@@ -24,15 +25,15 @@ use crate::platform::Deadline;
 /// static TOTAL: Lock<u64> = Lock::new(0);
 /// std::thread::scope(|scope| {
 ///     for _ in 0..4 {
-///         scope.spawn(|| *TOTAL.lock() += 1);
+///         scope.spawn(|| *TOTAL.lock().unwrap() += 1);
 ///     }
 /// });
-/// assert_eq!(*TOTAL.lock(), 4);
+/// assert_eq!(*TOTAL.lock()?, 4);
+/// # Ok::<(), manyhands::sync::WaitError>(())
 /// ```
 ///
-/// A thread that locks again what it holds waits for itself. For a lock between processes see
+/// A thread that locks again what it holds would wait for itself, and gets an error. For a lock between processes see
 /// [`shared::Lock`](super::shared::Lock).
-#[derive(Default)]
 pub struct Lock<T: ?Sized> {
     lock: PrivateLock,
     value: UnsafeCell<T>,
@@ -44,9 +45,10 @@ unsafe impl<T: ?Sized + Send> Send for Lock<T> {}
 unsafe impl<T: ?Sized + Send> Sync for Lock<T> {}
 
 impl<T> Lock<T> {
-    /// A free lock around `value`.
+    /// A free lock around `value`; the report of a deadlock names it by the caller's place.
+    #[track_caller]
     pub const fn new(value: T) -> Self {
-        Lock { lock: PrivateLock::new(), value: UnsafeCell::new(value) }
+        Lock { lock: PrivateLock::new(Site::here(), false), value: UnsafeCell::new(value) }
     }
 
     /// The value; nobody can hold the lock.
@@ -57,25 +59,31 @@ impl<T> Lock<T> {
 
 impl<T: ?Sized> Lock<T> {
     /// Waits until the lock is free and takes it.
+    ///
+    /// # Errors
+    /// [`WaitError::Deadlock`] when the wait would never end, because each of several threads waits for what the next one
+    /// holds. The lock is not taken then; one of them gets the error, the others go on when it releases what it holds.
     #[inline]
-    pub fn lock(&self) -> LockGuard<'_, T> {
-        // Without a deadline nothing ends the wait; should it, the lock is not held yet.
-        while self.lock.acquire(None, &Blocking).is_err() {}
-        LockGuard { lock: self, not_send: PhantomData }
+    #[track_caller]
+    pub fn lock(&self) -> Result<LockGuard<'_, T>, WaitError> {
+        self.lock.acquire(None, &Blocking, Taking::guarded_here())?;
+        Ok(LockGuard { lock: self, not_send: PhantomData })
     }
 
     /// Takes the lock if it is free.
     #[inline]
+    #[track_caller]
     pub fn try_lock(&self) -> Option<LockGuard<'_, T>> {
-        self.lock.try_acquire().then(|| LockGuard { lock: self, not_send: PhantomData })
+        self.lock.try_acquire(Taking::guarded_here()).then(|| LockGuard { lock: self, not_send: PhantomData })
     }
 
     /// Takes the lock if it comes free in time.
     ///
     /// # Errors
     /// [`WaitError::TimedOut`].
+    #[track_caller]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<LockGuard<'_, T>, WaitError> {
-        self.lock.acquire(Deadline::after(timeout), &Blocking)?;
+        self.lock.acquire(Deadline::after(timeout), &Blocking, Taking::guarded_here())?;
         Ok(LockGuard { lock: self, not_send: PhantomData })
     }
 
@@ -87,6 +95,13 @@ impl<T: ?Sized> Lock<T> {
     /// Who holds the lock, and how many wait for it.
     pub fn statistics(&self) -> LockStatistics {
         self.lock.statistics()
+    }
+}
+
+impl<T: Default> Default for Lock<T> {
+    #[track_caller]
+    fn default() -> Self {
+        Lock::new(T::default())
     }
 }
 
@@ -144,8 +159,9 @@ impl<'a, T: ?Sized> Yields for LockGuard<'a, T> {
         self.lock
     }
 
+    #[track_caller]
     fn regain(lock: &'a Lock<T>) -> Result<Self, WaitError> {
-        Ok(lock.lock())
+        lock.lock()
     }
 }
 
@@ -170,7 +186,6 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for LockGuard<'_, T> {
 /// inner.set(inner.get() - 30);
 /// assert_eq!(outer.get(), 70);
 /// ```
-#[derive(Default)]
 pub struct RLock<T: ?Sized> {
     rlock: PrivateRLock,
     value: UnsafeCell<T>,
@@ -182,9 +197,10 @@ unsafe impl<T: ?Sized + Send> Send for RLock<T> {}
 unsafe impl<T: ?Sized + Send> Sync for RLock<T> {}
 
 impl<T> RLock<T> {
-    /// A free lock around `value`.
+    /// A free lock around `value`; the report of a deadlock names it by the caller's place.
+    #[track_caller]
     pub const fn new(value: T) -> Self {
-        RLock { rlock: PrivateRLock::new(), value: UnsafeCell::new(value) }
+        RLock { rlock: PrivateRLock::new(Site::here()), value: UnsafeCell::new(value) }
     }
 
     /// The value; nobody can hold the lock.
@@ -197,17 +213,19 @@ impl<T: ?Sized> RLock<T> {
     /// Waits until the lock is free, or this thread's already, and takes it once more.
     ///
     /// # Errors
-    /// [`WaitError::TooDeep`] when this thread holds it 4,294,967,295 times.
+    /// [`WaitError::TooDeep`] when this thread holds it 4,294,967,295 times; [`WaitError::Deadlock`] as [`Lock::lock`].
     #[inline]
+    #[track_caller]
     pub fn lock(&self) -> Result<RLockGuard<'_, T>, WaitError> {
-        self.rlock.acquire(None, &Blocking)?;
+        self.rlock.acquire(None, &Blocking, Site::here())?;
         Ok(RLockGuard { lock: self, not_send: PhantomData })
     }
 
     /// Takes the lock once more if it is free or this thread's.
     #[inline]
+    #[track_caller]
     pub fn try_lock(&self) -> Option<RLockGuard<'_, T>> {
-        let taken = self.rlock.try_acquire().unwrap_or(false);
+        let taken = self.rlock.try_acquire(Site::here()).unwrap_or(false);
         taken.then(|| RLockGuard { lock: self, not_send: PhantomData })
     }
 
@@ -215,14 +233,22 @@ impl<T: ?Sized> RLock<T> {
     ///
     /// # Errors
     /// [`WaitError::TimedOut`], and as [`RLock::lock`].
+    #[track_caller]
     pub fn lock_timeout(&self, timeout: Duration) -> Result<RLockGuard<'_, T>, WaitError> {
-        self.rlock.acquire(Deadline::after(timeout), &Blocking)?;
+        self.rlock.acquire(Deadline::after(timeout), &Blocking, Site::here())?;
         Ok(RLockGuard { lock: self, not_send: PhantomData })
     }
 
     /// Who holds the lock, and how many wait for it.
     pub fn statistics(&self) -> LockStatistics {
         self.rlock.lock.statistics()
+    }
+}
+
+impl<T: Default> Default for RLock<T> {
+    #[track_caller]
+    fn default() -> Self {
+        RLock::new(T::default())
     }
 }
 
@@ -267,6 +293,7 @@ impl<'a, T: ?Sized> Yields for RLockGuard<'a, T> {
         self.lock
     }
 
+    #[track_caller]
     fn regain(lock: &'a RLock<T>) -> Result<Self, WaitError> {
         lock.lock()
     }

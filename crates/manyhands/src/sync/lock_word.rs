@@ -18,7 +18,7 @@ use crate::platform::futex::{self, Scope};
 /// | bits | name | meaning |
 /// |---|---|---|
 /// | 0..=28 | owner | who holds it; 0 = nobody |
-/// | 29 | | always 0 |
+/// | 29 | GUARDED | the holder took it through a guard, so that nobody else releases it |
 /// | 30 | DEAD | the owner is dead; the next who asks gets the lock |
 /// | 31 | WAITERS | somebody may sleep on this word; a release wakes one |
 ///
@@ -37,6 +37,8 @@ pub struct LockWord(AtomicU32);
 
 /// The bits of the owner: 29.
 pub const OWNER: u32 = (1 << 29) - 1;
+/// Goes with the holder's number: nobody else will release the lock.
+pub const GUARDED: u32 = 1 << 29;
 const DEAD: u32 = 1 << 30;
 const WAITERS: u32 = 1 << 31;
 
@@ -58,6 +60,8 @@ pub struct Seen {
     pub dead: bool,
     /// Whether somebody may have been asleep waiting for it.
     pub waited_for: bool,
+    /// Whether it was taken through a guard.
+    pub guarded: bool,
 }
 
 impl LockWord {
@@ -73,10 +77,10 @@ impl LockWord {
         LockWord::default()
     }
 
-    /// Takes the lock for `me` if that needs no wait.
+    /// Takes the lock for `me`, a number with or without [`GUARDED`], if that needs no wait.
     #[inline]
     pub fn try_acquire(&self, me: u32) -> Option<Taken> {
-        debug_assert!(me != 0 && me & !OWNER == 0);
+        debug_assert!(me & OWNER != 0 && me & !(OWNER | GUARDED) == 0);
         match self.0.compare_exchange(0, me, Ordering::Acquire, Ordering::Relaxed) {
             Ok(_) => {
                 may_die();
@@ -141,7 +145,7 @@ impl LockWord {
     pub fn release_mine(&self, me: u32, scope: Scope) -> bool {
         match self.0.compare_exchange(me, 0, Ordering::Release, Ordering::Relaxed) {
             Ok(_) => true,
-            Err(seen) => self.release_from(seen, |owner| owner == me, scope).is_some(),
+            Err(seen) => self.release_from(seen, |owner| owner == me & OWNER, scope).is_some(),
         }
     }
 
@@ -151,7 +155,7 @@ impl LockWord {
     #[inline]
     pub fn release_any(&self, me: u32, scope: Scope) -> Option<u32> {
         match self.0.compare_exchange(me, 0, Ordering::Release, Ordering::Relaxed) {
-            Ok(_) => Some(me),
+            Ok(_) => Some(me & OWNER),
             Err(seen) => self.release_from(seen, |owner| owner != 0, scope),
         }
     }
@@ -207,7 +211,12 @@ impl LockWord {
     /// What the word says now.
     pub fn seen(&self) -> Seen {
         let seen = self.0.load(Ordering::Relaxed);
-        Seen { owner: seen & OWNER, dead: seen & DEAD != 0, waited_for: seen & WAITERS != 0 }
+        Seen {
+            owner: seen & OWNER,
+            dead: seen & DEAD != 0,
+            waited_for: seen & WAITERS != 0,
+            guarded: seen & GUARDED != 0,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod lock_word;
 mod mortal;
 mod park;
 mod permits;
+mod wait_graph;
 mod waiting_list;
 
 #[cfg(not(manyhands_model))]
@@ -84,6 +85,8 @@ pub use holder::{Acquired, DeadOwner, Holder};
 #[cfg(not(manyhands_model))]
 pub use lock::{Lock, LockGuard, RLock, RLockGuard};
 #[cfg(not(manyhands_model))]
+pub use private_lock::Taking;
+#[cfg(not(manyhands_model))]
 pub use raw::{LockStatistics, RawLock, RawRLock};
 #[cfg(not(manyhands_model))]
 pub use raw_barrier::{BarrierError, BarrierStatistics, RawBarrier};
@@ -97,6 +100,9 @@ pub use raw_semaphore::{MOST_PERMITS, OwnedPermit, RawSemaphore, SemaphoreStatis
 pub(crate) use recover::SyncSweep;
 #[cfg(not(manyhands_model))]
 pub use semaphore::{Event, Permit, Semaphore};
+
+#[cfg(not(manyhands_model))]
+pub use wait_graph::{Deadlock, DeadlockStep, Site, name_this_thread, sites_are_named_by, suspicions_go_to};
 
 #[cfg(all(test, not(manyhands_model)))]
 mod tests;

@@ -88,7 +88,7 @@ impl<'a> Wait<'a> {
 }
 
 /// Why a wait ended without what was waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitError {
     /// The deadline passed first.
@@ -111,6 +111,12 @@ pub enum WaitError {
     /// The object has no room for another waiter.
     #[error("no room is left to note another waiter of this object: too many threads wait for it at once")]
     TooManyWaiters,
+    /// The wait would never have ended: what each of these threads waits for the next one has.
+    #[cfg(not(manyhands_model))]
+    #[error(
+        "{0}; nothing was taken: release what this thread holds and try again, or take locks in one order"
+    )]
+    Deadlock(Box<super::wait_graph::Deadlock>),
 }
 
 /// One wait in progress: calls the hooks in pairs, counts nothing else.

@@ -5,19 +5,44 @@
 
 use super::error::ReleaseError;
 use super::holder::Holder;
-use super::lock_word::LockWord;
+use super::lock_word::{GUARDED, LockWord};
 use super::park::{Wait, WaitError, Waiting};
 use super::raw::LockStatistics;
 use super::thread_number::thread_number;
+use super::wait_graph::{LockFace, Site, Watch};
 use crate::arena::Arena;
-use crate::platform::atomic::{AtomicU32, Ordering};
+use crate::platform::atomic::{AtomicU32, AtomicUsize, Ordering};
 use crate::platform::{Deadline, Scope, process};
 
 /// A lock of the threads of one process, which anybody may release.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct PrivateLock {
-    word: LockWord,
+    face: LockFace,
     waiters: AtomicU32,
+}
+
+/// How a lock is taken, for those who may have to be told of a deadlock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taking {
+    /// Where in the program.
+    pub site: Site,
+    /// Whether nobody but this thread will release it, as with a guard.
+    pub guarded: bool,
+}
+
+impl Taking {
+    /// Through a guard, at the caller's place.
+    #[track_caller]
+    #[inline]
+    pub const fn guarded_here() -> Taking {
+        Taking { site: Site::here(), guarded: true }
+    }
+
+    /// The calling thread's number as it stands in the word.
+    #[inline]
+    fn me(self) -> u32 {
+        if self.guarded { thread_number() | GUARDED } else { thread_number() }
+    }
 }
 
 /// Counts a waiter, for statistics only.
@@ -30,26 +55,47 @@ impl Drop for Waiter<'_> {
 }
 
 impl PrivateLock {
-    pub(super) const fn new() -> Self {
-        PrivateLock { word: LockWord::new(), waiters: AtomicU32::new(0) }
+    pub(super) const fn new(made_at: Site, only_by_holder: bool) -> Self {
+        let (word, taken_at) = (LockWord::new(), AtomicUsize::new(0));
+        PrivateLock { face: LockFace { word, taken_at, made_at, only_by_holder }, waiters: AtomicU32::new(0) }
     }
 
     #[inline]
-    pub(super) fn try_acquire(&self) -> bool {
-        self.word.try_acquire(thread_number()).is_some()
-    }
-
-    #[inline]
-    pub(super) fn acquire(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<(), WaitError> {
-        let me = thread_number();
-        match self.word.try_acquire(me) {
-            Some(_) => Ok(()),
-            None => self.wait(me, deadline, waiting),
+    pub(super) fn try_acquire(&self, taking: Taking) -> bool {
+        let taken = self.face.word.try_acquire(taking.me()).is_some();
+        if taken {
+            self.taken(taking);
         }
+        taken
+    }
+
+    /// Notes where the lock was taken, which the calling thread holds now.
+    #[inline]
+    fn taken(&self, taking: Taking) {
+        self.face.taken_at.store(taking.site.to_raw(), Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn acquire(
+        &self,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+        taking: Taking,
+    ) -> Result<(), WaitError> {
+        if self.face.word.try_acquire(taking.me()).is_none() {
+            self.wait(deadline, waiting, taking)?;
+        }
+        self.taken(taking);
+        Ok(())
     }
 
     #[cold]
-    fn wait(&self, me: u32, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<(), WaitError> {
+    fn wait(
+        &self,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+        taking: Taking,
+    ) -> Result<(), WaitError> {
         if deadline.is_some_and(Deadline::is_past) {
             return Err(WaitError::TimedOut);
         }
@@ -58,18 +104,26 @@ impl PrivateLock {
         if let Some(arena) = Arena::current() {
             arena.counters().lock_waits.fetch_add(1, Ordering::Relaxed);
         }
-        self.word.acquire_slowly(me, &Wait::private(deadline, waiting)).map(drop)
+        let acquire = |wait: &Wait<'_>| self.face.word.acquire_slowly(taking.me(), wait).map(drop);
+        let watch = match deadline {
+            None => Watch::for_lock(thread_number(), &self.face, taking.site, waiting),
+            Some(_) => None,
+        };
+        match watch {
+            None => acquire(&Wait::private(deadline, waiting)),
+            Some(watch) => acquire(&watch.wait()).map_err(|error| watch.error(error)),
+        }
     }
 
     /// Releases the lock if the calling thread holds it.
     #[inline]
     pub(super) fn release_mine(&self) -> bool {
-        self.word.release_mine(thread_number(), Scope::Private)
+        self.face.word.release_mine(thread_number() | GUARDED, Scope::Private)
     }
 
     #[inline]
     pub(super) fn release(&self) -> Result<(), ReleaseError> {
-        match self.word.release_any(thread_number(), Scope::Private) {
+        match self.face.word.release_any(thread_number(), Scope::Private) {
             Some(_) => Ok(()),
             None => Err(ReleaseError::NotHeld),
         }
@@ -77,15 +131,15 @@ impl PrivateLock {
 
     #[inline]
     pub(super) fn is_mine(&self) -> bool {
-        self.word.seen().owner == thread_number()
+        self.face.word.seen().owner == thread_number()
     }
 
     pub(super) fn is_held(&self) -> bool {
-        self.word.seen().owner != 0
+        self.face.word.seen().owner != 0
     }
 
     pub(super) fn statistics(&self) -> LockStatistics {
-        let owner = self.word.seen().owner;
+        let owner = self.face.word.seen().owner;
         let holder = (owner != 0).then(|| Holder {
             pid: process::getpid(),
             process: String::new(),
@@ -97,7 +151,7 @@ impl PrivateLock {
 }
 
 /// A lock that its holder may take again; only its holder may release it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct PrivateRLock {
     pub(super) lock: PrivateLock,
     /// How often the holder has taken it; nobody else touches it.
@@ -105,26 +159,31 @@ pub(super) struct PrivateRLock {
 }
 
 impl PrivateRLock {
-    pub(super) const fn new() -> Self {
-        PrivateRLock { lock: PrivateLock::new(), depth: AtomicU32::new(0) }
+    pub(super) const fn new(made_at: Site) -> Self {
+        PrivateRLock { lock: PrivateLock::new(made_at, true), depth: AtomicU32::new(0) }
     }
 
     #[inline]
-    pub(super) fn acquire(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<(), WaitError> {
+    pub(super) fn acquire(
+        &self,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+        site: Site,
+    ) -> Result<(), WaitError> {
         if self.lock.is_mine() {
             return super::depth::deepen(&self.depth);
         }
-        self.lock.acquire(deadline, waiting)?;
+        self.lock.acquire(deadline, waiting, Taking { site, guarded: true })?;
         self.depth.store(1, Ordering::Relaxed);
         Ok(())
     }
 
     #[inline]
-    pub(super) fn try_acquire(&self) -> Result<bool, WaitError> {
+    pub(super) fn try_acquire(&self, site: Site) -> Result<bool, WaitError> {
         if self.lock.is_mine() {
             return super::depth::deepen(&self.depth).map(|()| true);
         }
-        let taken = self.lock.try_acquire();
+        let taken = self.lock.try_acquire(Taking { site, guarded: true });
         if taken {
             self.depth.store(1, Ordering::Relaxed);
         }
@@ -134,7 +193,7 @@ impl PrivateRLock {
     #[inline]
     pub(super) fn release(&self) -> Result<(), ReleaseError> {
         if !self.lock.is_mine() {
-            return Err(ReleaseError::not_mine(self.lock.word.seen()));
+            return Err(ReleaseError::not_mine(self.lock.face.word.seen()));
         }
         if super::depth::rise(&self.depth) {
             self.lock.release_mine();
@@ -145,7 +204,7 @@ impl PrivateRLock {
     /// Gives the lock up altogether, and tells how often it was held.
     pub(super) fn release_save(&self) -> Result<u32, ReleaseError> {
         if !self.lock.is_mine() {
-            return Err(ReleaseError::not_mine(self.lock.word.seen()));
+            return Err(ReleaseError::not_mine(self.lock.face.word.seen()));
         }
         let held = self.depth.load(Ordering::Relaxed);
         self.lock.release_mine();
@@ -153,8 +212,13 @@ impl PrivateRLock {
     }
 
     /// Takes the lock as often as it was held before.
-    pub(super) fn acquire_restore(&self, held: u32, waiting: &dyn Waiting) -> Result<(), WaitError> {
-        self.lock.acquire(None, waiting)?;
+    pub(super) fn acquire_restore(
+        &self,
+        held: u32,
+        waiting: &dyn Waiting,
+        site: Site,
+    ) -> Result<(), WaitError> {
+        self.lock.acquire(None, waiting, Taking { site, guarded: true })?;
         self.depth.store(held, Ordering::Relaxed);
         Ok(())
     }

@@ -7,7 +7,8 @@ use super::arena_lock::{ArenaLock, ArenaRLock};
 use super::error::ReleaseError;
 use super::holder::{Acquired, Holder};
 use super::park::{WaitError, Waiting};
-use super::private_lock::{PrivateLock, PrivateRLock};
+use super::private_lock::{PrivateLock, PrivateRLock, Taking};
+use super::wait_graph::Site;
 use crate::arena::{ArenaError, Handle, Kind};
 use crate::platform::Deadline;
 
@@ -36,7 +37,12 @@ enum Place<P, A> {
 impl RawLock {
     /// A free lock for the threads of this process.
     pub const fn private() -> Self {
-        RawLock(Place::Private(PrivateLock::new()))
+        RawLock(Place::Private(PrivateLock::new(Site::Unknown, false)))
+    }
+
+    /// A free lock for the threads of this process, which a deadlock's report names by where it was made.
+    pub const fn private_at(made_at: Site) -> Self {
+        RawLock(Place::Private(PrivateLock::new(made_at, false)))
     }
 
     /// A free lock for all processes of the arena.
@@ -71,14 +77,29 @@ impl RawLock {
         }
     }
 
-    /// Takes the lock, asleep until it can.
+    /// Takes the lock, asleep until it can; anybody may release it.
     ///
     /// # Errors
-    /// When the deadline passes first, a signal handler ends the wait, or the thread can own nothing in the arena.
+    /// As [`RawLock::acquire_as`].
     #[inline]
     pub fn acquire(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<Acquired, WaitError> {
+        self.acquire_as(deadline, waiting, Taking::default())
+    }
+
+    /// Takes the lock, asleep until it can, and says where, and whether anybody else may release it.
+    ///
+    /// # Errors
+    /// When the deadline passes first, a signal handler ends the wait, the wait is part of a deadlock, or the thread can
+    /// own nothing in the arena.
+    #[inline]
+    pub fn acquire_as(
+        &self,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+        taking: Taking,
+    ) -> Result<Acquired, WaitError> {
         match &self.0 {
-            Place::Private(lock) => lock.acquire(deadline, waiting).map(|()| Acquired::default()),
+            Place::Private(lock) => lock.acquire(deadline, waiting, taking).map(|()| Acquired::default()),
             Place::Arena(lock) => lock.acquire(deadline, waiting),
         }
     }
@@ -89,8 +110,17 @@ impl RawLock {
     /// When the thread can own nothing in the arena.
     #[inline]
     pub fn try_acquire(&self) -> Result<Option<Acquired>, WaitError> {
+        self.try_acquire_as(Taking::default())
+    }
+
+    /// Takes the lock if that needs no wait, as [`RawLock::acquire_as`].
+    ///
+    /// # Errors
+    /// When the thread can own nothing in the arena.
+    #[inline]
+    pub fn try_acquire_as(&self, taking: Taking) -> Result<Option<Acquired>, WaitError> {
         match &self.0 {
-            Place::Private(lock) => Ok(lock.try_acquire().then(Acquired::default)),
+            Place::Private(lock) => Ok(lock.try_acquire(taking).then(Acquired::default)),
             Place::Arena(lock) => lock.try_acquire(),
         }
     }
@@ -127,7 +157,12 @@ impl RawLock {
 impl RawRLock {
     /// A free lock for the threads of this process.
     pub const fn private() -> Self {
-        RawRLock(Place::Private(PrivateRLock::new()))
+        RawRLock(Place::Private(PrivateRLock::new(Site::Unknown)))
+    }
+
+    /// A free lock for the threads of this process, which a deadlock's report names by where it was made.
+    pub const fn private_at(made_at: Site) -> Self {
+        RawRLock(Place::Private(PrivateRLock::new(made_at)))
     }
 
     /// A free lock for all processes of the arena.
@@ -165,12 +200,26 @@ impl RawRLock {
     /// Takes the lock, asleep until it can; at once when the calling thread holds it.
     ///
     /// # Errors
-    /// When the deadline passes first, a signal handler ends the wait, the thread can own nothing in the arena, or it
-    /// holds the lock as often as can be counted.
+    /// As [`RawRLock::acquire_at`].
     #[inline]
     pub fn acquire(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<Acquired, WaitError> {
+        self.acquire_at(deadline, waiting, Site::Unknown)
+    }
+
+    /// Takes the lock, asleep until it can, and says where; at once when the calling thread holds it.
+    ///
+    /// # Errors
+    /// When the deadline passes first, a signal handler ends the wait, the wait is part of a deadlock, the thread can own
+    /// nothing in the arena, or it holds the lock as often as can be counted.
+    #[inline]
+    pub fn acquire_at(
+        &self,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+        site: Site,
+    ) -> Result<Acquired, WaitError> {
         match &self.0 {
-            Place::Private(rlock) => rlock.acquire(deadline, waiting).map(|()| Acquired::default()),
+            Place::Private(rlock) => rlock.acquire(deadline, waiting, site).map(|()| Acquired::default()),
             Place::Arena(rlock) => rlock.acquire(deadline, waiting),
         }
     }
@@ -181,8 +230,17 @@ impl RawRLock {
     /// When the thread can own nothing in the arena, or holds the lock as often as can be counted.
     #[inline]
     pub fn try_acquire(&self) -> Result<Option<Acquired>, WaitError> {
+        self.try_acquire_at(Site::Unknown)
+    }
+
+    /// Takes the lock if that needs no wait, and says where.
+    ///
+    /// # Errors
+    /// As [`RawRLock::try_acquire`].
+    #[inline]
+    pub fn try_acquire_at(&self, site: Site) -> Result<Option<Acquired>, WaitError> {
         match &self.0 {
-            Place::Private(rlock) => Ok(rlock.try_acquire()?.then(Acquired::default)),
+            Place::Private(rlock) => Ok(rlock.try_acquire(site)?.then(Acquired::default)),
             Place::Arena(rlock) => rlock.try_acquire(),
         }
     }
@@ -228,7 +286,9 @@ impl RawRLock {
     /// When a signal handler ends the wait, or the thread can own nothing in the arena.
     pub fn acquire_restore(&self, held: u32, waiting: &dyn Waiting) -> Result<Acquired, WaitError> {
         match &self.0 {
-            Place::Private(rlock) => rlock.acquire_restore(held, waiting).map(|()| Acquired::default()),
+            Place::Private(rlock) => {
+                rlock.acquire_restore(held, waiting, Site::Unknown).map(|()| Acquired::default())
+            }
             Place::Arena(rlock) => rlock.acquire_restore(held, waiting),
         }
     }

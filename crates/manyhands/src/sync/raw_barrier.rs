@@ -10,6 +10,7 @@ use super::holder::{DeadOwner, DeadRecord};
 use super::kept_block::KeptBlock;
 use super::park::{Wait, WaitError, Waiting};
 use super::records::ArenaRecords;
+use super::wait_graph::watched;
 use super::wait_record::WaitRecord;
 use super::waiting_list::{Record, Records, claim};
 use crate::arena::{Arena, ArenaError, BODY, Dead, Handle, Kind, Object, Shared, ThreadId, this_thread};
@@ -108,6 +109,20 @@ impl Drop for Frees<'_> {
     }
 }
 
+/// What a waiter at a private barrier waits for.
+struct Awaited<'a> {
+    word: &'a BarrierWord,
+    round: u32,
+}
+
+impl Awaited<'_> {
+    fn is_there(address: usize) -> bool {
+        // SAFETY: only ever asked of what stands on the stack of a waiter that is in its wait and stays there meanwhile.
+        let awaited = unsafe { &*(address as *const Awaited<'_>) };
+        awaited.word.is_over(awaited.round)
+    }
+}
+
 /// A place that nobody leaves before all parties have arrived.
 pub struct RawBarrier(Place);
 
@@ -202,7 +217,10 @@ impl RawBarrier {
     ) -> Result<u32, BarrierError> {
         let result = match &self.0 {
             Place::Private { word, parties } => {
-                word.wait(*parties, &Wait::private(deadline, waiting), |_| (), action)
+                let awaited = Awaited { word, round: word.round() };
+                watched(&awaited, Awaited::is_there, deadline, waiting, |wait| {
+                    word.wait(*parties, wait, |_| (), action)
+                })
             }
             Place::Arena { object, body } => {
                 let me = this_thread().map_err(|_| WaitError::NoOwner)?;

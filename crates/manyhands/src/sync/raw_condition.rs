@@ -15,6 +15,7 @@ use super::park::{Wait, WaitError, Waiting};
 use super::raw::{RawLock, RawRLock};
 use super::records::{ArenaRecords, PrivateRecords};
 use super::thread_number::thread_number;
+use super::wait_graph::watched;
 use super::wait_record::WaitRecord;
 use super::waiting_list::{Head, Record, Records, WaitingList};
 use crate::arena::{Arena, ArenaError, BODY, Dead, Handle, Kind, Object, Shared, ThreadId, this_thread};
@@ -239,7 +240,9 @@ impl Enlisted<'_> {
         let result = match &self.condition.0 {
             Place::Private { head, records } => {
                 let list = WaitingList { head, records, scope: Scope::Private };
-                list.wait(self.record, &Wait::private(deadline, waiting))
+                watched(self.record, Record::is_told_at, deadline, waiting, |wait| {
+                    list.wait(self.record, wait)
+                })
             }
             Place::Arena { object, body } => {
                 let me = this_thread().map_err(|_| WaitError::NoOwner)?;

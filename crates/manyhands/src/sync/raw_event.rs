@@ -5,6 +5,7 @@
 
 use super::event_word::EventWord;
 use super::park::{Wait, WaitError, Waiting};
+use super::wait_graph::watched;
 use super::wait_record::{WaitRecord, waited_for};
 use crate::arena::{Arena, ArenaError, Handle, Kind, Object, Shared, this_thread};
 use crate::platform::atomic::{AtomicU32, Ordering};
@@ -21,6 +22,20 @@ pub struct EventStatistics {
     pub set: bool,
     /// How many threads wait for it.
     pub waiters: usize,
+}
+
+/// What a waiter of a private event waits for.
+struct Awaited<'a> {
+    word: &'a EventWord,
+    mark: u32,
+}
+
+impl Awaited<'_> {
+    fn is_there(address: usize) -> bool {
+        // SAFETY: only ever asked of what stands on the stack of a waiter that is in its wait and stays there meanwhile.
+        let awaited = unsafe { &*(address as *const Awaited<'_>) };
+        awaited.word.is_set_since(awaited.mark)
+    }
 }
 
 /// Something that happens: whoever waits for it goes on when it is set, and nobody waits while it is.
@@ -108,7 +123,8 @@ impl RawEvent {
         match &self.0 {
             Place::Private { word, waiters } => {
                 waiters.fetch_add(1, Ordering::Relaxed);
-                let result = word.wait(&Wait::private(deadline, waiting));
+                let awaited = Awaited { word, mark: word.mark() };
+                let result = watched(&awaited, Awaited::is_there, deadline, waiting, |wait| word.wait(wait));
                 waiters.fetch_sub(1, Ordering::Relaxed);
                 result
             }

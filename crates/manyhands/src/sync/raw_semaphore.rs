@@ -9,6 +9,7 @@ use super::gate::Gate;
 use super::kept_block::{KeptBlock, keep};
 use super::park::{Wait, WaitError, Waiting};
 use super::permits::{MOST_RECORDS, Permits, TakenFor};
+use super::wait_graph::watched;
 use super::wait_record::{WaitRecord, waited_for};
 use crate::arena::{
     Arena, ArenaError, BODY, Dead, Handle, Kind, Object, Offset, ProcessId, Shared, this_process, this_thread,
@@ -76,6 +77,13 @@ impl SemaphoreBody {
     pub(super) fn block(&self) -> &KeptBlock {
         &self.block
     }
+}
+
+/// Whether the private semaphore with its state at this address has a free permit.
+fn has_permit(address: usize) -> bool {
+    // SAFETY: only ever asked of the state of a semaphore that is borrowed by a waiter which stays in its wait meanwhile.
+    let state = unsafe { &*(address as *const AtomicU64) };
+    Permits { state, records: &[], maximum: 0 }.count() > 0
 }
 
 /// A semaphore whose place, private memory or the arena, is chosen when it is made.
@@ -216,9 +224,10 @@ impl RawSemaphore {
     ) -> Result<R, WaitError> {
         let more = || self.permits().count() > 0;
         match &self.0 {
-            Place::Private { gate, waiters, .. } => {
+            Place::Private { state, gate, waiters, .. } => {
                 waiters.fetch_add(1, Ordering::Relaxed);
-                let result = gate.wait_until(&Wait::private(deadline, waiting), take, more);
+                let wait = |wait: &Wait<'_>| gate.wait_until(wait, take, more);
+                let result = watched(state, has_permit, deadline, waiting, wait);
                 waiters.fetch_sub(1, Ordering::Relaxed);
                 result
             }

@@ -26,7 +26,7 @@ fn one_thread_at_a_time_has_the_value() {
         for _ in 0..4 {
             scope.spawn(|| {
                 for _ in 0..20_000 {
-                    *total.lock() += 1;
+                    *total.lock().unwrap() += 1;
                 }
             });
         }
@@ -39,25 +39,25 @@ fn a_panic_releases_the_lock_and_poisons_nothing() {
     let lock = Arc::new(Lock::new(1));
     let same = lock.clone();
     let result = thread::spawn(move || {
-        *same.lock() = 2;
-        let _guard = same.lock();
+        *same.lock().unwrap() = 2;
+        let _guard = same.lock().unwrap();
         panic!("on purpose");
     })
     .join();
     assert!(result.is_err());
-    assert_eq!(*lock.lock(), 2);
+    assert_eq!(*lock.lock().unwrap(), 2);
 }
 
 #[test]
 fn a_wait_with_a_limit_ends_and_statistics_tell_holder_and_waiters() {
     let lock = Lock::new(());
     assert_eq!(lock.statistics().holder, None);
-    let guard = lock.lock();
+    let guard = lock.lock().unwrap();
     assert_eq!(lock.statistics().holder.unwrap().pid, std::process::id());
     assert!(lock.try_lock().is_none(), "a lock is not re-entrant");
     assert!(matches!(lock.lock_timeout(Duration::from_millis(5)), Err(WaitError::TimedOut)));
     thread::scope(|scope| {
-        scope.spawn(|| drop(lock.lock()));
+        scope.spawn(|| drop(lock.lock().unwrap()));
         until("a waiter to be counted", || lock.statistics().waiters == 1);
         drop(guard);
     });

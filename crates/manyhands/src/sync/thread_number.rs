@@ -1,19 +1,26 @@
 //! The numbers of this process's threads, as they stand in the words of private locks.
 //!
-//! Each thread gets a number when it first needs one. A fork copies the forking thread's number with its memory, so in
-//! the child that thread still holds what it held, which is what a private lock copied by `fork` needs. The numbers
-//! mean nothing outside the process; arena locks carry `arena::ThreadId`s instead. A number comes back only after
-//! 536,870,911 other threads were started.
+//! Each thread gets a number, and a record of the wait graph with it, when it first needs one. A fork copies the forking
+//! thread's number with its memory, so in the child that thread still holds what it held, which is what a private lock
+//! copied by `fork` needs. The numbers mean nothing outside the process; arena locks carry `arena::ThreadId`s instead.
 
 use std::cell::Cell;
 
-use super::lock_word::OWNER;
-use crate::platform::atomic::{AtomicU32, Ordering};
-
-static LAST: AtomicU32 = AtomicU32::new(0);
+use super::wait_graph::{claim_number, give_number_back};
 
 thread_local! {
     static NUMBER: Cell<u32> = const { Cell::new(0) };
+    /// Its drop gives the number back when the thread ends.
+    static LEAVE: Cell<Option<Leave>> = const { Cell::new(None) };
+}
+
+struct Leave(u32);
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        // The thread keeps its number: what is torn down later may still release what it holds.
+        give_number_back(self.0);
+    }
 }
 
 /// The calling thread's number: never 0, fits a lock word's owner.
@@ -27,13 +34,11 @@ pub(super) fn thread_number() -> u32 {
 
 #[cold]
 fn assign() -> u32 {
-    loop {
-        let number = LAST.fetch_add(1, Ordering::Relaxed).wrapping_add(1) & OWNER;
-        if number != 0 {
-            NUMBER.set(number);
-            return number;
-        }
-    }
+    let number = claim_number();
+    NUMBER.set(number);
+    // While thread-locals are being torn down the record stays taken.
+    let _ = LEAVE.try_with(|leave| leave.set(Some(Leave(number))));
+    number
 }
 
 #[cfg(test)]

@@ -28,13 +28,13 @@ fn what_is_put_is_taken_once_by_many_threads() {
         for _ in 0..3 {
             scope.spawn(|| {
                 for _ in 0..EACH {
-                    let mut queue = more.wait_while(queue.lock(), |queue| queue.is_empty()).unwrap();
+                    let mut queue = more.wait_while(queue.lock().unwrap(), |queue| queue.is_empty()).unwrap();
                     sum.fetch_add(queue.pop_front().unwrap(), Ordering::Relaxed);
                 }
             });
             scope.spawn(|| {
                 for _ in 0..EACH {
-                    queue.lock().push_back(1);
+                    queue.lock().unwrap().push_back(1);
                     more.notify_one();
                 }
             });
@@ -49,11 +49,11 @@ fn notify_wakes_as_many_as_asked_and_the_first_come_first() {
     thread::scope(|scope| {
         for number in 0..40 {
             let (order, condition) = (&order, &condition);
-            scope.spawn(move || condition.wait(order.lock()).unwrap().push(number));
+            scope.spawn(move || condition.wait(order.lock().unwrap()).unwrap().push(number));
             until("the waiter to be in the list", || condition.statistics().waiters == number + 1);
         }
         assert_eq!(condition.notify(3), 3);
-        until("three to return", || order.lock().len() == 3);
+        until("three to return", || order.lock().unwrap().len() == 3);
         assert_eq!(condition.statistics().waiters, 37);
         assert_eq!(condition.notify(0), 0);
         assert_eq!(condition.notify_all(), 37);
@@ -68,13 +68,13 @@ fn notify_wakes_as_many_as_asked_and_the_first_come_first() {
 #[test]
 fn who_gives_up_takes_no_notification_with_it() {
     let (count, condition) = (Lock::new(0), Condition::new());
-    let (guard, in_time) = condition.wait_timeout(count.lock(), Duration::ZERO).unwrap();
+    let (guard, in_time) = condition.wait_timeout(count.lock().unwrap(), Duration::ZERO).unwrap();
     assert!(!in_time);
     drop(guard);
     assert_eq!(condition.statistics().waiters, 0);
     let enlisted = condition.0.enlist().unwrap();
     thread::scope(|scope| {
-        scope.spawn(|| *condition.wait(count.lock()).unwrap() += 1);
+        scope.spawn(|| *condition.wait(count.lock().unwrap()).unwrap() += 1);
         until("the second waiter", || condition.statistics().waiters == 2);
         assert_eq!(condition.notify(1), 1, "the first in the list is told");
         drop(enlisted);
@@ -87,11 +87,11 @@ fn a_limit_ends_a_wait_for_a_condition_that_holds_on() {
     let (count, condition) = (Lock::new(0), Condition::new());
     let timeout = Duration::from_millis(5);
     let (guard, holds_no_more) =
-        condition.wait_timeout_while(count.lock(), timeout, |count| *count == 0).unwrap();
+        condition.wait_timeout_while(count.lock().unwrap(), timeout, |count| *count == 0).unwrap();
     assert_eq!((*guard, holds_no_more), (0, false));
     drop(guard);
     let (_, holds_no_more) =
-        condition.wait_timeout_while(count.lock(), Duration::ZERO, |count| *count == 1).unwrap();
+        condition.wait_timeout_while(count.lock().unwrap(), Duration::ZERO, |count| *count == 1).unwrap();
     assert!(holds_no_more);
 }
 

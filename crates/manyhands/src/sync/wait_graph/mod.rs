@@ -1,0 +1,48 @@
+//! Who waits for whom among the threads of one process, and whether that is a deadlock.
+//!
+//! ```text
+//! record    what a thread waits for, written down while it does          threads   the records, by thread number
+//! walk      from a waiter to the holder, to what that one waits for      watch     the hook in the place where one sleeps
+//! site      where in the program something happened                      deadlock  what is told of it
+//! ```
+//!
+//! A thread writes down what it waits for before it sleeps, and then walks: lock, holder, what the holder waits for. A
+//! cycle counts only if a second walk finds the same words and nobody's wait has ended meanwhile. An edge is *certain*
+//! when only the holder can end it (a guard's lock, a re-entrant lock), else *possible*. Nothing is written on the fast
+//! path but where the lock was taken. No published algorithm; the double look is that of atomic snapshots.
+
+mod record;
+mod walk;
+
+#[cfg(not(manyhands_model))]
+mod deadlock;
+#[cfg(not(manyhands_model))]
+mod site;
+#[cfg(not(manyhands_model))]
+mod threads;
+#[cfg(not(manyhands_model))]
+mod watch;
+
+#[cfg_attr(manyhands_model, allow(unused_imports, reason = "private locks are not in the model"))]
+pub(super) use record::LockFace;
+#[cfg(all(test, manyhands_model))]
+use record::WaitNote;
+#[cfg(all(test, manyhands_model))]
+use walk::{Detector, Walk};
+
+#[cfg(not(manyhands_model))]
+pub use deadlock::{Deadlock, DeadlockStep, suspicions_go_to};
+#[cfg(not(manyhands_model))]
+pub use site::{Site, sites_are_named_by};
+#[cfg(not(manyhands_model))]
+pub use threads::name_this_thread;
+#[cfg(not(manyhands_model))]
+pub(super) use threads::{claim_number, give_number_back};
+#[cfg(not(manyhands_model))]
+pub(super) use watch::{Watch, watched};
+
+#[cfg(all(test, not(manyhands_model)))]
+mod tests;
+
+#[cfg(all(test, manyhands_model))]
+mod model;

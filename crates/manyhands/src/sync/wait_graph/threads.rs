@@ -1,0 +1,192 @@
+//! The threads of this process, by the number that stands in the words of private locks.
+//!
+//! A number is a record's index and its generation, so a word that names a thread which is gone leads nowhere. A thread takes
+//! a record when it first needs a number, and gives it back when it ends; records go round, so that a number comes
+//! back only after some eight million threads. A fork's child has the records of its parent's threads as well: they
+//! carry another token than its own, and lead nowhere either.
+
+use super::record::WaitNote;
+use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::platform::thread::gettid;
+use crate::platform::wipe;
+
+/// How many threads of a process can have a number at a time, plus one.
+const THREADS: u32 = 1 << INDEX_BITS;
+const INDEX_BITS: u32 = 16;
+const GENERATION: u32 = (1 << (29 - INDEX_BITS)) - 1;
+const PIECE: usize = 1024;
+const NAME_WORDS: usize = 4;
+
+/// Which word of the page that is wiped in a fork's child holds this process's token.
+const TOKEN_WORD: usize = 2;
+
+/// What is known of one thread of this process.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+pub(super) struct ThreadRecord {
+    /// The thread's number; 0 when the record is free.
+    number: AtomicU32,
+    /// The next thread's generation.
+    generation: AtomicU32,
+    /// The token of the process whose thread it is.
+    token: AtomicU32,
+    tid: AtomicU32,
+    pub(super) note: WaitNote,
+    name: [AtomicU64; NAME_WORDS],
+}
+
+/// Made when first needed, without a lock that a fork could copy while it is held, and never unmade.
+static PIECES: [AtomicPtr<[ThreadRecord; PIECE]>; THREADS as usize / PIECE] =
+    [const { AtomicPtr::new(std::ptr::null_mut()) }; THREADS as usize / PIECE];
+/// How many pieces are in use.
+static USED: AtomicU32 = AtomicU32::new(1);
+static CURSOR: AtomicU32 = AtomicU32::new(0);
+static TOKENS: AtomicU32 = AtomicU32::new(0);
+
+fn record_at(index: u32) -> &'static ThreadRecord {
+    let place = &PIECES[index as usize / PIECE];
+    // SAFETY: a pointer that is not null came from `Box::into_raw` in `make`, and is never freed.
+    let piece = unsafe { place.load(Ordering::Acquire).as_ref() }.unwrap_or_else(|| make(place));
+    &piece[index as usize % PIECE]
+}
+
+#[cold]
+fn make(place: &AtomicPtr<[ThreadRecord; PIECE]>) -> &'static [ThreadRecord; PIECE] {
+    let mut records = Vec::new();
+    records.resize_with(PIECE, ThreadRecord::default);
+    let records: Box<[ThreadRecord; PIECE]> =
+        records.into_boxed_slice().try_into().expect("as many as were asked for");
+    let fresh = Box::into_raw(records);
+    let null = std::ptr::null_mut();
+    match place.compare_exchange(null, fresh, Ordering::AcqRel, Ordering::Acquire) {
+        // SAFETY: from `Box::into_raw`, never freed from now on.
+        Ok(_) => unsafe { &*fresh },
+        Err(earlier) => {
+            // SAFETY: from `Box::into_raw`, and nobody else knows it.
+            drop(unsafe { Box::from_raw(fresh) });
+            // SAFETY: as in `record_at`.
+            unsafe { &*earlier }
+        }
+    }
+}
+
+/// What tells this process from those it was forked from: never 0, greater than its parent's.
+pub(super) fn token() -> u32 {
+    if wipe::word(TOKEN_WORD).is_none() {
+        let _ = wipe::prepare();
+    }
+    // Without such a page (kernels before 4.14) a fork's child takes its parent's threads for its own.
+    let Some(word) = wipe::word(TOKEN_WORD) else { return 1 };
+    match word.load(Ordering::Acquire) {
+        0 => {
+            let fresh = TOKENS.fetch_add(1, Ordering::Relaxed) + 1;
+            word.compare_exchange(0, fresh, Ordering::AcqRel, Ordering::Acquire).map_or_else(|t| t, |_| fresh)
+        }
+        token => token,
+    }
+}
+
+/// A number for the calling thread: never 0, 29 bits.
+///
+/// # Panics
+/// When 65,535 threads of this process have one already.
+pub(in crate::sync) fn claim_number() -> u32 {
+    loop {
+        let used = USED.load(Ordering::Acquire);
+        let reach = used * PIECE as u32;
+        for _ in 0..reach {
+            let index = CURSOR.fetch_add(1, Ordering::Relaxed) % reach;
+            let record = record_at(index);
+            // Index 0 is nobody's, so that no number is 0.
+            if index == 0 || record.number.load(Ordering::Relaxed) != 0 {
+                continue;
+            }
+            let generation = record.generation.load(Ordering::Relaxed);
+            let number = (generation & GENERATION) << INDEX_BITS | index;
+            if record.number.compare_exchange(0, number, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                record.generation.store(generation.wrapping_add(1), Ordering::Relaxed);
+                record.name.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+                record.settle(token());
+                return number;
+            }
+        }
+        assert!(
+            reach < THREADS,
+            "more than 65535 threads of this process use locks: let some of them end first"
+        );
+        let _ = USED.compare_exchange(used, used + 1, Ordering::AcqRel, Ordering::Relaxed);
+    }
+}
+
+/// Gives a number back when its thread ends.
+pub(in crate::sync) fn give_number_back(number: u32) {
+    let record = record_at(number & (THREADS - 1));
+    let _ = record.number.compare_exchange(number, 0, Ordering::Release, Ordering::Relaxed);
+}
+
+/// The record of a thread that lives in this process; `None` when it is gone, or the parent's.
+pub(super) fn record_of(number: u32) -> Option<&'static ThreadRecord> {
+    let record = record_at(number & (THREADS - 1));
+    let is_here =
+        record.number.load(Ordering::Acquire) == number && record.token.load(Ordering::Acquire) == token();
+    is_here.then_some(record)
+}
+
+/// The calling thread's own record, put right if this is a fork's child; `None` while the thread is being torn down and
+/// has given its record back.
+pub(super) fn own_record(number: u32) -> Option<&'static ThreadRecord> {
+    let record = record_at(number & (THREADS - 1));
+    if record.number.load(Ordering::Relaxed) != number {
+        return None;
+    }
+    let token = token();
+    if record.token.load(Ordering::Relaxed) != token {
+        record.note.reset();
+        record.settle(token);
+    }
+    Some(record)
+}
+
+/// All threads of this process that have a number.
+pub(super) fn records() -> impl Iterator<Item = (u32, &'static ThreadRecord)> {
+    let reach = USED.load(Ordering::Acquire) * PIECE as u32;
+    (1..reach).filter_map(|index| {
+        let number = record_at(index).number.load(Ordering::Acquire);
+        Some((number, record_of(number)?))
+    })
+}
+
+impl ThreadRecord {
+    fn settle(&self, token: u32) {
+        self.tid.store(gettid(), Ordering::Relaxed);
+        self.token.store(token, Ordering::Release);
+    }
+
+    /// What to call the thread: the name it was given, or the kernel's.
+    pub(super) fn name(&self) -> String {
+        let bytes: Vec<u8> =
+            self.name.iter().flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes()).collect();
+        let given = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+        if !given.is_empty() {
+            return String::from_utf8_lossy(given).into_owned();
+        }
+        let tid = self.tid.load(Ordering::Relaxed);
+        match std::fs::read_to_string(format!("/proc/self/task/{tid}/comm")) {
+            Ok(name) if !name.trim_end().is_empty() => name.trim_end().to_owned(),
+            _ => format!("thread {tid}"),
+        }
+    }
+}
+
+/// Gives the calling thread a name for reports, of which the first 32 bytes are kept; without one the kernel's is used.
+pub fn name_this_thread(name: &str) {
+    let Some(record) = own_record(super::super::thread_number::thread_number()) else { return };
+    let mut bytes = [0_u8; 8 * NAME_WORDS];
+    let length = (0..=name.len().min(bytes.len())).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
+    bytes[..length].copy_from_slice(&name.as_bytes()[..length]);
+    for (word, bytes) in record.name.iter().zip(bytes.chunks_exact(8)) {
+        let mut eight = [0; 8];
+        eight.copy_from_slice(bytes);
+        word.store(u64::from_le_bytes(eight), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,101 @@
+//! From a waiter to the holder of what it waits for, to what that one waits for, and so on.
+//!
+//! Of the threads of a cycle the last to write down its wait finds it, since all others have written down theirs before. A
+//! walk is believed when a second one finds each thread in the same wait and each lock held by the same thread: a thread
+//! that was asleep all the while has released nothing and taken nothing but what it waits for, and a holder that waits
+//! for what it holds has just been handed it. So all edges stood at the moment between the walks. Two who find the same
+//! cycle agree by turns on who fails: the first of them, whose wait then is over, so that the second finds no cycle.
+
+use super::record::{Look, WaitNote};
+use crate::platform::atomic::{AtomicU32, Ordering};
+use crate::platform::thread::yield_now;
+
+/// The longest cycle that is looked for.
+const MOST_STEPS: usize = 256;
+
+/// One thread of a cycle, and what it waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sync) struct Edge {
+    pub(in crate::sync) waiter: u32,
+    pub(in crate::sync) look: Look,
+}
+
+/// A walk through the notes that `find` knows, by thread number.
+pub(in crate::sync) struct Walk<F> {
+    pub(in crate::sync) find: F,
+}
+
+impl<'n, F: Fn(u32) -> Option<&'n WaitNote>> Walk<F> {
+    /// The cycle that `me`, who has written down its wait, closes; `None` when there is none, or it has just ended.
+    pub(in crate::sync) fn cycle(&self, me: u32) -> Option<Vec<Edge>> {
+        let edges = self.once(me)?;
+        self.stands(&edges).then_some(edges)
+    }
+
+    fn once(&self, me: u32) -> Option<Vec<Edge>> {
+        let mut edges: Vec<Edge> = Vec::new();
+        let mut waiter = me;
+        loop {
+            let look = (self.find)(waiter)?.look()?;
+            edges.push(Edge { waiter, look });
+            if look.owner == me {
+                return Some(edges);
+            }
+            // Nobody, or one that was just handed the lock, or a cycle without me, which is its members' affair.
+            if look.owner == 0 || edges.len() == MOST_STEPS || edges.iter().any(|e| e.waiter == look.owner) {
+                return None;
+            }
+            waiter = look.owner;
+        }
+    }
+
+    /// From `me` to whoever is at the end: one that waits for news, or one that was met before.
+    pub(in crate::sync) fn chain(&self, me: u32) -> Vec<Edge> {
+        let mut edges: Vec<Edge> = Vec::new();
+        let mut waiter = me;
+        while edges.len() < MOST_STEPS
+            && !edges.iter().any(|edge| edge.waiter == waiter)
+            && let Some(look) = (self.find)(waiter).and_then(WaitNote::look)
+        {
+            edges.push(Edge { waiter, look });
+            waiter = look.owner;
+        }
+        edges
+    }
+
+    /// Whether nothing of a cycle has changed since it was walked.
+    pub(in crate::sync) fn stands(&self, edges: &[Edge]) -> bool {
+        edges.iter().all(|edge| (self.find)(edge.waiter).and_then(WaitNote::look) == Some(edge.look))
+    }
+}
+
+/// Who decides that a cycle is a deadlock: one thread of a process at a time.
+///
+/// | value | meaning |
+/// |---|---|
+/// | 0 | nobody |
+/// | other | a thread of the process with that token; of another process: a fork's copy of somebody's turn |
+#[derive(Debug, Default)]
+pub(in crate::sync) struct Detector(AtomicU32);
+
+impl Detector {
+    #[cfg(not(manyhands_model))]
+    pub(in crate::sync) const fn new() -> Self {
+        Detector(AtomicU32::new(0))
+    }
+
+    /// Runs `decide` when it is this thread's turn.
+    pub(in crate::sync) fn in_turn<R>(&self, token: u32, decide: impl FnOnce() -> R) -> R {
+        loop {
+            let seen = self.0.load(Ordering::Relaxed);
+            let free = seen != token;
+            if free && self.0.compare_exchange(seen, token, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                break;
+            }
+            yield_now();
+        }
+        let decided = decide();
+        self.0.store(0, Ordering::Release);
+        decided
+    }
+}

@@ -1,0 +1,258 @@
+//! The hook in the place where one sleeps: writes the wait down, walks, and looks again while a cycle is merely possible.
+//!
+//! It stands between a lock and the caller's own hooks, as the `Waiting` and `Ticking` of one wait. While a signal handler
+//! runs the thread does not wait, so its note is taken back meanwhile, and a handler may wait on its own. A wait with a
+//! limit ends by itself: nobody is stuck behind it, and it is not written down.
+
+use std::cell::{Cell, RefCell};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use super::deadlock::{Deadlock, suspect};
+use super::record::{IsThere, LockFace, Look, WaitNote, Wanted};
+use super::site::Site;
+use super::threads::{ThreadRecord, own_record, record_of, records, token};
+use super::walk::{Detector, Edge, Walk};
+use crate::platform::Deadline;
+use crate::platform::Scope;
+use crate::sync::park::{Ticking, Turn, Wait, WaitError, Waiting};
+use crate::sync::thread_number::thread_number;
+
+/// How often a cycle that is merely possible is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How long it stands before it is told as a suspicion.
+const GRACE: Duration = Duration::from_secs(1);
+
+static DETECTOR: Detector = Detector::new();
+
+fn find(number: u32) -> Option<&'static WaitNote> {
+    record_of(number).map(|record| &record.note)
+}
+
+/// One wait of one thread, written down.
+pub(in crate::sync) struct Watch<'a> {
+    me: u32,
+    record: &'static ThreadRecord,
+    wanted: Wanted,
+    wanted_at: usize,
+    waiting: &'a dyn Waiting,
+    noted: Cell<bool>,
+    /// The possible cycle, and when it is told.
+    possible: RefCell<Option<(Vec<Edge>, Deadline)>>,
+    told: Cell<bool>,
+    looked: Cell<bool>,
+    /// How long it sleeps until it looks again.
+    period: Cell<Duration>,
+    deadlock: RefCell<Option<Box<Deadlock>>>,
+}
+
+// SAFETY: a watch is used by its own thread only; `Ticking` asks for more than is needed of one that stands on a stack.
+unsafe impl Sync for Watch<'_> {}
+
+impl<'a> Watch<'a> {
+    /// A wait of thread `me` for a lock; `None` while the thread is being torn down.
+    pub(in crate::sync) fn for_lock(
+        me: u32,
+        face: &LockFace,
+        site: Site,
+        waiting: &'a dyn Waiting,
+    ) -> Option<Self> {
+        Self::new(me, Wanted::Lock(std::ptr::from_ref(face) as usize), site, waiting)
+    }
+
+    /// A wait for what anybody may bring; `None` while the thread is being torn down. `is_there` is asked by other threads
+    /// as long as the watch stands, with the address of `about`.
+    pub(in crate::sync) fn for_news<T>(
+        about: &'a T,
+        is_there: IsThere,
+        waiting: &'a dyn Waiting,
+    ) -> Option<Self> {
+        let wanted = Wanted::News(std::ptr::from_ref(about) as usize, is_there);
+        Self::new(thread_number(), wanted, Site::Unknown, waiting)
+    }
+
+    fn new(me: u32, wanted: Wanted, site: Site, waiting: &'a dyn Waiting) -> Option<Self> {
+        Some(Watch {
+            me,
+            record: own_record(me)?,
+            wanted,
+            wanted_at: site.to_raw(),
+            waiting,
+            noted: Cell::new(false),
+            possible: RefCell::new(None),
+            told: Cell::new(false),
+            looked: Cell::new(false),
+            period: Cell::new(LOOK_AGAIN),
+            deadlock: RefCell::new(None),
+        })
+    }
+
+    /// How to wait, watched.
+    pub(in crate::sync) fn wait(&self) -> Wait<'_> {
+        Wait { scope: Scope::Private, deadline: None, waiting: self, ticking: Some(self) }
+    }
+
+    /// The wait's error, which is the deadlock's if one was found.
+    pub(in crate::sync) fn error(&self, error: WaitError) -> WaitError {
+        self.deadlock.take().map_or(error, WaitError::Deadlock)
+    }
+
+    fn note(&self) {
+        self.record.note.begin(self.wanted, self.wanted_at);
+        self.noted.set(true);
+    }
+
+    fn take_back(&self) {
+        if self.noted.replace(false) {
+            self.record.note.end();
+        }
+    }
+
+    /// Runs a hook of the caller's, during which this thread does not wait.
+    fn outside(&self, hook: impl FnOnce(&dyn Waiting) -> ControlFlow<()>) -> ControlFlow<()> {
+        self.take_back();
+        hook(self.waiting)?;
+        self.note();
+        self.look()
+    }
+
+    /// Looks for a cycle; `Break` when it is a deadlock, which this wait then fails with.
+    fn look(&self) -> ControlFlow<()> {
+        if matches!(self.wanted, Wanted::News(..)) {
+            return ControlFlow::Continue(());
+        }
+        let walk = Walk { find };
+        let first = !self.looked.replace(true);
+        let Some(edges) = walk.cycle(self.me) else {
+            self.possible.take();
+            // Not at once: that is for those who wait long.
+            if !first && all_are_stuck() {
+                return self.decide(&walk, &walk.chain(self.me));
+            }
+            return ControlFlow::Continue(());
+        };
+        if edges.iter().all(|edge| edge.look.certain) || edges.len() > 1 && all_are_stuck() {
+            return self.decide(&walk, &edges);
+        }
+        // A lock that one thread takes twice, for another one to release, is a signal.
+        if edges.len() == 1 {
+            return ControlFlow::Continue(());
+        }
+        if self.is_suspicious(&edges) {
+            // Whoever hears of it may wait.
+            self.take_back();
+            suspect(&Deadlock::of(&edges));
+            self.note();
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn decide(
+        &self,
+        walk: &Walk<impl Fn(u32) -> Option<&'static WaitNote>>,
+        edges: &[Edge],
+    ) -> ControlFlow<()> {
+        DETECTOR.in_turn(token(), || {
+            if !walk.stands(edges) {
+                return ControlFlow::Continue(());
+            }
+            self.deadlock.replace(Some(Box::new(Deadlock::of(edges))));
+            self.take_back();
+            ControlFlow::Break(())
+        })
+    }
+
+    /// Whether a possible cycle has stood so long that it is told, now and not before.
+    fn is_suspicious(&self, edges: &[Edge]) -> bool {
+        let mut possible = self.possible.borrow_mut();
+        let wants = |edge: &Edge| (edge.waiter, edge.look.wanted, edge.look.owner);
+        match &*possible {
+            Some((known, due)) if known.iter().map(wants).eq(edges.iter().map(wants)) => {
+                due.is_past() && !self.told.replace(true)
+            }
+            _ => {
+                *possible = Deadline::after(GRACE).map(|due| (edges.to_vec(), due));
+                false
+            }
+        }
+    }
+}
+
+/// Whether every thread of the process, the unknown ones too, waits without a limit, and what none of them waits for is
+/// there, so that nobody is left to release, notify or end.
+fn all_are_stuck() -> bool {
+    let is_stuck = |number: u32, look: &Look| match look.wanted {
+        Wanted::News(..) => !look.is_there,
+        // Who waits for what it holds may have just been handed it.
+        Wanted::Lock(_) => look.owner != 0 && look.owner != number,
+        Wanted::Thread(joined) => record_of(joined).is_some(),
+    };
+    let mut waiting = Vec::new();
+    for (number, record) in records() {
+        match record.note.look() {
+            Some(look) if is_stuck(number, &look) => waiting.push(Edge { waiter: number, look }),
+            _ => return false,
+        }
+    }
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return false };
+    tasks.count() == waiting.len() && Walk { find }.stands(&waiting)
+}
+
+/// Runs a private wait for what anybody may bring, written down if it has no limit. `is_there` is asked by other threads
+/// while it lasts, with the address of `about`, which it is made for.
+pub(in crate::sync) fn watched<T, R>(
+    about: &T,
+    is_there: IsThere,
+    deadline: Option<Deadline>,
+    waiting: &dyn Waiting,
+    wait: impl FnOnce(&Wait<'_>) -> R,
+) -> R {
+    let watch = if deadline.is_none() { Watch::for_news(about, is_there, waiting) } else { None };
+    match watch {
+        Some(watch) => wait(&watch.wait()),
+        None => wait(&Wait::private(deadline, waiting)),
+    }
+}
+
+impl Waiting for Watch<'_> {
+    fn before_block(&self) {
+        self.waiting.before_block();
+    }
+
+    fn on_interrupt(&self) -> ControlFlow<()> {
+        self.outside(|waiting| waiting.on_interrupt())
+    }
+
+    fn before_sleep(&self) -> ControlFlow<()> {
+        self.outside(|waiting| waiting.before_sleep())
+    }
+
+    fn after_block(&self) {
+        self.take_back();
+        self.waiting.after_block();
+    }
+}
+
+impl Ticking for Watch<'_> {
+    fn before_sleep(&self) -> Turn {
+        let period = match self.wanted {
+            Wanted::News(..) => Duration::MAX,
+            _ if self.possible.borrow().is_some() => LOOK_AGAIN,
+            _ => {
+                // Who waits long is looked after less and less often.
+                let period = self.period.get();
+                self.period.set((period * 2).min(GRACE));
+                period
+            }
+        };
+        Turn { period, elected: false }
+    }
+
+    fn after_sleep(&self, _turn: Turn, _timed_out: bool) {}
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        self.take_back();
+    }
+}

@@ -1,0 +1,123 @@
+//! Deadlocks of whole processes: each case is a fork's child with no thread but those of the case.
+//!
+//! Children end by a system call and use the engine and threads of their own only. Nobody waits for time to pass: a child
+//! that finds no deadlock hangs, and its end is what the test waits for.
+
+use std::sync::{Mutex, MutexGuard};
+use std::thread;
+
+use manyhands::platform::fork::{Side, fork_plain};
+use manyhands::platform::pidfd::{ExitStatus, PidFd, reap};
+use manyhands::sync::{Blocking, Event, Lock, RawLock, WaitError};
+
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Forking tests take turns, so that no child copies another test's half-made state.
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Whether `body` says so in a child.
+fn in_child(body: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the child uses the engine, memory and threads of its own, never another thread's lock.
+    match unsafe { fork_plain() }.unwrap() {
+        Side::Child => {
+            let good = body();
+            // SAFETY: ends the process at once; no destructor or handler runs.
+            unsafe { libc::_exit(i32::from(!good)) }
+        }
+        Side::Parent(pid) => {
+            PidFd::open(pid).unwrap().wait_dead(None).unwrap();
+            reap(pid).unwrap().unwrap() == ExitStatus::Exited(0)
+        }
+    }
+}
+
+fn until(condition: impl Fn() -> bool) {
+    while !condition() {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn when_all_wait_for_ever_the_one_that_wants_a_lock_is_told() {
+    let _turn = turn();
+    static LOCK: Lock<()> = Lock::new(());
+    static NEVER: Event = Event::new();
+    assert!(in_child(|| {
+        thread::spawn(|| {
+            let _guard = LOCK.lock().unwrap();
+            NEVER.wait();
+        });
+        until(|| NEVER.statistics().waiters == 1);
+        match LOCK.lock().map(drop) {
+            Err(WaitError::Deadlock(deadlock)) => {
+                deadlock.steps.len() == 2 && deadlock.to_string().contains("nobody is left")
+            }
+            _ => false,
+        }
+    }));
+}
+
+#[test]
+fn while_somebody_is_awake_nobody_is_told() {
+    let _turn = turn();
+    static LOCK: Lock<()> = Lock::new(());
+    static LATER: Event = Event::new();
+    assert!(in_child(|| {
+        thread::spawn(|| {
+            let _guard = LOCK.lock().unwrap();
+            LATER.wait();
+        });
+        until(|| LATER.statistics().waiters == 1);
+        thread::spawn(|| {
+            until(|| LOCK.statistics().waiters == 1);
+            LATER.set();
+        });
+        LOCK.lock().is_ok()
+    }));
+}
+
+#[test]
+fn bare_locks_in_two_orders_are_a_deadlock_when_nobody_is_left_to_release_them() {
+    let _turn = turn();
+    static LOCKS: [RawLock; 2] = [RawLock::private(), RawLock::private()];
+    assert!(in_child(|| {
+        let take = |lock: &RawLock| lock.acquire(None, &Blocking).map(drop);
+        let mine = take(&LOCKS[0]);
+        let other = thread::spawn(move || {
+            take(&LOCKS[1]).unwrap();
+            let result = take(&LOCKS[0]);
+            LOCKS[1].release().unwrap();
+            result.is_err()
+        });
+        until(|| LOCKS[0].statistics().waiters == 1);
+        let result = take(&LOCKS[1]);
+        LOCKS[0].release().unwrap();
+        let told = usize::from(result.is_err()) + usize::from(other.join().unwrap());
+        mine.is_ok() && told == 1
+    }));
+}
+
+#[test]
+fn a_forks_child_knows_nothing_of_its_parents_waiters() {
+    let _turn = turn();
+    let (first, second) = (Lock::new(1), Lock::new(2));
+    let guard = first.lock().unwrap();
+    thread::scope(|scope| {
+        // In the parent this one waits for `first`, and has `second`.
+        let waiter = scope.spawn(|| {
+            let second = second.lock().unwrap();
+            first.lock().map(|first| *first + *second)
+        });
+        until(|| first.statistics().waiters == 1);
+        // In the child it does not exist: what it holds there is held for ever, which a time-out tells.
+        assert!(in_child(|| {
+            let held = second.lock_timeout(std::time::Duration::from_millis(5)).is_err();
+            // The thread that forked still holds what it held.
+            held && matches!(first.lock().map(drop), Err(WaitError::Deadlock(_)))
+        }));
+        drop(guard);
+        assert_eq!(waiter.join().unwrap(), Ok(3));
+    });
+}
