@@ -66,13 +66,15 @@ pub mod channel;
 pub use channel::{GetError, PutError, Queue, QueueStatistics};
 
 #[cfg(not(manyhands_model))]
-pub use sync::{Event, Lock, LockGuard, RLock, RLockGuard, Semaphore, WaitError, shared};
+pub use sync::{
+    Barrier, Condition, Deadlock, Event, Lock, LockGuard, RLock, RLockGuard, Semaphore, WaitError, shared,
+};
 
 #[cfg(not(manyhands_model))]
 pub mod spawn;
 
 #[cfg(not(manyhands_model))]
-pub use spawn::{Process, ProcessError, StartError, StartMethod};
+pub use spawn::{Process, ProcessError, StartError, StartMethod, Thread, ThreadError, ThreadState};
 
 /// Who undoes what a dead process held: every layer's part, in the order in which a sweep goes through them.
 #[cfg(not(manyhands_model))]

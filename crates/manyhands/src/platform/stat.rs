@@ -14,6 +14,14 @@ pub fn start_ticks(pid: u32) -> Option<u64> {
     with_fields(pid, |fields| field(fields, START_TIME))
 }
 
+/// What the kernel says that thread `tid` of this process is doing, by its letter (R runs or could, S and D sleep);
+/// `None` when there is no such thread.
+pub fn state_of_thread(tid: u32) -> Option<u8> {
+    let stat = std::fs::read(format!("/proc/self/task/{tid}/stat")).ok()?;
+    let name_end = stat.iter().rposition(|byte| *byte == b')')?;
+    stat.get(name_end + 2).copied()
+}
+
 /// How a process that has ended did so; `None` when nobody can tell any more (reaped, on a kernel before 6.15) or
 /// when the caller may not know (a process of another user).
 ///

@@ -57,7 +57,7 @@ mod semaphore;
 #[cfg(not(manyhands_model))]
 pub mod shared;
 #[cfg(not(manyhands_model))]
-mod thread_number;
+pub(crate) mod thread_number;
 #[cfg(not(manyhands_model))]
 mod tick;
 #[cfg(not(manyhands_model))]
@@ -102,7 +102,10 @@ pub(crate) use recover::SyncSweep;
 pub use semaphore::{Event, Permit, Semaphore};
 
 #[cfg(not(manyhands_model))]
-pub use wait_graph::{Deadlock, DeadlockStep, Site, name_this_thread, sites_are_named_by, suspicions_go_to};
+pub use wait_graph::{
+    Deadlock, DeadlockStep, Site, is_waiting, name_this_thread, sites_are_named_by, suspicions_go_to,
+    this_thread_number, while_joining,
+};
 
 #[cfg(all(test, not(manyhands_model)))]
 mod tests;

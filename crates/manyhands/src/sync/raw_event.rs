@@ -4,7 +4,7 @@
 //! nothing, so a death costs it nothing but perhaps a wake-up, which the sweep makes up for.
 
 use super::event_word::EventWord;
-use super::park::{Wait, WaitError, Waiting};
+use super::park::{Blocking, Wait, WaitError, Waiting};
 use super::wait_graph::watched;
 use super::wait_record::{WaitRecord, waited_for};
 use crate::arena::{Arena, ArenaError, Handle, Kind, Object, Shared, this_thread};
@@ -136,6 +136,12 @@ impl RawEvent {
                 word.wait(&Wait::arena(deadline, waiting))
             }
         }
+    }
+
+    /// Waits until the event is set, without a note in the wait graph.
+    pub(super) fn wait_unwatched(&self) -> Result<(), WaitError> {
+        let (word, _) = self.word();
+        word.wait(&Wait::private(None, &Blocking))
     }
 
     /// Whether the event is set, and how many wait for it.

@@ -140,6 +140,11 @@ impl Event {
         while self.0.wait(None, &Blocking).is_err() {}
     }
 
+    /// As [`Event::wait`], for a wait that is in the wait graph as something else.
+    pub(crate) fn wait_unwatched(&self) {
+        while self.0.wait_unwatched().is_err() {}
+    }
+
     /// Waits until the event is set, at most for `timeout`.
     ///
     /// # Errors

@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 
-use super::wait_graph::{claim_number, give_number_back};
+use super::wait_graph::{claim_number, give_number_back, settle_number};
 
 thread_local! {
     static NUMBER: Cell<u32> = const { Cell::new(0) };
@@ -32,9 +32,28 @@ pub(super) fn thread_number() -> u32 {
     }
 }
 
+/// A number for a thread that does not exist yet, which it [adopts](adopt), or which is given back.
+pub(crate) fn reserve() -> u32 {
+    claim_number()
+}
+
+/// Gives a reserved number back when its thread could not be started.
+pub(crate) fn give_back(reserved: u32) {
+    give_number_back(reserved);
+}
+
+/// Makes a reserved number the calling thread's, which has none yet.
+pub(crate) fn adopt(reserved: u32) {
+    take(reserved);
+    settle_number(reserved);
+}
+
 #[cold]
 fn assign() -> u32 {
-    let number = claim_number();
+    take(claim_number())
+}
+
+fn take(number: u32) -> u32 {
     NUMBER.set(number);
     // While thread-locals are being torn down the record stays taken.
     let _ = LEAVE.try_with(|leave| leave.set(Some(Leave(number))));

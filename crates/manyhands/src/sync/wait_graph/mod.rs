@@ -35,11 +35,13 @@ pub use deadlock::{Deadlock, DeadlockStep, suspicions_go_to};
 #[cfg(not(manyhands_model))]
 pub use site::{Site, sites_are_named_by};
 #[cfg(not(manyhands_model))]
-pub use threads::name_this_thread;
+pub(super) use threads::{claim_number, give_number_back, settle_number};
 #[cfg(not(manyhands_model))]
-pub(super) use threads::{claim_number, give_number_back};
+pub use threads::{is_waiting, name_this_thread};
 #[cfg(not(manyhands_model))]
 pub(super) use watch::{Watch, watched};
+#[cfg(not(manyhands_model))]
+pub use watch::{this_thread_number, while_joining};
 
 #[cfg(all(test, not(manyhands_model)))]
 mod tests;

@@ -187,13 +187,13 @@ fn a_cycle_that_somebody_could_end_is_told_once_as_a_suspicion() {
 fn a_wait_with_a_limit_is_no_deadlock() {
     let (first, second) = (Lock::new(()), Lock::new(()));
     let (told, tell) = mpsc::channel();
+    let first_guard = first.lock().unwrap();
     thread::scope(|scope| {
         scope.spawn(|| {
             let _second = second.lock().unwrap();
             told.send(()).unwrap();
             assert!(first.lock().is_ok(), "it waits for one that gives up");
         });
-        let first_guard = first.lock().unwrap();
         tell.recv().unwrap();
         until("the other to wait", || first.statistics().waiters == 1);
         let late = second.lock_timeout(Duration::from_millis(5)).map(drop);

@@ -118,6 +118,11 @@ pub(in crate::sync) fn claim_number() -> u32 {
     }
 }
 
+/// The calling thread is the one that a number was claimed for by another.
+pub(in crate::sync) fn settle_number(number: u32) {
+    record_at(number & (THREADS - 1)).settle(token());
+}
+
 /// Gives a number back when its thread ends.
 pub(in crate::sync) fn give_number_back(number: u32) {
     let record = record_at(number & (THREADS - 1));
@@ -145,6 +150,11 @@ pub(super) fn own_record(number: u32) -> Option<&'static ThreadRecord> {
         record.settle(token);
     }
     Some(record)
+}
+
+/// Whether the thread with this number is in a wait of the engine that has no limit.
+pub fn is_waiting(number: u32) -> bool {
+    record_of(number).is_some_and(|record| record.note.look().is_some())
 }
 
 /// All threads of this process that have a number.

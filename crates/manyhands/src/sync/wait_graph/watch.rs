@@ -15,7 +15,7 @@ use super::threads::{ThreadRecord, own_record, record_of, records, token};
 use super::walk::{Detector, Edge, Walk};
 use crate::platform::Deadline;
 use crate::platform::Scope;
-use crate::sync::park::{Ticking, Turn, Wait, WaitError, Waiting};
+use crate::sync::park::{Blocking, Ticking, Turn, Wait, WaitError, Waiting};
 use crate::sync::thread_number::thread_number;
 
 /// How often a cycle that is merely possible is looked at.
@@ -58,6 +58,11 @@ impl<'a> Watch<'a> {
         waiting: &'a dyn Waiting,
     ) -> Option<Self> {
         Self::new(me, Wanted::Lock(std::ptr::from_ref(face) as usize), site, waiting)
+    }
+
+    /// A wait for the end of a thread; `None` while this one is being torn down.
+    fn for_thread(joined: u32, site: Site) -> Option<Self> {
+        Self::new(thread_number(), Wanted::Thread(joined), site, &Blocking)
     }
 
     /// A wait for what anybody may bring; `None` while the thread is being torn down. `is_there` is asked by other threads
@@ -196,6 +201,27 @@ fn all_are_stuck() -> bool {
     }
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return false };
     tasks.count() == waiting.len() && Walk { find }.stands(&waiting)
+}
+
+/// Runs `wait`, a wait without a limit for the end of the thread with this number, as part of the wait graph.
+///
+/// For whoever joins threads by other means than this crate's; numbers are what [`this_thread_number`] gives.
+///
+/// # Errors
+/// [`WaitError::Deadlock`] when that thread waits, perhaps by way of others, for this one; `wait` was not run then. Should
+/// that come about later, the thread that then begins to wait gets the error.
+pub fn while_joining<R>(joined: u32, site: Site, wait: impl FnOnce() -> R) -> Result<R, WaitError> {
+    let Some(watch) = Watch::for_thread(joined, site) else { return Ok(wait()) };
+    watch.note();
+    if watch.look().is_break() {
+        return Err(watch.error(WaitError::Interrupted));
+    }
+    Ok(wait())
+}
+
+/// The calling thread's number in the wait graph: its own as long as it lives, of no meaning to other processes.
+pub fn this_thread_number() -> u32 {
+    thread_number()
 }
 
 /// Runs a private wait for what anybody may bring, written down if it has no limit. `is_there` is asked by other threads

@@ -1,0 +1,79 @@
+//! Threads: results, panics, states, and joins that would never end.
+
+use std::sync::Arc;
+
+use super::*;
+use crate::platform::Deadline;
+use crate::sync::Lock;
+
+fn until(what: &str, condition: impl Fn() -> bool) {
+    let limit = Deadline::after(Duration::from_secs(60)).unwrap();
+    while !condition() {
+        assert!(!limit.is_past(), "waited a minute for {what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_thread_gives_its_result_or_its_panic() {
+    assert_eq!(Thread::spawn(|| 6 * 7).unwrap().join().unwrap(), 42);
+    let thread = Thread::builder().name("clumsy").spawn(|| panic!("on {}", "purpose")).unwrap();
+    match thread.join() {
+        Err(ThreadError::Panicked { name, message, .. }) => {
+            assert_eq!((name.as_str(), message.as_str()), ("clumsy", "on purpose"));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(Thread::builder().name("a\0b").spawn(|| ()).is_err());
+}
+
+#[test]
+fn states_follow_what_the_thread_does() {
+    let (lock, go_on) = (Arc::new(Lock::new(())), Arc::new(crate::platform::atomic::AtomicU32::new(0)));
+    let guard = lock.lock().unwrap();
+    let thread = Thread::spawn({
+        let (lock, go_on) = (lock.clone(), go_on.clone());
+        move || {
+            drop(lock.lock().unwrap());
+            while go_on.load(Ordering::Relaxed) == 0 {}
+        }
+    })
+    .unwrap();
+    until("it to wait for the lock", || thread.state() == ThreadState::Blocked);
+    assert!(thread.is_alive());
+    drop(guard);
+    until("it to run", || thread.state() == ThreadState::Running);
+    let thread = thread.join_timeout(Duration::ZERO).unwrap().unwrap_err();
+    assert_ne!(thread.native_id(), Some(gettid()));
+    go_on.store(1, Ordering::Relaxed);
+    until("its end", || thread.state() == ThreadState::Dead);
+    thread.join().unwrap();
+}
+
+#[test]
+fn joining_who_waits_for_ones_lock_is_a_deadlock() {
+    for _ in 0..50 {
+        let lock = Arc::new(Lock::new(()));
+        let guard = lock.lock().unwrap();
+        let thread = Thread::spawn({
+            let lock = lock.clone();
+            move || lock.lock().map(drop)
+        })
+        .unwrap();
+        // Whoever begins to wait last is told, and nobody hangs.
+        match thread.join() {
+            Err(ThreadError::Wait(WaitError::Deadlock(told))) => assert_eq!(told.steps.len(), 2),
+            Ok(Err(WaitError::Deadlock(told))) => assert_eq!(told.steps.len(), 2),
+            other => panic!("{other:?}"),
+        }
+        drop(guard);
+    }
+}
+
+#[test]
+fn a_dropped_thread_is_joined() {
+    let ended = Arc::new(Event::new());
+    let same = ended.clone();
+    drop(Thread::spawn(move || same.set()).unwrap());
+    assert!(ended.is_set());
+}
