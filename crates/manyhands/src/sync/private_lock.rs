@@ -83,7 +83,8 @@ impl PrivateLock {
         taking: Taking,
     ) -> Result<(), WaitError> {
         if self.face.word.try_acquire(taking.me()).is_none() {
-            self.wait(deadline, waiting, taking)?;
+            // Not as a whole, which would be put together in memory each time, also when it is not needed.
+            self.wait(deadline, waiting, taking.site.to_raw(), taking.guarded)?;
         }
         self.taken(taking);
         Ok(())
@@ -94,7 +95,8 @@ impl PrivateLock {
         &self,
         deadline: Option<Deadline>,
         waiting: &dyn Waiting,
-        taking: Taking,
+        site: usize,
+        guarded: bool,
     ) -> Result<(), WaitError> {
         if deadline.is_some_and(Deadline::is_past) {
             return Err(WaitError::TimedOut);
@@ -104,9 +106,10 @@ impl PrivateLock {
         if let Some(arena) = Arena::current() {
             arena.counters().lock_waits.fetch_add(1, Ordering::Relaxed);
         }
-        let acquire = |wait: &Wait<'_>| self.face.word.acquire_slowly(taking.me(), wait).map(drop);
+        let me = Taking { guarded, ..Taking::default() }.me();
+        let acquire = |wait: &Wait<'_>| self.face.word.acquire_slowly(me, wait).map(drop);
         let watch = match deadline {
-            None => Watch::for_lock(thread_number(), &self.face, taking.site, waiting),
+            None => Watch::for_lock(thread_number(), &self.face, Site::from_raw(site), waiting),
             Some(_) => None,
         };
         match watch {
