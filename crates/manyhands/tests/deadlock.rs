@@ -100,7 +100,7 @@ fn bare_locks_in_two_orders_are_a_deadlock_when_nobody_is_left_to_release_them()
 }
 
 #[test]
-fn a_forks_child_knows_nothing_of_its_parents_waiters() {
+fn in_a_forks_child_the_graph_works_on() {
     let _turn = turn();
     let (first, second) = (Lock::new(1), Lock::new(2));
     let guard = first.lock().unwrap();
