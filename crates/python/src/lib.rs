@@ -1,7 +1,7 @@
 //! The compiled half of the Python package: `manyhands._engine`.
 //!
 //! Each file is one group of names: `child` (processes started), `process` (this one), `lock`,
-//! `semaphore` (with events), `queue`,
+//! `semaphore` (with events), `queue`, `thread_queue` (whose waiting `items` are),
 //! `pool`, `value` (what travels without pickle), `buffer` (large payloads as private memory), `command` (subcommands
 //! of the command line). It translates, and decides nothing: the engine is the crate `manyhands`. Unsafe code, which the
 //! interpreter's raw interface needs, stands in `ffi` alone.
@@ -10,12 +10,14 @@ mod child;
 mod command;
 mod errors;
 mod ffi;
+mod items;
 mod lock;
 mod pickled;
 mod pool;
 mod process;
 mod queue;
 mod semaphore;
+mod thread_queue;
 mod value;
 
 use pyo3::prelude::*;
@@ -39,4 +41,6 @@ mod _engine {
     use super::queue::{Queue, SimpleQueue};
     #[pymodule_export]
     use super::semaphore::{Event, Semaphore};
+    #[pymodule_export]
+    use super::thread_queue::{ThreadQueue, ThreadSimpleQueue};
 }

@@ -24,14 +24,16 @@ use std::time::Duration;
 static EMPTY: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static FULL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
-fn empty(py: Python<'_>) -> PyErr {
+/// The exception `queue.Empty`.
+pub fn empty(py: Python<'_>) -> PyErr {
     match EMPTY.import(py, "queue", "Empty") {
         Ok(kind) => PyErr::from_type(kind.clone(), ()),
         Err(error) => error,
     }
 }
 
-fn full(py: Python<'_>) -> PyErr {
+/// The exception `queue.Full`.
+pub fn full(py: Python<'_>) -> PyErr {
     match FULL.import(py, "queue", "Full") {
         Ok(kind) => PyErr::from_type(kind.clone(), ()),
         Err(error) => error,

@@ -4,7 +4,7 @@
 //! word, ring, chain    the algorithm: atomics over borrowed memory, model-checked; README.md names its races
 //! storage              where a stream stands in the arena          stream   the waiting added
 //! message, raw_queue   bytes with a tag, large ones as blocks      queue    values of a type
-//! sweep                what deaths and ends undo
+//! sweep                what deaths and ends undo                monitor  items of one process's threads, moved and not encoded
 //! ```
 //!
 //! This layer knows no processes being started, no calls and no Python.
@@ -17,6 +17,8 @@ pub(crate) mod word;
 mod error;
 #[cfg(not(manyhands_model))]
 mod message;
+#[cfg(not(manyhands_model))]
+mod monitor;
 #[cfg(not(manyhands_model))]
 mod queue;
 #[cfg(not(manyhands_model))]
@@ -36,6 +38,7 @@ pub(crate) use sweep::{QueueSweep, messages_so_far};
 pub use {
     error::{GetError, PutError},
     message::{Buffer, Content, INLINE, Message},
+    monitor::{DoneTooOften, Inside, Monitor},
     queue::Queue,
     raw_queue::{QueueStatistics, RawQueue},
 };

@@ -1,0 +1,42 @@
+//! The items of a queue of Python objects, while they wait.
+//!
+//! Only moved here, never looked at: pushing and popping run no Python code, need no interpreter lock and change no
+//! reference count.
+
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use std::collections::VecDeque;
+
+/// Objects in the order in which they were put.
+#[derive(Default)]
+pub struct Items {
+    objects: VecDeque<Py<PyAny>>,
+    /// Whether the object put last is the next to be taken, else the one put first.
+    pub last_first: bool,
+}
+
+impl Items {
+    /// Puts an object; gives how many there are now.
+    #[inline]
+    pub fn push(&mut self, object: Py<PyAny>) -> usize {
+        self.objects.push_back(object);
+        self.objects.len()
+    }
+
+    /// Takes the next object; gives it and how many are left.
+    #[inline]
+    pub fn pop(&mut self) -> Option<(Py<PyAny>, usize)> {
+        let object = if self.last_first { self.objects.pop_back() } else { self.objects.pop_front() };
+        object.map(|object| (object, self.objects.len()))
+    }
+
+    /// Takes all, the one put first first. To be dropped outside of the monitor: that runs Python code.
+    pub fn take_all(&mut self) -> Vec<Py<PyAny>> {
+        std::mem::take(&mut self.objects).into()
+    }
+
+    /// Shows all to the collector of cycles.
+    pub fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.objects.iter().try_for_each(|object| visit.call(object))
+    }
+}

@@ -1,0 +1,441 @@
+//! Queues between the threads of a process, as Python's classes build on them.
+//!
+//! Objects are handed over as they are. [`ThreadQueue`] is what `queue.Queue` and `LifoQueue` are made of: their items
+//! stand in a store of ours until a program looks at what it cannot know of (the standard class's `mutex`, `queue`,
+//! conditions); then the queue is *opened*: the items move into the standard library's attributes, and its own
+//! functions, which the Python package adds, take over. No Python code runs while a thread is inside a monitor.
+
+use crate::child::deadline;
+use crate::ffi::Patient;
+use crate::items::Items;
+use crate::queue::{empty, full};
+use crate::value::truth;
+use manyhands::channel::{DoneTooOften, Inside, Monitor};
+use manyhands::platform::Deadline;
+use manyhands::platform::atomic::{AtomicBool, AtomicI64, Ordering};
+use manyhands::sync::WaitError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyList, PyTuple, PyType};
+
+static SHUT_DOWN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+/// The exception `queue.ShutDown`.
+fn shut_down(py: Python<'_>) -> PyErr {
+    match SHUT_DOWN.import(py, "manyhands.queue", "ShutDown") {
+        Ok(kind) => PyErr::from_type(kind.clone(), ()),
+        Err(error) => error,
+    }
+}
+
+/// Turns the end of a wait into Python's: `late` when the time was over.
+fn ended(error: WaitError, patient: Patient<'_>, late: impl FnOnce() -> PyErr) -> PyErr {
+    match error {
+        WaitError::TimedOut => late(),
+        WaitError::Interrupted => patient.raised().expect("a handler raised"),
+        error => PyRuntimeError::new_err(error.to_string()),
+    }
+}
+
+fn inside<'a>(py: Python<'_>, monitor: &'a Monitor<Items>) -> PyResult<Inside<'a, Items>> {
+    if let Some(inside) = monitor.try_enter() {
+        return Ok(inside);
+    }
+    let patient = Patient::new(py);
+    monitor.enter(&patient).map_err(|error| ended(error, patient, || unreachable!("no deadline was set")))
+}
+
+/// Until when to wait, settled at the first wait.
+struct Patience {
+    block: bool,
+    timeout: Option<f64>,
+    until: Option<Deadline>,
+    settled: bool,
+}
+
+impl Patience {
+    fn new(block: bool, timeout: Option<f64>) -> Patience {
+        Patience { block, timeout, until: None, settled: false }
+    }
+
+    /// A ValueError when there is to be a wait and its time makes no sense, also when there is nothing to wait for.
+    #[inline]
+    fn check(&self) -> PyResult<()> {
+        match self.timeout {
+            Some(seconds) if self.block && seconds < 0.0 => {
+                Err(PyValueError::new_err("'timeout' must be a non-negative number"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The deadline; `late` when there is to be no wait.
+    fn until(&mut self, late: impl FnOnce() -> PyErr) -> PyResult<Option<Deadline>> {
+        if !self.settled {
+            if !self.block {
+                return Err(late());
+            }
+            self.until = deadline(self.timeout);
+            self.settled = true;
+        }
+        Ok(self.until)
+    }
+}
+
+/// What `queue.Queue` and `queue.LifoQueue` are made of.
+#[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
+pub struct ThreadQueue {
+    monitor: Monitor<Items>,
+    /// The limit as the program said it: below 1 it is none.
+    maxsize: AtomicI64,
+    /// The standard library's functions serve this queue from now on.
+    opened: AtomicBool,
+}
+
+impl ThreadQueue {
+    #[inline]
+    fn is_opened(&self) -> bool {
+        self.opened.load(Ordering::Acquire)
+    }
+}
+
+#[pymethods]
+impl ThreadQueue {
+    #[new]
+    #[pyo3(signature = (*_arguments, **_more))]
+    fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> ThreadQueue {
+        ThreadQueue {
+            monitor: Monitor::new(Items::default(), 0),
+            maxsize: AtomicI64::new(0),
+            opened: AtomicBool::new(false),
+        }
+    }
+
+    /// Has the item put last come first.
+    fn _serve_last_first(&self, py: Python<'_>) -> PyResult<()> {
+        inside(py, &self.monitor)?.last_first = true;
+        Ok(())
+    }
+
+    /// Leaves the queue to the standard library's functions: gives all items, the one to be taken first first.
+    fn _open<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let mut inside = inside(py, &self.monitor)?;
+        self.opened.store(true, Ordering::Release);
+        let items = inside.take_all();
+        inside.set_items(0);
+        drop(inside);
+        self.monitor.wake_all();
+        PyList::new(py, items)
+    }
+
+    #[getter]
+    fn _opened(&self) -> bool {
+        self.is_opened()
+    }
+
+    /// Puts an item, waiting for room.
+    #[pyo3(signature = (item, block = true, timeout = None))]
+    fn put(
+        slf: &Bound<'_, Self>,
+        item: Bound<'_, PyAny>,
+        #[pyo3(from_py_with = truth)] block: bool,
+        timeout: Option<f64>,
+    ) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let mut patience = Patience::new(block, timeout);
+        if this.monitor.limit() > 0 {
+            patience.check()?;
+        }
+        loop {
+            let mut inside = inside(py, &this.monitor)?;
+            if this.is_opened() {
+                drop(inside);
+                return slf.call_method1("_put_opened", (item, block, timeout)).map(drop);
+            }
+            if this.monitor.is_closed() {
+                drop(inside);
+                return Err(shut_down(py));
+            }
+            if !this.monitor.is_full() {
+                let items = inside.push(item.unbind());
+                inside.leave_with_more(items);
+                return Ok(());
+            }
+            drop(inside);
+            let until = patience.until(|| full(py))?;
+            let patient = Patient::new(py);
+            if let Err(error) = this.monitor.wait_not_full(until, &patient, || this.is_opened()) {
+                return Err(ended(error, patient, || full(py)));
+            }
+        }
+    }
+
+    /// Takes the next item, waiting for one.
+    #[pyo3(signature = (block = true, timeout = None))]
+    fn get<'py>(
+        slf: &Bound<'py, Self>,
+        #[pyo3(from_py_with = truth)] block: bool,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
+        let mut patience = Patience::new(block, timeout);
+        patience.check()?;
+        loop {
+            let mut inside = inside(py, &this.monitor)?;
+            if let Some((item, items)) = inside.pop() {
+                inside.leave_with_fewer(items);
+                return Ok(item.into_bound(py));
+            }
+            drop(inside);
+            if this.is_opened() {
+                return slf.call_method1("_get_opened", (block, timeout));
+            }
+            if this.monitor.is_closed() {
+                return Err(shut_down(py));
+            }
+            let until = patience.until(|| empty(py))?;
+            let patient = Patient::new(py);
+            if let Err(error) = this.monitor.wait_not_empty(until, &patient, || this.is_opened()) {
+                return Err(ended(error, patient, || empty(py)));
+            }
+        }
+    }
+
+    /// Puts an item if there is room now.
+    fn put_nowait(slf: &Bound<'_, Self>, item: &Bound<'_, PyAny>) -> PyResult<()> {
+        slf.call_method1("put", (item, false)).map(drop)
+    }
+
+    /// Takes an item if there is one now.
+    fn get_nowait<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.call_method1("get", (false,))
+    }
+
+    /// Reports one item done that was got.
+    fn task_done(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let inside = inside(py, &this.monitor)?;
+        if this.is_opened() {
+            drop(inside);
+            return slf.call_method0("_task_done_opened").map(drop);
+        }
+        inside
+            .leave_done(1)
+            .map_err(|DoneTooOften| PyValueError::new_err("task_done() called too many times"))
+    }
+
+    /// Waits until every item that was put has been reported done.
+    fn join(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        loop {
+            if this.is_opened() {
+                return slf.call_method0("_join_opened").map(drop);
+            }
+            if this.monitor.unfinished() == 0 {
+                return Ok(());
+            }
+            let patient = Patient::new(py);
+            if let Err(error) = this.monitor.wait_all_done(None, &patient, || this.is_opened()) {
+                return Err(ended(error, patient, || unreachable!("no deadline was set")));
+            }
+        }
+    }
+
+    /// Refuses further items; with `immediate`, drops those that wait.
+    #[pyo3(signature = (immediate = false))]
+    fn shutdown(slf: &Bound<'_, Self>, #[pyo3(from_py_with = truth)] immediate: bool) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let mut inside = inside(py, &this.monitor)?;
+        if this.is_opened() {
+            drop(inside);
+            return slf.call_method1("_shutdown_opened", (immediate,)).map(drop);
+        }
+        this.monitor.close();
+        if immediate {
+            let dropped = inside.take_all();
+            inside.set_items(0);
+            let left = this.monitor.unfinished().min(dropped.len());
+            inside.leave_done(left).expect("no more than there are");
+        }
+        Ok(())
+    }
+
+    /// How many items wait.
+    fn qsize(slf: &Bound<'_, Self>) -> PyResult<usize> {
+        let this = slf.get();
+        if this.is_opened() {
+            return slf.call_method0("_qsize_opened")?.extract();
+        }
+        Ok(this.monitor.items())
+    }
+
+    /// Whether no item waits.
+    fn empty(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        Ok(Self::qsize(slf)? == 0)
+    }
+
+    /// Whether as many items wait as may.
+    fn full(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        let limit = slf.get().monitor.limit();
+        Ok(limit > 0 && Self::qsize(slf)? >= limit)
+    }
+
+    /// How many items may wait; 0 or less for as many as come.
+    #[getter]
+    fn maxsize(&self) -> i64 {
+        self.maxsize.load(Ordering::Relaxed)
+    }
+
+    #[setter]
+    fn set_maxsize(&self, limit: i64) {
+        self.maxsize.store(limit, Ordering::Relaxed);
+        self.monitor.set_limit(usize::try_from(limit).unwrap_or(0));
+    }
+
+    /// How many items were put and not reported done.
+    #[getter]
+    fn unfinished_tasks(&self) -> usize {
+        self.monitor.unfinished()
+    }
+
+    #[setter]
+    fn set_unfinished_tasks(&self, items: usize) {
+        self.monitor.set_unfinished(items);
+    }
+
+    /// Whether `shutdown` was called.
+    #[getter]
+    fn is_shutdown(&self) -> bool {
+        self.monitor.is_closed()
+    }
+
+    #[setter]
+    fn set_is_shutdown(&self, shut_down: bool) {
+        if shut_down {
+            self.monitor.close();
+        }
+    }
+
+    #[classmethod]
+    fn __class_getitem__<'py>(
+        cls: &Bound<'py, PyType>,
+        item: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        cls.py().import("types")?.getattr("GenericAlias")?.call1((cls, item))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.monitor.try_enter() {
+            Some(inside) => inside.visit(&visit),
+            // Somebody is at it: then it is in use, and no garbage.
+            None => Ok(()),
+        }
+    }
+
+    fn __clear__(&self) {
+        let dropped = self.monitor.try_enter().map(|mut inside| {
+            inside.set_items(0);
+            inside.take_all()
+        });
+        drop(dropped);
+    }
+}
+
+/// What `queue.SimpleQueue` is: unbounded, and `put` may be called from anywhere, a destructor or a signal handler included.
+#[pyclass(subclass, frozen, weakref, name = "ThreadSimpleQueue", module = "manyhands._engine")]
+pub struct ThreadSimpleQueue {
+    monitor: Monitor<Items>,
+}
+
+#[pymethods]
+impl ThreadSimpleQueue {
+    #[new]
+    fn new() -> ThreadSimpleQueue {
+        ThreadSimpleQueue { monitor: Monitor::new(Items::default(), 0) }
+    }
+
+    /// Puts an item; never waits, and takes `block` and `timeout` for likeness only.
+    #[pyo3(signature = (item, block = true, timeout = None))]
+    fn put(
+        &self,
+        item: Bound<'_, PyAny>,
+        #[pyo3(from_py_with = truth)] block: bool,
+        timeout: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let _ = (block, timeout);
+        let mut inside = inside(item.py(), &self.monitor)?;
+        let items = inside.push(item.unbind());
+        inside.leave_with_more(items);
+        Ok(())
+    }
+
+    /// Puts an item.
+    fn put_nowait(&self, item: Bound<'_, PyAny>) -> PyResult<()> {
+        self.put(item, false, None)
+    }
+
+    /// Takes the next item, waiting for one.
+    #[pyo3(signature = (block = true, timeout = None))]
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        #[pyo3(from_py_with = truth)] block: bool,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let mut patience = Patience::new(block, timeout);
+        patience.check()?;
+        loop {
+            let mut inside = inside(py, &self.monitor)?;
+            if let Some((item, items)) = inside.pop() {
+                inside.leave_with_fewer(items);
+                return Ok(item.into_bound(py));
+            }
+            drop(inside);
+            let until = patience.until(|| empty(py))?;
+            let patient = Patient::new(py);
+            if let Err(error) = self.monitor.wait_not_empty(until, &patient, || false) {
+                return Err(ended(error, patient, || empty(py)));
+            }
+        }
+    }
+
+    /// Takes an item if there is one now.
+    fn get_nowait<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.get(py, false, None)
+    }
+
+    /// How many items wait.
+    fn qsize(&self) -> usize {
+        self.monitor.items()
+    }
+
+    /// Whether no item waits.
+    fn empty(&self) -> bool {
+        self.monitor.items() == 0
+    }
+
+    #[classmethod]
+    fn __class_getitem__<'py>(
+        cls: &Bound<'py, PyType>,
+        item: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        cls.py().import("types")?.getattr("GenericAlias")?.call1((cls, item))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.monitor.try_enter() {
+            Some(inside) => inside.visit(&visit),
+            None => Ok(()),
+        }
+    }
+
+    fn __clear__(&self) {
+        let dropped = self.monitor.try_enter().map(|mut inside| {
+            inside.set_items(0);
+            inside.take_all()
+        });
+        drop(dropped);
+    }
+}

@@ -1,0 +1,91 @@
+"""How a queue between threads works once a program has looked inside: with a mutex, three conditions and four hooks.
+
+The attributes and the hooks (`_init`, `_put`, `_get`, `_qsize`) are those of the standard library's `queue.Queue`,
+which programs and subclasses rely on. The functions here are methods of `manyhands.queue.Queue`.
+"""
+
+from __future__ import annotations
+
+from queue import Empty, Full
+from threading import Condition, Lock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+try:
+    from queue import ShutDown as ShutDown  # type: ignore[attr-defined, unused-ignore]
+except ImportError:
+
+    class ShutDown(Exception):  # type: ignore[no-redef]
+        """Raised by `put` and `get` of a queue that was shut down."""
+
+    ShutDown.__module__ = "queue"
+
+
+def attributes() -> dict[str, Any]:
+    """A mutex and the three conditions on it."""
+    mutex = Lock()
+    conditions = {name: Condition(mutex) for name in ("not_empty", "not_full", "all_tasks_done")}
+    return {"mutex": mutex, **conditions}
+
+
+def _await(
+    condition: Condition, ready: Callable[[], Any], block: bool, timeout: float | None, late: type[Exception]
+) -> None:
+    if block and timeout is not None and timeout < 0:
+        raise ValueError("'timeout' must be a non-negative number")
+    if not (condition.wait_for(ready, timeout) if block else ready()):
+        raise late
+
+
+def put(self: Any, item: Any, block: bool, timeout: float | None) -> None:
+    with self.not_full:
+        if not self.is_shutdown and self.maxsize > 0:
+            _await(self.not_full, lambda: self._qsize() < self.maxsize or self.is_shutdown, block, timeout, Full)
+        if self.is_shutdown:
+            raise ShutDown
+        self._put(item)
+        self.unfinished_tasks += 1
+        self.not_empty.notify()
+
+
+def get(self: Any, block: bool, timeout: float | None) -> Any:
+    with self.not_empty:
+        _await(self.not_empty, lambda: self._qsize() or self.is_shutdown, block, timeout, Empty)
+        if not self._qsize():
+            raise ShutDown
+        item = self._get()
+        self.not_full.notify()
+        return item
+
+
+def task_done(self: Any) -> None:
+    with self.all_tasks_done:
+        if not self.unfinished_tasks:
+            raise ValueError("task_done() called too many times")
+        self.unfinished_tasks -= 1
+        if not self.unfinished_tasks:
+            self.all_tasks_done.notify_all()
+
+
+def join(self: Any) -> None:
+    with self.all_tasks_done:
+        self.all_tasks_done.wait_for(lambda: not self.unfinished_tasks)
+
+
+def qsize(self: Any) -> int:
+    with self.mutex:
+        size: int = self._qsize()
+        return size
+
+
+def shutdown(self: Any, immediate: bool) -> None:
+    with self.mutex:
+        self.is_shutdown = True
+        while immediate and self._qsize():
+            self._get()
+            self.unfinished_tasks = max(self.unfinished_tasks - 1, 0)
+        for condition in (self.all_tasks_done, self.not_empty, self.not_full):
+            condition.notify_all()

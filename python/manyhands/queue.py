@@ -1,0 +1,124 @@
+"""Queues between threads: the names of the standard library's `queue`, on the engine.
+
+Items stand in a store of the engine's, and a wait costs no lock, no condition and no bytecode. A program that looks
+inside (`mutex`, `queue`, `not_empty` and so on), or a subclass that overrides `_init`, `_put`, `_get` or `_qsize`,
+finds there what the standard class has, and that queue works with it from then on (`_opened_queue`). Nothing is
+pickled. `shutdown` is there on every version of Python.
+"""
+
+from __future__ import annotations
+
+import queue as _standard
+from collections import deque
+from queue import Empty, Full
+from threading import Lock
+
+from . import _engine, _opened_queue
+from ._opened_queue import ShutDown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+
+__all__ = ["Empty", "Full", "ShutDown", "Queue", "PriorityQueue", "LifoQueue", "SimpleQueue"]
+
+_HOOKS = ("_init", "_put", "_get", "_qsize")
+_opening = Lock()
+
+
+class _Inside:
+    """An attribute of the standard class. To read it opens the queue, and from then on the instance has it."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        _open(instance)
+        try:
+            return vars(instance)[self._name]
+        except KeyError:
+            raise AttributeError(f"{type(instance).__name__!r} object has no attribute {self._name!r}") from None
+
+
+def _open(queue: Queue[Any]) -> None:
+    """Moves the items into attributes of the queue."""
+    with _opening:
+        if not queue._opened:
+            inside = _opened_queue.attributes()
+            inside["queue"] = queue._sequence(queue._open())
+            # In one step: whoever finds one of them finds all.
+            queue.__dict__.update(inside)
+
+
+class Queue(_engine.ThreadQueue["T"]):
+    """A queue for any number of threads, first in, first out; a positive `maxsize` bounds it."""
+
+    mutex: Any = _Inside()
+    not_empty: Any = _Inside()
+    not_full: Any = _Inside()
+    all_tasks_done: Any = _Inside()
+    queue: Any = _Inside()
+
+    #: What holds the items once they are attributes.
+    _sequence: Any = deque
+    #: Whether a subclass has its own way to hold them.
+    _hooked = False
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        base: Any = next(base for base in cls.__mro__[1:] if base.__module__ == __name__)
+        cls._hooked = base._hooked or any(getattr(cls, name) is not getattr(base, name) for name in _HOOKS)
+
+    def __init__(self, maxsize: int = 0) -> None:
+        self.maxsize = maxsize
+        if self._hooked:
+            self._open()
+            self.__dict__.update(_opened_queue.attributes())
+            self._init(maxsize)
+
+    _init: Any = _standard.Queue._init
+    _put: Any = _standard.Queue._put
+    _get: Any = _standard.Queue._get
+    _qsize: Any = _standard.Queue._qsize
+
+    _put_opened = _opened_queue.put
+    _get_opened = _opened_queue.get
+    _task_done_opened = _opened_queue.task_done
+    _join_opened = _opened_queue.join
+    _qsize_opened = _opened_queue.qsize
+    _shutdown_opened = _opened_queue.shutdown
+
+
+class LifoQueue(Queue["T"]):
+    """A queue that gives the item put last first."""
+
+    _sequence = list
+
+    def __init__(self, maxsize: int = 0) -> None:
+        self._serve_last_first()
+        super().__init__(maxsize)
+
+    _init = _standard.LifoQueue._init
+    _put = _standard.LifoQueue._put
+    _get = _standard.LifoQueue._get
+    _qsize = _standard.LifoQueue._qsize
+
+
+class PriorityQueue(Queue["T"]):
+    """A queue that gives the smallest item first."""
+
+    _init = _standard.PriorityQueue._init
+    _put = _standard.PriorityQueue._put
+    _get = _standard.PriorityQueue._get
+    _qsize = _standard.PriorityQueue._qsize
+
+
+LifoQueue._hooked = False
+
+
+class SimpleQueue(_engine.ThreadSimpleQueue["T"]):
+    """An unbounded queue; `put` may be called from anywhere, a destructor or a signal handler included."""
