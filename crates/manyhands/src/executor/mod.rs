@@ -8,6 +8,7 @@
 //! raw_call  completions           the requester's side, in bytes; callbacks: what it does unasked
 //! worker  kept                    the worker's side, in bytes; the keeper's
 //! pool  future  map               the same for Rust, in types
+//! threads                         calls that threads of this process run
 //! ```
 //!
 //! Workers pull: nobody pushes a call to a worker, so an idle one's death changes nothing. Each call has a slot, its answer
@@ -50,6 +51,7 @@ mod requester;
 mod slot;
 #[cfg(not(manyhands_model))]
 mod sweep;
+pub mod threads;
 #[cfg(not(manyhands_model))]
 mod view;
 #[cfg(not(manyhands_model))]

@@ -1,0 +1,201 @@
+//! The word of a call that a thread runs, and the gate at which its waiters sleep.
+//!
+//! What must happen once, the beginning, the answer or the withdrawal, is one compare-and-swap each. The word says who
+//! may write the answer, not what it is. Private memory: nobody can be killed in the midst of it and leave others behind.
+
+use crate::platform::atomic::{AtomicU32, Ordering};
+use crate::platform::{Deadline, Scope};
+use crate::sync::{Gate, Wait, WaitError, Waiting};
+
+/// Where a call stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Standing {
+    /// Nobody has begun with it.
+    Pending = 0,
+    /// A thread runs it.
+    Running = 1,
+    /// Its answer is being written.
+    Answering = 2,
+    /// It has its answer.
+    Answered = 3,
+    /// Withdrawn before anybody began.
+    Cancelled = 4,
+    /// Withdrawn, and whoever would have run it has seen that.
+    Skipped = 5,
+}
+
+impl Standing {
+    fn of(word: u32) -> Standing {
+        match word {
+            0 => Standing::Pending,
+            1 => Standing::Running,
+            2 => Standing::Answering,
+            3 => Standing::Answered,
+            4 => Standing::Cancelled,
+            _ => Standing::Skipped,
+        }
+    }
+
+    /// Whether nothing more will happen that a waiter could wait for.
+    pub fn is_over(self) -> bool {
+        matches!(self, Standing::Answered | Standing::Cancelled | Standing::Skipped)
+    }
+}
+
+/// The word of a call.
+///
+/// | standing | leaves by |
+/// |---|---|
+/// | Pending | `begin`: Running; `cancel`: Cancelled; `claim_answer`: Answering |
+/// | Running | `claim_answer`: Answering |
+/// | Answering | `publish_answer`: Answered |
+/// | Cancelled | `begin`: Skipped |
+/// | Answered, Skipped | never |
+#[derive(Debug, Default)]
+pub struct CallState {
+    word: AtomicU32,
+    gate: Gate,
+}
+
+impl CallState {
+    /// A call that nobody has begun with.
+    pub fn new() -> Self {
+        CallState::default()
+    }
+
+    /// Where the call stands; what was written before it stood so is visible.
+    #[inline]
+    pub fn standing(&self) -> Standing {
+        Standing::of(self.word.load(Ordering::Acquire))
+    }
+
+    #[inline]
+    fn change(&self, from: Standing, to: Standing) -> bool {
+        self.word.compare_exchange(from as u32, to as u32, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Takes the call to run it. Not when it was withdrawn, which is hereby seen.
+    ///
+    /// # Errors
+    /// Where it stood, when somebody else had begun with it already.
+    #[inline]
+    pub fn begin(&self) -> Result<bool, Standing> {
+        if self.change(Standing::Pending, Standing::Running) {
+            return Ok(true);
+        }
+        if self.change(Standing::Cancelled, Standing::Skipped) {
+            return Ok(false);
+        }
+        Err(self.standing())
+    }
+
+    /// Withdraws the call if nobody has begun with it: `true` for the one who did.
+    pub fn cancel(&self) -> bool {
+        let done = self.change(Standing::Pending, Standing::Cancelled);
+        if done {
+            self.gate.notify_all(Scope::Private);
+        }
+        done
+    }
+
+    /// Asks for the right to answer; who gets it writes the answer and publishes it.
+    ///
+    /// # Errors
+    /// Where the call stood, when it has an answer, is being given one, or was withdrawn.
+    #[inline]
+    pub fn claim_answer(&self) -> Result<(), Standing> {
+        if self.change(Standing::Running, Standing::Answering)
+            || self.change(Standing::Pending, Standing::Answering)
+            // Begun between the two looks.
+            || self.change(Standing::Running, Standing::Answering)
+        {
+            Ok(())
+        } else {
+            Err(self.standing())
+        }
+    }
+
+    /// Makes the written answer visible, by who claimed it, and wakes all who wait.
+    #[inline]
+    pub fn publish_answer(&self) {
+        self.word.store(Standing::Answered as u32, Ordering::Release);
+        self.gate.notify_all(Scope::Private);
+    }
+
+    /// Waits until the call is over.
+    ///
+    /// # Errors
+    /// When the deadline passes first or a signal handler ends the wait.
+    pub fn wait(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<Standing, WaitError> {
+        let ready = || Some(self.standing()).filter(|standing| standing.is_over());
+        self.gate.wait_until(&Wait::private(deadline, waiting), ready, || true)
+    }
+}
+
+#[cfg(all(test, manyhands_model))]
+mod model {
+    use super::*;
+    use crate::sync::Blocking;
+    use loom::cell::UnsafeCell;
+    use loom::sync::Arc;
+    use loom::thread;
+
+    struct Answer(UnsafeCell<u32>);
+
+    // SAFETY: the model checks that who reads it has seen it published.
+    unsafe impl Sync for Answer {}
+    // SAFETY: as above.
+    unsafe impl Send for Answer {}
+
+    #[test]
+    fn model_a_call_is_run_or_withdrawn_and_its_waiter_wakes() {
+        loom::model(|| {
+            let shared = Arc::new((CallState::new(), Answer(UnsafeCell::new(0))));
+            let runner = {
+                let shared = shared.clone();
+                thread::spawn(move || {
+                    let (state, answer) = &*shared;
+                    if state.begin() == Ok(true) {
+                        state.claim_answer().unwrap();
+                        // SAFETY: claimed by this thread alone; loom checks it.
+                        answer.0.with_mut(|place| unsafe { *place = 7 });
+                        state.publish_answer();
+                        return true;
+                    }
+                    false
+                })
+            };
+            let canceller = {
+                let shared = shared.clone();
+                thread::spawn(move || shared.0.cancel())
+            };
+            let (state, answer) = &*shared;
+            let over = state.wait(None, &Blocking).unwrap();
+            if over == Standing::Answered {
+                // SAFETY: published before; loom checks it.
+                assert_eq!(answer.0.with(|place| unsafe { *place }), 7);
+            }
+            let (ran, cancelled) = (runner.join().unwrap(), canceller.join().unwrap());
+            assert!(ran != cancelled, "run and withdrawn, or neither");
+            assert_eq!(ran, over == Standing::Answered);
+        });
+    }
+
+    #[test]
+    fn model_a_call_is_answered_once() {
+        loom::model(|| {
+            let state = Arc::new(CallState::new());
+            let other = {
+                let state = state.clone();
+                thread::spawn(move || {
+                    let _ = state.begin();
+                    state.claim_answer().map(|()| state.publish_answer()).is_ok()
+                })
+            };
+            let mine = state.claim_answer().map(|()| state.publish_answer()).is_ok();
+            assert!(mine != other.join().unwrap(), "answered twice, or never");
+            assert_eq!(state.standing(), Standing::Answered);
+        });
+    }
+}
