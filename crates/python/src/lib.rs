@@ -2,7 +2,7 @@
 //!
 //! Each file is one group of names: `child` (processes started), `process` (this one), `lock`,
 //! `semaphore` (with events), `queue`, `thread_queue` (whose waiting `items` are),
-//! `pool`, `value` (what travels without pickle), `buffer` (large payloads as private memory), `command` (subcommands
+//! `pool`, `futures` (with thread pools), `value` (what travels without pickle), `buffer` (large payloads as private memory), `command` (subcommands
 //! of the command line). It translates, and decides nothing: the engine is the crate `manyhands`. Unsafe code, which the
 //! interpreter's raw interface needs, stands in `ffi` alone.
 
@@ -10,6 +10,7 @@ mod child;
 mod command;
 mod errors;
 mod ffi;
+mod futures;
 mod items;
 mod lock;
 mod pickled;
@@ -31,6 +32,8 @@ mod _engine {
     use super::command::command_line;
     #[pymodule_export]
     use super::ffi::SharedBuffer;
+    #[pymodule_export]
+    use super::futures::{Future, ThreadPool, ThreadWorker};
     #[pymodule_export]
     use super::lock::{Lock, RLock};
     #[pymodule_export]

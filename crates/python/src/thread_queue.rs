@@ -349,6 +349,17 @@ pub struct ThreadSimpleQueue {
     monitor: Monitor<Items>,
 }
 
+impl ThreadSimpleQueue {
+    /// Puts an item.
+    #[inline]
+    pub fn push(&self, item: &Bound<'_, PyAny>) -> PyResult<()> {
+        let mut inside = inside(item.py(), &self.monitor)?;
+        let items = inside.push(item.clone().unbind());
+        inside.leave_with_more(items);
+        Ok(())
+    }
+}
+
 #[pymethods]
 impl ThreadSimpleQueue {
     #[new]
@@ -365,10 +376,7 @@ impl ThreadSimpleQueue {
         timeout: Option<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let _ = (block, timeout);
-        let mut inside = inside(item.py(), &self.monitor)?;
-        let items = inside.push(item.unbind());
-        inside.leave_with_more(items);
-        Ok(())
+        self.push(&item)
     }
 
     /// Puts an item.

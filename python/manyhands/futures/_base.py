@@ -1,0 +1,187 @@
+"""Futures, and waiting for several of them.
+
+A wait for several has each future put into one queue when it is over, so it costs what finishes and not what is
+pending. The standard library's own functions work on our futures too: they find a condition and a list of waiters
+there, made when first looked at.
+"""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import _base as _standard
+from concurrent.futures._base import (
+    ALL_COMPLETED,
+    CANCELLED,
+    CANCELLED_AND_NOTIFIED,
+    FINISHED,
+    FIRST_COMPLETED,
+    FIRST_EXCEPTION,
+    LOGGER,
+    PENDING,
+    RUNNING,
+    BrokenExecutor,
+    CancelledError,
+    DoneAndNotDoneFutures,
+    Executor,
+    InvalidStateError,
+    TimeoutError,
+)
+from threading import Condition, Lock
+
+from manyhands import _engine
+from manyhands.queue import Empty, SimpleQueue
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+
+__all__ = [
+    "ALL_COMPLETED",
+    "CANCELLED",
+    "CANCELLED_AND_NOTIFIED",
+    "FINISHED",
+    "FIRST_COMPLETED",
+    "FIRST_EXCEPTION",
+    "LOGGER",
+    "PENDING",
+    "RUNNING",
+    "BrokenExecutor",
+    "CancelledError",
+    "DoneAndNotDoneFutures",
+    "Executor",
+    "Future",
+    "InvalidStateError",
+    "TimeoutError",
+    "as_completed",
+    "wait",
+]
+
+_opening = Lock()
+
+
+class _Inside:
+    """An attribute of the standard class. To read it opens the future, and from then on the instance has it."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        with _opening:
+            inside: dict[str, Any] = instance.__dict__
+            if self._name not in inside:
+                inside.update(_condition=Condition(), _waiters=[])
+                instance._open()
+        return inside[self._name]
+
+
+class Future(_engine.Future, _standard.Future["T"]):
+    """The answer of a call."""
+
+    _condition: Any = _Inside()
+    _waiters: Any = _Inside()
+
+    # The standard one makes what is made here when somebody looks.
+    __init__ = object.__init__
+
+    @property
+    def _result(self) -> Any:
+        return self.result() if self._state == FINISHED and self.exception() is None else None
+
+    @property
+    def _exception(self) -> BaseException | None:
+        return self.exception() if self._state == FINISHED else None
+
+    def _tell_waiters(self) -> None:
+        """The future has changed, with the condition held: tells those who wait in the standard library's manner."""
+        state = self._state
+        for waiter in self._waiters if state in (FINISHED, CANCELLED_AND_NOTIFIED) else ():
+            if state == CANCELLED_AND_NOTIFIED:
+                waiter.add_cancelled(self)
+            elif self.exception() is None:
+                waiter.add_result(self)
+            else:
+                waiter.add_exception(self)
+        self._condition.notify_all()
+
+    def _report(self, error: BaseException) -> None:
+        """A callback raised something."""
+        LOGGER.error("exception calling callback for %r", self, exc_info=error)
+
+    def _unexpected(self, state: str) -> None:
+        """Somebody began with a call that is no longer to be begun with."""
+        LOGGER.critical("Future %s in unexpected state: %s", id(self), state)
+
+    def __repr__(self) -> str:
+        state = _standard._STATE_TO_DESCRIPTION_MAP[self._state]  # type: ignore[attr-defined]
+        came_to = ""
+        if self._state == FINISHED:
+            error = self.exception()
+            came_to = f" returned {type(self.result()).__name__}" if error is None else f" raised {type(error).__name__}"
+        return f"<{type(self).__name__} at {id(self):#x} state={state}{came_to}>"
+
+
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(deadline - time.monotonic(), 0.0)
+
+
+def as_completed(fs: Iterable[Future[T]], timeout: float | None = None) -> Iterator[Future[T]]:
+    """The futures as they are over, each once; TimeoutError when some are not after `timeout` seconds."""
+    pending = set(fs)
+    if not all(isinstance(future, Future) for future in pending):
+        yield from _standard.as_completed(pending, timeout)  # type: ignore[misc]
+        return
+    deadline = None if timeout is None else time.monotonic() + timeout
+    count = len(pending)
+    over: SimpleQueue[Future[T]] = SimpleQueue()
+    for future in pending:
+        future._watch(over)
+    future = None
+    try:
+        while pending:
+            try:
+                found = [over.get(timeout=_left(deadline))]
+            except Empty:
+                raise TimeoutError(f"{len(pending)} (of {count}) futures unfinished") from None
+            pending.remove(found[0])
+            # Nothing here keeps what is given away.
+            yield found.pop()
+    finally:
+        for future in pending:
+            future._unwatch(over)
+
+
+def wait(
+    fs: Iterable[Future[T]], timeout: float | None = None, return_when: str = ALL_COMPLETED
+) -> DoneAndNotDoneFutures[T]:
+    """Waits until all are over, or the first is, or the first has raised; which are, and which are not."""
+    if return_when not in (FIRST_COMPLETED, FIRST_EXCEPTION, ALL_COMPLETED):
+        raise ValueError(f"Invalid return condition: {return_when!r}")
+    pending = set(fs)
+    if not all(isinstance(future, Future) for future in pending):
+        return _standard.wait(pending, timeout, return_when)
+    deadline = None if timeout is None else time.monotonic() + timeout
+    over: SimpleQueue[Future[T]] = SimpleQueue()
+    for future in pending:
+        future._watch(over)
+    done = set()
+    enough = False
+    try:
+        while pending:
+            try:
+                future = over.get(not enough, _left(deadline))
+            except Empty:
+                break
+            pending.remove(future)
+            done.add(future)
+            enough = enough or return_when == FIRST_COMPLETED
+            if return_when == FIRST_EXCEPTION and not future.cancelled() and future.exception() is not None:
+                enough = True
+    finally:
+        for future in pending:
+            future._unwatch(over)
+    return DoneAndNotDoneFutures(done, pending)  # type: ignore[arg-type]

@@ -1,0 +1,145 @@
+"""The thread pool: Python's threads, which take their calls from the engine.
+
+Threads are started when there are more calls than idle ones, as in the standard library, and end with the interpreter
+or the pool, whichever comes first, after all that was submitted. A pool that nobody refers to any more ends by itself.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import weakref
+from concurrent.futures.thread import BrokenThreadPool
+from concurrent.futures.thread import ThreadPoolExecutor as _Standard
+
+from manyhands import _engine
+
+from ._base import LOGGER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+__all__ = ["BrokenThreadPool", "ThreadPoolExecutor"]
+
+_workers: weakref.WeakKeyDictionary[threading.Thread, _engine.ThreadWorker] = weakref.WeakKeyDictionary()
+_pools: weakref.WeakSet[ThreadPoolExecutor] = weakref.WeakSet()
+#: The interpreter ends: no pool takes calls any more.
+_ending = False
+#: Held while a thread is started, and while all are told to end.
+_starting = threading.Lock()
+
+
+def _end_all() -> None:
+    global _ending
+    with _starting:
+        _ending = True
+        workers = list(_workers.items())
+    for pool in list(_pools):
+        pool._close()
+    for _, worker in workers:
+        worker.close()
+    for thread, _ in workers:
+        thread.join()
+
+
+# Before the threads that are no daemons are waited for.
+threading._register_atexit(_end_all)  # type: ignore[attr-defined]
+os.register_at_fork(
+    before=_starting.acquire,
+    after_in_parent=_starting.release,
+    after_in_child=_starting._at_fork_reinit,  # type: ignore[attr-defined]
+)
+
+
+def _run(
+    worker: _engine.ThreadWorker,
+    pool: Callable[[], ThreadPoolExecutor | None],
+    initializer: Callable[..., object] | None,
+    initargs: tuple[Any, ...],
+) -> None:
+    if initializer is not None:
+        try:
+            initializer(*initargs)
+        except BaseException:
+            LOGGER.critical("Exception in initializer:", exc_info=True)
+            found = pool()
+            if found is not None:
+                found._initializer_failed()
+            return
+    try:
+        worker.run()
+    except BaseException:
+        LOGGER.critical("Exception in worker", exc_info=True)
+
+
+class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
+    """Runs calls in threads of this process."""
+
+    _counter = itertools.count().__next__  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        thread_name_prefix: str = "",
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+    ) -> None:
+        if max_workers is None:
+            usable = getattr(os, "process_cpu_count", os.cpu_count)()
+            max_workers = min(32, (usable or 1) + 4)
+        if max_workers <= 0:
+            raise ValueError("max_workers must be greater than 0")
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
+        self._max_workers = max_workers
+        self._threads: set[threading.Thread] = set()  # type: ignore[assignment]
+        self._broken: Any = False
+        self._shutdown = False
+        self._thread_name_prefix = thread_name_prefix or f"ThreadPoolExecutor-{self._counter()}"
+        self._initializer = initializer
+        self._initargs = initargs
+        _pools.add(self)
+
+    def _adjust_thread_count(self) -> None:
+        with _starting:
+            number = len(self._threads)
+            if _ending:
+                self._close()
+                raise self._refusal()
+            if number >= self._max_workers:
+                return
+            worker = self._worker()
+            thread = threading.Thread(
+                name=f"{self._thread_name_prefix}_{number}",
+                target=_run,
+                args=(worker, weakref.ref(self), self._initializer, self._initargs),
+            )
+            thread.start()
+            self._threads.add(thread)
+            _workers[thread] = worker
+
+    def _refusal(self) -> Exception:
+        """Why no more calls are taken."""
+        if self._broken:
+            return BrokenThreadPool(self._broken)
+        since = "interpreter shutdown" if _ending else "shutdown"
+        return RuntimeError(f"cannot schedule new futures after {since}")
+
+    def _initializer_failed(self) -> None:
+        self._broken = "A thread initializer failed, the thread pool is not usable anymore"
+        self._close()
+        for future in self._withdraw():
+            future.set_exception(BrokenThreadPool(self._broken))
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Takes no more calls; with `cancel_futures`, withdraws those that no thread has begun with."""
+        self._shutdown = True
+        self._close()
+        for future in self._withdraw() if cancel_futures else ():
+            future.cancel()
+        if wait:
+            for thread in self._threads:
+                thread.join()
