@@ -92,9 +92,19 @@ class Future(_engine.Future, _standard.Future["T"]):
     def _result(self) -> Any:
         return self.result() if self._state == FINISHED and self.exception() is None else None
 
+    @_result.setter
+    def _result(self, result: Any) -> None:
+        if result is not None:
+            self._replace(result, False)
+
     @property
     def _exception(self) -> BaseException | None:
         return self.exception() if self._state == FINISHED else None
+
+    @_exception.setter
+    def _exception(self, exception: BaseException | None) -> None:
+        if exception is not None:
+            self._replace(exception, True)
 
     def _tell_waiters(self) -> None:
         """The future has changed, with the condition held: tells those who wait in the standard library's manner."""
@@ -121,7 +131,9 @@ class Future(_engine.Future, _standard.Future["T"]):
         came_to = ""
         if self._state == FINISHED:
             error = self.exception()
-            came_to = f" returned {type(self.result()).__name__}" if error is None else f" raised {type(error).__name__}"
+            came_to = (
+                f" returned {type(self.result()).__name__}" if error is None else f" raised {type(error).__name__}"
+            )
         return f"<{type(self).__name__} at {id(self):#x} state={state}{came_to}>"
 
 

@@ -315,6 +315,25 @@ impl Future {
         name_of(self.call.state().standing())
     }
 
+    /// For programs that make a future in the standing that they need: a new one is brought there.
+    #[setter(_state)]
+    fn set_state(slf: &Bound<'_, Self>, state: &str) -> PyResult<()> {
+        let changes = match state {
+            "PENDING" => Vec::new(),
+            "RUNNING" => vec![Change::Begin],
+            "CANCELLED" => vec![Change::Cancel],
+            "CANCELLED_AND_NOTIFIED" => vec![Change::Cancel, Change::Begin],
+            _ => vec![Change::Answer(Outcome::Value(slf.py().None()))],
+        };
+        changes.into_iter().try_for_each(|change| Self::change(slf, change).map(drop))
+    }
+
+    /// Has the call come to something else than it did.
+    fn _replace(&self, outcome: Py<PyAny>, is_error: bool) {
+        let outcome = if is_error { Outcome::Error(outcome) } else { Outcome::Value(outcome) };
+        drop(self.call.replace_answer(outcome));
+    }
+
     /// From now on the future changes only while `_condition` is held.
     fn _open(&self) {
         self.after().opened = true;
