@@ -1,10 +1,10 @@
 //! The compiled half of the Python package: `manyhands._engine`.
 //!
-//! Each file is one group of names: `child` (processes started), `process` (this one), `lock`,
-//! `semaphore` (with events), `queue`, `thread_queue` (whose waiting `items` are),
-//! `pool`, `futures` (with thread pools), `value` (what travels without pickle), `buffer` (large payloads as private memory), `command` (subcommands
-//! of the command line). It translates, and decides nothing: the engine is the crate `manyhands`. Unsafe code, which the
-//! interpreter's raw interface needs, stands in `ffi` alone.
+//! Each file is one group of names: `child` (processes started), `process` (this one), `lock`, `semaphore` (with
+//! events), `queue`, `thread_queue` (whose waiting `items` are), `pool`, `futures` (with thread pools), `value` (what
+//! travels without pickle), `buffer` (large payloads as private memory), `command` (subcommands of the command line). It
+//! translates, and decides nothing: the engine is the crate `manyhands`. Unsafe code, which the interpreter's raw
+//! interface needs, stands in `ffi` alone.
 
 mod child;
 mod command;

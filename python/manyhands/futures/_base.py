@@ -79,7 +79,7 @@ class _Inside:
         return inside[self._name]
 
 
-class Future(_engine.Future, _standard.Future["T"]):
+class Future(_engine.Future["T"], _standard.Future["T"]):
     """The answer of a call."""
 
     _condition: Any = _Inside()
@@ -127,7 +127,7 @@ class Future(_engine.Future, _standard.Future["T"]):
         LOGGER.critical("Future %s in unexpected state: %s", id(self), state)
 
     def __repr__(self) -> str:
-        state = _standard._STATE_TO_DESCRIPTION_MAP[self._state]  # type: ignore[attr-defined]
+        state = _standard._STATE_TO_DESCRIPTION_MAP[self._state]
         came_to = ""
         if self._state == FINISHED:
             error = self.exception()
@@ -141,6 +141,16 @@ def _left(deadline: float | None) -> float | None:
     return None if deadline is None else max(deadline - time.monotonic(), 0.0)
 
 
+def _watch_all(futures: set[Future[T]], over: SimpleQueue[Future[T]]) -> None:
+    for future in futures:
+        future._watch(over)
+
+
+def _unwatch_all(futures: set[Future[T]], over: SimpleQueue[Future[T]]) -> None:
+    for future in futures:
+        future._unwatch(over)
+
+
 def as_completed(fs: Iterable[Future[T]], timeout: float | None = None) -> Iterator[Future[T]]:
     """The futures as they are over, each once; TimeoutError when some are not after `timeout` seconds."""
     pending = set(fs)
@@ -150,9 +160,7 @@ def as_completed(fs: Iterable[Future[T]], timeout: float | None = None) -> Itera
     deadline = None if timeout is None else time.monotonic() + timeout
     count = len(pending)
     over: SimpleQueue[Future[T]] = SimpleQueue()
-    for future in pending:
-        future._watch(over)
-    future = None
+    _watch_all(pending, over)
     try:
         while pending:
             try:
@@ -163,8 +171,7 @@ def as_completed(fs: Iterable[Future[T]], timeout: float | None = None) -> Itera
             # Nothing here keeps what is given away.
             yield found.pop()
     finally:
-        for future in pending:
-            future._unwatch(over)
+        _unwatch_all(pending, over)
 
 
 def wait(
@@ -178,8 +185,7 @@ def wait(
         return _standard.wait(pending, timeout, return_when)
     deadline = None if timeout is None else time.monotonic() + timeout
     over: SimpleQueue[Future[T]] = SimpleQueue()
-    for future in pending:
-        future._watch(over)
+    _watch_all(pending, over)
     done = set()
     enough = False
     try:
@@ -194,6 +200,5 @@ def wait(
             if return_when == FIRST_EXCEPTION and not future.cancelled() and future.exception() is not None:
                 enough = True
     finally:
-        for future in pending:
-            future._unwatch(over)
+        _unwatch_all(pending, over)
     return DoneAndNotDoneFutures(done, pending)  # type: ignore[arg-type]

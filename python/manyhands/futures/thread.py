@@ -78,7 +78,7 @@ def _run(
 class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
     """Runs calls in threads of this process."""
 
-    _counter = itertools.count().__next__  # type: ignore[assignment]
+    _counter = itertools.count().__next__
 
     def __init__(
         self,
@@ -95,11 +95,11 @@ class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
         self._max_workers = max_workers
-        self._threads: set[threading.Thread] = set()  # type: ignore[assignment]
+        self._threads: set[threading.Thread] = set()
         self._broken: Any = False
         self._shutdown = False
         self._thread_name_prefix = thread_name_prefix or f"ThreadPoolExecutor-{self._counter()}"
-        self._initializer = initializer
+        self._initializer: Any = initializer
         self._initargs = initargs
         _pools.add(self)
 

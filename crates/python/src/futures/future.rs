@@ -360,6 +360,14 @@ impl Future {
         drop(watcher);
     }
 
+    #[classmethod]
+    fn __class_getitem__<'py>(
+        cls: &Bound<'py, PyType>,
+        item: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        cls.py().import("types")?.getattr("GenericAlias")?.call1((cls, item))
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         if let Ok(after) = self.after.try_lock() {
             after.callbacks.iter().try_for_each(|callback| visit.call(callback))?;

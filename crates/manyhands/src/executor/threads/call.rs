@@ -1,4 +1,8 @@
 //! A call with its answer, as the thread that runs it and those who wait for it share it.
+//!
+//! The word of the call decides who may write the answer; a mutex, held for that write or one look, keeps it. Whoever
+//! waits, sleeps on the word. An answer may be looked at, taken or replaced, and one that comes too late is given back.
+//! Nothing here runs the call.
 
 use super::state::{CallState, Standing};
 use crate::platform::Deadline;
