@@ -3,12 +3,13 @@
 //! Children end by a system call and use the engine and threads of their own only. Nobody waits for time to pass: a child
 //! that finds no deadlock hangs, and its end is what the test waits for.
 
+use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
 
 use manyhands::platform::fork::{Side, fork_plain};
 use manyhands::platform::pidfd::{ExitStatus, PidFd, reap};
-use manyhands::sync::{Blocking, Event, Lock, RawLock, WaitError};
+use manyhands::sync::{Blocking, Event, Lock, RawLock, WaitError, Waiting};
 
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -75,6 +76,72 @@ fn while_somebody_is_awake_nobody_is_told() {
             LATER.set();
         });
         LOCK.lock().is_ok()
+    }));
+}
+
+static TOLD: Event = Event::new();
+
+extern "C" fn tell(_signal: libc::c_int) {
+    TOLD.set();
+}
+
+fn handle(signal: libc::c_int) {
+    // SAFETY: the handler stores to an atomic word and makes one system call.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = tell as *const () as usize;
+        assert_eq!(libc::sigaction(signal, &action, std::ptr::null_mut()), 0);
+    }
+}
+
+/// Sends this process the signal when the thread has looked around several times.
+struct Signals(libc::c_int, std::cell::Cell<u32>);
+
+impl Waiting for Signals {
+    fn before_sleep(&self) -> ControlFlow<()> {
+        self.1.set(self.1.get() + 1);
+        if self.1.get() == 4 {
+            // SAFETY: no memory is involved.
+            unsafe { libc::kill(libc::getpid(), self.0) };
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn what_a_signal_s_handler_can_end_is_no_deadlock() {
+    let _turn = turn();
+    static LOCK: RawLock = RawLock::private();
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        assert!(in_child(|| {
+            handle(signal);
+            let _ = LOCK.acquire(None, &Blocking).unwrap();
+            let waiter = thread::spawn(move || {
+                until(|| TOLD.statistics().waiters == 1);
+                let got = LOCK.acquire(None, &Signals(signal, 0.into())).is_ok();
+                TOLD.set(); // also when it should have been told by the handler
+                got
+            });
+            TOLD.wait();
+            LOCK.release().unwrap();
+            waiter.join().unwrap()
+        }));
+    }
+}
+
+#[test]
+fn a_main_thread_that_wants_a_lock_does_not_wait_for_a_key() {
+    let _turn = turn();
+    static LOCK: Lock<()> = Lock::new(());
+    static NEVER: Event = Event::new();
+    assert!(in_child(|| {
+        handle(libc::SIGINT);
+        thread::spawn(|| {
+            let _guard = LOCK.lock().unwrap();
+            NEVER.wait();
+        });
+        until(|| NEVER.statistics().waiters == 1);
+        matches!(LOCK.lock().map(drop), Err(WaitError::Deadlock(_)))
     }));
 }
 

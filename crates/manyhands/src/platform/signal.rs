@@ -57,6 +57,15 @@ pub fn ignored() -> Mask {
         .fold(0, |set, signal| set | bit(signal))
 }
 
+/// The signals that the calling process has a handler for.
+pub fn handled() -> Mask {
+    (1..=SIGNALS)
+        .filter(|signal| {
+            handler(*signal).is_some_and(|handler| handler != libc::SIG_IGN && handler != libc::SIG_DFL)
+        })
+        .fold(0, |set, signal| set | bit(signal))
+}
+
 /// Ignores the signals of `set` and leaves the others as they are.
 pub fn ignore(set: Mask) {
     for signal in (1..=SIGNALS).filter(|signal| set & bit(*signal) != 0) {
@@ -66,8 +75,9 @@ pub fn ignore(set: Mask) {
 
 /// Gives every signal that has a handler its default action, as exec does.
 pub fn reset_handlers() {
+    let handled = handled();
     for signal in 1..=SIGNALS {
-        if handler(signal).is_some_and(|handler| handler != libc::SIG_IGN && handler != libc::SIG_DFL) {
+        if handled & bit(signal) != 0 {
             dispose(signal, libc::SIG_DFL);
         }
     }
@@ -102,7 +112,8 @@ impl Dispositions {
     }
 }
 
-fn bit(signal: i32) -> Mask {
+/// The set of this signal alone.
+pub const fn bit(signal: i32) -> Mask {
     1 << (signal - 1)
 }
 

@@ -4,6 +4,7 @@
 //! record    what a thread waits for, written down while it does          threads   the records, by thread number
 //! walk      from a waiter to the holder, to what that one waits for      watch     the hook in the place where one sleeps
 //! site      where in the program something happened                      deadlock  what is told of it
+//! stuck     whether nobody is left, not even a signal, to end any wait
 //! ```
 //!
 //! A thread writes down what it waits for before it sleeps, and then walks: lock, holder, what the holder waits for. A
@@ -18,6 +19,8 @@ mod walk;
 mod deadlock;
 #[cfg(not(manyhands_model))]
 mod site;
+#[cfg(not(manyhands_model))]
+mod stuck;
 #[cfg(not(manyhands_model))]
 mod threads;
 #[cfg(not(manyhands_model))]

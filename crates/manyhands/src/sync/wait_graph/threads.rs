@@ -7,6 +7,7 @@
 
 use super::record::WaitNote;
 use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use crate::platform::process::getpid;
 use crate::platform::thread::gettid;
 use crate::platform::wipe;
 
@@ -137,6 +138,11 @@ pub(super) fn record_of(number: u32) -> Option<&'static ThreadRecord> {
     is_here.then_some(record)
 }
 
+/// The note of a thread that lives in this process.
+pub(super) fn find(number: u32) -> Option<&'static WaitNote> {
+    record_of(number).map(|record| &record.note)
+}
+
 /// The calling thread's own record, put right if this is a fork's child; `None` while the thread is being torn down and
 /// has given its record back.
 pub(super) fn own_record(number: u32) -> Option<&'static ThreadRecord> {
@@ -167,6 +173,11 @@ pub(super) fn records() -> impl Iterator<Item = (u32, &'static ThreadRecord)> {
 }
 
 impl ThreadRecord {
+    /// Whether it is the process's first thread, in which Python runs the handlers of signals.
+    pub(super) fn is_main(&self) -> bool {
+        self.tid.load(Ordering::Relaxed) == getpid()
+    }
+
     fn settle(&self, token: u32) {
         self.tid.store(gettid(), Ordering::Relaxed);
         self.token.store(token, Ordering::Release);

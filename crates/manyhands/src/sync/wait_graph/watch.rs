@@ -9,9 +9,10 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::deadlock::{Deadlock, suspect};
-use super::record::{IsThere, LockFace, Look, WaitNote, Wanted};
+use super::record::{IsThere, LockFace, WaitNote, Wanted};
 use super::site::Site;
-use super::threads::{ThreadRecord, own_record, record_of, records, token};
+use super::stuck::all_are_stuck;
+use super::threads::{ThreadRecord, find, own_record, token};
 use super::walk::{Detector, Edge, Walk};
 use crate::platform::Deadline;
 use crate::platform::Scope;
@@ -24,10 +25,6 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 const GRACE: Duration = Duration::from_secs(1);
 
 static DETECTOR: Detector = Detector::new();
-
-fn find(number: u32) -> Option<&'static WaitNote> {
-    record_of(number).map(|record| &record.note)
-}
 
 /// One wait of one thread, written down.
 pub(in crate::sync) struct Watch<'a> {
@@ -103,6 +100,8 @@ impl<'a> Watch<'a> {
     }
 
     fn note(&self) {
+        // A hook may have forked, and this be the child.
+        let _ = own_record(self.me);
         self.record.note.begin(self.wanted, self.wanted_at);
         self.noted.set(true);
     }
@@ -181,26 +180,6 @@ impl<'a> Watch<'a> {
             }
         }
     }
-}
-
-/// Whether every thread of the process, the unknown ones too, waits without a limit, and what none of them waits for is
-/// there, so that nobody is left to release, notify or end.
-fn all_are_stuck() -> bool {
-    let is_stuck = |number: u32, look: &Look| match look.wanted {
-        Wanted::News(..) => !look.is_there,
-        // Who waits for what it holds may have just been handed it.
-        Wanted::Lock(_) => look.owner != 0 && look.owner != number,
-        Wanted::Thread(joined) => record_of(joined).is_some(),
-    };
-    let mut waiting = Vec::new();
-    for (number, record) in records() {
-        match record.note.look() {
-            Some(look) if is_stuck(number, &look) => waiting.push(Edge { waiter: number, look }),
-            _ => return false,
-        }
-    }
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return false };
-    tasks.count() == waiting.len() && Walk { find }.stands(&waiting)
 }
 
 /// Runs `wait`, a wait without a limit for the end of the thread with this number, as part of the wait graph.
