@@ -157,7 +157,7 @@ impl PrivateLock {
 #[derive(Debug)]
 pub(super) struct PrivateRLock {
     pub(super) lock: PrivateLock,
-    /// How often the holder has taken it; nobody else touches it.
+    /// How often the holder has taken it; nobody else writes it, and it says nothing while nobody holds the lock.
     depth: AtomicU32,
 }
 
@@ -173,28 +173,48 @@ impl PrivateRLock {
         waiting: &dyn Waiting,
         site: Site,
     ) -> Result<(), WaitError> {
+        // Free, most of the time; to look first costs more than to look again.
+        if self.take(site) {
+            return Ok(());
+        }
         if self.lock.is_mine() {
             return super::depth::deepen(&self.depth);
         }
-        self.lock.acquire(deadline, waiting, Taking { site, guarded: true })?;
-        self.depth.store(1, Ordering::Relaxed);
+        self.lock.wait(deadline, waiting, site.to_raw(), true)?;
+        self.taken(site);
         Ok(())
+    }
+
+    /// Takes the lock if it is free.
+    #[inline]
+    fn take(&self, site: Site) -> bool {
+        let taken = self.lock.face.word.try_acquire(thread_number() | GUARDED).is_some();
+        if taken {
+            self.taken(site);
+        }
+        taken
+    }
+
+    #[inline]
+    fn taken(&self, site: Site) {
+        self.lock.taken(Taking { site, guarded: true });
+        self.depth.store(1, Ordering::Relaxed);
     }
 
     #[inline]
     pub(super) fn try_acquire(&self, site: Site) -> Result<bool, WaitError> {
-        if self.lock.is_mine() {
-            return super::depth::deepen(&self.depth).map(|()| true);
+        if self.take(site) {
+            return Ok(true);
         }
-        let taken = self.lock.try_acquire(Taking { site, guarded: true });
-        if taken {
-            self.depth.store(1, Ordering::Relaxed);
-        }
-        Ok(taken)
+        if self.lock.is_mine() { super::depth::deepen(&self.depth).map(|()| true) } else { Ok(false) }
     }
 
     #[inline]
     pub(super) fn release(&self) -> Result<(), ReleaseError> {
+        // Another holder's depth says nothing, but then the word says no.
+        if self.depth.load(Ordering::Relaxed) == 1 && self.lock.release_mine() {
+            return Ok(());
+        }
         if !self.lock.is_mine() {
             return Err(ReleaseError::not_mine(self.lock.face.word.seen()));
         }
