@@ -9,6 +9,7 @@ mod placement;
 mod pool;
 mod ring;
 mod start;
+mod wait;
 
 use std::process::ExitCode;
 
@@ -50,6 +51,11 @@ fn measure(case: &str, subject: &str, count: u64, placement: Placement) -> Optio
         "ring-65536" => ring::throughput(subject, 65536, count, placement),
         "lock-free" => lock::free(subject, count),
         "lock-contended" => lock::contended(subject, count, placement),
+        "rlock-free" => lock::free_re_entrant(subject, count),
+        "condition-ping-pong" => wait::ping_pong(subject, count, placement),
+        "condition-hand-over" => wait::hand_over(subject, count, placement),
+        "semaphore-free" => wait::free_semaphore(subject, count),
+        "semaphore-contended" => wait::contended_semaphore(subject, count, placement),
         "pool-1" => pool::one_in_flight(subject, count),
         "pool-1000" => pool::many_in_flight(subject, count),
         "start-small" => start::start(subject, count, 0),
