@@ -67,7 +67,8 @@ pub use channel::{GetError, PutError, Queue, QueueStatistics};
 
 #[cfg(not(manyhands_model))]
 pub use sync::{
-    Barrier, Condition, Deadlock, Event, Lock, LockGuard, RLock, RLockGuard, Semaphore, WaitError, shared,
+    Banker, BankerError, Barrier, Condition, Deadlock, Event, Lock, LockGuard, RLock, RLockGuard, Semaphore,
+    WaitError, shared,
 };
 
 #[cfg(not(manyhands_model))]

@@ -48,6 +48,7 @@ pub enum Kind {
     Payload = 7,
     Condition = 8,
     Barrier = 9,
+    Banker = 10,
 }
 
 impl Kind {
@@ -62,6 +63,7 @@ impl Kind {
             Kind::Payload,
             Kind::Condition,
             Kind::Barrier,
+            Kind::Banker,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == raw)
@@ -80,6 +82,7 @@ impl std::fmt::Display for Kind {
             Kind::Payload => "payload",
             Kind::Condition => "condition",
             Kind::Barrier => "barrier",
+            Kind::Banker => "banker",
         })
     }
 }

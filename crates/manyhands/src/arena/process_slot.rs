@@ -116,7 +116,8 @@ impl Word {
     }
 }
 
-fn write_text(words: &[AtomicU64], text: &str) {
+/// Writes a text into such words as a slot's name has, as much of it as fits.
+pub(crate) fn text_into(words: &[AtomicU64], text: &str) {
     let mut end = text.len().min(words.len() * 8);
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -222,7 +223,7 @@ impl ProcessSlot {
 
     /// Changes the name.
     pub fn set_name(&self, name: &str) {
-        write_text(&self.name, name);
+        text_into(&self.name, name);
     }
 
     /// Where the slot is in its life.
@@ -259,7 +260,7 @@ impl ProcessSlot {
 
     /// Leaves a note for whoever asks how the process ended.
     pub fn set_note(&self, text: &str) {
-        write_text(&self.note, text);
+        text_into(&self.note, text);
     }
 
     /// Whether the process has said that it ends in good order, so that what it holds it holds on purpose.

@@ -1,4 +1,4 @@
-//! The one place where anybody sleeps, and what is made of it: locks, semaphores and events.
+//! The one place where anybody sleeps, and what is made of it: locks, semaphores, events, bankers.
 //!
 //! ```text
 //! park        Wait, Waiting, Parker: yields, then a futex      tick   who sweeps the dead while all wait
@@ -13,6 +13,8 @@ mod barrier_word;
 mod bell;
 mod event_word;
 mod gate;
+#[allow(dead_code, reason = "in the model only what the model tests use is used")]
+mod ledger;
 mod lock_word;
 mod mortal;
 mod park;
@@ -22,6 +24,12 @@ mod waiting_list;
 
 #[cfg(not(manyhands_model))]
 mod arena_lock;
+#[cfg(not(manyhands_model))]
+mod banker;
+#[cfg(not(manyhands_model))]
+mod banker_error;
+#[cfg(not(manyhands_model))]
+mod banker_statistics;
 #[cfg(not(manyhands_model))]
 mod barrier;
 #[cfg(not(manyhands_model))]
@@ -40,6 +48,8 @@ mod lock;
 mod private_lock;
 #[cfg(not(manyhands_model))]
 mod raw;
+#[cfg(not(manyhands_model))]
+mod raw_banker;
 #[cfg(not(manyhands_model))]
 mod raw_barrier;
 #[cfg(not(manyhands_model))]
@@ -75,6 +85,12 @@ pub use park::{Blocking, History, Parker, Wait, WaitError, Waiting};
 pub(crate) use park::{Ticking, Turn};
 
 #[cfg(not(manyhands_model))]
+pub use banker::{Banker, Claim, Units};
+#[cfg(not(manyhands_model))]
+pub use banker_error::BankerError;
+#[cfg(not(manyhands_model))]
+pub use banker_statistics::{BankerStatistics, ClaimantStatistics, ResourceStatistics, Verdict};
+#[cfg(not(manyhands_model))]
 pub use barrier::Barrier;
 #[cfg(not(manyhands_model))]
 pub use condition::{Condition, Guard};
@@ -88,6 +104,8 @@ pub use lock::{Lock, LockGuard, RLock, RLockGuard};
 pub use private_lock::Taking;
 #[cfg(not(manyhands_model))]
 pub use raw::{LockStatistics, RawLock, RawRLock};
+#[cfg(not(manyhands_model))]
+pub use raw_banker::{RawBanker, RawClaim};
 #[cfg(not(manyhands_model))]
 pub use raw_barrier::{BarrierError, BarrierStatistics, RawBarrier};
 #[cfg(not(manyhands_model))]

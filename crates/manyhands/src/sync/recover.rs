@@ -6,6 +6,7 @@
 
 use super::arena_lock::LockBody;
 use super::event_word::EventWord;
+use super::raw_banker::BankerBody;
 use super::raw_barrier::BarrierBody;
 use super::raw_condition::ConditionBody;
 use super::raw_semaphore::SemaphoreBody;
@@ -25,6 +26,7 @@ impl Sweep for SyncSweep {
         // After the locks: whoever is told of something takes its lock next.
         each(arena, Kind::Condition, |body: &'static ConditionBody| body.sweep(arena, dead));
         each(arena, Kind::Barrier, |body: &'static BarrierBody| body.sweep(arena, dead));
+        each(arena, Kind::Banker, |body: &'static BankerBody| body.sweep(arena, dead));
     }
 
     fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) {
@@ -33,6 +35,7 @@ impl Sweep for SyncSweep {
             Kind::Semaphore => arena.body::<SemaphoreBody>(object.index()).block().free(arena),
             Kind::Condition => arena.body::<ConditionBody>(object.index()).block().free(arena),
             Kind::Barrier => arena.body::<BarrierBody>(object.index()).block().free(arena),
+            Kind::Banker => arena.body::<BankerBody>(object.index()).block().free(arena),
             _ => {}
         }
     }

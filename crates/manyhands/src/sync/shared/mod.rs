@@ -6,6 +6,7 @@
 //! What a killed process held comes free and whoever gets it is told; a process that ends in good order (`exit`, or by
 //! returning from its main function) leaves what it held as it was.
 
+mod banker;
 mod barrier;
 mod condition;
 mod event;
@@ -13,6 +14,7 @@ mod lock;
 mod rlock;
 mod semaphore;
 
+pub use banker::Banker;
 pub use barrier::Barrier;
 pub use condition::{Condition, Guard};
 pub use event::Event;

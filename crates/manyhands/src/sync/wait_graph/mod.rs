@@ -38,6 +38,8 @@ pub use deadlock::{Deadlock, DeadlockStep, suspicions_go_to};
 #[cfg(not(manyhands_model))]
 pub use site::{Site, sites_are_named_by};
 #[cfg(not(manyhands_model))]
+pub(super) use threads::token as process_token;
+#[cfg(not(manyhands_model))]
 pub(super) use threads::{claim_number, give_number_back, settle_number};
 #[cfg(not(manyhands_model))]
 pub use threads::{is_waiting, name_this_thread};

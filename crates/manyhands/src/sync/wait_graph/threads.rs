@@ -72,7 +72,7 @@ fn make(place: &AtomicPtr<[ThreadRecord; PIECE]>) -> &'static [ThreadRecord; PIE
 }
 
 /// What tells this process from those it was forked from: never 0, greater than its parent's.
-pub(super) fn token() -> u32 {
+pub(in crate::sync) fn token() -> u32 {
     if wipe::word(TOKEN_WORD).is_none() {
         let _ = wipe::prepare();
     }

@@ -1,0 +1,217 @@
+//! Bankers between processes: real forks, real kills.
+//!
+//! Children are forks of a test process that has other threads, so they use the engine and system calls only, and end by
+//! a system call. Nobody waits for time to pass: a limit is there only to end a test that would not.
+
+use std::env;
+use std::sync::{Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use manyhands::arena::Arena;
+use manyhands::platform::fork::{Side, fork_plain};
+use manyhands::platform::pidfd::{ExitStatus, PidFd, reap};
+use manyhands::shared::{Banker, Event};
+use manyhands::sync::{BankerError, WaitError};
+
+static TURN: Mutex<()> = Mutex::new(());
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Forking tests take turns, so that no child copies another test's half-made state.
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn until(what: &str, condition: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !condition() {
+        assert!(begin.elapsed() < LIMIT, "waited a minute for {what}");
+        thread::yield_now();
+    }
+}
+
+/// Runs `body` in a child, which then ends with code 0, or 1 when `body` says so.
+fn child(body: impl FnOnce() -> bool) -> u32 {
+    // SAFETY: the child uses the engine and system calls only, never another thread's lock.
+    match unsafe { fork_plain() }.unwrap() {
+        Side::Child => {
+            let good = body();
+            // SAFETY: ends the process at once; no destructor or handler runs.
+            unsafe { libc::_exit(i32::from(!good)) }
+        }
+        Side::Parent(pid) => pid,
+    }
+}
+
+fn end_of(pid: u32) -> ExitStatus {
+    PidFd::open(pid).unwrap().wait_dead(None).unwrap();
+    reap(pid).unwrap().unwrap()
+}
+
+fn kill(pid: u32) {
+    PidFd::open(pid).unwrap().signal(libc::SIGKILL).unwrap();
+    assert_eq!(end_of(pid), ExitStatus::Signaled(libc::SIGKILL));
+}
+
+fn sleep_for_ever() -> ! {
+    loop {
+        // SAFETY: waits for a signal.
+        unsafe { libc::pause() };
+    }
+}
+
+fn free(banker: &Banker) -> Vec<u64> {
+    banker.statistics().unwrap().resources.iter().map(|resource| resource.free).collect()
+}
+
+#[test]
+fn what_a_killed_process_has_comes_back_and_a_waiter_gets_it() {
+    let _turn = turn();
+    let banker = Banker::new(&[("memory", 8), ("licences", 3)]).unwrap();
+    let pid = child(|| {
+        let claim = banker.claim("holder", &[8, 3]).unwrap();
+        let _units = claim.request(&[6, 2]).unwrap();
+        sleep_for_ever()
+    });
+    until("the child to have its units", || free(&banker) == [2, 1]);
+    let holder = &banker.statistics().unwrap().claimants[0];
+    assert_eq!((holder.name.as_str(), holder.pid, &holder.held[..]), ("holder", pid, &[6, 2][..]));
+
+    let claim = banker.claim("waiter", &[8, 3]).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            until("the wait", || banker.statistics().unwrap().claimants[1].waits_for.is_some());
+            kill(pid);
+        });
+        // No warden was started: it is the waiter's own tick that notices.
+        let waiter = claim;
+        assert_eq!(waiter.request(&[8, 3]).unwrap().counts(), [8, 3]);
+    });
+    assert_eq!((free(&banker), banker.statistics().unwrap().claimants.len()), (vec![8, 3], 0));
+}
+
+#[test]
+fn a_killed_waiter_waits_no_more_and_bars_nobody() {
+    let _turn = turn();
+    let banker = Banker::new(&[("memory", 8)]).unwrap();
+    let claim = banker.claim("holder", &[8]).unwrap();
+    let held = claim.request(&[4]).unwrap();
+    let pid = child(|| {
+        let claim = banker.claim("waiter", &[8]).unwrap();
+        claim.request(&[8]).is_ok()
+    });
+    until("the child to wait", || {
+        banker.statistics().unwrap().claimants.iter().any(|one| one.waits_for.is_some())
+    });
+    kill(pid);
+    manyhands::sweep_the_dead();
+    assert_eq!(banker.statistics().unwrap().claimants.len(), 1);
+    drop(held);
+    assert!(claim.try_request(&[8]).unwrap().is_some());
+}
+
+#[test]
+fn a_clean_end_gives_back_as_well() {
+    let _turn = turn();
+    let banker = Banker::new(&[("memory", 8)]).unwrap();
+    let pid = child(|| {
+        let claim = banker.claim("child", &[8]).unwrap();
+        claim.request(&[5]).unwrap().keep();
+        std::mem::forget(claim);
+        manyhands::arena::this_process().map(|me| Arena::get().unwrap().process(me).set_clean()).is_ok()
+    });
+    assert_eq!(end_of(pid), ExitStatus::Exited(0));
+    assert_eq!(free(&banker), [3], "nobody has looked yet");
+    manyhands::sweep_the_dead();
+    assert_eq!(free(&banker), [8]);
+}
+
+#[test]
+fn a_forks_copy_of_a_claim_gives_nothing_back_and_the_child_makes_its_own() {
+    let _turn = turn();
+    let banker = Banker::new(&[("memory", 8)]).unwrap();
+    let mut claim = Some(banker.claim("parent", &[8]).unwrap());
+    claim.as_ref().unwrap().request(&[3]).unwrap().keep();
+    let done = Event::new().unwrap();
+    let pid = child(|| {
+        let copy = claim.take().unwrap();
+        let refused = matches!(copy.request(&[1]), Err(BankerError::Closed { .. }));
+        drop(copy);
+        let own = banker.claim("child", &[5]).unwrap();
+        let _own = own.request(&[5]).unwrap();
+        done.set();
+        if !refused {
+            return false;
+        }
+        sleep_for_ever()
+    });
+    done.wait();
+    assert_eq!((free(&banker), banker.statistics().unwrap().claimants.len()), (vec![0], 2));
+    kill(pid);
+    manyhands::sweep_the_dead();
+    assert_eq!((claim.as_ref().unwrap().held().unwrap(), free(&banker)), (vec![3], vec![5]));
+    drop(claim);
+    assert_eq!(free(&banker), [8]);
+}
+
+/// One child's life: it takes one unit after the other, in an order of its own, and gives all back, until it is killed.
+fn live(banker: &Banker, number: usize) -> bool {
+    let claim = banker.claim("child", &[1, 1, 1]).unwrap();
+    loop {
+        for step in 0..3 {
+            let units: [u64; 3] = std::array::from_fn(|at| u64::from(at == (number + step) % 3));
+            match claim.request_timeout(&units, LIMIT) {
+                Ok(units) => units.keep(),
+                Err(_) => return false,
+            }
+        }
+        if claim.release(&[1, 1, 1]).is_err() {
+            return false;
+        }
+    }
+}
+
+#[test]
+fn random_kills_lose_no_unit_and_hang_nobody() {
+    let _turn = turn();
+    let kills = env::var("MANYHANDS_BANKER_KILLS").map_or(25, |text| text.parse().unwrap());
+    let banker = Banker::new(&[("a", 2), ("b", 2), ("c", 1)]).unwrap();
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut children: Vec<u32> = (0..4).map(|number| child(|| live(&banker, number))).collect();
+    for number in 0..kills {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        // A random moment of a child's life: after so many rounds of somebody who takes part.
+        let claim = banker.claim("parent", &[1, 1, 1]).unwrap();
+        for _ in 0..random % 32 {
+            match claim.request_timeout(&[1, 1, 1], LIMIT) {
+                Ok(units) => drop(units),
+                Err(BankerError::Wait(WaitError::TimedOut)) => {
+                    panic!("nobody gets anything after {number} kills")
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        let victim = (random >> 32) as usize % children.len();
+        kill(children[victim]);
+        children[victim] = child(|| live(&banker, number));
+    }
+    children.into_iter().for_each(kill);
+    manyhands::sweep_the_dead();
+    let statistics = banker.statistics().unwrap();
+    assert_eq!((free(&banker), statistics.claimants.len()), (vec![2, 2, 1], 0));
+}
+
+#[test]
+fn a_banker_travels_and_its_memory_comes_back() {
+    let _turn = turn();
+    let blocks = Arena::get().unwrap().blocks_held();
+    let banker = Banker::new(&[("memory", 8), ("a name of thirty-two bytes here.", 3)]).unwrap();
+    let same = Banker::attach(banker.handle()).unwrap();
+    assert_eq!((same.resources(), same.totals()), (banker.resources(), vec![8, 3]));
+    let handle = banker.handle();
+    drop((banker, same));
+    assert!(Banker::attach(handle).is_err());
+    assert_eq!(Arena::get().unwrap().blocks_held(), blocks, "the block was freed");
+}
