@@ -92,9 +92,9 @@ fn model_ledger_two_claimants_of_one_unit() {
 
 #[test]
 fn model_ledger_dead_claimant_gives_back() {
-    for points in 0..30 {
+    for points in 0..40 {
         let sweeps = if points % 2 == 0 { 1 } else { 2 };
-        check(1, move || {
+        check(2, move || {
             let book = Book::new();
             let (first, second) = (book.claim(1), book.claim(2));
             let mortal = thread::spawn({
