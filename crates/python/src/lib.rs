@@ -24,7 +24,7 @@ mod value;
 use pyo3::prelude::*;
 
 /// What the Python package calls; private to it.
-#[pymodule]
+#[pymodule(gil_used = false)]
 mod _engine {
     #[pymodule_export]
     use super::child::{Child, exec_child, fork_child, serve_zygote, take_request, zygote_child};

@@ -289,10 +289,7 @@ impl AsyncResult {
                 }
             };
             let outcome = calls.take(py, || self.describe(py)).map(Bound::unbind);
-            *self.state() = match outcome {
-                Ok(value) => State::Value(value),
-                Err(error) => State::Error(error),
-            };
+            self.set(py, &outcome);
             drop(pool);
             return;
         }

@@ -42,8 +42,10 @@ pub fn finish<'py>(
         Ok(calls) => calls,
         Err(Refused::AtOnce(error)) => return Err(error),
         Err(Refused::Later(error)) => {
+            // Made into an object here: whoever asks for it finds it under a mutex, where no Python code may run.
+            let raised = error.value(py);
             if let Some(callback) = wanted.error_callback {
-                run_callback(callback, error.value(py).as_any());
+                run_callback(callback, raised.as_any());
             }
             return Bound::new(py, AsyncResult::failed(shared, error));
         }
