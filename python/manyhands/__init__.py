@@ -12,9 +12,10 @@ TYPE_CHECKING = False
 
 
 __version__ = "0.1.0"
-__all__ = ["BrokenProcessPool", "WorkerDied", "__version__"]
+__all__ = ["Banker", "BrokenProcessPool", "WorkerDied", "__version__"]
 
 if TYPE_CHECKING:
+    from .banker import Banker
     from .errors import BrokenProcessPool, WorkerDied
 else:
 
@@ -23,4 +24,8 @@ else:
             from . import errors
 
             return getattr(errors, name)
+        if name == "Banker":
+            from .banker import Banker
+
+            return Banker
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,6 +6,7 @@
 //! translates, and decides nothing: the engine is the crate `manyhands`. Unsafe code, which the interpreter's raw
 //! interface needs, stands in `ffi` alone.
 
+mod banker;
 mod child;
 mod command;
 mod errors;
@@ -26,6 +27,8 @@ use pyo3::prelude::*;
 /// What the Python package calls; private to it.
 #[pymodule(gil_used = false)]
 mod _engine {
+    #[pymodule_export]
+    use super::banker::{Banker, Claim};
     #[pymodule_export]
     use super::child::{Child, exec_child, fork_child, serve_zygote, take_request, zygote_child};
     #[pymodule_export]

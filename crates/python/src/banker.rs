@@ -1,0 +1,151 @@
+//! Bankers and the claims on them, as Python's classes build on them.
+//!
+//! Units go in lists, in the order of the resources; what they are called is the Python package's business. A wait gives the
+//! interpreter lock up and lets signal handlers run. A claim that nobody refers to any more is closed.
+
+use crate::child::deadline;
+use crate::errors::{from_arena, from_wait};
+use crate::ffi::Patient;
+use manyhands::arena::Handle;
+use manyhands::sync::{BankerError, RawBanker, RawClaim, Verdict, WaitError};
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use std::sync::Arc;
+
+/// Name, pid, units declared, held, and waited for.
+type ClaimantRow = (String, u32, Vec<u64>, Vec<u64>, Option<Vec<u64>>);
+
+fn from_banker(error: BankerError) -> PyErr {
+    let text = error.to_string();
+    match error {
+        BankerError::Arena(error) => from_arena(error),
+        BankerError::Busy { .. } => PyRuntimeError::new_err(text),
+        BankerError::TooManyClaimants { .. } | BankerError::Wait(_) => {
+            PyOSError::new_err((libc::EAGAIN, text))
+        }
+        _ => PyValueError::new_err(text),
+    }
+}
+
+/// The exception for one who could not look.
+fn from_look(error: WaitError) -> PyErr {
+    from_banker(BankerError::Wait(error))
+}
+
+/// What `manyhands.Banker` is made of.
+#[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
+pub struct Banker {
+    raw: Arc<RawBanker>,
+}
+
+#[pymethods]
+impl Banker {
+    #[new]
+    #[pyo3(signature = (resources, shared = false, *, handle = None))]
+    fn new(resources: Vec<(String, u64)>, shared: bool, handle: Option<u64>) -> PyResult<Banker> {
+        let resources: Vec<(&str, u64)> =
+            resources.iter().map(|(name, units)| (name.as_str(), *units)).collect();
+        let raw = match handle {
+            Some(handle) => RawBanker::attach(Handle::from_raw(handle)).map_err(from_arena)?,
+            None if shared => RawBanker::shared(&resources).map_err(from_banker)?,
+            None => RawBanker::private(&resources).map_err(from_banker)?,
+        };
+        Ok(Banker { raw: Arc::new(raw) })
+    }
+
+    fn _claim(&self, py: Python<'_>, name: &str, units: Vec<u64>) -> PyResult<Claim> {
+        let raw = self.raw.claim(name, &units, &Patient::new(py)).map_err(from_banker)?;
+        Ok(Claim { banker: self.raw.clone(), raw })
+    }
+
+    fn _admits(&self, name: &str, units: Vec<u64>) -> PyResult<()> {
+        self.raw.admits(name, &units).map_err(from_banker)
+    }
+
+    /// Name and total of each resource.
+    fn _resources(&self) -> Vec<(String, u64)> {
+        self.raw.resources().iter().cloned().zip(self.raw.totals()).collect()
+    }
+
+    fn _safe_order(&self, py: Python<'_>) -> PyResult<Option<Vec<String>>> {
+        self.raw.safe_order(&Patient::new(py)).map_err(from_look)
+    }
+
+    /// What is free of each resource, and the claimants.
+    fn _statistics(&self, py: Python<'_>) -> PyResult<(Vec<u64>, Vec<ClaimantRow>)> {
+        let statistics = self.raw.statistics(&Patient::new(py)).map_err(from_look)?;
+        let free = statistics.resources.iter().map(|resource| resource.free).collect();
+        let claimants = statistics.claimants.into_iter();
+        let rows = claimants.map(|one| (one.name, one.pid, one.claimed, one.held, one.waits_for));
+        Ok((free, rows.collect()))
+    }
+
+    /// `None` for a banker of threads.
+    #[getter]
+    fn _handle(&self) -> Option<u64> {
+        self.raw.handle().map(Handle::to_raw)
+    }
+}
+
+/// What `manyhands.Claim` is made of.
+#[pyclass(frozen, weakref, module = "manyhands._engine")]
+pub struct Claim {
+    banker: Arc<RawBanker>,
+    raw: RawClaim,
+}
+
+#[pymethods]
+impl Claim {
+    /// The claimant's name.
+    #[getter]
+    fn name(&self) -> &str {
+        self.raw.name()
+    }
+
+    /// Takes units, when that is safe; `False` when the time was over first.
+    #[pyo3(signature = (units, timeout = None))]
+    fn _request(&self, py: Python<'_>, units: Vec<u64>, timeout: Option<f64>) -> PyResult<bool> {
+        let patient = Patient::new(py);
+        match self.banker.request(&self.raw, &units, deadline(timeout), &patient) {
+            Ok(()) => Ok(true),
+            Err(BankerError::Wait(error)) => from_wait(error, patient),
+            Err(error) => Err(from_banker(error)),
+        }
+    }
+
+    fn _try_request(&self, py: Python<'_>, units: Vec<u64>) -> PyResult<bool> {
+        self.banker.try_request(&self.raw, &units, &Patient::new(py)).map_err(from_banker)
+    }
+
+    fn _release(&self, py: Python<'_>, units: Vec<u64>) -> PyResult<()> {
+        self.banker.release(&self.raw, &units, &Patient::new(py)).map_err(from_banker)
+    }
+
+    fn _held(&self, py: Python<'_>) -> PyResult<Vec<u64>> {
+        self.banker.held(&self.raw, &Patient::new(py)).map_err(from_banker)
+    }
+
+    /// Whether a request would be granted; the order that was found, or the resource of which there is not enough.
+    fn _foresee(
+        &self,
+        py: Python<'_>,
+        units: Vec<u64>,
+    ) -> PyResult<(bool, Option<Vec<String>>, Option<String>)> {
+        match self.banker.foresee(&self.raw, &units, &Patient::new(py)).map_err(from_banker)? {
+            Verdict::Safe(order) => Ok((true, Some(order), None)),
+            Verdict::NotFree(resource) => Ok((false, None, Some(resource))),
+            _ => Ok((false, None, None)),
+        }
+    }
+
+    /// Gives all back that the claim has, and the claim up.
+    fn close(&self) {
+        self.banker.close(&self.raw);
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.banker.close(&self.raw);
+    }
+}
