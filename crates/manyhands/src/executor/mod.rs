@@ -5,7 +5,8 @@
 //! slot  record  latch  view       what stands in the arena for a pool, and the way to it
 //! sweep  obituary                 what a dead worker or requester leaves behind
 //! raw_pool  requester  free_list
-//! raw_call  completions           the requester's side, in bytes; callbacks: what it does unasked
+//! raw_call  call_watch            the requester's side, in bytes
+//! completions  callbacks          answers as they come; what is done unasked
 //! worker  kept                    the worker's side, in bytes; the keeper's
 //! pool  future  map               the same for Rust, in types
 //! threads                         calls that threads of this process run
@@ -18,6 +19,8 @@
 #[cfg(not(manyhands_model))]
 mod answered;
 mod call_ring;
+#[cfg(not(manyhands_model))]
+mod call_watch;
 mod call_word;
 #[cfg(not(manyhands_model))]
 mod callbacks;
@@ -66,6 +69,7 @@ mod tests;
 pub(crate) use sweep::calls_so_far;
 #[cfg(not(manyhands_model))]
 pub use {
+    call_watch::CallWatch,
     callbacks::{Callback, Callbacks},
     completions::Completions,
     errors::{CallError, CallFailure, PoolError, SubmitError, WorkerDied},

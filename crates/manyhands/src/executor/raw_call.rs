@@ -4,6 +4,7 @@
 //! run to its end unheard; its slot is used again afterwards. Threads may wait for one call together. No other thread
 //! carries the answer here: the worker writes it, and wakes who sleeps on the call's word.
 
+use super::call_watch::CallWatch;
 use super::call_word::{CallWord, State};
 use super::callbacks::Callback;
 use super::errors::{CallFailure, SubmitError, WorkerDied};
@@ -59,6 +60,11 @@ impl RawCall {
 
     fn word(&self) -> CallWord<'_> {
         self.slot.word()
+    }
+
+    /// A look at the call for who does not hold it.
+    pub fn watch(&self) -> CallWatch {
+        CallWatch::new(&self.requester, self.slot, self.index, self.number)
     }
 
     /// Whether the answer is there.

@@ -194,6 +194,13 @@ impl RawPool {
         }
     }
 
+    /// Cancels every call that no worker has taken.
+    pub fn cancel_pending(&self) {
+        if self.0.is_own() {
+            fail_pending(&self.0.view, self.0.process, Note::Aborted);
+        }
+    }
+
     /// Sends a signal to every worker.
     pub fn signal_workers(&self, signal: i32) {
         for (process, _) in self.0.view.crew() {

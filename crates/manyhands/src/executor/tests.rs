@@ -224,3 +224,35 @@ fn a_late_count_of_retries_leaves_free_slots_alone() {
     let again: Vec<RawCall> = (0..100).map(|_| pool.submit(&new_call(0, &[])).unwrap()).collect();
     assert_eq!(pool.statistics().waiting, again.len(), "a slot was given to two calls");
 }
+
+#[test]
+fn a_look_from_the_side_ends_with_its_call_and_leaves_the_next_one_alone() {
+    let pool = pool();
+    let call = pool.submit(&new_call(1, &[])).unwrap();
+    let watch = call.watch();
+    assert!(!watch.is_over() && !watch.is_started());
+    let now = Deadline::after(Duration::ZERO);
+    assert_eq!(watch.wait(&Wait::arena(now, &Blocking)), Err(crate::sync::WaitError::TimedOut));
+    let waiter = {
+        let watch = watch.clone();
+        std::thread::spawn(move || watch.wait(&Wait::arena(limit(), &Blocking)))
+    };
+    let worker = echo(&pool);
+    waiter.join().unwrap().unwrap();
+    assert!(watch.is_over() && watch.is_started() && !watch.cancel());
+    pool.close();
+    assert_eq!(worker.join().unwrap(), WorkerEnd::PoolEnded);
+    answer(call).unwrap();
+
+    let pool = self::pool();
+    let call = pool.submit(&new_call(1, &[])).unwrap();
+    let watch = call.watch();
+    assert!(watch.cancel() && watch.is_over());
+    assert!(matches!(answer(call), Err(CallFailure::Cancelled { .. })));
+    let next = pool.submit(&new_call(2, &[])).unwrap();
+    assert!(watch.is_over() && !watch.cancel(), "it withdrew the call that has its slot now");
+    watch.wait(&Wait::arena(limit(), &Blocking)).unwrap();
+    let another = pool.submit(&new_call(3, &[])).unwrap();
+    pool.cancel_pending();
+    assert!(next.is_cancelled() && another.is_cancelled());
+}
