@@ -6,22 +6,39 @@ which programs and subclasses rely on. The functions here are methods of `manyha
 
 from __future__ import annotations
 
-from queue import Empty, Full
-from threading import Condition, Lock
+from . import _std
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import queue as standard
     from collections.abc import Callable
+    from queue import Empty, Full
+    from threading import Condition, Lock
     from typing import Any
 
-try:
-    from queue import ShutDown as ShutDown  # type: ignore[attr-defined, unused-ignore]
-except ImportError:
-
-    class ShutDown(Exception):  # type: ignore[no-redef]
+    class ShutDown(Exception):
         """Raised by `put` and `get` of a queue that was shut down."""
 
-    ShutDown.__module__ = "queue"
+else:
+    standard = _std.standard("queue")
+    Empty, Full = standard.Empty, standard.Full
+    Condition, Lock = (getattr(_std.standard("threading"), name) for name in ("Condition", "Lock"))
+    # There since Python 3.13.
+    ShutDown = getattr(standard, "ShutDown", None) or type("ShutDown", (Exception,), {"__module__": "queue"})
+
+__all__ = [
+    "Empty",
+    "Full",
+    "ShutDown",
+    "attributes",
+    "get",
+    "join",
+    "put",
+    "qsize",
+    "shutdown",
+    "standard",
+    "task_done",
+]
 
 
 def attributes() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import module_from_spec
 from types import ModuleType
@@ -108,3 +109,8 @@ def _put_back(full: str, before: ModuleType | None) -> None:
         sys.modules.pop(full, None)
     else:
         sys.modules[full] = before
+
+
+def standard(full: str) -> Any:
+    """The standard module of that name, one of those that are not `multiprocessing`'s."""
+    return import_module(full)

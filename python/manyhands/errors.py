@@ -11,7 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 from . import _guard
 
-__all__ = ["BrokenProcessPool", "MissingGuardError", "WorkerDied", "broken_pool"]
+__all__ = ["BrokenProcessPool", "MissingGuardError", "WorkerDied", "broken_pool", "unreadable"]
 
 
 class WorkerDied(BrokenProcessPool):
@@ -53,3 +53,10 @@ def broken_pool(text: str, reason: str) -> Exception:
         _guard.found(reason)
         return MissingGuardError(_guard.message(reason))
     return BrokenProcessPool(text)
+
+
+def unreadable(error: BaseException) -> Exception:
+    """The exception for a call of an executor whose arguments, or result, cannot be made of what was sent."""
+    broken = BrokenProcessPool(f"a call's arguments or result cannot be unpickled: {type(error).__name__}: {error}")
+    broken.__cause__ = error
+    return broken

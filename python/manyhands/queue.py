@@ -8,13 +8,13 @@ pickled. `shutdown` is there on every version of Python.
 
 from __future__ import annotations
 
-import queue as _standard
+from _thread import allocate_lock
 from collections import deque
-from queue import Empty, Full
-from threading import Lock
 
 from . import _engine, _opened_queue
-from ._opened_queue import ShutDown
+from ._opened_queue import Empty as Empty
+from ._opened_queue import Full as Full
+from ._opened_queue import ShutDown, standard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Empty", "Full", "ShutDown", "Queue", "PriorityQueue", "LifoQueue", "SimpleQueue"]
 
 _HOOKS = ("_init", "_put", "_get", "_qsize")
-_opening = Lock()
+_opening = allocate_lock()
 
 
 class _Inside:
@@ -80,10 +80,10 @@ class Queue(_engine.ThreadQueue["T"]):
             self.__dict__.update(_opened_queue.attributes())
             self._init(maxsize)
 
-    _init: Any = _standard.Queue._init
-    _put: Any = _standard.Queue._put
-    _get: Any = _standard.Queue._get
-    _qsize: Any = _standard.Queue._qsize
+    _init: Any = standard.Queue._init
+    _put: Any = standard.Queue._put
+    _get: Any = standard.Queue._get
+    _qsize: Any = standard.Queue._qsize
 
     _put_opened = _opened_queue.put
     _get_opened = _opened_queue.get
@@ -102,19 +102,19 @@ class LifoQueue(Queue["T"]):
         self._serve_last_first()
         super().__init__(maxsize)
 
-    _init = _standard.LifoQueue._init
-    _put = _standard.LifoQueue._put
-    _get = _standard.LifoQueue._get
-    _qsize = _standard.LifoQueue._qsize
+    _init = standard.LifoQueue._init
+    _put = standard.LifoQueue._put
+    _get = standard.LifoQueue._get
+    _qsize = standard.LifoQueue._qsize
 
 
 class PriorityQueue(Queue["T"]):
     """A queue that gives the smallest item first."""
 
-    _init = _standard.PriorityQueue._init
-    _put = _standard.PriorityQueue._put
-    _get = _standard.PriorityQueue._get
-    _qsize = _standard.PriorityQueue._qsize
+    _init = standard.PriorityQueue._init
+    _put = standard.PriorityQueue._put
+    _get = standard.PriorityQueue._get
+    _qsize = standard.PriorityQueue._qsize
 
 
 LifoQueue._hooked = False
@@ -122,3 +122,7 @@ LifoQueue._hooked = False
 
 class SimpleQueue(_engine.ThreadSimpleQueue["T"]):
     """An unbounded queue; `put` may be called from anywhere, a destructor or a signal handler included."""
+
+
+# What the standard library calls the one that it uses where it has no other.
+_PySimpleQueue = SimpleQueue

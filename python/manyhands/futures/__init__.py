@@ -1,7 +1,6 @@
 """Executors and futures: the names of the standard library's `concurrent.futures`, on the engine.
 
 A future is a subclass of the standard one, and so is an executor, so that asyncio and others take them for theirs.
-`ProcessPoolExecutor` is not there yet.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from ._base import (
     as_completed,
     wait,
 )
+from .process import ProcessPoolExecutor
 from .thread import ThreadPoolExecutor
 
 __all__ = [
@@ -33,5 +33,6 @@ __all__ = [
     "Executor",
     "wait",
     "as_completed",
+    "ProcessPoolExecutor",
     "ThreadPoolExecutor",
 ]

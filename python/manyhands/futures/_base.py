@@ -8,35 +8,39 @@ there, made when first looked at.
 from __future__ import annotations
 
 import time
-from concurrent.futures import _base as _standard
-from concurrent.futures._base import (
-    ALL_COMPLETED,
-    CANCELLED,
-    CANCELLED_AND_NOTIFIED,
-    FINISHED,
-    FIRST_COMPLETED,
-    FIRST_EXCEPTION,
-    LOGGER,
-    PENDING,
-    RUNNING,
-    BrokenExecutor,
-    CancelledError,
-    DoneAndNotDoneFutures,
-    Executor,
-    InvalidStateError,
-    TimeoutError,
-)
-from threading import Condition, Lock
+from _thread import allocate_lock
 
-from manyhands import _engine
+from manyhands import _engine, _std
 from manyhands.queue import Empty, SimpleQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from concurrent.futures import _base as _standard
+    from concurrent.futures._base import (
+        ALL_COMPLETED,
+        CANCELLED,
+        CANCELLED_AND_NOTIFIED,
+        FINISHED,
+        FIRST_COMPLETED,
+        FIRST_EXCEPTION,
+        LOGGER,
+        PENDING,
+        RUNNING,
+        BrokenExecutor,
+        CancelledError,
+        DoneAndNotDoneFutures,
+        Executor,
+        InvalidStateError,
+        TimeoutError,
+    )
+    from threading import Condition
     from typing import Any, TypeVar
 
     T = TypeVar("T")
+else:
+    _standard = _std.standard("concurrent.futures._base")
+    Condition = _std.standard("threading").Condition
 
 __all__ = [
     "ALL_COMPLETED",
@@ -58,8 +62,12 @@ __all__ = [
     "as_completed",
     "wait",
 ]
+if not TYPE_CHECKING:
+    globals().update(
+        (name, getattr(_standard, name)) for name in __all__ if name not in ("Future", "as_completed", "wait")
+    )
 
-_opening = Lock()
+_opening = allocate_lock()
 
 
 class _Inside:

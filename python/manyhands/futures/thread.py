@@ -8,19 +8,28 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
 import weakref
-from concurrent.futures.thread import BrokenThreadPool
-from concurrent.futures.thread import ThreadPoolExecutor as _Standard
 
-from manyhands import _engine
+from manyhands import _engine, _std
 
+from . import _map
 from ._base import LOGGER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    import threading
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures.thread import BrokenThreadPool
+    from concurrent.futures.thread import ThreadPoolExecutor as _Standard
+    from typing import Any, TypeVar
+
+    from ._base import Future
+
+    T = TypeVar("T")
+else:
+    threading = _std.standard("threading")
+    _standard = _std.standard("concurrent.futures.thread")
+    BrokenThreadPool, _Standard = _standard.BrokenThreadPool, _standard.ThreadPoolExecutor
 
 __all__ = ["BrokenThreadPool", "ThreadPoolExecutor"]
 
@@ -73,6 +82,19 @@ def _run(
         worker.run()
     except BaseException:
         LOGGER.critical("Exception in worker", exc_info=True)
+
+
+def _hand_in(
+    pool: Callable[[], ThreadPoolExecutor | None], fn: Callable[..., T], arguments: Iterable[tuple[Any, ...]]
+) -> Iterator[Future[T]]:
+    for each in arguments:
+        found = pool()
+        if found is None:
+            return
+        future: Any = found.submit(fn, *each)
+        del found
+        yield future
+        del future
 
 
 class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
@@ -133,6 +155,20 @@ class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
         self._close()
         for future in self._withdraw():
             future.set_exception(BrokenThreadPool(self._broken))
+
+    def map(
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        buffersize: int | None = None,
+    ) -> Iterator[T]:
+        """Calls `fn` with an element of each iterable; the results, in order. `chunksize` means nothing to threads;
+        with `buffersize` no more than so many calls are ahead of the result that is asked for."""
+        _map.check_buffersize(buffersize)
+        handed_in = _hand_in(weakref.ref(self), fn, zip(*iterables, strict=False))
+        return _map.in_order(handed_in, timeout, buffersize)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Takes no more calls; with `cancel_futures`, withdraws those that no thread has begun with."""

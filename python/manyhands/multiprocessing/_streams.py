@@ -13,8 +13,6 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from manyhands import _engine
-
 from . import context
 
 if TYPE_CHECKING:
@@ -180,7 +178,7 @@ class Feeder:
         place = results.announce()
         done = results.taker(place)
         if self.chunksize == 1:
-            result = _engine.PoolCore.apply_async(pool, self.func, (chunk[0],), None, *done)
+            result = pool._call_one(self.func, (chunk[0],), None, *done)
         else:
             result = pool._map_elements(self.func, chunk, len(chunk), False, *done)
         results.submitted(place, result)

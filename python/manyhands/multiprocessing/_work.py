@@ -33,6 +33,11 @@ _LENGTHS = struct.Struct("<QQ")
 class Plan:
     """What all workers of a pool are told."""
 
+    #: What the workers are called, whether they are daemons, and whether they send whatever their calls raise.
+    kind = "PoolWorker"
+    daemon = True
+    sends_all = False
+
     def __init__(
         self,
         method: str,
@@ -54,8 +59,8 @@ class Plan:
         number = int(_engine.own_name().rpartition("-")[2])
         process._process_counter = itertools.count(self.first + number - 1)
         worker = context._concrete_contexts[self.method].Process(target=self.work)  # type: ignore[attr-defined]
-        worker.name = worker.name.replace("Process", "PoolWorker")
-        worker.daemon = True
+        worker.name = worker.name.replace("Process", self.kind)
+        worker.daemon = self.daemon
         worker._parent_pid = self.parent
         _engine.set_own_name(worker.name)
         return worker
@@ -71,12 +76,16 @@ class Plan:
                 self.initializer(*self.initargs)
             except Exception as error:
                 # Told before the pool is broken, since that ends this process.
-                whole = "".join(traceback.format_exception(error))
-                print(f"Process {process.current_process().name}:\n{whole}", end="", file=sys.stderr, flush=True)
+                self.tell(error)
                 text = "".join(traceback.format_exception_only(error)).strip()
                 worker.break_pool(f"its initializer raised {text}")
                 raise SystemExit(1) from None
-        worker.work()
+        worker.work(self.sends_all)
+
+    def tell(self, error: Exception) -> None:
+        """The initializer raised something."""
+        whole = "".join(traceback.format_exception(error))
+        print(f"Process {process.current_process().name}:\n{whole}", end="", file=sys.stderr, flush=True)
 
 
 def _ignore(signum: int, frame: object) -> None:

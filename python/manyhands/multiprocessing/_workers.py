@@ -62,7 +62,7 @@ class _WorkerPopen:
 class WorkerProcess(process.BaseProcess):  # type: ignore[misc]
     """A worker of a pool, for `active_children` and for who looks after its workers."""
 
-    def __init__(self, ctx: Any, name: str, pid: int) -> None:
+    def __init__(self, name: str, pid: int) -> None:
         self._identity = (int(name.rpartition("-")[2].rpartition(":")[2] or 0),)
         self._name = name
         self._config = {**process.current_process()._config, "daemon": True}

@@ -56,8 +56,8 @@ class BaseContext:
     def active_children() -> list[BaseProcess]:
         """The processes that this one started and that have not ended, workers of its pools among them."""
         children: list[BaseProcess] = process.active_children()
-        pools = sys.modules.get("manyhands.multiprocessing.pool")
-        return children if pools is None else children + pools.workers_here()
+        crews = sys.modules.get("manyhands.multiprocessing._crew")
+        return children if crews is None else children + crews.workers_here()
 
     def cpu_count(self) -> int:
         """How many processors the system has."""
@@ -68,9 +68,7 @@ class BaseContext:
 
     def Pipe(self, duplex: bool = True) -> tuple[Connection[Any, Any], Connection[Any, Any]]:
         """Two connected ends; the standard library's own, so that they can be waited for together with sockets."""
-        from . import connection
-
-        ends: tuple[Connection[Any, Any], Connection[Any, Any]] = connection.Pipe(duplex)
+        ends: tuple[Connection[Any, Any], Connection[Any, Any]] = _std.module("connection").Pipe(duplex)
         return ends
 
     def Lock(self) -> synchronize.Lock:

@@ -9,21 +9,17 @@ from __future__ import annotations
 
 import importlib
 import os
-import pickle
 import signal
-import sys
-import types
 import warnings
-import weakref
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from manyhands import _engine, _guard, _pickling, _std
+from manyhands import _engine, _guard, _std
 
-from . import _payload, context, forkserver, resource_tracker, util
+from . import context, util
+from ._crew import PATIENCE, Crew
 from ._streams import Feeder, IMapIterator, IMapUnorderedIterator
-from ._work import Plan, end_template, run_forked
-from ._workers import WorkerProcess
+from ._work import Plan
 
 process: Any = _std.module("process")
 
@@ -43,28 +39,16 @@ RUN = "RUN"
 CLOSE = "CLOSE"
 TERMINATE = "TERMINATE"
 
-#: How long terminated workers may take to end before they are killed, in seconds.
-PATIENCE = 1.0
-
 
 def __getattr__(name: str) -> Any:
     if name == "ThreadPool":
-        # Threads need nothing of the engine yet.
-        return importlib.import_module("manyhands._plain.pool").ThreadPool
+        return importlib.import_module("manyhands.multiprocessing._thread_pool").ThreadPool
     if name in ("MaybeEncodingError", "RemoteTraceback", "ExceptionWithTraceback", "rebuild_exc"):
         return getattr(_std.module("pool"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-_pools: weakref.WeakSet[Pool] = weakref.WeakSet()
-
-
-def workers_here() -> list[Any]:
-    """The workers of all pools of this process, as process objects."""
-    return [worker for pool in list(_pools) for worker in pool._pool]
-
-
-class Pool(_engine.PoolCore):
+class Pool(Crew):
     """Processes that run calls. `retries`: how often a call is run again whose worker died."""
 
     _state = INIT
@@ -103,81 +87,18 @@ class Pool(_engine.PoolCore):
             next(process._process_counter)
         prefix = self._ctx.Process.__name__.replace("Process", "PoolWorker") + "-"
         self._open(processes, maxtasksperchild, prefix, retries)
-        # Kept: the workers' references to what stands in it begin with their own.
-        self._plan = plan = Plan(self._method, self._pool_handle, os.getpid(), first, initializer, tuple(initargs))
-        self._known_main = _functions_of_main() if self._method == "fork" else None
-        if self._method == "fork":
-            self._keep_forked(plan)
-        else:
-            self._keep_fresh(plan)
+        self._start_workers(Plan(self._method, self._pool_handle, os.getpid(), first, initializer, tuple(initargs)))
         self._state = RUN
-        _pools.add(self)
         # Without a reference to the pool, so that it can go: its core knows the way.
         self._finalize = util.Finalize(self, _terminate, args=(_Core(self),), exitpriority=15)
-
-    def _keep_forked(self, plan: Plan) -> None:
-        util._flush_std_streams()
-        part = self._keep_by_template("pool template")
-        if part == "worker":
-            run_forked(plan)
-        if part == "end":
-            end_template()
-
-    def _keep_fresh(self, plan: Plan) -> None:
-        starter = _PlanOnItsWay()
-        starter.fds.append(resource_tracker.getfd())
-        self._keep_by_zygote(
-            {
-                "name": "pool",
-                "role": "worker",
-                "command": _payload.command(forkserver.code()),
-                "payload": _payload.payload_of_workers(starter, plan),
-                "descriptors": starter.fds,
-                "handles": starter.handles,
-            }
-        )
 
     @property
     def _pool(self) -> list[Any]:
         """The workers that there are now, as process objects."""
-        if os.getpid() != self._plan.parent:
-            return []
-        self._await_workers(PATIENCE)
-        return [WorkerProcess(self._ctx, name, pid) for name, pid, _ in self._workers]
+        return self._members
 
-    # What the workers can be told by reference, and what not: asked by the core.
-
-    def _by_reference(self, func: Callable[..., object]) -> bytes | None:
-        if isinstance(func, types.BuiltinFunctionType):
-            if not isinstance(func.__self__, types.ModuleType | None):
-                return None
-        elif not isinstance(func, types.FunctionType | type):
-            return None
-        if not self._workers_know(func):
-            return None
-        try:
-            return pickle.dumps(func, 5)
-        except Exception:
-            return None
-
-    def _workers_know(self, func: Any) -> bool:
-        """Whether what `func` is called means the same in the workers."""
-        if getattr(func, "__module__", None) != "__main__":
-            return True
-        if self._known_main is None:
-            return _pickling.main_is_importable()
-        top = func.__qualname__.partition(".")[0]
-        return self._known_main.get(top) is getattr(sys.modules["__main__"], top, self)
-
-    def _dumps_arguments(self, what: tuple[Any, ...], large: list[Any]) -> bytes:
-        if self._known_main is None:
-            return _pickling.dumps_for_others(what, large)
-        return _pickling.dumps_anyhow(what, large)
-
-    def _dumps_call(self, what: tuple[Any, ...], large: list[Any]) -> bytes:
-        if self._workers_know(what[0]):
-            return self._dumps_arguments(what, large)
-        return _pickling.dumps_by_value(what, large)
+    #: What a stream submits with, also when the pool takes nothing else any more.
+    _call_one: Any = _engine.PoolCore.apply_async
 
     # The standard library's methods.
 
@@ -330,32 +251,6 @@ class Pool(_engine.PoolCore):
 
 def _default_context() -> Any:
     return context._default_context.get_context()
-
-
-def _functions_of_main() -> dict[str, Any]:
-    """What of the main module forked workers will know by name: its functions and classes as they are now."""
-    kinds = (types.FunctionType, type)
-    return {name: value for name, value in vars(sys.modules["__main__"]).items() if isinstance(value, kinds)}
-
-
-class _PlanOnItsWay:
-    """Collects what a plan refers to while it is pickled, as a `Popen` does for a process."""
-
-    DupFd: Any
-
-    def __init__(self) -> None:
-        from .popen_spawn_posix import InheritedFd
-
-        self.DupFd = InheritedFd
-        self.fds: list[int] = []
-        self.handles: list[int] = []
-
-    def duplicate_for_child(self, fd: int) -> int:
-        self.fds.append(fd)
-        return len(self.fds) - 1
-
-    def share(self, handle: int) -> None:
-        self.handles.append(handle)
 
 
 class _Core:

@@ -4,41 +4,38 @@
 //! that look at the inside of a future (`wait`, `as_completed`) find its condition and its list of waiters all the same:
 //! the first look at them *opens* the future, and from then on it changes only while that condition is held.
 
+use super::change::{After, Change};
+use super::remote::Remote;
 use crate::child::deadline;
 use crate::ffi::Patient;
 use crate::thread_queue::ThreadSimpleQueue;
-use manyhands::executor::threads::{Call, Refused, Standing};
+use manyhands::executor::threads::{Call, Standing};
+use manyhands::platform::Deadline;
 use manyhands::sync::WaitError;
-use pyo3::exceptions::{PyException, PyRuntimeError, PyTimeoutError};
+use pyo3::exceptions::{PyRuntimeError, PyTimeoutError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What a call came to.
-enum Outcome {
+pub enum Outcome {
     Value(Py<PyAny>),
     Error(Py<PyAny>),
-}
-
-/// What is to be done once the call is over.
-#[derive(Default)]
-struct After {
-    callbacks: Vec<Py<PyAny>>,
-    /// Each is given the future.
-    watchers: Vec<Py<ThreadSimpleQueue>>,
-    /// The future changes only while its condition is held.
-    opened: bool,
 }
 
 /// What `concurrent.futures.Future` is made of.
 #[pyclass(subclass, frozen, weakref, name = "Future", module = "manyhands._engine")]
 #[derive(Default)]
 pub struct Future {
-    call: Call<Outcome>,
+    pub(super) call: Call<Outcome>,
     after: Mutex<After>,
+    /// The call that a worker process runs.
+    pub(super) remote: OnceLock<Box<Remote>>,
 }
+
+pub static FUTURE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 fn standard_error(py: Python<'_>, cell: &'static PyOnceLock<Py<PyType>>, name: &str, text: &str) -> PyErr {
     match cell.import(py, "concurrent.futures._base", name) {
@@ -73,147 +70,48 @@ fn name_of(standing: Standing) -> &'static str {
     }
 }
 
-/// How a future changes.
-enum Change {
-    Answer(Outcome),
-    Cancel,
-    Begin,
-}
-
-/// What a change came to.
-enum Changed {
-    /// It did not apply; an answer is dropped.
-    Not(Standing),
-    /// Nobody is to be told.
-    Quietly,
-    Over(After),
-    Skipped(Vec<Py<ThreadSimpleQueue>>),
-}
-
 impl Future {
-    fn after(&self) -> MutexGuard<'_, After> {
+    pub(super) fn after(&self) -> MutexGuard<'_, After> {
         self.after.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn apply(&self, after: &mut After, change: Change) -> (Changed, Option<Outcome>) {
-        let over = |after: &mut After| Changed::Over(std::mem::take(after));
-        let changed = match change {
-            Change::Answer(outcome) => match self.call.answer(outcome) {
-                Ok(()) => over(after),
-                Err(Refused { answer, standing }) => return (Changed::Not(standing), Some(answer)),
-            },
-            Change::Cancel if self.call.state().cancel() => {
-                // Watchers are told when whoever would have run it has seen that.
-                let watchers = std::mem::take(&mut after.watchers);
-                let over = over(after);
-                after.watchers = watchers;
-                over
-            }
-            Change::Cancel => Changed::Not(self.call.state().standing()),
-            Change::Begin => match self.call.state().begin() {
-                Ok(true) => Changed::Quietly,
-                Ok(false) => Changed::Skipped(std::mem::take(&mut after.watchers)),
-                Err(standing) => Changed::Not(standing),
-            },
-        };
-        (changed, None)
-    }
-
-    /// Changes the future and tells whoever is to be told.
-    #[inline]
-    fn change(slf: &Bound<'_, Self>, change: Change) -> PyResult<Result<(), Standing>> {
-        let this = slf.get();
-        let mut after = this.after();
-        if after.opened {
-            drop(after);
-            return Self::change_opened(slf, change);
-        }
-        let (changed, dropped) = this.apply(&mut after, change);
-        drop(after);
-        drop(dropped);
-        Self::tell(slf, changed)
-    }
-
-    #[cold]
-    fn change_opened(slf: &Bound<'_, Self>, change: Change) -> PyResult<Result<(), Standing>> {
-        let condition = slf.getattr("_condition")?;
-        condition.call_method0("acquire")?;
-        let mut after = slf.get().after();
-        let (changed, dropped) = slf.get().apply(&mut after, change);
-        // A future that is over is told of once; it stays open.
-        after.opened = true;
-        drop(after);
-        drop(dropped);
-        let told = match changed {
-            Changed::Not(_) | Changed::Quietly => Ok(()),
-            Changed::Over(_) | Changed::Skipped(_) => slf.call_method0("_tell_waiters").map(drop),
-        };
-        condition.call_method0("release")?;
-        told?;
-        Self::tell(slf, changed)
-    }
-
-    #[inline]
-    fn tell(slf: &Bound<'_, Self>, changed: Changed) -> PyResult<Result<(), Standing>> {
-        match changed {
-            Changed::Not(standing) => return Ok(Err(standing)),
-            Changed::Quietly => {}
-            Changed::Skipped(watchers) => Self::tell_watchers(slf, &watchers)?,
-            Changed::Over(after) => {
-                Self::tell_watchers(slf, &after.watchers)?;
-                for callback in &after.callbacks {
-                    Self::call_back(slf, callback.bind(slf.py()))?;
-                }
-            }
-        }
-        Ok(Ok(()))
-    }
-
-    fn tell_watchers(slf: &Bound<'_, Self>, watchers: &[Py<ThreadSimpleQueue>]) -> PyResult<()> {
-        watchers.iter().try_for_each(|watcher| watcher.get().push(slf.as_any()))
-    }
-
-    /// Runs a callback; what it raises is logged, and stops nothing.
-    fn call_back(slf: &Bound<'_, Self>, callback: &Bound<'_, PyAny>) -> PyResult<()> {
-        match callback.call1((slf,)) {
-            Err(error) if error.is_instance_of::<PyException>(slf.py()) => {
-                slf.call_method1("_report", (error.into_value(slf.py()),)).map(drop)
-            }
-            other => other.map(drop),
-        }
-    }
-
     /// Waits until the call is over.
-    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Standing> {
-        let standing = self.call.state().standing();
+    #[inline]
+    fn wait(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<Standing> {
+        let standing = Self::settle(slf)?;
         if standing.is_over() {
             return Ok(standing);
         }
+        let until = deadline(timeout);
+        match slf.get().remote.get() {
+            Some(remote) => Self::wait_for_worker(slf, remote, until),
+            None => slf.get().wait_for_thread(slf.py(), until),
+        }
+    }
+
+    fn wait_for_worker(
+        slf: &Bound<'_, Self>,
+        remote: &Remote,
+        until: Option<Deadline>,
+    ) -> PyResult<Standing> {
+        let here = |look, patient: &Patient<'_>| slf.get().call.wait(look, patient).map(drop);
+        while remote.wait(slf.py(), until, here)? {
+            let standing = Self::settle(slf)?;
+            if standing.is_over() {
+                return Ok(standing);
+            }
+        }
+        Err(PyTimeoutError::new_err(()))
+    }
+
+    fn wait_for_thread(&self, py: Python<'_>, until: Option<Deadline>) -> PyResult<Standing> {
         let patient = Patient::new(py);
-        match self.call.wait(deadline(timeout), &patient) {
+        match self.call.wait(until, &patient) {
             Ok(standing) => Ok(standing),
             Err(WaitError::TimedOut) => Err(PyTimeoutError::new_err(())),
             Err(WaitError::Interrupted) => Err(patient.raised().expect("a handler raised")),
             Err(error) => Err(PyRuntimeError::new_err(error.to_string())),
         }
-    }
-
-    /// Has a thread begin with the call; `false` when it was withdrawn.
-    pub fn begin(slf: &Bound<'_, Self>) -> PyResult<Result<bool, Standing>> {
-        let begun = Self::change(slf, Change::Begin)?;
-        Ok(begun.map(|()| slf.get().call.state().standing() != Standing::Skipped))
-    }
-
-    /// Answers with what a function returned or raised.
-    pub fn finish(
-        slf: &Bound<'_, Self>,
-        result: PyResult<Bound<'_, PyAny>>,
-    ) -> PyResult<Result<(), Standing>> {
-        let outcome = match result {
-            Ok(value) => Outcome::Value(value.unbind()),
-            Err(error) => Outcome::Error(error.into_value(slf.py()).into_any()),
-        };
-        Self::change(slf, Change::Answer(outcome))
     }
 }
 
@@ -226,6 +124,15 @@ impl Future {
 
     /// Withdraws the call if nobody has begun with it; whether it is withdrawn.
     fn cancel(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        if !Self::settle(slf)?.is_over()
+            && let Some(remote) = slf.get().remote.get()
+        {
+            let withdrawn = remote.cancel();
+            if withdrawn {
+                Self::withdraw(slf)?;
+            }
+            return Ok(withdrawn);
+        }
         Ok(match Self::change(slf, Change::Cancel)? {
             Ok(()) | Err(Standing::Cancelled | Standing::Skipped) => true,
             Err(_) => false,
@@ -233,27 +140,28 @@ impl Future {
     }
 
     /// Whether it was withdrawn.
-    fn cancelled(&self) -> bool {
-        matches!(self.call.state().standing(), Standing::Cancelled | Standing::Skipped)
+    fn cancelled(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        Ok(matches!(Self::settle(slf)?, Standing::Cancelled | Standing::Skipped))
     }
 
     /// Whether somebody runs the call.
-    fn running(&self) -> bool {
-        matches!(self.call.state().standing(), Standing::Running | Standing::Answering)
+    fn running(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        Ok(matches!(Self::settle(slf)?, Standing::Running | Standing::Answering))
     }
 
     /// Whether the call is over.
-    fn done(&self) -> bool {
-        self.call.state().standing().is_over()
+    fn done(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        Ok(Self::settle(slf)?.is_over())
     }
 
     /// Waits for the call and gives what it returned, or raises what it raised.
     #[pyo3(signature = (timeout = None))]
-    fn result<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
-        if self.wait(py, timeout)? != Standing::Answered {
+    fn result<'py>(slf: &Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        if Self::wait(slf, timeout)? != Standing::Answered {
             return Err(cancelled(py));
         }
-        let answer = self.call.with_answer(|outcome| match outcome {
+        let answer = slf.get().call.with_answer(|outcome| match outcome {
             Outcome::Value(value) => Ok(value.clone_ref(py)),
             Outcome::Error(error) => Err(error.clone_ref(py)),
         });
@@ -266,11 +174,12 @@ impl Future {
 
     /// Waits for the call and gives what it raised, or `None`.
     #[pyo3(signature = (timeout = None))]
-    fn exception<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        if self.wait(py, timeout)? != Standing::Answered {
+    fn exception<'py>(slf: &Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = slf.py();
+        if Self::wait(slf, timeout)? != Standing::Answered {
             return Err(cancelled(py));
         }
-        let raised = self.call.with_answer(|outcome| match outcome {
+        let raised = slf.get().call.with_answer(|outcome| match outcome {
             Outcome::Value(_) => None,
             Outcome::Error(error) => Some(error.clone_ref(py)),
         });
@@ -279,11 +188,13 @@ impl Future {
 
     /// Has a function called with the future once the call is over; at once if it is.
     fn add_done_callback(slf: &Bound<'_, Self>, r#fn: Bound<'_, PyAny>) -> PyResult<()> {
+        Self::settle(slf)?;
         let this = slf.get();
         let mut after = this.after();
         if !this.call.state().standing().is_over() {
             after.callbacks.push(r#fn.unbind());
-            return Ok(());
+            drop(after);
+            return Self::have_told(slf);
         }
         drop(after);
         Self::call_back(slf, &r#fn)
@@ -311,8 +222,8 @@ impl Future {
 
     /// The standard library's word for where the call stands.
     #[getter]
-    fn _state(&self) -> &'static str {
-        name_of(self.call.state().standing())
+    fn _state(slf: &Bound<'_, Self>) -> PyResult<&'static str> {
+        Self::settle(slf).map(name_of)
     }
 
     /// For programs that make a future in the standing that they need: a new one is brought there.
@@ -335,17 +246,21 @@ impl Future {
     }
 
     /// From now on the future changes only while `_condition` is held.
-    fn _open(&self) {
-        self.after().opened = true;
+    fn _open(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::settle(slf)?;
+        slf.get().after().opened = true;
+        Self::have_told(slf)
     }
 
     /// Has the future put into a queue once it is over; at once if it is.
     fn _watch(slf: &Bound<'_, Self>, queue: &Bound<'_, ThreadSimpleQueue>) -> PyResult<()> {
+        Self::settle(slf)?;
         let this = slf.get();
         let mut after = this.after();
         if !matches!(this.call.state().standing(), Standing::Answered | Standing::Skipped) {
             after.watchers.push(queue.clone().unbind());
-            return Ok(());
+            drop(after);
+            return Self::have_told(slf);
         }
         drop(after);
         queue.get().push(slf.as_any())
@@ -372,6 +287,9 @@ impl Future {
         if let Ok(after) = self.after.try_lock() {
             after.callbacks.iter().try_for_each(|callback| visit.call(callback))?;
             after.watchers.iter().try_for_each(|watcher| visit.call(watcher))?;
+        }
+        if let Some(remote) = self.remote.get() {
+            remote.visit(&visit)?;
         }
         let seen = self.call.try_with_answer(|outcome| match outcome {
             Outcome::Value(object) | Outcome::Error(object) => visit.call(object),

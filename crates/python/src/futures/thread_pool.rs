@@ -10,12 +10,9 @@ use manyhands::executor::threads::Standing;
 use manyhands::sync::WaitError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PyTuple};
 use std::collections::VecDeque;
 use std::sync::Arc;
-
-static FUTURE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 /// A call that waits for a thread.
 struct Work {
@@ -65,8 +62,7 @@ impl ThreadPool {
         kwargs: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Future>> {
         let (py, desk) = (slf.py(), &slf.get().desk);
-        let future =
-            FUTURE.import(py, "manyhands.futures._base", "Future")?.call0()?.cast_into::<Future>()?;
+        let future = Future::new_for_a_call(py)?;
         let work = Work {
             future: future.clone().unbind(),
             function: r#fn.unbind(),

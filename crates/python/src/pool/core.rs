@@ -6,18 +6,19 @@
 use super::outcome::of_refusal;
 use super::result::{AsyncResult, Calls};
 use super::shared::{Kept, Shared, keep_by_zygote, locked};
-use super::submit::{submit_call, submit_map};
+use super::submit::{Refused, submit_call, submit_list, submit_map};
 use super::told::{Wanted, finish};
 use crate::child::{Start, told};
 use crate::errors::{from_arena, from_start, from_wait};
 use crate::ffi::{Interpreter, Patient, fork_template};
-use manyhands::executor::{PoolPlan, PoolState, RawPool, SubmitError};
+use crate::futures::{Future, Remote};
+use manyhands::executor::{PoolPlan, PoolState, RawCall, RawPool, SubmitError};
 use manyhands::platform::Deadline;
 use manyhands::spawn::{ForkedKeeper, Refusal, Served, serve};
 use manyhands::sync::Wait;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -32,6 +33,32 @@ impl PoolCore {
     /// What stands behind it, once it is open.
     pub fn shared(&self) -> PyResult<&Arc<Shared>> {
         self.shared.get().ok_or_else(|| PyValueError::new_err("Pool not running"))
+    }
+
+    /// Begins an executor that nobody has submitted to. What Python says when it takes no more calls, is the error.
+    fn check_takes_futures(slf: &Bound<'_, Self>) -> PyResult<()> {
+        match slf.get().shared.get().map(|shared| shared.raw.state()) {
+            Some(PoolState::Open) => Ok(()),
+            None => slf.call_method0("_begin").map(drop),
+            Some(_) => Err(slf.call_method0("_refusal").map_or_else(|error| error, PyErr::from_value)),
+        }
+    }
+
+    /// The future of what was submitted, or of why it was not.
+    fn future<'py>(
+        slf: &Bound<'py, Self>,
+        func: &Bound<'py, PyAny>,
+        call: Result<RawCall, Refused>,
+    ) -> PyResult<Bound<'py, Future>> {
+        match call {
+            Ok(call) => Future::of_call(slf.py(), Remote::new(slf.get().shared()?, func, call)),
+            Err(Refused::Later(error)) => Future::failed(slf.py(), error),
+            Err(Refused::AtOnce(error)) => {
+                // It may have been ended meanwhile.
+                Self::check_takes_futures(slf)?;
+                Err(error)
+            }
+        }
     }
 }
 
@@ -134,6 +161,37 @@ impl PoolCore {
         let wanted = Wanted::new(callback, error_callback);
         let submitted = submit_map(slf, func, elements, chunksize, star);
         finish(slf, func, submitted, &wanted)
+    }
+
+    /// Calls `fn(*args, **kwargs)` in a worker: its future.
+    #[pyo3(signature = (r#fn, /, *args, **kwargs))]
+    fn _submit<'py>(
+        slf: &Bound<'py, Self>,
+        r#fn: &Bound<'py, PyAny>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, Future>> {
+        Self::check_takes_futures(slf)?;
+        let call = submit_call(slf, r#fn, Some(args.as_any()), kwargs.map(|kwargs| kwargs.as_any()));
+        Self::future(slf, r#fn, call)
+    }
+
+    /// Calls `func` with each element of a list, or with each element's elements, in one worker: the future of the results.
+    fn _submit_list<'py>(
+        slf: &Bound<'py, Self>,
+        func: &Bound<'py, PyAny>,
+        elements: &Bound<'py, PyList>,
+        star: bool,
+    ) -> PyResult<Bound<'py, Future>> {
+        Self::check_takes_futures(slf)?;
+        Self::future(slf, func, submit_list(slf, func, elements, star))
+    }
+
+    /// Withdraws all calls that no worker has taken.
+    fn _cancel_pending(&self) {
+        if let Some(shared) = self.shared.get() {
+            shared.raw.cancel_pending();
+        }
     }
 
     /// "open", "closed", "terminated", "broken", or "none" for a pool that was never opened.

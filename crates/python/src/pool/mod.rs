@@ -23,5 +23,7 @@ mod told;
 mod worker;
 
 pub use core::PoolCore;
-pub use result::AsyncResult;
+pub use outcome::{RAISED, of_answer, of_failure};
+pub use result::{AsyncResult, name_of};
+pub use shared::Shared;
 pub use worker::Worker;

@@ -110,22 +110,46 @@ pub fn submit_map<'py>(
     if is_sent && chunksize == 1 {
         return submit_each(slf, &target, &elements);
     }
-    let kind = if star { Kind::Star } else { Kind::Chunk };
     let mut calls = Vec::with_capacity(elements.len() / chunksize + 1);
     for start in (0..elements.len()).step_by(chunksize) {
         let end = (start + chunksize).min(elements.len());
-        if is_sent && let Some(call) = target.ints(&elements, start, end) {
-            calls.push(submitted(py, call)?);
-            continue;
-        }
-        let chunk = elements.get_slice(start, end);
-        let pickled = match target.function {
-            0 => pickle_for(slf, "_dumps_call", &PyTuple::new(py, [func, chunk.as_any()])?)?,
-            _ => pickle_for(slf, "_dumps_arguments", &PyTuple::new(py, [chunk.as_any()])?)?,
-        };
-        calls.push(submitted(py, target.pickled(kind, &pickled))?);
+        calls.push(submit_part(slf, &target, func, &elements, (start, end), star)?);
     }
     Ok(Calls::Chunks(calls))
+}
+
+/// Submits a part of a list as one call, whose result is the list of the function's results.
+fn submit_part<'py>(
+    slf: &Bound<'py, PoolCore>,
+    target: &Target<'_>,
+    func: &Bound<'py, PyAny>,
+    elements: &Bound<'py, PyList>,
+    (start, end): (usize, usize),
+    star: bool,
+) -> Result<RawCall, Refused> {
+    let py = slf.py();
+    if target.function != 0
+        && !star
+        && let Some(call) = target.ints(elements, start, end)
+    {
+        return submitted(py, call);
+    }
+    let chunk = elements.get_slice(start, end);
+    let pickled = match target.function {
+        0 => pickle_for(slf, "_dumps_call", &PyTuple::new(py, [func, chunk.as_any()])?)?,
+        _ => pickle_for(slf, "_dumps_arguments", &PyTuple::new(py, [chunk.as_any()])?)?,
+    };
+    submitted(py, target.pickled(if star { Kind::Star } else { Kind::Chunk }, &pickled))
+}
+
+/// Submits all elements of a list as one call.
+pub fn submit_list<'py>(
+    slf: &Bound<'py, PoolCore>,
+    func: &Bound<'py, PyAny>,
+    elements: &Bound<'py, PyList>,
+    star: bool,
+) -> Result<RawCall, Refused> {
+    submit_part(slf, &target(slf, func)?, func, elements, (0, elements.len()), star)
 }
 
 /// A call for each element.

@@ -37,10 +37,11 @@ impl Worker {
         self.raw.break_pool(reason);
     }
 
-    /// Takes and runs calls until the worker's life is over.
-    fn work(&self, py: Python<'_>) -> PyResult<()> {
+    /// Takes and runs calls until the worker's life is over. `sends_all`: whatever a call raises is its answer, and an answer
+    /// that cannot be sent is told of by the error itself, as a process executor's workers do.
+    fn work(&self, py: Python<'_>, sends_all: bool) -> PyResult<()> {
         let patient = Patient::new(py);
-        let mut desk = Desk { py, functions: HashMap::new(), last: None };
+        let mut desk = Desk { py, functions: HashMap::new(), last: None, sends_all, reads: false };
         match self.raw.work(&patient, &mut |request| desk.run(request)) {
             WorkerEnd::Interrupted => Err(patient.raised().expect("a handler raised")),
             _ => Ok(()),
@@ -53,15 +54,31 @@ struct Desk<'py> {
     functions: HashMap<u64, Bound<'py, PyAny>>,
     /// The one that was asked for last.
     last: Option<(u64, Bound<'py, PyAny>)>,
+    sends_all: bool,
+    /// A call's arguments are being made of its bytes.
+    reads: bool,
 }
 
 impl<'py> Desk<'py> {
     fn run(&mut self, request: &mut CallRequest<'_>) {
+        self.reads = true;
         match self.call(request) {
             Ok(result) => self.answer(request, &result),
-            Err(error) if error.is_instance_of::<PyException>(self.py) => self.answer_raised(request, error),
+            Err(error) if self.reads && self.sends_all && self.may_send(&error) => {
+                let unreadable = self
+                    .py
+                    .import("manyhands.errors")
+                    .and_then(|errors| errors.call_method1("unreadable", (error.into_value(self.py),)));
+                self.answer_raised(request, unreadable.map_or_else(|error| error, PyErr::from_value));
+            }
+            Err(error) if self.may_send(&error) => self.answer_raised(request, error),
             Err(error) => self.end(error),
         }
+    }
+
+    /// Whether what was raised is for the requester.
+    fn may_send(&self, error: &PyErr) -> bool {
+        self.sends_all && !self.reads || error.is_instance_of::<PyException>(self.py)
     }
 
     /// SystemExit, KeyboardInterrupt and the like are not for the requester: the process ends over its call.
@@ -82,19 +99,23 @@ impl<'py> Desk<'py> {
         let (kind, tag) = Kind::of(request.tag).ok_or_else(damaged)?;
         match kind {
             Kind::One => {
-                let function = self.function(request)?;
                 let argument = value::object(py, tag, request.arguments)?.ok_or_else(damaged)?;
+                let function = self.function(request)?.clone();
+                self.reads = false;
                 function.call1((argument,)).map(Answer::Object)
             }
             Kind::Plain => {
-                let function = self.function(request)?;
-                function.call1(unpacked(py, request.arguments)?).map(Answer::Object)
+                let arguments = unpacked(py, request.arguments)?;
+                let function = self.function(request)?.clone();
+                self.reads = false;
+                function.call1(arguments).map(Answer::Object)
             }
             Kind::Pickled => {
                 let (function, rest) = self.unpickled(request, tag)?;
                 let arguments = rest[0].cast::<PyTuple>()?;
                 let keywords = rest[1].cast::<PyDict>()?;
                 let keywords = (!keywords.is_empty()).then_some(keywords);
+                self.reads = false;
                 function.call(arguments, keywords).map(Answer::Object)
             }
             Kind::Ints => {
@@ -102,18 +123,22 @@ impl<'py> Desk<'py> {
                 // Made one by one as they are asked for, so that they need no memory of their own.
                 let bytes = PyBytes::new(py, request.arguments);
                 let numbers = ARRAY.import(py, "array", "array")?.call1(("q", bytes))?;
+                self.reads = false;
                 each(&MAP, py, ("builtins", "map"), &function, &numbers)
             }
             Kind::Steps => {
                 let function = self.function(request)?.clone();
+                self.reads = false;
                 each(&MAP, py, ("builtins", "map"), &function, &Steps::unpacked(py, request.arguments)?)
             }
             Kind::Chunk => {
                 let (function, rest) = self.unpickled(request, tag)?;
+                self.reads = false;
                 each(&MAP, py, ("builtins", "map"), &function, &rest[0])
             }
             Kind::Star => {
                 let (function, rest) = self.unpickled(request, tag)?;
+                self.reads = false;
                 each(&STARMAP, py, ("itertools", "starmap"), &function, &rest[0])
             }
         }
@@ -190,7 +215,8 @@ impl<'py> Desk<'py> {
                     self.answer_raised(request, PyMemoryError::new_err(error.to_string()));
                 }
             }
-            Err(error) if error.is_instance_of::<PyException>(self.py) => {
+            Err(error) if self.sends_all => self.answer_raised(request, error),
+            Err(error) if self.may_send(&error) => {
                 let unsendable = self
                     .py
                     .import("manyhands.multiprocessing._work")

@@ -1,0 +1,146 @@
+//! How a future changes, and who is told of it.
+//!
+//! A change is one step of the call's word. Whoever makes it tells, afterwards and without holding anything: first those
+//! who wait for several futures, then the callbacks, each once. Of an opened future, which the standard library's
+//! functions may look at, the change is made while its condition is held. A callback that raises stops nothing.
+
+use super::future::{Future, Outcome};
+use crate::thread_queue::ThreadSimpleQueue;
+use manyhands::executor::threads::{Refused, Standing};
+use pyo3::exceptions::PyException;
+use pyo3::prelude::*;
+
+/// What is to be done once the call is over.
+#[derive(Default)]
+pub struct After {
+    pub callbacks: Vec<Py<PyAny>>,
+    /// Each is given the future.
+    pub watchers: Vec<Py<ThreadSimpleQueue>>,
+    /// The future changes only while its condition is held.
+    pub opened: bool,
+}
+
+/// How a future changes.
+pub enum Change {
+    Answer(Outcome),
+    Cancel,
+    Begin,
+}
+
+/// What a change came to.
+enum Changed {
+    /// It did not apply; an answer is dropped.
+    Not(Standing),
+    /// Nobody is to be told.
+    Quietly,
+    Over(After),
+    Skipped(Vec<Py<ThreadSimpleQueue>>),
+}
+
+impl Future {
+    fn apply(&self, after: &mut After, change: Change) -> (Changed, Option<Outcome>) {
+        let over = |after: &mut After| Changed::Over(std::mem::take(after));
+        let changed = match change {
+            Change::Answer(outcome) => match self.call.answer(outcome) {
+                Ok(()) => over(after),
+                Err(Refused { answer, standing }) => return (Changed::Not(standing), Some(answer)),
+            },
+            Change::Cancel if self.call.state().cancel() => {
+                // Watchers are told when whoever would have run it has seen that.
+                let watchers = std::mem::take(&mut after.watchers);
+                let over = over(after);
+                after.watchers = watchers;
+                over
+            }
+            Change::Cancel => Changed::Not(self.call.state().standing()),
+            Change::Begin => match self.call.state().begin() {
+                Ok(true) => Changed::Quietly,
+                Ok(false) => Changed::Skipped(std::mem::take(&mut after.watchers)),
+                Err(standing) => Changed::Not(standing),
+            },
+        };
+        (changed, None)
+    }
+
+    /// Changes the future and tells whoever is to be told.
+    #[inline]
+    pub fn change(slf: &Bound<'_, Self>, change: Change) -> PyResult<Result<(), Standing>> {
+        let this = slf.get();
+        let mut after = this.after();
+        if after.opened {
+            drop(after);
+            return Self::change_opened(slf, change);
+        }
+        let (changed, dropped) = this.apply(&mut after, change);
+        drop(after);
+        drop(dropped);
+        Self::tell(slf, changed)
+    }
+
+    #[cold]
+    fn change_opened(slf: &Bound<'_, Self>, change: Change) -> PyResult<Result<(), Standing>> {
+        let condition = slf.getattr("_condition")?;
+        condition.call_method0("acquire")?;
+        let mut after = slf.get().after();
+        let (changed, dropped) = slf.get().apply(&mut after, change);
+        // A future that is over is told of once; it stays open.
+        after.opened = true;
+        drop(after);
+        drop(dropped);
+        let told = match changed {
+            Changed::Not(_) | Changed::Quietly => Ok(()),
+            Changed::Over(_) | Changed::Skipped(_) => slf.call_method0("_tell_waiters").map(drop),
+        };
+        condition.call_method0("release")?;
+        told?;
+        Self::tell(slf, changed)
+    }
+
+    #[inline]
+    fn tell(slf: &Bound<'_, Self>, changed: Changed) -> PyResult<Result<(), Standing>> {
+        match changed {
+            Changed::Not(standing) => return Ok(Err(standing)),
+            Changed::Quietly => {}
+            Changed::Skipped(watchers) => Self::tell_watchers(slf, &watchers)?,
+            Changed::Over(after) => {
+                Self::tell_watchers(slf, &after.watchers)?;
+                for callback in &after.callbacks {
+                    Self::call_back(slf, callback.bind(slf.py()))?;
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn tell_watchers(slf: &Bound<'_, Self>, watchers: &[Py<ThreadSimpleQueue>]) -> PyResult<()> {
+        watchers.iter().try_for_each(|watcher| watcher.get().push(slf.as_any()))
+    }
+
+    /// Runs a callback; what it raises is logged, and stops nothing.
+    pub fn call_back(slf: &Bound<'_, Self>, callback: &Bound<'_, PyAny>) -> PyResult<()> {
+        match callback.call1((slf,)) {
+            Err(error) if error.is_instance_of::<PyException>(slf.py()) => {
+                slf.call_method1("_report", (error.into_value(slf.py()),)).map(drop)
+            }
+            other => other.map(drop),
+        }
+    }
+
+    /// Has a thread begin with the call; `false` when it was withdrawn.
+    pub fn begin(slf: &Bound<'_, Self>) -> PyResult<Result<bool, Standing>> {
+        let begun = Self::change(slf, Change::Begin)?;
+        Ok(begun.map(|()| slf.get().call.state().standing() != Standing::Skipped))
+    }
+
+    /// Answers with what a function returned or raised.
+    pub fn finish(
+        slf: &Bound<'_, Self>,
+        result: PyResult<Bound<'_, PyAny>>,
+    ) -> PyResult<Result<(), Standing>> {
+        let outcome = match result {
+            Ok(value) => Outcome::Value(value.unbind()),
+            Err(error) => Outcome::Error(error.into_value(slf.py()).into_any()),
+        };
+        Self::change(slf, Change::Answer(outcome))
+    }
+}

@@ -1,0 +1,88 @@
+//! A future whose call a worker process runs: how the answer comes to it.
+//!
+//! Whoever asks about the future fetches the answer if it is there. When somebody is to be told unasked, a thread of the
+//! pool's fetches it instead, and tells. Either way the future then changes like any other.
+
+use super::change::Change;
+use super::future::{FUTURE, Future};
+use super::remote::Remote;
+use manyhands::executor::threads::Standing;
+use manyhands::executor::{CallFailure, RawAnswer};
+use pyo3::prelude::*;
+
+impl Future {
+    /// A future as programs know it, of a call that is yet to be handed in.
+    #[inline]
+    pub fn new_for_a_call(py: Python<'_>) -> PyResult<Bound<'_, Future>> {
+        let kind = FUTURE.import(py, "manyhands.futures._base", "Future")?;
+        Ok(kind.call0()?.cast_into::<Future>()?)
+    }
+
+    /// The future of a call that a worker process runs.
+    pub fn of_call(py: Python<'_>, remote: Remote) -> PyResult<Bound<'_, Future>> {
+        let future = Self::new_for_a_call(py)?;
+        let _ = future.get().remote.set(Box::new(remote));
+        Ok(future)
+    }
+
+    /// The future of a call that could not be handed in.
+    pub fn failed(py: Python<'_>, error: PyErr) -> PyResult<Bound<'_, Future>> {
+        let future = Self::new_for_a_call(py)?;
+        let _ = Self::finish(&future, Err(error))?;
+        Ok(future)
+    }
+
+    /// Where the call stands.
+    pub(super) fn standing(&self) -> Standing {
+        let standing = self.call.state().standing();
+        match self.remote.get() {
+            Some(remote) if standing == Standing::Pending => remote.standing(),
+            _ => standing,
+        }
+    }
+
+    /// Fetches a worker's answer if it is there; where the call stands then.
+    pub(super) fn settle(slf: &Bound<'_, Self>) -> PyResult<Standing> {
+        let this = slf.get();
+        if let Some(answer) = this.remote.get().and_then(|remote| remote.fetch()) {
+            Self::arrive(slf, answer)?;
+        }
+        Ok(this.standing())
+    }
+
+    /// A worker's answer has been fetched. A future that somebody answered otherwise stays as it is.
+    fn arrive(slf: &Bound<'_, Self>, answer: Result<RawAnswer, CallFailure>) -> PyResult<()> {
+        let Some(remote) = slf.get().remote.get() else { return Ok(()) };
+        match remote.outcome(slf.py(), answer) {
+            Some(result) => Self::finish(slf, result).map(drop),
+            None => Self::withdraw(slf),
+        }
+    }
+
+    /// The call was withdrawn, and nobody will run it.
+    pub(super) fn withdraw(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let _ = Self::change(slf, Change::Cancel)?;
+        Self::change(slf, Change::Begin).map(drop)
+    }
+
+    /// Somebody is to be told when the call is over, unasked: then a thread fetches a worker's answer.
+    pub(super) fn have_told(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let Some(remote) = slf.get().remote.get() else { return Ok(()) };
+        let callbacks = remote.callbacks(slf.py())?;
+        let Some(call) = remote.hand_over() else { return Ok(()) };
+        let future = slf.clone().unbind();
+        callbacks.register(
+            call,
+            Box::new(move |call| {
+                Python::attach(|py| {
+                    let future = future.bind(py);
+                    let answer = future.get().remote.get().map(|remote| remote.take(call));
+                    if let Some(Err(error)) = answer.map(|answer| Self::arrive(future, answer)) {
+                        error.write_unraisable(py, Some(future));
+                    }
+                });
+            }),
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,229 @@
+"""The process pool: worker processes that take their calls from shared memory, and answer there.
+
+No thread runs here until somebody wants to be told of an answer (a callback, `as_completed`). The first call has the
+workers started. One that dies costs the call that it ran (`WorkerDied`, a `BrokenProcessPool`) and is replaced. What
+cannot be pickled fails its own future. All that was handed in is run, also when the executor is gone by then.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+
+from manyhands import _engine, _guard, _std
+from manyhands.multiprocessing import context
+from manyhands.multiprocessing._crew import Crew
+from manyhands.multiprocessing._work import Plan
+
+from . import _map
+from ._base import LOGGER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures.process import BrokenProcessPool
+    from concurrent.futures.process import ProcessPoolExecutor as _Standard
+    from typing import Any, TypeVar
+
+    from ._base import Future
+
+    T = TypeVar("T")
+else:
+    threading = _std.standard("threading")
+    _standard = _std.standard("concurrent.futures.process")
+    BrokenProcessPool, _Standard = _standard.BrokenProcessPool, _standard.ProcessPoolExecutor
+
+__all__ = ["BrokenProcessPool", "ProcessPoolExecutor"]
+
+process: Any = _std.module("process")
+_RemoteTraceback = _std.module("pool").RemoteTraceback
+
+#: The cores of executors whose workers may not all have ended, and what these were told.
+_cores: dict[_engine.PoolCore, Plan] = {}
+#: The interpreter ends: no executor takes calls any more.
+_ending = False
+
+
+def _end_all() -> None:
+    global _ending
+    _ending = True
+    cores = list(_cores)
+    for core in cores:
+        core._close()
+    for core in cores:
+        _end(core)
+
+
+def _end(core: _engine.PoolCore) -> None:
+    """Waits until all calls are done and the workers have ended. It takes no more calls."""
+    core._join()
+    core._forget_keeper()
+    _cores.pop(core, None)
+    if core._phase == "broken":
+        _guard.found(core._broken_because)
+
+
+def _forget_ended() -> None:
+    for core in list(_cores):
+        if core._phase != "open" and core._join(0):
+            _end(core)
+
+
+# Before the threads that are no daemons are waited for.
+threading._register_atexit(_end_all)  # type: ignore[attr-defined]
+os.register_at_fork(after_in_child=_cores.clear)
+
+
+class _ExecutorPlan(Plan):
+    """Workers that are processes like others, and send whatever their calls raise."""
+
+    kind = "Process"
+    daemon = False
+    sends_all = True
+
+    def tell(self, error: Exception) -> None:
+        LOGGER.critical("Exception in initializer:", exc_info=error)
+
+
+class ProcessPoolExecutor(Crew, _Standard):
+    """Runs calls in processes. `retries`: how often a call is run again whose worker died."""
+
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        mp_context: Any = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        *,
+        max_tasks_per_child: int | None = None,
+        retries: int = 0,
+    ) -> None:
+        if max_workers is None:
+            max_workers = getattr(os, "process_cpu_count", os.cpu_count)() or 1
+        if max_workers <= 0:
+            raise ValueError("max_workers must be greater than 0")
+        if mp_context is None:
+            mp_context = context._default_context.get_context(None if max_tasks_per_child is None else "spawn")
+        self._mp_context: Any = mp_context
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
+        if retries < 0:
+            raise ValueError("retries must not be negative")
+        method: str = mp_context.get_start_method()
+        if max_tasks_per_child is not None:
+            if not isinstance(max_tasks_per_child, int):
+                raise TypeError("max_tasks_per_child must be an integer")
+            if max_tasks_per_child <= 0:
+                raise ValueError("max_tasks_per_child must be >= 1")
+            if method == "fork":
+                raise ValueError(
+                    "max_tasks_per_child is incompatible with the 'fork' multiprocessing start method; "
+                    "supply a different mp_context."
+                )
+        self._max_workers = max_workers
+        self._max_tasks_per_child = max_tasks_per_child
+        self._initializer: Any = initializer
+        self._initargs = initargs
+        self._retries = retries
+        self._shutdown_thread = False
+        self._beginning = threading.Lock()
+        self._core: _engine.PoolCore | None = None
+
+    def _begin(self) -> None:
+        """The first call: makes the pool, and has its workers started."""
+        with self._beginning:
+            if self._core is not None:
+                return
+            if self._shutdown_thread or _ending:
+                raise self._refusal()
+            _forget_ended()
+            method: str = self._mp_context.get_start_method()
+            if method != "fork":
+                _guard.check()
+            first = next(process._process_counter)
+            for _ in range(self._max_workers - 1):
+                next(process._process_counter)
+            prefix = self._mp_context.Process.__name__ + "-"
+            self._open(self._max_workers, self._max_tasks_per_child, prefix, self._retries)
+            initargs = tuple(self._initargs)
+            plan = _ExecutorPlan(method, self._pool_handle, os.getpid(), first, self._initializer, initargs)
+            try:
+                self._start_workers(plan)
+            except BaseException:
+                self._close()
+                raise
+            self._core = core = self._alias()
+            _cores[core] = plan
+            weakref.finalize(self, core._close).atexit = False
+
+    def _refusal(self) -> Exception:
+        """Why no more calls are taken."""
+        if self._phase == "broken":
+            try:
+                self._check_broken()
+            except Exception as error:
+                return error
+        since = "interpreter shutdown" if _ending and not self._shutdown_thread else "shutdown"
+        return RuntimeError(f"cannot schedule new futures after {since}")
+
+    submit: Any = _engine.PoolCore._submit
+
+    def map(
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        buffersize: int | None = None,
+    ) -> Iterator[T]:
+        """Calls `fn` with an element of each iterable; the results, in order. `chunksize` elements go to a worker at
+        once; with `buffersize` no more than so many of these are ahead of the result that is asked for."""
+        if chunksize < 1:
+            raise ValueError("chunksize must be >= 1.")
+        _map.check_buffersize(buffersize)
+        chunks = _map.chunks(iterables, chunksize)
+        handed_in = _hand_in(weakref.ref(self), fn, chunks, len(iterables) != 1)
+        return _map.one_by_one(_map.in_order(handed_in, timeout, buffersize))
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Takes no more calls; with `cancel_futures`, withdraws those that no worker has begun with."""
+        with self._beginning:
+            self._shutdown_thread = True
+        if self._core is None:
+            return
+        self._close()
+        if cancel_futures:
+            self._cancel_pending()
+        if wait:
+            _end(self._core)
+
+    @property
+    def _processes(self) -> Any:  # type: ignore[override]
+        """The workers that there are now, by pid; `None` after the shutdown."""
+        if self._shutdown_thread:
+            return None
+        return {} if self._core is None else {worker.pid: worker for worker in self._members}
+
+    @property
+    def _broken(self) -> Any:  # type: ignore[override]
+        return self._broken_because if self._phase == "broken" else False
+
+    def __reduce__(self) -> Any:
+        raise NotImplementedError("executors cannot be passed between processes or pickled")
+
+
+def _hand_in(
+    executor: Callable[[], ProcessPoolExecutor | None],
+    fn: Callable[..., T],
+    chunks: Iterator[list[Any]],
+    star: bool,
+) -> Iterator[Future[list[T]]]:
+    for chunk in chunks:
+        found = executor()
+        if found is None:
+            return
+        future: Any = found._submit_list(fn, chunk, star)
+        del found
+        yield future
+        del future

@@ -1,0 +1,141 @@
+"""Who works for a pool: processes that are started alike, and what of the program they know by name.
+
+Shared by `multiprocessing.Pool` and the process executor. Forked workers come from a template that is a copy of this
+process as it is when they are first wanted; others begin afresh and are told by a pickled plan. Says nothing about what
+is called, by whom, or when it is over.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import types
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from manyhands import _engine, _pickling
+
+from . import _payload, forkserver, resource_tracker, util
+from ._work import Plan, end_template, run_forked
+from ._workers import WorkerProcess
+
+__all__ = ["PATIENCE", "Crew", "workers_here"]
+
+#: How long workers may take to begin, or to end once they are told to, in seconds.
+PATIENCE = 1.0
+
+_crews: weakref.WeakSet[Crew] = weakref.WeakSet()
+
+
+def workers_here() -> list[Any]:
+    """The workers of all pools of this process, as process objects."""
+    return [worker for crew in list(_crews) for worker in crew._members]
+
+
+class Crew(_engine.PoolCore):
+    """A pool's core with its workers."""
+
+    #: What of the main module forked workers know by name; `None` for workers that began afresh.
+    _known_main: dict[str, Any] | None = None
+
+    def _start_workers(self, plan: Plan) -> None:
+        # Kept: the workers' references to what stands in it begin with their own.
+        self._plan = plan
+        if plan.method == "fork":
+            self._known_main = _functions_of_main()
+            self._keep_forked(plan)
+        else:
+            self._keep_fresh(plan)
+        _crews.add(self)
+
+    @property
+    def _members(self) -> list[Any]:
+        """The workers that there are now, as process objects."""
+        if os.getpid() != self._plan.parent:
+            return []
+        self._await_workers(PATIENCE)
+        return [WorkerProcess(name, pid) for name, pid, _ in self._workers]
+
+    def _keep_forked(self, plan: Plan) -> None:
+        util._flush_std_streams()
+        part = self._keep_by_template("pool template")
+        if part == "worker":
+            run_forked(plan)
+        if part == "end":
+            end_template()
+
+    def _keep_fresh(self, plan: Plan) -> None:
+        starter = _PlanOnItsWay()
+        starter.fds.append(resource_tracker.getfd())
+        self._keep_by_zygote(
+            {
+                "name": "pool",
+                "role": "worker",
+                "command": _payload.command(forkserver.code()),
+                "payload": _payload.payload_of_workers(starter, plan),
+                "descriptors": starter.fds,
+                "handles": starter.handles,
+            }
+        )
+
+    # What the workers can be told by reference, and what not: asked by the core.
+
+    def _by_reference(self, func: Callable[..., object]) -> bytes | None:
+        if isinstance(func, types.BuiltinFunctionType):
+            if not isinstance(func.__self__, types.ModuleType | None):
+                return None
+        elif not isinstance(func, types.FunctionType | type):
+            return None
+        if not self._workers_know(func):
+            return None
+        try:
+            return pickle.dumps(func, 5)
+        except Exception:
+            return None
+
+    def _workers_know(self, func: Any) -> bool:
+        """Whether what `func` is called means the same in the workers."""
+        if getattr(func, "__module__", None) != "__main__":
+            return True
+        if self._known_main is None:
+            return _pickling.main_is_importable()
+        top = func.__qualname__.partition(".")[0]
+        return self._known_main.get(top) is getattr(sys.modules["__main__"], top, self)
+
+    def _dumps_arguments(self, what: tuple[Any, ...], large: list[Any]) -> bytes:
+        if self._known_main is None:
+            return _pickling.dumps_for_others(what, large)
+        return _pickling.dumps_anyhow(what, large)
+
+    def _dumps_call(self, what: tuple[Any, ...], large: list[Any]) -> bytes:
+        if self._workers_know(what[0]):
+            return self._dumps_arguments(what, large)
+        return _pickling.dumps_by_value(what, large)
+
+
+def _functions_of_main() -> dict[str, Any]:
+    """What of the main module forked workers will know by name: its functions and classes as they are now."""
+    kinds = (types.FunctionType, type)
+    return {name: value for name, value in vars(sys.modules["__main__"]).items() if isinstance(value, kinds)}
+
+
+class _PlanOnItsWay:
+    """Collects what a plan refers to while it is pickled, as a `Popen` does for a process."""
+
+    DupFd: Any
+
+    def __init__(self) -> None:
+        from .popen_spawn_posix import InheritedFd
+
+        self.DupFd = InheritedFd
+        self.fds: list[int] = []
+        self.handles: list[int] = []
+
+    def duplicate_for_child(self, fd: int) -> int:
+        self.fds.append(fd)
+        return len(self.fds) - 1
+
+    def share(self, handle: int) -> None:
+        self.handles.append(handle)

@@ -1,0 +1,269 @@
+"""`ThreadPool`: the interface of `Pool`, with threads of this process for workers.
+
+Calls wait in a queue of the engine's; nothing is pickled, and results and exceptions are the very objects. The workers
+are daemons, as the standard library's are: a pool that is neither closed nor joined does not keep the program from its
+end. A result is there when its callback has run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import weakref
+from _thread import allocate_lock
+
+from manyhands import _std
+from manyhands.futures import Future, InvalidStateError
+from manyhands.queue import Empty, SimpleQueue
+
+from . import context
+from .pool import RUN, Pool
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any, TypeAlias
+
+    _Work: TypeAlias = "tuple[Callable[[bool, Any], None], Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]"
+else:
+    threading = _std.standard("threading")
+
+__all__ = ["ThreadPool", "ThreadResult"]
+
+
+class ThreadPool(Pool):
+    """Threads that run calls."""
+
+    def __init__(
+        self,
+        processes: int | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: Iterable[Any] = (),
+    ) -> None:
+        if processes is None:
+            processes = getattr(os, "process_cpu_count", os.cpu_count)() or 1
+        if processes < 1:
+            raise ValueError("Number of processes must be at least 1")
+        if initializer is not None and not callable(initializer):
+            raise TypeError("initializer must be a callable")
+        self._processes = processes
+        self._feeders = []
+        self._calls: SimpleQueue[_Work | None] = SimpleQueue()
+        self._end_workers = weakref.finalize(self, _end_workers, self._calls, processes)
+        self._end_workers.atexit = False
+        self._finalize: Any = self._drop_calls
+        self._threads = [
+            threading.Thread(target=worker, args=(self._calls, initializer, tuple(initargs)), daemon=True)
+            for _ in range(processes)
+        ]
+        for thread in self._threads:
+            thread.start()
+        self._state = RUN
+
+    @property
+    def _pool(self) -> list[Any]:
+        return [thread for thread in self._threads if thread.is_alive()]
+
+    def apply_async(
+        self,
+        func: Callable[..., Any],
+        args: Iterable[Any] | None = None,
+        kwds: Mapping[str, Any] | None = None,
+        callback: Callable[[Any], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
+    ) -> Any:
+        """`apply` without waiting."""
+        self._check_running()
+        return self._call_one(func, tuple(args or ()), kwds, callback, error_callback)
+
+    def _call_one(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwds: Mapping[str, Any] | None = None,
+        callback: Callable[[Any], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
+    ) -> Any:
+        result = ThreadResult(self, 1, callback, error_callback)
+        self._calls.put((result._answer, func, args, kwds or {}))
+        return result
+
+    def _map_elements(
+        self,
+        func: Callable[..., Any],
+        elements: Sequence[Any],
+        chunksize: int,
+        star: bool,
+        callback: Callable[[Any], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
+    ) -> Any:
+        starts = range(0, len(elements), chunksize)
+        result = ThreadMapResult(self, len(starts), callback, error_callback)
+        for number, start in enumerate(starts):
+            chunk = elements[start : start + chunksize]
+            self._calls.put((result.part(number), _chunk_of_tuples if star else _chunk, (func, chunk), {}))
+        return result
+
+    def _check_running(self) -> None:
+        if self._state != RUN:
+            raise ValueError(f"Pool not running: {self!r}")
+
+    def _close(self) -> None:
+        self._end_workers()
+
+    def _drop_calls(self) -> None:
+        """Terminated: what no thread has begun with fails, the rest is run to its end."""
+        try:
+            while True:
+                work = self._calls.get_nowait()
+                if work is not None:
+                    work[0](False, RuntimeError("the pool was terminated before this call was begun"))
+        except Empty:
+            pass
+        # Perhaps those that a close put there are gone now.
+        _end_workers(self._calls, self._processes)
+
+    def join(self) -> None:
+        """Waits until the threads have ended. Close or terminate first."""
+        if self._state == RUN:
+            raise ValueError("Pool is still running")
+        for feeder in self._feeders:
+            feeder.thread.join()
+        self._close()
+        for thread in self._threads:
+            thread.join()
+
+
+class ThreadResult:
+    """The result of a call, or of several that make one."""
+
+    def __init__(
+        self,
+        pool: ThreadPool,
+        calls: int,
+        callback: Callable[[Any], object] | None,
+        error_callback: Callable[[BaseException], object] | None,
+    ) -> None:
+        # The pool stays until the calls are over.
+        self._pool: ThreadPool | None = pool
+        self._callbacks = (callback, error_callback)
+        self._future: Future[Any] = Future()
+
+    def _answer(self, is_value: bool, answer: Any) -> None:
+        self._pool = None
+        callback, self._callbacks = self._callbacks[0 if is_value else 1], (None, None)
+        if callback is not None:
+            try:
+                callback(answer)
+            except Exception:
+                sys.excepthook(*sys.exc_info())
+        try:
+            if is_value:
+                self._future.set_result(answer)
+            else:
+                self._future.set_exception(answer)
+        except InvalidStateError:
+            pass
+
+    def ready(self) -> bool:
+        """Whether the result is there."""
+        return self._future.done()
+
+    def successful(self) -> bool:
+        """Whether the call raised nothing; ValueError when the result is not there yet."""
+        if not self.ready():
+            raise ValueError(f"{self!r} not ready")
+        return self._future.exception() is None
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Waits until the result is there, or for `timeout` seconds."""
+        with contextlib.suppress(TimeoutError):
+            self._future.exception(timeout)
+
+    def get(self, timeout: float | None = None) -> Any:
+        """The result; raises what the call raised, or `multiprocessing.TimeoutError`."""
+        self.wait(timeout)
+        if not self.ready():
+            raise context.BaseContext.TimeoutError
+        return self._future.result()
+
+    _gather = get
+
+
+class ThreadMapResult(ThreadResult):
+    """The result of a map: the list that the lists of its calls make."""
+
+    def __init__(
+        self,
+        pool: ThreadPool,
+        calls: int,
+        callback: Callable[[Any], object] | None,
+        error_callback: Callable[[BaseException], object] | None,
+    ) -> None:
+        super().__init__(pool, calls, callback, error_callback)
+        self._lock = allocate_lock()
+        self._left = calls
+        self._parts: list[Any] = [None] * calls
+        self._error: Any = None
+        if not calls:
+            # As in the standard library nobody is told of a map of nothing.
+            self._callbacks = (None, None)
+            self._answer(True, [])
+
+    def part(self, number: int) -> Callable[[bool, Any], None]:
+        """Takes the answer of the call with that number. All are waited for, and the first error tells."""
+
+        def answer(is_value: bool, answer: Any) -> None:
+            with self._lock:
+                if is_value:
+                    self._parts[number] = answer
+                elif self._error is None:
+                    self._error = answer
+                self._left -= 1
+                if self._left:
+                    return
+            parts, self._parts = self._parts, []
+            if self._error is not None:
+                error, self._error = self._error, None
+                self._answer(False, error)
+            else:
+                self._answer(True, [element for part in parts for element in part])
+
+        return answer
+
+
+def _chunk(func: Callable[[Any], Any], elements: Iterable[Any]) -> list[Any]:
+    return [func(element) for element in elements]
+
+
+def _chunk_of_tuples(func: Callable[..., Any], elements: Iterable[Iterable[Any]]) -> list[Any]:
+    return [func(*element) for element in elements]
+
+
+def worker(
+    calls: SimpleQueue[_Work | None], initializer: Callable[..., object] | None, initargs: tuple[Any, ...]
+) -> None:
+    """What a thread of a pool runs."""
+    if initializer is not None:
+        initializer(*initargs)
+    while True:
+        work = calls.get()
+        if work is None:
+            return
+        answer, func, args, kwds = work
+        del work
+        try:
+            value, is_value = func(*args, **kwds), True
+        except BaseException as error:
+            value, is_value = error, False
+        # Nothing is kept of a call while its result is waited for.
+        del func, args, kwds
+        answer(is_value, value)
+        del answer, value
+
+
+def _end_workers(calls: SimpleQueue[_Work | None], workers: int) -> None:
+    for _ in range(workers):
+        calls.put(None)
