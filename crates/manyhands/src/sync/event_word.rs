@@ -39,6 +39,7 @@ impl EventWord {
     }
 
     /// What tells a later setting from those before now.
+    #[inline]
     pub(super) fn mark(&self) -> u32 {
         self.word.load(Ordering::Acquire)
     }
@@ -64,10 +65,10 @@ impl EventWord {
         self.word.fetch_and(!SET, Ordering::AcqRel);
     }
 
-    pub(super) fn wait(&self, wait: &Wait<'_>) -> Result<(), WaitError> {
-        let before = self.word.load(Ordering::Acquire);
-        let set_since = |seen: u32| seen & SET != 0 || (seen ^ before) & TIMES != 0;
-        if set_since(before) {
+    /// Waits until it is set, or was since the mark was made, which the caller made when it came.
+    pub(super) fn wait(&self, mark: u32, wait: &Wait<'_>) -> Result<(), WaitError> {
+        let set_since = |seen: u32| seen & SET != 0 || (seen ^ mark) & TIMES != 0;
+        if set_since(self.word.load(Ordering::Acquire)) {
             return Ok(());
         }
         if wait.deadline.is_some_and(|deadline| deadline.is_past()) {
@@ -114,7 +115,7 @@ mod tests {
         let event = EventWord::new();
         let limit = Deadline::after(Duration::from_secs(60));
         std::thread::scope(|scope| {
-            let waiter = scope.spawn(|| event.wait(&Wait::private(limit, &Blocking)));
+            let waiter = scope.spawn(|| event.wait(event.mark(), &Wait::private(limit, &Blocking)));
             while event.word.load(Ordering::Relaxed) & WAITERS == 0 {
                 std::thread::yield_now();
             }
@@ -139,7 +140,7 @@ mod model {
 
     fn waiter(event: &Arc<EventWord>) -> thread::JoinHandle<()> {
         let event = event.clone();
-        thread::spawn(move || event.wait(&Wait::private(None, &Blocking)).unwrap())
+        thread::spawn(move || event.wait(event.mark(), &Wait::private(None, &Blocking)).unwrap())
     }
 
     fn check(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {

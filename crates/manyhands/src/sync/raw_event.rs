@@ -117,14 +117,17 @@ impl RawEvent {
     /// # Errors
     /// When the deadline passes first, or a signal handler ends the wait.
     pub fn wait(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<(), WaitError> {
+        // Before anybody is told that this thread waits.
+        let mark = self.word().0.mark();
         if self.is_set() {
             return Ok(());
         }
         match &self.0 {
             Place::Private { word, waiters } => {
-                waiters.fetch_add(1, Ordering::Relaxed);
-                let awaited = Awaited { word, mark: word.mark() };
-                let result = watched(&awaited, Awaited::is_there, deadline, waiting, |wait| word.wait(wait));
+                waiters.fetch_add(1, Ordering::Release);
+                let awaited = Awaited { word, mark };
+                let wait = |wait: &Wait<'_>| word.wait(mark, wait);
+                let result = watched(&awaited, Awaited::is_there, deadline, waiting, wait);
                 waiters.fetch_sub(1, Ordering::Relaxed);
                 result
             }
@@ -133,7 +136,7 @@ impl RawEvent {
                 let arena = Arena::current().expect("the event stands in it");
                 let _record =
                     this_thread().map(|me| WaitRecord::new(arena, me, Kind::Event, object.handle()));
-                word.wait(&Wait::arena(deadline, waiting))
+                word.wait(mark, &Wait::arena(deadline, waiting))
             }
         }
     }
@@ -141,13 +144,13 @@ impl RawEvent {
     /// Waits until the event is set, without a note in the wait graph.
     pub(super) fn wait_unwatched(&self) -> Result<(), WaitError> {
         let (word, _) = self.word();
-        word.wait(&Wait::private(None, &Blocking))
+        word.wait(word.mark(), &Wait::private(None, &Blocking))
     }
 
     /// Whether the event is set, and how many wait for it.
     pub fn statistics(&self) -> EventStatistics {
         let waiters = match &self.0 {
-            Place::Private { waiters, .. } => waiters.load(Ordering::Relaxed) as usize,
+            Place::Private { waiters, .. } => waiters.load(Ordering::Acquire) as usize,
             Place::Arena { object, .. } => Arena::current()
                 .expect("the event stands in it")
                 .threads_waiting_for(waited_for(Kind::Event, object.handle())),
