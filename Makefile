@@ -16,10 +16,13 @@ WHEEL = $$(ls -t $(WHEELS)/manyhands-*.whl | head -n 1)
 # Reduced for CI; `make model` and `make storm` take the full measure.
 STORM_KILLS ?= 2000
 PREEMPTIONS ?= 3
+# What `make stress` takes; CI runs both tests in a reduced size.
+STRESS_SECONDS ?= 600
+OPERATIONS ?= 1000000
 # SIZE=smoke runs every bench once, to see that it still works; its figures mean nothing.
 SIZE ?= full
 
-.PHONY: demo test model storm bench wheel lint
+.PHONY: demo test model storm stress bench wheel lint
 
 demo: wheel
 	@printf '\n== %s\n' 'the main job: the commonest words of the standard library, and what the engine did for them'
@@ -46,6 +49,11 @@ model:
 storm:
 	@printf '\n== %s\n' 'storm: $(STORM_KILLS) random SIGKILLs'
 	MANYHANDS_STORM_KILLS=$(STORM_KILLS) cargo test --locked --release -p manyhands --test storm -- --nocapture
+
+stress:
+	@printf '\n== %s\n' 'stress: all primitives for $(STRESS_SECONDS) s, and $(OPERATIONS) random operations of each'
+	MANYHANDS_STRESS_SECONDS=$(STRESS_SECONDS) MANYHANDS_OPERATIONS=$(OPERATIONS) cargo test --locked --release \
+		-p manyhands --test all_together --test random_operations -- --nocapture
 
 bench: wheel
 	@printf '\n== %s\n' 'benches, size $(SIZE)'
