@@ -54,6 +54,12 @@ fn run(subject: &str, count: u64, in_flight: usize) -> Option<f64> {
             let answer = |call: manyhands::Future<u64>| call.get().expect("an answer");
             Some(Subject { submit, answer }.run(count, in_flight))
         }
+        "manyhands-threads" => {
+            let pool = manyhands::Pool::threads(WORKERS).expect("a pool");
+            let submit = |number| pool.submit(move || add_one(number)).expect("a call");
+            let answer = |call: manyhands::Future<u64>| call.get().expect("an answer");
+            Some(Subject { submit, answer }.run(count, in_flight))
+        }
         "rayon" => {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(WORKERS).build().expect("a pool");
             let (sender, receiver) = std::sync::mpsc::channel();

@@ -109,7 +109,7 @@ pub static MAKE_KEPT: spawn::MakeKept = executor::kept;
 pub mod executor;
 
 #[cfg(not(manyhands_model))]
-pub use executor::{Future, Pool};
+pub use executor::{Future, Pool, Processes, Threads, Until, as_completed, wait};
 
 #[cfg(not(manyhands_model))]
 mod statistics;

@@ -10,12 +10,43 @@ use super::raw_call::RawCall;
 use super::raw_pool::RawPool;
 use super::requester::Requester;
 use crate::sync::{Blocking, Wait};
+use std::borrow::Borrow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 /// What is run when a call has its answer.
 pub type Callback = Box<dyn FnOnce(RawCall) + Send>;
+
+/// What is to be done when a call has its answer.
+pub(super) enum Told {
+    /// The call is given to a callback.
+    Callback(RawCall, Callback),
+    /// Somebody who has the call hears of it.
+    Word(Arc<RawCall>, Box<dyn FnOnce() + Send>),
+}
+
+impl Told {
+    pub(super) fn call(&self) -> &RawCall {
+        match self {
+            Told::Callback(call, _) => call,
+            Told::Word(call, _) => call,
+        }
+    }
+
+    pub(super) fn tell(self) {
+        match self {
+            Told::Callback(call, callback) => callback(call),
+            Told::Word(_, tell) => tell(),
+        }
+    }
+}
+
+impl Borrow<RawCall> for Told {
+    fn borrow(&self) -> &RawCall {
+        self.call()
+    }
+}
 
 /// The thread that runs a pool's callbacks.
 pub(super) struct CallbackThread {
@@ -58,13 +89,13 @@ struct Desk {
 
 #[derive(Default)]
 struct Registered {
-    calls: Vec<(RawCall, Callback)>,
+    calls: Vec<Told>,
     /// No more will be registered.
     ends: bool,
 }
 
 enum Next {
-    Run(RawCall, Callback),
+    Run(Told),
     End,
 }
 
@@ -87,13 +118,13 @@ impl CallbackThread {
         self.latch
     }
 
-    /// Has `callback` run when the call has its answer, at once if it has; gives both back when the thread has ended.
-    pub(super) fn register(&self, call: RawCall, callback: Callback) -> Result<(), (RawCall, Callback)> {
+    /// Has somebody told when a call has its answer, at once if it has; gives it back when the thread has ended.
+    pub(super) fn register(&self, told: Told) -> Result<(), Told> {
         let mut registered = self.desk.lock();
         if registered.ends {
-            return Err((call, callback));
+            return Err(told);
         }
-        registered.calls.push((call, callback));
+        registered.calls.push(told);
         Ok(())
     }
 
@@ -116,15 +147,15 @@ impl Desk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn serve(&self, mut calls: Completions<Callback>) {
+    fn serve(&self, mut calls: Completions<(), Told>) {
         let pool = calls.pool().clone();
         let wait = Wait::arena(None, &Blocking);
         loop {
             let next = pool.requester().at_latch(calls.latch(), &wait, || self.next(&mut calls));
             match next {
-                Ok(Next::Run(call, callback)) => {
+                Ok(Next::Run(told)) => {
                     // The panic hook has told; the next callback is not to suffer.
-                    let _ = catch_unwind(AssertUnwindSafe(|| callback(call)));
+                    let _ = catch_unwind(AssertUnwindSafe(|| told.tell()));
                 }
                 Ok(Next::End) => return,
                 Err(_) => {}
@@ -132,16 +163,16 @@ impl Desk {
         }
     }
 
-    fn next(&self, calls: &mut Completions<Callback>) -> Option<Next> {
+    fn next(&self, calls: &mut Completions<(), Told>) -> Option<Next> {
         let (registered, ends) = {
             let mut registered = self.lock();
             (std::mem::take(&mut registered.calls), registered.ends)
         };
-        for (call, callback) in registered {
-            calls.adopt(call, callback);
+        for told in registered {
+            calls.adopt(told, ());
         }
         match calls.try_next() {
-            Some((call, callback)) => Some(Next::Run(call, callback)),
+            Some((told, ())) => Some(Next::Run(told)),
             None => (ends && calls.is_empty()).then_some(Next::End),
         }
     }

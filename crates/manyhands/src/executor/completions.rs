@@ -8,23 +8,36 @@ use super::latch::Latch;
 use super::raw_call::RawCall;
 use super::raw_pool::{NewCall, RawPool};
 use crate::sync::{Wait, WaitError};
+use std::borrow::Borrow;
 use std::collections::HashMap;
 
-/// A set of calls whose answers are taken as they come. `T` is what the caller wants to know a call by.
-pub struct Completions<T> {
+/// A set of calls whose answers are taken as they come. `T` is what the caller wants to know a call by, `C` how it has it.
+pub struct Completions<T, C: Borrow<RawCall> = RawCall> {
     pool: RawPool,
     latch: usize,
-    calls: HashMap<u32, (RawCall, T)>,
+    calls: HashMap<u32, (C, T)>,
     /// Calls that were found answered by looking at all.
     found: Vec<u32>,
 }
 
 impl<T> Completions<T> {
+    /// Submits a call to the pool, as one of the set.
+    ///
+    /// # Errors
+    /// As [`RawPool::submit`].
+    pub fn submit(&mut self, call: &NewCall<'_>, known_by: T) -> Result<(), SubmitError> {
+        let call = self.pool.submit_for(call, self.latch as u32 + 1)?;
+        self.calls.insert(call.index(), (call, known_by));
+        Ok(())
+    }
+}
+
+impl<T, C: Borrow<RawCall>> Completions<T, C> {
     /// An empty set.
     ///
     /// # Errors
     /// When shared memory has run out, or the pool has 63 such sets already.
-    pub fn new(pool: &RawPool) -> Result<Completions<T>, SubmitError> {
+    pub fn new(pool: &RawPool) -> Result<Completions<T, C>, SubmitError> {
         let latch = pool.requester().claim_latch()?;
         let latch = latch.ok_or(crate::arena::ArenaError::OutOfSlots {
             what: "set of calls of one pool that is waited for together",
@@ -51,29 +64,20 @@ impl<T> Completions<T> {
         self.calls.is_empty()
     }
 
-    /// Submits a call to the pool, as one of the set.
-    ///
-    /// # Errors
-    /// As [`RawPool::submit`].
-    pub fn submit(&mut self, call: &NewCall<'_>, known_by: T) -> Result<(), SubmitError> {
-        let call = self.pool.submit_for(call, self.latch as u32 + 1)?;
-        self.calls.insert(call.index(), (call, known_by));
-        Ok(())
-    }
-
     /// Makes a call that was submitted before one of the set.
-    pub fn adopt(&mut self, call: RawCall, known_by: T) {
-        let index = call.index();
-        call.tell_latch(self.latch as u32 + 1);
+    pub(super) fn adopt(&mut self, call: C, known_by: T) {
+        let raw: &RawCall = call.borrow();
+        let index = raw.index();
+        raw.tell_latch(self.latch as u32 + 1);
         // Its worker may have answered before it could know.
-        if call.is_done() {
+        if raw.is_done() {
             self.found.push(index);
         }
         self.calls.insert(index, (call, known_by));
     }
 
     /// The next call that has its answer, if there is one now.
-    pub fn try_next(&mut self) -> Option<(RawCall, T)> {
+    pub fn try_next(&mut self) -> Option<(C, T)> {
         let latch = self.pool.requester().view.latch(self.latch);
         next_answered(latch, &mut self.calls, &mut self.found)
     }
@@ -82,7 +86,7 @@ impl<T> Completions<T> {
     ///
     /// # Errors
     /// When the deadline came first or a signal handler asked for an end.
-    pub fn next(&mut self, wait: &Wait<'_>) -> Result<Option<(RawCall, T)>, WaitError> {
+    pub fn next(&mut self, wait: &Wait<'_>) -> Result<Option<(C, T)>, WaitError> {
         if self.calls.is_empty() {
             return Ok(None);
         }
@@ -93,13 +97,13 @@ impl<T> Completions<T> {
 }
 
 /// The next answered call of a table.
-fn next_answered<T>(
+fn next_answered<T, C: Borrow<RawCall>>(
     latch: &Latch,
-    calls: &mut HashMap<u32, (RawCall, T)>,
+    calls: &mut HashMap<u32, (C, T)>,
     found: &mut Vec<u32>,
-) -> Option<(RawCall, T)> {
-    let is_done = |calls: &HashMap<u32, (RawCall, T)>, index: &u32| {
-        calls.get(index).is_some_and(|(call, _)| call.is_done())
+) -> Option<(C, T)> {
+    let is_done = |calls: &HashMap<u32, (C, T)>, index: &u32| {
+        calls.get(index).is_some_and(|(call, _)| call.borrow().is_done())
     };
     loop {
         // Asked first: entries that are lost after this are announced again.
@@ -114,17 +118,17 @@ fn next_answered<T>(
     }
 }
 
-impl<T> Drop for Completions<T> {
+impl<T, C: Borrow<RawCall>> Drop for Completions<T, C> {
     fn drop(&mut self) {
         for (call, _) in self.calls.values() {
-            call.cancel();
+            call.borrow().cancel();
         }
         self.calls.clear();
         self.pool.requester().give_back_latch(self.latch);
     }
 }
 
-impl<T> std::fmt::Debug for Completions<T> {
+impl<T, C: Borrow<RawCall>> std::fmt::Debug for Completions<T, C> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Completions").field("calls", &self.calls.len()).finish_non_exhaustive()
     }

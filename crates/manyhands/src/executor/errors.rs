@@ -132,6 +132,16 @@ pub enum PoolError {
     /// Its workers could not be started.
     #[error("the pool was not made: {0}")]
     Start(#[from] StartError),
+    /// One of its threads could not be started; those before it have ended again.
+    #[error("the pool was not made: its thread {number} of {wanted} could not be started: {source}")]
+    Thread {
+        /// The thread, counted from 0.
+        number: usize,
+        /// How many there were to be.
+        wanted: usize,
+        /// What the system said.
+        source: std::io::Error,
+    },
 }
 
 /// Why a future has no value.
@@ -150,6 +160,14 @@ pub enum CallError {
         call: &'static str,
         /// What happened.
         failure: Failure,
+    },
+    /// The call runs, but there was no thread or memory to be had to tell of its end.
+    #[error("nobody can be told when call {number} is done, which runs all the same: {source}")]
+    Unwatched {
+        /// The number of the call.
+        number: u64,
+        /// What was not to be had.
+        source: SubmitError,
     },
     /// The call, one of a map's, was never submitted.
     #[error(transparent)]

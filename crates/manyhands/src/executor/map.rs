@@ -2,30 +2,50 @@
 //!
 //! Items are taken from their iterator as answers are fetched: at most a window of calls is under way, so an endless
 //! iterator is no trouble and a slow reader keeps the memory small. Items may be sent several to a call. Dropping a map
-//! cancels what no worker has begun with.
+//! cancels what no worker has begun with. How a call gets to a worker is the engine's affair: see [`Sender`].
 
-use super::answered::Answered;
-use super::completions::Completions;
 use super::errors::{CallError, SubmitError};
-use super::future::{read, wait_for_ever};
-use super::pool::with_call;
-use super::raw_call::RawCall;
-use super::raw_pool::{NewCall, RawPool};
-use crate::spawn::{Entry, Failure, entry};
-use crate::sync::{Blocking, Wait};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use super::future::Future;
+use crate::spawn::Failure;
 use std::collections::VecDeque;
 
 /// How many calls are under way at most, unless told otherwise.
 const WINDOW: usize = 256;
 
-/// What a map sends: how, and how much of it.
-struct Plan<'a, I> {
-    pool: &'a RawPool,
-    entry: Entry,
-    function: &'static str,
-    retries: u32,
+/// The answers of the items of one call.
+pub(super) type Chunk<R> = Vec<Result<R, Failure>>;
+
+/// An engine, to a map.
+pub(super) trait Sender<'a, T, R>: Send {
+    /// Submits one call for some items.
+    fn submit(&mut self, items: Vec<T>) -> Result<Future<Chunk<R>>, SubmitError>;
+
+    /// From now on answers are to be had as they come.
+    fn in_any_order(self: Box<Self>) -> Result<Box<dyn AnyOrder<T, R> + 'a>, SubmitError>;
+}
+
+/// An engine, to a map in any order. Dropping it cancels what no worker has begun with.
+pub(super) trait AnyOrder<T, R>: Send {
+    /// Submits one call for some items.
+    fn submit(&mut self, items: Vec<T>) -> Result<(), SubmitError>;
+
+    /// How many calls are under way.
+    fn len(&self) -> usize;
+
+    /// Waits for the next answer; `None` when no call is under way.
+    fn next(&mut self) -> Option<Came<R>>;
+}
+
+/// The answer of one call.
+pub(super) struct Came<R> {
+    pub(super) number: u64,
+    pub(super) function: &'static str,
+    pub(super) items: usize,
+    pub(super) answer: Result<Chunk<R>, CallError>,
+}
+
+/// What is sent next, and how much of it.
+struct Plan<I> {
     items: I,
     chunk: usize,
     window: usize,
@@ -39,26 +59,30 @@ struct Plan<'a, I> {
 /// for (number, square) in pool.map(|number: u64| number * number, 0..1000)?.chunk(50).enumerate() {
 ///     assert_eq!(square?, (number * number) as u64);
 /// }
-/// let total: u64 = pool.map(|number: u64| number, 0..100)?.unordered()?.map(Result::unwrap).sum();
+/// let threads = manyhands::Pool::threads(2)?;
+/// let total: u64 = threads.map(|number: u64| number, 0..100)?.unordered()?.map(Result::unwrap).sum();
 /// assert_eq!(total, 4950);
 /// # Ok(())
 /// # }
 /// ```
 #[must_use = "nothing is submitted before the first answer is asked for"]
-pub struct Map<'a, I, R> {
-    plan: Plan<'a, I>,
-    under_way: InOrder,
+pub struct Map<'a, I: Iterator, R> {
+    plan: Plan<I>,
+    sender: Box<dyn Sender<'a, I::Item, R> + 'a>,
+    under_way: InOrder<R>,
     answers: Answers<R>,
 }
 
 /// The calls under way and how many items each has. Dropping it cancels those that no worker has begun with.
-struct InOrder(VecDeque<(RawCall, usize)>);
+struct InOrder<R>(VecDeque<(Future<Chunk<R>>, usize)>);
 
 /// The answers of a map as they come.
 #[must_use = "nothing is submitted before the first answer is asked for"]
-pub struct Unordered<'a, I, R> {
-    plan: Plan<'a, I>,
-    under_way: Completions<usize>,
+pub struct Unordered<'a, I: Iterator, R> {
+    plan: Plan<I>,
+    /// What was submitted while order mattered.
+    before: InOrder<R>,
+    under_way: Box<dyn AnyOrder<I::Item, R> + 'a>,
     answers: Answers<R>,
 }
 
@@ -76,31 +100,10 @@ enum End {
     Failed(SubmitError),
 }
 
-impl<'a, I, R> Map<'a, I, R>
-where
-    I: Iterator,
-    I::Item: Serialize + DeserializeOwned,
-    R: Serialize + DeserializeOwned,
-{
-    pub(super) fn new<F>(pool: &'a RawPool, retries: u32, function: F, items: I) -> Result<Self, SubmitError>
-    where
-        F: Fn(I::Item) -> R + Copy + Send + 'static,
-    {
-        // It captures the function alone, so it is as empty as that, of which the pool has made sure.
-        let each = move |items: Vec<I::Item>| {
-            let answers = items.into_iter().map(|item| entry::caught(|| function(item)));
-            Answered(answers.collect::<Vec<Result<R, Failure>>>())
-        };
-        let plan = Plan {
-            pool,
-            entry: Entry::of_empty(each)?,
-            function: std::any::type_name::<F>(),
-            retries,
-            items,
-            chunk: 1,
-            window: WINDOW,
-        };
-        Ok(Map { plan, under_way: InOrder(VecDeque::new()), answers: Answers::new() })
+impl<'a, I: Iterator, R> Map<'a, I, R> {
+    pub(super) fn new(sender: Box<dyn Sender<'a, I::Item, R> + 'a>, items: I) -> Self {
+        let plan = Plan { items, chunk: 1, window: WINDOW };
+        Map { plan, sender, under_way: InOrder(VecDeque::new()), answers: Answers::new() }
     }
 
     /// Sends so many items in one call. A worker's death costs the items of its call.
@@ -123,26 +126,17 @@ where
         self
     }
 
-    /// Gives the answers as they come.
+    /// Gives the answers as they come; after those that are under way already, in their order.
     ///
     /// # Errors
     /// When shared memory has run out, or too many such maps of one pool are under way.
     pub fn unordered(self) -> Result<Unordered<'a, I, R>, SubmitError> {
-        let Map { plan, mut under_way, answers } = self;
-        let mut any_order = Completions::new(plan.pool)?;
-        for (call, items) in under_way.0.drain(..) {
-            any_order.adopt(call, items);
-        }
-        Ok(Unordered { plan, under_way: any_order, answers })
+        let Map { plan, sender, under_way, answers } = self;
+        Ok(Unordered { plan, before: under_way, under_way: sender.in_any_order()?, answers })
     }
 }
 
-impl<I, R> Iterator for Map<'_, I, R>
-where
-    I: Iterator,
-    I::Item: Serialize + DeserializeOwned,
-    R: Serialize + DeserializeOwned,
-{
+impl<I: Iterator, R> Iterator for Map<'_, I, R> {
     type Item = Result<R, CallError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -151,25 +145,21 @@ where
                 return Some(answer);
             }
             while self.under_way.0.len() < self.plan.window && !self.answers.is_stopped() {
-                let submitted = self.plan.submit_next(|pool, call, _| pool.submit(call));
-                match self.answers.or_stop(submitted) {
-                    Some(call) => self.under_way.0.push_back(call),
-                    None => break,
-                }
+                let Some(items) = self.answers.next_items(&mut self.plan) else { break };
+                let count = items.len();
+                let submitted = self.sender.submit(items);
+                let Some(call) = self.answers.or_stop(submitted) else { break };
+                self.under_way.0.push_back((call, count));
             }
-            let Some((call, items)) = self.under_way.0.pop_front() else { return self.answers.stop() };
-            wait_for_ever(&call);
-            self.answers.take(call, items, self.plan.function);
+            match self.under_way.next() {
+                Some(came) => self.answers.take(came),
+                None => return self.answers.stop(),
+            }
         }
     }
 }
 
-impl<I, R> Iterator for Unordered<'_, I, R>
-where
-    I: Iterator,
-    I::Item: Serialize + DeserializeOwned,
-    R: Serialize + DeserializeOwned,
-{
+impl<I: Iterator, R> Iterator for Unordered<'_, I, R> {
     type Item = Result<R, CallError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -178,39 +168,27 @@ where
                 return Some(answer);
             }
             while self.under_way.len() < self.plan.window && !self.answers.is_stopped() {
-                let under_way = &mut self.under_way;
-                let submitted = self.plan.submit_next(|_, call, items| under_way.submit(call, items));
+                let Some(items) = self.answers.next_items(&mut self.plan) else { break };
+                let submitted = self.under_way.submit(items);
                 if self.answers.or_stop(submitted).is_none() {
                     break;
                 }
             }
-            match self.under_way.next(&Wait::arena(None, &Blocking)) {
-                Ok(Some((call, items))) => self.answers.take(call, items, self.plan.function),
-                Ok(None) => return self.answers.stop(),
-                // Without a deadline, and with nobody to interrupt it, a wait ends with an answer only.
-                Err(_) => {}
+            match self.before.next().or_else(|| self.under_way.next()) {
+                Some(came) => self.answers.take(came),
+                None => return self.answers.stop(),
             }
         }
     }
 }
 
-impl<I> Plan<'_, I>
-where
-    I: Iterator,
-    I::Item: Serialize,
-{
-    /// Submits the next items; `None` when there are none.
-    fn submit_next<C>(
-        &mut self,
-        submit: impl FnOnce(&RawPool, &NewCall<'_>, usize) -> Result<C, SubmitError>,
-    ) -> Option<Result<(C, usize), SubmitError>> {
-        let items: Vec<I::Item> = self.items.by_ref().take(self.chunk).collect();
-        if items.is_empty() {
-            return None;
-        }
-        let count = items.len();
-        let submitted = with_call(self.entry, self.retries, &items, |call| submit(self.pool, call, count));
-        Some(submitted.map(|call| (call, count)))
+impl<R> InOrder<R> {
+    /// Waits for the answer of the first call.
+    fn next(&mut self) -> Option<Came<R>> {
+        let (call, items) = self.0.pop_front()?;
+        call.wait_for_ever();
+        let (number, function) = (call.number(), call.function());
+        Some(Came { number, function, items, answer: call.take() })
     }
 }
 
@@ -223,14 +201,19 @@ impl<R> Answers<R> {
         !matches!(self.end, End::Open)
     }
 
-    /// Passes on a call that was submitted; else notes that, and why, there are no more.
-    fn or_stop<C>(&mut self, submitted: Option<Result<C, SubmitError>>) -> Option<C> {
-        match submitted {
-            Some(Ok(call)) => return Some(call),
-            Some(Err(error)) => self.end = End::Failed(error),
-            None => self.end = End::Reached,
+    /// The items of the next call; none when all are sent.
+    fn next_items<I: Iterator>(&mut self, plan: &mut Plan<I>) -> Option<Vec<I::Item>> {
+        let items: Vec<I::Item> = plan.items.by_ref().take(plan.chunk).collect();
+        if items.is_empty() {
+            self.end = End::Reached;
+            return None;
         }
-        None
+        Some(items)
+    }
+
+    /// Passes on what was submitted; else notes why there are no more.
+    fn or_stop<C>(&mut self, submitted: Result<C, SubmitError>) -> Option<C> {
+        submitted.map_err(|error| self.end = End::Failed(error)).ok()
     }
 
     /// Tells, once, why there are no more.
@@ -240,13 +223,11 @@ impl<R> Answers<R> {
             End::Open | End::Reached => None,
         }
     }
-}
 
-impl<R: DeserializeOwned> Answers<R> {
     /// Takes the answers of the items of one call.
-    fn take(&mut self, call: RawCall, items: usize, function: &'static str) {
-        let number = call.number();
-        match read::<Vec<Result<R, Failure>>>(call, function) {
+    fn take(&mut self, came: Came<R>) {
+        let Came { number, function, items, answer } = came;
+        match answer {
             Ok(answers) => self.ready.extend(answers.into_iter().map(|answer| {
                 answer.map_err(|failure| CallError::Failed { number, call: function, failure })
             })),
@@ -262,7 +243,7 @@ impl<R: DeserializeOwned> Answers<R> {
     }
 }
 
-impl Drop for InOrder {
+impl<R> Drop for InOrder<R> {
     fn drop(&mut self) {
         for (call, _) in &self.0 {
             call.cancel();

@@ -8,8 +8,10 @@
 //! raw_call  call_watch            the requester's side, in bytes
 //! completions  callbacks          answers as they come; what is done unasked
 //! worker  kept                    the worker's side, in bytes; the keeper's
-//! pool  future  map               the same for Rust, in types
-//! threads                         calls that threads of this process run
+//! pool                            the handle for Rust, over one of two engines:
+//! processes  remote                   functions and values, as bytes, on the above
+//! threads                             closures, run by threads of this process
+//! future  map  together           what a pool gives, whatever its engine
 //! ```
 //!
 //! Workers pull: nobody pushes a call to a worker, so an idle one's death changes nothing. Each call has a slot, its answer
@@ -39,9 +41,15 @@ mod latch;
 #[cfg(not(manyhands_model))]
 mod map;
 #[cfg(not(manyhands_model))]
+mod map_processes;
+#[cfg(not(manyhands_model))]
+mod map_threads;
+#[cfg(not(manyhands_model))]
 mod obituary;
 #[cfg(not(manyhands_model))]
 mod pool;
+#[cfg(not(manyhands_model))]
+mod processes;
 #[cfg(not(manyhands_model))]
 mod raw_call;
 #[cfg(not(manyhands_model))]
@@ -49,12 +57,16 @@ mod raw_pool;
 #[cfg(not(manyhands_model))]
 mod record;
 #[cfg(not(manyhands_model))]
+mod remote;
+#[cfg(not(manyhands_model))]
 mod requester;
 #[cfg(not(manyhands_model))]
 mod slot;
 #[cfg(not(manyhands_model))]
 mod sweep;
 pub mod threads;
+#[cfg(not(manyhands_model))]
+mod together;
 #[cfg(not(manyhands_model))]
 mod view;
 #[cfg(not(manyhands_model))]
@@ -76,11 +88,14 @@ pub use {
     future::Future,
     kept::kept,
     map::{Map, Unordered},
-    pool::{Pool, PoolBuilder},
+    pool::{Engine, Pool, PoolBuilder},
+    processes::Processes,
     raw_call::{RawAnswer, RawCall},
     raw_pool::{NewCall, PoolPlan, PoolStatistics, RawPool},
     record::PoolState,
     slot::{Bytes, INLINE},
     sweep::PoolSweep,
+    threads::{Nest, Threads},
+    together::{AsCompleted, Until, Waited, as_completed, wait},
     worker::{CallRequest, Worker, WorkerEnd},
 };

@@ -1,29 +1,35 @@
-//! A pool of worker processes, for Rust.
+//! `Pool`: one handle on workers that run calls, over one of two engines.
 //!
-//! A worker is this program, started by its zygote, running functions of it: function items and closures that capture
-//! nothing travel as places in the program, arguments and results by serde. A worker that dies costs the call that it ran
-//! and is replaced. Dropping the pool waits until all is done.
+//! The engine is in the pool's type, since it decides what a call may be: threads run closures of any kind, which share the
+//! caller's memory, and processes run functions, whose arguments and results travel. All else is the same: futures, maps,
+//! what closing, terminating and dropping do.
 
-use super::answered::{Answered, take_carried};
-use super::errors::{PoolError, SubmitError};
-use super::future::Future;
-use super::map::Map;
-use super::raw_pool::{NewCall, PoolPlan, PoolStatistics, RawPool};
-use super::worker::Worker;
-use crate::arena::{self, Handle};
-use crate::spawn::entry::Trampoline;
-use crate::spawn::{Entry, Keeper, Refusal, StartError, entry, zygote};
-use crate::sync::{Blocking, Wait};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use super::errors::PoolError;
+use super::processes::{Processes, ProcessesPlan};
+use super::raw_pool::PoolStatistics;
+use super::threads::Threads;
+use std::marker::PhantomData;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
 
-const SIGKILL: i32 = 9;
-/// How many zygotes in a row may end before the pool's first worker runs.
-const ATTEMPTS: u32 = 3;
+/// What runs the calls of a [`Pool`]: [`Processes`] or [`Threads`]. Dropping it waits until all calls are done.
+pub trait Engine: sealed::Sealed + Sized + Send + Sync + 'static {
+    #[doc(hidden)]
+    fn close(&self);
+    #[doc(hidden)]
+    fn terminate(&self);
+    #[doc(hidden)]
+    fn statistics(&self) -> PoolStatistics;
+}
 
-/// Processes that run calls.
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Processes {}
+    impl Sealed for super::Threads {}
+}
+
+/// Workers that run calls: processes, or with [`Pool::threads`] threads of this one.
+///
+/// Processes run functions of the program, and closures that capture nothing, with an argument that travels:
 ///
 /// ```
 /// fn count(text: String) -> usize {
@@ -41,52 +47,91 @@ const ATTEMPTS: u32 = 3;
 /// }
 /// ```
 ///
-/// What captures something does not compile, since only the argument goes to the worker:
+/// Threads run closures, which may share what is behind an `Arc`, or in a [scope](Pool::scope) borrow:
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = manyhands::Pool::threads(2)?;
+/// let text = "so many words".to_owned();
+/// let words = pool.submit(move || text.split_whitespace().count())?;
+/// assert_eq!(words.get()?, 3);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// What captures something does not compile for processes, since only the argument goes to the worker:
 ///
 /// ```compile_fail
 /// let more = 3;
 /// let pool = manyhands::Pool::new(2).unwrap();
 /// pool.submit(move |number: u32| number + more, 4);
 /// ```
-pub struct Pool {
-    raw: RawPool,
-    keeper: Arc<Mutex<Arc<Keeper>>>,
-    retries: u32,
+///
+/// Dropping a pool closes it and waits until all calls are answered and all workers have ended.
+pub struct Pool<E: Engine = Processes> {
+    pub(super) engine: E,
 }
 
 /// Settings of a pool.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use manyhands::Pool;
+///
+/// let crunchers = Pool::builder().workers(2).name("Cruncher").retries(1).build()?;
+/// let fetchers = Pool::builder().threads(8).name("Fetcher").build()?;
+/// assert_eq!(fetchers.statistics().workers[7].0, "Fetcher-7");
+/// # drop(crunchers);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "no pool is made before `build`"]
-pub struct PoolBuilder {
+pub struct PoolBuilder<E: Engine = Processes> {
     workers: Option<usize>,
     calls_per_worker: Option<NonZeroU32>,
     retries: u32,
-    name: String,
+    stack_size: Option<usize>,
+    name: Option<String>,
+    engine: PhantomData<fn() -> E>,
 }
 
-impl PoolBuilder {
+impl<E: Engine> PoolBuilder<E> {
     /// How many workers; by default as many as this process may use processors.
-    pub fn workers(mut self, workers: usize) -> PoolBuilder {
+    pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
         self
     }
 
+    /// What workers are called: this, a hyphen and a number.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    fn workers_wanted(&self) -> usize {
+        self.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    }
+}
+
+impl PoolBuilder<Processes> {
+    /// A pool of so many threads instead.
+    pub fn threads(self, threads: usize) -> PoolBuilder<Threads> {
+        let PoolBuilder { calls_per_worker, retries, stack_size, name, .. } = self;
+        let workers = Some(threads);
+        PoolBuilder { workers, calls_per_worker, retries, stack_size, name, engine: PhantomData }
+    }
+
     /// After how many calls a worker is replaced by a fresh one; by default never.
-    pub fn calls_per_worker(mut self, calls: NonZeroU32) -> PoolBuilder {
+    pub fn calls_per_worker(mut self, calls: NonZeroU32) -> Self {
         self.calls_per_worker = Some(calls);
         self
     }
 
     /// How often a call is run again when its worker dies; by default not at all, since a call may have done half of
     /// what it does.
-    pub fn retries(mut self, times: u32) -> PoolBuilder {
+    pub fn retries(mut self, times: u32) -> Self {
         self.retries = times;
-        self
-    }
-
-    /// What workers are called: this, a hyphen and a number.
-    pub fn name(mut self, name: impl Into<String>) -> PoolBuilder {
-        self.name = name.into();
         self
     }
 
@@ -98,73 +143,37 @@ impl PoolBuilder {
     /// # Panics
     /// When no workers were asked for, or more than 1023.
     pub fn build(self) -> Result<Pool, PoolError> {
-        let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-        let prefix = format!("{}-", self.name);
-        let plan = PoolPlan {
-            workers: self.workers.unwrap_or_else(processors),
+        let plan = ProcessesPlan {
+            workers: self.workers_wanted(),
             calls_per_worker: self.calls_per_worker,
-            worker_prefix: &prefix,
+            retries: self.retries,
+            name: self.name.as_deref().unwrap_or("PoolWorker"),
         };
-        let raw = RawPool::new(&plan)?;
-        let first = hire(&self.name, raw.handle())?;
-        let number = first.slot();
-        let keeper = Arc::new(Mutex::new(first));
-        let (current, handle, name) = (Arc::clone(&keeper), raw.handle(), self.name);
-        raw.set_keeper(number, move || {
-            let hired = hire(&name, handle).map_err(|error| error.to_string())?;
-            let number = hired.slot();
-            *current.lock().unwrap_or_else(PoisonError::into_inner) = hired;
-            Ok(number)
-        });
-        Ok(Pool { raw, keeper, retries: self.retries })
+        Ok(Pool { engine: Processes::start(&plan)? })
     }
 }
 
-/// Has this process's zygote keep a pool's workers.
-fn hire(name: &str, pool: Handle) -> Result<Arc<Keeper>, StartError> {
-    let in_pool = |source| StartError::Entry { name: name.to_owned(), source };
-    let entry = Entry::of(work_for).map_err(in_pool)?;
-    let mut payload = postcard::to_allocvec(&entry).expect("two numbers can always be written");
-    payload.extend(entry::arguments(&pool).expect("two numbers can always be written"));
-    for _ in 0..ATTEMPTS {
-        let keeper = zygote(name)?;
-        match keeper.keep(name, pool, &payload, &[]) {
-            Ok(()) => return Ok(keeper),
-            Err(Refusal::Failed(error)) => return Err(error),
-            Err(Refusal::Lost) => {}
-        }
+impl PoolBuilder<Threads> {
+    /// Gives each thread a stack of so many bytes.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
     }
-    Err(StartError::ZygoteLost { name: name.to_owned(), times: ATTEMPTS })
+
+    /// Makes the pool and starts its threads.
+    ///
+    /// # Errors
+    /// When the system starts no more threads, or the name holds a NUL.
+    ///
+    /// # Panics
+    /// When no threads were asked for.
+    pub fn build(self) -> Result<Pool<Threads>, PoolError> {
+        let name = self.name.as_deref().unwrap_or("PoolThread");
+        Ok(Pool { engine: Threads::start(self.workers_wanted(), name, self.stack_size)? })
+    }
 }
 
-/// A worker's life.
-fn work_for(pool: Handle) {
-    // A pool that is gone needs no worker.
-    let Ok(worker) = Worker::enlist(pool) else { return };
-    // The same function is mostly called many times.
-    let mut known: Option<(u64, Trampoline)> = None;
-    worker.work(&Blocking, &mut |request| {
-        let function = match known {
-            Some((number, function)) if number == request.function => Ok(function),
-            _ => Entry::at(request.function).trampoline(),
-        };
-        known = function.as_ref().ok().map(|function| (request.function, *function));
-        let answer = function.map(|function| function(request.arguments));
-        let answer = answer.unwrap_or_else(|error| entry::failed(&unknown(&error.to_string())));
-        let carried = take_carried();
-        if let Err(error) = request.answer_naming(0, &[&answer], &carried.objects) {
-            // A small answer needs no memory.
-            let refused = entry::failed(&unknown(&error.to_string()));
-            let _ = request.answer(0, &[&refused[..refused.len().min(super::INLINE)]]);
-        }
-    });
-}
-
-fn unknown(reason: &str) -> entry::Failure {
-    entry::Failure::Result { given: "call".to_owned(), reason: reason.to_owned() }
-}
-
-impl Pool {
+impl Pool<Processes> {
     /// A pool of `workers` worker processes.
     ///
     /// # Errors
@@ -176,92 +185,42 @@ impl Pool {
         Pool::builder().workers(workers).build()
     }
 
-    /// Settings for a pool.
+    /// Settings for a pool; of processes, unless [`PoolBuilder::threads`] says otherwise.
     pub fn builder() -> PoolBuilder {
-        PoolBuilder { workers: None, calls_per_worker: None, retries: 0, name: "PoolWorker".to_owned() }
+        PoolBuilder {
+            workers: None,
+            calls_per_worker: None,
+            retries: 0,
+            stack_size: None,
+            name: None,
+            engine: PhantomData,
+        }
     }
+}
 
-    /// Has a worker call `function` with `argument` (a tuple, where it needs several). A closure that captures something is
-    /// refused when the program is built (though not by `cargo check`).
+impl Pool<Threads> {
+    /// A pool of so many threads of this process.
     ///
     /// # Errors
-    /// When the pool takes no more calls, the argument cannot be written, or shared memory has run out. Nothing was
-    /// submitted then.
-    #[inline]
-    pub fn submit<F, A, R>(&self, function: F, argument: A) -> Result<Future<R>, SubmitError>
-    where
-        F: Fn(A) -> R + Copy + Send + 'static,
-        A: Serialize + DeserializeOwned,
-        R: Serialize + DeserializeOwned,
-    {
-        const { entry::assert_captures_nothing::<F>() };
-        self.submit_entry(self.retries, function, argument)
-    }
-
-    /// As [`Pool::submit`], for a call that may be run again `retries` times when its worker dies.
+    /// When the system starts no more threads.
     ///
-    /// # Errors
-    /// As there.
-    pub fn submit_retrying<F, A, R>(
-        &self,
-        retries: u32,
-        function: F,
-        argument: A,
-    ) -> Result<Future<R>, SubmitError>
-    where
-        F: Fn(A) -> R + Copy + Send + 'static,
-        A: Serialize + DeserializeOwned,
-        R: Serialize + DeserializeOwned,
-    {
-        const { entry::assert_captures_nothing::<F>() };
-        self.submit_entry(retries, function, argument)
+    /// # Panics
+    /// When `threads` is 0.
+    pub fn threads(threads: usize) -> Result<Pool<Threads>, PoolError> {
+        Pool::builder().threads(threads).build()
     }
+}
 
-    #[inline]
-    fn submit_entry<F, A, R>(&self, retries: u32, function: F, argument: A) -> Result<Future<R>, SubmitError>
-    where
-        F: Fn(A) -> R + Copy + Send + 'static,
-        A: Serialize + DeserializeOwned,
-        R: Serialize + DeserializeOwned,
-    {
-        let entry = Entry::of_empty(move |argument: A| Answered(function(argument)))?;
-        let call = with_call(entry, retries, &argument, |call| self.raw.submit(call))?;
-        // Until here the objects that the argument names were its own.
-        drop(argument);
-        Ok(Future::new(call, std::any::type_name::<F>()))
-    }
-
-    /// Has workers call `function` with each of `items`. The answers come in the order of the items, while later ones are
-    /// still being worked on: see [`Map`].
-    ///
-    /// # Errors
-    /// When the function cannot run in another process. Nothing is submitted before the first answer is asked for.
-    pub fn map<F, I, R>(&self, function: F, items: I) -> Result<Map<'_, I::IntoIter, R>, SubmitError>
-    where
-        F: Fn(I::Item) -> R + Copy + Send + 'static,
-        I: IntoIterator,
-        I::Item: Serialize + DeserializeOwned,
-        R: Serialize + DeserializeOwned,
-    {
-        const { entry::assert_captures_nothing::<F>() };
-        Map::new(&self.raw, self.retries, function, items.into_iter())
-    }
-
+impl<E: Engine> Pool<E> {
     /// Takes no more calls. Those that were submitted are run; then the workers end.
     pub fn close(&self) {
-        self.raw.close();
-        self.tell_keeper();
+        self.engine.close();
     }
 
-    fn tell_keeper(&self) {
-        self.keeper.lock().unwrap_or_else(PoisonError::into_inner).look();
-    }
-
-    /// Kills the workers and fails all calls that have no answer.
+    /// Fails all calls that no worker has begun with, and takes no more. Worker processes are killed in the midst of their
+    /// calls, which fail, too; threads cannot be, so what they have begun with is run to its end.
     pub fn terminate(&self) {
-        self.raw.terminate();
-        self.tell_keeper();
-        self.raw.signal_workers(SIGKILL);
+        self.engine.terminate();
     }
 
     /// Closes the pool and waits until all calls are answered and all workers have ended.
@@ -271,48 +230,11 @@ impl Pool {
 
     /// What is known of the pool now.
     pub fn statistics(&self) -> PoolStatistics {
-        self.raw.statistics()
-    }
-
-    /// The pool in bytes.
-    #[doc(hidden)]
-    pub fn raw(&self) -> &RawPool {
-        &self.raw
+        self.engine.statistics()
     }
 }
 
-/// Writes a call's arguments, and hands the call to `submit`.
-#[inline]
-pub(super) fn with_call<A: Serialize, R>(
-    entry: Entry,
-    retries: u32,
-    argument: &A,
-    submit: impl FnOnce(&NewCall<'_>) -> Result<R, SubmitError>,
-) -> Result<R, SubmitError> {
-    let (arguments, objects) = arena::collect(|| entry::arguments(argument));
-    let arguments = arguments.map_err(SubmitError::Arguments)?;
-    submit(&NewCall {
-        function: entry.offset(),
-        tag: 0,
-        arguments: &[&arguments],
-        retries,
-        objects: &objects,
-    })
-}
-
-impl Drop for Pool {
-    fn drop(&mut self) {
-        // In a fork's child this is a copy, and the pool is the parent's.
-        if !self.raw.is_own() {
-            return;
-        }
-        self.close();
-        while self.raw.join(&Wait::arena(None, &Blocking)).is_err() {}
-        self.raw.finish_callbacks();
-    }
-}
-
-impl std::fmt::Debug for Pool {
+impl<E: Engine> std::fmt::Debug for Pool<E> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Pool").field("statistics", &self.statistics()).finish_non_exhaustive()
     }

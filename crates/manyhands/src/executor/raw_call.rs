@@ -6,14 +6,14 @@
 
 use super::call_watch::CallWatch;
 use super::call_word::{CallWord, State};
-use super::callbacks::Callback;
+use super::callbacks::{Callback, Told};
 use super::errors::{CallFailure, SubmitError, WorkerDied};
 use super::obituary::Obituary;
 use super::requester::Requester;
 use super::slot::{Bytes, CallSlot, INLINE};
 use super::sweep::Note;
 use crate::arena::ProcessId;
-use crate::platform::atomic::Ordering;
+use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::sync::{Blocking, Parker, Wait, WaitError};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -34,8 +34,8 @@ pub struct RawCall {
     slot: &'static CallSlot,
     index: u32,
     number: u64,
-    /// The worker that may still read the arguments of a call which was answered in its place.
-    until_dead: Option<ProcessId>,
+    /// The worker that may still read the arguments of a call which was answered in its place; 0: none.
+    until_dead: AtomicU32,
     taken: bool,
 }
 
@@ -46,7 +46,7 @@ impl RawCall {
         index: u32,
         number: u64,
     ) -> RawCall {
-        RawCall { requester, slot, index, number, until_dead: None, taken: false }
+        RawCall { requester, slot, index, number, until_dead: AtomicU32::new(0), taken: false }
     }
 
     /// The number of the call, counted in its pool from 1.
@@ -113,13 +113,13 @@ impl RawCall {
 
     /// Cancels the call even if a worker runs it: that worker is sent `signal` and takes no further call; the keeper
     /// replaces it. Whether the call is cancelled now; it is not if its answer was there first.
-    pub fn abort(&mut self, signal: i32) -> bool {
+    pub fn abort(&self, signal: i32) -> bool {
         while self.requester.is_own() && !self.is_done() {
             if self.requester.withdraw(self.index) {
                 return true;
             }
             if let ControlFlow::Break(worker) = self.requester.abort(self.index, signal) {
-                self.until_dead = Some(worker);
+                self.until_dead.store(worker.raw(), Ordering::Relaxed);
                 return true;
             }
             std::hint::spin_loop();
@@ -138,15 +138,30 @@ impl RawCall {
     /// # Errors
     /// When the thread cannot be started. The call is run all the same.
     pub fn on_done(self, callback: Callback) -> Result<(), SubmitError> {
-        let requester = Arc::clone(&self.requester);
-        match Requester::callbacks(&requester)?.register(self, callback) {
+        Self::when_done(Told::Callback(self, callback))
+    }
+
+    /// Has `tell` run when the answer is there, as [`RawCall::on_done`] does, and leaves the answer where it is.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn tell_when_done(
+        self: &Arc<Self>,
+        tell: Box<dyn FnOnce() + Send>,
+    ) -> Result<(), SubmitError> {
+        Self::when_done(Told::Word(Arc::clone(self), tell))
+    }
+
+    fn when_done(told: Told) -> Result<(), SubmitError> {
+        let requester = Arc::clone(&told.call().requester);
+        match Requester::callbacks(&requester)?.register(told) {
             Ok(()) => {
                 // Its latch is where the thread sleeps.
                 requester.notify_callbacks();
             }
-            Err((call, callback)) => {
-                while call.wait(&Wait::arena(None, &Blocking)).is_err() {}
-                callback(call);
+            Err(told) => {
+                while told.call().wait(&Wait::arena(None, &Blocking)).is_err() {}
+                told.tell();
             }
         }
         Ok(())
@@ -160,12 +175,18 @@ impl RawCall {
     /// # Panics
     /// When the answer is not there yet.
     pub fn take(mut self, describe: impl FnOnce() -> String) -> Result<RawAnswer, CallFailure> {
+        let answer = self.fetch(describe);
+        self.give_up_slot();
+        answer
+    }
+
+    /// As [`RawCall::take`], for a call that somebody else refers to as well: the slot goes with the last of them.
+    pub(super) fn fetch(&self, describe: impl FnOnce() -> String) -> Result<RawAnswer, CallFailure> {
         let state = self.word().read().state();
         let number = self.number;
         assert!(self.is_done(), "the answer of call {number} was taken before it was there");
         let tag = self.slot.result().tag();
         let bytes = self.slot.result().take(self.requester.view.arena);
-        self.give_up_slot();
         let bytes = bytes.map_err(|error| CallFailure::Lost { number, reason: error.to_string() })?;
         match state {
             State::Done => Ok(RawAnswer { tag, bytes }),
@@ -201,10 +222,15 @@ impl RawCall {
     #[inline]
     fn give_up_slot(&mut self) {
         self.taken = true;
-        match self.until_dead {
-            Some(_) => self.requester.leave(self.slot, self.index, self.until_dead),
+        match self.until_dead() {
+            Some(worker) => self.requester.leave(self.slot, self.index, Some(worker)),
             None => self.requester.release(self.slot, self.index),
         }
+    }
+
+    #[inline]
+    fn until_dead(&self) -> Option<ProcessId> {
+        ProcessId::from_raw(self.until_dead.load(Ordering::Relaxed))
     }
 
     #[cold]
@@ -239,7 +265,7 @@ impl Drop for RawCall {
     fn drop(&mut self) {
         // In a fork's child this is a copy, and the call is the parent's.
         if !self.taken && self.requester.is_own() {
-            self.requester.leave(self.slot, self.index, self.until_dead);
+            self.requester.leave(self.slot, self.index, self.until_dead());
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::stat;
 use crate::platform::thread::gettid;
 use crate::sync::thread_number;
-use crate::sync::{Event, Site, WaitError, is_waiting, name_this_thread, while_joining};
+use crate::sync::{Event, Site, WaitError, is_waiting, name_this_thread, this_thread_number, while_joining};
 
 /// What a thread is doing, as known when it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,6 +214,11 @@ impl<T> Thread<T> {
     /// Whether it has not ended.
     pub fn is_alive(&self) -> bool {
         !self.shared.ended.is_set()
+    }
+
+    /// Whether it is the calling thread.
+    pub(crate) fn is_this(&self) -> bool {
+        self.shared.number == this_thread_number()
     }
 
     /// The kernel's number of it; `None` before it has begun.

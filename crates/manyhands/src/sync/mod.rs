@@ -11,6 +11,7 @@
 
 mod barrier_word;
 mod bell;
+mod countdown;
 mod event_word;
 mod gate;
 #[allow(dead_code, reason = "in the model only what the model tests use is used")]
@@ -73,6 +74,8 @@ mod tick;
 #[cfg(not(manyhands_model))]
 mod wait_record;
 
+#[cfg(not(manyhands_model))]
+pub(crate) use countdown::Countdown;
 pub use gate::Gate;
 pub use lock_word::{LockWord, Seen, Taken};
 #[allow(unused_imports, reason = "for the lock-free code of later layers")]

@@ -1,0 +1,244 @@
+//! The engine of a pool of worker processes.
+//!
+//! A worker is this program, started by its zygote, running functions of it: function items and closures that capture
+//! nothing travel as places in the program, arguments and results by serde. A worker that dies costs the call that it ran
+//! and is replaced. Dropping the pool waits until all is done.
+
+use super::answered::{Answered, take_carried};
+use super::errors::{PoolError, SubmitError};
+use super::future::Future;
+use super::map::{Chunk, Map};
+use super::map_processes::ToProcesses;
+use super::pool::{Engine, Pool};
+use super::raw_pool::{NewCall, PoolPlan, PoolStatistics, RawPool};
+use super::worker::Worker;
+use crate::arena::{self, Handle};
+use crate::spawn::entry::Trampoline;
+use crate::spawn::{Entry, Keeper, Refusal, StartError, entry, zygote};
+use crate::sync::{Blocking, Wait};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+
+const SIGKILL: i32 = 9;
+/// How many zygotes in a row may end before the pool's first worker runs.
+const ATTEMPTS: u32 = 3;
+
+/// Worker processes, as the engine of a [`Pool`](crate::Pool): calls are functions of the program, arguments and results
+/// travel by serde.
+pub struct Processes {
+    raw: RawPool,
+    keeper: Arc<Mutex<Arc<Keeper>>>,
+    retries: u32,
+}
+
+/// What a pool of processes is to be.
+pub(super) struct ProcessesPlan<'a> {
+    pub(super) workers: usize,
+    pub(super) calls_per_worker: Option<NonZeroU32>,
+    pub(super) retries: u32,
+    pub(super) name: &'a str,
+}
+
+impl Processes {
+    pub(super) fn start(plan: &ProcessesPlan<'_>) -> Result<Processes, PoolError> {
+        let prefix = format!("{}-", plan.name);
+        let raw_plan = PoolPlan {
+            workers: plan.workers,
+            calls_per_worker: plan.calls_per_worker,
+            worker_prefix: &prefix,
+        };
+        let raw = RawPool::new(&raw_plan)?;
+        let first = hire(plan.name, raw.handle())?;
+        let number = first.slot();
+        let keeper = Arc::new(Mutex::new(first));
+        let (current, handle, name) = (Arc::clone(&keeper), raw.handle(), plan.name.to_owned());
+        raw.set_keeper(number, move || {
+            let hired = hire(&name, handle).map_err(|error| error.to_string())?;
+            let number = hired.slot();
+            *current.lock().unwrap_or_else(PoisonError::into_inner) = hired;
+            Ok(number)
+        });
+        Ok(Processes { raw, keeper, retries: plan.retries })
+    }
+}
+
+/// Has this process's zygote keep a pool's workers.
+fn hire(name: &str, pool: Handle) -> Result<Arc<Keeper>, StartError> {
+    let in_pool = |source| StartError::Entry { name: name.to_owned(), source };
+    let entry = Entry::of(work_for).map_err(in_pool)?;
+    let mut payload = postcard::to_allocvec(&entry).expect("two numbers can always be written");
+    payload.extend(entry::arguments(&pool).expect("two numbers can always be written"));
+    for _ in 0..ATTEMPTS {
+        let keeper = zygote(name)?;
+        match keeper.keep(name, pool, &payload, &[]) {
+            Ok(()) => return Ok(keeper),
+            Err(Refusal::Failed(error)) => return Err(error),
+            Err(Refusal::Lost) => {}
+        }
+    }
+    Err(StartError::ZygoteLost { name: name.to_owned(), times: ATTEMPTS })
+}
+
+/// A worker's life.
+fn work_for(pool: Handle) {
+    // A pool that is gone needs no worker.
+    let Ok(worker) = Worker::enlist(pool) else { return };
+    // The same function is mostly called many times.
+    let mut known: Option<(u64, Trampoline)> = None;
+    worker.work(&Blocking, &mut |request| {
+        let function = match known {
+            Some((number, function)) if number == request.function => Ok(function),
+            _ => Entry::at(request.function).trampoline(),
+        };
+        known = function.as_ref().ok().map(|function| (request.function, *function));
+        let answer = function.map(|function| function(request.arguments));
+        let answer = answer.unwrap_or_else(|error| entry::failed(&unknown(&error.to_string())));
+        let carried = take_carried();
+        if let Err(error) = request.answer_naming(0, &[&answer], &carried.objects) {
+            // A small answer needs no memory.
+            let refused = entry::failed(&unknown(&error.to_string()));
+            let _ = request.answer(0, &[&refused[..refused.len().min(super::INLINE)]]);
+        }
+    });
+}
+
+fn unknown(reason: &str) -> entry::Failure {
+    entry::Failure::Result { given: "call".to_owned(), reason: reason.to_owned() }
+}
+
+impl Pool<Processes> {
+    /// Has a worker call `function` with `argument` (a tuple, where it needs several). A closure that captures something is
+    /// refused when the program is built (though not by `cargo check`).
+    ///
+    /// # Errors
+    /// When the pool takes no more calls, the argument cannot be written, or shared memory has run out. Nothing was
+    /// submitted then.
+    #[inline]
+    pub fn submit<F, A, R>(&self, function: F, argument: A) -> Result<Future<R>, SubmitError>
+    where
+        F: Fn(A) -> R + Copy + Send + 'static,
+        A: Serialize + DeserializeOwned,
+        R: Serialize + DeserializeOwned,
+    {
+        const { entry::assert_captures_nothing::<F>() };
+        self.submit_entry(self.engine.retries, function, argument)
+    }
+
+    /// As [`Pool::submit`], for a call that may be run again `retries` times when its worker dies.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn submit_retrying<F, A, R>(
+        &self,
+        retries: u32,
+        function: F,
+        argument: A,
+    ) -> Result<Future<R>, SubmitError>
+    where
+        F: Fn(A) -> R + Copy + Send + 'static,
+        A: Serialize + DeserializeOwned,
+        R: Serialize + DeserializeOwned,
+    {
+        const { entry::assert_captures_nothing::<F>() };
+        self.submit_entry(retries, function, argument)
+    }
+
+    #[inline]
+    fn submit_entry<F, A, R>(&self, retries: u32, function: F, argument: A) -> Result<Future<R>, SubmitError>
+    where
+        F: Fn(A) -> R + Copy + Send + 'static,
+        A: Serialize + DeserializeOwned,
+        R: Serialize + DeserializeOwned,
+    {
+        let entry = Entry::of_empty(move |argument: A| Answered(function(argument)))?;
+        let call = with_call(entry, retries, &argument, |call| self.engine.raw.submit(call))?;
+        // Until here the objects that the argument names were its own.
+        drop(argument);
+        Ok(Future::of_process(call, std::any::type_name::<F>()))
+    }
+
+    /// Has workers call `function` with each of `items`. The answers come in the order of the items, while later ones are
+    /// still being worked on: see [`Map`].
+    ///
+    /// # Errors
+    /// When the function cannot run in another process. Nothing is submitted before the first answer is asked for.
+    pub fn map<'a, F, I, R>(&'a self, function: F, items: I) -> Result<Map<'a, I::IntoIter, R>, SubmitError>
+    where
+        F: Fn(I::Item) -> R + Copy + Send + 'static,
+        I: IntoIterator,
+        I::Item: Serialize + DeserializeOwned + 'a,
+        R: Serialize + DeserializeOwned + 'a,
+    {
+        const { entry::assert_captures_nothing::<F>() };
+        // It captures the function alone, so it is as empty as that.
+        let each = move |items: Vec<I::Item>| {
+            let answers = items.into_iter().map(|item| entry::caught(|| function(item)));
+            Answered(answers.collect::<Chunk<R>>())
+        };
+        let Processes { raw, retries, .. } = &self.engine;
+        let sender = ToProcesses::new(raw, Entry::of_empty(each)?, std::any::type_name::<F>(), *retries);
+        Ok(Map::new(Box::new(sender), items.into_iter()))
+    }
+
+    /// The pool in bytes.
+    #[doc(hidden)]
+    pub fn raw(&self) -> &RawPool {
+        &self.engine.raw
+    }
+}
+
+impl Processes {
+    fn tell_keeper(&self) {
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner).look();
+    }
+}
+
+impl Engine for Processes {
+    fn close(&self) {
+        self.raw.close();
+        self.tell_keeper();
+    }
+
+    fn terminate(&self) {
+        self.raw.terminate();
+        self.tell_keeper();
+        self.raw.signal_workers(SIGKILL);
+    }
+
+    fn statistics(&self) -> PoolStatistics {
+        self.raw.statistics()
+    }
+}
+
+/// Writes a call's arguments, and hands the call to `submit`.
+#[inline]
+pub(super) fn with_call<A: Serialize, R>(
+    entry: Entry,
+    retries: u32,
+    argument: &A,
+    submit: impl FnOnce(&NewCall<'_>) -> Result<R, SubmitError>,
+) -> Result<R, SubmitError> {
+    let (arguments, objects) = arena::collect(|| entry::arguments(argument));
+    let arguments = arguments.map_err(SubmitError::Arguments)?;
+    submit(&NewCall {
+        function: entry.offset(),
+        tag: 0,
+        arguments: &[&arguments],
+        retries,
+        objects: &objects,
+    })
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        // In a fork's child this is a copy, and the pool is the parent's.
+        if !self.raw.is_own() {
+            return;
+        }
+        self.close();
+        while self.raw.join(&Wait::arena(None, &Blocking)).is_err() {}
+        self.raw.finish_callbacks();
+    }
+}

@@ -1,0 +1,122 @@
+//! A call of a thread pool as its future and the thread that runs it share it: the answer, and who is told of it.
+//!
+//! The answer is the value, or why there is none. Beside those who sleep until it is there, one may have asked to be told:
+//! an async task's waker, or a callback, which takes the answer. Either is told once, by the thread that answers or
+//! withdraws the call, after that.
+
+use super::call::Call;
+use super::state::Standing;
+use crate::spawn::{Failure, entry};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+/// Why a call that was not withdrawn has no value.
+#[derive(Debug)]
+pub(in crate::executor) enum Lack {
+    /// It panicked.
+    Failed(Failure),
+    /// The pool was terminated before a thread began with it.
+    Unrun,
+}
+
+/// What takes the answer.
+type Callback<R> = Box<dyn FnOnce(&Asked<R>) + Send>;
+
+/// Whom to tell of the answer.
+pub(in crate::executor) enum Tell<R> {
+    /// A task that looks for itself.
+    Wake(Waker),
+    /// A callback.
+    Run(Callback<R>),
+}
+
+/// A call, asked for and perhaps answered.
+pub(in crate::executor) struct Asked<R> {
+    pub(in crate::executor) call: Call<Result<R, Lack>>,
+    tell: Mutex<Option<Tell<R>>>,
+}
+
+impl<R> Asked<R> {
+    pub(super) fn new() -> Self {
+        Asked { call: Call::default(), tell: Mutex::new(None) }
+    }
+
+    pub(in crate::executor) fn standing(&self) -> Standing {
+        self.call.state().standing()
+    }
+
+    fn tell(&self) -> MutexGuard<'_, Option<Tell<R>>> {
+        self.tell.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has somebody told when the call is over, instead of who was to be told before; gives it back when it is over already.
+    pub(in crate::executor) fn tell_when_over(&self, whom: Tell<R>) -> Result<(), Tell<R>> {
+        let mut tell = self.tell();
+        // Who ends the call looks for somebody to tell afterwards, behind this lock.
+        if self.standing().is_over() {
+            return Err(whom);
+        }
+        let before = tell.replace(whom);
+        drop(tell);
+        // Outside: a waker's drop is the user's code.
+        drop(before);
+        Ok(())
+    }
+
+    /// Withdraws the call if nobody has begun with it: `true` for the one who did.
+    pub(in crate::executor) fn cancel(&self) -> bool {
+        let cancelled = self.call.state().cancel();
+        if cancelled {
+            self.told();
+        }
+        cancelled
+    }
+
+    /// Answers the call, unless it has been answered or withdrawn.
+    fn answer(&self, answer: Result<R, Lack>) {
+        if self.call.answer(answer).is_ok() {
+            self.told();
+        }
+    }
+
+    fn told(&self) {
+        let whom = self.tell().take();
+        match whom {
+            Some(Tell::Wake(waker)) => waker.wake(),
+            // The panic hook has told; who answers is not to suffer.
+            Some(Tell::Run(callback)) => drop(catch_unwind(AssertUnwindSafe(|| callback(self)))),
+            None => {}
+        }
+    }
+}
+
+/// A closure on its way to a thread. Dropped without having been run, it says so to who waits.
+pub(super) struct Body<F, R> {
+    function: Option<F>,
+    asked: Arc<Asked<R>>,
+}
+
+impl<F: FnOnce() -> R, R> Body<F, R> {
+    pub(super) fn new(function: F, asked: Arc<Asked<R>>) -> Self {
+        Body { function: Some(function), asked }
+    }
+
+    /// Runs the closure unless the call was withdrawn.
+    pub(super) fn run(mut self) {
+        if self.asked.call.state().begin() == Ok(true)
+            && let Some(function) = self.function.take()
+        {
+            self.asked.answer(entry::caught(function).map_err(Lack::Failed));
+        }
+    }
+}
+
+impl<F, R> Drop for Body<F, R> {
+    fn drop(&mut self) {
+        // What it captured goes before anybody hears that it will not be run.
+        if self.function.take().is_some() {
+            self.asked.answer(Err(Lack::Unrun));
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What a pool of threads can do: closures, maps, and calls that borrow.
+//!
+//! These are the signatures, which say what may be captured, borrowed and answered. The work is done by the engine, and by
+//! `spawn` where it borrows.
+
+use super::engine::{Nest, Threads};
+use crate::executor::errors::SubmitError;
+use crate::executor::future::Future;
+use crate::executor::map::Map;
+use crate::executor::map_threads::ToThreads;
+use crate::executor::pool::{Engine, Pool};
+use crate::executor::raw_pool::PoolStatistics;
+use crate::spawn::{Scope, lending};
+
+impl Engine for Threads {
+    fn close(&self) {
+        self.crew.close();
+    }
+
+    fn terminate(&self) {
+        self.crew.terminate();
+    }
+
+    fn statistics(&self) -> PoolStatistics {
+        Threads::statistics(self)
+    }
+}
+
+impl Pool<Threads> {
+    /// Has a thread call `function`.
+    ///
+    /// # Errors
+    /// When the pool takes no more calls; the closure is dropped then.
+    #[inline]
+    pub fn submit<F, R>(&self, function: F) -> Result<Future<R>, SubmitError>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.engine.submit(function, std::any::type_name::<F>())
+    }
+
+    /// Has threads call `function` with each of `items`. The answers come in the order of the items, while later ones are
+    /// still being worked on: see [`Map`].
+    ///
+    /// # Errors
+    /// None for a pool of threads. Nothing is submitted before the first answer is asked for.
+    pub fn map<F, I, R>(&self, function: F, items: I) -> Result<Map<'_, I::IntoIter, R>, SubmitError>
+    where
+        F: Fn(I::Item) -> R + Send + Sync + 'static,
+        I: IntoIterator,
+        I::Item: Send + 'static,
+        R: Send + 'static,
+    {
+        Ok(Map::new(Box::new(ToThreads::new(&self.engine, function)), items.into_iter()))
+    }
+
+    /// Runs `body`, in which calls can be submitted that borrow what lives longer than the scope. Comes back when all of them
+    /// are done, also when `body` panics. While it waits in a thread of this very pool, that thread runs such calls of the
+    /// scope as nobody has begun with, and nothing else, so that no lock is taken twice over by chance.
+    ///
+    /// A panic in a call is for whoever takes its answer, as always; without a taker the panic hook has told it.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = manyhands::Pool::threads(2)?;
+    /// let mut words = vec!["so", "many", "words"];
+    /// let (left, right) = words.split_at_mut(1);
+    /// let longest = pool.scope(|scope| {
+    ///     let left = scope.submit(|| left.iter().map(|word| word.len()).max())?;
+    ///     let right = scope.submit(|| {
+    ///         right.sort();
+    ///         right.iter().map(|word| word.len()).max()
+    ///     })?;
+    ///     Ok::<_, Box<dyn std::error::Error>>(left.get()?.max(right.get()?))
+    /// })?;
+    /// assert_eq!((longest, words.as_slice()), (Some(5), ["so", "many", "words"].as_slice()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// What does not live as long is refused:
+    ///
+    /// ```compile_fail
+    /// let pool = manyhands::Pool::threads(2).unwrap();
+    /// pool.scope(|scope| {
+    ///     let word = "inside".to_owned();
+    ///     scope.submit(|| word.len()).unwrap();
+    /// });
+    /// ```
+    pub fn scope<'env, T>(&self, body: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env, Nest>) -> T) -> T {
+        lending(Nest::of(&self.engine), Nest::run_own, body)
+    }
+}
