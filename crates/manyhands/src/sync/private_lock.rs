@@ -132,6 +132,15 @@ impl PrivateLock {
         }
     }
 
+    /// As [`PrivateLock::release`], for one that was most likely taken through a guard.
+    #[inline]
+    pub(super) fn release_guarded(&self) -> Result<(), ReleaseError> {
+        match self.face.word.release_any(thread_number() | GUARDED, Scope::Private) {
+            Some(_) => Ok(()),
+            None => Err(ReleaseError::NotHeld),
+        }
+    }
+
     #[inline]
     pub(super) fn is_mine(&self) -> bool {
         self.face.word.seen().owner == thread_number()
@@ -232,6 +241,11 @@ impl PrivateRLock {
         let held = self.depth.load(Ordering::Relaxed);
         self.lock.release_mine();
         Ok(held)
+    }
+
+    /// Makes the lock free, whoever holds it.
+    pub(super) fn free(&self) {
+        let _ = self.lock.release();
     }
 
     /// Takes the lock as often as it was held before.

@@ -137,6 +137,18 @@ impl RawLock {
         }
     }
 
+    /// Releases the lock, whoever took it, at the end of what [`Taking::guarded`] began.
+    ///
+    /// # Errors
+    /// When nobody holds it.
+    #[inline]
+    pub fn release_guarded(&self) -> Result<(), ReleaseError> {
+        match &self.0 {
+            Place::Private(lock) => lock.release_guarded(),
+            Place::Arena(lock) => lock.release(),
+        }
+    }
+
     /// Whether somebody holds the lock, alive or dead.
     pub fn is_held(&self) -> bool {
         match &self.0 {
@@ -266,6 +278,14 @@ impl RawRLock {
         match &self.0 {
             Place::Private(rlock) => rlock.release(),
             Place::Arena(rlock) => rlock.lock.release(),
+        }
+    }
+
+    /// Makes the lock free in a fork's child, where its holder may not exist; only while no other thread uses it.
+    pub fn free_in_child(&self) {
+        match &self.0 {
+            Place::Private(rlock) => rlock.free(),
+            Place::Arena(rlock) => drop(rlock.lock.release()),
         }
     }
 

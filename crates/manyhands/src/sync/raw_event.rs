@@ -5,7 +5,7 @@
 
 use super::event_word::EventWord;
 use super::park::{Blocking, Wait, WaitError, Waiting};
-use super::wait_graph::watched;
+use super::wait_graph::{Site, joining, watched};
 use super::wait_record::{WaitRecord, waited_for};
 use crate::arena::{Arena, ArenaError, Handle, Kind, Object, Shared, this_thread};
 use crate::platform::atomic::{AtomicU32, Ordering};
@@ -139,6 +139,18 @@ impl RawEvent {
                 word.wait(mark, &Wait::arena(deadline, waiting))
             }
         }
+    }
+
+    /// Waits until the event of this process is set, as the thread with the number `joined` does when it ends, and says so in
+    /// the wait graph. Numbers are what [`this_thread_number`](super::this_thread_number) gives.
+    ///
+    /// # Errors
+    /// When a signal handler ends the wait, or that thread waits, perhaps by way of others, for this one.
+    pub fn wait_for_end_of(&self, joined: u32, site: Site, waiting: &dyn Waiting) -> Result<(), WaitError> {
+        if self.is_set() {
+            return Ok(());
+        }
+        joining(joined, site, waiting, |wait| self.word().0.wait(wait))
     }
 
     /// Waits until the event is set, without a note in the wait graph.

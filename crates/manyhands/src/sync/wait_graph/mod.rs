@@ -44,7 +44,7 @@ pub(super) use threads::{claim_number, give_number_back, settle_number};
 #[cfg(not(manyhands_model))]
 pub use threads::{is_waiting, name_this_thread};
 #[cfg(not(manyhands_model))]
-pub(super) use watch::{Watch, watched};
+pub(super) use watch::{Watch, joining, watched};
 #[cfg(not(manyhands_model))]
 pub use watch::{this_thread_number, while_joining};
 

@@ -58,8 +58,8 @@ impl<'a> Watch<'a> {
     }
 
     /// A wait for the end of a thread; `None` while this one is being torn down.
-    fn for_thread(joined: u32, site: Site) -> Option<Self> {
-        Self::new(thread_number(), Wanted::Thread(joined), site, &Blocking)
+    fn for_thread(joined: u32, site: Site, waiting: &'a dyn Waiting) -> Option<Self> {
+        Self::new(thread_number(), Wanted::Thread(joined), site, waiting)
     }
 
     /// A wait for what anybody may bring; `None` while the thread is being torn down. `is_there` is asked by other threads
@@ -190,12 +190,26 @@ impl<'a> Watch<'a> {
 /// [`WaitError::Deadlock`] when that thread waits, perhaps by way of others, for this one; `wait` was not run then. Should
 /// that come about later, the thread that then begins to wait gets the error.
 pub fn while_joining<R>(joined: u32, site: Site, wait: impl FnOnce() -> R) -> Result<R, WaitError> {
-    let Some(watch) = Watch::for_thread(joined, site) else { return Ok(wait()) };
+    let Some(watch) = Watch::for_thread(joined, site, &Blocking) else { return Ok(wait()) };
     watch.note();
     if watch.look().is_break() {
         return Err(watch.error(WaitError::Interrupted));
     }
     Ok(wait())
+}
+
+/// Runs `wait`, one of the engine's own waits for the end of the thread with this number, as part of the wait graph: unlike
+/// [`while_joining`] with hooks, and with a look at every tick.
+pub(in crate::sync) fn joining(
+    joined: u32,
+    site: Site,
+    waiting: &dyn Waiting,
+    wait: impl FnOnce(&Wait<'_>) -> Result<(), WaitError>,
+) -> Result<(), WaitError> {
+    match Watch::for_thread(joined, site, waiting) {
+        Some(watch) => wait(&watch.wait()).map_err(|error| watch.error(error)),
+        None => wait(&Wait::private(None, waiting)),
+    }
 }
 
 /// The calling thread's number in the wait graph: its own as long as it lives, of no meaning to other processes.
