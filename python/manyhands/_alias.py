@@ -1,13 +1,13 @@
-"""Serves `manyhands.multiprocessing` under the name `multiprocessing`, in this process and in its children.
+"""Serves `manyhands.multiprocessing` under the name `multiprocessing`, and so on, in this process and in its children.
 
 The launcher's hook installs it before the program starts, the entry of a started child before the program's main
-module is imported there. Nothing is imported until the program asks: a program that does not use multiprocessing
-sees a plain interpreter. A submodule that we neither replace nor pass on is missing; it is not the standard one.
+module is imported there. Nothing is imported until the program asks: a program that uses none of these modules sees a
+plain interpreter. A submodule that we neither replace nor pass on is missing; it is not the standard one. While a
+module of ours is being imported, the name that it replaces means the standard module to it.
 """
 
 from __future__ import annotations
 
-import functools
 import sys
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
@@ -24,7 +24,6 @@ else:
     Loader = MetaPathFinder = object
 
 OURS = "manyhands.multiprocessing"
-FUTURES = "concurrent.futures.process"
 
 
 class _Served(Loader):
@@ -67,40 +66,64 @@ class _Plainly(Loader):
                     del sys.modules[_std.PACKAGE + name]
                 else:
                     sys.modules[_std.PACKAGE + name] = before
-        _accept_our_contexts(module)
 
 
-def _accept_our_contexts(futures: Any) -> None:
-    """A process executor that is given one of our contexts takes the copy's of the same start method."""
-    from . import _plain
+class _Ours(Loader):
+    """Loads a module of ours with what it replaces in force, and then registers it under both names."""
 
-    begin = futures.ProcessPoolExecutor.__init__
+    def __init__(self, loader: Any, replaced: str, root: str) -> None:
+        self._loader = loader
+        self._replaced = replaced
+        self._root = root
 
-    @functools.wraps(begin)
-    def __init__(self: Any, max_workers: Any = None, mp_context: Any = None, *rest: Any, **more: Any) -> None:
-        from . import multiprocessing
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        module: ModuleType | None = self._loader.create_module(spec)
+        return module
 
-        if mp_context is None or isinstance(mp_context, multiprocessing.context.BaseContext):
-            method = (mp_context or multiprocessing).get_start_method()
-            # A fork server would run the standard modules themselves, not this copy; a fresh interpreter does as well.
-            mp_context = _plain.get_context("spawn" if method == "forkserver" else method)  # type: ignore[attr-defined]
-        begin(self, max_workers, mp_context, *rest, **more)
+    def exec_module(self, module: ModuleType) -> None:
+        with _std.Plainly(self._root):
+            self._loader.exec_module(module)
+        # The interpreter asks for some of these by name, whoever has imported them.
+        sys.modules[self._replaced] = module
 
-    futures.ProcessPoolExecutor.__init__ = __init__
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+
+def standing_on_a_copy(fullname: str, path: Sequence[str] | None) -> ModuleSpec | None:
+    """The standard module that needs the insides of the standard `multiprocessing`."""
+    spec = PathFinder.find_spec(fullname, path)
+    if spec is not None and spec.loader is not None:
+        spec.loader = _Plainly(spec.loader)
+    return spec
+
+
+def _counterpart(name: str, of: dict[str, str]) -> tuple[str, str] | None:
+    """The name's root, and what it is called on the other side."""
+    for root, other in of.items():
+        if name == root or name.startswith(root + "."):
+            return root, other + name[len(root) :]
+    return None
 
 
 class _Finder(MetaPathFinder):
+    def __init__(self) -> None:
+        self._replacements = {_std.PACKAGE: OURS, **_std.REPLACEMENTS}
+        self._replaced = {ours: name for name, ours in _std.REPLACEMENTS.items()}
+
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname == FUTURES:
+        replaced = _counterpart(fullname, self._replaced)
+        if replaced is not None:
             spec = PathFinder.find_spec(fullname, path)
             if spec is not None and spec.loader is not None:
-                spec.loader = _Plainly(spec.loader)
+                spec.loader = _Ours(spec.loader, replaced[1], self._replaced[replaced[0]])
             return spec
-        if fullname != _std.PACKAGE and not fullname.startswith(_std.PACKAGE + "."):
+        replacement = _counterpart(fullname, self._replacements)
+        if replacement is None:
             return None
-        real = OURS + fullname[len(_std.PACKAGE) :]
+        real = replacement[1]
         try:
             __import__(real)
         except ModuleNotFoundError as error:
@@ -108,6 +131,8 @@ class _Finder(MetaPathFinder):
                 raise
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname) from None
         module = sys.modules[real]
+        # It has just been registered; the import system would take that for another's work.
+        sys.modules.pop(fullname, None)
         spec = ModuleSpec(fullname, _Served(module), is_package=hasattr(module, "__path__"))
         if spec.submodule_search_locations is not None:
             spec.submodule_search_locations.extend(module.__path__)
@@ -115,8 +140,11 @@ class _Finder(MetaPathFinder):
 
 
 def install() -> None:
-    """Makes the name `multiprocessing` mean ours, for every import from now on."""
+    """Makes the names mean ours, for every import from now on."""
     if not _std.aliased:
         _std.aliased = True
+        _std.find_on_a_copy = standing_on_a_copy
         _std.give_up_names()
+        for root in _std.REPLACEMENTS:
+            _std.replace(root)
         sys.meta_path.insert(0, _Finder())

@@ -70,7 +70,7 @@ def _print_stats() -> None:
     lines = ["manyhands: what the engine did"]
     engine: Any = sys.modules.get("manyhands._engine")
     counted = engine.statistics() if engine is not None else {}
-    for key in ("processes started", "calls", "messages", "lock waits"):
+    for key in ("processes started", "threads started", "calls", "messages", "lock waits"):
         lines.append(f"{key}: {counted.get(key, 0)}")
     print("\n".join(lines), file=sys.stderr)
     flush()

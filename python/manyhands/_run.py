@@ -14,9 +14,14 @@ start_method: str | None = None
 
 
 def begin(settings: str) -> None:
-    """Makes the name `multiprocessing` mean ours and arranges the end."""
+    """Makes the standard names mean ours and arranges the end."""
     global start_method
     asked = dict(item.split("=", 1) for item in settings.split(",") if item)
     start_method = asked.get("method")
-    _ending.arrange(stats=asked.get("stats") == "1")
+    stats = asked.get("stats") == "1"
+    _ending.arrange(stats=stats)
+    if stats:
+        from . import _engine
+
+        _engine.count_threads()
     _alias.install()

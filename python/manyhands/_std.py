@@ -1,15 +1,17 @@
-"""The standard library's own multiprocessing modules, whatever the name `multiprocessing` means just now.
+"""The standard library's own modules, whatever their names mean just now.
 
 What we do not replace is used, not written again: process objects, finalizers, reduction, connections, the main
-module's preparation. Under the launcher the name `multiprocessing` is ours, so these modules are loaded here, once,
-from the interpreter's own folder; they stay registered under their standard names. Thread-safe through the import
-lock of whoever imports one of our re-exporting modules.
+module's preparation, `Thread`. Under the launcher these names are ours, so the standard modules are loaded here, once,
+from the interpreter's own folder. `multiprocessing`'s stay registered where nobody replaced them; the others are in
+force only while something of ours that stands on them is being imported. Thread-safe through the import lock of
+whoever imports one of our modules.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from _thread import get_ident
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import module_from_spec
@@ -24,7 +26,19 @@ PACKAGE = "multiprocessing"
 #: Whether the name `multiprocessing` means ours in this process: set by `_alias`.
 aliased = False
 
+#: The other standard names that we have something for, and what.
+REPLACEMENTS = {
+    "threading": "manyhands.threading",
+    "queue": "manyhands.queue",
+    "concurrent.futures": "manyhands.futures",
+}
+
+#: How to find what needs the insides of the standard package while that name means ours: set by `_alias`, too.
+find_on_a_copy: Any = None
+
 _loaded: dict[str, ModuleType] = {}
+#: The standard modules of each of those names, while it means ours.
+_kept: dict[str, dict[str, ModuleType]] = {}
 _library = os.path.dirname(os.__file__)
 
 
@@ -111,6 +125,61 @@ def _put_back(full: str, before: ModuleType | None) -> None:
         sys.modules[full] = before
 
 
+def take(root: str) -> dict[str, ModuleType]:
+    """Takes the modules of that name, and of those below it, out of the register."""
+    names = [name for name in sys.modules if name == root or name.startswith(root + ".")]
+    return {name: sys.modules.pop(name) for name in names}
+
+
+def replace(root: str) -> None:
+    """From now on the name means ours; what is loaded of the standard modules is kept for us."""
+    if root not in _kept:
+        _kept[root] = take(root)
+
+
+class Plainly:
+    """While this lasts a name means the standard library's modules, for this thread's imports."""
+
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._thread = get_ident()
+        self._ours: dict[str, ModuleType] = {}
+        self._nested = False
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if get_ident() != self._thread or not (fullname == self._root or fullname.startswith(self._root + ".")):
+            return None
+        if aliased and fullname == "concurrent.futures.process":
+            # It needs the insides of the standard `multiprocessing`, too.
+            found: ModuleSpec | None = find_on_a_copy(fullname, path)
+            return found
+        return PathFinder.find_spec(fullname, path)
+
+    def __enter__(self) -> None:
+        current = sys.modules.get(self._root)
+        self._nested = any(
+            isinstance(finder, Plainly) and finder._root == self._root and finder._thread == self._thread
+            for finder in sys.meta_path
+        ) or (current is not None and current.__name__ == self._root and self._root not in _kept)
+        if not self._nested:
+            self._ours = take(self._root)
+            sys.modules.update(_kept.get(self._root, {}))
+            sys.meta_path.insert(0, self)
+
+    def __exit__(self, *raised: object) -> None:
+        if self._nested:
+            return
+        sys.meta_path.remove(self)
+        if self._ours or self._root in _kept:
+            _kept[self._root] = take(self._root)
+            sys.modules.update(self._ours)
+            parent, _, name = self._root.rpartition(".")
+            if parent in sys.modules and self._root in self._ours:
+                setattr(sys.modules[parent], name, self._ours[self._root])
+
+
 def standard(full: str) -> Any:
-    """The standard module of that name, one of those that are not `multiprocessing`'s."""
-    return import_module(full)
+    """The standard module of that name."""
+    root = "concurrent.futures" if full.startswith("concurrent.futures") else full
+    with Plainly(root):
+        return import_module(full)

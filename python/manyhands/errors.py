@@ -7,11 +7,24 @@ wrong.
 
 from __future__ import annotations
 
-from concurrent.futures.process import BrokenProcessPool
+from . import _guard, _std
+from ._deadlock import DeadlockError, DeadlockStep
 
-from . import _guard
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from concurrent.futures.process import BrokenProcessPool
+else:
+    BrokenProcessPool = _std.standard("concurrent.futures.process").BrokenProcessPool
 
-__all__ = ["BrokenProcessPool", "MissingGuardError", "WorkerDied", "broken_pool", "unreadable"]
+__all__ = [
+    "BrokenProcessPool",
+    "DeadlockError",
+    "DeadlockStep",
+    "MissingGuardError",
+    "WorkerDied",
+    "broken_pool",
+    "unreadable",
+]
 
 
 class WorkerDied(BrokenProcessPool):

@@ -18,8 +18,10 @@ pub struct Statistics {
     pub calls: u64,
     /// Messages that were put into queues.
     pub messages: u64,
-    /// How often somebody had to wait for a lock of the arena.
+    /// How often somebody had to wait for a lock, of the arena or, while there is an arena, of one process's threads.
     pub lock_waits: u64,
+    /// Threads that were started through a binding which counts them.
+    pub threads_started: u64,
 }
 
 /// What the engine did so far; all zero in a process that has not used it.
@@ -31,5 +33,6 @@ pub fn statistics() -> Statistics {
         calls: counters.calls.load(Ordering::Relaxed) + executor::calls_so_far(arena),
         messages: counters.messages.load(Ordering::Relaxed) + channel::messages_so_far(arena),
         lock_waits: counters.lock_waits.load(Ordering::Relaxed),
+        threads_started: counters.threads_started.load(Ordering::Relaxed),
     }
 }

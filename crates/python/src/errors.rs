@@ -6,7 +6,7 @@
 use crate::ffi::Patient;
 use manyhands::arena::ArenaError;
 use manyhands::spawn::StartError;
-use manyhands::sync::WaitError;
+use manyhands::sync::{Deadlock, WaitError};
 use pyo3::exceptions::{PyMemoryError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -49,6 +49,24 @@ pub fn from_wait(error: WaitError, patient: Patient<'_>) -> PyResult<bool> {
             Some(raised) => Err(raised),
             None => Ok(false),
         },
+        WaitError::Deadlock(deadlock) => Err(from_deadlock(patient.py(), &deadlock)),
         error => Err(PyOSError::new_err((libc::EAGAIN, error.to_string()))),
     }
+}
+
+/// A deadlock, or what may be one, in words: a line for each thread of it.
+pub fn deadlock_text(deadlock: &Deadlock) -> String {
+    deadlock.steps.iter().map(|step| format!("\n  {step}")).collect::<Vec<_>>().join(";")
+}
+
+/// `DeadlockError`, with what each thread of it wants and has.
+pub fn from_deadlock(py: Python<'_>, deadlock: &Deadlock) -> PyErr {
+    let steps = deadlock.steps.iter().map(|step| {
+        let (wanted_at, taken_at) = (step.wanted_at.to_string(), step.taken_at.to_string());
+        (&*step.thread, &*step.object, wanted_at, &*step.holder, taken_at)
+    });
+    let made = py.import("manyhands._deadlock").and_then(|module| {
+        module.call_method1("deadlock_error", (deadlock_text(deadlock), steps.collect::<Vec<_>>()))
+    });
+    made.map_or_else(|error| error, PyErr::from_value)
 }

@@ -1,7 +1,7 @@
 //! The compiled half of the Python package: `manyhands._engine`.
 //!
 //! Each file is one group of names: `child` (processes started), `process` (this one), `lock`, `semaphore` (with
-//! events), `queue`, `thread_queue` (whose waiting `items` are), `pool`, `futures` (with thread pools), `value` (what
+//! events), `queue`, `thread_queue` (whose waiting `items` are), `threading`, `pool`, `futures` (with thread pools), `value` (what
 //! travels without pickle), `buffer` (large payloads as private memory), `command` (subcommands of the command line). It
 //! translates, and decides nothing: the engine is the crate `manyhands`. Unsafe code, which the interpreter's raw
 //! interface needs, stands in `ffi` alone.
@@ -20,6 +20,7 @@ mod process;
 mod queue;
 mod semaphore;
 mod thread_queue;
+mod threading;
 mod value;
 
 use pyo3::prelude::*;
@@ -27,6 +28,8 @@ use pyo3::prelude::*;
 /// What the Python package calls; private to it.
 #[pymodule(gil_used = false)]
 mod _engine {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use super::banker::{Banker, Claim};
     #[pymodule_export]
@@ -36,17 +39,32 @@ mod _engine {
     #[pymodule_export]
     use super::ffi::SharedBuffer;
     #[pymodule_export]
+    use super::ffi::{kept_code, learn_places, waits_for};
+    #[pymodule_export]
     use super::futures::{Future, ThreadPool, ThreadWorker};
     #[pymodule_export]
     use super::lock::{Lock, RLock};
     #[pymodule_export]
     use super::pool::{AsyncResult, PoolCore, Worker};
     #[pymodule_export]
-    use super::process::{leave, leave_note, own_name, set_own_name, statistics};
+    use super::process::{
+        count_thread, count_threads, leave, leave_note, own_name, set_own_name, statistics,
+    };
     #[pymodule_export]
     use super::queue::{Queue, SimpleQueue};
     #[pymodule_export]
     use super::semaphore::{Event, Semaphore};
     #[pymodule_export]
     use super::thread_queue::{ThreadQueue, ThreadSimpleQueue};
+    #[pymodule_export]
+    use super::threading::{
+        ThreadBarrier, ThreadCondition, ThreadEvent, ThreadLife, ThreadSemaphore, enter_thread, kernel_state,
+    };
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("ThreadLock", module.py().get_type::<super::threading::ThreadLock>())?;
+        module.add("ThreadRLock", module.py().get_type::<super::threading::ThreadRLock>())?;
+        super::threading::prepare(module)
+    }
 }

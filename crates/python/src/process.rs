@@ -1,10 +1,12 @@
 //! The calling process, as the arena knows it: its note, its end, and what the engine did so far.
 //!
+//! What goes on between the threads of a process is counted only after [`count_threads`], so that it costs nothing else.
 //! Children are `child`'s. A process that ends without calling [`leave`] counts as having died, whatever its exit code:
 //! what it held is then given to others with a word about it.
 
 use crate::errors::from_arena;
-use manyhands::arena::{self, Arena};
+use manyhands::arena::{self, Arena, Counters};
+use manyhands::platform::atomic::{AtomicBool, AtomicU64, Ordering};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -47,8 +49,40 @@ pub fn statistics(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let counted = manyhands::statistics();
     let told = PyDict::new(py);
     told.set_item("processes started", counted.processes_started)?;
+    told.set_item("threads started", counted.threads_started)?;
     told.set_item("calls", counted.calls)?;
     told.set_item("messages", counted.messages)?;
     told.set_item("lock waits", counted.lock_waits)?;
     Ok(told)
+}
+
+static COUNTING: AtomicBool = AtomicBool::new(false);
+
+/// Counts from now on what the threads of this process do, too; makes the arena for it.
+#[pyfunction]
+pub fn count_threads() -> PyResult<()> {
+    Arena::get().map_err(from_arena)?;
+    COUNTING.store(true, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Counts one more of what `counter` counts, if anybody wants to know.
+#[inline]
+pub fn count(counter: impl FnOnce(&Counters) -> &AtomicU64) {
+    if COUNTING.load(Ordering::Relaxed) {
+        count_slowly(counter);
+    }
+}
+
+#[cold]
+fn count_slowly(counter: impl FnOnce(&Counters) -> &AtomicU64) {
+    if let Some(arena) = Arena::current() {
+        counter(arena.counters()).fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A thread was started.
+#[pyfunction]
+pub fn count_thread() {
+    count(|counters| &counters.threads_started);
 }

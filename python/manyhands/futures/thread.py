@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 else:
-    threading = _std.standard("threading")
+    from manyhands import threading
+
     _standard = _std.standard("concurrent.futures.thread")
     BrokenThreadPool, _Standard = _standard.BrokenThreadPool, _standard.ThreadPoolExecutor
 

@@ -13,7 +13,6 @@ import sys
 import weakref
 from _thread import allocate_lock
 
-from manyhands import _std
 from manyhands.futures import Future, InvalidStateError
 from manyhands.queue import Empty, SimpleQueue
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
     _Work: TypeAlias = "tuple[Callable[[bool, Any], None], Callable[..., Any], tuple[Any, ...], Mapping[str, Any]]"
 else:
-    threading = _std.standard("threading")
+    from manyhands import threading
 
 __all__ = ["ThreadPool", "ThreadResult"]
 

@@ -87,4 +87,6 @@ pub struct Counters {
     pub messages: AtomicU64,
     /// How often somebody had to wait for a lock.
     pub lock_waits: AtomicU64,
+    /// Threads that were started through the engine; counted where a program asks for statistics.
+    pub threads_started: AtomicU64,
 }

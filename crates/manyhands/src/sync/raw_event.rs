@@ -147,10 +147,12 @@ impl RawEvent {
     /// # Errors
     /// When a signal handler ends the wait, or that thread waits, perhaps by way of others, for this one.
     pub fn wait_for_end_of(&self, joined: u32, site: Site, waiting: &dyn Waiting) -> Result<(), WaitError> {
-        if self.is_set() {
+        let (word, _) = self.word();
+        let mark = word.mark();
+        if word.is_set() {
             return Ok(());
         }
-        joining(joined, site, waiting, |wait| self.word().0.wait(wait))
+        joining(joined, site, waiting, |wait| word.wait(mark, wait))
     }
 
     /// Waits until the event is set, without a note in the wait graph.

@@ -1,30 +1,82 @@
 //! Waiting without the interpreter lock, and running signal handlers in the midst of it.
 //!
 //! [`Patient`] is how the engine waits on behalf of Python code: it gives the lock up before the first yield,
-//! takes it back for signal handlers and at the end, and ends the wait when a handler raises.
+//! takes it back for signal handlers and at the end, and ends the wait when a handler raises. While it lasts, others can
+//! ask what its thread waits for, and whether it has that and only wants the interpreter lock back.
 
-use manyhands::sync::Waiting;
+use manyhands::platform::atomic::{AtomicBool, Ordering};
+use manyhands::sync::{Waiting, this_thread_number};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A wait that has given the interpreter lock up.
+struct Noted {
+    /// What is waited for, where that is known.
+    object: Option<Py<PyAny>>,
+    /// Whether the wait is over, and only the interpreter lock is wanted.
+    ready: Arc<AtomicBool>,
+}
+
+/// The waits of each thread, by its number in the wait graph; a signal handler may wait within a wait. Touched by those who
+/// hold the interpreter lock only, so that no fork copies it while it is locked.
+static NOTED: Mutex<BTreeMap<u32, Vec<Noted>>> = Mutex::new(BTreeMap::new());
+
+/// Whether a thread is in a wait of the engine: `None`, or whether it is ready to go on, and what it waits for.
+#[pyfunction]
+pub fn waits_for(py: Python<'_>, number: u32) -> Option<(bool, Option<Py<PyAny>>)> {
+    let noted = NOTED.lock().unwrap_or_else(PoisonError::into_inner);
+    let last = noted.get(&number)?.last()?;
+    Some((last.ready.load(Ordering::Relaxed), last.object.as_ref().map(|object| object.clone_ref(py))))
+}
+
+/// Runs what needs the interpreter lock in a thread that may have given it up in the midst of a wait, and is in no hurry.
+pub fn attached<R>(run: impl FnOnce(Python<'_>) -> R) -> R {
+    // SAFETY: any thread may ask for the lock, whether it has it or not; given back below.
+    let before = unsafe { ffi::PyGILState_Ensure() };
+    let result = Python::attach(run);
+    // SAFETY: what `Ensure` gave, in the same thread.
+    unsafe { ffi::PyGILState_Release(before) };
+    result
+}
 
 /// One wait of a thread that holds the interpreter lock.
 pub struct Patient<'py> {
     saved: Cell<*mut ffi::PyThreadState>,
     raised: RefCell<Option<PyErr>>,
+    object: Option<Bound<'py, PyAny>>,
+    ready: RefCell<Option<Arc<AtomicBool>>>,
     py: Python<'py>,
 }
 
 impl<'py> Patient<'py> {
     /// For a wait of the calling thread.
     pub fn new(py: Python<'py>) -> Patient<'py> {
-        Patient { saved: Cell::new(std::ptr::null_mut()), raised: RefCell::new(None), py }
+        Patient {
+            saved: Cell::new(std::ptr::null_mut()),
+            raised: RefCell::new(None),
+            object: None,
+            ready: RefCell::new(None),
+            py,
+        }
+    }
+
+    /// For a wait of the calling thread for this object.
+    pub fn on<T>(object: &Bound<'py, T>) -> Patient<'py> {
+        Patient { object: Some(object.as_any().clone()), ..Patient::new(object.py()) }
     }
 
     /// What a signal handler raised, if that ended the wait.
     pub fn raised(self) -> Option<PyErr> {
         self.raised.take()
+    }
+
+    /// The token of the thread that waits.
+    pub fn py(&self) -> Python<'py> {
+        self.py
     }
 
     fn give_up(&self) {
@@ -40,10 +92,30 @@ impl<'py> Patient<'py> {
             unsafe { ffi::PyEval_RestoreThread(saved) };
         }
     }
+
+    fn note(&self) {
+        let ready = Arc::new(AtomicBool::new(false));
+        self.ready.replace(Some(Arc::clone(&ready)));
+        let object = self.object.as_ref().map(|object| object.clone().unbind());
+        let mut noted = NOTED.lock().unwrap_or_else(PoisonError::into_inner);
+        noted.entry(this_thread_number()).or_default().push(Noted { object, ready });
+    }
+
+    fn forget(&self) {
+        let number = this_thread_number();
+        let mut noted = NOTED.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = noted.get_mut(&number);
+        let last = waits.and_then(|waits| if waits.len() > 1 { waits.pop() } else { None });
+        let only = if last.is_none() { noted.remove(&number) } else { None };
+        // An object may go with this, and run code.
+        drop(noted);
+        drop((last, only));
+    }
 }
 
 impl Waiting for Patient<'_> {
     fn before_block(&self) {
+        self.note();
         self.give_up();
     }
 
@@ -66,6 +138,10 @@ impl Waiting for Patient<'_> {
     }
 
     fn after_block(&self) {
+        if let Some(ready) = &*self.ready.borrow() {
+            ready.store(true, Ordering::Relaxed);
+        }
         self.take_back();
+        self.forget();
     }
 }

@@ -1,0 +1,206 @@
+//! Where in a Python program something happens, at the price of a few loads.
+//!
+//! A place is the address of the instruction that the calling frame is at: a word, which a lock can keep. Where the
+//! interpreter keeps that address is no part of its stable interface, so it is looked for where the known versions have
+//! it, and compared with what the public interface says, before it is ever used; elsewhere places are unknown. An
+//! address becomes file and line when a report is written, by Python code that looks for the code object around it. Code
+//! that makes locks is kept alive as long as they are.
+
+use super::attached;
+use manyhands::platform::atomic::{AtomicUsize, Ordering};
+use manyhands::sync::{Site, sites_are_named_by};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// Where a version keeps what; offsets in bytes.
+struct Layout {
+    /// In the thread's state: the innermost frame, or what that is reached through.
+    in_thread: usize,
+    /// Where the frame is, in what it is reached through.
+    through: Option<usize>,
+    /// In a frame: its code object, the frame that called it, the instruction it is at.
+    code: usize,
+    caller: usize,
+    instruction: usize,
+}
+
+const LAYOUTS: [Layout; 3] = [
+    // 3.11
+    Layout { in_thread: 56, through: Some(8), code: 32, caller: 48, instruction: 56 },
+    // 3.12
+    Layout { in_thread: 56, through: Some(0), code: 0, caller: 8, instruction: 56 },
+    // 3.13
+    Layout { in_thread: 72, through: None, code: 0, caller: 8, instruction: 56 },
+];
+
+/// In a frame object of all these versions: the frame itself.
+const IN_FRAME_OBJECT: usize = 24;
+
+/// Which layout is in force, plus one; 0 = none.
+static IN_FORCE: AtomicUsize = AtomicUsize::new(0);
+/// How far behind the beginning of a code object its instructions begin.
+static FIRST_INSTRUCTION: AtomicUsize = AtomicUsize::new(0);
+/// The type of code objects.
+static CODE_TYPE: AtomicUsize = AtomicUsize::new(0);
+
+/// # Safety
+/// A word can be read there.
+#[inline]
+unsafe fn word(base: usize, offset: usize) -> usize {
+    // SAFETY: as promised by the caller.
+    unsafe { ((base + offset) as *const usize).read() }
+}
+
+impl Layout {
+    /// The calling thread's innermost frame; 0 when it runs no Python code.
+    ///
+    /// # Safety
+    /// This is the layout of this interpreter, and the thread is attached to it.
+    #[inline]
+    unsafe fn innermost(&self) -> usize {
+        // SAFETY: the thread is attached, so it has a state, and the layout says what is there.
+        unsafe {
+            let found = word(ffi::PyThreadState_Get() as usize, self.in_thread);
+            match self.through {
+                Some(offset) if found != 0 => word(found, offset),
+                _ => found,
+            }
+        }
+    }
+}
+
+#[inline]
+fn in_force() -> Option<&'static Layout> {
+    match IN_FORCE.load(Ordering::Relaxed) {
+        0 => None,
+        number => Some(&LAYOUTS[number - 1]),
+    }
+}
+
+/// Where the calling thread, which is attached to the interpreter, is in the program.
+#[inline]
+pub fn here(py: Python<'_>) -> Site {
+    behind(py, 0)
+}
+
+/// As [`here`], so many callers further out.
+#[inline]
+pub fn behind(_py: Python<'_>, callers: u32) -> Site {
+    let Some(layout) = in_force() else { return Site::Unknown };
+    // SAFETY: the layout was found to be this interpreter's, and the token says that the thread is attached.
+    unsafe {
+        let mut frame = layout.innermost();
+        for _ in 0..callers {
+            if frame != 0 {
+                frame = word(frame, layout.caller);
+            }
+        }
+        if frame == 0 { Site::Unknown } else { Site::Bound(word(frame, layout.instruction)) }
+    }
+}
+
+struct Kept {
+    code: Py<PyAny>,
+    objects: usize,
+}
+
+/// The code objects that made something which still exists, by address.
+static KEPT: Mutex<BTreeMap<usize, Kept>> = Mutex::new(BTreeMap::new());
+
+/// Keeps the code alive that made something, so that the place can be named.
+pub struct MadeIn(usize);
+
+/// Where the calling thread is in the program, for something that it makes.
+pub fn made_here(py: Python<'_>) -> (Site, MadeIn) {
+    let site = here(py);
+    let (Some(layout), Site::Bound(_)) = (in_force(), site) else { return (Site::Unknown, MadeIn(0)) };
+    // SAFETY: as in `behind`; the frame exists, since the site is known, and holds its code, which is an object.
+    let code = unsafe {
+        let code = word(layout.innermost(), layout.code);
+        if code == 0 || ffi::Py_TYPE(code as *mut ffi::PyObject) as usize != CODE_TYPE.load(Ordering::Relaxed)
+        {
+            return (Site::Unknown, MadeIn(0));
+        }
+        code
+    };
+    // SAFETY: an object, as seen above, held by the frame that runs it.
+    let object = unsafe { Borrowed::<PyAny>::from_ptr(py, code as *mut ffi::PyObject) };
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept = kept.entry(code).or_insert_with(|| Kept { code: object.to_owned().unbind(), objects: 0 });
+    kept.objects += 1;
+    (site, MadeIn(code))
+}
+
+impl Drop for MadeIn {
+    fn drop(&mut self) {
+        if self.0 == 0 {
+            return;
+        }
+        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = match kept.get_mut(&self.0) {
+            Some(kept) if kept.objects > 1 => {
+                kept.objects -= 1;
+                None
+            }
+            _ => kept.remove(&self.0),
+        };
+        // What the code holds may run any code when it goes.
+        drop(kept);
+        drop(gone);
+    }
+}
+
+/// The code objects that are kept alive because of what they made.
+#[pyfunction]
+pub fn kept_code(py: Python<'_>) -> Vec<Py<PyAny>> {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner).values().map(|kept| kept.code.clone_ref(py)).collect()
+}
+
+/// Finds out whether the interpreter keeps places where they are looked for; called by Python code.
+#[pyfunction]
+pub fn learn_places(py: Python<'_>) -> PyResult<bool> {
+    let version = py.version_info();
+    let number = match (version.major, version.minor) {
+        (3, minor @ 11..=13) => usize::from(minor - 11),
+        _ => return Ok(false),
+    };
+    if py.import("sysconfig")?.call_method1("get_config_var", ("Py_GIL_DISABLED",))?.is_truthy()? {
+        return Ok(false);
+    }
+    let layout = &LAYOUTS[number];
+    // SAFETY: the thread is attached; a borrowed reference, or NULL.
+    let frame = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyEval_GetFrame().cast()) };
+    let Some(frame) = frame else { return Ok(false) };
+    let code = frame.getattr("f_code")?;
+    let last: usize = frame.getattr("f_lasti")?.extract()?;
+    let address = code.as_ptr() as usize;
+    // SAFETY: a frame object is larger than what is read of it, and so is the thread's state; only what was found to be the
+    // frame of that object is followed. With the interpreter lock the inner structures do not change within a version.
+    let (at, its_code) = unsafe {
+        let inner = word(frame.as_ptr() as usize, IN_FRAME_OBJECT);
+        if layout.innermost() != inner {
+            return Ok(false);
+        }
+        (word(inner, layout.instruction), word(inner, layout.code))
+    };
+    let begin = at.wrapping_sub(address).wrapping_sub(last);
+    if its_code != address || begin == 0 || begin > 1024 {
+        return Ok(false);
+    }
+    FIRST_INSTRUCTION.store(begin, Ordering::Relaxed);
+    CODE_TYPE.store(code.get_type().as_ptr() as usize, Ordering::Relaxed);
+    IN_FORCE.store(number + 1, Ordering::Release);
+    sites_are_named_by(name);
+    Ok(true)
+}
+
+fn name(address: usize) -> Option<String> {
+    attached(|py| {
+        let begin = FIRST_INSTRUCTION.load(Ordering::Relaxed);
+        let found =
+            py.import("manyhands._places").and_then(|places| places.call_method1("name", (address, begin)));
+        found.and_then(|name| name.extract()).ok()
+    })
+}

@@ -1,0 +1,193 @@
+//! `threading.Lock` and `threading.RLock`.
+//!
+//! A `with` is a hold that nobody but its thread ends, so that a cycle of such holds is a deadlock for certain; a bare
+//! `acquire` may be a signal that another thread ends. Where a lock was taken is written down each time, where it was made
+//! once.
+
+use super::waited;
+use crate::errors::from_wait;
+use crate::ffi::{Guarding, MadeIn, Patient, here, made_here};
+use manyhands::platform::Deadline;
+use manyhands::sync::{
+    LockStatistics, RawLock, RawRLock, ReleaseError, Site, Taking, WaitError, this_thread_number,
+};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+/// What `statistics()` tells of a lock: the holder's number in the engine, and how many wait.
+fn told<'py>(py: Python<'py>, statistics: &LockStatistics) -> PyResult<Bound<'py, PyDict>> {
+    let told = PyDict::new(py);
+    told.set_item("holder", statistics.holder.as_ref().map(|holder| holder.thread))?;
+    told.set_item("waiters", statistics.waiters)?;
+    Ok(told)
+}
+
+fn is_mine(statistics: &LockStatistics) -> bool {
+    statistics.holder.as_ref().is_some_and(|holder| holder.thread == this_thread_number())
+}
+
+/// A lock of the threads of this process, which any of them may release.
+#[pyclass(frozen, weakref, name = "Lock", module = "manyhands.threading")]
+pub struct ThreadLock {
+    pub(super) raw: RawLock,
+    _made_in: MadeIn,
+}
+
+impl Guarding for ThreadLock {
+    #[inline]
+    fn take_at_once(&self, site: Site, guarded: bool) -> bool {
+        matches!(self.raw.try_acquire_as(Taking { site, guarded }), Ok(Some(_)))
+    }
+
+    fn take(slf: &Bound<'_, Self>, until: Option<Deadline>, guarded: bool) -> PyResult<bool> {
+        let patient = Patient::on(slf);
+        let taking = Taking { site: here(slf.py()), guarded };
+        waited(slf.get().raw.acquire_as(until, &patient, taking).map(drop), patient)
+    }
+
+    #[inline]
+    fn give_back(&self, guarded: bool) -> Result<(), ReleaseError> {
+        if guarded { self.raw.release_guarded() } else { self.raw.release() }
+    }
+
+    fn refusal(_error: ReleaseError) -> PyErr {
+        PyRuntimeError::new_err("release unlocked lock")
+    }
+}
+
+#[pymethods]
+impl ThreadLock {
+    #[new]
+    fn new(py: Python<'_>) -> ThreadLock {
+        let (site, made_in) = made_here(py);
+        ThreadLock { raw: RawLock::private_at(site), _made_in: made_in }
+    }
+
+    /// Whether somebody holds the lock.
+    pub(super) fn locked(&self) -> bool {
+        self.raw.is_held()
+    }
+
+    fn locked_lock(&self) -> bool {
+        self.raw.is_held()
+    }
+
+    /// Who holds the lock, and how many wait for it.
+    fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        told(py, &self.raw.statistics())
+    }
+
+    fn _at_fork_reinit(&self) {
+        let _ = self.raw.release();
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let state = if slf.get().locked() { "locked" } else { "unlocked" };
+        Ok(format!(
+            "<{state} {} object at {:#x}>",
+            slf.get_type().fully_qualified_name()?,
+            slf.as_ptr() as usize
+        ))
+    }
+}
+
+/// A lock of the threads of this process that its holder may take again, and only its holder release.
+#[pyclass(frozen, weakref, subclass, name = "RLock", module = "manyhands.threading")]
+pub struct ThreadRLock {
+    pub(super) raw: RawRLock,
+    _made_in: MadeIn,
+}
+
+impl Guarding for ThreadRLock {
+    #[inline]
+    fn take_at_once(&self, site: Site, _guarded: bool) -> bool {
+        matches!(self.raw.try_acquire_at(site), Ok(Some(_)))
+    }
+
+    fn take(slf: &Bound<'_, Self>, until: Option<Deadline>, _guarded: bool) -> PyResult<bool> {
+        let patient = Patient::on(slf);
+        waited(slf.get().raw.acquire_at(until, &patient, here(slf.py())).map(drop), patient)
+    }
+
+    #[inline]
+    fn give_back(&self, _guarded: bool) -> Result<(), ReleaseError> {
+        self.raw.release()
+    }
+
+    fn refusal(_error: ReleaseError) -> PyErr {
+        PyRuntimeError::new_err("cannot release un-acquired lock")
+    }
+}
+
+#[pymethods]
+impl ThreadRLock {
+    #[new]
+    #[pyo3(signature = (*_arguments, **_more))]
+    fn new(
+        py: Python<'_>,
+        _arguments: &Bound<'_, PyTuple>,
+        _more: Option<&Bound<'_, PyDict>>,
+    ) -> ThreadRLock {
+        let (site, made_in) = made_here(py);
+        ThreadRLock { raw: RawRLock::private_at(site), _made_in: made_in }
+    }
+
+    /// Whether somebody holds the lock.
+    fn locked(&self) -> bool {
+        self.raw.statistics().holder.is_some()
+    }
+
+    /// Who holds the lock, and how many wait for it.
+    fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let statistics = self.raw.statistics();
+        let told = told(py, &statistics)?;
+        told.set_item("depth", if is_mine(&statistics) { Some(self.raw.depth()) } else { None })?;
+        Ok(told)
+    }
+
+    pub(super) fn _is_owned(&self) -> bool {
+        self.raw.depth() > 0
+    }
+
+    /// How often the calling thread holds the lock.
+    fn _recursion_count(&self) -> u32 {
+        self.raw.depth()
+    }
+
+    fn _release_save(&self) -> PyResult<(u32, u32)> {
+        let depth = self.raw.release_save().map_err(Self::refusal)?;
+        Ok((depth, this_thread_number()))
+    }
+
+    fn _acquire_restore(slf: &Bound<'_, Self>, state: (u32, u64)) -> PyResult<()> {
+        restore(slf, state.0)
+    }
+
+    fn _at_fork_reinit(&self) {
+        self.raw.free_in_child();
+    }
+
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
+        let statistics = slf.get().raw.statistics();
+        let (state, owner) = match &statistics.holder {
+            Some(holder) => ("locked", holder.thread),
+            None => ("unlocked", 0),
+        };
+        let (name, count) = (slf.get_type().fully_qualified_name()?, slf.get().raw.depth());
+        Ok(format!("<{state} {name} object owner={owner} count={count} at {:#x}>", slf.as_ptr() as usize))
+    }
+}
+
+/// Takes the lock as often as it was held before; what a signal handler raises meanwhile is raised when it is held again.
+pub(super) fn restore(slf: &Bound<'_, ThreadRLock>, depth: u32) -> PyResult<()> {
+    let mut raised = None;
+    loop {
+        let patient = Patient::on(slf);
+        match slf.get().raw.acquire_restore(depth, &patient) {
+            Ok(_) => return raised.map_or(Ok(()), Err),
+            Err(WaitError::Interrupted) => raised = patient.raised().or(raised),
+            Err(error) => return from_wait(error, patient).map(drop),
+        }
+    }
+}

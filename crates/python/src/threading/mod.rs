@@ -1,0 +1,72 @@
+//! What `manyhands.threading` is made of: locks, conditions, semaphores, events and barriers for the threads of a process.
+//!
+//! Each is one of the engine's with the standard library's manners. `lock` has both kinds of locks, whose hot methods are
+//! raw (`ffi::methods`); `thread` is what the wait graph and a look at a thread's state need of a thread.
+
+mod barrier;
+mod condition;
+mod event;
+mod lock;
+mod semaphore;
+mod thread;
+
+pub use barrier::ThreadBarrier;
+pub use condition::ThreadCondition;
+pub use event::ThreadEvent;
+pub use lock::{ThreadLock, ThreadRLock};
+pub use semaphore::ThreadSemaphore;
+pub use thread::{ThreadLife, enter_thread, kernel_state};
+
+use crate::errors::{deadlock_text, from_wait};
+use crate::ffi::{Patient, attached, install};
+use manyhands::platform::Deadline;
+use manyhands::sync::{WaitError, suspicions_go_to};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyModule;
+use std::time::Duration;
+
+/// A time-out as `Condition`, `Event` and `Semaphore` take it: below zero is zero, more than can be told is for ever.
+fn limit(timeout: Option<f64>) -> PyResult<Option<Deadline>> {
+    match timeout {
+        None => Ok(None),
+        Some(seconds) if seconds.is_nan() => Err(PyValueError::new_err("Invalid value NaN (not a number)")),
+        Some(seconds) => Ok(Duration::try_from_secs_f64(seconds.max(0.0)).ok().and_then(Deadline::after)),
+    }
+}
+
+/// Whether a wait got what it wanted; what ended it otherwise is raised.
+fn waited(result: Result<(), WaitError>, patient: Patient<'_>) -> PyResult<bool> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(error) => from_wait(error, patient),
+    }
+}
+
+/// What stands for an object in `repr`, as the standard library writes it.
+fn named<T>(object: &Bound<'_, T>, tells: &str) -> PyResult<String> {
+    let class = object.as_any().get_type();
+    let (module, name) = (class.module()?, class.qualname()?);
+    // Under the standard module's name, as programs know it.
+    let module = module.to_string();
+    let module = module.strip_prefix("manyhands.").unwrap_or(&module);
+    Ok(format!("<{module}.{name} at {:#x}: {tells}>", object.as_ptr() as usize))
+}
+
+/// Puts the raw methods on the locks, and has suspicions told through Python.
+pub fn prepare(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    install::<ThreadLock>(&py.get_type::<ThreadLock>(), &[(c"acquire_lock", c"release_lock")])?;
+    install::<ThreadRLock>(&py.get_type::<ThreadRLock>(), &[])?;
+    suspicions_go_to(|suspicion| {
+        attached(|py| {
+            let told = py
+                .import("manyhands._places")
+                .and_then(|places| places.call_method1("suspect", (deadlock_text(suspicion),)));
+            if let Err(error) = told {
+                error.write_unraisable(py, None);
+            }
+        });
+    });
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! What the engine knows of a Python thread: its number in the wait graph, its end, what it is doing.
+//!
+//! Python's own thread stays what it is; this stands beside it. Whoever joins a thread waits here first, with an edge in
+//! the wait graph, and then for the interpreter's word.
+
+use super::{limit, waited};
+use crate::ffi::{Patient, behind};
+use manyhands::platform::atomic::{AtomicU32, Ordering};
+use manyhands::platform::stat;
+use manyhands::sync::{RawEvent, name_this_thread, this_thread_number};
+use pyo3::prelude::*;
+
+/// Names the calling thread in reports; gives its number in the engine.
+#[pyfunction]
+pub fn enter_thread(name: &str) -> u32 {
+    name_this_thread(name);
+    this_thread_number()
+}
+
+/// The kernel's letter for what a thread of this process does: R runs, S and D sleep; `None` when there is no such thread.
+#[pyfunction]
+pub fn kernel_state(tid: u32) -> Option<char> {
+    stat::state_of_thread(tid).map(char::from)
+}
+
+/// A thread's life: it begins and ends, and others wait for the end.
+#[pyclass(frozen, module = "manyhands._engine")]
+pub struct ThreadLife {
+    number: AtomicU32,
+    ended: RawEvent,
+}
+
+#[pymethods]
+impl ThreadLife {
+    #[new]
+    fn new() -> ThreadLife {
+        ThreadLife { number: AtomicU32::new(0), ended: RawEvent::private() }
+    }
+
+    /// The calling thread is the one whose life this is.
+    fn begin(&self, name: &str) {
+        self.number.store(enter_thread(name), Ordering::Release);
+    }
+
+    /// Its work is done.
+    fn end(&self) {
+        self.ended.set();
+    }
+
+    /// Its number in the engine; 0 before it begins.
+    #[getter]
+    fn number(&self) -> u32 {
+        self.number.load(Ordering::Acquire)
+    }
+
+    #[getter]
+    fn has_ended(&self) -> bool {
+        self.ended.is_set()
+    }
+
+    /// Waits for the end, on behalf of whoever called the caller; `thread` is what is told of the wait.
+    #[pyo3(signature = (thread, timeout = None))]
+    fn join(&self, thread: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<bool> {
+        let patient = Patient::on(thread);
+        let result = match (limit(timeout)?, self.number()) {
+            (None, number) if number != 0 => {
+                self.ended.wait_for_end_of(number, behind(thread.py(), 1), &patient)
+            }
+            (until, _) => self.ended.wait(until, &patient),
+        };
+        waited(result, patient)
+    }
+}

@@ -1,0 +1,63 @@
+"""Turns the address of an instruction into file and line, when a report needs it.
+
+The engine notes addresses (see `ffi/places.rs`); the code object around one is found among those that run, those that
+made locks, and those of functions. Where none is found the place is unknown.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from types import CodeType, FunctionType
+
+from . import _engine
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def _codes() -> Iterator[CodeType]:
+    for frame in list(sys._current_frames().values()):
+        at = frame
+        while at is not None:
+            yield at.f_code
+            at = at.f_back  # type: ignore[assignment]
+    yield from _engine.kept_code()
+    for found in gc.get_objects():
+        if type(found) is FunctionType:
+            yield found.__code__
+
+
+def name(address: int, begin: int) -> str | None:
+    """FILE:LINE of an instruction; code objects have their instructions `begin` bytes behind their own address."""
+    for code in _codes():
+        offset = address - id(code) - begin
+        if 0 <= offset < len(code.co_code):
+            return f"{code.co_filename}:{_line(code, offset)}"
+    return None
+
+
+def _line(code: CodeType, offset: int) -> int:
+    for begin, end, line in code.co_lines():
+        if begin <= offset < end and line is not None:
+            return line
+    return code.co_firstlineno
+
+
+def suspect(text: str) -> None:
+    """Tells of waits that may never end, on standard error."""
+    if sys.stderr is not None:
+        print(
+            f"manyhands: these threads have waited for one another for a second:{text}\n"
+            "unless another thread releases one of these, they wait for ever",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def _learn() -> None:
+    _engine.learn_places()
+
+
+_learn()
