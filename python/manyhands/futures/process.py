@@ -21,10 +21,12 @@ from ._base import LOGGER
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from concurrent.futures.process import BrokenProcessPool
     from concurrent.futures.process import ProcessPoolExecutor as _Standard
     from typing import Any, TypeVar
+
+    from manyhands.banker import Banker
 
     from ._base import Future
 
@@ -87,7 +89,8 @@ class _ExecutorPlan(Plan):
 
 
 class ProcessPoolExecutor(Crew, _Standard):
-    """Runs calls in processes. `retries`: how often a call is run again whose worker died."""
+    """Runs calls in processes. `retries`: how often a call is run again whose worker died. `resources`: what calls may
+    say that they need (`_admission`)."""
 
     def __init__(
         self,
@@ -98,6 +101,7 @@ class ProcessPoolExecutor(Crew, _Standard):
         *,
         max_tasks_per_child: int | None = None,
         retries: int = 0,
+        resources: Mapping[str, int] | Banker | None = None,
     ) -> None:
         if max_workers is None:
             max_workers = getattr(os, "process_cpu_count", os.cpu_count)() or 1
@@ -129,6 +133,10 @@ class ProcessPoolExecutor(Crew, _Standard):
         self._shutdown_thread = False
         self._beginning = threading.Lock()
         self._core: _engine.PoolCore | None = None
+        if resources is not None:
+            from ._admission import admit
+
+            admit(self, resources, shared=True)
 
     def _begin(self) -> None:
         """The first call: makes the pool, and has its workers started."""

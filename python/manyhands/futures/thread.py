@@ -18,10 +18,12 @@ from ._base import LOGGER
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from concurrent.futures.thread import BrokenThreadPool
     from concurrent.futures.thread import ThreadPoolExecutor as _Standard
     from typing import Any, TypeVar
+
+    from manyhands.banker import Banker
 
     from ._base import Future
 
@@ -99,7 +101,7 @@ def _hand_in(
 
 
 class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
-    """Runs calls in threads of this process."""
+    """Runs calls in threads of this process. `resources`: what calls may say that they need (`_admission`)."""
 
     _counter = itertools.count().__next__
 
@@ -109,6 +111,8 @@ class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
         thread_name_prefix: str = "",
         initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
+        *,
+        resources: Mapping[str, int] | Banker | None = None,
     ) -> None:
         if max_workers is None:
             usable = getattr(os, "process_cpu_count", os.cpu_count)()
@@ -124,6 +128,10 @@ class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
         self._thread_name_prefix = thread_name_prefix or f"ThreadPoolExecutor-{self._counter()}"
         self._initializer: Any = initializer
         self._initargs = initargs
+        if resources is not None:
+            from ._admission import admit
+
+            admit(self, resources, shared=False)
         _pools.add(self)
 
     def _adjust_thread_count(self) -> None:
