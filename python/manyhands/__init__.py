@@ -12,9 +12,10 @@ TYPE_CHECKING = False
 
 
 __version__ = "0.1.0"
-__all__ = ["Banker", "BrokenProcessPool", "WorkerDied", "__version__"]
+__all__ = ["Banker", "BrokenProcessPool", "WorkerDied", "__version__", "advise"]
 
 if TYPE_CHECKING:
+    from ._advice import advise
     from .banker import Banker
     from .errors import BrokenProcessPool, WorkerDied
 else:
@@ -28,4 +29,8 @@ else:
             from .banker import Banker
 
             return Banker
+        if name == "advise":
+            from ._advice import advise
+
+            return advise
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
