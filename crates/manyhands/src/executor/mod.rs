@@ -19,6 +19,8 @@
 //! carries results. This layer knows no Python; what bytes mean is up to who puts and takes them.
 
 #[cfg(not(manyhands_model))]
+mod admission;
+#[cfg(not(manyhands_model))]
 mod answered;
 mod call_ring;
 #[cfg(not(manyhands_model))]
@@ -81,6 +83,7 @@ mod tests;
 pub(crate) use sweep::calls_so_far;
 #[cfg(not(manyhands_model))]
 pub use {
+    admission::AdmissionError,
     call_watch::CallWatch,
     callbacks::{Callback, Callbacks},
     completions::Completions,

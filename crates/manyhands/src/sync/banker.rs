@@ -51,6 +51,14 @@ macro_rules! banker_methods {
             Claim::new(&self.0, name, units)
         }
 
+        /// Whether so much could ever be claimed, without claiming it.
+        ///
+        /// # Errors
+        /// [`BankerError::BeyondTotal`] when there is not so much; [`BankerError::Count`].
+        pub fn admits(&self, name: &str, units: &[u64]) -> Result<(), BankerError> {
+            self.0.admits(name, units)
+        }
+
         /// The names of the resources, in the order in which units are counted.
         pub fn resources(&self) -> &[String] {
             self.0.resources()
