@@ -39,6 +39,7 @@ class Case:
 RING = ("pipe", "ipc-channel", "crossbeam-channel")
 LOCK = ("std", "parking_lot")
 POOL = ("rayon", "procspawn")
+CHANNEL = ("crossbeam-channel", "std")
 START = ("re-exec", "fork")
 STDLIB = ("stdlib",)
 
@@ -55,6 +56,11 @@ CASES = (
     Case("semaphore-contended", "Semaphore(1), 2 contenders", "M/s", LOCK, 2_000_000, 1_000),
     Case("pool-1", "pool, 1 in flight", "us", POOL, 20_000, 50, is_rate=False),
     Case("pool-1000", "pool, 1000 in flight", "M/s", POOL, 200_000, 1_000),
+    Case("threads-1", "pool of threads, 1 in flight", "us", ("rayon",), 50_000, 50, is_rate=False),
+    Case("threads-1000", "pool of threads, 1000 in flight", "M/s", ("rayon",), 500_000, 1_000),
+    Case("threads-scope", "scopes of 1000 calls", "M/s", ("rayon",), 500_000, 1_000),
+    Case("queue-1-1", "Queue within a process, 1-1", "M/s", CHANNEL, 2_000_000, 1_000),
+    Case("queue-2-2", "Queue within a process, 2-2", "M/s", ("crossbeam-channel",), 2_000_000, 1_000),
     Case("start-small", "start, small requester", "us", START, 500, 5, is_rate=False),
     Case("start-large", "start, 1 GiB requester", "us", START, 100, 2, is_rate=False),
     Case("apply-async", "Python apply_async", "k/s", STDLIB, 50_000, 200, python=True),

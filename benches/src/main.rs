@@ -7,6 +7,7 @@
 mod lock;
 mod placement;
 mod pool;
+mod queue;
 mod ring;
 mod start;
 mod wait;
@@ -58,6 +59,11 @@ fn measure(case: &str, subject: &str, count: u64, placement: Placement) -> Optio
         "semaphore-contended" => wait::contended_semaphore(subject, count, placement),
         "pool-1" => pool::one_in_flight(subject, count),
         "pool-1000" => pool::many_in_flight(subject, count),
+        "threads-1" => pool::threads_one_in_flight(subject, count),
+        "threads-1000" => pool::threads_many_in_flight(subject, count),
+        "threads-scope" => pool::scopes(subject, count),
+        "queue-1-1" => queue::throughput(subject, 1, count, placement),
+        "queue-2-2" => queue::throughput(subject, 2, count, placement),
         "start-small" => start::start(subject, count, 0),
         "start-large" => start::start(subject, count, 1 << 30),
         _ => None,

@@ -2,7 +2,8 @@
 //!
 //! With one call in flight: microseconds from the call to its answer. With a thousand: millions of calls a second,
 //! an answer being awaited before the next call goes out. manyhands and procspawn have processes and a handle for each
-//! call; rayon has threads, and one channel takes all its answers in whatever order they come.
+//! call; rayon has threads, and one channel takes all its answers in whatever order they come. The cases of threads compare
+//! our pool of threads with that.
 
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -54,12 +55,6 @@ fn run(subject: &str, count: u64, in_flight: usize) -> Option<f64> {
             let answer = |call: manyhands::Future<u64>| call.get().expect("an answer");
             Some(Subject { submit, answer }.run(count, in_flight))
         }
-        "manyhands-threads" => {
-            let pool = manyhands::Pool::threads(WORKERS).expect("a pool");
-            let submit = |number| pool.submit(move || add_one(number)).expect("a call");
-            let answer = |call: manyhands::Future<u64>| call.get().expect("an answer");
-            Some(Subject { submit, answer }.run(count, in_flight))
-        }
         "rayon" => {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(WORKERS).build().expect("a pool");
             let (sender, receiver) = std::sync::mpsc::channel();
@@ -81,6 +76,62 @@ fn run(subject: &str, count: u64, in_flight: usize) -> Option<f64> {
     }
 }
 
+/// The same with threads: closures, and a future for each call or rayon's channel.
+fn run_threads(subject: &str, count: u64, in_flight: usize) -> Option<f64> {
+    match subject {
+        "manyhands" => {
+            let pool = manyhands::Pool::threads(WORKERS).expect("a pool");
+            let submit = |number| pool.submit(move || add_one(number)).expect("a call");
+            let answer = |call: manyhands::Future<u64>| call.get().expect("an answer");
+            Some(Subject { submit, answer }.run(count, in_flight))
+        }
+        "rayon" => run(subject, count, in_flight),
+        _ => None,
+    }
+}
+
+/// Seconds for `count` calls in scopes of a thousand, each of which writes its answer into a place of the caller's.
+fn run_scopes(subject: &str, count: u64) -> Option<f64> {
+    let mut places = [0_u64; IN_FLIGHT];
+    let mut sum = 0;
+    let rounds = count.div_ceil(IN_FLIGHT as u64);
+    let mut timed = |run: &mut dyn FnMut(&mut [u64])| {
+        run(&mut places);
+        let begun = Instant::now();
+        for _ in 0..rounds {
+            run(black_box(&mut places));
+            sum += places.iter().sum::<u64>();
+        }
+        begun.elapsed().as_secs_f64()
+    };
+    let seconds = match subject {
+        "manyhands" => {
+            let pool = manyhands::Pool::threads(WORKERS).expect("a pool");
+            timed(&mut |places| {
+                pool.scope(|scope| {
+                    for (number, place) in (0..).zip(places) {
+                        drop(scope.submit(move || *place = add_one(number)).expect("a call"));
+                    }
+                });
+            })
+        }
+        "rayon" => {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(WORKERS).build().expect("a pool");
+            timed(&mut |places| {
+                // Not `pool.scope`, whose body runs in the pool: these calls come from outside as well.
+                pool.in_place_scope(|scope| {
+                    for (number, place) in (0..).zip(places) {
+                        scope.spawn(move |_| *place = add_one(number));
+                    }
+                });
+            })
+        }
+        _ => return None,
+    };
+    assert_eq!(sum, rounds * (IN_FLIGHT * (IN_FLIGHT + 1) / 2) as u64, "an answer was lost or doubled");
+    Some(seconds)
+}
+
 /// procspawn needs four descriptors for each call in flight, and panics when they run out.
 fn allow_many_descriptors() {
     // SAFETY: the limits are a plain value on this stack.
@@ -100,4 +151,19 @@ pub fn one_in_flight(subject: &str, count: u64) -> Option<f64> {
 /// A thousand calls at a time.
 pub fn many_in_flight(subject: &str, count: u64) -> Option<f64> {
     run(subject, count, IN_FLIGHT).map(|seconds| count as f64 / seconds / 1e6)
+}
+
+/// One call of a pool of threads at a time.
+pub fn threads_one_in_flight(subject: &str, count: u64) -> Option<f64> {
+    run_threads(subject, count, 1).map(|seconds| seconds * 1e6 / count as f64)
+}
+
+/// A thousand calls of a pool of threads at a time.
+pub fn threads_many_in_flight(subject: &str, count: u64) -> Option<f64> {
+    run_threads(subject, count, IN_FLIGHT).map(|seconds| count as f64 / seconds / 1e6)
+}
+
+/// A thousand calls in each scope.
+pub fn scopes(subject: &str, count: u64) -> Option<f64> {
+    run_scopes(subject, count).map(|seconds| count as f64 / seconds / 1e6)
 }

@@ -63,7 +63,7 @@ pub mod sync;
 pub mod channel;
 
 #[cfg(not(manyhands_model))]
-pub use channel::{GetError, PutError, Queue, QueueStatistics};
+pub use channel::{GetError, InProcess, NotPut, PutError, Queue, QueueStatistics};
 
 #[cfg(not(manyhands_model))]
 pub use sync::{

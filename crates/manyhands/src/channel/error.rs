@@ -1,50 +1,104 @@
 //! Why a message was not put or not taken.
 //!
-//! One type per direction. Each message names the queue by the number of its object and says what to do; the queue is
-//! as it was before the attempt.
+//! One type per direction. Each message names the queue and says what to do; the queue is as it was before the attempt. A
+//! value that would have been moved into it is given back.
 
 use super::stream::Stop;
 use crate::arena::ArenaError;
+use std::fmt;
+
+/// What a queue is called: a number, and what numbered it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum QueueName {
+    /// The number of its object in the arena.
+    InArena(u32),
+    /// A queue within this process, counted in it from 1.
+    InProcess(u32),
+}
+
+impl fmt::Display for QueueName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            QueueName::InArena(number) => write!(formatter, "queue {number}"),
+            QueueName::InProcess(number) => write!(formatter, "queue {number} of this process"),
+        }
+    }
+}
+
+/// A value that was not put, and why.
+#[derive(thiserror::Error)]
+#[error("{reason}")]
+pub struct NotPut<T> {
+    value: T,
+    reason: PutError,
+}
+
+impl<T> NotPut<T> {
+    pub(super) fn new(value: T, reason: PutError) -> NotPut<T> {
+        NotPut { value, reason }
+    }
+
+    /// The value.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+
+    /// Why it was not put.
+    pub fn reason(&self) -> &PutError {
+        &self.reason
+    }
+}
+
+impl<T> fmt::Debug for NotPut<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("NotPut").field("reason", &self.reason).finish_non_exhaustive()
+    }
+}
+
+impl<T> From<NotPut<T>> for PutError {
+    fn from(not_put: NotPut<T>) -> PutError {
+        not_put.reason
+    }
+}
 
 /// Why a message was not put.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PutError {
     /// There was no room until the time was over.
-    #[error(
-        "queue {queue} is full: {limit} messages wait, as many as may; take some out, or allow more time"
-    )]
+    #[error("{queue} is full: {limit} messages wait, as many as may; take some out, or allow more time")]
     Full {
-        /// The number of the queue's object.
-        queue: u32,
+        /// Which queue.
+        queue: QueueName,
         /// How many messages may wait.
         limit: u64,
     },
     /// The queue was closed.
-    #[error("queue {queue} is closed: nothing can be put into it any more")]
+    #[error("{queue} is closed: nothing can be put into it any more")]
     Closed {
-        /// The number of the queue's object.
-        queue: u32,
+        /// Which queue.
+        queue: QueueName,
     },
     /// A signal handler ended the wait for room.
-    #[error("a signal handler ended the wait for room in queue {queue}; the message was not put")]
+    #[error("a signal handler ended the wait for room in {queue}; the message was not put")]
     Interrupted {
-        /// The number of the queue's object.
-        queue: u32,
+        /// Which queue.
+        queue: QueueName,
     },
     /// The arena has no memory, or no owner's slot, for it.
-    #[error("the message was not put into queue {queue}: {source}")]
+    #[error("the message was not put into {queue}: {source}")]
     Arena {
-        /// The number of the queue's object.
-        queue: u32,
+        /// Which queue.
+        queue: QueueName,
         /// What the arena said.
         source: ArenaError,
     },
     /// The value could not be serialised.
-    #[error("a value put into queue {queue} cannot be serialised: {reason}")]
+    #[error("a value put into {queue} cannot be serialised: {reason}")]
     Encode {
-        /// The number of the queue's object.
-        queue: u32,
+        /// Which queue.
+        queue: QueueName,
         /// What the serialiser said.
         reason: String,
     },
@@ -55,43 +109,43 @@ pub enum PutError {
 #[non_exhaustive]
 pub enum GetError {
     /// There was none until the time was over.
-    #[error("queue {queue} is empty; allow more time, or close it when nothing more comes")]
+    #[error("{queue} is empty; allow more time, or close it when nothing more comes")]
     Empty {
-        /// The number of the queue's object.
-        queue: u32,
+        /// Which queue.
+        queue: QueueName,
     },
     /// The queue was closed, and everything in it was taken.
-    #[error("queue {queue} is closed and empty: nothing more will come")]
+    #[error("{queue} is closed and empty: nothing more will come")]
     Closed {
-        /// The number of the queue's object.
-        queue: u32,
+        /// Which queue.
+        queue: QueueName,
     },
     /// A signal handler ended the wait for a message.
-    #[error("a signal handler ended the wait for a message from queue {queue}; none was taken")]
+    #[error("a signal handler ended the wait for a message from {queue}; none was taken")]
     Interrupted {
-        /// The number of the queue's object.
-        queue: u32,
+        /// Which queue.
+        queue: QueueName,
     },
     /// The arena gave this process no owner's slot, or the message's block is gone.
-    #[error("no message could be taken from queue {queue}: {source}")]
+    #[error("no message could be taken from {queue}: {source}")]
     Arena {
-        /// The number of the queue's object.
-        queue: u32,
+        /// Which queue.
+        queue: QueueName,
         /// What the arena said.
         source: ArenaError,
     },
     /// The message is no value of the type asked for; it was taken and is dropped.
-    #[error("a message of queue {queue} is no value of the type asked for, and was dropped: {reason}")]
+    #[error("a message of {queue} is no value of the type asked for, and was dropped: {reason}")]
     Decode {
-        /// The number of the queue's object.
-        queue: u32,
+        /// Which queue.
+        queue: QueueName,
         /// What the deserialiser said.
         reason: String,
     },
 }
 
 impl PutError {
-    pub(super) fn new(queue: u32, limit: u64, stop: Stop) -> PutError {
+    pub(super) fn new(queue: QueueName, limit: u64, stop: Stop) -> PutError {
         match stop {
             Stop::TimedOut => PutError::Full { queue, limit },
             Stop::Closed => PutError::Closed { queue },
@@ -102,7 +156,7 @@ impl PutError {
 }
 
 impl GetError {
-    pub(super) fn new(queue: u32, stop: Stop) -> GetError {
+    pub(super) fn new(queue: QueueName, stop: Stop) -> GetError {
         match stop {
             Stop::TimedOut => GetError::Empty { queue },
             Stop::Closed => GetError::Closed { queue },

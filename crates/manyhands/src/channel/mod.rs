@@ -3,8 +3,9 @@
 //! ```text
 //! word, ring, chain    the algorithm: atomics over borrowed memory, model-checked; README.md names its races
 //! storage              where a stream stands in the arena          stream   the waiting added
-//! message, raw_queue   bytes with a tag, large ones as blocks      queue    values of a type
-//! sweep                what deaths and ends undo                monitor  items of one process's threads, moved and not encoded
+//! message, raw_queue   bytes with a tag, large ones as blocks      sweep    what deaths and ends undo
+//! monitor              items of one process's threads, moved and not encoded
+//! queue                the handle for Rust, over either: queue_in_arena, in_process
 //! ```
 //!
 //! This layer knows no processes being started, no calls and no Python.
@@ -16,11 +17,15 @@ pub(crate) mod word;
 #[cfg(not(manyhands_model))]
 mod error;
 #[cfg(not(manyhands_model))]
+mod in_process;
+#[cfg(not(manyhands_model))]
 mod message;
 #[cfg(not(manyhands_model))]
 mod monitor;
 #[cfg(not(manyhands_model))]
 mod queue;
+#[cfg(not(manyhands_model))]
+mod queue_in_arena;
 #[cfg(not(manyhands_model))]
 mod raw_queue;
 #[cfg(not(manyhands_model))]
@@ -36,10 +41,10 @@ mod wait;
 pub(crate) use sweep::{QueueSweep, messages_so_far};
 #[cfg(not(manyhands_model))]
 pub use {
-    error::{GetError, PutError},
+    error::{GetError, NotPut, PutError, QueueName},
     message::{Buffer, Content, INLINE, Message},
     monitor::{DoneTooOften, Inside, Monitor},
-    queue::Queue,
+    queue::{InArena, InProcess, Place, Queue},
     raw_queue::{QueueStatistics, RawQueue},
 };
 

@@ -4,7 +4,7 @@
 //! handed over. Bounded, or growing up to the arena's end, which is an error and never a wait. A process killed in
 //! the midst of a put or a take costs at most the message that it was at.
 
-use super::error::{GetError, PutError};
+use super::error::{GetError, PutError, QueueName};
 use super::message::{Buffer, INLINE, Message, Outgoing, Receiver, Room, WORDS, write_small};
 use super::stream::{Stop, Stream};
 use crate::arena::{Arena, ArenaError, Handle};
@@ -248,18 +248,22 @@ impl RawQueue {
         }
     }
 
+    pub(super) fn name(&self) -> QueueName {
+        QueueName::InArena(self.handle().index())
+    }
+
     fn arena(&self) -> &'static Arena {
         Arena::current().expect("the queue was made in it")
     }
 
     #[cold]
     pub(super) fn put_error(&self, stop: Stop) -> PutError {
-        PutError::new(self.handle().index(), self.stream.limit(), stop)
+        PutError::new(self.name(), self.stream.limit(), stop)
     }
 
     #[cold]
     fn get_error(&self, stop: Stop) -> GetError {
-        GetError::new(self.handle().index(), stop)
+        GetError::new(self.name(), stop)
     }
 }
 

@@ -1,0 +1,147 @@
+//! Queues in the arena: values of serde types, between threads and processes.
+//!
+//! A handle on such a queue is itself a value that travels, so a queue can be given to a process, or sent through another
+//! queue, which keeps it alive on the way. Postcard's encoding; sender and receiver are one build, so it carries no schema.
+
+use super::error::{GetError, PutError};
+use super::message::{Buffer, INLINE, Message};
+use super::queue::Queue;
+use super::raw_queue::RawQueue;
+use crate::arena::{ArenaError, Handle, collect, note};
+use crate::platform::Deadline;
+use crate::sync::Blocking;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::time::Duration;
+
+impl<T: Serialize + DeserializeOwned> Queue<T> {
+    /// A queue in which at most `limit` values wait.
+    ///
+    /// A value whose taker was killed in the midst of it comes back, if need be as one more than `limit`; never so when
+    /// `limit` is a power of two up to 1024.
+    ///
+    /// # Errors
+    /// When shared memory has no room for another queue.
+    ///
+    /// # Panics
+    /// When `limit` is 0.
+    pub fn bounded(limit: u64) -> Result<Queue<T>, ArenaError> {
+        Ok(Queue::of(RawQueue::bounded(limit)?))
+    }
+
+    /// A queue that holds as much as shared memory does; putting never waits.
+    ///
+    /// # Errors
+    /// As [`Queue::bounded`].
+    pub fn growing() -> Result<Queue<T>, ArenaError> {
+        Ok(Queue::of(RawQueue::growing()?))
+    }
+
+    /// Puts a value behind all others, waiting for room as long as it takes.
+    ///
+    /// # Errors
+    /// When the queue is closed, the value cannot be serialised, or shared memory is full.
+    pub fn put(&self, value: &T) -> Result<(), PutError> {
+        self.put_until(value, None)
+    }
+
+    /// [`Queue::put`], but not for longer than `time`.
+    ///
+    /// # Errors
+    /// As [`Queue::put`], and [`PutError::Full`] when there was no room in time.
+    pub fn put_timeout(&self, value: &T, time: Duration) -> Result<(), PutError> {
+        self.put_until(value, Deadline::after(time))
+    }
+
+    /// [`Queue::put`] if there is room now.
+    ///
+    /// # Errors
+    /// As [`Queue::put_timeout`].
+    pub fn try_put(&self, value: &T) -> Result<(), PutError> {
+        self.put_timeout(value, Duration::ZERO)
+    }
+
+    fn put_until(&self, value: &T, deadline: Option<Deadline>) -> Result<(), PutError> {
+        let mut small = [0; INLINE];
+        let (result, handles) = collect(|| postcard::to_slice(value, &mut small).map(|bytes| bytes.len()));
+        match result {
+            Ok(length) if handles.is_empty() => self.engine.put(&small[..length], 0, deadline, &Blocking),
+            Ok(length) => self.engine.put_carrying(&[&small[..length]], &handles, 0, deadline, &Blocking),
+            Err(postcard::Error::SerializeBufferFull) => {
+                let (bytes, handles) = collect(|| postcard::to_allocvec(value));
+                let bytes = bytes.map_err(|error| self.unfit(error))?;
+                if handles.is_empty() {
+                    self.engine.put(&bytes, 0, deadline, &Blocking)
+                } else {
+                    self.engine.put_carrying(&[&bytes], &handles, 0, deadline, &Blocking)
+                }
+            }
+            Err(error) => Err(self.unfit(error)),
+        }
+    }
+
+    #[cold]
+    fn unfit(&self, error: postcard::Error) -> PutError {
+        PutError::Encode { queue: self.engine.name(), reason: error.to_string() }
+    }
+
+    /// Takes the first value, waiting for one as long as it takes.
+    ///
+    /// # Errors
+    /// When the queue is closed and empty, or what was taken is no `T`.
+    pub fn get(&self) -> Result<T, GetError> {
+        self.value_of(self.engine.get(&mut Buffer::new(), None, &Blocking)?)
+    }
+
+    /// [`Queue::get`], but not for longer than `time`.
+    ///
+    /// # Errors
+    /// As [`Queue::get`], and [`GetError::Empty`] when none came in time.
+    pub fn get_timeout(&self, time: Duration) -> Result<T, GetError> {
+        self.value_of(self.engine.get(&mut Buffer::new(), Deadline::after(time), &Blocking)?)
+    }
+
+    /// [`Queue::get`] if there is a value now.
+    ///
+    /// # Errors
+    /// As [`Queue::get_timeout`].
+    pub fn try_get(&self) -> Result<T, GetError> {
+        self.value_of(self.engine.try_get(&mut Buffer::new())?)
+    }
+
+    fn value_of(&self, message: Message<'_>) -> Result<T, GetError> {
+        postcard::from_bytes(&message.content)
+            .map_err(|error| GetError::Decode { queue: self.engine.name(), reason: error.to_string() })
+    }
+
+    /// The values as they come, until the queue is closed and empty. Ends, too, where [`Queue::get`] fails otherwise.
+    pub fn iter(&self) -> impl Iterator<Item = T> + '_ {
+        std::iter::from_fn(|| self.get().ok())
+    }
+}
+
+impl<T> Queue<T> {
+    fn of(engine: RawQueue) -> Queue<T> {
+        Queue { engine }
+    }
+
+    /// What names the queue; it keeps nothing alive.
+    #[doc(hidden)]
+    pub fn handle(&self) -> Handle {
+        self.engine.handle()
+    }
+}
+
+impl<T> Serialize for Queue<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        note(self.handle());
+        self.handle().serialize(serializer)
+    }
+}
+
+impl<'de, T> Deserialize<'de> for Queue<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let handle = Handle::deserialize(deserializer)?;
+        RawQueue::attach(handle).map(Queue::of).map_err(D::Error::custom)
+    }
+}
