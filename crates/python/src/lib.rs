@@ -1,14 +1,15 @@
 //! The compiled half of the Python package: `manyhands._engine`.
 //!
-//! Each file is one group of names: `child` (processes started), `process` (this one), `lock`, `semaphore` (with
-//! events), `queue`, `thread_queue` (whose waiting `items` are), `threading`, `pool`, `futures` (with thread pools), `value` (what
-//! travels without pickle), `buffer` (large payloads as private memory), `command` (subcommands of the command line). It
-//! translates, and decides nothing: the engine is the crate `manyhands`. Unsafe code, which the interpreter's raw
-//! interface needs, stands in `ffi` alone.
+//! Each file is one group of names: `child` (processes started), `process` (this one), `lock`, `condition` (with
+//! barriers), `semaphore` (with events), `queue`, `thread_queue` (whose waiting `items` are), `threading`, `pool`,
+//! `futures` (with thread pools), `value` (what travels without pickle), `buffer` (large payloads as private memory),
+//! `command` (subcommands of the command line). It translates, and decides nothing: the engine is the crate
+//! `manyhands`. Unsafe code, which the interpreter's raw interface needs, stands in `ffi` alone.
 
 mod banker;
 mod child;
 mod command;
+mod condition;
 mod errors;
 mod ffi;
 mod futures;
@@ -36,6 +37,8 @@ mod _engine {
     use super::child::{Child, exec_child, fork_child, serve_zygote, take_request, zygote_child};
     #[pymodule_export]
     use super::command::command_line;
+    #[pymodule_export]
+    use super::condition::{Barrier, Condition};
     #[pymodule_export]
     use super::ffi::SharedBuffer;
     #[pymodule_export]

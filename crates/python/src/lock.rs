@@ -16,6 +16,7 @@ use manyhands::platform::thread::gettid;
 use manyhands::sync::{Acquired, DeadOwner, LockStatistics, RawLock, RawRLock};
 use pyo3::exceptions::{PyAssertionError, PyRuntimeWarning, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::{IntoPyDict, PyDict};
 use std::ffi::CString;
 use std::sync::{Mutex, PoisonError};
 
@@ -192,6 +193,15 @@ macro_rules! lock_class {
             #[getter]
             fn owner_died(&self) -> Option<String> {
                 self.last_death.get()
+            }
+
+            /// The pid of the process that holds it, 0 when that has ended in good order, None when it is free; and how
+            /// many wait.
+            fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+                let seen = self.raw.statistics();
+                let told = [("waiters", seen.waiters)].into_py_dict(py)?;
+                told.set_item("holder", seen.holder.map(|holder| holder.pid))?;
+                Ok(told)
             }
 
             #[getter]

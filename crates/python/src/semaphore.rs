@@ -11,6 +11,7 @@ use manyhands::arena::Handle;
 use manyhands::sync::{MOST_PERMITS, RawEvent, RawSemaphore};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::{IntoPyDict, PyDict};
 
 fn too_often() -> PyErr {
     PyValueError::new_err("semaphore or lock released too many times")
@@ -99,6 +100,15 @@ impl Semaphore {
         self.raw.value()
     }
 
+    /// How many permits are free, how many there may be, how many `with` blocks have one, and how many wait.
+    fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let seen = self.raw.statistics();
+        let told = [("owned", seen.owned), ("waiters", seen.waiters)].into_py_dict(py)?;
+        told.set_item("free", seen.free)?;
+        told.set_item("maximum", seen.maximum)?;
+        Ok(told)
+    }
+
     #[getter]
     fn _max_value(&self) -> u32 {
         self.raw.statistics().maximum
@@ -158,6 +168,14 @@ impl Event {
             Ok(()) => Ok(true),
             Err(error) => from_wait(error, patient),
         }
+    }
+
+    /// Whether it is set, and how many wait.
+    fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let seen = self.raw.statistics();
+        let told = [("waiters", seen.waiters)].into_py_dict(py)?;
+        told.set_item("set", seen.set)?;
+        Ok(told)
     }
 
     #[getter]

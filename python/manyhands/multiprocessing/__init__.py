@@ -1,7 +1,7 @@
 """The names of the standard library's `multiprocessing`, on the engine.
 
 Processes, pools, queues and locks that survive a kill: see `context` for what there is. What is not there yet
-(`Manager`, `Value`, `Array`, `Condition`, `Barrier`, `JoinableQueue`) is missing by name. Process objects, finalizers,
+(`Manager`, `Value`, `Array`, `JoinableQueue`) is missing by name. Process objects, finalizers,
 connections and the main module's preparation are the standard library's own.
 """
 

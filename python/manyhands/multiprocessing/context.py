@@ -95,6 +95,20 @@ class BaseContext:
 
         return BoundedSemaphore(value, ctx=self.get_context())
 
+    def Condition(self, lock: synchronize.Lock | synchronize.RLock | None = None) -> synchronize.Condition:
+        """Where processes wait for news of what the lock guards; with an RLock of its own without."""
+        from .synchronize import Condition
+
+        return Condition(lock, ctx=self.get_context())
+
+    def Barrier(
+        self, parties: int, action: Callable[[], object] | None = None, timeout: float | None = None
+    ) -> synchronize.Barrier:
+        """Where nobody goes on before all parties have arrived."""
+        from .synchronize import Barrier
+
+        return Barrier(parties, action, timeout, ctx=self.get_context())
+
     def Event(self) -> synchronize.Event:
         """A flag that can be waited for."""
         from .synchronize import Event

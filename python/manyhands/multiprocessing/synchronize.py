@@ -1,14 +1,15 @@
-"""Locks, semaphores and events that processes share.
+"""Locks, semaphores, events, conditions and barriers that processes share.
 
 The engine's objects with the standard library's manners: a lock may be released by anybody, a re-entrant one by its
 owner only; a negative time-out is zero; they pickle only while a process is being started. Unlike the standard
 library's, a lock whose owner was killed goes to the next who asks, with a warning that names the dead process;
-`owner_died` then tells which it was.
+`owner_died` then tells which it was. A killed waiter takes no notification with it, and breaks its barrier.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 
 from manyhands import _engine, _std
 
@@ -16,11 +17,13 @@ from . import context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
     from typing import Any
 
 process: Any = _std.module("process")
 
-__all__ = ["Lock", "RLock", "Semaphore", "BoundedSemaphore", "Event"]
+__all__ = ["Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Event", "Barrier"]
 
 SEM_VALUE_MAX = 2**31 - 1
 
@@ -95,6 +98,81 @@ class BoundedSemaphore(Semaphore):
         return f"<{type(self).__name__}(value={self.get_value()}, maxvalue={self._max_value})>"
 
 
+class _Number(int):
+    """A number that is asked for like a semaphore's."""
+
+    def get_value(self) -> int:
+        return int(self)
+
+
+def _attach_condition(kind: Any, handle: int, lock: Lock | RLock) -> Any:
+    return kind.__new__(kind, lock, handle=handle)
+
+
+class Condition(_engine.Condition):
+    """Where processes wait, having given up a lock, until they are notified; the longest waiting first."""
+
+    acquire: Callable[..., bool]
+    release: Callable[[], None]
+    _lock: Lock | RLock
+
+    def __new__(cls, lock: Lock | RLock | None = None, *, ctx: Any = None, handle: int | None = None) -> Condition:
+        self = super().__new__(cls, handle=handle)
+        self._lock = lock or (ctx or context._default_context).RLock()
+        self.acquire = self._lock.acquire
+        self.release = self._lock.release
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        _, (kind, handle) = reduce_shared(self)
+        return _attach_condition, (kind, handle, self._lock)
+
+    def __enter__(self) -> bool:
+        return self._lock.__enter__()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._lock.__exit__(kind, error, traceback)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}({self._lock}, {self._sleeping_count})>"
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Gives up the lock, waits to be notified, and takes the lock again; False when the time was over first."""
+        if not self._lock._is_mine():
+            raise AssertionError("must acquire() condition before using wait()")
+        return self._wait(self._lock, timeout)
+
+    def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
+        """Waits until `predicate` says something true, and gives that; at the end of the time what it says then."""
+        limit = None if timeout is None else time.monotonic() + timeout
+        result = predicate()
+        while not result:
+            left = None if limit is None else limit - time.monotonic()
+            if left is not None and left <= 0:
+                break
+            self.wait(left)
+            result = predicate()
+        return result
+
+    def notify(self, n: int = 1) -> None:
+        """Wakes `n` of those that wait, or all if they are fewer."""
+        if not self._lock._is_mine():
+            raise AssertionError("lock is not owned: acquire() the condition before using notify()")
+        self._notify(n)
+
+    def notify_all(self) -> None:
+        """Wakes all that wait."""
+        self.notify(SEM_VALUE_MAX)
+
+    @property
+    def _sleeping_count(self) -> _Number:
+        return _Number(self.statistics()["waiters"])
+
+    _woken_count = _wait_semaphore = _Number(0)
+
+
 class Event(_engine.Event):
     """A flag that can be waited for."""
 
@@ -104,3 +182,47 @@ class Event(_engine.Event):
     def __repr__(self) -> str:
         state = "set" if self.is_set() else "unset"
         return f"<{type(self).__qualname__} at {id(self):#x} {state}>"
+
+
+def _attach_barrier(kind: Any, handle: int, action: Callable[[], object] | None, timeout: float | None) -> Any:
+    return kind.__new__(kind, 1, action, timeout, handle=handle)
+
+
+class Barrier(_engine.Barrier):
+    """Where nobody goes on before all parties have arrived."""
+
+    _action: Callable[[], object] | None
+    _timeout: float | None
+
+    def __new__(
+        cls,
+        parties: int,
+        action: Callable[[], object] | None = None,
+        timeout: float | None = None,
+        *,
+        ctx: Any = None,
+        handle: int | None = None,
+    ) -> Barrier:
+        self = super().__new__(cls, parties, handle=handle)
+        self._action = action
+        self._timeout = timeout
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        _, (kind, handle) = reduce_shared(self)
+        return _attach_barrier, (kind, handle, self._action, self._timeout)
+
+    def __repr__(self) -> str:
+        kind = type(self)
+        state = "broken" if self.broken else f"waiters={self.n_waiting}/{self.parties}"
+        return f"<{kind.__module__}.{kind.__qualname__} at {id(self):#x}: {state}>"
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Waits until all have arrived; a number from 0 to parties - 1, each for one of them.
+
+        Raises BrokenBarrierError when the barrier is broken or reset, or when the time is over first, which breaks it.
+        """
+        place = self._wait(self._timeout if timeout is None else timeout, self._action)
+        if isinstance(place, str):
+            raise threading.BrokenBarrierError(place)
+        return place
