@@ -8,6 +8,7 @@
 use crate::child::deadline;
 use crate::ffi::Patient;
 use crate::items::Items;
+use crate::process::count;
 use crate::queue::{empty, full};
 use crate::value::truth;
 use manyhands::channel::{DoneTooOften, Inside, Monitor};
@@ -161,6 +162,7 @@ impl ThreadQueue {
             if !this.monitor.is_full() {
                 let items = inside.push(item.unbind());
                 inside.leave_with_more(items);
+                count(|counters| &counters.messages);
                 return Ok(());
             }
             drop(inside);
@@ -376,6 +378,7 @@ impl ThreadSimpleQueue {
         timeout: Option<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let _ = (block, timeout);
+        count(|counters| &counters.messages);
         self.push(&item)
     }
 

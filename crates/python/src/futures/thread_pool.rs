@@ -5,6 +5,7 @@
 
 use super::future::Future;
 use crate::ffi::Patient;
+use crate::process::count;
 use manyhands::channel::{Inside, Monitor};
 use manyhands::executor::threads::Standing;
 use manyhands::sync::WaitError;
@@ -79,6 +80,7 @@ impl ThreadPool {
         inside.idle -= usize::from(is_awaited);
         let waiting = inside.waiting.len();
         inside.leave_with_more(waiting);
+        count(|counters| &counters.calls);
         if !is_awaited {
             slf.call_method0("_adjust_thread_count")?;
         }
