@@ -12,16 +12,16 @@ TYPE_CHECKING = False
 
 
 __version__ = "0.1.0"
-__all__ = ["Banker", "BrokenProcessPool", "WorkerDied", "__version__", "advise"]
+__all__ = ["Banker", "BrokenProcessPool", "DeadlockError", "WorkerDied", "__version__", "advise", "install"]
 
 if TYPE_CHECKING:
     from ._advice import advise
     from .banker import Banker
-    from .errors import BrokenProcessPool, WorkerDied
+    from .errors import BrokenProcessPool, DeadlockError, WorkerDied
 else:
 
     def __getattr__(name):
-        if name in ("BrokenProcessPool", "WorkerDied"):
+        if name in ("BrokenProcessPool", "DeadlockError", "WorkerDied"):
             from . import errors
 
             return getattr(errors, name)
@@ -34,3 +34,18 @@ else:
 
             return advise
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def install() -> None:
+    """Makes the standard library's names mean ours for every import from now on, in processes started from here, too.
+
+    What a program has imported before stays what it was. The launcher does it before the program begins.
+    """
+    from . import _alias
+
+    _alias.install()
+
+
+def load_ipython_extension(_shell: object) -> None:
+    """What `%load_ext manyhands` calls in a notebook: `install`."""
+    install()
