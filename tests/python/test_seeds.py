@@ -1,32 +1,23 @@
-"""The programs that started it all, unmodified under the launcher: what each must show, and that the engine did it.
+"""The programs that started it all, unmodified under the launcher: those that start processes.
 
 They stand in `shared/seeds` beside the project, and the tests skip where that is not. Each program runs under each
-start method; the counts of `--stats` must be those of the program.
+start method; the counts of `--stats` must be those of the program. Those with threads: `test_seeds_threads`.
 """
 
 import re
 import signal
-from pathlib import Path
 
 import pytest
 from conftest import METHODS, eventually
+from seeds import SEEDS, needs_seeds, told, took_as_long_as_the_longer
 
-SEEDS = Path(__file__).resolve().parents[3] / "shared" / "seeds"
-pytestmark = pytest.mark.skipif(not SEEDS.is_dir(), reason=f"the notes' programs are not at {SEEDS}")
-
-STAT = re.compile(r"^([a-z ]+): (\d+)$", re.MULTILINE)
+pytestmark = needs_seeds
 
 
 @pytest.fixture(autouse=True)
 def whole_lines(monkeypatch):
     """Without it a program's children write each line in two pieces, and these mingle."""
     monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
-
-
-def told(errors):
-    """What a program wrote to standard error, and the statistics that the launcher wrote behind it."""
-    errors, _, stats = errors.partition("manyhands: what the engine did\n")
-    return errors.strip(), {name: int(count) for name, count in STAT.findall(stats)}
 
 
 @pytest.fixture
@@ -40,19 +31,11 @@ def run(runner, method):
     return run
 
 
-def downloads(output):
-    """The seconds that each download took, and the total."""
-    *each, total = re.findall(r"(\d+(?:\.\d+)?) seconds", output)
-    return [int(one) for one in each], float(total)
-
-
 @pytest.mark.parametrize("name", ["1_process_downloads", "2_process_downloads"])
 def test_two_downloads_take_as_long_as_the_longer_one(run, name):
     code, output, errors, stats = run(name)
     assert (code, errors) == (0, "")
-    each, total = downloads(output)
-    assert len(each) == 2
-    assert max(each) <= total < 1.3 * max(each) + 1
+    took_as_long_as_the_longer(output)
     assert len(set(re.findall(r"\[(\d+)\]", output))) == 2
     assert stats["processes started"] == 2
 
