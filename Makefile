@@ -38,6 +38,7 @@ test: wheel lint
 	$(MAKE) --no-print-directory bench SIZE=smoke
 	@printf '\n== %s\n' 'Python: the installed package'
 	.ci/newer-pythons $(WHEEL)
+	.ci/free-threaded
 	$(BIN)/python -m mypy.stubtest manyhands._engine
 	$(BIN)/python -m pytest
 
@@ -76,5 +77,5 @@ lint: wheel
 	$(BIN)/mypy
 
 $(VENV)/ready: pyproject.toml .ci/make-venv
-	.ci/make-venv $(PYTHON) $(VENV) test lint
+	.ci/make-venv $(PYTHON) $(VENV) test notebook lint
 	touch $@
