@@ -7,10 +7,15 @@ is measured is what a user writes: no option is set that the other does not have
 import sys
 import time
 
+from between_threads import executor_cases, lock_cases, queue_cases
+
 if sys.argv[2] == "manyhands":
-    from manyhands import multiprocessing
+    from manyhands import futures, multiprocessing, queue, threading
 else:
     import multiprocessing
+    import queue
+    import threading
+    from concurrent import futures
 
 WORKERS = 2
 MESSAGE = bytes(range(64))
@@ -135,4 +140,5 @@ CASES = [
 
 if __name__ == "__main__":
     by_name = {case.__name__.replace("_", "-"): case for case in CASES}
+    by_name |= lock_cases(threading) | queue_cases(threading, queue) | executor_cases(futures)
     print(by_name[sys.argv[1]](int(sys.argv[3])))
