@@ -68,6 +68,8 @@ mod _engine {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("ThreadLock", module.py().get_type::<super::threading::ThreadLock>())?;
         module.add("ThreadRLock", module.py().get_type::<super::threading::ThreadRLock>())?;
+        super::ffi::install_queue::<ThreadQueue>(&module.py().get_type::<ThreadQueue>())?;
+        super::ffi::install_queue::<ThreadSimpleQueue>(&module.py().get_type::<ThreadSimpleQueue>())?;
         super::threading::prepare(module)
     }
 }

@@ -6,12 +6,12 @@
 //! functions, which the Python package adds, take over. No Python code runs while a thread is inside a monitor.
 
 use crate::child::deadline;
-use crate::ffi::Patient;
+use crate::ffi::{Handing, Patient, within};
 use crate::items::Items;
 use crate::process::count;
 use crate::queue::{empty, full};
 use crate::value::truth;
-use manyhands::channel::{DoneTooOften, Inside, Monitor};
+use manyhands::channel::{DoneTooOften, Monitor};
 use manyhands::platform::Deadline;
 use manyhands::platform::atomic::{AtomicBool, AtomicI64, Ordering};
 use manyhands::sync::WaitError;
@@ -38,14 +38,6 @@ fn ended(error: WaitError, patient: Patient<'_>, late: impl FnOnce() -> PyErr) -
         WaitError::Interrupted => patient.raised().expect("a handler raised"),
         error => PyRuntimeError::new_err(error.to_string()),
     }
-}
-
-fn inside<'a>(py: Python<'_>, monitor: &'a Monitor<Items>) -> PyResult<Inside<'a, Items>> {
-    if let Some(inside) = monitor.try_enter() {
-        return Ok(inside);
-    }
-    let patient = Patient::new(py);
-    monitor.enter(&patient).map_err(|error| ended(error, patient, || unreachable!("no deadline was set")))
 }
 
 /// Until when to wait, settled at the first wait.
@@ -102,6 +94,27 @@ impl ThreadQueue {
     }
 }
 
+impl Handing for ThreadQueue {
+    #[inline]
+    fn put_at_once(&self, item: &Bound<'_, PyAny>) -> bool {
+        let Ok(mut inside) = within(item.py(), &self.monitor) else { return false };
+        if self.is_opened() || self.monitor.is_closed() || self.monitor.is_full() {
+            return false;
+        }
+        let items = inside.push(item.clone().unbind());
+        inside.leave_with_more(items);
+        true
+    }
+
+    #[inline]
+    fn take_at_once(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        let mut inside = within(py, &self.monitor).ok()?;
+        let (item, items) = inside.pop()?;
+        inside.leave_with_fewer(items);
+        Some(item)
+    }
+}
+
 #[pymethods]
 impl ThreadQueue {
     #[new]
@@ -116,13 +129,13 @@ impl ThreadQueue {
 
     /// Has the item put last come first.
     fn _serve_last_first(&self, py: Python<'_>) -> PyResult<()> {
-        inside(py, &self.monitor)?.last_first = true;
+        within(py, &self.monitor)?.last_first = true;
         Ok(())
     }
 
     /// Leaves the queue to the standard library's functions: gives all items, the one to be taken first first.
     fn _open<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        let mut inside = inside(py, &self.monitor)?;
+        let mut inside = within(py, &self.monitor)?;
         self.opened.store(true, Ordering::Release);
         let items = inside.take_all();
         inside.set_items(0);
@@ -137,7 +150,7 @@ impl ThreadQueue {
     }
 
     /// Puts an item, waiting for room.
-    #[pyo3(signature = (item, block = true, timeout = None))]
+    #[pyo3(name = "_put_usually", signature = (item, block = true, timeout = None))]
     fn put(
         slf: &Bound<'_, Self>,
         item: Bound<'_, PyAny>,
@@ -150,7 +163,7 @@ impl ThreadQueue {
             patience.check()?;
         }
         loop {
-            let mut inside = inside(py, &this.monitor)?;
+            let mut inside = within(py, &this.monitor)?;
             if this.is_opened() {
                 drop(inside);
                 return slf.call_method1("_put_opened", (item, block, timeout)).map(drop);
@@ -175,7 +188,7 @@ impl ThreadQueue {
     }
 
     /// Takes the next item, waiting for one.
-    #[pyo3(signature = (block = true, timeout = None))]
+    #[pyo3(name = "_get_usually", signature = (block = true, timeout = None))]
     fn get<'py>(
         slf: &Bound<'py, Self>,
         #[pyo3(from_py_with = truth)] block: bool,
@@ -185,7 +198,7 @@ impl ThreadQueue {
         let mut patience = Patience::new(block, timeout);
         patience.check()?;
         loop {
-            let mut inside = inside(py, &this.monitor)?;
+            let mut inside = within(py, &this.monitor)?;
             if let Some((item, items)) = inside.pop() {
                 inside.leave_with_fewer(items);
                 return Ok(item.into_bound(py));
@@ -218,7 +231,7 @@ impl ThreadQueue {
     /// Reports one item done that was got.
     fn task_done(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
-        let inside = inside(py, &this.monitor)?;
+        let inside = within(py, &this.monitor)?;
         if this.is_opened() {
             drop(inside);
             return slf.call_method0("_task_done_opened").map(drop);
@@ -249,7 +262,7 @@ impl ThreadQueue {
     #[pyo3(signature = (immediate = false))]
     fn shutdown(slf: &Bound<'_, Self>, #[pyo3(from_py_with = truth)] immediate: bool) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
-        let mut inside = inside(py, &this.monitor)?;
+        let mut inside = within(py, &this.monitor)?;
         if this.is_opened() {
             drop(inside);
             return slf.call_method1("_shutdown_opened", (immediate,)).map(drop);
@@ -355,10 +368,25 @@ impl ThreadSimpleQueue {
     /// Puts an item.
     #[inline]
     pub fn push(&self, item: &Bound<'_, PyAny>) -> PyResult<()> {
-        let mut inside = inside(item.py(), &self.monitor)?;
+        let mut inside = within(item.py(), &self.monitor)?;
         let items = inside.push(item.clone().unbind());
         inside.leave_with_more(items);
         Ok(())
+    }
+}
+
+impl Handing for ThreadSimpleQueue {
+    #[inline]
+    fn put_at_once(&self, item: &Bound<'_, PyAny>) -> bool {
+        self.push(item).is_ok()
+    }
+
+    #[inline]
+    fn take_at_once(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        let mut inside = within(py, &self.monitor).ok()?;
+        let (item, items) = inside.pop()?;
+        inside.leave_with_fewer(items);
+        Some(item)
     }
 }
 
@@ -370,7 +398,7 @@ impl ThreadSimpleQueue {
     }
 
     /// Puts an item; never waits, and takes `block` and `timeout` for likeness only.
-    #[pyo3(signature = (item, block = true, timeout = None))]
+    #[pyo3(name = "_put_usually", signature = (item, block = true, timeout = None))]
     fn put(
         &self,
         item: Bound<'_, PyAny>,
@@ -388,7 +416,7 @@ impl ThreadSimpleQueue {
     }
 
     /// Takes the next item, waiting for one.
-    #[pyo3(signature = (block = true, timeout = None))]
+    #[pyo3(name = "_get_usually", signature = (block = true, timeout = None))]
     fn get<'py>(
         &self,
         py: Python<'py>,
@@ -398,7 +426,7 @@ impl ThreadSimpleQueue {
         let mut patience = Patience::new(block, timeout);
         patience.check()?;
         loop {
-            let mut inside = inside(py, &self.monitor)?;
+            let mut inside = within(py, &self.monitor)?;
             if let Some((item, items)) = inside.pop() {
                 inside.leave_with_fewer(items);
                 return Ok(item.into_bound(py));

@@ -43,6 +43,8 @@ unsafe impl<S: Send> Sync for Monitor<S> {}
 #[must_use = "who drops it at once has left"]
 pub struct Inside<'a, S> {
     monitor: &'a Monitor<S>,
+    /// Whether the lock keeps the others out, and not something of the caller's.
+    locked: bool,
     /// Stays in the thread that entered, which the lock's word names.
     here: PhantomData<*const ()>,
 }
@@ -76,16 +78,26 @@ impl<S> Monitor<S> {
     pub fn enter(&self, waiting: &dyn Waiting) -> Result<Inside<'_, S>, WaitError> {
         // A private lock's owner dies with everybody who could ask.
         let _ = self.lock.acquire(None, waiting)?;
-        Ok(Inside { monitor: self, here: PhantomData })
+        Ok(Inside { monitor: self, locked: true, here: PhantomData })
     }
 
     /// Enters if nobody is inside.
     #[inline]
     pub fn try_enter(&self) -> Option<Inside<'_, S>> {
         match self.lock.try_acquire() {
-            Ok(Some(_)) => Some(Inside { monitor: self, here: PhantomData }),
+            Ok(Some(_)) => Some(Inside { monitor: self, locked: true, here: PhantomData }),
             _ => None,
         }
+    }
+
+    /// Enters without the lock, which costs more than a small store does.
+    ///
+    /// # Safety
+    /// Something of the caller's keeps everybody else out of this monitor until the result is dropped, those who come by the
+    /// lock among them, and orders what they do there: Python's interpreter lock, for one.
+    #[inline]
+    pub unsafe fn enter_alone(&self) -> Inside<'_, S> {
+        Inside { monitor: self, locked: false, here: PhantomData }
     }
 
     /// How many items wait, as known from outside.
@@ -242,7 +254,8 @@ impl<S> Deref for Inside<'_, S> {
 
     #[inline]
     fn deref(&self) -> &S {
-        // SAFETY: the lock is this thread's as long as `self` lives, and lets nobody else make an `Inside`.
+        // SAFETY: as long as `self` lives, the lock is this thread's and lets nobody else make an `Inside`, or who entered
+        // without it keeps the others out.
         unsafe { &*self.monitor.store.get() }
     }
 }
@@ -258,8 +271,10 @@ impl<S> DerefMut for Inside<'_, S> {
 impl<S> Drop for Inside<'_, S> {
     #[inline]
     fn drop(&mut self) {
-        // Held since `enter`, and nobody else has the lock to release it.
-        let _ = self.monitor.lock.release();
+        if self.locked {
+            // Held since `enter`, and nobody else has the lock to release it.
+            let _ = self.monitor.lock.release();
+        }
     }
 }
 

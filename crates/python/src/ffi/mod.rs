@@ -1,20 +1,23 @@
 //! The raw interfaces of the interpreter and of the system, and with them all unsafe code of this crate.
 //!
 //! `gil` gives the interpreter lock up while somebody waits; `buffer` shows received memory to Python; `forking` is what
-//! the interpreter must do around a fork; `methods` puts the locks' hot methods on their classes, `places` tells where in a
-//! Python program something happens. What is exported from here is safe to call while the interpreter lock is held.
+//! the interpreter must do around a fork; `methods` and `queue_methods` put the hot methods of locks and of queues on their
+//! classes, `places` tells where in a Python program something happens. What is exported from here is safe to call while
+//! the interpreter lock is held.
 
 mod buffer;
 mod forking;
 mod gil;
 mod methods;
 mod places;
+mod queue_methods;
 
 pub use buffer::{SharedBuffer, bytes_of};
 pub use forking::Interpreter;
 pub use gil::{Patient, attached, waits_for};
 pub use methods::{Guarding, install};
 pub use places::{MadeIn, behind, here, kept_code, learn_places, made_here};
+pub use queue_methods::{Handing, install_queue, within};
 
 use manyhands::spawn::{Forked, ForkedKeeper, Inherited, Order, StartError, fork_keeper, fork_process};
 use pyo3::exceptions::{PyOSError, PyRuntimeError};

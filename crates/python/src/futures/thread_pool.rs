@@ -4,9 +4,9 @@
 //! package starts the threads, since they are Python's.
 
 use super::future::Future;
-use crate::ffi::Patient;
+use crate::ffi::{Patient, within};
 use crate::process::count;
-use manyhands::channel::{Inside, Monitor};
+use manyhands::channel::Monitor;
 use manyhands::executor::threads::Standing;
 use manyhands::sync::WaitError;
 use pyo3::exceptions::PyRuntimeError;
@@ -31,14 +31,6 @@ struct Calls {
 }
 
 type Desk = Monitor<Calls>;
-
-fn inside<'a>(py: Python<'_>, desk: &'a Desk) -> PyResult<Inside<'a, Calls>> {
-    if let Some(inside) = desk.try_enter() {
-        return Ok(inside);
-    }
-    let patient = Patient::new(py);
-    desk.enter(&patient).map_err(|_| patient.raised().expect("only a handler ends this wait"))
-}
 
 /// What `ThreadPoolExecutor` is made of: the handle, whose end is the pool's.
 #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
@@ -70,7 +62,7 @@ impl ThreadPool {
             arguments: args.unbind(),
             named: kwargs.map(Bound::unbind),
         };
-        let mut inside = inside(py, desk)?;
+        let mut inside = within(py, desk)?;
         if desk.is_closed() {
             drop(inside);
             return Err(slf.call_method0("_refusal").map_or_else(|error| error, PyErr::from_value));
@@ -99,7 +91,7 @@ impl ThreadPool {
 
     /// The futures of all calls that no thread has taken, which none will take now.
     fn _withdraw<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, Future>>> {
-        let mut inside = inside(py, &self.desk)?;
+        let mut inside = within(py, &self.desk)?;
         let waiting = std::mem::take(&mut inside.waiting);
         inside.set_items(0);
         drop(inside);
@@ -125,7 +117,7 @@ impl ThreadWorker {
     fn run(&self, py: Python<'_>) -> PyResult<()> {
         while let Some(work) = self.next(py)? {
             run(py, work)?;
-            inside(py, &self.desk)?.idle += 1;
+            within(py, &self.desk)?.idle += 1;
         }
         Ok(())
     }
@@ -139,7 +131,7 @@ impl ThreadWorker {
 impl ThreadWorker {
     fn next(&self, py: Python<'_>) -> PyResult<Option<Work>> {
         loop {
-            let mut inside = inside(py, &self.desk)?;
+            let mut inside = within(py, &self.desk)?;
             if let Some(work) = inside.waiting.pop_front() {
                 let waiting = inside.waiting.len();
                 inside.leave_with_fewer(waiting);

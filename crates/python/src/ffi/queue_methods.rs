@@ -1,0 +1,165 @@
+//! `put` and `get` of the queues between threads, put on their classes as the interpreter's own classes have them.
+//!
+//! What `#[pymethods]` makes, and the monitor's own lock, take more time together than putting an item does. Here are the
+//! raw calling conventions, for a call that gives nothing but the item, or nothing; every other call, and one that has to
+//! wait, goes to the usual method. Under the interpreter lock the monitor is entered without a lock of its own.
+
+use manyhands::channel::{Inside, Monitor};
+use pyo3::PyClass;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
+use pyo3::types::{PyDict, PyTuple, PyType};
+use std::ffi::{CStr, c_int};
+use std::ptr::null_mut;
+
+use super::Patient;
+
+/// Whether threads run Python code one at a time. An object of a free-threaded interpreter has more in it than a reference
+/// count and a type, or does not say.
+const ONE_AT_A_TIME: bool = size_of::<ffi::PyObject>() == 2 * size_of::<usize>();
+
+/// Enters a monitor that is used by attached threads alone, which run no Python code and stay attached while inside.
+#[inline]
+pub fn within<'a, S>(py: Python<'_>, monitor: &'a Monitor<S>) -> PyResult<Inside<'a, S>> {
+    if ONE_AT_A_TIME {
+        // SAFETY: this thread has the interpreter lock, as the token proves, and so had everybody who was ever inside and
+        // has left: none of them gives it up in there.
+        return Ok(unsafe { monitor.enter_alone() });
+    }
+    if let Some(inside) = monitor.try_enter() {
+        return Ok(inside);
+    }
+    let patient = Patient::new(py);
+    monitor.enter(&patient).map_err(|_| patient.raised().expect("only a signal handler ends this wait"))
+}
+
+/// What a class of queues has. Neither method waits or runs Python code.
+pub trait Handing: PyClass<Frozen = True> + Sync {
+    /// Puts an item if that needs no wait and meets no error.
+    fn put_at_once(&self, item: &Bound<'_, PyAny>) -> bool;
+
+    /// Takes an item if there is one.
+    fn take_at_once(&self, py: Python<'_>) -> Option<Py<PyAny>>;
+}
+
+/// # Safety
+/// `slf` is an object of the class, as the descriptors of methods see to, borrowed for the call; the thread is attached.
+#[inline]
+unsafe fn queue<'a, Q: Handing>(slf: *mut ffi::PyObject) -> (Python<'a>, Borrowed<'a, 'a, Q>) {
+    // SAFETY: as promised by the caller.
+    unsafe {
+        let py = Python::assume_attached();
+        (py, Borrowed::from_ptr(py, slf).cast_unchecked())
+    }
+}
+
+unsafe extern "C" fn put<Q: Handing>(
+    slf: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    if count == 1 && names.is_null() {
+        // SAFETY: called by the interpreter, with an object of the class and one argument, borrowed for the call.
+        let (this, item) = unsafe {
+            let (py, this) = queue::<Q>(slf);
+            (this, Borrowed::<PyAny>::from_ptr(py, *arguments))
+        };
+        if this.get().put_at_once(&item) {
+            // SAFETY: the object exists as long as the interpreter.
+            return unsafe { ffi::Py_NewRef(ffi::Py_None()) };
+        }
+    }
+    // SAFETY: what the interpreter passes is passed on.
+    unsafe { usually(slf, "_put_usually", arguments, count, names) }
+}
+
+unsafe extern "C" fn get<Q: Handing>(
+    slf: *mut ffi::PyObject,
+    arguments: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    if count == 0 && names.is_null() {
+        // SAFETY: as in `put`.
+        let (py, this) = unsafe { queue::<Q>(slf) };
+        if let Some(item) = this.get().take_at_once(py) {
+            return item.into_ptr();
+        }
+    }
+    // SAFETY: as in `put`.
+    unsafe { usually(slf, "_get_usually", arguments, count, names) }
+}
+
+/// Calls the usual method.
+///
+/// # Safety
+/// `slf` is an object, `arguments` are `count` objects and one more for each of `names`, a tuple of strings or NULL; the
+/// thread is attached.
+#[cold]
+unsafe fn usually(
+    slf: *mut ffi::PyObject,
+    method: &str,
+    arguments: *const *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+    names: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    let call = |py: Python<'_>| -> PyResult<Py<PyAny>> {
+        let count = usize::try_from(count).unwrap_or(0);
+        // SAFETY: as promised by the caller.
+        let (this, names) = unsafe {
+            let names = Borrowed::<PyAny>::from_ptr_or_opt(py, names);
+            (
+                Borrowed::<PyAny>::from_ptr(py, slf),
+                names.map(|names| names.cast_unchecked::<PyTuple>().to_owned()),
+            )
+        };
+        // SAFETY: as promised by the caller.
+        let given = |at: usize| unsafe { Borrowed::<PyAny>::from_ptr(py, *arguments.add(at)).to_owned() };
+        let positional = PyTuple::new(py, (0..count).map(given))?;
+        let Some(names) = names else {
+            return this.call_method1(method, positional).map(Bound::unbind);
+        };
+        let named = PyDict::new(py);
+        for (at, name) in names.iter().enumerate() {
+            named.set_item(name, given(count + at))?;
+        }
+        this.call_method(method, positional, Some(&named)).map(Bound::unbind)
+    };
+    Python::attach(|py| match call(py) {
+        Ok(result) => result.into_ptr(),
+        Err(error) => {
+            error.restore(py);
+            null_mut()
+        }
+    })
+}
+
+/// Puts the methods on the class, which has them as `_put_usually` and `_get_usually`.
+pub fn install_queue<Q: Handing>(class: &Bound<'_, PyType>) -> PyResult<()> {
+    let puts = ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: put::<Q> };
+    let gets = ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: get::<Q> };
+    let put_doc = c"put($self, /, item, block=True, timeout=None)\n--\n\nPuts an item, waiting for room.";
+    let get_doc = c"get($self, /, block=True, timeout=None)\n--\n\nTakes the next item, waiting for one.";
+    let flags = ffi::METH_FASTCALL | ffi::METH_KEYWORDS;
+    add(class, c"put", puts, flags, put_doc)?;
+    add(class, c"get", gets, flags, get_doc)
+}
+
+fn add(
+    class: &Bound<'_, PyType>,
+    name: &'static CStr,
+    ml_meth: ffi::PyMethodDefPointer,
+    ml_flags: c_int,
+    doc: &'static CStr,
+) -> PyResult<()> {
+    let definition = ffi::PyMethodDef { ml_name: name.as_ptr(), ml_meth, ml_flags, ml_doc: doc.as_ptr() };
+    let definition = Box::into_raw(Box::new(definition));
+    // SAFETY: the definition is never freed, and its function has the convention that its flags say and takes objects of
+    // this class, which the descriptor checks at each call.
+    let method = unsafe {
+        Bound::from_owned_ptr_or_err(class.py(), ffi::PyDescr_NewMethod(class.as_type_ptr(), definition))
+    }?;
+    class.setattr(name.to_str().expect("a plain name"), method)
+}
