@@ -1,7 +1,8 @@
 """How a queue between threads works once a program has looked inside: with a mutex, three conditions and four hooks.
 
 The attributes and the hooks (`_init`, `_put`, `_get`, `_qsize`) are those of the standard library's `queue.Queue`,
-which programs and subclasses rely on. The functions here are methods of `manyhands.queue.Queue`.
+which programs and subclasses rely on. The functions here are methods of `manyhands.queue.Queue`, of those that are
+opened and of classes that hold their items in their own way.
 """
 
 from __future__ import annotations
@@ -57,9 +58,9 @@ def _await(
         raise late
 
 
-def put(self: Any, item: Any, block: bool, timeout: float | None) -> None:
+def put(self: Any, item: Any, block: bool = True, timeout: float | None = None) -> None:
     with self.not_full:
-        if not self.is_shutdown and self.maxsize > 0:
+        if self.maxsize > 0 and not self.is_shutdown:
             _await(self.not_full, lambda: self._qsize() < self.maxsize or self.is_shutdown, block, timeout, Full)
         if self.is_shutdown:
             raise ShutDown
@@ -68,11 +69,12 @@ def put(self: Any, item: Any, block: bool, timeout: float | None) -> None:
         self.not_empty.notify()
 
 
-def get(self: Any, block: bool, timeout: float | None) -> Any:
+def get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
     with self.not_empty:
-        _await(self.not_empty, lambda: self._qsize() or self.is_shutdown, block, timeout, Empty)
-        if not self._qsize():
-            raise ShutDown
+        if timeout is not None or not self._qsize():
+            _await(self.not_empty, lambda: self._qsize() or self.is_shutdown, block, timeout, Empty)
+            if not self._qsize():
+                raise ShutDown
         item = self._get()
         self.not_full.notify()
         return item

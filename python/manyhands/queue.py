@@ -68,10 +68,17 @@ class Queue(_engine.ThreadQueue["T"]):
     #: Whether a subclass has its own way to hold them.
     _hooked = False
 
-    def __init_subclass__(cls, **more: Any) -> None:
+    def __init_subclass__(cls, *, known: bool = False, **more: Any) -> None:
         super().__init_subclass__(**more)
+        if known:
+            return
         base: Any = next(base for base in cls.__mro__[1:] if base.__module__ == __name__)
         cls._hooked = base._hooked or any(getattr(cls, name) is not getattr(base, name) for name in _HOOKS)
+        if cls._hooked:
+            for name in ("put", "get"):
+                # Not by way of the engine, which would only find that the queue is opened.
+                if getattr(cls, name) is getattr(_engine.ThreadQueue, name):
+                    setattr(cls, name, getattr(_opened_queue, name))
 
     def __init__(self, maxsize: int = 0) -> None:
         self.maxsize = maxsize
@@ -93,7 +100,7 @@ class Queue(_engine.ThreadQueue["T"]):
     _shutdown_opened = _opened_queue.shutdown
 
 
-class LifoQueue(Queue["T"]):
+class LifoQueue(Queue["T"], known=True):
     """A queue that gives the item put last first."""
 
     _sequence = list
@@ -115,9 +122,6 @@ class PriorityQueue(Queue["T"]):
     _put = standard.PriorityQueue._put
     _get = standard.PriorityQueue._get
     _qsize = standard.PriorityQueue._qsize
-
-
-LifoQueue._hooked = False
 
 
 class SimpleQueue(_engine.ThreadSimpleQueue["T"]):
