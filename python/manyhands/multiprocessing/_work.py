@@ -88,6 +88,19 @@ class Plan:
         print(f"Process {process.current_process().name}:\n{whole}", end="", file=sys.stderr, flush=True)
 
 
+class ExecutorPlan(Plan):
+    """Workers of an executor: processes like others, which send whatever their calls raise."""
+
+    kind = "Process"
+    daemon = False
+    sends_all = True
+
+    def tell(self, error: Exception) -> None:
+        import logging
+
+        logging.getLogger("concurrent.futures").critical("Exception in initializer:", exc_info=error)
+
+
 def _ignore(signum: int, frame: object) -> None:
     pass
 

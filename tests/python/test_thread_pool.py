@@ -1,0 +1,168 @@
+"""`multiprocessing.pool.ThreadPool` as the documentation has it, over the standard library's own as well."""
+
+import multiprocessing.pool
+import threading
+import weakref
+
+import pytest
+from calls import square
+from conftest import eventually
+
+import manyhands.multiprocessing.dummy
+import manyhands.multiprocessing.pool
+
+LIMIT = 60
+LIBRARIES = {"standard": multiprocessing, "ours": manyhands.multiprocessing}
+
+
+@pytest.fixture(params=LIBRARIES)
+def library(request):
+    return LIBRARIES[request.param]
+
+
+@pytest.fixture
+def pool(library):
+    with library.pool.ThreadPool(3) as made:
+        yield made
+
+
+def add(first, second=0):
+    return first + second
+
+
+def fail(value):
+    raise ValueError(value)
+
+
+def failing_after(count):
+    yield from range(count)
+    raise RuntimeError("in the iterable")
+
+
+def test_calls_and_maps(pool, library):
+    assert isinstance(pool, library.pool.Pool)
+    assert pool.apply(add, (1,), {"second": 2}) == 3
+    assert pool.map(square, range(20)) == [n * n for n in range(20)]
+    assert pool.map(square, [], chunksize=3) == []
+    assert pool.starmap(add, [(1, 2), (3, 4), (5,)], chunksize=2) == [3, 7, 5]
+    assert pool.starmap_async(add, [(1, 2)]).get(LIMIT) == [3]
+    assert list(pool.imap(square, range(30))) == [n * n for n in range(30)]
+    assert list(pool.imap(square, range(30), chunksize=7)) == [n * n for n in range(30)]
+    assert sorted(pool.imap_unordered(square, range(30), chunksize=4)) == [n * n for n in range(30)]
+
+
+def test_what_is_raised_is_the_exception_itself(pool):
+    error = ValueError("this one")
+
+    def raise_it():
+        raise error
+
+    result = pool.apply_async(raise_it)
+    with pytest.raises(ValueError) as caught:
+        result.get(LIMIT)
+    assert caught.value is error and not result.successful()
+    with pytest.raises(ValueError, match="x"):
+        pool.map(int, ["1", "x", "3"])
+    for results in (pool.imap(square, failing_after(3)), pool.imap_unordered(square, failing_after(3))):
+        with pytest.raises(RuntimeError, match="in the iterable"):
+            list(results)
+    with pytest.raises(RuntimeError, match="in the iterable"):
+        pool.map(square, failing_after(3))
+
+
+def test_callbacks_have_run_when_the_result_is_there(pool):
+    told = []
+    pool.apply_async(square, (3,), callback=told.append).wait(LIMIT)
+    pool.map_async(square, [1, 2], callback=told.append).wait(LIMIT)
+    pool.apply_async(fail, (1,), error_callback=told.append).wait(LIMIT)
+    assert told[:2] == [9, [1, 4]] and repr(told[2]) == "ValueError(1)"
+
+
+def test_a_result_takes_its_time(pool, library):
+    go = threading.Event()
+    result = pool.apply_async(go.wait)
+    with pytest.raises(library.TimeoutError):
+        result.get(0.01)
+    assert not result.ready()
+    with pytest.raises(ValueError, match="not ready"):
+        result.successful()
+    go.set()
+    assert result.get(LIMIT) is True and result.ready() and result.successful()
+
+
+def test_after_the_end_nothing_is_taken(library):
+    pool = library.pool.ThreadPool(2)
+    with pytest.raises(ValueError, match="still running"):
+        pool.join()
+    result = pool.map_async(square, range(100), chunksize=1)
+    pool.close()
+    pool.join()
+    assert result.get(0) == [n * n for n in range(100)]
+    for submit in (lambda: pool.apply(square, (1,)), lambda: pool.map(square, [1]), lambda: pool.imap(square, [1])):
+        with pytest.raises(ValueError, match="Pool not running"):
+            submit()
+
+
+def test_terminating_drops_what_waits(library):
+    pool = library.pool.ThreadPool(1)
+    go = threading.Event()
+    begun = threading.Event()
+    done = []
+
+    def hold():
+        begun.set()
+        go.wait()
+
+    pool.apply_async(hold)
+    begun.wait()
+    for number in range(1000):
+        pool.apply_async(done.append, (number,))
+    threading.Timer(0.05, go.set).start()
+    pool.terminate()
+    pool.join()
+    assert len(done) < 1000
+
+
+def test_a_dropped_call_says_so():
+    pool = manyhands.multiprocessing.pool.ThreadPool(1)
+    go = threading.Event()
+    begun = threading.Event()
+    held = pool.apply_async(lambda: begun.set() or go.wait())
+    begun.wait()
+    waiting = pool.apply_async(square, (2,))
+    pool.terminate()
+    with pytest.raises(RuntimeError, match="terminated before"):
+        waiting.get(LIMIT)
+    go.set()
+    assert held.get(LIMIT)
+    pool.join()
+
+
+def test_nothing_is_kept_of_a_call(pool):
+    class Thing:
+        pass
+
+    things = [Thing() for _ in range(10)]
+    gone = [weakref.ref(thing) for thing in things]
+    results = pool.map(lambda thing: thing, things)
+    del things, results
+    eventually(lambda: not any(ref() for ref in gone))
+
+
+def test_an_initializer_runs_in_each_thread(library):
+    names = set()
+    with library.pool.ThreadPool(3, lambda *_: names.add(threading.current_thread().name), (1,)) as pool:
+        pool.map(square, range(10))
+        eventually(lambda: len(names) == 3)
+
+
+@pytest.mark.parametrize(("arguments", "error"), [((0,), ValueError), ((-1,), ValueError), ((1, 3), TypeError)])
+def test_wrong_arguments(library, arguments, error):
+    with pytest.raises(error):
+        library.pool.ThreadPool(*arguments)
+
+
+def test_the_dummy_pool_is_one():
+    with manyhands.multiprocessing.dummy.Pool(2) as pool:
+        assert isinstance(pool, manyhands.multiprocessing.pool.ThreadPool)
+        assert pool.map(square, [3]) == [9]
