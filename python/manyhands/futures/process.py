@@ -13,10 +13,9 @@ import weakref
 from manyhands import _engine, _guard, _std
 from manyhands.multiprocessing import context
 from manyhands.multiprocessing._crew import Crew
-from manyhands.multiprocessing._work import Plan
+from manyhands.multiprocessing._work import ExecutorPlan, Plan
 
 from . import _map
-from ._base import LOGGER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,17 +74,6 @@ def _forget_ended() -> None:
 # Before the threads that are no daemons are waited for.
 threading._register_atexit(_end_all)  # type: ignore[attr-defined]
 os.register_at_fork(after_in_child=_cores.clear)
-
-
-class _ExecutorPlan(Plan):
-    """Workers that are processes like others, and send whatever their calls raise."""
-
-    kind = "Process"
-    daemon = False
-    sends_all = True
-
-    def tell(self, error: Exception) -> None:
-        LOGGER.critical("Exception in initializer:", exc_info=error)
 
 
 class ProcessPoolExecutor(Crew, _Standard):
@@ -155,7 +143,7 @@ class ProcessPoolExecutor(Crew, _Standard):
             prefix = self._mp_context.Process.__name__ + "-"
             self._open(self._max_workers, self._max_tasks_per_child, prefix, self._retries)
             initargs = tuple(self._initargs)
-            plan = _ExecutorPlan(method, self._pool_handle, os.getpid(), first, self._initializer, initargs)
+            plan = ExecutorPlan(method, self._pool_handle, os.getpid(), first, self._initializer, initargs)
             try:
                 self._start_workers(plan)
             except BaseException:

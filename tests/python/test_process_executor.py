@@ -1,0 +1,193 @@
+"""What only a process executor meets: workers that die, objects that cannot travel, start methods, nested executors."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+from calls import Unloadable, lock_result, square, unloadable_result
+from conftest import eventually
+
+from manyhands import futures
+from manyhands.errors import BrokenProcessPool, WorkerDied
+
+LIMIT = 60
+
+
+@pytest.fixture
+def executor(ctx):
+    with futures.ProcessPoolExecutor(2, ctx) as made:
+        yield made
+
+
+def die(code):
+    os._exit(code)
+
+
+def kill_me():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leave(code):
+    raise SystemExit(code)
+
+
+def say_and_wait(seconds):
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def fail(text):
+    raise ValueError(text)
+
+
+def nested(number):
+    with futures.ProcessPoolExecutor(1) as inner:
+        return inner.submit(square, number).result(LIMIT)
+
+
+def test_a_worker_that_dies_costs_its_call_and_no_other(executor):
+    before = [executor.submit(square, number) for number in range(10)]
+    dying = executor.submit(die, 7)
+    after = [executor.submit(square, number) for number in range(10)]
+    with pytest.raises(WorkerDied, match=r"exit code 7 .*, die; the pool goes on") as caught:
+        dying.result(LIMIT)
+    assert isinstance(caught.value, futures.BrokenExecutor) and caught.value.exitcode == 7
+    assert [future.result(LIMIT) for future in before + after] == [n * n for n in range(10)] * 2
+    with pytest.raises(BrokenProcessPool, match="SIGKILL"):
+        executor.submit(kill_me).result(LIMIT)
+    assert executor.submit(square, 5).result(LIMIT) == 25
+
+
+def test_an_idle_worker_that_dies_is_replaced(executor):
+    executor.submit(square, 1).result(LIMIT)
+    before = eventually(lambda: len(executor._processes) == 2 and executor._processes)
+    for worker in before.values():
+        worker.kill()
+    assert executor.submit(square, 3).result(LIMIT) == 9
+    eventually(lambda: len(executor._processes) == 2 and not set(before) & set(executor._processes))
+
+
+def test_a_call_may_be_run_again(ctx, tmp_path):
+    with futures.ProcessPoolExecutor(1, ctx, retries=1) as executor:
+        assert executor.submit(die_once, tmp_path / "died").result(LIMIT) == "second"
+
+
+def die_once(path):
+    if path.exists():
+        return "second"
+    path.touch()
+    return os._exit(1)
+
+
+def test_whatever_a_call_raises_comes_here(executor):
+    with pytest.raises(SystemExit) as caught:
+        executor.submit(leave, 3).result(LIMIT)
+    assert caught.value.code == 3
+    error = executor.submit(fail, "over there").exception(LIMIT)
+    assert "line" in str(error.__cause__) and "raise ValueError(text)" in str(error.__cause__)
+
+
+def test_what_cannot_be_pickled_fails_its_own_future(executor):
+    with pytest.raises(TypeError, match="cannot pickle"):
+        executor.submit(square, threading.Lock()).result(LIMIT)
+    with pytest.raises(TypeError, match="cannot pickle"):
+        executor.submit(lock_result, 1).result(LIMIT)
+    with pytest.raises(BrokenProcessPool, match="cannot be unpickled"):
+        executor.submit(unloadable_result, 1).result(LIMIT)
+    with pytest.raises(BrokenProcessPool, match="cannot be unpickled"):
+        executor.submit(square, Unloadable()).result(LIMIT)
+    results = executor.map(square, [1, threading.Lock(), 3])
+    assert next(results) == 1
+    with pytest.raises(TypeError, match="cannot pickle"):
+        next(results)
+    assert executor.submit(square, 6).result(LIMIT) == 36
+
+
+def test_workers_may_have_workers_of_their_own(executor):
+    assert executor.submit(nested, 4).result(LIMIT) == 16
+
+
+def test_a_lambda_travels(executor):
+    assert executor.submit(lambda number: number + 1, 1).result(LIMIT) == 2
+
+
+def test_nobody_is_started_before_the_first_call(ctx):
+    with futures.ProcessPoolExecutor(2, ctx) as executor:
+        assert executor._processes == {}
+    executor = futures.ProcessPoolExecutor(2, ctx)
+    executor.shutdown()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        executor.submit(square, 1)
+
+
+def test_no_thread_runs_until_somebody_is_to_be_told(executor):
+    before = len(os.listdir("/proc/self/task"))
+    held = [executor.submit(square, number) for number in range(100)]
+    assert [future.result(LIMIT) for future in held] == [n * n for n in range(100)]
+    assert futures.wait(held).not_done == set()
+    assert len(os.listdir("/proc/self/task")) == before
+    told = threading.Event()
+    executor.submit(square, 2).add_done_callback(lambda future: told.set())
+    assert told.wait(LIMIT)
+
+
+def test_workers_are_replaced_after_so_many_calls():
+    with futures.ProcessPoolExecutor(1, max_tasks_per_child=2) as executor:
+        pids = [executor.submit(os.getpid).result(LIMIT) for _ in range(6)]
+    assert pids[0] == pids[1] and pids[2] == pids[3] and len(set(pids)) == 3
+
+
+@pytest.mark.parametrize(("value", "error"), [(0, ValueError), (-1, ValueError), (1.5, TypeError), ("1", TypeError)])
+def test_wrong_numbers_of_calls_per_worker(value, error):
+    with pytest.raises(error):
+        futures.ProcessPoolExecutor(1, max_tasks_per_child=value)
+
+
+def test_wrong_arguments_leave_the_executor_as_it_was(executor):
+    with pytest.raises(ValueError, match="chunksize must be >= 1"):
+        executor.map(square, [1], chunksize=0)
+    with pytest.raises(TypeError, match="buffersize must be an integer"):
+        executor.map(square, [1], buffersize="2")
+    with pytest.raises(ValueError, match="buffersize must be None or > 0"):
+        executor.map(square, [1], buffersize=0)
+    with pytest.raises(NotImplementedError, match="cannot be passed"):
+        executor.__reduce__()
+    assert list(executor.map(square, [2])) == [4]
+
+
+@pytest.mark.parametrize("kind", [futures.ThreadPoolExecutor, futures.ProcessPoolExecutor])
+def test_a_map_with_a_buffer_is_never_further_ahead(kind):
+    asked = []
+
+    def numbers():
+        for number in range(100):
+            asked.append(number)
+            yield number
+
+    with kind(2) as executor:
+        results = executor.map(square, numbers(), buffersize=5)
+        assert len(asked) == 5
+        for number in range(10):
+            assert next(results) == number * number
+            assert len(asked) == number + 6
+        assert list(results) == [n * n for n in range(10, 100)]
+
+
+def test_a_future_of_a_forked_copy_says_so():
+    with futures.ProcessPoolExecutor(1) as executor:
+        future = executor.submit(say_and_wait, 0.2)
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if not pid:
+            try:
+                future.result(LIMIT)
+            except RuntimeError as error:
+                os.write(writing, str(error).encode())
+            os._exit(0)
+        os.waitpid(pid, 0)
+        assert b"belongs to the process that submitted the call" in os.read(reading, 1000)
+        os.close(reading)
+        os.close(writing)
+        assert future.result(LIMIT)
