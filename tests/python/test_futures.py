@@ -330,3 +330,42 @@ def test_the_end_of_the_program_waits_for_what_was_submitted(library, kind, tmp_
     assert done.stdout.startswith("cannot schedule new futures after")
     assert (done.stderr, done.returncode) == ("", 0)
     assert (tmp_path / "first").exists() and (tmp_path / "second").exists()
+
+
+class Node:
+    def __init__(self):
+        self.future = None
+
+
+def node():
+    return Node()
+
+
+def test_cycles_through_futures_are_collected(executor):
+    def by_result():
+        future = executor.submit(node)
+        future.result(LIMIT).future = future
+        return future
+
+    def by_callback():
+        future = executor.submit(add, 1)
+        future.add_done_callback(lambda _, future=future: future)
+        future.result(LIMIT)
+        return future
+
+    def by_attribute():
+        future = executor.submit(add, 1)
+        future.result(LIMIT)
+        future.itself = future
+        return future
+
+    def by_function():
+        holder = []
+        future = executor.submit(lambda: 1 if holder else 0) if "Thread" in type(executor).__name__ else by_attribute()
+        holder.append(future)
+        future.result(LIMIT)
+        return future
+
+    gone = [weakref.ref(made()) for made in (by_result, by_callback, by_attribute, by_function)]
+    executor.shutdown()
+    eventually(lambda: gc.collect() is not None and not any(ref() for ref in gone))

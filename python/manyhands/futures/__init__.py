@@ -5,6 +5,8 @@ A future is a subclass of the standard one, and so is an executor, so that async
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from ._base import (
     ALL_COMPLETED,
     FIRST_COMPLETED,
@@ -18,8 +20,13 @@ from ._base import (
     as_completed,
     wait,
 )
-from .process import ProcessPoolExecutor
-from .thread import ThreadPoolExecutor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .process import ProcessPoolExecutor
+    from .thread import ThreadPoolExecutor
 
 __all__ = [
     "FIRST_COMPLETED",
@@ -36,3 +43,18 @@ __all__ = [
     "ProcessPoolExecutor",
     "ThreadPoolExecutor",
 ]
+
+_EXECUTORS = {"ProcessPoolExecutor": "process", "ThreadPoolExecutor": "thread"}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when they are asked for, as in the standard library.
+    if name not in _EXECUTORS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"manyhands.futures.{_EXECUTORS[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -114,6 +114,11 @@ class Future(_engine.Future["T"], _standard.Future["T"]):
         if exception is not None:
             self._replace(exception, True)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # An attribute of a program's own may lead back here.
+        self._watch_for_cycles()
+        super().__setattr__(name, value)
+
     def _tell_waiters(self) -> None:
         """The future has changed, with the condition held: tells those who wait in the standard library's manner."""
         state = self._state

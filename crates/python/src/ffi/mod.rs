@@ -51,6 +51,22 @@ pub fn untrack(object: &Bound<'_, PyAny>) {
     unsafe { pyo3::ffi::PyObject_GC_UnTrack(object.as_ptr().cast()) };
 }
 
+/// Has the collector of cycles look at an object again.
+pub fn track(object: &Bound<'_, PyAny>) {
+    // SAFETY: an object of a class that the collector can look at, complete since it was made; tracked only if it is not.
+    unsafe {
+        if pyo3::ffi::PyObject_GC_IsTracked(object.as_ptr()) == 0 {
+            pyo3::ffi::PyObject_GC_Track(object.as_ptr().cast());
+        }
+    }
+}
+
+/// Whether the collector of cycles looks at an object.
+pub fn is_tracked(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: any object may be asked about.
+    unsafe { pyo3::ffi::PyObject_GC_IsTracked(object.as_ptr()) == 1 }
+}
+
 /// Forks this interpreter, as `os.fork` does.
 pub fn fork_interpreter(_py: Python<'_>, order: &Order<'_>) -> Result<Forked, StartError> {
     // SAFETY: what a fork of an interpreter needs, its hooks do; a program that forks with threads running has asked for

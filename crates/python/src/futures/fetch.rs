@@ -6,6 +6,7 @@
 use super::change::Change;
 use super::future::{FUTURE, Future};
 use super::remote::Remote;
+use crate::ffi::{track, untrack};
 use manyhands::executor::threads::Standing;
 use manyhands::executor::{CallFailure, RawAnswer};
 use pyo3::prelude::*;
@@ -15,12 +16,18 @@ impl Future {
     #[inline]
     pub fn new_for_a_call(py: Python<'_>) -> PyResult<Bound<'_, Future>> {
         let kind = FUTURE.import(py, "manyhands.futures._base", "Future")?;
-        Ok(kind.call0()?.cast_into::<Future>()?)
+        let future = kind.call0()?.cast_into::<Future>()?;
+        // Until there is something that a cycle could go through; see `Future::_watch_for_cycles`.
+        untrack(future.as_any());
+        Ok(future)
     }
 
-    /// The future of a call that a worker process runs.
-    pub fn of_call(py: Python<'_>, remote: Remote) -> PyResult<Bound<'_, Future>> {
+    /// The future of a call that a worker process runs. `kept`: its function is kept by others anyway.
+    pub fn of_call(py: Python<'_>, remote: Remote, kept: bool) -> PyResult<Bound<'_, Future>> {
         let future = Self::new_for_a_call(py)?;
+        if !kept {
+            track(future.as_any());
+        }
         let _ = future.get().remote.set(Box::new(remote));
         Ok(future)
     }
@@ -67,6 +74,7 @@ impl Future {
 
     /// Somebody is to be told when the call is over, unasked: then a thread fetches a worker's answer.
     pub(super) fn have_told(slf: &Bound<'_, Self>) -> PyResult<()> {
+        track(slf.as_any());
         let Some(remote) = slf.get().remote.get() else { return Ok(()) };
         let callbacks = remote.callbacks(slf.py())?;
         let Some(call) = remote.hand_over() else { return Ok(()) };

@@ -7,7 +7,7 @@
 use super::change::{After, Change};
 use super::remote::Remote;
 use crate::child::deadline;
-use crate::ffi::Patient;
+use crate::ffi::{Patient, track};
 use crate::thread_queue::ThreadSimpleQueue;
 use manyhands::executor::threads::{Call, Standing};
 use manyhands::platform::Deadline;
@@ -210,12 +210,14 @@ impl Future {
 
     /// Answers the call with a value.
     fn set_result(slf: &Bound<'_, Self>, result: Bound<'_, PyAny>) -> PyResult<()> {
+        track(slf.as_any());
         let answered = Self::change(slf, Change::Answer(Outcome::Value(result.unbind())))?;
         answered.map_err(|standing| invalid(slf.py(), standing, slf))
     }
 
     /// Answers the call with an exception.
     fn set_exception(slf: &Bound<'_, Self>, exception: Bound<'_, PyAny>) -> PyResult<()> {
+        track(slf.as_any());
         let answered = Self::change(slf, Change::Answer(Outcome::Error(exception.unbind())))?;
         answered.map_err(|standing| invalid(slf.py(), standing, slf))
     }
@@ -243,6 +245,11 @@ impl Future {
     fn _replace(&self, outcome: Py<PyAny>, is_error: bool) {
         let outcome = if is_error { Outcome::Error(outcome) } else { Outcome::Value(outcome) };
         drop(self.call.replace_answer(outcome));
+    }
+
+    /// The collector of cycles is to look at it: it may be part of one. A million futures that cannot be are passed over.
+    fn _watch_for_cycles(slf: &Bound<'_, Self>) {
+        track(slf.as_any());
     }
 
     /// From now on the future changes only while `_condition` is held.

@@ -51,7 +51,10 @@ impl PoolCore {
         call: Result<RawCall, Refused>,
     ) -> PyResult<Bound<'py, Future>> {
         match call {
-            Ok(call) => Future::of_call(slf.py(), Remote::new(slf.get().shared()?, func, call)),
+            Ok(call) => {
+                let shared = slf.get().shared()?;
+                Future::of_call(slf.py(), Remote::new(shared, func, call), shared.functions.knows(func))
+            }
             Err(Refused::Later(error)) => Future::failed(slf.py(), error),
             Err(Refused::AtOnce(error)) => {
                 // It may have been ended meanwhile.

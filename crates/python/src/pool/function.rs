@@ -33,6 +33,13 @@ impl Known {
 }
 
 impl Functions {
+    /// Whether the pool keeps the function, since its workers know it by number.
+    #[inline]
+    pub fn knows(&self, function: &Bound<'_, PyAny>) -> bool {
+        let identity = function.as_ptr() as usize;
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).number(identity).is_some()
+    }
+
     /// The number of a function, which is registered if it is new; `None` when it must travel with the call.
     #[inline]
     pub fn number(
