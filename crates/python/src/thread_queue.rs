@@ -103,6 +103,7 @@ impl Handing for ThreadQueue {
         }
         let items = inside.push(item.clone().unbind());
         inside.leave_with_more(items);
+        count(|counters| &counters.messages);
         true
     }
 
@@ -378,6 +379,7 @@ impl ThreadSimpleQueue {
 impl Handing for ThreadSimpleQueue {
     #[inline]
     fn put_at_once(&self, item: &Bound<'_, PyAny>) -> bool {
+        count(|counters| &counters.messages);
         self.push(item).is_ok()
     }
 
