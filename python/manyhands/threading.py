@@ -163,6 +163,8 @@ class _MainThread(Thread, _standard._MainThread):  # type: ignore[misc]
 class _DummyThread(Thread, _standard._DummyThread):  # type: ignore[misc]
     """A thread that was started by other means."""
 
+    join = _standard._DummyThread.join
+
     @property
     def state(self) -> State:
         """What the thread is doing."""
@@ -186,10 +188,7 @@ class Timer(Thread):
 
 def current_thread() -> Any:
     """The thread that calls this."""
-    thread = _standard.current_thread()
-    if type(thread) is _standard._DummyThread:
-        _adopt(thread, _DummyThread)
-    return thread
+    return _ours(_standard.current_thread())
 
 
 def currentThread() -> Any:
@@ -198,10 +197,21 @@ def currentThread() -> Any:
     return current_thread()
 
 
-def _adopt(thread: Any, kind: type) -> None:
-    """Makes one of the standard module's own objects one of ours."""
-    thread._life = _engine.ThreadLife()
-    thread.__class__ = kind
+def main_thread() -> Any:
+    """The thread that the interpreter was started in, or the one that forked this process."""
+    return _ours(_standard.main_thread())
+
+
+def _ours(thread: Any) -> Any:
+    """Makes one of the standard module's own objects one of ours, which the engine sees, too."""
+    kind = _KINDS.get(type(thread))
+    if kind is not None:
+        thread._life = _engine.ThreadLife()
+        thread.__class__ = kind
+    return thread
+
+
+_KINDS = {_standard._MainThread: _MainThread, _standard._DummyThread: _DummyThread}
 
 
 def _join_all() -> None:
@@ -252,11 +262,9 @@ _PASSED_ON = frozenset(vars(_standard)) - frozenset(globals())
 def _begin() -> None:
     from . import _places  # noqa: F401
 
-    main = _standard._main_thread
-    if type(main) is _standard._MainThread:
-        _adopt(main, _MainThread)
-        if main is _standard.current_thread():
-            main._life.begin(main.name)
+    main = main_thread()
+    if main is _standard.current_thread():
+        main._life.begin(main.name)
     # Called last: whoever must end its threads before they are waited for has done so by then.
     _standard._threading_atexits.insert(0, _join_all)
 

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 struct Noted {
     /// What is waited for, where that is known.
     object: Option<Py<PyAny>>,
-    /// Whether the wait is over, and only the interpreter lock is wanted.
+    /// Whether only the interpreter lock is wanted just now.
     ready: Arc<AtomicBool>,
 }
 
@@ -81,6 +81,7 @@ impl<'py> Patient<'py> {
 
     fn give_up(&self) {
         debug_assert!(self.saved.get().is_null(), "the lock is given up once at a time");
+        self.is_ready(false);
         // SAFETY: `py` proves that this thread holds the lock; it is taken back before `py` is used again.
         self.saved.set(unsafe { ffi::PyEval_SaveThread() });
     }
@@ -88,8 +89,15 @@ impl<'py> Patient<'py> {
     fn take_back(&self) {
         let saved = self.saved.replace(std::ptr::null_mut());
         if !saved.is_null() {
+            self.is_ready(true);
             // SAFETY: the state that `give_up` saved in this thread, restored once.
             unsafe { ffi::PyEval_RestoreThread(saved) };
+        }
+    }
+
+    fn is_ready(&self, ready: bool) {
+        if let Some(noted) = &*self.ready.borrow() {
+            noted.store(ready, Ordering::Relaxed);
         }
     }
 
@@ -138,9 +146,6 @@ impl Waiting for Patient<'_> {
     }
 
     fn after_block(&self) {
-        if let Some(ready) = &*self.ready.borrow() {
-            ready.store(true, Ordering::Relaxed);
-        }
         self.take_back();
         self.forget();
     }

@@ -166,7 +166,8 @@ pub fn learn_places(py: Python<'_>) -> PyResult<bool> {
         (3, minor @ 11..=13) => usize::from(minor - 11),
         _ => return Ok(false),
     };
-    if py.import("sysconfig")?.call_method1("get_config_var", ("Py_GIL_DISABLED",))?.is_truthy()? {
+    // Without the interpreter lock everything stands elsewhere.
+    if py.import("sys")?.getattr("abiflags")?.contains("t")? {
         return Ok(false);
     }
     let layout = &LAYOUTS[number];

@@ -11,9 +11,9 @@ use manyhands::platform::Deadline;
 use manyhands::sync::{
     LockStatistics, RawLock, RawRLock, ReleaseError, Site, Taking, WaitError, this_thread_number,
 };
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyDeprecationWarning, PyRuntimeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyTuple, PyType};
 
 /// What `statistics()` tells of a lock: the holder's number in the engine, and how many wait.
 fn told<'py>(py: Python<'py>, statistics: &LockStatistics) -> PyResult<Bound<'py, PyDict>> {
@@ -123,14 +123,21 @@ impl Guarding for ThreadRLock {
 #[pymethods]
 impl ThreadRLock {
     #[new]
-    #[pyo3(signature = (*_arguments, **_more))]
+    #[classmethod]
+    #[pyo3(signature = (*arguments, **more))]
     fn new(
-        py: Python<'_>,
-        _arguments: &Bound<'_, PyTuple>,
-        _more: Option<&Bound<'_, PyDict>>,
-    ) -> ThreadRLock {
+        class: &Bound<'_, PyType>,
+        arguments: &Bound<'_, PyTuple>,
+        more: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<ThreadRLock> {
+        let py = class.py();
+        let given = !arguments.is_empty() || more.is_some_and(|more| !more.is_empty());
+        if given && py.version_info() >= (3, 13) && class.is(py.get_type::<ThreadRLock>()) {
+            let text = c"Passing arguments to RLock is deprecated and will be removed in 3.15";
+            PyErr::warn(py, &py.get_type::<PyDeprecationWarning>(), text, 1)?;
+        }
         let (site, made_in) = made_here(py);
-        ThreadRLock { raw: RawRLock::private_at(site), _made_in: made_in }
+        Ok(ThreadRLock { raw: RawRLock::private_at(site), _made_in: made_in })
     }
 
     /// Whether somebody holds the lock.
