@@ -7,12 +7,14 @@ plain python or under the launcher. Nothing waits for time: `eventually` waits f
 import os
 import subprocess
 import sys
+import threading as standard_threading
 import time
 from pathlib import Path
 
 import pytest
 
 from manyhands import multiprocessing
+from manyhands import threading as our_threading
 
 METHODS = ("fork", "spawn", "forkserver")
 LIMIT = 60
@@ -35,6 +37,28 @@ def pool(ctx):
     """A pool of two, under each start method in turn."""
     with ctx.Pool(2) as made:
         yield made
+
+
+@pytest.fixture(params=[standard_threading, our_threading], ids=["standard", "ours"])
+def threading(request):
+    """The standard module `threading`, and ours, in turn."""
+    return request.param
+
+
+def run_in_thread(threading, target, *arguments):
+    """Runs it in a thread to its end; returns what it returned, or the exception that it raised."""
+    found = []
+
+    def catch():
+        try:
+            found.append(target(*arguments))
+        except Exception as error:
+            found.append(error)
+
+    thread = threading.Thread(target=catch)
+    thread.start()
+    thread.join()
+    return found[0]
 
 
 def eventually(condition, limit=LIMIT):

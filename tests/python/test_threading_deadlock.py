@@ -1,0 +1,261 @@
+"""Threads that wait for one another: an error that names them, their locks and four places, and no false alarm.
+
+Programs run under the launcher, unmodified. Each thread says that it holds its first lock before any wants its second,
+so nothing here depends on time; only a suspicion is told after a second, and its test waits for the words.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+SEEDS = Path(__file__).resolve().parents[3] / "shared" / "seeds"
+
+CROSSED = """
+import threading
+
+first = threading.FIRST()
+second = threading.SECOND()
+both = threading.Barrier(2)
+
+def forth():
+    with first:                    # line 9
+        both.wait()
+        with second:               # line 11
+            print("forth")
+
+def back():
+    with second:                   # line 15
+        both.wait()
+        with first:                # line 17
+            print("back")
+
+threads = [threading.Thread(target=forth, name="Forth"), threading.Thread(target=back, name="Back")]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("the end")
+"""
+
+
+@pytest.mark.parametrize("first", ["Lock", "RLock"])
+@pytest.mark.parametrize("second", ["Lock", "RLock"])
+def test_two_threads_and_two_locks(runner, first, second):
+    path = runner.write(CROSSED.replace("FIRST", first).replace("SECOND", second))
+    done = runner.run(path)
+    assert done.returncode == 0
+    assert done.stderr.count("DeadlockError") == 1
+    places = {int(line) for line in re.findall(rf" at {re.escape(str(path))}:(\d+)", done.stderr)}
+    assert places == {4, 5, 9, 11, 15, 17}
+    assert {'"Forth" waits', '"Back" waits'} <= set(re.findall(r'"\w+" waits', done.stderr))
+    # One of them failed and let go, so the other went on.
+    lines = done.stdout.splitlines()
+    assert lines in (["forth", "the end"], ["back", "the end"])
+
+
+def test_the_same_in_ones_own_words(runner):
+    runner.write(
+        CROSSED.replace("FIRST", "Lock").replace("SECOND", "Lock").replace("import threading", "import threading, sys")
+        + """
+from manyhands import DeadlockError
+caught = []
+
+def careful():
+    with first:
+        both.wait()
+        try:
+            with second:
+                pass
+        except DeadlockError as error:
+            caught.append(error)
+
+threading.excepthook = lambda arguments: caught.append(arguments.exc_value)
+threads = [threading.Thread(target=careful, name="Careful"), threading.Thread(target=back, name="Back")]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+[error] = caught
+assert isinstance(error, RuntimeError)
+assert {step.thread for step in error.steps} == {"Careful", "Back"}
+assert {step.holder for step in error.steps} == {"Careful", "Back"}
+for step in error.steps:
+    assert ":" in step.wanted_at and ":" in step.taken_at and "lock made at" in step.object, step
+print("as told")
+"""
+    )
+    done = runner.run("program.py")
+    assert done.stdout.splitlines()[-1] == "as told", done.stderr
+
+
+@pytest.mark.skipif(not SEEDS.is_dir(), reason=f"the notes' programs are not at {SEEDS}")
+def test_the_notes_deadlock_started_with_a_pause(runner):
+    text = (SEEDS / "3_deadlock.py").read_text()
+    functions = re.findall(r"^def (\w+)", text, re.MULTILINE)
+    assert len(functions) == 2
+    # The pause stands behind the first lock that each function takes.
+    first = re.compile(r"(^def .*?^)(\s+)(\w+\.acquire\(\)\n)", re.MULTILINE | re.DOTALL)
+    text, paused = first.subn(r"\1\2\3\2__import__('time').sleep(0.5)\n", text)
+    assert paused == 2
+    text += f"\nfor run in ({', '.join(functions)}):\n    Thread(target=run).start()\n"
+    path = runner.write(text)
+    done = runner.run(path)
+    first, *others = done.stderr.split("DeadlockError: ")[1:]
+    assert len(set(re.findall(rf" at {re.escape(str(path))}:(\d+)", first))) == 6, done.stderr
+    for number, name in enumerate(functions, 1):
+        assert f'"Thread-{number} ({name})" waits' in first
+        assert f'which "Thread-{number} ({name})" took' in first
+    # The one that failed ended with its first lock taken, for which the other would wait for ever.
+    assert len(others) == 1
+    assert "that has ended" in others[0]
+
+
+def test_a_thread_that_waits_for_its_joiner(runner):
+    path = runner.write(
+        "import threading\n"
+        "lock, ready = threading.Lock(), threading.Event()\n"
+        "def wants():\n"
+        "    ready.wait()\n"
+        "    with lock:\n"
+        "        pass\n"
+        "thread = threading.Thread(target=wants, name='Wants')\n"
+        "thread.start()\n"
+        "try:\n"
+        "    with lock:\n"
+        "        ready.set()\n"
+        "        thread.join()\n"
+        "except RuntimeError as error:\n"
+        "    print(type(error).__name__)\n"
+    )
+    done = runner.run(path)
+    # Whoever begins to wait last is told.
+    told = done.stdout + done.stderr
+    assert told.count("DeadlockError") == 1
+    assert f'"Wants" waits at {path}:5' in told or done.stdout == "DeadlockError\n"
+
+
+def test_a_lock_taken_twice_by_its_holder(runner):
+    runner.write("import threading\nlock = threading.Lock()\nwith lock:\n    with lock:\n        pass\n")
+    done = runner.run("program.py")
+    assert done.returncode == 1
+    assert "DeadlockError" in done.stderr
+
+
+NO_ALARM = {
+    "released by another thread": """
+import threading
+first, second, both, go = threading.Lock(), threading.Lock(), threading.Barrier(3), threading.Event()
+def cross(one, other):
+    one.acquire()
+    both.wait()
+    other.acquire()
+    other.release()
+threads = [threading.Thread(target=cross, args=pair) for pair in ((first, second), (second, first))]
+for thread in threads: thread.start()
+both.wait()
+while first.statistics()["waiters"] + second.statistics()["waiters"] < 2: pass
+first.release()
+second.release()
+for thread in threads: thread.join()
+""",
+    "a wait with a limit": """
+import threading
+first, second, both = threading.Lock(), threading.Lock(), threading.Barrier(2)
+def cross(one, other):
+    with one:
+        both.wait()
+        if other.acquire(timeout=0.2): other.release()
+threads = [threading.Thread(target=cross, args=pair) for pair in ((first, second), (second, first))]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+""",
+    "a signal to oneself": """
+import threading
+lock = threading.Lock()
+lock.acquire()
+timer = threading.Timer(0.1, lock.release)
+timer.start()
+lock.acquire()
+timer.join()
+""",
+    "a signal handler releases": """
+import signal, threading
+lock = threading.Lock()
+lock.acquire()
+signal.signal(signal.SIGALRM, lambda *_: lock.release())
+signal.setitimer(signal.ITIMER_REAL, 0.1)
+lock.acquire()
+""",
+    "the main thread is joined at the end": """
+import threading
+main = threading.main_thread()
+def wait():
+    main.join()
+thread = threading.Thread(target=wait)
+thread.start()
+""",
+    "a pool that is not shut down": """
+from concurrent.futures import ThreadPoolExecutor
+pool = ThreadPoolExecutor(2)
+assert list(pool.map(abs, [-1, 2])) == [1, 2]
+""",
+    "a thread that goes on after the main thread": """
+import queue, threading
+orders = queue.Queue()
+def serve():
+    while orders.get(): pass
+threading.Thread(target=serve).start()
+def last():
+    threading.main_thread().join()
+    orders.put(False)
+threading.Thread(target=last).start()
+orders.put(True)
+""",
+}
+
+
+@pytest.mark.parametrize("name", NO_ALARM)
+def test_no_false_alarm(runner, name):
+    runner.write(NO_ALARM[name])
+    done = runner.run("program.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_suspicion_is_told_once(runner):
+    path = runner.write(
+        """
+import sys, threading
+first, second, both = threading.Lock(), threading.Lock(), threading.Barrier(3)
+
+def cross(one, other):
+    one.acquire()
+    both.wait()
+    other.acquire()
+    other.release()
+
+class Heard:
+    def __init__(self):
+        self.text, self.any = "", threading.Event()
+    def write(self, text):
+        self.text += text
+        self.any.set()
+    def flush(self):
+        pass
+
+sys.stderr = Heard()
+threads = [threading.Thread(target=cross, args=pair) for pair in ((first, second), (second, first))]
+for thread in threads: thread.start()
+both.wait()
+assert sys.stderr.any.wait(60)
+first.release()
+second.release()
+for thread in threads: thread.join()
+print(sys.stderr.text)
+"""
+    )
+    done = runner.run(path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("for a second") == 1
+    places = re.findall(rf" at {re.escape(str(path))}:(\d+)", done.stdout)
+    assert set(places) == {"3", "6", "8"}

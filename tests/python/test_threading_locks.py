@@ -1,0 +1,385 @@
+"""Locks and what stands on them: the same behaviour of the standard library's `threading` and of ours.
+
+Each test runs unchanged over both modules, so that it proves likeness. Threads are tested in `test_threading`,
+deadlocks, which only ours finds, in `test_threading_deadlock`.
+"""
+
+import gc
+import os
+import signal
+import threading as standard
+import time
+import weakref
+
+import pytest
+from conftest import eventually
+from conftest import run_in_thread as run
+
+LOCKS = ("Lock", "RLock", "Semaphore", "Condition")
+
+
+@pytest.mark.parametrize("kind", LOCKS)
+def test_deposits_are_exact(threading, kind):
+    guard = getattr(threading, kind)()
+    account = [0]
+
+    def deposit():
+        for _ in range(1000):
+            with guard:
+                before = account[0]
+                if before % 50 == 0:
+                    time.sleep(0)
+                account[0] = before + 1
+
+    threads = [threading.Thread(target=deposit) for _ in range(100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert account == [100_000]
+
+
+@pytest.mark.parametrize("kind", ["Lock", "RLock"])
+def test_arguments_of_acquire(threading, kind):
+    lock = getattr(threading, kind)()
+    assert lock.acquire() is True
+    lock.release()
+    assert lock.acquire(False) is True
+    lock.release()
+    assert lock.acquire(blocking=True, timeout=5) is True
+    lock.release()
+    assert lock.acquire(True, -1) is True
+    lock.release()
+    for arguments, error in [
+        ((False, 1), ValueError),
+        ((True, -2), ValueError),
+        ((True, 1e100), OverflowError),
+        ((True, None), TypeError),
+        ((True, 1, 1), TypeError),
+    ]:
+        with pytest.raises(error):
+            lock.acquire(*arguments)
+    with pytest.raises(TypeError):
+        lock.acquire(wait=True)
+    assert lock.acquire(False)
+    lock.release()
+
+
+def test_a_lock_that_is_not_held(threading):
+    with pytest.raises(RuntimeError, match="release unlocked lock"):
+        threading.Lock().release()
+    with pytest.raises(RuntimeError, match="cannot release un-acquired lock"):
+        threading.RLock().release()
+    with pytest.raises(ValueError, match="released too many times"):
+        threading.BoundedSemaphore(2).release()
+    for call in ("notify", "notify_all", "wait"):
+        with pytest.raises(RuntimeError, match="un-acquired lock"):
+            getattr(threading.Condition(), call)()
+
+
+def test_a_lock_of_another(threading):
+    lock, again = threading.Lock(), threading.RLock()
+    with again:
+        error = run(threading, again.release)
+        assert isinstance(error, RuntimeError)
+        assert run(threading, again.acquire, False) is False
+        assert again.acquire(False)
+        again.release()
+    assert run(threading, again.acquire, False) is True
+    lock.acquire()
+    assert run(threading, lock.acquire, True, 0.01) is False
+    assert run(threading, lock.release) is None
+    assert not lock.locked()
+
+
+def test_a_lock_is_a_signal_between_threads(threading):
+    here, there = threading.Lock(), threading.Lock()
+    here.acquire()
+    there.acquire()
+    said = []
+
+    def answer():
+        for _ in range(100):
+            here.acquire()
+            said.append("pong")
+            there.release()
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    for _ in range(100):
+        said.append("ping")
+        here.release()
+        there.acquire()
+    thread.join()
+    assert said == ["ping", "pong"] * 100
+
+
+class Foreign:
+    """A lock of somebody else's, which knows `acquire`, `release` and `with`."""
+
+    def __init__(self):
+        self._lock = standard.Lock()
+        self.acquire, self.release = self._lock.acquire, self._lock.release
+        self.__enter__, self.__exit__ = self._lock.__enter__, self._lock.__exit__
+
+    def __enter__(self):
+        return self._lock.__enter__()
+
+    def __exit__(self, *raised):
+        return self._lock.__exit__(*raised)
+
+
+@pytest.mark.parametrize("lock", ["None", "Lock", "RLock", "standard Lock", "standard RLock", "foreign"])
+def test_a_condition_on_any_lock(threading, lock):
+    made = {
+        "None": lambda: None,
+        "Lock": threading.Lock,
+        "RLock": threading.RLock,
+        "standard Lock": standard.Lock,
+        "standard RLock": standard.RLock,
+        "foreign": Foreign,
+    }
+    condition = threading.Condition(made[lock]())
+    items, got = [], []
+
+    def take():
+        with condition:
+            assert condition.wait_for(lambda: items, 60)
+            got.append(items.pop())
+
+    threads = [threading.Thread(target=take) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for number in range(3):
+        with condition:
+            items.append(number)
+            condition.notify()
+    for thread in threads:
+        thread.join()
+    assert sorted(got) == [0, 1, 2]
+    with condition:
+        assert condition.wait(0.001) is False
+        assert condition.wait_for(lambda: "", 0.001) == ""
+
+
+def test_a_condition_gives_up_a_lock_held_twice(threading):
+    condition = threading.Condition()
+    told = []
+
+    def tell():
+        with condition:
+            told.append(True)
+            condition.notify_all()
+
+    thread = threading.Thread(target=tell)
+    with condition, condition:
+        thread.start()
+        assert condition.wait_for(lambda: told, 60)
+    thread.join()
+    assert run(threading, condition.acquire, False) is True
+
+
+def test_subclasses_with_constructors_of_their_own(threading):
+    class Named(threading.Condition):
+        def __init__(self, name):
+            super().__init__()
+            self.name = name
+
+        def wait(self, timeout=None):
+            self.waited = True
+            return super().wait(timeout)
+
+    named = Named("n")
+    with named:
+        assert not named.wait_for(lambda: False, 0.001)
+    assert named.waited
+    assert named.name == "n"
+
+    class Counted(threading.Semaphore):
+        def __init__(self):
+            super().__init__(3)
+
+    assert [Counted().acquire(False) for _ in range(2)] == [True, True]
+
+    class Flag(threading.Event):
+        def __init__(self, name):
+            super().__init__()
+            self.name = name
+
+    assert not Flag("f").is_set()
+
+    class Meeting(threading.Barrier):
+        def __init__(self):
+            super().__init__(1)
+
+    assert Meeting().wait() == 0
+
+
+def test_semaphores(threading):
+    semaphore = threading.Semaphore(2)
+    assert [semaphore.acquire(False) for _ in range(3)] == [True, True, False]
+    assert semaphore.acquire(timeout=0.001) is False
+    semaphore.release(2)
+    with semaphore:
+        pass
+    for make in (lambda: threading.Semaphore(-1), lambda: semaphore.release(0), lambda: semaphore.acquire(False, 1)):
+        with pytest.raises(ValueError, match=r".+"):
+            make()
+    bounded = threading.BoundedSemaphore(2)
+    assert bounded.acquire()
+    with pytest.raises(ValueError, match="too many"):
+        bounded.release(2)
+    bounded.release()
+
+
+def test_events(threading):
+    event = threading.Event()
+    assert event.wait(0.001) is False
+    thread = threading.Thread(target=event.set)
+    thread.start()
+    assert event.wait() is True
+    thread.join()
+    assert event.is_set()
+    event.clear()
+    assert not event.is_set()
+
+
+def test_barriers(threading):
+    ran, places = [], []
+    barrier = threading.Barrier(3, action=lambda: ran.append(1))
+    threads = [threading.Thread(target=lambda: places.append(barrier.wait())) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (sorted(places), ran, barrier.parties, barrier.n_waiting) == ([0, 1, 2], [1], 3, 0)
+    with pytest.raises(threading.BrokenBarrierError):
+        barrier.wait(0.001)
+    assert barrier.broken
+    barrier.reset()
+    assert not barrier.broken
+    barrier.abort()
+    with pytest.raises(threading.BrokenBarrierError):
+        barrier.wait()
+
+    def fail():
+        raise KeyError("k")
+
+    broken = threading.Barrier(1, fail)
+    with pytest.raises(KeyError):
+        broken.wait()
+    assert broken.broken
+
+
+@pytest.mark.parametrize("kind", [*LOCKS, "Event"])
+def test_weak_references_and_garbage(threading, kind):
+    made = getattr(threading, kind)()
+    reference = weakref.ref(made)
+    assert reference() is made
+    del made
+    gc.collect()
+    assert reference() is None
+
+
+def test_a_condition_in_a_circle_is_collected(threading):
+    class Holder:
+        acquire = release = None
+
+    class Circular(Foreign):
+        pass
+
+    lock = Circular()
+    lock.condition = threading.Condition(lock)
+    gone = weakref.ref(lock)
+    del lock
+    gc.collect()
+    assert gone() is None
+
+
+@pytest.mark.parametrize("wait", ["lock", "rlock", "condition", "event", "semaphore", "barrier", "join"])
+def test_a_signal_breaks_a_wait(threading, wait):
+    """Its handler runs while the main thread waits, and what it raises ends the wait at once."""
+    lock, rlock, go = threading.Lock(), threading.RLock(), threading.Event()
+    held = threading.Event()
+
+    def hold():
+        with lock, rlock:
+            held.set()
+            go.wait()
+
+    def waits():
+        if wait == "condition":
+            condition = threading.Condition()
+            with condition:
+                condition.wait()
+        elif wait == "join":
+            holder.join()
+        else:
+            {
+                "lock": lock.acquire,
+                "rlock": rlock.acquire,
+                "event": threading.Event().wait,
+                "semaphore": threading.Semaphore(0).acquire,
+                "barrier": threading.Barrier(2).wait,
+            }[wait]()
+
+    class Broken(Exception):
+        pass
+
+    def handler(*_):
+        with threading.Lock():
+            raise Broken
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    before = signal.signal(signal.SIGUSR1, handler)
+    stop = threading.Event()
+
+    def poke():
+        # More than once: the first may come before the wait begins, within the try below.
+        while not stop.wait(0.05):
+            os.kill(os.getpid(), signal.SIGUSR1)
+
+    poker = threading.Thread(target=poke)
+    try:
+        with pytest.raises(Broken):
+            poker.start()
+            waits()
+    finally:
+        while not stop.is_set():
+            try:
+                stop.set()
+                poker.join()
+            except Broken:
+                continue
+        poker.join()
+        signal.signal(signal.SIGUSR1, before)
+        go.set()
+        holder.join()
+    assert lock.acquire(timeout=60)
+
+
+def test_locks_in_a_forks_child(threading):
+    lock, rlock, condition = threading.Lock(), threading.RLock(), threading.Condition()
+    with lock, rlock, condition:
+        pid = os.fork()
+        if pid == 0:
+            fine = lock.locked() and rlock.acquire(False) and threading.current_thread().is_alive()
+            thread = threading.Thread(target=lambda: None)
+            thread.start()
+            thread.join()
+            lock._at_fork_reinit()
+            rlock._at_fork_reinit()
+            os._exit(0 if fine and lock.acquire(False) and run(threading, rlock.acquire, False) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_an_ended_threads_lock_goes_on(threading):
+    lock = threading.Lock()
+    thread = threading.Thread(target=lock.acquire)
+    thread.start()
+    thread.join()
+    assert lock.locked()
+    lock.release()
+    assert eventually(lambda: lock.acquire(False))

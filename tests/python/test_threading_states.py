@@ -1,0 +1,140 @@
+"""`Thread.state` and `statistics()`: each state, held by a program until it has been seen."""
+
+import time
+
+import pytest
+from conftest import eventually
+
+from manyhands import threading
+from manyhands.queue import Queue
+
+
+@pytest.fixture
+def waiting():
+    """Starts a thread that runs a function; all are awaited at the end."""
+    started = []
+
+    def start(target, *arguments):
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
+        thread.start()
+        started.append(thread)
+        return thread
+
+    yield start
+    for thread in started:
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def test_new_and_dead():
+    thread = threading.Thread(target=lambda: None)
+    assert thread.state == "New"
+    thread.start()
+    thread.join()
+    assert thread.state == "Dead"
+    assert thread.state.on is None
+
+
+def test_running(waiting):
+    stop = []
+
+    def spin():
+        while not stop:
+            sum(range(1000))
+
+    thread = waiting(spin)
+    eventually(lambda: thread.state == "Running")
+    stop.append(True)
+    assert threading.current_thread().state == "Running"
+
+
+def test_blocked_outside_the_engine(waiting):
+    end = []
+
+    def sleep():
+        while not end:
+            time.sleep(0.2)
+
+    thread = waiting(sleep)
+    eventually(lambda: thread.state == "Blocked" and thread.state.on is None)
+    end.append(True)
+
+
+BLOCKERS = {
+    "Lock": (threading.Lock, lambda lock: lock.acquire(), lambda lock: lock.release()),
+    "RLock": (threading.RLock, lambda lock: lock.acquire(), lambda lock: lock.release()),
+    "Semaphore": (lambda: threading.Semaphore(0), lambda it: it.acquire(), lambda it: it.release()),
+    "Event": (threading.Event, lambda event: event.wait(), lambda event: event.set()),
+    "Event, with a limit": (threading.Event, lambda event: event.wait(60), lambda event: event.set()),
+    "Barrier": (lambda: threading.Barrier(2), lambda barrier: barrier.wait(), lambda barrier: barrier.wait()),
+}
+
+
+@pytest.mark.parametrize("kind", BLOCKERS)
+def test_blocked_on_what(waiting, kind):
+    make, wait, release = BLOCKERS[kind]
+    made = make()
+    if kind.endswith("Lock"):
+        made.acquire()
+    thread = waiting(wait, made)
+    state = eventually(lambda: thread.state if thread.state.on is made else None)
+    assert state == "Blocked"
+    assert made.statistics()["waiters"] == 1
+    release(made)
+
+
+def test_blocked_on_a_condition_and_on_a_thread(waiting):
+    condition, done = threading.Condition(), []
+
+    def wait():
+        with condition:
+            condition.wait_for(lambda: done)
+
+    waiter = waiting(wait)
+    joiner = waiting(waiter.join)
+    eventually(lambda: waiter.state.on is condition)
+    eventually(lambda: joiner.state.on is waiter)
+    assert condition.statistics() == {"waiters": 1}
+    with condition:
+        done.append(True)
+        condition.notify()
+
+
+def test_blocked_on_a_queue(waiting):
+    queue = Queue()
+    thread = waiting(queue.get)
+    eventually(lambda: thread.state == "Blocked")
+    queue.put(1)
+
+
+def test_ready_while_another_thread_keeps_the_interpreter(waiting):
+    """Its lock is free again, but this thread lets nobody run Python until it has looked."""
+    import sys
+
+    lock = threading.Lock()
+    lock.acquire()
+    thread = waiting(lock.acquire)
+    eventually(lambda: thread.state.on is lock)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(60)
+    try:
+        lock.release()
+        end = time.monotonic() + 60
+        # No call that gives the interpreter lock up.
+        while (state := thread.state) != "Ready" and time.monotonic() < end:
+            pass
+        assert state == "Ready"
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_statistics_of_locks():
+    lock, rlock = threading.Lock(), threading.RLock()
+    assert lock.statistics() == {"holder": None, "waiters": 0}
+    with lock, rlock, rlock:
+        holder = lock.statistics()["holder"]
+        assert holder
+        assert rlock.statistics() == {"holder": holder, "waiters": 0, "depth": 2}
+    assert threading.Semaphore(3).statistics() == {"free": 3, "waiters": 0}
+    assert threading.Event().statistics() == {"set": False, "waiters": 0}
+    assert threading.Barrier(2).statistics() == {"parties": 2, "waiters": 0, "broken": False}
