@@ -145,6 +145,10 @@ def install() -> None:
         _std.aliased = True
         _std.find_on_a_copy = standing_on_a_copy
         _std.give_up_names()
+        known = "threading" in sys.modules
         for root in _std.REPLACEMENTS:
             _std.replace(root)
         sys.meta_path.insert(0, _Finder())
+        if known:
+            # At its end the interpreter asks for this module by name, to wait for the threads.
+            import_module("threading")

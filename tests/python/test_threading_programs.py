@@ -231,3 +231,12 @@ def test_ours_beside_the_standard_module():
         "assert concurrent.futures.ThreadPoolExecutor is not manyhands.futures.ThreadPoolExecutor\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_installed_late_threads_are_still_waited_for(runner):
+    runner.write(
+        "import threading, time, manyhands\nthread = threading.Thread(target=lambda: (time.sleep(0.2), print('done')))\n"
+        "manyhands.install()\nthread.start()\n"
+    )
+    done = runner.run("program.py", manyhands=False)
+    assert (done.stdout, done.stderr) == ("done\n", "")
