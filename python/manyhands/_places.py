@@ -50,7 +50,7 @@ def suspect(text: str) -> None:
     if sys.stderr is not None:
         print(
             f"manyhands: these threads have waited for one another for a second:{text}\n"
-            "unless another thread releases one of these, they wait for ever",
+            "unless somebody else ends one of these waits, they last for ever",
             file=sys.stderr,
             flush=True,
         )

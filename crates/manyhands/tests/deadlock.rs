@@ -9,7 +9,7 @@ use std::thread;
 
 use manyhands::platform::fork::{Side, fork_plain};
 use manyhands::platform::pidfd::{ExitStatus, PidFd, reap};
-use manyhands::sync::{Blocking, Event, Lock, RawLock, WaitError, Waiting};
+use manyhands::sync::{Blocking, Event, Lock, RawLock, WaitError, Waiting, suspicions_go_to};
 
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -129,20 +129,37 @@ fn what_a_signal_s_handler_can_end_is_no_deadlock() {
     }
 }
 
+/// As where a program does nothing until Ctrl-C, and its main thread waits for one that waits for that.
 #[test]
-fn a_main_thread_that_wants_a_lock_does_not_wait_for_a_key() {
+fn who_may_be_woken_by_a_key_is_no_more_than_suspected() {
     let _turn = turn();
-    static LOCK: Lock<()> = Lock::new(());
-    static NEVER: Event = Event::new();
+    static LOCK: RawLock = RawLock::private();
+    static SUSPECTED: Event = Event::new();
     assert!(in_child(|| {
         handle(libc::SIGINT);
+        suspicions_go_to(|_| SUSPECTED.set());
         thread::spawn(|| {
-            let _guard = LOCK.lock().unwrap();
-            NEVER.wait();
+            let _ = LOCK.acquire(None, &Blocking).unwrap();
+            TOLD.wait();
+            LOCK.release().unwrap();
         });
-        until(|| NEVER.statistics().waiters == 1);
-        matches!(LOCK.lock().map(drop), Err(WaitError::Deadlock(_)))
+        until(|| TOLD.statistics().waiters == 1);
+        let got = LOCK.acquire(None, &KeyOnceSuspected(&SUSPECTED)).is_ok();
+        got && SUSPECTED.is_set()
     }));
+}
+
+/// Sends this process the key's signal when it is suspected to be stuck.
+struct KeyOnceSuspected(&'static Event);
+
+impl Waiting for KeyOnceSuspected {
+    fn before_sleep(&self) -> ControlFlow<()> {
+        if self.0.is_set() {
+            // SAFETY: no memory is involved.
+            unsafe { libc::kill(libc::getpid(), libc::SIGINT) };
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 #[test]
@@ -150,6 +167,8 @@ fn bare_locks_in_two_orders_are_a_deadlock_when_nobody_is_left_to_release_them()
     let _turn = turn();
     static LOCKS: [RawLock; 2] = [RawLock::private(), RawLock::private()];
     assert!(in_child(|| {
+        // Python always does; nobody waits for news here that a key could bring.
+        handle(libc::SIGINT);
         let take = |lock: &RawLock| lock.acquire(None, &Blocking).map(drop);
         let mine = take(&LOCKS[0]);
         let other = thread::spawn(move || {

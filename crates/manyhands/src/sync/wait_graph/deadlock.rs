@@ -93,7 +93,7 @@ impl std::error::Error for Deadlock {}
 static SUSPICIONS: OnceLock<fn(&Deadlock)> = OnceLock::new();
 
 /// Has `hear` called, in place of a line on standard error, for each cycle of waits that has stood for a second but that
-/// a thread outside it could end. Once per program; later calls change nothing.
+/// a thread outside it, or Ctrl-C, could end. Once per program; later calls change nothing.
 pub fn suspicions_go_to(hear: fn(&Deadlock)) {
     let _ = SUSPICIONS.set(hear);
 }
@@ -102,7 +102,7 @@ pub(super) fn suspect(deadlock: &Deadlock) {
     match SUSPICIONS.get() {
         Some(hear) => hear(deadlock),
         None => eprintln!(
-            "manyhands: perhaps a {deadlock}; unless another thread releases one of these, they wait for ever"
+            "manyhands: perhaps a {deadlock}; unless somebody else ends one of these waits, they last for ever"
         ),
     }
 }

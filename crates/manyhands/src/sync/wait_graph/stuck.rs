@@ -1,11 +1,12 @@
 //! Whether all threads of the process wait for ever, so that what is merely possible elsewhere is a deadlock.
 //!
 //! Every thread counts, also one the engine knows nothing of, and so does everything that could still end a wait from
-//! outside: a signal whose handler sets an event or releases a lock. Ctrl-C is such a signal only where the main thread
-//! waits for news; one that waits for a lock or a thread is not taken to wait for a key.
+//! outside: a signal whose handler sets an event or releases a lock. Ctrl-C, which Python always handles, is taken for one
+//! that brings news, but not for one that releases a lock: it counts where the main thread waits for news, or somebody
+//! for one who does, and then what would be a deadlock is only suspected.
 
 use super::record::{Look, Wanted};
-use super::threads::{ThreadRecord, find, record_of, records};
+use super::threads::{find, record_of, records};
 use super::walk::{Edge, Walk};
 use crate::platform::signal::{Mask, bit, handled};
 
@@ -18,24 +19,42 @@ const OWN_FAULTS: Mask = bit(libc::SIGILL)
     | bit(libc::SIGSEGV)
     | bit(libc::SIGSYS);
 
-/// Whether every thread of the process, the unknown ones too, waits without a limit, what none of them waits for is
-/// there, and no signal can bring it, so that nobody is left to release, notify or end.
-pub(super) fn all_are_stuck() -> bool {
+/// How much hope there is for a thread that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hope {
+    /// Somebody may be awake, or woken by a signal.
+    Somebody,
+    /// Nobody is, but Ctrl-C may bring what is waited for.
+    Interruption,
+    /// Every thread of the process, the unknown ones too, waits without a limit, and what none of them waits for is there.
+    Nobody,
+}
+
+/// How much hope there is for the first of these edges, the last of which is the end of what it waits for.
+pub(super) fn hope(edges: &[Edge]) -> Hope {
     let mut waiting = Vec::new();
-    let mut main_waits_for_news = false;
+    let mut for_news = edges.last().is_some_and(|edge| is_news(&edge.look));
     for (number, record) in records() {
         match record.note.look() {
             Some(look) if is_stuck(number, &look) => {
-                main_waits_for_news |= is_news(record, &look);
+                for_news |= record.is_main() && is_news(&look);
                 waiting.push(Edge { waiter: number, look });
             }
-            _ => return false,
+            _ => return Hope::Somebody,
         }
     }
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return false };
-    tasks.count() == waiting.len()
-        && !a_signal_may_help(main_waits_for_news)
-        && Walk { find }.stands(&waiting)
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Hope::Somebody };
+    if tasks.count() != waiting.len() {
+        return Hope::Somebody;
+    }
+    let signals = handled() & !OWN_FAULTS;
+    if signals & !bit(libc::SIGINT) != 0 || !(Walk { find }).stands(&waiting) {
+        Hope::Somebody
+    } else if signals != 0 && for_news {
+        Hope::Interruption
+    } else {
+        Hope::Nobody
+    }
 }
 
 fn is_stuck(number: u32, look: &Look) -> bool {
@@ -47,11 +66,6 @@ fn is_stuck(number: u32, look: &Look) -> bool {
     }
 }
 
-fn is_news(record: &ThreadRecord, look: &Look) -> bool {
-    record.is_main() && matches!(look.wanted, Wanted::News(..))
-}
-
-fn a_signal_may_help(main_waits_for_news: bool) -> bool {
-    let of_no_help = if main_waits_for_news { OWN_FAULTS } else { OWN_FAULTS | bit(libc::SIGINT) };
-    handled() & !of_no_help != 0
+fn is_news(look: &Look) -> bool {
+    matches!(look.wanted, Wanted::News(..))
 }

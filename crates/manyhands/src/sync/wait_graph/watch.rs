@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::deadlock::{Deadlock, suspect};
 use super::record::{IsThere, LockFace, WaitNote, Wanted};
 use super::site::Site;
-use super::stuck::all_are_stuck;
+use super::stuck::{Hope, hope};
 use super::threads::{ThreadRecord, find, own_record, token};
 use super::walk::{Detector, Edge, Walk};
 use crate::platform::Deadline;
@@ -19,7 +19,7 @@ use crate::platform::Scope;
 use crate::sync::park::{Blocking, Ticking, Turn, Wait, WaitError, Waiting};
 use crate::sync::thread_number::thread_number;
 
-/// How often a cycle that is merely possible is looked at.
+/// How often what is merely possible is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How long it stands before it is told as a suspicion.
 const GRACE: Duration = Duration::from_secs(1);
@@ -34,7 +34,7 @@ pub(in crate::sync) struct Watch<'a> {
     wanted_at: usize,
     waiting: &'a dyn Waiting,
     noted: Cell<bool>,
-    /// The possible cycle, and when it is told.
+    /// What may be a deadlock, and when it is told.
     possible: RefCell<Option<(Vec<Edge>, Deadline)>>,
     told: Cell<bool>,
     looked: Cell<bool>,
@@ -128,27 +128,44 @@ impl<'a> Watch<'a> {
         let walk = Walk { find };
         let first = !self.looked.replace(true);
         let Some(edges) = walk.cycle(self.me) else {
-            self.possible.take();
             // Not at once: that is for those who wait long.
-            if !first && all_are_stuck() {
-                return self.decide(&walk, &walk.chain(self.me));
+            if first {
+                return ControlFlow::Continue(());
+            }
+            let chain = walk.chain(self.me);
+            // Who waits for a lock is told sooner than who waits for that one's end, who may be helped thereby.
+            let joins = matches!(self.wanted, Wanted::Thread(_));
+            if joins && chain.iter().any(|edge| matches!(edge.look.wanted, Wanted::Lock(_))) {
+                return ControlFlow::Continue(());
+            }
+            match hope(&chain) {
+                Hope::Nobody => return self.decide(&walk, &chain),
+                Hope::Interruption => self.suspect(&chain),
+                Hope::Somebody => drop(self.possible.take()),
             }
             return ControlFlow::Continue(());
         };
-        if edges.iter().all(|edge| edge.look.certain) || edges.len() > 1 && all_are_stuck() {
+        if edges.iter().all(|edge| edge.look.certain) {
             return self.decide(&walk, &edges);
         }
         // A lock that one thread takes twice, for another one to release, is a signal.
-        if edges.len() == 1 {
-            return ControlFlow::Continue(());
-        }
-        if self.is_suspicious(&edges) {
-            // Whoever hears of it may wait.
-            self.take_back();
-            suspect(&Deadlock::of(&edges));
-            self.note();
+        if edges.len() > 1 {
+            if hope(&edges) == Hope::Nobody {
+                return self.decide(&walk, &edges);
+            }
+            self.suspect(&edges);
         }
         ControlFlow::Continue(())
+    }
+
+    /// Tells of what is possible, once it has been for long.
+    fn suspect(&self, edges: &[Edge]) {
+        if self.is_suspicious(edges) {
+            // Whoever hears of it may wait.
+            self.take_back();
+            suspect(&Deadlock::of(edges));
+            self.note();
+        }
     }
 
     fn decide(
@@ -256,7 +273,7 @@ impl Ticking for Watch<'_> {
     fn before_sleep(&self) -> Turn {
         let period = match self.wanted {
             Wanted::News(..) => Duration::MAX,
-            _ if self.possible.borrow().is_some() => LOOK_AGAIN,
+            _ if self.possible.borrow().is_some() && !self.told.get() => LOOK_AGAIN,
             _ => {
                 // Who waits long is looked after less and less often.
                 let period = self.period.get();
