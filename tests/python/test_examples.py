@@ -60,6 +60,41 @@ def test_an_update_is_lost_without_a_lock_and_none_with_it(output):
     assert int(counted) == 100
 
 
+@shows("deadlock")
+def test_a_deadlock_names_threads_locks_and_places(output):
+    lines = output.splitlines()
+    gives_up, goes_on = ("Ann", "Bob") if lines[0].startswith("Ann gives up: ") else ("Bob", "Ann")
+    assert lines[0].startswith(f"{gives_up} gives up: ")
+    assert all(f'"{name}" waits at ' in output for name in ("Ann", "Bob"))
+    assert set(re.findall(r"which \"(\w+)\" took", output)) == {"Ann", "Bob"}
+    source = (EXAMPLES / "deadlock.py").read_text().splitlines()
+    told = {source[int(line) - 1].strip() for line in re.findall(r"deadlock\.py:(\d+)", output)}
+    assert told == {"brush = threading.Lock()", "ladder = threading.Lock()", "with first:", "with second:"}
+    assert f"{goes_on} paints" in output
+    assert lines[-1] == "both went home"
+
+
+@shows("deadlock_banker")
+def test_a_banker_lends_what_he_gets_back(output):
+    assert output.splitlines() == [
+        "Ann painted 20 rooms, Bob painted 20 rooms, Cem painted 20 rooms",
+        "Eve wants the ladder while Dan has a brush: Verdict(safe=True, order=['Dan', 'Eve'], reason='safe')",
+        "refused: Fay declares 2 of ladders, and there are 1 in all: declare no more than there are",
+    ]
+
+
+@shows("states")
+def test_the_states_of_a_thread(output):
+    lines = output.splitlines()
+    assert lines[1] in ("while it computes: Running", "while it computes: Ready")
+    assert [lines[0], *lines[2:]] == [
+        "before start: New",
+        "after its end: Dead",
+        "while it waits: Blocked on Event",
+        "after its end: Dead",
+    ]
+
+
 @shows("deadlock_order")
 def test_one_order_of_locks_has_no_deadlock(output):
     assert output == "6000 transfers; each account has 5000 5000 5000\n"

@@ -1,0 +1,35 @@
+"""A deadlock, made on purpose: two painters, one brush, one ladder, and each takes another thing first.
+
+Each holds what the other wants, and neither gives it back: a program on the standard library stops here for good. The
+engine sees the circle, ends one of the two waits with a `DeadlockError` that says who holds what since where, and the
+other painter goes on. How not to get there: `deadlock_order.py`, `deadlock_patience.py`, `deadlock_banker.py`.
+"""
+
+from manyhands import DeadlockError, threading
+
+brush = threading.Lock()
+ladder = threading.Lock()
+both_have_one = threading.Barrier(2)
+
+
+def paint(first, second):
+    name = threading.current_thread().name
+    try:
+        with first:
+            both_have_one.wait()
+            with second:
+                print(f"{name} paints")
+    except DeadlockError as error:
+        print(f"{name} gives up: {error}")
+
+
+if __name__ == "__main__":
+    painters = [
+        threading.Thread(target=paint, args=(brush, ladder), name="Ann"),
+        threading.Thread(target=paint, args=(ladder, brush), name="Bob"),
+    ]
+    for painter in painters:
+        painter.start()
+    for painter in painters:
+        painter.join()
+    print("both went home")
