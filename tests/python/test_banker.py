@@ -185,6 +185,59 @@ def test_threads_that_would_deadlock(kind):
     assert free(banker) == {"left": 1, "right": 1}
 
 
+#: Eight threads, three resources: the order in which each takes one unit of each.
+ORDERS = ["abc", "bca", "cab", "acb", "bac", "cba", "abc", "bca"]
+UNITS = {"a": 3, "b": 3, "c": 2}
+
+
+def test_eight_threads_on_three_resources_never_deadlock(kind):
+    banker = kind(UNITS)
+    end = time.monotonic() + float(os.environ.get("MANYHANDS_BANKER_SECONDS", "1"))
+    rounds, failed = [0] * 8, []
+
+    def work(number):
+        with banker.claim(f"thread {number}", a=1, b=1, c=1) as claim:
+            while time.monotonic() < end:
+                try:
+                    for resource in ORDERS[number]:
+                        # The limit only ends a test that would not; a deadlock would reach it.
+                        claim.request_timeout(60, {resource: 1})
+                except TimeoutError as error:
+                    failed.append(error)
+                    return
+                claim.release(a=1, b=1, c=1)
+                rounds[number] += 1
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert min(rounds) > 0, f"somebody starved: {rounds}"
+    assert free(banker) == UNITS
+
+
+def test_the_same_threads_deadlock_without_a_banker():
+    """Each holds what it took first; none could go on, and none would let go. So none of them waits here."""
+    semaphores = {name: threading.Semaphore(count) for name, count in UNITS.items()}
+    all_have_one, all_have_tried = threading.Barrier(8), threading.Barrier(8)
+    could_go_on = []
+
+    def work(order):
+        with semaphores[order[0]]:
+            all_have_one.wait(60)
+            could_go_on.append(semaphores[order[1]].acquire(blocking=False))
+            all_have_tried.wait(60)
+
+    threads = [threading.Thread(target=work, args=(order,)) for order in ORDERS]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert could_go_on == [False] * 8
+
+
 def hold(banker, event):
     claim = banker.claim("child", memory=8)
     claim.request(memory=6)

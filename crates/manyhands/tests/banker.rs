@@ -12,7 +12,7 @@ use manyhands::arena::Arena;
 use manyhands::platform::fork::{Side, fork_plain};
 use manyhands::platform::pidfd::{ExitStatus, PidFd, reap};
 use manyhands::shared::{Banker, Event};
-use manyhands::sync::{BankerError, WaitError};
+use manyhands::sync::{BankerError, Verdict, WaitError};
 
 static TURN: Mutex<()> = Mutex::new(());
 const LIMIT: Duration = Duration::from_secs(60);
@@ -62,6 +62,24 @@ fn sleep_for_ever() -> ! {
 
 fn free(banker: &Banker) -> Vec<u64> {
     banker.statistics().unwrap().resources.iter().map(|resource| resource.free).collect()
+}
+
+/// Silberschatz, Galvin, Gagne, "Operating System Concepts"; the threads' banker is tested with it beside its source.
+#[test]
+fn the_textbooks_example() {
+    let banker = Banker::new(&[("A", 10), ("B", 5), ("C", 7)]).unwrap();
+    let maxima = [[7, 5, 3], [3, 2, 2], [9, 0, 2], [2, 2, 2], [4, 3, 3]];
+    let held = [[0, 1, 0], [2, 0, 0], [3, 0, 2], [2, 1, 1], [0, 0, 2]];
+    let claims = [0, 1, 2, 3, 4].map(|at| banker.claim(&format!("P{at}"), &maxima[at]).unwrap());
+    for (claim, units) in claims.iter().zip(&held) {
+        claim.try_request(units).unwrap().expect("what the example begins with is safe").keep();
+    }
+    assert_eq!(free(&banker), [3, 3, 2]);
+    assert_eq!(banker.safe_order().unwrap().unwrap(), ["P1", "P3", "P4", "P0", "P2"]);
+    claims[1].try_request(&[1, 0, 2]).unwrap().expect("safe").keep();
+    assert_eq!(claims[4].foresee(&[3, 3, 0]).unwrap(), Verdict::NotFree("A".to_owned()));
+    assert_eq!(claims[0].foresee(&[0, 2, 0]).unwrap(), Verdict::Unsafe);
+    assert!(claims[0].try_request(&[0, 2, 0]).unwrap().is_none());
 }
 
 #[test]
