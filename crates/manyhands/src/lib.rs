@@ -67,15 +67,17 @@ pub use channel::{GetError, InProcess, NotPut, PutError, Queue, QueueStatistics}
 
 #[cfg(not(manyhands_model))]
 pub use sync::{
-    Banker, BankerError, Barrier, Condition, Deadlock, Event, Lock, LockGuard, RLock, RLockGuard, Semaphore,
-    WaitError, shared,
+    Banker, BankerError, Barrier, Condition, Deadlock, DeadlockStep, Event, Lock, LockGuard, RLock,
+    RLockGuard, Semaphore, WaitError, shared,
 };
 
 #[cfg(not(manyhands_model))]
 pub mod spawn;
 
 #[cfg(not(manyhands_model))]
-pub use spawn::{Process, ProcessError, StartError, StartMethod, Thread, ThreadError, ThreadState};
+pub use spawn::{
+    NewThread, Process, ProcessError, StartError, StartMethod, Thread, ThreadError, ThreadState,
+};
 
 /// Who undoes what a dead process held: every layer's part, in the order in which a sweep goes through them.
 #[cfg(not(manyhands_model))]

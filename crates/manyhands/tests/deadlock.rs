@@ -4,12 +4,13 @@
 //! that finds no deadlock hangs, and its end is what the test waits for.
 
 use std::ops::ControlFlow;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 
 use manyhands::platform::fork::{Side, fork_plain};
 use manyhands::platform::pidfd::{ExitStatus, PidFd, reap};
 use manyhands::sync::{Blocking, Event, Lock, RawLock, WaitError, Waiting, suspicions_go_to};
+use manyhands::{Pool, Queue};
 
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -206,4 +207,67 @@ fn in_a_forks_child_the_graph_works_on() {
         drop(guard);
         assert_eq!(waiter.join().unwrap(), Ok(3));
     });
+}
+
+#[test]
+fn a_call_that_wants_the_lock_of_who_waits_for_it_is_told() {
+    let _turn = turn();
+    static LOCK: Lock<()> = Lock::new(());
+    let wants = || matches!(LOCK.lock().map(drop), Err(WaitError::Deadlock(_)));
+    // One of the two threads is idle: nobody will ever give it anything to do.
+    assert!(in_child(|| {
+        let pool = Pool::threads(2).unwrap();
+        let _guard = LOCK.lock().unwrap();
+        pool.submit(wants).unwrap().get().unwrap()
+    }));
+    assert!(in_child(|| {
+        let pool = Pool::threads(2).unwrap();
+        let _guard = LOCK.lock().unwrap();
+        let mut told = false;
+        pool.scope(|scope| drop(scope.submit(|| told = wants()).unwrap()));
+        told
+    }));
+}
+
+#[test]
+fn a_maker_that_wants_the_lock_of_its_taker_is_told() {
+    let _turn = turn();
+    static LOCK: Lock<()> = Lock::new(());
+    for is_full in [false, true] {
+        assert!(in_child(|| {
+            let queue = Queue::bounded_in_process(1);
+            let other = queue.clone();
+            if is_full {
+                queue.put(true).unwrap();
+            }
+            let _guard = LOCK.lock().unwrap();
+            let maker = thread::spawn(move || {
+                let told = matches!(LOCK.lock().map(drop), Err(WaitError::Deadlock(_)));
+                if is_full {
+                    other.get().map(|_| told).unwrap()
+                } else {
+                    other.put(told).map(|()| told).unwrap()
+                }
+            });
+            if is_full { queue.put(true).is_ok() && maker.join().unwrap() } else { queue.get().unwrap() }
+        }));
+    }
+}
+
+#[test]
+fn a_call_that_will_release_the_lock_is_no_deadlock() {
+    let _turn = turn();
+    assert!(in_child(|| {
+        let pool = Pool::threads(2).unwrap();
+        let lock = Arc::new(Lock::new(0));
+        (0..2000).all(|_| {
+            let calls: Vec<_> = (0..4)
+                .map(|_| {
+                    let lock = lock.clone();
+                    pool.submit(move || lock.lock().map(|mut number| *number += 1).is_ok()).unwrap()
+                })
+                .collect();
+            lock.lock().is_ok() && calls.into_iter().all(|call| call.get().unwrap())
+        }) && *lock.lock().unwrap() == 8000
+    }));
 }

@@ -48,7 +48,10 @@ impl<T> Row<T> {
     }
 
     #[inline]
-    fn put(&self, value: T, deadline: Option<Deadline>) -> Result<(), NotPut<T>> {
+    fn put(&self, value: T, deadline: Option<Deadline>) -> Result<(), NotPut<T>>
+    where
+        T: Send,
+    {
         loop {
             let mut inside = self.enter();
             if self.monitor.is_closed() {
@@ -71,7 +74,10 @@ impl<T> Row<T> {
     }
 
     #[inline]
-    fn get(&self, deadline: Option<Deadline>) -> Result<T, GetError> {
+    fn get(&self, deadline: Option<Deadline>) -> Result<T, GetError>
+    where
+        T: Send,
+    {
         loop {
             let mut inside = self.enter();
             if let Some(value) = inside.waiting.pop_front() {

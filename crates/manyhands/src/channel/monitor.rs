@@ -9,7 +9,7 @@
 use crate::platform::Deadline;
 use crate::platform::Scope;
 use crate::platform::atomic::{AtomicU32, AtomicUsize, Ordering};
-use crate::sync::{Gate, RawLock, Wait, WaitError, Waiting};
+use crate::sync::{Gate, RawLock, WaitError, Waiting, wait_for_news};
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -163,12 +163,16 @@ impl<S> Monitor<S> {
         &self,
         deadline: Option<Deadline>,
         waiting: &dyn Waiting,
-        enough: impl Fn() -> bool,
-    ) -> Result<(), WaitError> {
-        let ready = || (self.items() > 0 || self.is_closed() || enough()).then_some(());
+        enough: impl Fn() -> bool + Sync,
+    ) -> Result<(), WaitError>
+    where
+        S: Send,
+    {
+        let is_there = || self.items() > 0 || self.is_closed() || enough();
+        let ready = || is_there().then_some(());
         // The one that leaves takes an item only afterwards, so it counts that one as still there.
         let more = || self.items() > 1 || self.is_closed() || enough();
-        self.not_empty.wait_until(&Wait::private(deadline, waiting), ready, more)
+        wait_for_news(&self.not_empty, deadline, waiting, is_there, ready, more)
     }
 
     /// Waits until there is room, or `enough` says not to wait for any more.
@@ -179,14 +183,18 @@ impl<S> Monitor<S> {
         &self,
         deadline: Option<Deadline>,
         waiting: &dyn Waiting,
-        enough: impl Fn() -> bool,
-    ) -> Result<(), WaitError> {
-        let ready = || (!self.is_full() || self.is_closed() || enough()).then_some(());
+        enough: impl Fn() -> bool + Sync,
+    ) -> Result<(), WaitError>
+    where
+        S: Send,
+    {
+        let is_there = || !self.is_full() || self.is_closed() || enough();
+        let ready = || is_there().then_some(());
         let more = || {
             let limit = self.limit();
             limit == 0 || self.items() + 1 < limit || self.is_closed() || enough()
         };
-        self.not_full.wait_until(&Wait::private(deadline, waiting), ready, more)
+        wait_for_news(&self.not_full, deadline, waiting, is_there, ready, more)
     }
 
     /// Waits until all items that were put have been reported done, or `enough` says not to wait any more.
@@ -197,10 +205,14 @@ impl<S> Monitor<S> {
         &self,
         deadline: Option<Deadline>,
         waiting: &dyn Waiting,
-        enough: impl Fn() -> bool,
-    ) -> Result<(), WaitError> {
-        let ready = || (self.unfinished() == 0 || enough()).then_some(());
-        self.all_done.wait_until(&Wait::private(deadline, waiting), ready, || true)
+        enough: impl Fn() -> bool + Sync,
+    ) -> Result<(), WaitError>
+    where
+        S: Send,
+    {
+        let is_there = || self.unfinished() == 0 || enough();
+        let ready = || is_there().then_some(());
+        wait_for_news(&self.all_done, deadline, waiting, is_there, ready, || true)
     }
 }
 

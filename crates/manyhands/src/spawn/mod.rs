@@ -41,5 +41,5 @@ pub use staff::{Ended, FRUITLESS, Kept, MakeKept};
 pub use start_exec::start as start_exec;
 pub use started::Started;
 pub use template::{Forked, ForkedKeeper, fork_keeper, fork_process};
-pub use thread::{Thread, ThreadBuilder, ThreadError, ThreadState};
+pub use thread::{NewThread, Thread, ThreadBuilder, ThreadError, ThreadState};
 pub use zygote::{start_through_zygote, zygote, zygote_of};

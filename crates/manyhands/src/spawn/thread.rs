@@ -16,7 +16,10 @@ use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::stat;
 use crate::platform::thread::gettid;
 use crate::sync::thread_number;
-use crate::sync::{Event, Site, WaitError, is_waiting, name_this_thread, this_thread_number, while_joining};
+use crate::sync::{
+    DeadlockStep, Event, Site, WaitError, is_waiting, name_this_thread, this_thread_number, wait_of,
+    while_joining,
+};
 
 /// What a thread is doing, as known when it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +137,50 @@ impl ThreadBuilder {
         let handle = handle.inspect_err(|_| thread_number::give_back(number))?;
         Ok(Thread { name, shared, handle: Some(handle) })
     }
+
+    /// Makes the thread without starting it.
+    pub fn prepare<T: Send + 'static>(self, run: impl FnOnce() -> T + Send + 'static) -> NewThread<T> {
+        NewThread { builder: self, run: Box::new(run) }
+    }
+}
+
+/// A thread that has been made and not started. It is started once and has no end to wait for before; that is a matter of
+/// compiling.
+///
+/// ```
+/// use manyhands::{Thread, ThreadState};
+///
+/// let new = Thread::builder().name("later").prepare(|| 6 * 7);
+/// assert_eq!(new.state(), ThreadState::New);
+/// let thread = new.start()?;
+/// assert_eq!(thread.join()?, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "it does not run before `start`"]
+pub struct NewThread<T> {
+    builder: ThreadBuilder,
+    run: Box<dyn FnOnce() -> T + Send>,
+}
+
+impl<T: Send + 'static> NewThread<T> {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// As [`ThreadBuilder::spawn`].
+    pub fn start(self) -> io::Result<Thread<T>> {
+        self.builder.spawn(self.run)
+    }
+
+    /// [`ThreadState::New`].
+    pub fn state(&self) -> ThreadState {
+        ThreadState::New
+    }
+}
+
+impl<T> fmt::Debug for NewThread<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("NewThread").field("builder", &self.builder).finish_non_exhaustive()
+    }
 }
 
 impl Thread<()> {
@@ -227,6 +274,18 @@ impl<T> Thread<T> {
     }
 
     /// What it is doing now: in a wait of the engine, or else what the kernel says of it.
+    ///
+    /// ```
+    /// use manyhands::{Lock, Thread, ThreadState};
+    ///
+    /// static LOCK: Lock<u32> = Lock::new(7);
+    /// let guard = LOCK.lock()?;
+    /// let thread = Thread::spawn(|| LOCK.lock().map(|number| *number))?;
+    /// while thread.state() != ThreadState::Blocked {}
+    /// drop(guard);
+    /// assert_eq!(thread.join()??, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn state(&self) -> ThreadState {
         if !self.is_alive() {
             return ThreadState::Dead;
@@ -240,6 +299,29 @@ impl<T> Thread<T> {
             Some(_) => ThreadState::Blocked,
             None => ThreadState::Dead,
         }
+    }
+}
+
+impl<T> Thread<T> {
+    /// What it waits for, where, and who has that, if it is in a wait of the engine that has no limit.
+    ///
+    /// ```
+    /// # use manyhands::{Event, Lock, Thread};
+    /// static LOCK: Lock<()> = Lock::new(());
+    /// let guard = LOCK.lock()?;
+    /// let thread = Thread::spawn(|| LOCK.lock().map(drop))?;
+    /// let wait = loop {
+    ///     if let Some(wait) = thread.waits_for() {
+    ///         break wait;
+    ///     }
+    /// };
+    /// assert!(wait.object.contains("lock"));
+    /// # drop(guard);
+    /// # thread.join()??;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn waits_for(&self) -> Option<DeadlockStep> {
+        if self.is_alive() { wait_of(self.shared.number) } else { None }
     }
 }
 

@@ -5,7 +5,8 @@
 //! come back still touches it when the waiter has already gone on. It does not know what is out.
 
 use super::gate::Gate;
-use super::park::{Blocking, Wait};
+use super::news::wait_for_news;
+use super::park::Blocking;
 use crate::platform::Scope;
 use crate::platform::atomic::{AtomicUsize, Ordering};
 
@@ -38,9 +39,10 @@ impl Countdown {
 
     /// Waits until all are back.
     pub(crate) fn wait(&self) {
-        let ready = || (self.out.load(Ordering::Acquire) == 0).then_some(());
+        let are_back = || self.out.load(Ordering::Acquire) == 0;
+        let ready = || are_back().then_some(());
         // Without a deadline, and with nobody to interrupt it, the wait ends with the last one only.
-        while self.gate.wait_until(&Wait::private(None, &Blocking), ready, || true).is_err() {}
+        while wait_for_news(&self.gate, None, &Blocking, are_back, ready, || true).is_err() {}
     }
 }
 

@@ -18,6 +18,7 @@ mod gate;
 mod ledger;
 mod lock_word;
 mod mortal;
+mod news;
 mod park;
 mod permits;
 mod wait_graph;
@@ -83,6 +84,7 @@ pub(crate) use mortal::may_die;
 #[cfg(all(test, manyhands_model))]
 #[allow(unused_imports, reason = "for the models of later layers")]
 pub(crate) use mortal::model::dies_after;
+pub(crate) use news::wait_for_news;
 pub use park::{Blocking, History, Parker, Wait, WaitError, Waiting};
 #[cfg(not(manyhands_model))]
 pub(crate) use park::{Ticking, Turn};
@@ -125,7 +127,7 @@ pub use semaphore::{Event, Permit, Semaphore};
 #[cfg(not(manyhands_model))]
 pub use wait_graph::{
     Deadlock, DeadlockStep, Site, is_waiting, name_this_thread, sites_are_named_by, suspicions_go_to,
-    this_thread_number, while_joining,
+    this_thread_number, wait_of, while_joining,
 };
 
 #[cfg(all(test, not(manyhands_model)))]

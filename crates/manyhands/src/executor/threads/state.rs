@@ -5,7 +5,7 @@
 
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::{Deadline, Scope};
-use crate::sync::{Gate, Wait, WaitError, Waiting};
+use crate::sync::{Gate, WaitError, Waiting, wait_for_news};
 
 /// Where a call stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl CallState {
     /// When the deadline passes first or a signal handler ends the wait.
     pub fn wait(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<Standing, WaitError> {
         let ready = || Some(self.standing()).filter(|standing| standing.is_over());
-        self.gate.wait_until(&Wait::private(deadline, waiting), ready, || true)
+        wait_for_news(&self.gate, deadline, waiting, || self.standing().is_over(), ready, || true)
     }
 }
 

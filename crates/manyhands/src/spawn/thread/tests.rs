@@ -51,6 +51,65 @@ fn states_follow_what_the_thread_does() {
 }
 
 #[test]
+fn a_thread_is_new_until_it_is_started() {
+    let ran = Arc::new(Event::new());
+    let same = ran.clone();
+    let new = Thread::builder().name("later").prepare(move || same.set());
+    assert_eq!(new.state(), ThreadState::New);
+    assert!(!ran.is_set());
+    new.start().unwrap().join().unwrap();
+    assert!(ran.is_set());
+    let captured = Arc::new(());
+    let same = captured.clone();
+    drop(Thread::builder().prepare(move || drop(same)));
+    assert_eq!(Arc::strong_count(&captured), 1, "never started, and gone");
+}
+
+#[test]
+fn a_blocked_thread_tells_what_it_waits_for() {
+    let told = |thread: &Thread<()>, object: &str| {
+        until("it to wait", || thread.waits_for().is_some());
+        assert_eq!(thread.state(), ThreadState::Blocked);
+        let step = thread.waits_for().unwrap();
+        assert!(step.object.contains(object) && step.thread == thread.name(), "{step}");
+        step
+    };
+    let (lock, event) = (Arc::new(Lock::new(())), Arc::new(Event::new()));
+    let guard = lock.lock().unwrap();
+    let same = lock.clone();
+    let for_lock = Thread::builder().name("wants").spawn(move || drop(same.lock().unwrap())).unwrap();
+    let step = told(&for_lock, "the lock made at");
+    assert!(
+        step.wanted_at.to_string().contains("tests.rs") && step.taken_at.to_string().contains("tests.rs")
+    );
+    let same = event.clone();
+    let for_event = Thread::spawn(move || same.wait()).unwrap();
+    told(&for_event, "news");
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let for_thread = Thread::spawn(move || {
+        let inner = Thread::builder().name("inner").spawn(move || receiver.recv().unwrap()).unwrap();
+        inner.join().unwrap();
+    });
+    let for_thread = for_thread.unwrap();
+    told(&for_thread, "the end of thread \"inner\"");
+
+    // Outside the engine the kernel knows that it sleeps, and nobody for what.
+    let (other_sender, other) = std::sync::mpsc::channel::<()>();
+    let outside = Thread::spawn(move || other.recv().unwrap()).unwrap();
+    until("it to sleep", || outside.state() == ThreadState::Blocked);
+    assert!(outside.waits_for().is_none());
+
+    drop(guard);
+    event.set();
+    sender.send(()).unwrap();
+    other_sender.send(()).unwrap();
+    for thread in [&for_lock, &for_event, &for_thread, &outside] {
+        until("its end", || thread.state() == ThreadState::Dead);
+        assert!(thread.waits_for().is_none());
+    }
+}
+
+#[test]
 fn joining_who_waits_for_ones_lock_is_a_deadlock() {
     for _ in 0..50 {
         let lock = Arc::new(Lock::new(()));

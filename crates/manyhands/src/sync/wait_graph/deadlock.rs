@@ -43,28 +43,39 @@ fn name_of(number: u32) -> String {
 impl Deadlock {
     /// In words what a walk has found; none of the locks is touched.
     pub(super) fn of(edges: &[Edge]) -> Deadlock {
-        let step = |edge: &Edge| {
-            let object = match edge.look.wanted {
-                Wanted::News(..) => "news that nobody is left to bring".to_owned(),
-                Wanted::Thread(number) => format!("the end of thread {:?}", name_of(number)),
-                Wanted::Lock(_) => {
-                    let kind = if edge.look.is_re_entrant { "re-entrant lock" } else { "lock" };
-                    match Site::from_raw(edge.look.made_at) {
-                        Site::Unknown => format!("a {kind}"),
-                        made_at => format!("the {kind} made at {made_at}"),
-                    }
+        Deadlock { steps: edges.iter().map(DeadlockStep::of).collect() }
+    }
+}
+
+impl DeadlockStep {
+    fn of(edge: &Edge) -> DeadlockStep {
+        let object = match edge.look.wanted {
+            Wanted::News(..) => "news that nobody is left to bring".to_owned(),
+            Wanted::Thread(number) => format!("the end of thread {:?}", name_of(number)),
+            Wanted::Lock(_) => {
+                let kind = if edge.look.is_re_entrant { "re-entrant lock" } else { "lock" };
+                match Site::from_raw(edge.look.made_at) {
+                    Site::Unknown => format!("a {kind}"),
+                    made_at => format!("the {kind} made at {made_at}"),
                 }
-            };
-            DeadlockStep {
-                thread: name_of(edge.waiter),
-                object,
-                wanted_at: Site::from_raw(edge.look.wanted_at),
-                holder: if edge.look.owner == 0 { String::new() } else { name_of(edge.look.owner) },
-                taken_at: Site::from_raw(edge.look.taken_at),
             }
         };
-        Deadlock { steps: edges.iter().map(step).collect() }
+        DeadlockStep {
+            thread: name_of(edge.waiter),
+            object,
+            wanted_at: Site::from_raw(edge.look.wanted_at),
+            holder: if edge.look.owner == 0 { String::new() } else { name_of(edge.look.owner) },
+            taken_at: Site::from_raw(edge.look.taken_at),
+        }
     }
+}
+
+/// What the thread with this number waits for without a limit, and who has it; `None` when it is in no such wait of the engine.
+pub fn wait_of(number: u32) -> Option<DeadlockStep> {
+    let look = record_of(number)?.note.look()?;
+    let step = DeadlockStep::of(&Edge { waiter: number, look });
+    let is_news = matches!(look.wanted, Wanted::News(..));
+    Some(if is_news { DeadlockStep { object: "news from another thread".to_owned(), ..step } } else { step })
 }
 
 impl fmt::Display for DeadlockStep {

@@ -34,7 +34,7 @@ use record::WaitNote;
 use walk::{Detector, Walk};
 
 #[cfg(not(manyhands_model))]
-pub use deadlock::{Deadlock, DeadlockStep, suspicions_go_to};
+pub use deadlock::{Deadlock, DeadlockStep, suspicions_go_to, wait_of};
 #[cfg(not(manyhands_model))]
 pub use site::{Site, sites_are_named_by};
 #[cfg(not(manyhands_model))]
