@@ -51,10 +51,12 @@ storm:
 	@printf '\n== %s\n' 'storm: $(STORM_KILLS) random SIGKILLs'
 	MANYHANDS_STORM_KILLS=$(STORM_KILLS) cargo test --locked --release -p manyhands --test storm -- --nocapture
 
-stress:
+stress: wheel
 	@printf '\n== %s\n' 'stress: all primitives for $(STRESS_SECONDS) s, and $(OPERATIONS) random operations of each'
 	MANYHANDS_STRESS_SECONDS=$(STRESS_SECONDS) MANYHANDS_OPERATIONS=$(OPERATIONS) cargo test --locked --release \
 		-p manyhands --test all_together --test random_operations -- --nocapture
+	MANYHANDS_STRESS_SECONDS=$(STRESS_SECONDS) MANYHANDS_OPERATIONS=$(OPERATIONS) \
+		$(BIN)/python -m pytest tests/conformance/test_stress.py tests/conformance/test_random_operations.py
 
 bench: wheel
 	@printf '\n== %s\n' 'benches, size $(SIZE)'
