@@ -126,7 +126,7 @@ def test_no_thread_runs_until_somebody_is_to_be_told(executor):
     before = len(os.listdir("/proc/self/task"))
     held = [executor.submit(square, number) for number in range(100)]
     assert [future.result(LIMIT) for future in held] == [n * n for n in range(100)]
-    assert futures.wait(held).not_done == set()
+    assert futures.wait([executor.submit(square, number) for number in range(100)]).not_done == set()
     assert len(os.listdir("/proc/self/task")) == before
     told = threading.Event()
     executor.submit(square, 2).add_done_callback(lambda future: told.set())

@@ -197,6 +197,9 @@ def wait(
     if not all(isinstance(future, Future) for future in pending):
         return _standard.wait(pending, timeout, return_when)
     deadline = None if timeout is None else time.monotonic() + timeout
+    if return_when == ALL_COMPLETED:
+        for future in pending:
+            future._await_worker(_left(deadline))
     over: SimpleQueue[Future[T]] = SimpleQueue()
     _watch_all(pending, over)
     done = set()

@@ -84,24 +84,27 @@ impl Future {
         }
         let until = deadline(timeout);
         match slf.get().remote.get() {
-            Some(remote) => Self::wait_for_worker(slf, remote, until),
+            Some(remote) => {
+                Self::wait_for_worker(slf, remote, until)?.ok_or_else(|| PyTimeoutError::new_err(()))
+            }
             None => slf.get().wait_for_thread(slf.py(), until),
         }
     }
 
+    /// `None` when the time was over.
     fn wait_for_worker(
         slf: &Bound<'_, Self>,
         remote: &Remote,
         until: Option<Deadline>,
-    ) -> PyResult<Standing> {
+    ) -> PyResult<Option<Standing>> {
         let here = |look, patient: &Patient<'_>| slf.get().call.wait(look, patient).map(drop);
         while remote.wait(slf.py(), until, here)? {
             let standing = Self::settle(slf)?;
             if standing.is_over() {
-                return Ok(standing);
+                return Ok(Some(standing));
             }
         }
-        Err(PyTimeoutError::new_err(()))
+        Ok(None)
     }
 
     fn wait_for_thread(&self, py: Python<'_>, until: Option<Deadline>) -> PyResult<Standing> {
@@ -271,6 +274,18 @@ impl Future {
         }
         drop(after);
         queue.get().push(slf.as_any())
+    }
+
+    /// Waits for a worker process to answer, or for `timeout` seconds; not at all for anything else. No thread is needed for
+    /// that, as it is for `_watch`.
+    #[pyo3(signature = (timeout = None))]
+    fn _await_worker(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<()> {
+        match slf.get().remote.get() {
+            Some(remote) if !Self::settle(slf)?.is_over() => {
+                Self::wait_for_worker(slf, remote, deadline(timeout)).map(drop)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Undoes `_watch`.
