@@ -67,6 +67,12 @@ if not TYPE_CHECKING:
         (name, getattr(_standard, name)) for name in __all__ if name not in ("Future", "as_completed", "wait")
     )
 
+
+def __getattr__(name: str) -> Any:
+    # Libraries read private names of the standard module.
+    return getattr(_standard, name)
+
+
 _opening = allocate_lock()
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ._base import Future
 
     T = TypeVar("T")
+    _standard: Any
 else:
     threading = _std.standard("threading")
     _standard = _std.standard("concurrent.futures.process")
@@ -39,6 +40,12 @@ __all__ = ["BrokenProcessPool", "ProcessPoolExecutor"]
 
 process: Any = _std.module("process")
 _RemoteTraceback = _std.module("pool").RemoteTraceback
+
+
+def __getattr__(name: str) -> Any:
+    # Libraries read private names of the standard module.
+    return getattr(_standard, name)
+
 
 #: The cores of executors whose workers may not all have ended, and what these were told.
 _cores: dict[_engine.PoolCore, Plan] = {}

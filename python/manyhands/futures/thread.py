@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ._base import Future
 
     T = TypeVar("T")
+    _standard: Any
 else:
     from manyhands import threading
 
@@ -35,6 +36,12 @@ else:
     BrokenThreadPool, _Standard = _standard.BrokenThreadPool, _standard.ThreadPoolExecutor
 
 __all__ = ["BrokenThreadPool", "ThreadPoolExecutor"]
+
+
+def __getattr__(name: str) -> Any:
+    # Libraries read private names of the standard module.
+    return getattr(_standard, name)
+
 
 _workers: weakref.WeakKeyDictionary[threading.Thread, _engine.ThreadWorker] = weakref.WeakKeyDictionary()
 _pools: weakref.WeakSet[ThreadPoolExecutor] = weakref.WeakSet()
