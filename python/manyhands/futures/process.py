@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from importlib import import_module
 
 from manyhands import _engine, _guard, _std
 from manyhands.multiprocessing import context
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     _standard: Any
 else:
-    threading = _std.standard("threading")
+    # At its end the interpreter asks the module of this name, whosever it is, to end threads and executors.
+    import_module("threading")
+    from manyhands import threading
+
     _standard = _std.standard("concurrent.futures.process")
     BrokenProcessPool, _Standard = _standard.BrokenProcessPool, _standard.ProcessPoolExecutor
 

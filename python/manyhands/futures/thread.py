@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import weakref
+from importlib import import_module
 
 from manyhands import _engine, _std
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     _standard: Any
 else:
+    # At its end the interpreter asks the module of this name, whosever it is, to end threads and executors.
+    import_module("threading")
     from manyhands import threading
 
     _standard = _std.standard("concurrent.futures.thread")
