@@ -1,7 +1,8 @@
 """Every test of this folder that takes a `place` runs in all four."""
 
 import pytest
-from places import PLACES
+
+from .places import PLACES
 
 
 @pytest.fixture(params=PLACES, ids=lambda place: place.name.replace(" ", "-"))

@@ -5,7 +5,8 @@ import threading
 import time
 
 import pytest
-from places import eventually
+
+from .places import eventually
 
 
 def test_an_event_is_a_flag(place):

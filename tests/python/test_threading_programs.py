@@ -235,7 +235,8 @@ def test_ours_beside_the_standard_module():
 
 def test_installed_late_threads_are_still_waited_for(runner):
     runner.write(
-        "import threading, time, manyhands\nthread = threading.Thread(target=lambda: (time.sleep(0.2), print('done')))\n"
+        "import threading, time, manyhands\n"
+        "thread = threading.Thread(target=lambda: (time.sleep(0.2), print('done')))\n"
         "manyhands.install()\nthread.start()\n"
     )
     done = runner.run("program.py", manyhands=False)

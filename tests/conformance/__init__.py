@@ -1,0 +1,1 @@
+"""What the primitives do, said once, between threads and between processes, the standard library's and ours."""
