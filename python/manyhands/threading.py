@@ -70,6 +70,15 @@ def _outdated(text: str) -> None:
     warnings.warn(text, DeprecationWarning, stacklevel=3)
 
 
+def trust_with(trusted: bool) -> None:
+    """Says whether nobody but its holder releases a lock taken by `with`, as is assumed at first.
+
+    A program in which one thread releases what another has taken by `with` says False: then threads that wait for one
+    another for such locks are a suspicion, told on standard error, and an error only when nobody else is left.
+    """
+    _engine.trust_with(trusted)
+
+
 class State(str):
     """What a thread is doing, as known when it was asked: New, Ready, Running, Blocked or Dead."""
 

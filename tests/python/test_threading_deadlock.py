@@ -135,6 +135,41 @@ def test_a_thread_that_waits_for_its_joiner(runner):
     assert f'"Wants" waits at {path}:5' in told or done.stdout == "DeadlockError\n"
 
 
+def test_a_lock_taken_again_after_a_wait_has_its_place(runner):
+    path = runner.write(
+        """
+import threading
+condition, lock = threading.Condition(KIND()), threading.Lock()
+waits, both = threading.Event(), threading.Barrier(2)
+
+def waiter():
+    with condition:
+        waits.set()
+        condition.wait()               # line 9
+        both.wait()
+        with lock:
+            pass
+
+def notifier():
+    waits.wait()
+    with condition:
+        condition.notify()
+    with lock:
+        both.wait()
+        with condition:
+            pass
+
+threads = [threading.Thread(target=target, name=target.__name__) for target in (waiter, notifier)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+""".replace("KIND", "threading.RLock")
+    )
+    done = runner.run(path)
+    assert f'which "waiter" took at {path}:9' in done.stderr, done.stderr
+
+
 def test_a_lock_taken_twice_by_its_holder(runner):
     runner.write("import threading\nlock = threading.Lock()\nwith lock:\n    with lock:\n        pass\n")
     done = runner.run("program.py")
@@ -143,6 +178,25 @@ def test_a_lock_taken_twice_by_its_holder(runner):
 
 
 NO_ALARM = {
+    "released by another thread, though taken by with": """
+import threading
+threading.trust_with(False)
+first, second, both = threading.Lock(), threading.Lock(), threading.Barrier(3)
+def cross(one, other):
+    try:
+        with one:
+            both.wait()
+            with other: pass
+    except RuntimeError as error:
+        assert str(error) == "release unlocked lock"
+threads = [threading.Thread(target=cross, args=pair) for pair in ((first, second), (second, first))]
+for thread in threads: thread.start()
+both.wait()
+while first.statistics()["waiters"] + second.statistics()["waiters"] < 2: pass
+first.release()
+second.release()
+for thread in threads: thread.join()
+""",
     "released by another thread": """
 import threading
 first, second, both, go = threading.Lock(), threading.Lock(), threading.Barrier(3), threading.Event()

@@ -42,7 +42,7 @@ mod _engine {
     #[pymodule_export]
     use super::ffi::SharedBuffer;
     #[pymodule_export]
-    use super::ffi::{kept_code, learn_places, waits_for};
+    use super::ffi::{kept_code, learn_places, trust_with, waits_for};
     #[pymodule_export]
     use super::futures::{Future, ThreadPool, ThreadWorker};
     #[pymodule_export]

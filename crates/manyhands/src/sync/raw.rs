@@ -305,10 +305,21 @@ impl RawRLock {
     /// # Errors
     /// When a signal handler ends the wait, or the thread can own nothing in the arena.
     pub fn acquire_restore(&self, held: u32, waiting: &dyn Waiting) -> Result<Acquired, WaitError> {
+        self.acquire_restore_at(held, waiting, Site::Unknown)
+    }
+
+    /// As [`RawRLock::acquire_restore`], and says where.
+    ///
+    /// # Errors
+    /// As [`RawRLock::acquire_restore`], and when the wait is part of a deadlock.
+    pub fn acquire_restore_at(
+        &self,
+        held: u32,
+        waiting: &dyn Waiting,
+        site: Site,
+    ) -> Result<Acquired, WaitError> {
         match &self.0 {
-            Place::Private(rlock) => {
-                rlock.acquire_restore(held, waiting, Site::Unknown).map(|()| Acquired::default())
-            }
+            Place::Private(rlock) => rlock.acquire_restore(held, waiting, site).map(|()| Acquired::default()),
             Place::Arena(rlock) => rlock.acquire_restore(held, waiting),
         }
     }

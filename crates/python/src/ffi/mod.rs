@@ -15,7 +15,7 @@ mod queue_methods;
 pub use buffer::{SharedBuffer, bytes_of};
 pub use forking::Interpreter;
 pub use gil::{Patient, attached, waits_for};
-pub use methods::{Guarding, install};
+pub use methods::{Guarding, install, trust_with};
 pub use places::{MadeIn, behind, here, kept_code, learn_places, made_here};
 pub use queue_methods::{Handing, install_queue, within};
 

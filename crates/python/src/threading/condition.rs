@@ -7,7 +7,7 @@
 use super::limit;
 use super::lock::{ThreadLock, ThreadRLock, restore};
 use crate::errors::from_wait;
-use crate::ffi::{Guarding, Patient};
+use crate::ffi::{Guarding, Patient, here};
 use manyhands::platform::Deadline;
 use manyhands::sync::{RawCondition, Taking, WaitError};
 use pyo3::exceptions::{PyAttributeError, PyRuntimeError};
@@ -113,7 +113,8 @@ impl ThreadCondition {
                 let mut raised = None;
                 loop {
                     let patient = Patient::on(lock);
-                    match lock.get().raw.acquire_as(None, &patient, Taking::default()) {
+                    let taking = Taking { site: here(py), guarded: false };
+                    match lock.get().raw.acquire_as(None, &patient, taking) {
                         Ok(_) => return raised.map_or(Ok(()), Err),
                         Err(WaitError::Interrupted) => raised = patient.raised().or(raised),
                         Err(error) => return from_wait(error, patient).map(drop),

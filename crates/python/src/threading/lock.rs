@@ -191,7 +191,7 @@ pub(super) fn restore(slf: &Bound<'_, ThreadRLock>, depth: u32) -> PyResult<()> 
     let mut raised = None;
     loop {
         let patient = Patient::on(slf);
-        match slf.get().raw.acquire_restore(depth, &patient) {
+        match slf.get().raw.acquire_restore_at(depth, &patient, here(slf.py())) {
             Ok(_) => return raised.map_or(Ok(()), Err),
             Err(WaitError::Interrupted) => raised = patient.raised().or(raised),
             Err(error) => return from_wait(error, patient).map(drop),
