@@ -282,3 +282,52 @@ def test_pickling():
         pickle.dumps(Banker(m=1))
     with pytest.raises(RuntimeError, match="Banker objects should only be shared between processes"):
         pickle.dumps(Banker.shared(m=1))
+
+
+STUCK = """
+import threading
+
+from manyhands import Banker
+from manyhands.errors import DeadlockError
+
+banker, lock = Banker(m=1), threading.Lock()
+granted, locked = threading.Event(), threading.Event()
+
+
+def first():
+    with banker.claim(m=1) as claim:
+        claim.request(m=1)
+        granted.set()
+        locked.wait()
+        try:
+            with lock:
+                pass
+        except DeadlockError as error:
+            print(error)
+
+
+def second():
+    with lock:
+        locked.set()
+        granted.wait()
+        with banker.claim(m=1) as claim, claim.request(m=1):
+            print("second has it")
+
+
+threads = [threading.Thread(target=work, name=work.__name__) for work in (first, second)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_a_deadlock_with_something_else_is_told(runner):
+    """The banker knows nothing of locks; whoever waits for it while all others are stuck is stuck as well."""
+    done = runner.run(runner.write(STUCK), options=("run",))
+    assert (done.returncode, done.stderr) == (0, "")
+    told = done.stdout.splitlines()
+    assert told[0] == "these threads wait for one another, for ever:"
+    assert '"first" waits at' in told[1]
+    assert '"second" waits at' in told[2]
+    assert told[-1] == "second has it"

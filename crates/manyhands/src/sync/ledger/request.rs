@@ -60,19 +60,22 @@ impl<'a> Ledger<'a> {
     /// One round is enough: what is unsafe stays so when somebody else gets something. A request that was overtaken too
     /// often bars those who hold nothing. Whoever holds something may still be what it waits for, and has to go on.
     pub(super) fn grant_in_turn(&self) -> bool {
+        let mut waiter = self.next_waiter(None);
+        if waiter.is_none() {
+            return false;
+        }
         let mut free = self.free();
         let (mut granted, mut barred) = (false, false);
-        let mut last = None;
-        while let Some((at, row, seen)) = self.next_waiter(last) {
+        while let Some((at, row, seen)) = waiter {
             let turn = row.turn();
-            last = Some(turn);
+            waiter = self.next_waiter(Some(turn));
             let held = row.held(seen);
             let is_new = held.iter().all(|units| *units == 0);
             if barred && is_new {
                 continue;
             }
             let wanted = row.wanted();
-            if self.judge(at, &held, &wanted, &free, |_| ()) == Judgement::Safe {
+            if self.may_grant(at, &held, &wanted, &free) {
                 if row.has(seen, &sum(&held, &wanted), true) {
                     less(&mut free, &wanted);
                     granted = true;
@@ -85,6 +88,16 @@ impl<'a> Ledger<'a> {
             }
         }
         granted
+    }
+
+    /// Whether the claimant of row `at`, who has `held`, can be granted `wanted`.
+    ///
+    /// One who could have all it declared at once is granted anything of that: it can finish first, and leaves the others
+    /// a state that is safe as the present one is.
+    fn may_grant(&self, at: usize, held: &Units, wanted: &Units, free: &Units) -> bool {
+        let maxima = self.row(at).maxima();
+        (0..self.resources()).all(|unit| maxima[unit].saturating_sub(held[unit]) <= free[unit])
+            || self.judge(at, held, wanted, free, |_| ()) == Judgement::Safe
     }
 
     fn waiters(&self) -> impl Iterator<Item = (usize, Row<'a>, u64)> + use<'_, 'a> {
