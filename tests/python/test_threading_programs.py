@@ -241,3 +241,23 @@ def test_installed_late_threads_are_still_waited_for(runner):
     )
     done = runner.run("program.py", manyhands=False)
     assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+LATE = """
+import queue, sys, threading
+class Late:
+    def __init__(self):
+        self.lock, self.queue = threading.Lock(), queue.SimpleQueue()
+    def __del__(self):
+        print(self.lock.acquire(timeout=0.01), self.lock.acquire(timeout=0.01), self.lock.acquire(False))
+        self.queue.put(1, block=True)
+        print(self.queue.get(True, 1))
+kept = Late()
+"""
+
+
+def test_a_destructor_takes_a_lock_while_the_interpreter_comes_to_its_end(runner):
+    runner.write(LATE)
+    for manyhands in (False, True):
+        done = runner.run("program.py", manyhands=manyhands)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "True False False\n1\n", "")

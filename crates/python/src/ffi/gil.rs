@@ -37,7 +37,8 @@ pub fn waits_for(py: Python<'_>, number: u32) -> Option<(bool, Option<Py<PyAny>>
 pub fn attached<R>(run: impl FnOnce(Python<'_>) -> R) -> R {
     // SAFETY: any thread may ask for the lock, whether it has it or not; given back below.
     let before = unsafe { ffi::PyGILState_Ensure() };
-    let result = Python::attach(run);
+    // SAFETY: attached by the line above.
+    let result = unsafe { Python::attach_unchecked(run) };
     // SAFETY: what `Ensure` gave, in the same thread.
     unsafe { ffi::PyGILState_Release(before) };
     result

@@ -93,15 +93,22 @@ fn none_object() -> *mut ffi::PyObject {
     unsafe { ffi::Py_NewRef(ffi::Py_None()) }
 }
 
-/// Runs what may raise, as Python's own calls do.
+/// Runs what may raise, as Python's own calls do: in a method that the interpreter called.
 #[cold]
 fn slowly(run: impl FnOnce(Python<'_>) -> PyResult<*mut ffi::PyObject>) -> *mut ffi::PyObject {
-    Python::attach(|py| {
+    called(|py| {
         run(py).unwrap_or_else(|error| {
             error.restore(py);
             null_mut()
         })
     })
+}
+
+/// Runs something in a method that the interpreter called, also while it comes to its end: an object's destructor may
+/// take a lock then, and `Python::attach` would refuse.
+pub fn called<R>(run: impl FnOnce(Python<'_>) -> R) -> R {
+    // SAFETY: the interpreter that has called this method runs, and this thread is attached to it.
+    unsafe { Python::attach_unchecked(run) }
 }
 
 fn bool_object(value: bool) -> *mut ffi::PyObject {

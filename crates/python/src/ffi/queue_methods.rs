@@ -14,6 +14,7 @@ use std::ffi::{CStr, c_int};
 use std::ptr::null_mut;
 
 use super::Patient;
+use super::methods::called;
 
 /// Whether threads run Python code one at a time. An object of a free-threaded interpreter has more in it than a reference
 /// count and a type, or does not say.
@@ -127,7 +128,7 @@ unsafe fn usually(
         }
         this.call_method(method, positional, Some(&named)).map(Bound::unbind)
     };
-    Python::attach(|py| match call(py) {
+    called(|py| match call(py) {
         Ok(result) => result.into_ptr(),
         Err(error) => {
             error.restore(py);
