@@ -127,9 +127,26 @@ fn hold(gate: Queue<u32>) -> u32 {
     gate.get().unwrap()
 }
 
+/// A queue that is closed at the latest when this is dropped, so that a test that fails ends.
+struct Gate(Queue<u32>);
+
+impl std::ops::Deref for Gate {
+    type Target = Queue<u32>;
+
+    fn deref(&self) -> &Queue<u32> {
+        &self.0
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 /// A pool with one worker, which is held by a call until the queue gets a value.
-fn held<E: Backend>() -> (Pool<E>, Queue<u32>, Future<u32>) {
-    let (pool, gate) = (E::pool(1), Queue::growing().unwrap());
+fn held<E: Backend>() -> (Pool<E>, Gate, Future<u32>) {
+    let (pool, gate) = (E::pool(1), Gate(Queue::growing().unwrap()));
     let holding = E::submit(&pool, hold, gate.clone()).unwrap();
     wait_until("the call to begin", || pool.statistics().running == 1);
     (pool, gate, holding)
@@ -284,7 +301,7 @@ fn callbacks_get_the_answer_and_their_panics_stop_nothing<E: Backend>() {
 
 fn futures_are_waited_for_together<E: Backend>() {
     let pool = E::pool(2);
-    let gate = Queue::growing().unwrap();
+    let gate = Gate(Queue::growing().unwrap());
     let holding = || E::submit(&pool, hold, gate.clone()).unwrap();
     let soon = || E::submit(&pool, |number: u32| number, 7).unwrap();
     let fails = || E::submit(&pool, |_: u32| -> u32 { panic!("on purpose") }, 7).unwrap();

@@ -20,10 +20,25 @@ fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// An event that happens at the latest when this is dropped, so that a test that fails ends.
+struct Gate(Arc<Event>);
+
+impl Gate {
+    fn set(&self) {
+        self.0.set();
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.set();
+    }
+}
+
 /// A pool whose only thread is held until the event is set.
-fn held() -> (Pool<Threads>, Arc<Event>, Future<()>) {
-    let (pool, gate) = (Pool::threads(1).unwrap(), Arc::new(Event::new()));
-    let same = gate.clone();
+fn held() -> (Pool<Threads>, Gate, Future<()>) {
+    let (pool, gate) = (Pool::threads(1).unwrap(), Gate(Arc::new(Event::new())));
+    let same = gate.0.clone();
     let holding = pool.submit(move || same.wait()).unwrap();
     wait_until("the call to begin", || pool.statistics().running == 1);
     (pool, gate, holding)
@@ -281,6 +296,17 @@ fn a_scope_of_a_terminated_pool_ends() {
     assert_eq!(pool.statistics().state, PoolState::Terminated);
     gate.set();
     holding.get().unwrap();
+}
+
+#[test]
+fn a_callback_of_a_call_that_is_not_run_hears_of_it_and_may_panic() {
+    let (pool, gate, _holding) = held();
+    let (sender, answer) = mpsc::channel();
+    pool.submit(|| ()).unwrap().on_done(|_| panic!("a callback, on purpose")).unwrap();
+    pool.submit(|| ()).unwrap().on_done(move |answer| sender.send(answer).unwrap()).unwrap();
+    pool.terminate();
+    assert!(matches!(answer.recv_timeout(LIMIT).unwrap(), Err(CallError::Unanswered(_))));
+    gate.set();
 }
 
 #[test]
