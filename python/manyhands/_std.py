@@ -39,6 +39,8 @@ find_on_a_copy: Any = None
 _loaded: dict[str, ModuleType] = {}
 #: The standard modules of each of those names, while it means ours.
 _kept: dict[str, dict[str, ModuleType]] = {}
+#: Those that something of ours stands on: whoever takes their names from them, they are not loaded twice.
+_used: dict[str, dict[str, ModuleType]] = {}
 _library = os.path.dirname(os.__file__)
 
 
@@ -163,7 +165,7 @@ class Plainly:
         ) or (current is not None and current.__name__ == self._root and self._root not in _kept)
         if not self._nested:
             self._ours = take(self._root)
-            sys.modules.update(_kept.get(self._root, {}))
+            sys.modules.update(_kept.get(self._root) or _used.get(self._root, {}))
             sys.meta_path.insert(0, self)
 
     def __exit__(self, *raised: object) -> None:
@@ -182,4 +184,7 @@ def standard(full: str) -> Any:
     """The standard module of that name."""
     root = "concurrent.futures" if full.startswith("concurrent.futures") else full
     with Plainly(root):
-        return import_module(full)
+        found = import_module(full)
+        names = [name for name in sys.modules if name == root or name.startswith(root + ".")]
+        _used.setdefault(root, {}).update((name, sys.modules[name]) for name in names)
+        return found
