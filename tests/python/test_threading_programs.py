@@ -103,6 +103,12 @@ print(threading.own, _thread.allocate_lock)
 }
 
 
+@pytest.fixture(autouse=True)
+def whole_lines(monkeypatch):
+    """Without it threads write each line in two pieces, and these mingle."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+
+
 def told(done):
     """Its errors, and what the engine did."""
     errors, _, stats = done.stderr.partition("manyhands: what the engine did\n")
