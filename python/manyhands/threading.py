@@ -162,11 +162,11 @@ class _MainThread(Thread, _standard._MainThread):  # type: ignore[misc]
         if self is _standard.current_thread() or not _standard._MainThread.is_alive(self):
             _standard._MainThread.join(self, timeout)
         else:
-            self._life.join(self, timeout if timeout is None else max(timeout, 0))
+            self._end.join(self, timeout if timeout is None else max(timeout, 0))
 
     def is_alive(self) -> bool:
         """Whether the main thread has not ended."""
-        return not self._life.has_ended and bool(super().is_alive())
+        return not self._end.has_ended and bool(super().is_alive())
 
 
 class _DummyThread(Thread, _standard._DummyThread):  # type: ignore[misc]
@@ -216,6 +216,8 @@ def _ours(thread: Any) -> Any:
     kind = _KINDS.get(type(thread))
     if kind is not None:
         thread._life = _engine.ThreadLife()
+        # Not a life that has begun: at its end the main thread waits for others, some of which it has just let go.
+        thread._end = _engine.ThreadLife()
         thread.__class__ = kind
     return thread
 
@@ -228,7 +230,7 @@ def _join_all() -> None:
     if not isinstance(_standard._main_thread, _MainThread) or current_thread() is not _standard._main_thread:
         return
     # Whoever joins the main thread does not wait for this.
-    _standard._main_thread._life.end()
+    _standard._main_thread._end.end()
     while True:
         waited = False
         for thread in _standard.enumerate():
