@@ -6,7 +6,8 @@ import pytest
 from conftest import eventually
 
 from manyhands import threading
-from manyhands.queue import Queue
+from manyhands.futures import ThreadPoolExecutor
+from manyhands.queue import Queue, SimpleQueue
 
 
 @pytest.fixture
@@ -100,11 +101,33 @@ def test_blocked_on_a_condition_and_on_a_thread(waiting):
         condition.notify()
 
 
-def test_blocked_on_a_queue(waiting):
-    queue = Queue()
+@pytest.mark.parametrize("kind", [Queue, SimpleQueue])
+def test_blocked_on_a_queue(waiting, kind):
+    queue = kind()
     thread = waiting(queue.get)
-    eventually(lambda: thread.state == "Blocked")
+    eventually(lambda: thread.state == "Blocked" and thread.state.on is queue)
     queue.put(1)
+
+
+def test_blocked_on_a_full_queue_and_on_one_that_is_not_done(waiting):
+    queue = Queue(1)
+    queue.put(1)
+    putter = waiting(queue.put, 2)
+    joiner = waiting(queue.join)
+    for thread in putter, joiner:
+        eventually(lambda thread=thread: thread.state == "Blocked" and thread.state.on is queue)
+    for _ in range(2):
+        queue.get()
+        queue.task_done()
+
+
+def test_blocked_on_a_future(waiting):
+    go = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(go.wait)
+        thread = waiting(future.result)
+        eventually(lambda: thread.state == "Blocked" and thread.state.on is future)
+        go.set()
 
 
 def test_ready_while_another_thread_keeps_the_interpreter(waiting):

@@ -181,7 +181,7 @@ impl ThreadQueue {
             }
             drop(inside);
             let until = patience.until(|| full(py))?;
-            let patient = Patient::new(py);
+            let patient = Patient::on(slf);
             if let Err(error) = this.monitor.wait_not_full(until, &patient, || this.is_opened()) {
                 return Err(ended(error, patient, || full(py)));
             }
@@ -212,7 +212,7 @@ impl ThreadQueue {
                 return Err(shut_down(py));
             }
             let until = patience.until(|| empty(py))?;
-            let patient = Patient::new(py);
+            let patient = Patient::on(slf);
             if let Err(error) = this.monitor.wait_not_empty(until, &patient, || this.is_opened()) {
                 return Err(ended(error, patient, || empty(py)));
             }
@@ -244,7 +244,7 @@ impl ThreadQueue {
 
     /// Waits until every item that was put has been reported done.
     fn join(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let (py, this) = (slf.py(), slf.get());
+        let this = slf.get();
         loop {
             if this.is_opened() {
                 return slf.call_method0("_join_opened").map(drop);
@@ -252,7 +252,7 @@ impl ThreadQueue {
             if this.monitor.unfinished() == 0 {
                 return Ok(());
             }
-            let patient = Patient::new(py);
+            let patient = Patient::on(slf);
             if let Err(error) = this.monitor.wait_all_done(None, &patient, || this.is_opened()) {
                 return Err(ended(error, patient, || unreachable!("no deadline was set")));
             }
@@ -420,31 +420,31 @@ impl ThreadSimpleQueue {
     /// Takes the next item, waiting for one.
     #[pyo3(name = "_get_usually", signature = (block = true, timeout = None))]
     fn get<'py>(
-        &self,
-        py: Python<'py>,
+        slf: &Bound<'py, Self>,
         #[pyo3(from_py_with = truth)] block: bool,
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
         let mut patience = Patience::new(block, timeout);
         patience.check()?;
         loop {
-            let mut inside = within(py, &self.monitor)?;
+            let mut inside = within(py, &this.monitor)?;
             if let Some((item, items)) = inside.pop() {
                 inside.leave_with_fewer(items);
                 return Ok(item.into_bound(py));
             }
             drop(inside);
             let until = patience.until(|| empty(py))?;
-            let patient = Patient::new(py);
-            if let Err(error) = self.monitor.wait_not_empty(until, &patient, || false) {
+            let patient = Patient::on(slf);
+            if let Err(error) = this.monitor.wait_not_empty(until, &patient, || false) {
                 return Err(ended(error, patient, || empty(py)));
             }
         }
     }
 
     /// Takes an item if there is one now.
-    fn get_nowait<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.get(py, false, None)
+    fn get_nowait<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::get(slf, false, None)
     }
 
     /// How many items wait.

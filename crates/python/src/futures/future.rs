@@ -87,7 +87,7 @@ impl Future {
             Some(remote) => {
                 Self::wait_for_worker(slf, remote, until)?.ok_or_else(|| PyTimeoutError::new_err(()))
             }
-            None => slf.get().wait_for_thread(slf.py(), until),
+            None => Self::wait_for_thread(slf, until),
         }
     }
 
@@ -98,7 +98,7 @@ impl Future {
         until: Option<Deadline>,
     ) -> PyResult<Option<Standing>> {
         let here = |look, patient: &Patient<'_>| slf.get().call.wait(look, patient).map(drop);
-        while remote.wait(slf.py(), until, here)? {
+        while remote.wait(slf.as_any(), until, here)? {
             let standing = Self::settle(slf)?;
             if standing.is_over() {
                 return Ok(Some(standing));
@@ -107,9 +107,9 @@ impl Future {
         Ok(None)
     }
 
-    fn wait_for_thread(&self, py: Python<'_>, until: Option<Deadline>) -> PyResult<Standing> {
-        let patient = Patient::new(py);
-        match self.call.wait(until, &patient) {
+    fn wait_for_thread(slf: &Bound<'_, Self>, until: Option<Deadline>) -> PyResult<Standing> {
+        let patient = Patient::on(slf);
+        match slf.get().call.wait(until, &patient) {
             Ok(standing) => Ok(standing),
             Err(WaitError::TimedOut) => Err(PyTimeoutError::new_err(())),
             Err(WaitError::Interrupted) => Err(patient.raised().expect("a handler raised")),

@@ -135,17 +135,18 @@ impl Remote {
     }
 
     /// Waits until there is something to fetch, or until `otherwise` is over when another thread is at it. In pieces, between
-    /// which it is looked whether the pool can still get anywhere; `false` when the time was over.
+    /// which it is looked whether the pool can still get anywhere; `false` when the time was over. `future` is what the
+    /// calling thread then waits for.
     pub fn wait(
         &self,
-        py: Python<'_>,
+        future: &Bound<'_, PyAny>,
         until: Option<Deadline>,
         otherwise: impl Fn(Option<Deadline>, &Patient<'_>) -> Result<(), WaitError>,
     ) -> PyResult<bool> {
         if !self.shared.raw.is_own() {
             return Err(PyRuntimeError::new_err(format!(
                 "the future of {} belongs to the process that submitted the call; ask for its result there",
-                name_of(self.function.bind(py))
+                name_of(self.function.bind(future.py()))
             )));
         }
         let watch = match &*self.held() {
@@ -153,7 +154,8 @@ impl Remote {
             Held::Awaited(_) | Held::Gone => None,
         };
         let look = Deadline::after(LOOK).map(|look| look.earlier(until));
-        let patient = Patient::new(py);
+        let py = future.py();
+        let patient = Patient::on(future);
         let waited = match watch {
             Some(watch) => watch.wait(&Wait::arena(look, &patient)),
             None => otherwise(look, &patient),
