@@ -5,6 +5,7 @@ plain python or under the launcher. Nothing waits for time: `eventually` waits f
 """
 
 import os
+import signal
 import subprocess
 import sys
 import threading as standard_threading
@@ -15,6 +16,10 @@ import pytest
 
 from manyhands import multiprocessing
 from manyhands import threading as our_threading
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As a shell starts what runs in the background. The programs that the tests interrupt must not inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 METHODS = ("fork", "spawn", "forkserver")
 LIMIT = 60
