@@ -93,6 +93,13 @@ class State(str):
         return state
 
 
+class _Told:
+    """The attribute `state`. Not a property: a subclass that keeps a state of its own under that name has its own."""
+
+    def __get__(self, thread: Any, kind: type | None = None) -> Any:
+        return self if thread is None else thread._tell_state()
+
+
 class Thread(_standard.Thread):  # type: ignore[misc]
     """A thread of control, seen by the engine."""
 
@@ -125,7 +132,7 @@ class Thread(_standard.Thread):  # type: ignore[misc]
 
     def join(self, timeout: float | None = None) -> None:
         """Waits until the thread has ended, or the time is over."""
-        if self._initialized and self is not _standard.current_thread() and self.is_alive():
+        if self._initialized and self is not _standard.current_thread() and _standard.Thread.is_alive(self):
             life = self._life
             if timeout is None:
                 life.join(self)
@@ -135,9 +142,10 @@ class Thread(_standard.Thread):  # type: ignore[misc]
                 timeout = max(timeout - (_standard._time() - begin), 0)
         super().join(timeout)
 
-    @property
-    def state(self) -> State:
-        """What the thread is doing."""
+    #: What the thread is doing, a `State`.
+    state: Any = _Told()
+
+    def _tell_state(self) -> State:
         return _state(self, self._life.number if self._initialized else 0)
 
 
@@ -174,9 +182,7 @@ class _DummyThread(Thread, _standard._DummyThread):  # type: ignore[misc]
 
     join = _standard._DummyThread.join
 
-    @property
-    def state(self) -> State:
-        """What the thread is doing."""
+    def _tell_state(self) -> State:
         return _state(self, 0)
 
 
@@ -235,7 +241,8 @@ def _join_all() -> None:
         waited = False
         for thread in _standard.enumerate():
             if isinstance(thread, Thread) and not thread.daemon and thread is not _standard._main_thread:
-                thread.join()
+                # Not a subclass's own `join`, which may tell the thread to stop: the interpreter's end calls none.
+                Thread.join(thread)
                 waited = True
         if not waited:
             return

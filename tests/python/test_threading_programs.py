@@ -103,6 +103,12 @@ print(threading.own, _thread.allocate_lock)
 }
 
 
+@pytest.fixture(params=[False, True], ids=["plain", "launcher"])
+def manyhands(request):
+    """Under plain python, and under the launcher."""
+    return request.param
+
+
 @pytest.fixture(autouse=True)
 def whole_lines(monkeypatch):
     """Without it threads write each line in two pieces, and these mingle."""
@@ -223,6 +229,30 @@ def test_a_program_that_uses_only_ours_waits_for_its_threads(runner):
     )
     assert runner.run("program.py").stdout == "done\n"
     assert runner.run("program.py", manyhands=False).stdout == "done\n"
+
+
+def test_the_end_of_the_interpreter_calls_no_join_of_a_subclass(runner, manyhands):
+    runner.write(
+        "import threading, time\n"
+        "class Stoppable(threading.Thread):\n"
+        "    stopped = False\n"
+        "    def run(self): time.sleep(0.2); print('stopped' if self.stopped else 'done')\n"
+        "    def join(self, timeout): self.stopped = True; super().join(timeout)\n"
+        "Stoppable().start()\n"
+    )
+    done = runner.run("program.py", manyhands=manyhands)
+    assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 0)
+
+
+def test_a_subclass_has_a_state_of_its_own(runner, manyhands):
+    runner.write(
+        "import threading\n"
+        "class Worker(threading.Thread):\n"
+        "    def __init__(self): super().__init__(); self.state = 'new'\n"
+        "    def run(self): self.state = 'busy'\n"
+        "worker = Worker(); print(worker.state); worker.start(); worker.join(); print(worker.state)\n"
+    )
+    assert runner.run("program.py", manyhands=manyhands).stdout == "new\nbusy\n"
 
 
 def test_ours_beside_the_standard_module():
