@@ -166,3 +166,27 @@ def test_the_dummy_pool_is_one():
     with manyhands.multiprocessing.dummy.Pool(2) as pool:
         assert isinstance(pool, manyhands.multiprocessing.pool.ThreadPool)
         assert pool.map(square, [3]) == [9]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_whose_initializer_raised_is_replaced():
+    left = [1, 2]
+
+    def initializer():
+        if left:
+            raise OSError(left.pop())
+
+    with manyhands.multiprocessing.pool.ThreadPool(1, initializer) as pool:
+        assert pool.apply_async(add, (1, 2)).get(LIMIT) == 3
+    assert not left
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_pool_whose_initializer_always_raises_fails_its_calls(monkeypatch):
+    monkeypatch.setattr(manyhands.multiprocessing._thread_pool, "_ATTEMPTS", 3)
+    pool = manyhands.multiprocessing.pool.ThreadPool(2, fail, ("in the initializer",))
+    with pytest.raises(RuntimeError, match=r"its initializer raised ValueError\('in the initializer'\) 3 times"):
+        pool.apply_async(add, (1,)).get(LIMIT)
+    pool.close()
+    pool.join()
+    assert len(pool._threads) == 6 and not pool._pool

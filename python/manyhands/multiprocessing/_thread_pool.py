@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 import weakref
 from _thread import allocate_lock
 
@@ -30,6 +31,9 @@ else:
     from manyhands import threading
 
 __all__ = ["ThreadPool", "ThreadResult"]
+
+#: How often a worker's initializer is tried: some two seconds in all.
+_ATTEMPTS = 24
 
 
 class ThreadPool(Pool):
@@ -53,12 +57,10 @@ class ThreadPool(Pool):
         self._end_workers = weakref.finalize(self, _end_workers, self._calls, processes)
         self._end_workers.atexit = False
         self._finalize: Any = self._drop_calls
-        self._threads = [
-            threading.Thread(target=worker, args=(self._calls, initializer, tuple(initargs)), daemon=True)
-            for _ in range(processes)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
+        beginning = _Beginning(self._threads, self._calls, initializer, tuple(initargs), processes)
+        for _ in range(processes):
+            beginning.start()
         self._state = RUN
 
     @property
@@ -241,12 +243,62 @@ def _chunk_of_tuples(func: Callable[..., Any], elements: Iterable[Iterable[Any]]
     return [func(*element) for element in elements]
 
 
-def worker(
-    calls: SimpleQueue[_Work | None], initializer: Callable[..., object] | None, initargs: tuple[Any, ...]
-) -> None:
+class _Beginning:
+    """How the workers of a pool begin. One whose initializer raises has another thread try after a pause that grows, so
+    often; when none is left that could still begin, the last one fails the calls."""
+
+    def __init__(
+        self,
+        threads: list[threading.Thread],
+        calls: SimpleQueue[_Work | None],
+        initializer: Callable[..., object] | None,
+        initargs: tuple[Any, ...],
+        workers: int,
+    ) -> None:
+        self._threads = threads
+        self._calls = calls
+        self._initializer = initializer
+        self._initargs = initargs
+        self._hopeful = workers
+        self._lock = allocate_lock()
+
+    def start(self, failed: int = 0) -> None:
+        """Starts a worker after so many that have failed in its place."""
+        thread = threading.Thread(target=self._begin, args=(failed,), daemon=True)
+        # Before whoever starts it ends: a join waits for all that are there.
+        self._threads.append(thread)
+        thread.start()
+
+    def _begin(self, failed: int) -> None:
+        try:
+            if self._initializer is not None:
+                self._initializer(*self._initargs)
+        except BaseException as error:
+            if failed + 1 < _ATTEMPTS:
+                time.sleep(min(0.001 * 2**failed, 0.1))
+                self.start(failed + 1)
+            else:
+                self._give_up(error)
+            raise
+        worker(self._calls)
+
+    def _give_up(self, reason: BaseException) -> None:
+        with self._lock:
+            self._hopeful -= 1
+            if self._hopeful:
+                return
+        while (work := self._calls.get()) is not None:
+            error = RuntimeError(
+                f"no thread of the pool could begin: its initializer raised {reason!r} {_ATTEMPTS} times each; "
+                "mend it, and make another pool"
+            )
+            error.__cause__ = reason
+            work[0](False, error)
+            del work, error
+
+
+def worker(calls: SimpleQueue[_Work | None]) -> None:
     """What a thread of a pool runs."""
-    if initializer is not None:
-        initializer(*initargs)
     while True:
         work = calls.get()
         if work is None:
