@@ -369,3 +369,18 @@ def test_cycles_through_futures_are_collected(executor):
     gone = [weakref.ref(made()) for made in (by_result, by_callback, by_attribute, by_function)]
     executor.shutdown()
     eventually(lambda: gc.collect() is not None and not any(ref() for ref in gone))
+
+
+def test_a_broken_thread_pool_fails_its_calls_past_those_that_were_cancelled(tmp_path):
+    def initializer():
+        wait_for(tmp_path / "go")
+        raise ValueError("in the initializer")
+
+    executor = futures.ThreadPoolExecutor(1, initializer=initializer)
+    calls = [executor.submit(add, 1) for _ in range(3)]
+    assert calls[0].cancel()
+    touch(tmp_path / "go")
+    for call in calls[1:]:
+        assert isinstance(call.exception(LIMIT), futures.thread.BrokenThreadPool)
+    assert calls[0].cancelled()
+    executor.shutdown()

@@ -1,9 +1,11 @@
 """What only a process executor meets: workers that die, objects that cannot travel, start methods, nested executors."""
 
+import gc
 import os
 import signal
 import threading
 import time
+import weakref
 
 import pytest
 from calls import Unloadable, lock_result, square, unloadable_result
@@ -191,3 +193,16 @@ def test_a_future_of_a_forked_copy_says_so():
         os.close(reading)
         os.close(writing)
         assert future.result(LIMIT)
+
+
+@pytest.mark.parametrize("kind", [futures.ThreadPoolExecutor, futures.ProcessPoolExecutor])
+def test_the_results_of_a_map_keep_an_executor_that_has_inputs_to_come(kind):
+    executor = kind(1)
+    seen = weakref.ref(executor)
+    results = executor.map(square, range(20), buffersize=2)
+    del executor
+    assert next(results) == 0
+    gc.collect()
+    assert seen() is not None
+    assert list(results) == [number * number for number in range(1, 20)]
+    eventually(lambda: seen() is None)

@@ -190,7 +190,7 @@ class ProcessPoolExecutor(Crew, _Standard):
             raise ValueError("chunksize must be >= 1.")
         _map.check_buffersize(buffersize)
         chunks = _map.chunks(iterables, chunksize)
-        handed_in = _hand_in(weakref.ref(self), fn, chunks, len(iterables) != 1)
+        handed_in = _hand_in(self, fn, chunks, len(iterables) != 1)
         return _map.one_by_one(_map.in_order(handed_in, timeout, buffersize))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -221,16 +221,13 @@ class ProcessPoolExecutor(Crew, _Standard):
 
 
 def _hand_in(
-    executor: Callable[[], ProcessPoolExecutor | None],
+    executor: ProcessPoolExecutor,
     fn: Callable[..., T],
     chunks: Iterator[list[Any]],
     star: bool,
 ) -> Iterator[Future[list[T]]]:
+    # The executor stays while there is something to hand in, also when the program has kept the results alone.
     for chunk in chunks:
-        found = executor()
-        if found is None:
-            return
-        future: Any = found._submit_list(fn, chunk, star)
-        del found
+        future: Any = executor._submit_list(fn, chunk, star)
         yield future
         del future

@@ -98,14 +98,11 @@ def _run(
 
 
 def _hand_in(
-    pool: Callable[[], ThreadPoolExecutor | None], fn: Callable[..., T], arguments: Iterable[tuple[Any, ...]]
+    pool: ThreadPoolExecutor, fn: Callable[..., T], arguments: Iterable[tuple[Any, ...]]
 ) -> Iterator[Future[T]]:
+    # The pool stays while there is something to hand in, also when the program has kept the results alone.
     for each in arguments:
-        found = pool()
-        if found is None:
-            return
-        future: Any = found.submit(fn, *each)
-        del found
+        future: Any = pool.submit(fn, *each)
         yield future
         del future
 
@@ -173,7 +170,9 @@ class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
         self._broken = "A thread initializer failed, the thread pool is not usable anymore"
         self._close()
         for future in self._withdraw():
-            future.set_exception(BrokenThreadPool(self._broken))
+            # Not the cancelled: they refuse an answer, and the others are to have theirs.
+            if future.set_running_or_notify_cancel():
+                future.set_exception(BrokenThreadPool(self._broken))
 
     def map(
         self,
@@ -186,7 +185,7 @@ class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
         """Calls `fn` with an element of each iterable; the results, in order. `chunksize` means nothing to threads;
         with `buffersize` no more than so many calls are ahead of the result that is asked for."""
         _map.check_buffersize(buffersize)
-        handed_in = _hand_in(weakref.ref(self), fn, zip(*iterables, strict=False))
+        handed_in = _hand_in(self, fn, zip(*iterables, strict=False))
         return _map.in_order(handed_in, timeout, buffersize)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
