@@ -60,9 +60,9 @@ def _await(
 
 def put(self: Any, item: Any, block: bool = True, timeout: float | None = None) -> None:
     with self.not_full:
-        if self.maxsize > 0 and not self.is_shutdown:
-            _await(self.not_full, lambda: self._qsize() < self.maxsize or self.is_shutdown, block, timeout, Full)
-        if self.is_shutdown:
+        if self.maxsize > 0 and not self._is_closed:
+            _await(self.not_full, lambda: self._qsize() < self.maxsize or self._is_closed, block, timeout, Full)
+        if self._is_closed:
             raise ShutDown
         self._put(item)
         self.unfinished_tasks += 1
@@ -72,7 +72,7 @@ def put(self: Any, item: Any, block: bool = True, timeout: float | None = None) 
 def get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
     with self.not_empty:
         if timeout is not None or not self._qsize():
-            _await(self.not_empty, lambda: self._qsize() or self.is_shutdown, block, timeout, Empty)
+            _await(self.not_empty, lambda: self._qsize() or self._is_closed, block, timeout, Empty)
             if not self._qsize():
                 raise ShutDown
         item = self._get()
@@ -102,7 +102,7 @@ def qsize(self: Any) -> int:
 
 def shutdown(self: Any, immediate: bool) -> None:
     with self.mutex:
-        self.is_shutdown = True
+        self._is_closed = True
         while immediate and self._qsize():
             self._get()
             self.unfinished_tasks = max(self.unfinished_tasks - 1, 0)

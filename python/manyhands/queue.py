@@ -8,6 +8,7 @@ pickled. `shutdown` is there on every version of Python.
 
 from __future__ import annotations
 
+import sys
 from _thread import allocate_lock
 from collections import deque
 
@@ -44,6 +45,20 @@ class _Inside:
             raise AttributeError(f"{type(instance).__name__!r} object has no attribute {self._name!r}") from None
 
 
+class _IsShutDown:
+    """Whether `shutdown` was called. Where the standard class has no such thing, a program's own attribute wins."""
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else instance._is_closed
+
+
+class _SettableIsShutDown(_IsShutDown):
+    """The same where the standard class has it."""
+
+    def __set__(self, instance: Any, is_shutdown: Any) -> None:
+        instance._is_closed = bool(is_shutdown)
+
+
 def _open(queue: Queue[Any]) -> None:
     """Moves the items into attributes of the queue."""
     with _opening:
@@ -62,6 +77,8 @@ class Queue(_engine.ThreadQueue["T"]):
     not_full: Any = _Inside()
     all_tasks_done: Any = _Inside()
     queue: Any = _Inside()
+
+    is_shutdown: Any = _SettableIsShutDown() if sys.version_info >= (3, 13) else _IsShutDown()
 
     #: What holds the items once they are attributes.
     _sequence: Any = deque

@@ -384,3 +384,32 @@ def test_a_broken_thread_pool_fails_its_calls_past_those_that_were_cancelled(tmp
         assert isinstance(call.exception(LIMIT), futures.thread.BrokenThreadPool)
     assert calls[0].cancelled()
     executor.shutdown()
+
+
+def test_a_future_of_a_subclass_takes_arguments_of_its_own(library):
+    class Named(library.Future):
+        def __init__(self, title, *, loud):
+            super().__init__()
+            self.title = title, loud
+
+    future = Named("first", loud=True)
+    future.set_result(1)
+    assert (future.result(), future.title) == (1, ("first", True))
+    for arguments, named in [((1,), {}), ((), {"title": 1})]:
+        with pytest.raises(TypeError):
+            library.Future(*arguments, **named)
+
+
+def test_a_result_that_comes_to_lead_to_its_future_is_collected(library):
+    class Result(dict):
+        """Can be referred to weakly."""
+
+    with library.ThreadPoolExecutor(1) as executor:
+        future = executor.submit(dict)
+        result = future.result(LIMIT)
+        canary = Result()
+        gone = weakref.ref(canary)
+        result.update(future=future, canary=canary)
+        del future, result, canary
+    gc.collect()
+    eventually(lambda: gone() is None)

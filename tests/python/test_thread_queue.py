@@ -374,3 +374,67 @@ def test_other_names():
     assert ours.Full is standard.Full
     assert ours.Queue[int].__origin__ is ours.Queue
     assert ours.SimpleQueue[int].__origin__ is ours.SimpleQueue
+
+
+@pytest.mark.parametrize("name", ["Queue", "SimpleQueue"])
+def test_a_subclass_takes_arguments_of_its_own(module, name):
+    class Named(getattr(module, name)):
+        def __init__(self, title, *, loud):
+            super().__init__()
+            self.title = title, loud
+
+    queue = Named("first", loud=True)
+    queue.put(1)
+    assert (queue.get(), queue.title) == (1, ("first", True))
+    with pytest.raises(TypeError):
+        module.SimpleQueue(1)
+
+
+def test_a_subclass_has_a_flag_called_is_shutdown(module):
+    class Flagged(module.Queue):
+        def __init__(self):
+            super().__init__()
+            self.is_shutdown = False
+
+        def stop(self):
+            self.is_shutdown = True
+
+    queue = Flagged()
+    queue.put(1)
+    queue.stop()
+    assert queue.is_shutdown
+    if sys.version_info < (3, 13):
+        queue.put(2)
+        assert queue.qsize() == 2
+    else:
+        with pytest.raises(module.ShutDown):
+            queue.put(2)
+
+
+def test_a_subclass_takes_block_by_name_alone(module):
+    class Counting(module.Queue):
+        def put(self, item, *, block=True, timeout=None):
+            super().put((item, block), block, timeout)
+
+        def get(self, *, block=True, timeout=None):
+            return super().get(block, timeout), block
+
+    queue = Counting()
+    queue.put_nowait(1)
+    assert queue.get_nowait() == ((1, False), False)
+
+
+@pytest.mark.parametrize(("maxsize", "room"), [(float("inf"), 5), (2**70, 5), (-(2**70), 5), (1.5, 2), (-0.5, 5)])
+def test_a_limit_is_any_number(module, maxsize, room):
+    queue = module.Queue(maxsize)
+    assert queue.maxsize == maxsize
+    for number in range(room):
+        assert not queue.full()
+        queue.put_nowait(number)
+    assert queue.full() == (room < 5)
+
+
+@pytest.mark.parametrize("name", ["put", "get"])
+def test_an_error_names_the_method_that_was_called(module, name):
+    with pytest.raises(TypeError, match=rf"^Queue\.{name}\(\) got an unexpected keyword argument '?nothing"):
+        getattr(module.Queue(), name)(*[1] * (name == "put"), nothing=1)

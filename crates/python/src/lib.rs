@@ -15,6 +15,7 @@ mod ffi;
 mod futures;
 mod items;
 mod lock;
+mod patience;
 mod pickled;
 mod pool;
 mod process;

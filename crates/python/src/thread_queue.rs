@@ -5,21 +5,20 @@
 //! conditions); then the queue is *opened*: the items move into the standard library's attributes, and its own
 //! functions, which the Python package adds, take over. No Python code runs while a thread is inside a monitor.
 
-use crate::child::deadline;
 use crate::ffi::{Handing, Patient, within};
 use crate::items::Items;
+use crate::patience::{Patience, ended, limit_of, without_wait};
 use crate::process::count;
 use crate::queue::{empty, full};
-use crate::value::truth;
+use crate::value::{leave_to_init, truth};
 use manyhands::channel::{DoneTooOften, Monitor};
-use manyhands::platform::Deadline;
-use manyhands::platform::atomic::{AtomicBool, AtomicI64, Ordering};
-use manyhands::sync::WaitError;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use manyhands::platform::atomic::{AtomicBool, Ordering};
+use pyo3::exceptions::PyValueError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
+use std::sync::{Mutex, PoisonError};
 
 static SHUT_DOWN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
@@ -31,58 +30,12 @@ fn shut_down(py: Python<'_>) -> PyErr {
     }
 }
 
-/// Turns the end of a wait into Python's: `late` when the time was over.
-fn ended(error: WaitError, patient: Patient<'_>, late: impl FnOnce() -> PyErr) -> PyErr {
-    match error {
-        WaitError::TimedOut => late(),
-        WaitError::Interrupted => patient.raised().expect("a handler raised"),
-        error => PyRuntimeError::new_err(error.to_string()),
-    }
-}
-
-/// Until when to wait, settled at the first wait.
-struct Patience {
-    block: bool,
-    timeout: Option<f64>,
-    until: Option<Deadline>,
-    settled: bool,
-}
-
-impl Patience {
-    fn new(block: bool, timeout: Option<f64>) -> Patience {
-        Patience { block, timeout, until: None, settled: false }
-    }
-
-    /// A ValueError when there is to be a wait and its time makes no sense, also when there is nothing to wait for.
-    #[inline]
-    fn check(&self) -> PyResult<()> {
-        match self.timeout {
-            Some(seconds) if self.block && seconds < 0.0 => {
-                Err(PyValueError::new_err("'timeout' must be a non-negative number"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The deadline; `late` when there is to be no wait.
-    fn until(&mut self, late: impl FnOnce() -> PyErr) -> PyResult<Option<Deadline>> {
-        if !self.settled {
-            if !self.block {
-                return Err(late());
-            }
-            self.until = deadline(self.timeout);
-            self.settled = true;
-        }
-        Ok(self.until)
-    }
-}
-
 /// What `queue.Queue` and `queue.LifoQueue` are made of.
 #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
 pub struct ThreadQueue {
     monitor: Monitor<Items>,
-    /// The limit as the program said it: below 1 it is none.
-    maxsize: AtomicI64,
+    /// The limit as the program said it, a number: below 1 it is none.
+    maxsize: Mutex<Option<Py<PyAny>>>,
     /// The standard library's functions serve this queue from now on.
     opened: AtomicBool,
 }
@@ -123,7 +76,7 @@ impl ThreadQueue {
     fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> ThreadQueue {
         ThreadQueue {
             monitor: Monitor::new(Items::default(), 0),
-            maxsize: AtomicI64::new(0),
+            maxsize: Mutex::new(None),
             opened: AtomicBool::new(false),
         }
     }
@@ -221,12 +174,12 @@ impl ThreadQueue {
 
     /// Puts an item if there is room now.
     fn put_nowait(slf: &Bound<'_, Self>, item: &Bound<'_, PyAny>) -> PyResult<()> {
-        slf.call_method1("put", (item, false)).map(drop)
+        slf.call_method("put", (item,), Some(&without_wait(slf.py())?)).map(drop)
     }
 
     /// Takes an item if there is one now.
     fn get_nowait<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        slf.call_method1("get", (false,))
+        slf.call_method("get", (), Some(&without_wait(slf.py())?))
     }
 
     /// Reports one item done that was got.
@@ -300,14 +253,23 @@ impl ThreadQueue {
 
     /// How many items may wait; 0 or less for as many as come.
     #[getter]
-    fn maxsize(&self) -> i64 {
-        self.maxsize.load(Ordering::Relaxed)
+    fn maxsize(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let maxsize = self.maxsize.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*maxsize {
+            Some(maxsize) => Ok(maxsize.clone_ref(py)),
+            None => Ok(0_i64.into_pyobject(py)?.into_any().unbind()),
+        }
     }
 
     #[setter]
-    fn set_maxsize(&self, limit: i64) {
-        self.maxsize.store(limit, Ordering::Relaxed);
-        self.monitor.set_limit(usize::try_from(limit).unwrap_or(0));
+    fn set_maxsize(&self, maxsize: Bound<'_, PyAny>) -> PyResult<()> {
+        self.monitor.set_limit(limit_of(&maxsize)?);
+        // No more than a number is kept, which is part of no cycle.
+        let mut kept = self.maxsize.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = kept.replace(maxsize.unbind());
+        drop(kept);
+        drop(before);
+        Ok(())
     }
 
     /// How many items were put and not reported done.
@@ -323,12 +285,12 @@ impl ThreadQueue {
 
     /// Whether `shutdown` was called.
     #[getter]
-    fn is_shutdown(&self) -> bool {
+    fn _is_closed(&self) -> bool {
         self.monitor.is_closed()
     }
 
-    #[setter]
-    fn set_is_shutdown(&self, shut_down: bool) {
+    #[setter(_is_closed)]
+    fn set_is_closed(&self, shut_down: bool) {
         if shut_down {
             self.monitor.close();
         }
@@ -395,8 +357,15 @@ impl Handing for ThreadSimpleQueue {
 #[pymethods]
 impl ThreadSimpleQueue {
     #[new]
-    fn new() -> ThreadSimpleQueue {
-        ThreadSimpleQueue { monitor: Monitor::new(Items::default(), 0) }
+    #[classmethod]
+    #[pyo3(signature = (*arguments, **more))]
+    fn new(
+        cls: &Bound<'_, PyType>,
+        arguments: &Bound<'_, PyTuple>,
+        more: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<ThreadSimpleQueue> {
+        leave_to_init(cls, arguments, more)?;
+        Ok(ThreadSimpleQueue { monitor: Monitor::new(Items::default(), 0) })
     }
 
     /// Puts an item; never waits, and takes `block` and `timeout` for likeness only.

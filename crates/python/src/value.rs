@@ -3,14 +3,29 @@
 //! A value is a tag and bytes. Subclasses, larger integers and strings with lone surrogates are not exactly these, so
 //! they take the way of everything else: a pickle, whose large buffers follow it in the same block (`pickled`).
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyString, PyTuple, PyType};
 use std::ops::Deref;
 
 /// A flag as Python reads one: whatever it is, it is true or false.
 pub fn truth(flag: &Bound<'_, PyAny>) -> PyResult<bool> {
     flag.is_truthy()
+}
+
+/// Arguments of a class whose objects are made without any: they are for a subclass's `__init__`, if it has one.
+pub fn leave_to_init(
+    class: &Bound<'_, PyType>,
+    arguments: &Bound<'_, PyTuple>,
+    more: Option<&Bound<'_, PyDict>>,
+) -> PyResult<()> {
+    if arguments.is_empty() && more.is_none_or(|more| more.is_empty()) {
+        return Ok(());
+    }
+    if class.getattr("__init__")?.is(&class.py().get_type::<PyAny>().getattr("__init__")?) {
+        return Err(PyTypeError::new_err(format!("{}() takes no arguments", class.name()?)));
+    }
+    Ok(())
 }
 
 /// What the bytes of a value mean.

@@ -61,10 +61,10 @@ pub fn track(object: &Bound<'_, PyAny>) {
     }
 }
 
-/// Whether the collector of cycles looks at an object.
-pub fn is_tracked(object: &Bound<'_, PyAny>) -> bool {
-    // SAFETY: any object may be asked about.
-    unsafe { pyo3::ffi::PyObject_GC_IsTracked(object.as_ptr()) == 1 }
+/// Whether an object may come to refer to others: the collector may look at it only once it does, as at an empty dict.
+pub fn may_refer(object: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: any type may be asked about.
+    unsafe { pyo3::ffi::PyType_GetFlags(object.get_type_ptr()) & pyo3::ffi::Py_TPFLAGS_HAVE_GC != 0 }
 }
 
 /// Forks this interpreter, as `os.fork` does.

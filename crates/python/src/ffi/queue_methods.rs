@@ -6,6 +6,7 @@
 
 use manyhands::channel::{Inside, Monitor};
 use pyo3::PyClass;
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
@@ -131,10 +132,23 @@ unsafe fn usually(
     called(|py| match call(py) {
         Ok(result) => result.into_ptr(),
         Err(error) => {
-            error.restore(py);
+            as_programs_know_it(py, error, method).restore(py);
             null_mut()
         }
     })
+}
+
+/// An error about the arguments names the usual method: it is to name what the program called.
+fn as_programs_know_it(py: Python<'_>, error: PyErr, method: &str) -> PyErr {
+    if !error.is_instance_of::<PyTypeError>(py) || error.traceback(py).is_some() {
+        return error;
+    }
+    let text = error.value(py).to_string();
+    let known = method.trim_start_matches('_').trim_end_matches("_usually");
+    match text.strip_prefix("Thread").and_then(|text| text.split_once(&format!(".{method}()"))) {
+        Some((class, what)) => PyTypeError::new_err(format!("{class}.{known}(){what}")),
+        None => error,
+    }
 }
 
 /// Puts the methods on the class, which has them as `_put_usually` and `_get_usually`.

@@ -5,7 +5,7 @@
 //! functions may look at, the change is made while its condition is held. A callback that raises stops nothing.
 
 use super::future::{Future, Outcome};
-use crate::ffi::{is_tracked, track};
+use crate::ffi::{may_refer, track};
 use crate::thread_queue::ThreadSimpleQueue;
 use manyhands::executor::threads::{Refused, Standing};
 use pyo3::exceptions::PyException;
@@ -143,7 +143,7 @@ impl Future {
             Err(error) => Outcome::Error(error.into_value(slf.py()).into_any()),
         };
         if let Outcome::Value(object) | Outcome::Error(object) = &outcome
-            && is_tracked(object.bind(slf.py()))
+            && may_refer(object.bind(slf.py()))
         {
             track(slf.as_any());
         }

@@ -9,6 +9,7 @@ use super::remote::Remote;
 use crate::child::deadline;
 use crate::ffi::{Patient, track};
 use crate::thread_queue::ThreadSimpleQueue;
+use crate::value::leave_to_init;
 use manyhands::executor::threads::{Call, Standing};
 use manyhands::platform::Deadline;
 use manyhands::sync::WaitError;
@@ -16,7 +17,7 @@ use pyo3::exceptions::{PyRuntimeError, PyTimeoutError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyType;
+use pyo3::types::{PyDict, PyTuple, PyType};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What a call came to.
@@ -121,8 +122,15 @@ impl Future {
 #[pymethods]
 impl Future {
     #[new]
-    fn new() -> Future {
-        Future::default()
+    #[classmethod]
+    #[pyo3(signature = (*arguments, **more))]
+    fn new(
+        cls: &Bound<'_, PyType>,
+        arguments: &Bound<'_, PyTuple>,
+        more: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Future> {
+        leave_to_init(cls, arguments, more)?;
+        Ok(Future::default())
     }
 
     /// Withdraws the call if nobody has begun with it; whether it is withdrawn.
