@@ -3,6 +3,8 @@
 import gc
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -206,3 +208,61 @@ def test_the_results_of_a_map_keep_an_executor_that_has_inputs_to_come(kind):
     assert seen() is not None
     assert list(results) == [number * number for number in range(1, 20)]
     eventually(lambda: seen() is None)
+
+
+INTERRUPTED = """
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if sys.argv[1] == "ours":
+    from manyhands.futures import ProcessPoolExecutor
+else:
+    from concurrent.futures import ProcessPoolExecutor
+
+def say_and_sleep():
+    print("begun", flush=True)
+    time.sleep(600)
+
+if __name__ == "__main__":
+    try:
+        with ProcessPoolExecutor(1) as executor:
+            executor.submit(say_and_sleep).result()
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+@pytest.mark.parametrize("library", ["standard", "ours"])
+def test_an_interrupt_ends_the_call_at_hand(library, tmp_path):
+    path = tmp_path / "program.py"
+    path.write_text(INTERRUPTED)
+    program = subprocess.Popen(
+        [sys.executable, path, library],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert program.stdout.readline() == "begun\n"
+        os.killpg(program.pid, signal.SIGINT)
+        assert program.communicate(timeout=LIMIT)[0] == "interrupted\n"
+    finally:
+        if program.poll() is None:
+            os.killpg(program.pid, signal.SIGKILL)
+            program.communicate()
+
+
+def interrupt_me():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(600)
+
+
+def test_a_worker_goes_on_after_an_interrupt():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with futures.ProcessPoolExecutor(1) as executor:
+            pid = executor.submit(os.getpid).result(LIMIT)
+            assert isinstance(executor.submit(interrupt_me).exception(LIMIT), KeyboardInterrupt)
+            assert executor.submit(os.getpid).result(LIMIT) == pid
+    finally:
+        signal.signal(signal.SIGINT, before)

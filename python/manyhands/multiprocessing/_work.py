@@ -6,6 +6,7 @@ with its traceback as text, and with its own text, so that it can be told of eve
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import signal
@@ -67,10 +68,13 @@ class Plan:
 
     def work(self) -> None:
         """Runs calls until the pool ends."""
-        # Ctrl-C is the requester's affair: it ends its pool, or does not. What this starts by exec is as ever.
+        # Ctrl-C is the requester's affair: it ends its pool, or does not. It ends the call at hand of an executor, too.
+        # What this starts by exec is as ever.
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, _ignore)
         worker = _engine.Worker(self.pool)
+        if self.sends_all and signal.getsignal(signal.SIGINT) is _ignore:
+            signal.signal(signal.SIGINT, functools.partial(_interrupt, worker))
         if self.initializer is not None:
             try:
                 self.initializer(*self.initargs)
@@ -99,6 +103,12 @@ class ExecutorPlan(Plan):
         import logging
 
         logging.getLogger("concurrent.futures").critical("Exception in initializer:", exc_info=error)
+
+
+def _interrupt(worker: _engine.Worker, signum: int, frame: object) -> None:
+    """Ctrl-C ends the call at hand, as in any process; a worker that waits for one goes on."""
+    if worker._calls:
+        raise KeyboardInterrupt
 
 
 def _ignore(signum: int, frame: object) -> None:

@@ -12,6 +12,7 @@ use crate::pickled::{self, pickle};
 use crate::value;
 use manyhands::arena::Handle;
 use manyhands::executor::{CallRequest, Worker as RawWorker, WorkerEnd};
+use manyhands::platform::atomic::{AtomicBool, Ordering};
 use pyo3::exceptions::{PyException, PyMemoryError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -22,6 +23,8 @@ use std::collections::HashMap;
 #[pyclass(frozen, module = "manyhands._engine")]
 pub struct Worker {
     raw: RawWorker,
+    /// A call's function runs.
+    calls: AtomicBool,
 }
 
 #[pymethods]
@@ -29,7 +32,8 @@ impl Worker {
     /// Makes this process a worker of the pool.
     #[new]
     fn new(pool: u64) -> PyResult<Worker> {
-        Ok(Worker { raw: RawWorker::enlist(Handle::from_raw(pool)).map_err(from_arena)? })
+        let raw = RawWorker::enlist(Handle::from_raw(pool)).map_err(from_arena)?;
+        Ok(Worker { raw, calls: AtomicBool::new(false) })
     }
 
     /// No worker can work here, for this reason: all calls of the pool fail with it.
@@ -37,11 +41,18 @@ impl Worker {
         self.raw.break_pool(reason);
     }
 
+    /// Whether a call's function runs now: what a signal's handler raises is that call's then.
+    #[getter]
+    fn _calls(&self) -> bool {
+        self.calls.load(Ordering::Relaxed)
+    }
+
     /// Takes and runs calls until the worker's life is over. `sends_all`: whatever a call raises is its answer, and an answer
     /// that cannot be sent is told of by the error itself, as a process executor's workers do.
     fn work(&self, py: Python<'_>, sends_all: bool) -> PyResult<()> {
         let patient = Patient::new(py);
-        let mut desk = Desk { py, functions: HashMap::new(), last: None, sends_all, reads: false };
+        let calls = &self.calls;
+        let mut desk = Desk { py, functions: HashMap::new(), last: None, sends_all, reads: false, calls };
         match self.raw.work(&patient, &mut |request| desk.run(request)) {
             WorkerEnd::Interrupted => Err(patient.raised().expect("a handler raised")),
             _ => Ok(()),
@@ -49,7 +60,7 @@ impl Worker {
     }
 }
 
-struct Desk<'py> {
+struct Desk<'py, 'w> {
     py: Python<'py>,
     functions: HashMap<u64, Bound<'py, PyAny>>,
     /// The one that was asked for last.
@@ -57,12 +68,15 @@ struct Desk<'py> {
     sends_all: bool,
     /// A call's arguments are being made of its bytes.
     reads: bool,
+    calls: &'w AtomicBool,
 }
 
-impl<'py> Desk<'py> {
+impl<'py> Desk<'py, '_> {
     fn run(&mut self, request: &mut CallRequest<'_>) {
         self.reads = true;
-        match self.call(request) {
+        let called = self.call(request);
+        self.calls.store(false, Ordering::Relaxed);
+        match called {
             Ok(result) => self.answer(request, &result),
             Err(error) if self.reads && self.sends_all && self.may_send(&error) => {
                 let unreadable = self
@@ -74,6 +88,12 @@ impl<'py> Desk<'py> {
             Err(error) if self.may_send(&error) => self.answer_raised(request, error),
             Err(error) => self.end(error),
         }
+    }
+
+    /// The arguments are there: what comes now is the call itself.
+    fn begin(&mut self) {
+        self.reads = false;
+        self.calls.store(true, Ordering::Relaxed);
     }
 
     /// Whether what was raised is for the requester.
@@ -101,13 +121,13 @@ impl<'py> Desk<'py> {
             Kind::One => {
                 let argument = value::object(py, tag, request.arguments)?.ok_or_else(damaged)?;
                 let function = self.function(request)?.clone();
-                self.reads = false;
+                self.begin();
                 function.call1((argument,)).map(Answer::Object)
             }
             Kind::Plain => {
                 let arguments = unpacked(py, request.arguments)?;
                 let function = self.function(request)?.clone();
-                self.reads = false;
+                self.begin();
                 function.call1(arguments).map(Answer::Object)
             }
             Kind::Pickled => {
@@ -115,7 +135,7 @@ impl<'py> Desk<'py> {
                 let arguments = rest[0].cast::<PyTuple>()?;
                 let keywords = rest[1].cast::<PyDict>()?;
                 let keywords = (!keywords.is_empty()).then_some(keywords);
-                self.reads = false;
+                self.begin();
                 function.call(arguments, keywords).map(Answer::Object)
             }
             Kind::Ints => {
@@ -123,22 +143,22 @@ impl<'py> Desk<'py> {
                 // Made one by one as they are asked for, so that they need no memory of their own.
                 let bytes = PyBytes::new(py, request.arguments);
                 let numbers = ARRAY.import(py, "array", "array")?.call1(("q", bytes))?;
-                self.reads = false;
+                self.begin();
                 each(&MAP, py, ("builtins", "map"), &function, &numbers)
             }
             Kind::Steps => {
                 let function = self.function(request)?.clone();
-                self.reads = false;
+                self.begin();
                 each(&MAP, py, ("builtins", "map"), &function, &Steps::unpacked(py, request.arguments)?)
             }
             Kind::Chunk => {
                 let (function, rest) = self.unpickled(request, tag)?;
-                self.reads = false;
+                self.begin();
                 each(&MAP, py, ("builtins", "map"), &function, &rest[0])
             }
             Kind::Star => {
                 let (function, rest) = self.unpickled(request, tag)?;
-                self.reads = false;
+                self.begin();
                 each(&STARMAP, py, ("itertools", "starmap"), &function, &rest[0])
             }
         }
