@@ -49,7 +49,7 @@ def suspect(text: str) -> None:
     """Tells of waits that may never end, on standard error."""
     if sys.stderr is not None:
         print(
-            f"manyhands: these threads have waited for one another for a second:{text}\n"
+            f"manyhands: these threads have waited for a second:{text}\n"
             "unless somebody else ends one of these waits, they last for ever",
             file=sys.stderr,
             flush=True,

@@ -4,6 +4,8 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import threading
 
@@ -25,18 +27,86 @@ except KeyboardInterrupt:
 """
 
 
-def test_ctrl_c_may_be_what_they_wait_for(tmp_path):
+# The main thread holds what the other one wants, and gives it when it is interrupted.
+HELD = """
+import threading
+
+stop = threading.Lock()
+stop.acquire()
+
+
+def work():
+    stop.acquire()
+    print("the worker has ended")
+
+
+worker = threading.Thread(target=work, name="worker")
+worker.start()
+try:
+    worker.join()
+except KeyboardInterrupt:
+    stop.release()
+    worker.join()
+"""
+
+# One thread twice, by `with`.
+TWICE = """
+import threading
+
+lock = threading.Lock()
+try:
+    with lock:
+        with lock:
+            pass
+except KeyboardInterrupt:
+    print("the worker has ended")
+"""
+
+# Interrupts are ignored: such a program is meant to stand until it is ended.
+PARKED = """
+import signal
+import threading
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+worker = threading.Thread(target=threading.Event().wait, name="worker")
+worker.start()
+worker.join()
+"""
+
+
+def started(tmp_path, text):
     path = tmp_path / "program.py"
-    path.write_text(PROGRAM)
-    command = [sys.executable, "-m", "manyhands", str(path)]
+    path.write_text(text)
     # A process group of its own, which the terminal's Ctrl-C would reach as a whole.
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as program:
-        told = [program.stderr.readline() for _ in range(4)]
-        assert told[0].startswith("manyhands: these threads have waited for one another for a second")
-        assert 'for the end of thread "worker"' in told[1]
-        assert told[3].startswith("unless somebody else ends one of these waits")
+    return subprocess.Popen(
+        [sys.executable, "-m", "manyhands", str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize("text", [PROGRAM, HELD, TWICE], ids=["event", "held", "twice"])
+def test_ctrl_c_may_be_what_they_wait_for(tmp_path, text):
+    with started(tmp_path, text) as program:
+        told = [program.stderr.readline()]
+        assert told[0].startswith("manyhands: these threads have waited for a second")
+        while not told[-1].startswith("unless"):
+            told.append(program.stderr.readline())
+        assert text is TWICE or any('for the end of thread "worker"' in line for line in told)
+        assert (text is PROGRAM) == any("an event or other news that nobody is left" in line for line in told)
+        assert told[-1].startswith("unless somebody else ends one of these waits")
         program.send_signal(signal.SIGINT)
         out, error = program.communicate(timeout=60)
         assert (program.returncode, out, error) == (0, "the worker has ended\n", "")
+
+
+def test_a_program_that_stands_until_it_is_ended(tmp_path):
+    with started(tmp_path, PARKED) as program:
+        told = program.stderr.readline()
+        program.send_signal(signal.SIGTERM)
+        _, error = program.communicate(timeout=60)
+        assert told.startswith("manyhands: these threads have waited for a second")
+        assert "DeadlockError" not in error
+        assert program.returncode == -signal.SIGTERM

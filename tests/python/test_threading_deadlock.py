@@ -175,11 +175,28 @@ for thread in threads:
     assert f'which "waiter" took at {path}:9' in done.stderr, done.stderr
 
 
-def test_a_lock_taken_twice_by_its_holder(runner):
-    runner.write("import threading\nlock = threading.Lock()\nwith lock:\n    with lock:\n        pass\n")
+def test_two_bare_locks_crossed_while_the_main_thread_joins(runner):
+    """The main thread could be interrupted, but it is neither in the circle nor has a lock of it."""
+    runner.write(
+        """
+import threading
+first, second, both = threading.Lock(), threading.Lock(), threading.Barrier(2)
+def cross(one, other):
+    one.acquire()
+    both.wait()
+    try:
+        other.acquire()
+        other.release()
+    except RuntimeError as error:
+        print(type(error).__name__)
+    one.release()
+threads = [threading.Thread(target=cross, args=pair) for pair in ((first, second), (second, first))]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+    )
     done = runner.run("program.py")
-    assert done.returncode == 1
-    assert "DeadlockError" in done.stderr
+    assert (done.stdout, done.stderr) == ("DeadlockError\n", "")
 
 
 NO_ALARM = {
@@ -217,6 +234,51 @@ while first.statistics()["waiters"] + second.statistics()["waiters"] < 2: pass
 first.release()
 second.release()
 for thread in threads: thread.join()
+""",
+    "left by another thread, though entered by with": """
+import threading
+from contextlib import contextmanager
+lock, wants = threading.Lock(), threading.Event()
+@contextmanager
+def held():
+    with lock: yield
+first, second = held(), held()
+def work():
+    first.__enter__()
+    wants.set()
+    second.__enter__()
+    second.__exit__(None, None, None)
+thread = threading.Thread(target=work)
+thread.start()
+wants.wait()
+while lock.statistics()["waiters"] == 0: pass
+first.__exit__(None, None, None)
+thread.join()
+""",
+    "a stack of locks handed to another thread": """
+import contextlib, threading
+lock = threading.Lock()
+def finish(stack):
+    while lock.statistics()["waiters"] == 0: pass
+    stack.close()
+with contextlib.ExitStack() as stack:
+    stack.enter_context(lock)
+    thread = threading.Thread(target=finish, args=(stack.pop_all(),))
+    thread.start()
+with lock: pass
+thread.join()
+""",
+    "a signal to oneself within a with": """
+import threading
+lock = threading.Lock()
+def opener():
+    while lock.statistics()["waiters"] == 0: pass
+    lock.release()
+with lock:
+    thread = threading.Thread(target=opener)
+    thread.start()
+    lock.acquire()
+thread.join()
 """,
     "a wait with a limit": """
 import threading

@@ -168,8 +168,6 @@ fn bare_locks_in_two_orders_are_a_deadlock_when_nobody_is_left_to_release_them()
     let _turn = turn();
     static LOCKS: [RawLock; 2] = [RawLock::private(), RawLock::private()];
     assert!(in_child(|| {
-        // Python always does; nobody waits for news here that a key could bring.
-        handle(libc::SIGINT);
         let take = |lock: &RawLock| lock.acquire(None, &Blocking).map(drop);
         let mine = take(&LOCKS[0]);
         let other = thread::spawn(move || {

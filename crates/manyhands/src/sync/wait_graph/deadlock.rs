@@ -50,7 +50,7 @@ impl Deadlock {
 impl DeadlockStep {
     fn of(edge: &Edge) -> DeadlockStep {
         let object = match edge.look.wanted {
-            Wanted::News(..) => "news that nobody is left to bring".to_owned(),
+            Wanted::News(..) => "an event or other news that nobody is left to bring".to_owned(),
             Wanted::Thread(number) => format!("the end of thread {:?}", name_of(number)),
             Wanted::Lock(_) => {
                 let kind = if edge.look.is_re_entrant { "re-entrant lock" } else { "lock" };

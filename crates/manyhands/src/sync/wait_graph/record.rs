@@ -82,6 +82,8 @@ pub(in crate::sync) struct Look {
     pub(in crate::sync) owner: u32,
     /// Whether only that one can.
     pub(in crate::sync) certain: bool,
+    /// Whether the language itself sees to that: a guard in Rust cannot be left by another thread, a `with` in Python can.
+    pub(in crate::sync) is_by_rust: bool,
     pub(in crate::sync) taken_at: usize,
     /// Where the lock was made, as a raw `Site`.
     pub(in crate::sync) made_at: usize,
@@ -157,6 +159,7 @@ impl WaitNote {
             wanted_at: self.wanted_at.load(Ordering::Relaxed),
             owner: 0,
             certain: false,
+            is_by_rust: false,
             taken_at: 0,
             made_at: 0,
             is_re_entrant: false,
@@ -180,11 +183,13 @@ impl WaitNote {
         #[cfg(all(test, manyhands_model))]
         face.alive.look();
         let Seen { owner, guarded, .. } = face.word.seen();
+        let (certain, taken_at) = (guarded || face.only_by_holder, face.taken_at.load(Ordering::Relaxed));
         Look {
             wanted: Wanted::Lock(what),
             owner,
-            certain: guarded || face.only_by_holder,
-            taken_at: face.taken_at.load(Ordering::Relaxed),
+            certain,
+            is_by_rust: certain && matches!(super::Site::from_raw(taken_at), super::Site::Rust(_)),
+            taken_at,
             made_at: face.made_at_raw(),
             is_re_entrant: face.only_by_holder,
             ..nothing

@@ -1,12 +1,12 @@
 //! Whether all threads of the process wait for ever, so that what is merely possible elsewhere is a deadlock.
 //!
 //! Every thread counts, also one the engine knows nothing of, and so does everything that could still end a wait from
-//! outside: a signal whose handler sets an event or releases a lock. Ctrl-C, which Python always handles, is taken for one
-//! that brings news, but not for one that releases a lock: it counts where the main thread waits for news, or somebody
-//! for one who does, and then what would be a deadlock is only suspected.
+//! outside: a signal whose handler sets an event or releases a lock. Ctrl-C, which Python always handles, counts where the
+//! main thread is one of those that would be told of, or waits for news: then what would be a deadlock is only suspected.
+//! So is what ends with a wait for news, since a program may be meant to stand until it is ended.
 
 use super::record::{Look, Wanted};
-use super::threads::{find, record_of, records};
+use super::threads::{ThreadRecord, find, record_of, records};
 use super::walk::{Edge, Walk};
 use crate::platform::signal::{Mask, bit, handled};
 
@@ -24,7 +24,7 @@ const OWN_FAULTS: Mask = bit(libc::SIGILL)
 pub(super) enum Hope {
     /// Somebody may be awake, or woken by a signal.
     Somebody,
-    /// Nobody is, but Ctrl-C may bring what is waited for.
+    /// Nobody is, but Ctrl-C may bring what is waited for, or the program be meant to wait until it is ended.
     Interruption,
     /// Every thread of the process, the unknown ones too, waits without a limit, and what none of them waits for is there.
     Nobody,
@@ -33,11 +33,14 @@ pub(super) enum Hope {
 /// How much hope there is for the first of these edges, the last of which is the end of what it waits for.
 pub(super) fn hope(edges: &[Edge]) -> Hope {
     let mut waiting = Vec::new();
-    let mut for_news = edges.last().is_some_and(|edge| is_news(&edge.look));
+    let ends_in_news = edges.last().is_some_and(|edge| is_news(&edge.look));
+    let mut by_key = edges.iter().any(|edge| record_of(edge.waiter).is_some_and(ThreadRecord::is_main));
+    // Alone in a circle of one it waits for what it has, unless it was just handed that.
+    let alone = if let [edge] = edges { edge.look.owner } else { 0 };
     for (number, record) in records() {
         match record.note.look() {
-            Some(look) if is_stuck(number, &look) => {
-                for_news |= record.is_main() && is_news(&look);
+            Some(look) if is_stuck(number, &look) || number == alone => {
+                by_key |= record.is_main() && is_news(&look);
                 waiting.push(Edge { waiter: number, look });
             }
             _ => return Hope::Somebody,
@@ -50,7 +53,7 @@ pub(super) fn hope(edges: &[Edge]) -> Hope {
     let signals = handled() & !OWN_FAULTS;
     if signals & !bit(libc::SIGINT) != 0 || !(Walk { find }).stands(&waiting) {
         Hope::Somebody
-    } else if signals != 0 && for_news {
+    } else if ends_in_news && !are_by_rust(edges) || signals != 0 && (by_key || ends_in_news) {
         Hope::Interruption
     } else {
         Hope::Nobody
@@ -64,6 +67,12 @@ fn is_stuck(number: u32, look: &Look) -> bool {
         Wanted::Lock(_) => look.owner != 0 && look.owner != number,
         Wanted::Thread(joined) => record_of(joined).is_some(),
     }
+}
+
+/// Whether there are locks among what is waited for, and only guards of Rust's hold them: no key and no other thread ends that.
+fn are_by_rust(edges: &[Edge]) -> bool {
+    let mut locks = edges.iter().filter(|edge| matches!(edge.look.wanted, Wanted::Lock(_))).peekable();
+    locks.peek().is_some() && locks.all(|edge| edge.look.is_by_rust)
 }
 
 fn is_news(look: &Look) -> bool {

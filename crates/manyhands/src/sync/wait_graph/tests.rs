@@ -102,6 +102,23 @@ fn a_lock_taken_twice_by_one_guarded_thread_is_an_error_at_once() {
     assert!(lock.try_lock().is_some(), "the one that failed has taken nothing");
 }
 
+/// As a binding's `with`, which another thread may leave.
+#[test]
+fn a_guarded_lock_of_a_binding_taken_twice_is_no_error() {
+    let lock = RawLock::private();
+    let taking = Taking { site: Site::Bound(1), guarded: true };
+    let _ = lock.acquire_as(None, &Blocking, taking).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while lock.statistics().waiters == 0 {
+                thread::yield_now();
+            }
+            lock.release().unwrap();
+        });
+        assert!(lock.acquire_as(None, &Blocking, taking).is_ok());
+    });
+}
+
 #[test]
 fn a_ring_of_many_is_found_by_its_last() {
     const THREADS: usize = 8;

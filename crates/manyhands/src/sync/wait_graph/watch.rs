@@ -145,15 +145,14 @@ impl<'a> Watch<'a> {
             }
             return ControlFlow::Continue(());
         };
-        if edges.iter().all(|edge| edge.look.certain) {
-            return self.decide(&walk, &edges);
-        }
-        // A lock that one thread takes twice, for another one to release, is a signal.
-        if edges.len() > 1 {
-            if hope(&edges) == Hope::Nobody {
-                return self.decide(&walk, &edges);
-            }
-            self.suspect(&edges);
+        let certain = edges.iter().all(|edge| edge.look.certain);
+        match &*edges {
+            [edge] if edge.look.is_by_rust => return self.decide(&walk, &edges),
+            // A lock that one thread takes twice may be a signal that another one gives, and may just have been given.
+            [_] if !first && hope(&edges) != Hope::Somebody => self.suspect(&edges),
+            [_] => drop(self.possible.take()),
+            _ if certain || hope(&edges) == Hope::Nobody => return self.decide(&walk, &edges),
+            _ => self.suspect(&edges),
         }
         ControlFlow::Continue(())
     }
