@@ -61,5 +61,10 @@ for _kind in (DeadlockError, DeadlockStep):
 
 def deadlock_error(text: str, steps: list[tuple[str, str, str, str, str]]) -> DeadlockError:
     """The error for what the engine found."""
-    advice = "release what this thread holds and try again, or take locks in one order everywhere"
-    return DeadlockError(f"these threads wait for one another, for ever:{text}\n{advice}", steps)
+    if steps and steps[-1][3] == steps[0][0]:
+        told = "these threads wait for one another, for ever:"
+        advice = "release what this thread holds and try again, or take locks in one order everywhere"
+    else:
+        told = "these threads wait for what nobody is left to bring, for ever:"
+        advice = "see that each thread releases what it took before it ends"
+    return DeadlockError(f"{told}{text}\n{advice}", steps)
