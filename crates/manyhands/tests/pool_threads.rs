@@ -65,9 +65,10 @@ fn threads_are_named_and_gone_with_their_pool() {
     let pool = Pool::builder().threads(2).name("Fetcher").stack_size(1 << 20).build().unwrap();
     let names = pool.map(|_: u32| std::thread::current().name().unwrap().to_owned(), 0..20).unwrap();
     assert!(names.map(Result::unwrap).all(|name| name == "Fetcher-0" || name == "Fetcher-1"));
-    let tids: Vec<u32> = pool.statistics().workers.iter().map(|worker| worker.1).collect();
+    let tids = || -> Vec<u32> { pool.statistics().workers.iter().map(|worker| worker.1).collect() };
     let is_there = |tid: &u32| std::fs::exists(format!("/proc/self/task/{tid}")).unwrap();
-    assert!(tids.iter().all(is_there));
+    wait_until("both threads to begin", || tids().iter().all(is_there));
+    let tids = tids();
     let done = pool.submit(|| ()).unwrap();
     pool.join();
     assert!(done.is_done() && !tids.iter().any(is_there), "joined, and not only told to end");

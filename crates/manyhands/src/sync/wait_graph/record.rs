@@ -105,6 +105,18 @@ impl LockFace {
     }
 }
 
+/// Whether this is a place in a Rust program.
+#[cfg(not(manyhands_model))]
+fn is_by_rust(taken_at: usize) -> bool {
+    matches!(super::Site::from_raw(taken_at), super::Site::Rust(_))
+}
+
+/// The model has no places.
+#[cfg(manyhands_model)]
+fn is_by_rust(_: usize) -> bool {
+    true
+}
+
 impl WaitNote {
     /// Writes down that the calling thread, whose note this is, waits from now on, and makes it seen by whoever walks later.
     pub(in crate::sync) fn begin(&self, wanted: Wanted, wanted_at: usize) {
@@ -188,7 +200,7 @@ impl WaitNote {
             wanted: Wanted::Lock(what),
             owner,
             certain,
-            is_by_rust: certain && matches!(super::Site::from_raw(taken_at), super::Site::Rust(_)),
+            is_by_rust: certain && is_by_rust(taken_at),
             taken_at,
             made_at: face.made_at_raw(),
             is_re_entrant: face.only_by_holder,
