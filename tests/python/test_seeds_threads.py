@@ -280,4 +280,5 @@ def test_thread_pools(run, name, answers, calls):
     assert workers and workers <= {f"ThreadPoolExecutor-0_{number}" for number in range(calls)}
     assert "True" in lines or name != "4_thread_pool"
     assert stats["calls"] == calls
-    assert stats["threads started"] == len(workers)
+    # A thread may have been started and another one have run its call.
+    assert len(workers) <= stats["threads started"] <= calls
