@@ -3,61 +3,18 @@
 //! Children are forks of a test process that has other threads, so they use the engine and system calls only, and end by
 //! a system call. Nobody waits for time to pass: a limit is there only to end a test that would not.
 
+mod forked;
+
 use std::mem::ManuallyDrop;
-use std::sync::{Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use manyhands::arena::{Arena, ArenaError, this_process};
-use manyhands::platform::fork::{Side, fork_plain};
-use manyhands::platform::pidfd::{ExitStatus, PidFd, reap};
+use manyhands::platform::pidfd::ExitStatus;
 use manyhands::sync::shared::{Event, Lock, RLock, Semaphore};
 use manyhands::sync::{Blocking, RawLock, RawRLock, RawSemaphore, ReleaseError, WaitError};
 
-static TURN: Mutex<()> = Mutex::new(());
-
-/// Forking tests take turns, so that no child copies another test's half-made state.
-fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-fn until(what: &str, condition: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !condition() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "waited a minute for {what}");
-        thread::yield_now();
-    }
-}
-
-/// Runs `body` in a child, which then ends with code 0, or 1 when `body` says so.
-fn child(body: impl FnOnce() -> bool) -> u32 {
-    // SAFETY: the child uses the engine and system calls only, never another thread's lock.
-    match unsafe { fork_plain() }.unwrap() {
-        Side::Child => {
-            let good = body();
-            // SAFETY: ends the process at once; no destructor or handler runs.
-            unsafe { libc::_exit(i32::from(!good)) }
-        }
-        Side::Parent(pid) => pid,
-    }
-}
-
-fn end_of(pid: u32) -> ExitStatus {
-    PidFd::open(pid).unwrap().wait_dead(None).unwrap();
-    reap(pid).unwrap().unwrap()
-}
-
-fn kill(pid: u32) {
-    PidFd::open(pid).unwrap().signal(libc::SIGKILL).unwrap();
-    assert_eq!(end_of(pid), ExitStatus::Signaled(libc::SIGKILL));
-}
-
-fn sleep_for_ever() -> ! {
-    loop {
-        // SAFETY: waits for a signal.
-        unsafe { libc::pause() };
-    }
-}
+use forked::{child, end_of, kill, sleep_for_ever, turn, until};
 
 #[test]
 fn two_processes_take_turns() {
