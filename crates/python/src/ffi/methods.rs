@@ -259,7 +259,8 @@ pub fn install<L: Guarding>(
     Ok(())
 }
 
-fn put(
+/// Puts a method on the class, with the calling convention that its flags say.
+pub(super) fn put(
     class: &Bound<'_, PyType>,
     name: &'static CStr,
     ml_meth: ffi::PyMethodDefPointer,

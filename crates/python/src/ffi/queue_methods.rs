@@ -11,11 +11,10 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 use pyo3::types::{PyDict, PyTuple, PyType};
-use std::ffi::{CStr, c_int};
 use std::ptr::null_mut;
 
 use super::Patient;
-use super::methods::called;
+use super::methods::{self, called};
 
 /// Whether threads run Python code one at a time. An object of a free-threaded interpreter has more in it than a reference
 /// count and a type, or does not say.
@@ -158,23 +157,6 @@ pub fn install_queue<Q: Handing>(class: &Bound<'_, PyType>) -> PyResult<()> {
     let put_doc = c"put($self, /, item, block=True, timeout=None)\n--\n\nPuts an item, waiting for room.";
     let get_doc = c"get($self, /, block=True, timeout=None)\n--\n\nTakes the next item, waiting for one.";
     let flags = ffi::METH_FASTCALL | ffi::METH_KEYWORDS;
-    add(class, c"put", puts, flags, put_doc)?;
-    add(class, c"get", gets, flags, get_doc)
-}
-
-fn add(
-    class: &Bound<'_, PyType>,
-    name: &'static CStr,
-    ml_meth: ffi::PyMethodDefPointer,
-    ml_flags: c_int,
-    doc: &'static CStr,
-) -> PyResult<()> {
-    let definition = ffi::PyMethodDef { ml_name: name.as_ptr(), ml_meth, ml_flags, ml_doc: doc.as_ptr() };
-    let definition = Box::into_raw(Box::new(definition));
-    // SAFETY: the definition is never freed, and its function has the convention that its flags say and takes objects of
-    // this class, which the descriptor checks at each call.
-    let method = unsafe {
-        Bound::from_owned_ptr_or_err(class.py(), ffi::PyDescr_NewMethod(class.as_type_ptr(), definition))
-    }?;
-    class.setattr(name.to_str().expect("a plain name"), method)
+    methods::put(class, c"put", puts, flags, put_doc)?;
+    methods::put(class, c"get", gets, flags, get_doc)
 }
