@@ -1,10 +1,14 @@
 """Programs whose threads all wait, until somebody presses Ctrl-C: suspected of a deadlock, but not disturbed."""
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
+from conftest import LIMIT
 
 PROGRAM = """
 import threading
@@ -74,39 +78,60 @@ worker.join()
 """
 
 
+@contextlib.contextmanager
 def started(tmp_path, text):
+    """The program, which is killed when its test is over, however that ends, or has lasted for long."""
     path = tmp_path / "program.py"
     path.write_text(text)
     # A process group of its own, which the terminal's Ctrl-C would reach as a whole.
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "manyhands", str(path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    )
+    ) as program:
+
+        def kill():
+            if program.poll() is None:
+                os.killpg(program.pid, signal.SIGKILL)
+
+        limit = threading.Timer(LIMIT, kill)
+        limit.start()
+        try:
+            yield program
+        finally:
+            limit.cancel()
+            kill()
+
+
+def heard(program):
+    """The next line on its standard error."""
+    line = program.stderr.readline()
+    assert line, f"the program has ended, or said nothing for {LIMIT} s"
+    return line
 
 
 @pytest.mark.parametrize("text", [PROGRAM, HELD, TWICE], ids=["event", "held", "twice"])
 def test_ctrl_c_may_be_what_they_wait_for(tmp_path, text):
     with started(tmp_path, text) as program:
-        told = [program.stderr.readline()]
+        told = [heard(program)]
         assert told[0].startswith("manyhands: these threads have waited for a second")
         while not told[-1].startswith("unless"):
-            told.append(program.stderr.readline())
+            told.append(heard(program))
         assert text is TWICE or any('for the end of thread "worker"' in line for line in told)
         assert (text is PROGRAM) == any("an event or other news that nobody is left" in line for line in told)
         assert told[-1].startswith("unless somebody else ends one of these waits")
         program.send_signal(signal.SIGINT)
-        out, error = program.communicate(timeout=60)
+        out, error = program.communicate(timeout=LIMIT)
         assert (program.returncode, out, error) == (0, "the worker has ended\n", "")
 
 
 def test_a_program_that_stands_until_it_is_ended(tmp_path):
     with started(tmp_path, PARKED) as program:
-        told = program.stderr.readline()
+        told = heard(program)
         program.send_signal(signal.SIGTERM)
-        _, error = program.communicate(timeout=60)
+        _, error = program.communicate(timeout=LIMIT)
         assert told.startswith("manyhands: these threads have waited for a second")
         assert "DeadlockError" not in error
         assert program.returncode == -signal.SIGTERM

@@ -199,6 +199,7 @@ for thread in threads: thread.join()
     assert (done.stdout, done.stderr) == ("DeadlockError\n", "")
 
 
+# None of them waits for what an error has made impossible: it would hang where it is to fail.
 NO_ALARM = {
     "released by another thread, though taken by with": """
 import threading
@@ -214,7 +215,8 @@ def cross(one, other):
 threads = [threading.Thread(target=cross, args=pair) for pair in ((first, second), (second, first))]
 for thread in threads: thread.start()
 both.wait()
-while first.statistics()["waiters"] + second.statistics()["waiters"] < 2: pass
+while first.statistics()["waiters"] + second.statistics()["waiters"] < 2:
+    assert all(thread.is_alive() for thread in threads)
 first.release()
 second.release()
 for thread in threads: thread.join()
@@ -230,7 +232,8 @@ def cross(one, other):
 threads = [threading.Thread(target=cross, args=pair) for pair in ((first, second), (second, first))]
 for thread in threads: thread.start()
 both.wait()
-while first.statistics()["waiters"] + second.statistics()["waiters"] < 2: pass
+while first.statistics()["waiters"] + second.statistics()["waiters"] < 2:
+    assert all(thread.is_alive() for thread in threads)
 first.release()
 second.release()
 for thread in threads: thread.join()
@@ -251,7 +254,7 @@ def work():
 thread = threading.Thread(target=work)
 thread.start()
 wants.wait()
-while lock.statistics()["waiters"] == 0: pass
+while lock.statistics()["waiters"] == 0: assert thread.is_alive()
 first.__exit__(None, None, None)
 thread.join()
 """,
@@ -263,7 +266,7 @@ def finish(stack):
     stack.close()
 with contextlib.ExitStack() as stack:
     stack.enter_context(lock)
-    thread = threading.Thread(target=finish, args=(stack.pop_all(),))
+    thread = threading.Thread(target=finish, args=(stack.pop_all(),), daemon=True)
     thread.start()
 with lock: pass
 thread.join()
@@ -275,7 +278,7 @@ def opener():
     while lock.statistics()["waiters"] == 0: pass
     lock.release()
 with lock:
-    thread = threading.Thread(target=opener)
+    thread = threading.Thread(target=opener, daemon=True)
     thread.start()
     lock.acquire()
 thread.join()
