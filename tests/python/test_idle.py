@@ -53,6 +53,28 @@ except KeyboardInterrupt:
     worker.join()
 """
 
+# The same by `with`, in a program that says that a `with` proves nothing: else that is a deadlock.
+GATE = """
+import threading
+
+threading.trust_with(False)
+stop = threading.Lock()
+
+
+def work():
+    with stop:
+        print("the worker has ended")
+
+
+worker = threading.Thread(target=work, name="worker")
+try:
+    with stop:
+        worker.start()
+        worker.join()
+except KeyboardInterrupt:
+    worker.join()
+"""
+
 # One thread twice, by `with`.
 TWICE = """
 import threading
@@ -112,7 +134,7 @@ def heard(program):
     return line
 
 
-@pytest.mark.parametrize("text", [PROGRAM, HELD, TWICE], ids=["event", "held", "twice"])
+@pytest.mark.parametrize("text", [PROGRAM, HELD, GATE, TWICE], ids=["event", "held", "gate", "twice"])
 def test_ctrl_c_may_be_what_they_wait_for(tmp_path, text):
     with started(tmp_path, text) as program:
         told = [heard(program)]
