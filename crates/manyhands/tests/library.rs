@@ -5,7 +5,7 @@
 //! The library is loaded by name, as programs in other languages do, by a program that has no part in the engine's work.
 
 use manyhands::shared::Lock;
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,17 +22,22 @@ fn library() -> PathBuf {
     library
 }
 
-/// Calls a function of the library that is given a number and gives a text.
-fn ask(function: &CStr, number: u64) -> String {
+/// Where a function of the library stands, which is loaded if it is not yet.
+fn place(function: &CStr) -> *mut c_void {
     let file = CString::new(library().into_os_string().into_encoded_bytes()).expect("a path");
     // SAFETY: both names are strings that end; the library runs nothing when it is loaded but the engine's entry, which
     // returns at once.
     let place = unsafe { libc::dlsym(libc::dlopen(file.as_ptr(), libc::RTLD_NOW), function.as_ptr()) };
     assert!(!place.is_null(), "the library has no {function:?}");
+    place
+}
+
+/// Calls a function of the library that is given a number and gives a text.
+fn ask(function: &CStr, number: u64) -> String {
     // SAFETY: the library's functions take a number or nothing and return a text that is never freed.
     let told = unsafe {
-        let function: extern "C" fn(u64) -> *const c_char = std::mem::transmute(place);
-        CStr::from_ptr(function(number))
+        let call: extern "C" fn(u64) -> *const c_char = std::mem::transmute(place(function));
+        CStr::from_ptr(call(number))
     };
     told.to_str().expect("text").to_owned()
 }
@@ -69,4 +74,31 @@ fn two_copies_of_the_engine_in_a_process_share_one_arena() {
     assert_eq!(*lock.lock().unwrap(), 3);
     drop(lock);
     assert!(ask(c"add_one", handle.to_raw()).contains("is gone"));
+}
+
+#[test]
+#[ignore = "has a process to itself: run by the test below"]
+fn two_copies_need_an_arena_in_the_same_instant() {
+    place(c"add_one");
+    let start = std::sync::Barrier::new(2);
+    let lock = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            start.wait();
+            ask(c"add_one", 0)
+        });
+        start.wait();
+        Lock::new(1_u64).unwrap()
+    });
+    assert_eq!(ask(c"add_one", lock.handle().to_raw()), "it was done");
+    assert_eq!(*lock.lock().unwrap(), 2);
+}
+
+#[test]
+fn two_copies_that_need_an_arena_in_the_same_instant_do_not_miss_each_other() {
+    for _ in 0..40 {
+        let alone = ["--exact", "two_copies_need_an_arena_in_the_same_instant", "--ignored"];
+        let ran = Command::new(std::env::current_exe().unwrap()).args(alone).output().unwrap();
+        let told = String::from_utf8_lossy(&ran.stdout);
+        assert!(ran.status.success() && told.contains("1 passed"), "{told}");
+    }
 }

@@ -8,10 +8,11 @@
 use super::error::ArenaError;
 use super::header::{Counters, FORMAT, FRONTIER_START, Header, LAYOUT, MAGIC};
 use super::object::LocalCounts;
-use super::owner::{ProcessId, ThreadId};
+use super::owner::{ProcessId, ThreadId, this_process};
 use super::shared::{Offset, Shared};
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::maps::FileMap;
+use crate::platform::turn::Turn;
 use crate::platform::{clock, doorbell, memory, process, wipe};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
@@ -76,9 +77,17 @@ impl Arena {
         if let Some(arena) = ARENA.get() {
             return Ok(arena);
         }
-        if let Some((memory, doorbell)) = super::neighbour::find()? {
-            return Arena::adopt_memory(memory, doorbell);
-        }
+        let _turn = Turn::take();
+        let arena = match super::neighbour::find()? {
+            Some((memory, doorbell)) => Arena::adopt_memory(memory, doorbell)?,
+            None => Arena::make_first()?,
+        };
+        // The next copy asks the slot for the doorbell.
+        this_process()?;
+        Ok(arena)
+    }
+
+    fn make_first() -> Result<&'static Arena, ArenaError> {
         let limit = memory::address_space_limit();
         let size = limit.map_or(LARGEST, |limit| LARGEST.min(limit / 4)) / 4096 * 4096;
         if size < FRONTIER_START + (1 << 20) {

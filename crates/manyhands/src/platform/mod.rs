@@ -38,6 +38,8 @@ pub mod signal;
 #[cfg(not(manyhands_model))]
 pub mod stat;
 #[cfg(not(manyhands_model))]
+pub mod turn;
+#[cfg(not(manyhands_model))]
 pub mod wipe;
 
 pub use clock::Deadline;
