@@ -4,10 +4,10 @@
 //! interpreter lock up and lets signal handlers run. A claim that nobody refers to any more is closed.
 
 use crate::child::deadline;
-use crate::errors::{from_arena, from_wait};
+use crate::errors::{ended, from_arena, from_wait};
 use crate::ffi::Patient;
 use manyhands::arena::Handle;
-use manyhands::sync::{BankerError, RawBanker, RawClaim, Verdict, WaitError};
+use manyhands::sync::{BankerError, RawBanker, RawClaim, Verdict};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use std::sync::Arc;
@@ -27,9 +27,12 @@ fn from_banker(error: BankerError) -> PyErr {
     }
 }
 
-/// The exception for one who could not look.
-fn from_look(error: WaitError) -> PyErr {
-    from_banker(BankerError::Wait(error))
+/// What was found at a look at the books, which may have to wait its turn.
+fn looked<T>(patient: Patient<'_>, look: impl FnOnce(&Patient<'_>) -> Result<T, BankerError>) -> PyResult<T> {
+    look(&patient).map_err(|error| match error {
+        BankerError::Wait(error) => ended(error, patient, || unreachable!("no deadline was set")),
+        error => from_banker(error),
+    })
 }
 
 /// What `manyhands.Banker` is made of.
@@ -54,7 +57,7 @@ impl Banker {
     }
 
     fn _claim(&self, py: Python<'_>, name: &str, units: Vec<u64>) -> PyResult<Claim> {
-        let raw = self.raw.claim(name, &units, &Patient::new(py)).map_err(from_banker)?;
+        let raw = looked(Patient::new(py), |patient| self.raw.claim(name, &units, patient))?;
         Ok(Claim { banker: self.raw.clone(), raw })
     }
 
@@ -68,12 +71,13 @@ impl Banker {
     }
 
     fn _safe_order(&self, py: Python<'_>) -> PyResult<Option<Vec<String>>> {
-        self.raw.safe_order(&Patient::new(py)).map_err(from_look)
+        looked(Patient::new(py), |patient| self.raw.safe_order(patient).map_err(BankerError::Wait))
     }
 
     /// What is free of each resource, and the claimants.
     fn _statistics(&self, py: Python<'_>) -> PyResult<(Vec<u64>, Vec<ClaimantRow>)> {
-        let statistics = self.raw.statistics(&Patient::new(py)).map_err(from_look)?;
+        let statistics =
+            looked(Patient::new(py), |patient| self.raw.statistics(patient).map_err(BankerError::Wait))?;
         let free = statistics.resources.iter().map(|resource| resource.free).collect();
         let claimants = statistics.claimants.into_iter();
         let rows = claimants.map(|one| (one.name, one.pid, one.claimed, one.held, one.waits_for));
@@ -114,15 +118,15 @@ impl Claim {
     }
 
     fn _try_request(&self, py: Python<'_>, units: Vec<u64>) -> PyResult<bool> {
-        self.banker.try_request(&self.raw, &units, &Patient::new(py)).map_err(from_banker)
+        looked(Patient::new(py), |patient| self.banker.try_request(&self.raw, &units, patient))
     }
 
     fn _release(&self, py: Python<'_>, units: Vec<u64>) -> PyResult<()> {
-        self.banker.release(&self.raw, &units, &Patient::new(py)).map_err(from_banker)
+        looked(Patient::new(py), |patient| self.banker.release(&self.raw, &units, patient))
     }
 
     fn _held(&self, py: Python<'_>) -> PyResult<Vec<u64>> {
-        self.banker.held(&self.raw, &Patient::new(py)).map_err(from_banker)
+        looked(Patient::new(py), |patient| self.banker.held(&self.raw, patient))
     }
 
     /// Whether a request would be granted; the order that was found, or the resource of which there is not enough.
@@ -131,7 +135,7 @@ impl Claim {
         py: Python<'_>,
         units: Vec<u64>,
     ) -> PyResult<(bool, Option<Vec<String>>, Option<String>)> {
-        match self.banker.foresee(&self.raw, &units, &Patient::new(py)).map_err(from_banker)? {
+        match looked(Patient::new(py), |patient| self.banker.foresee(&self.raw, &units, patient))? {
             Verdict::Safe(order) => Ok((true, Some(order), None)),
             Verdict::NotFree(resource) => Ok((false, None, Some(resource))),
             _ => Ok((false, None, None)),

@@ -5,7 +5,7 @@
 //! it. A negative time-out is zero.
 
 use crate::child::deadline;
-use crate::errors::{from_arena, from_wait};
+use crate::errors::{from_arena, from_wait, waited};
 use crate::ffi::Patient;
 use manyhands::arena::Handle;
 use manyhands::sync::{BarrierError, RawBarrier, RawCondition, WaitError};
@@ -43,16 +43,13 @@ impl Condition {
             lock.call_method0("release")?;
         }
         let patient = Patient::new(py);
-        let waited = match place.wait(deadline(timeout), &patient) {
-            Ok(()) => Ok(true),
-            Err(error) => from_wait(error, patient),
-        };
+        let notified = waited(place.wait(deadline(timeout), &patient), patient);
         for _ in 0..held {
             lock.call_method0("acquire")?;
         }
         // Only now: what a waiter that is killed before it has its lock was told goes to another.
         drop(place);
-        waited
+        notified
     }
 
     /// Wakes so many of those that wait, the longest waiting first; says how many.

@@ -54,6 +54,19 @@ pub fn from_wait(error: WaitError, patient: Patient<'_>) -> PyResult<bool> {
     }
 }
 
+/// Whether a wait got what it wanted; what ended it otherwise, but for a time-out, is raised.
+pub fn waited<T>(result: Result<T, WaitError>, patient: Patient<'_>) -> PyResult<bool> {
+    match result {
+        Ok(_) => Ok(true),
+        Err(error) => from_wait(error, patient),
+    }
+}
+
+/// The exception for a wait that did not get what it wanted: `late` when the time was over.
+pub fn ended(error: WaitError, patient: Patient<'_>, late: impl FnOnce() -> PyErr) -> PyErr {
+    from_wait(error, patient).map_or_else(|raised| raised, |_| late())
+}
+
 /// A deadlock, or what may be one, in words: a line for each thread of it.
 pub fn deadlock_text(deadlock: &Deadlock) -> String {
     deadlock.steps.iter().map(|step| format!("\n  {step}")).collect::<Vec<_>>().join(";")

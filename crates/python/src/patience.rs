@@ -4,22 +4,11 @@
 //! nothing to wait for, and a limit is any number.
 
 use crate::child::deadline;
-use crate::ffi::Patient;
 use manyhands::platform::Deadline;
-use manyhands::sync::WaitError;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-
-/// Turns the end of a wait into Python's: `late` when the time was over.
-pub fn ended(error: WaitError, patient: Patient<'_>, late: impl FnOnce() -> PyErr) -> PyErr {
-    match error {
-        WaitError::TimedOut => late(),
-        WaitError::Interrupted => patient.raised().expect("a handler raised"),
-        error => PyRuntimeError::new_err(error.to_string()),
-    }
-}
 
 /// What a subclass's `put` and `get` are told, by name since it may have them take nothing else.
 pub fn without_wait(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {

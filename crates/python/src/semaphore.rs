@@ -4,7 +4,7 @@
 //! is zero.
 
 use crate::child::deadline;
-use crate::errors::{from_arena, from_wait};
+use crate::errors::{from_arena, waited};
 use crate::ffi::Patient;
 use crate::value::truth;
 use manyhands::arena::Handle;
@@ -66,10 +66,7 @@ impl Semaphore {
             return Ok(false);
         }
         let patient = Patient::new(py);
-        match self.raw.acquire(deadline(timeout), &patient) {
-            Ok(()) => Ok(true),
-            Err(error) => from_wait(error, patient),
-        }
+        waited(self.raw.acquire(deadline(timeout), &patient), patient)
     }
 
     /// Gives a permit back, or adds one.
@@ -79,11 +76,8 @@ impl Semaphore {
 
     fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
         let patient = Patient::new(py);
-        match self.raw.acquire_owned(None, &patient) {
-            // It stands in the semaphore whose it is; `__exit__` gives one of this process's back.
-            Ok(_) => Ok(true),
-            Err(error) => from_wait(error, patient),
-        }
+        // It stands in the semaphore whose it is; `__exit__` gives one of this process's back.
+        waited(self.raw.acquire_owned(None, &patient), patient)
     }
 
     fn __exit__(
@@ -164,10 +158,7 @@ impl Event {
             return Ok(false);
         }
         let patient = Patient::new(py);
-        match self.raw.wait(deadline(timeout), &patient) {
-            Ok(()) => Ok(true),
-            Err(error) => from_wait(error, patient),
-        }
+        waited(self.raw.wait(deadline(timeout), &patient), patient)
     }
 
     /// Whether it is set, and how many wait.

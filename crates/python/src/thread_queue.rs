@@ -5,9 +5,10 @@
 //! conditions); then the queue is *opened*: the items move into the standard library's attributes, and its own
 //! functions, which the Python package adds, take over. No Python code runs while a thread is inside a monitor.
 
+use crate::errors::ended;
 use crate::ffi::{Handing, Patient, within};
 use crate::items::Items;
-use crate::patience::{Patience, ended, limit_of, without_wait};
+use crate::patience::{Patience, limit_of, without_wait};
 use crate::process::count;
 use crate::queue::{empty, full};
 use crate::value::{leave_to_init, truth};

@@ -7,12 +7,12 @@
 use super::change::{After, Change};
 use super::remote::Remote;
 use crate::child::deadline;
+use crate::errors::ended;
 use crate::ffi::{Patient, track};
 use crate::thread_queue::ThreadSimpleQueue;
 use crate::value::leave_to_init;
 use manyhands::executor::threads::{Call, Standing};
 use manyhands::platform::Deadline;
-use manyhands::sync::WaitError;
 use pyo3::exceptions::{PyRuntimeError, PyTimeoutError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -110,12 +110,8 @@ impl Future {
 
     fn wait_for_thread(slf: &Bound<'_, Self>, until: Option<Deadline>) -> PyResult<Standing> {
         let patient = Patient::on(slf);
-        match slf.get().call.wait(until, &patient) {
-            Ok(standing) => Ok(standing),
-            Err(WaitError::TimedOut) => Err(PyTimeoutError::new_err(())),
-            Err(WaitError::Interrupted) => Err(patient.raised().expect("a handler raised")),
-            Err(error) => Err(PyRuntimeError::new_err(error.to_string())),
-        }
+        let standing = slf.get().call.wait(until, &patient);
+        standing.map_err(|error| ended(error, patient, || PyTimeoutError::new_err(())))
     }
 }
 

@@ -4,11 +4,11 @@
 //! package starts the threads, since they are Python's.
 
 use super::future::Future;
+use crate::errors::waited;
 use crate::ffi::{Patient, within};
 use crate::process::count;
 use manyhands::channel::Monitor;
 use manyhands::executor::threads::Standing;
-use manyhands::sync::WaitError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -142,11 +142,7 @@ impl ThreadWorker {
                 return Ok(None);
             }
             let patient = Patient::new(py);
-            match self.desk.wait_not_empty(None, &patient, || false) {
-                Ok(()) => {}
-                Err(WaitError::Interrupted) => return Err(patient.raised().expect("a handler raised")),
-                Err(error) => return Err(PyRuntimeError::new_err(error.to_string())),
-            }
+            waited(self.desk.wait_not_empty(None, &patient, || false), patient)?;
         }
     }
 }

@@ -5,9 +5,9 @@
 //! for comes with `__init__`.
 
 use super::{limit, named};
-use crate::errors::from_wait;
+use crate::errors::ended;
 use crate::ffi::Patient;
-use manyhands::sync::{BarrierError, RawBarrier, WaitError};
+use manyhands::sync::{BarrierError, RawBarrier};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -84,11 +84,7 @@ impl ThreadBarrier {
         }
         match result {
             Ok(arrived) => Ok(made.raw.parties() - 1 - arrived),
-            Err(BarrierError::Wait(WaitError::TimedOut)) => Err(broken(py)),
-            Err(BarrierError::Wait(error)) => match from_wait(error, patient) {
-                Err(error) => Err(error),
-                Ok(_) => Err(broken(py)),
-            },
+            Err(BarrierError::Wait(error)) => Err(ended(error, patient, || broken(py))),
             Err(_) => Err(broken(py)),
         }
     }

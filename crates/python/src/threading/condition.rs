@@ -6,7 +6,7 @@
 
 use super::limit;
 use super::lock::{ThreadLock, ThreadRLock, restore};
-use crate::errors::from_wait;
+use crate::errors::{from_wait, waited};
 use crate::ffi::{Guarding, Patient, here};
 use manyhands::platform::Deadline;
 use manyhands::sync::{RawCondition, Taking, WaitError};
@@ -144,10 +144,7 @@ impl ThreadCondition {
         let patient = Patient::on(slf);
         let result = enlisted.wait(until, &patient);
         drop(enlisted);
-        let result = match result {
-            Ok(()) => Ok(true),
-            Err(error) => from_wait(error, patient),
-        };
+        let result = waited(result, patient);
         // The lock first: whoever handles what was raised relies on it.
         this.restore(py, &saved)?;
         result

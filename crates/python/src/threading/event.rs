@@ -3,7 +3,8 @@
 //! Whoever waits goes on when it is set, also when it is cleared at once. The Python package adds the older names; a
 //! subclass may have any constructor.
 
-use super::{limit, named, waited};
+use super::{limit, named};
+use crate::errors::waited;
 use crate::ffi::Patient;
 use manyhands::sync::RawEvent;
 use pyo3::prelude::*;

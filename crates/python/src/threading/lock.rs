@@ -4,8 +4,7 @@
 //! `acquire` may be a signal that another thread ends. Where a lock was taken is written down each time, where it was made
 //! once.
 
-use super::waited;
-use crate::errors::from_wait;
+use crate::errors::{from_wait, waited};
 use crate::ffi::{Guarding, MadeIn, Patient, here, made_here};
 use manyhands::platform::Deadline;
 use manyhands::sync::{
@@ -43,7 +42,7 @@ impl Guarding for ThreadLock {
     fn take(slf: &Bound<'_, Self>, until: Option<Deadline>, guarded: bool) -> PyResult<bool> {
         let patient = Patient::on(slf);
         let taking = Taking { site: here(slf.py()), guarded };
-        waited(slf.get().raw.acquire_as(until, &patient, taking).map(drop), patient)
+        waited(slf.get().raw.acquire_as(until, &patient, taking), patient)
     }
 
     #[inline]
@@ -107,7 +106,7 @@ impl Guarding for ThreadRLock {
 
     fn take(slf: &Bound<'_, Self>, until: Option<Deadline>, _guarded: bool) -> PyResult<bool> {
         let patient = Patient::on(slf);
-        waited(slf.get().raw.acquire_at(until, &patient, here(slf.py())).map(drop), patient)
+        waited(slf.get().raw.acquire_at(until, &patient, here(slf.py())), patient)
     }
 
     #[inline]

@@ -17,10 +17,10 @@ pub use lock::{ThreadLock, ThreadRLock};
 pub use semaphore::ThreadSemaphore;
 pub use thread::{ThreadLife, enter_thread, kernel_state};
 
-use crate::errors::{deadlock_text, from_wait};
-use crate::ffi::{Patient, attached, install};
+use crate::errors::deadlock_text;
+use crate::ffi::{attached, install};
 use manyhands::platform::Deadline;
-use manyhands::sync::{WaitError, suspicions_go_to};
+use manyhands::sync::suspicions_go_to;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
@@ -32,14 +32,6 @@ fn limit(timeout: Option<f64>) -> PyResult<Option<Deadline>> {
         None => Ok(None),
         Some(seconds) if seconds.is_nan() => Err(PyValueError::new_err("Invalid value NaN (not a number)")),
         Some(seconds) => Ok(Duration::try_from_secs_f64(seconds.max(0.0)).ok().and_then(Deadline::after)),
-    }
-}
-
-/// Whether a wait got what it wanted; what ended it otherwise is raised.
-fn waited(result: Result<(), WaitError>, patient: Patient<'_>) -> PyResult<bool> {
-    match result {
-        Ok(()) => Ok(true),
-        Err(error) => from_wait(error, patient),
     }
 }
 

@@ -3,7 +3,8 @@
 //! A class says by `_bounded` whether its semaphores may get more permits than they began with. A subclass may have any
 //! constructor: the value comes with `__init__`.
 
-use super::{limit, named, waited};
+use super::{limit, named};
+use crate::errors::waited;
 use crate::ffi::Patient;
 use crate::value::truth;
 use manyhands::sync::{MOST_PERMITS, RawSemaphore};

@@ -3,7 +3,8 @@
 //! Python's own thread stays what it is; this stands beside it. Whoever joins a thread waits here first, with an edge in
 //! the wait graph, and then for the interpreter's word.
 
-use super::{limit, waited};
+use super::limit;
+use crate::errors::waited;
 use crate::ffi::{Patient, behind};
 use manyhands::platform::atomic::{AtomicU32, Ordering};
 use manyhands::platform::stat;
