@@ -29,11 +29,14 @@ def _codes() -> Iterator[CodeType]:
             yield found.__code__
 
 
-def name(address: int, begin: int) -> str | None:
-    """FILE:LINE of an instruction; code objects have their instructions `begin` bytes behind their own address."""
+def name(address: int, begin: int, mark: int) -> str | None:
+    """FILE:LINE of an instruction; code objects have their instructions `begin` bytes behind their own address.
+
+    Code that has another mark than the one around the instruction had has taken the place of that.
+    """
     for code in _codes():
         offset = address - id(code) - begin
-        if 0 <= offset < len(code.co_code):
+        if 0 <= offset < len(code.co_code) and _engine.mark_of_code(code) == mark:
             return f"{code.co_filename}:{_line(code, offset)}"
     return None
 

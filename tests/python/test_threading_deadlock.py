@@ -199,6 +199,50 @@ for thread in threads: thread.join()
     assert (done.stdout, done.stderr) == ("DeadlockError\n", "")
 
 
+def test_code_that_took_the_place_of_other_code_is_not_named(runner):
+    runner.write(
+        """
+import threading
+first, second, both = threading.RLock(), threading.RLock(), threading.Barrier(2)
+made, told = [], []
+
+def make(name, line):
+    return eval(compile("\\n" * line + "lambda: first.acquire()", name, "eval"))
+
+def forth():
+    taker = make("gone.py", 1)
+    taker()
+    address = id(taker.__code__)
+    del taker
+    while not made or id(made[-1].__code__) != address:
+        assert len(made) < 100000, "that address is never used again"
+        made.append(make("other.py", 100 + len(made) % 100))
+    try:
+        both.wait()
+        with second: pass
+    except RuntimeError as error:
+        told.append(error)
+    first.release()
+
+def back():
+    try:
+        with second:
+            both.wait()
+            with first: pass
+    except RuntimeError as error:
+        told.append(error)
+
+threads = [threading.Thread(target=target, name=target.__name__) for target in (forth, back)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+[error] = told
+print(*(step.taken_at for step in error.steps if step.holder == "forth"))
+"""
+    )
+    done = runner.run("program.py")
+    assert (done.stdout, done.stderr) == ("an unknown place\n", "")
+
+
 # None of them waits for what an error has made impossible: it would hang where it is to fail.
 NO_ALARM = {
     "released by another thread, though taken by with": """

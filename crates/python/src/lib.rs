@@ -43,7 +43,7 @@ mod _engine {
     #[pymodule_export]
     use super::ffi::SharedBuffer;
     #[pymodule_export]
-    use super::ffi::{kept_code, learn_places, trust_with, waits_for};
+    use super::ffi::{kept_code, learn_places, mark_of_code, trust_with, waits_for};
     #[pymodule_export]
     use super::futures::{Future, ThreadPool, ThreadWorker};
     #[pymodule_export]

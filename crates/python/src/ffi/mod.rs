@@ -16,7 +16,7 @@ pub use buffer::{SharedBuffer, bytes_of};
 pub use forking::Interpreter;
 pub use gil::{Patient, attached, waits_for};
 pub use methods::{Guarding, install, trust_with};
-pub use places::{MadeIn, behind, here, kept_code, learn_places, made_here};
+pub use places::{MadeIn, behind, here, kept_code, learn_places, made_here, mark_of_code};
 pub use queue_methods::{Handing, install_queue, within};
 
 use manyhands::spawn::{Forked, ForkedKeeper, Inherited, Order, StartError, fork_keeper, fork_process};

@@ -1,10 +1,11 @@
 //! Where in a Python program something happens, at the price of a few loads.
 //!
-//! A place is the address of the instruction that the calling frame is at: a word, which a lock can keep. Where the
-//! interpreter keeps that address is no part of its stable interface, so it is looked for where the known versions have
-//! it, and compared with what the public interface says, before it is ever used; elsewhere places are unknown. An
-//! address becomes file and line when a report is written, by Python code that looks for the code object around it. Code
-//! that makes locks is kept alive as long as they are.
+//! A place is the address of the instruction that the calling frame is at, and a mark of its code: a word, which a lock can
+//! keep. Where the interpreter keeps these is no part of its stable interface, so they are looked for where the known
+//! versions have them, and compared with what the public interface says, before they are ever used; elsewhere places are
+//! unknown. An address becomes file and line when a report is written, by Python code that looks for the code object around
+//! it. Code that makes locks is kept alive as long as they are; other code may be gone by then, and what stands in its place
+//! has another mark, so that the place is unknown.
 
 use super::attached;
 use manyhands::platform::atomic::{AtomicUsize, Ordering};
@@ -24,16 +25,21 @@ struct Layout {
     code: usize,
     caller: usize,
     instruction: usize,
+    /// In a code object: two numbers that tell it from one that later stands at the same address.
+    marks: [usize; 2],
 }
 
 const LAYOUTS: [Layout; 3] = [
-    // 3.11
-    Layout { in_thread: 56, through: Some(8), code: 32, caller: 48, instruction: 56 },
-    // 3.12
-    Layout { in_thread: 56, through: Some(0), code: 0, caller: 8, instruction: 56 },
+    // 3.11, whose code has no number of its own: its first line, and how long it is
+    Layout { in_thread: 56, through: Some(8), code: 32, caller: 48, instruction: 56, marks: [72, 16] },
+    // 3.12: its first line, and the number of its version, which no other code of the process has
+    Layout { in_thread: 56, through: Some(0), code: 0, caller: 8, instruction: 56, marks: [68, 92] },
     // 3.13
-    Layout { in_thread: 72, through: None, code: 0, caller: 8, instruction: 56 },
+    Layout { in_thread: 72, through: None, code: 0, caller: 8, instruction: 56, marks: [68, 92] },
 ];
+
+/// How many bits of a place are the address; 15 more are the mark, so that a `Site` can hold it.
+const ADDRESS_BITS: u32 = 48;
 
 /// In a frame object of all these versions: the frame itself.
 const IN_FRAME_OBJECT: usize = 24;
@@ -53,6 +59,14 @@ unsafe fn word(base: usize, offset: usize) -> usize {
     unsafe { ((base + offset) as *const usize).read() }
 }
 
+/// # Safety
+/// As for [`word`], of a number of 32 bits.
+#[inline]
+unsafe fn number(base: usize, offset: usize) -> u32 {
+    // SAFETY: as promised by the caller.
+    unsafe { ((base + offset) as *const u32).read() }
+}
+
 impl Layout {
     /// The calling thread's innermost frame; 0 when it runs no Python code.
     ///
@@ -68,6 +82,34 @@ impl Layout {
                 _ => found,
             }
         }
+    }
+
+    /// The code that a frame runs; `None` for the frames that the interpreter itself puts between those of programs.
+    ///
+    /// # Safety
+    /// As for [`Layout::innermost`], of one of this thread's frames.
+    #[inline]
+    unsafe fn code_of(&self, frame: usize) -> Option<usize> {
+        // SAFETY: as promised by the caller; what stands there is an object, or NULL.
+        unsafe {
+            let code = word(frame, self.code);
+            let kind = CODE_TYPE.load(Ordering::Relaxed);
+            (code != 0 && ffi::Py_TYPE(code as *mut ffi::PyObject) as usize == kind).then_some(code)
+        }
+    }
+
+    /// What tells the code at this address from others that may stand there later, in 15 bits.
+    ///
+    /// # Safety
+    /// This is the layout of this interpreter, and a code object stands there.
+    #[inline]
+    unsafe fn mark_of(&self, code: usize) -> usize {
+        let [first, second] = self.marks;
+        // SAFETY: as promised by the caller.
+        let (first, second) = unsafe { (number(code, first), number(code, second)) };
+        // Two odd factors without a pattern; the highest bits depend on all of both numbers.
+        let mixed = first.wrapping_mul(0x85eb_ca6b) ^ second.wrapping_mul(0x9e37_79b1);
+        (mixed >> 17) as usize
     }
 }
 
@@ -97,7 +139,13 @@ pub fn behind(_py: Python<'_>, callers: u32) -> Site {
                 frame = word(frame, layout.caller);
             }
         }
-        if frame == 0 { Site::Unknown } else { Site::Bound(word(frame, layout.instruction)) }
+        if frame == 0 {
+            return Site::Unknown;
+        }
+        match layout.code_of(frame) {
+            Some(code) => Site::Bound(word(frame, layout.instruction) | layout.mark_of(code) << ADDRESS_BITS),
+            None => Site::Unknown,
+        }
     }
 }
 
@@ -116,14 +164,9 @@ pub struct MadeIn(usize);
 pub fn made_here(py: Python<'_>) -> (Site, MadeIn) {
     let site = here(py);
     let (Some(layout), Site::Bound(_)) = (in_force(), site) else { return (Site::Unknown, MadeIn(0)) };
-    // SAFETY: as in `behind`; the frame exists, since the site is known, and holds its code, which is an object.
-    let code = unsafe {
-        let code = word(layout.innermost(), layout.code);
-        if code == 0 || ffi::Py_TYPE(code as *mut ffi::PyObject) as usize != CODE_TYPE.load(Ordering::Relaxed)
-        {
-            return (Site::Unknown, MadeIn(0));
-        }
-        code
+    // SAFETY: as in `behind`; the frame exists, since the site is known.
+    let Some(code) = (unsafe { layout.code_of(layout.innermost()) }) else {
+        return (Site::Unknown, MadeIn(0));
     };
     // SAFETY: an object, as seen above, held by the frame that runs it.
     let object = unsafe { Borrowed::<PyAny>::from_ptr(py, code as *mut ffi::PyObject) };
@@ -158,6 +201,38 @@ pub fn kept_code(py: Python<'_>) -> Vec<Py<PyAny>> {
     KEPT.lock().unwrap_or_else(PoisonError::into_inner).values().map(|kept| kept.code.clone_ref(py)).collect()
 }
 
+/// What tells a code object from others that may stand at its address later; 0 where places are unknown.
+#[pyfunction]
+pub fn mark_of_code(code: &Bound<'_, PyAny>) -> usize {
+    match in_force() {
+        Some(layout) if code.get_type_ptr() as usize == CODE_TYPE.load(Ordering::Relaxed) => {
+            // SAFETY: the layout was found to be this interpreter's, and this is a code object.
+            unsafe { layout.mark_of(code.as_ptr() as usize) }
+        }
+        _ => 0,
+    }
+}
+
+/// Whether the numbers that tell code objects apart stand where they are looked for.
+fn are_marks_known(layout: &Layout, code: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = code.py();
+    let line: u32 = code.getattr("co_firstlineno")?.extract()?;
+    let length = code.getattr("co_code")?.len()?;
+    let compile = |text: &str| py.import("builtins")?.call_method1("compile", (text, "", "eval"));
+    let (one, next) = (compile("1")?, compile("2")?);
+    let seen = |code: &Bound<'_, PyAny>| {
+        let at = code.as_ptr() as usize;
+        // SAFETY: a code object is longer than that, and is not changed while the interpreter lock is held.
+        unsafe { (number(at, layout.marks[0]), number(at, layout.marks[1])) }
+    };
+    let second = match py.version_info().minor {
+        // In units of two bytes.
+        11 => seen(code).1 as usize * 2 == length,
+        _ => seen(&one).1 > seen(code).1 && seen(&next).1 > seen(&one).1,
+    };
+    Ok(seen(code).0 == line && second)
+}
+
 /// Finds out whether the interpreter keeps places where they are looked for; called by Python code.
 #[pyfunction]
 pub fn learn_places(py: Python<'_>) -> PyResult<bool> {
@@ -187,7 +262,7 @@ pub fn learn_places(py: Python<'_>) -> PyResult<bool> {
         (word(inner, layout.instruction), word(inner, layout.code))
     };
     let begin = at.wrapping_sub(address).wrapping_sub(last);
-    if its_code != address || begin == 0 || begin > 1024 {
+    if its_code != address || begin == 0 || begin > 1024 || !are_marks_known(layout, &code)? {
         return Ok(false);
     }
     FIRST_INSTRUCTION.store(begin, Ordering::Relaxed);
@@ -197,11 +272,12 @@ pub fn learn_places(py: Python<'_>) -> PyResult<bool> {
     Ok(true)
 }
 
-fn name(address: usize) -> Option<String> {
+fn name(place: usize) -> Option<String> {
+    let (address, mark) = (place & ((1 << ADDRESS_BITS) - 1), place >> ADDRESS_BITS);
     attached(|py| {
         let begin = FIRST_INSTRUCTION.load(Ordering::Relaxed);
-        let found =
-            py.import("manyhands._places").and_then(|places| places.call_method1("name", (address, begin)));
+        let places = py.import("manyhands._places");
+        let found = places.and_then(|places| places.call_method1("name", (address, begin, mark)));
         found.and_then(|name| name.extract()).ok()
     })
 }
