@@ -213,6 +213,34 @@ def test_processes_end_by_themselves_or_are_ended(output):
     ]
 
 
+@shows("pipe")
+def test_two_processes_talk(output):
+    assert output.splitlines() == [
+        "(84, 2) is answered by 42.0",
+        "(1, 0) is answered by ZeroDivisionError('division by zero')",
+        "something else to be received: False",
+        "the end is closed, and the other process has ended with 0",
+    ]
+
+
+@shows("orderly_end")
+def test_a_signal_is_a_wish_and_all_is_finished(output):
+    assert output.splitlines() == [
+        "SIGTERM: 20 of 20 orders served, exit codes [0, 0]",
+        "SIGINT: 20 of 20 orders served, exit codes [0, 0]",
+    ]
+
+
+@shows("which_and_how_many")
+def test_what_waits_goes_to_threads_and_the_rest_is_said(output):
+    lines = output.splitlines()
+    assert lines[:2] == ["what waits goes to: threads, more than one: True", "an addition is too short: True"]
+    assert re.fullmatch(r"no processes: the function cannot go to another process: cannot pickle '.+' object", lines[2])
+    assert lines[3].startswith("compute: ")
+    assert all(candidate in output for candidate in ("a plain loop", "1 thread", "1 process"))
+    assert re.search(r"^take (?:a plain loop|\d+ \w+)$", output, re.MULTILINE)
+
+
 @shows("meeting_points")
 def test_who_waits_for_whom(output):
     lines = output.splitlines()

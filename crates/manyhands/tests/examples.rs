@@ -116,3 +116,11 @@ fn processes_run_threads() {
         assert_eq!(line[4] == words[0][4], number < 3, "three threads in each of two processes: {lines:?}");
     }
 }
+
+#[test]
+fn two_processes_talk_through_two_queues() {
+    let lines = lines_of("talk");
+    assert_eq!(lines[..2], ["(84, 2) is answered by Some(42)", "(1, 0) is answered by None"]);
+    assert_eq!(lines.len(), 3);
+    assert!(lines[2].ends_with(" is closed and empty: nothing more will come"), "{lines:?}");
+}
