@@ -10,6 +10,7 @@ from manyhands import DeadlockError, threading
 brush = threading.Lock()
 ladder = threading.Lock()
 both_have_one = threading.Barrier(2)
+said = []
 
 
 def paint(first, second):
@@ -18,9 +19,9 @@ def paint(first, second):
         with first:
             both_have_one.wait()
             with second:
-                print(f"{name} paints")
+                said.append(f"{name} paints")
     except DeadlockError as error:
-        print(f"{name} gives up: {error}")
+        said.append(f"{name} gives up: {error}")
 
 
 if __name__ == "__main__":
@@ -32,4 +33,4 @@ if __name__ == "__main__":
         painter.start()
     for painter in painters:
         painter.join()
-    print("both went home")
+    print(*said, "both went home", sep="\n")

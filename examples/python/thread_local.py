@@ -18,6 +18,7 @@ class Desk(threading.local):
 desk = Desk()
 here = threading.local()
 all_have_written = threading.Barrier(3)
+seen = []
 
 
 def write(paper):
@@ -29,7 +30,7 @@ def work(name):
     for paper in ("letter", "bill"):
         write(paper)
     all_have_written.wait()
-    print(f"{threading.current_thread().name} has {', '.join(desk.papers)}")
+    seen.append(f"{threading.current_thread().name} has {', '.join(desk.papers)}")
 
 
 if __name__ == "__main__":
@@ -38,4 +39,5 @@ if __name__ == "__main__":
         thread.start()
     for thread in threads:
         thread.join()
+    print(*seen, sep="\n")
     print(f"the main thread has {len(desk.papers)} papers and {'a' if hasattr(here, 'clerk') else 'no'} clerk")

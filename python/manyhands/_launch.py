@@ -19,8 +19,8 @@ usage: manyhands run [--stats] [--start-method METHOD] program.py [arguments]
 
 A dash stands for standard input: at a terminal that is the interpreter's prompt.
 
-Runs the program as python would, with manyhands' multiprocessing in place of the standard library's, in its child
-processes too.
+Runs the program as python would, with manyhands' threading, queue, concurrent.futures and multiprocessing in place of
+the standard library's, in its child processes too.
 
   --stats                  at the end, tell on standard error what the engine did
   --start-method METHOD    the default start method: fork, spawn or forkserver
