@@ -137,6 +137,53 @@ def test_no_thread_runs_until_somebody_is_to_be_told(executor):
     assert told.wait(LIMIT)
 
 
+def children():
+    """This process's children, and the letter of the state that each is in: Z for one whose status was not taken."""
+    found = {}
+    for directory in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{directory}/stat") as stat:
+                state, parent, *_ = stat.read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(parent) == os.getpid():
+            found[int(directory)] = state
+    return found
+
+
+def test_no_child_is_left_of_an_executor_that_was_shut_down(ctx):
+    with futures.ProcessPoolExecutor(1, ctx) as executor:
+        # What serves all executors is there from now on.
+        assert executor.submit(square, 2).result(LIMIT) == 4
+    before = set(children())
+    # The second one's workers are forked from a process that has all descriptors of the first one.
+    executors = [futures.ProcessPoolExecutor(1, ctx) for _ in range(2)]
+    assert [executor.submit(square, 3).result(LIMIT) for executor in executors] == [9, 9]
+    executors[0].shutdown()
+    assert len(set(children()) - before) <= 1
+    executors[1].shutdown()
+    assert not set(children()) - before
+
+
+@pytest.mark.parametrize("ending", ["drop", "shut down"])
+def test_an_executor_that_nobody_waits_for_ends_too(ctx, ending):
+    with futures.ProcessPoolExecutor(1, ctx) as executor:
+        assert executor.submit(square, 2).result(LIMIT) == 4
+    before = set(children())
+    executor = futures.ProcessPoolExecutor(2, ctx)
+    assert executor.submit(square, 3).result(LIMIT) == 9
+    late = executor.submit(say_and_wait, 0)
+    if ending == "shut down":
+        executor.shutdown(wait=False)
+    del executor
+    gc.collect()
+    eventually(lambda: all(state == "Z" for pid, state in children().items() if pid not in before))
+    assert late.result(LIMIT) not in before
+    with futures.ProcessPoolExecutor(1, ctx) as executor:
+        assert executor.submit(square, 4).result(LIMIT) == 16
+    assert not set(children()) - before
+
+
 def test_workers_are_replaced_after_so_many_calls():
     with futures.ProcessPoolExecutor(1, max_tasks_per_child=2) as executor:
         pids = [executor.submit(os.getpid).result(LIMIT) for _ in range(6)]

@@ -26,6 +26,12 @@ pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?)
 }
 
+/// Says that nothing more will be sent, also by the copies of the socket that forked processes have.
+pub fn hang_up(socket: impl AsFd) {
+    // The other end may be closed already.
+    let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Write);
+}
+
 /// Sends `bytes` and copies of `descriptors`.
 ///
 /// # Errors

@@ -14,6 +14,7 @@ use crate::arena::{Arena, Handle, ProcessId, ProcessState, Role};
 use crate::platform::atomic::{AtomicBool, Ordering};
 use crate::platform::pidfd::PidFd;
 use crate::platform::process::getpid;
+use crate::platform::{Deadline, message};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -185,6 +186,30 @@ impl Keeper {
         }
     }
 
+    /// Asks nothing more of the keeper, which ends by itself once its pools are over.
+    pub fn dismiss(&self) {
+        if self.owner != getpid() {
+            return;
+        }
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(socket) = line.socket.take() {
+            // Children that were forked since it was made have copies of it.
+            message::hang_up(&socket);
+        }
+    }
+
+    /// Waits until a keeper has ended that was dismissed; `false` when the time was over first.
+    pub fn wait_ended(&self, until: Deadline) -> bool {
+        let Some(pidfd) = self.pidfd.as_ref().filter(|_| self.owner == getpid()) else { return true };
+        loop {
+            match pidfd.wait_dead(Some(until)) {
+                Ok(ended) => return ended,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return false,
+            }
+        }
+    }
+
     fn check_owner(&self, name: &str) -> Result<(), Refusal> {
         if self.owner == getpid() {
             return Ok(());
@@ -227,7 +252,7 @@ impl AsFd for Keeper {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        self.line.get_mut().unwrap_or_else(PoisonError::into_inner).socket = None;
+        self.dismiss();
         if self.owner == getpid()
             && let Some(pidfd) = self.pidfd.take()
         {

@@ -246,7 +246,7 @@ impl PoolCore {
     fn _close(&self) {
         if let Some(shared) = self.shared.get() {
             shared.raw.close();
-            shared.nudge_keeper();
+            shared.dismiss_keeper();
         }
     }
 
@@ -296,11 +296,10 @@ impl PoolCore {
         self.shared.get().map_or(String::new(), |shared| shared.raw.reason())
     }
 
-    /// Gives the keeper up; a template ends.
+    /// Gives the keeper up; a template has ended then, and is no child of this process any more.
     fn _forget_keeper(&self, py: Python<'_>) {
         if let Some(shared) = self.shared.get() {
-            let kept = std::mem::replace(&mut *locked(&shared.kept), Kept::GivenUp);
-            py.detach(|| drop(kept));
+            py.detach(|| shared.forget_keeper());
         }
     }
 }

@@ -9,9 +9,14 @@ use super::outcome::of_refusal;
 use crate::child::Start;
 use crate::errors::from_start;
 use manyhands::executor::{Callbacks, PoolState, RawPool};
+use manyhands::platform::Deadline;
 use manyhands::spawn::{Keeper, Refusal, StartError, zygote_of};
 use pyo3::prelude::*;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a keeper that has nothing left to do is waited for.
+const GOING: Duration = Duration::from_secs(1);
 
 /// Who starts the pool's workers.
 pub enum Kept {
@@ -85,6 +90,27 @@ impl Shared {
             Kept::ByTemplate(keeper) => keeper.look(),
             Kept::ByZygote(keeper, _) => keeper.look(),
             Kept::NotYet | Kept::GivenUp => {}
+        }
+    }
+
+    /// The pool takes no more calls: its keeper ends after the last worker.
+    pub fn dismiss_keeper(&self) {
+        match &*locked(&self.kept) {
+            Kept::ByTemplate(keeper) => keeper.dismiss(),
+            Kept::ByZygote(keeper, _) => keeper.look(),
+            Kept::NotYet | Kept::GivenUp => {}
+        }
+    }
+
+    /// All workers have ended: the keeper is waited for, and its status taken.
+    pub fn forget_keeper(&self) {
+        let kept = std::mem::replace(&mut *locked(&self.kept), Kept::GivenUp);
+        if let Kept::ByTemplate(keeper) = &kept
+            && let Some(until) = Deadline::after(GOING)
+        {
+            keeper.dismiss();
+            // One that is stopped, say, is reaped later.
+            keeper.wait_ended(until);
         }
     }
 
