@@ -9,7 +9,6 @@ pickled. `shutdown` is there on every version of Python.
 from __future__ import annotations
 
 import sys
-from _thread import allocate_lock
 from collections import deque
 
 from . import _engine, _opened_queue
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Empty", "Full", "ShutDown", "Queue", "PriorityQueue", "LifoQueue", "SimpleQueue"]
 
 _HOOKS = ("_init", "_put", "_get", "_qsize")
-_opening = allocate_lock()
 
 
 class _Inside:
@@ -61,12 +59,18 @@ class _SettableIsShutDown(_IsShutDown):
 
 def _open(queue: Queue[Any]) -> None:
     """Moves the items into attributes of the queue."""
-    with _opening:
+    if queue._hooked:
+        # It has them from the start.
+        return
+    attributes: dict[str, Any] = vars(queue)
+    # The first thread's are everybody's. No lock but the queue's own is held: a destructor may open others meanwhile.
+    inside = attributes.setdefault("_inside", {**_opened_queue.attributes(), "queue": queue._sequence()})
+    with inside["mutex"]:
         if not queue._opened:
-            inside = _opened_queue.attributes()
-            inside["queue"] = queue._sequence(queue._open())
+            inside["queue"].extend(queue._open())
+        if "mutex" not in attributes:
             # In one step: whoever finds one of them finds all.
-            queue.__dict__.update(inside)
+            attributes.update(inside)
 
 
 class Queue(_engine.ThreadQueue["T"]):

@@ -313,3 +313,26 @@ def test_a_worker_goes_on_after_an_interrupt():
             assert executor.submit(os.getpid).result(LIMIT) == pid
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+class Nosy:
+    """Looks into another future when it is unpickled, as an object of a program's own may."""
+
+    def __reduce__(self):
+        return look_into_another, ()
+
+
+def look_into_another():
+    return futures.Future()._waiters == []
+
+
+def test_a_result_may_look_into_a_future_while_its_own_is_looked_into():
+    with futures.ProcessPoolExecutor(1) as executor:
+        nosy = executor.submit(Nosy)
+        # The one worker has answered the first call by then, which nobody has asked about.
+        assert executor.submit(square, 2).result(LIMIT) == 4
+        looking = threading.Thread(target=lambda: nosy._condition, daemon=True)
+        looking.start()
+        looking.join(LIMIT)
+        assert not looking.is_alive()
+        assert nosy.result(LIMIT) is True

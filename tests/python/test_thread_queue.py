@@ -1,5 +1,6 @@
 """Queues between threads, ours and the standard library's: the same words said of both."""
 
+import concurrent.futures
 import gc
 import queue as standard
 import signal
@@ -14,6 +15,7 @@ import pytest
 from manyhands import queue as ours
 
 MODULES = [standard, ours]
+LIMIT = 60
 
 
 @pytest.fixture(params=MODULES, ids=["standard", "ours"])
@@ -234,6 +236,57 @@ def test_a_wait_goes_on_when_somebody_looks_inside(module):
     queue.task_done()
     queue.task_done()
     joining()
+
+
+def test_a_destructor_may_look_inside_while_somebody_does():
+    looked = []
+
+    class Looking:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            other = ours.Queue()
+            looked.append((other.mutex, other.queue))
+            if len(looked) < 200:
+                Looking()
+
+    def look():
+        threshold = gc.get_threshold()
+        Looking()
+        # A collection at every step.
+        gc.set_threshold(1, 1, 1)
+        try:
+            for number in range(20):
+                queue = ours.Queue()
+                queue.put(number)
+                with queue.mutex:
+                    assert list(queue.queue) == [number]
+        finally:
+            gc.set_threshold(*threshold)
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    thread.join(LIMIT)
+    assert not thread.is_alive() and looked
+
+
+def test_all_who_look_inside_at_once_find_the_same():
+    for _ in range(100):
+        queue = ours.Queue()
+        for number in range(5):
+            queue.put(number)
+        gate = threading.Barrier(4)
+
+        def look(queue=queue, gate=gate):
+            gate.wait()
+            with queue.mutex:
+                return queue.mutex, queue.not_empty, queue.queue, tuple(queue.queue)
+
+        with concurrent.futures.ThreadPoolExecutor(4) as executor:
+            found = [future.result(LIMIT) for future in [executor.submit(look) for _ in range(4)]]
+        assert all(each[0] is found[0][0] and each[1] is found[0][1] and each[2] is found[0][2] for each in found)
+        assert {each[3] for each in found} == {(0, 1, 2, 3, 4)}
 
 
 def test_subclasses_with_hooks_of_their_own(module):

@@ -8,14 +8,13 @@ there, made when first looked at.
 from __future__ import annotations
 
 import time
-from _thread import allocate_lock
 
 from manyhands import _engine, _std
 from manyhands.queue import Empty, SimpleQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import _base as _standard
     from concurrent.futures._base import (
         ALL_COMPLETED,
@@ -73,11 +72,11 @@ def __getattr__(name: str) -> Any:
     return getattr(_standard, name)
 
 
-_opening = allocate_lock()
-
-
 class _Inside:
     """An attribute of the standard class. To read it opens the future, and from then on the instance has it."""
+
+    def __init__(self, make: Callable[[], object]) -> None:
+        self._make = make
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -85,19 +84,17 @@ class _Inside:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
             return self
-        with _opening:
-            inside: dict[str, Any] = instance.__dict__
-            if self._name not in inside:
-                inside.update(_condition=Condition(), _waiters=[])
-                instance._open()
-        return inside[self._name]
+        # First: whoever finds the attribute takes it that the future changes only while the condition is held. Nothing
+        # is held here, since this may run a program's code.
+        instance._open()
+        return instance.__dict__.setdefault(self._name, self._make())
 
 
 class Future(_engine.Future["T"], _standard.Future["T"]):
     """The answer of a call."""
 
-    _condition: Any = _Inside()
-    _waiters: Any = _Inside()
+    _condition: Any = _Inside(Condition)
+    _waiters: Any = _Inside(list)
 
     # The standard one makes what is made here when somebody looks.
     __init__ = object.__init__
