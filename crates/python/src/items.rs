@@ -3,6 +3,7 @@
 //! Only moved here, never looked at: pushing and popping run no Python code, need no interpreter lock and change no
 //! reference count.
 
+use manyhands::channel::Monitor;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use std::collections::VecDeque;
@@ -34,9 +35,23 @@ impl Items {
     pub fn take_all(&mut self) -> Vec<Py<PyAny>> {
         std::mem::take(&mut self.objects).into()
     }
+}
 
-    /// Shows all to the collector of cycles.
-    pub fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.objects.iter().try_for_each(|object| visit.call(object))
+/// Shows what waits in a queue to the collector of cycles.
+pub fn show_waiting(monitor: &Monitor<Items>, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+    match monitor.try_enter() {
+        Some(inside) => inside.objects.iter().try_for_each(|object| visit.call(object)),
+        // Somebody is at it: then it is in use, and no garbage.
+        None => Ok(()),
     }
+}
+
+/// Drops what waits in a queue that is part of a cycle.
+pub fn drop_waiting(monitor: &Monitor<Items>) {
+    let dropped = monitor.try_enter().map(|mut inside| {
+        inside.set_items(0);
+        inside.take_all()
+    });
+    // Outside of the monitor: that runs Python code.
+    drop(dropped);
 }

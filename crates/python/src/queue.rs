@@ -8,7 +8,7 @@ use crate::child::deadline;
 use crate::errors::from_arena;
 use crate::ffi::Patient;
 use crate::pickled::{self, Pickled};
-use crate::value::{self, truth};
+use crate::value::{self, generic, truth};
 use manyhands::arena::Handle;
 use manyhands::channel::{Buffer, Content, GetError, Message, PutError, RawQueue};
 use manyhands::platform::Deadline;
@@ -263,7 +263,7 @@ impl Queue {
         cls: &Bound<'py, PyType>,
         item: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        cls.py().import("types")?.getattr("GenericAlias")?.call1((cls, item))
+        generic(cls, item)
     }
 }
 
@@ -329,6 +329,6 @@ impl SimpleQueue {
         cls: &Bound<'py, PyType>,
         item: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        cls.py().import("types")?.getattr("GenericAlias")?.call1((cls, item))
+        generic(cls, item)
     }
 }

@@ -7,11 +7,11 @@
 
 use crate::errors::ended;
 use crate::ffi::{Handing, Patient, within};
-use crate::items::Items;
+use crate::items::{Items, drop_waiting, show_waiting};
 use crate::patience::{Patience, limit_of, without_wait};
 use crate::process::count;
 use crate::queue::{empty, full};
-use crate::value::{leave_to_init, truth};
+use crate::value::{generic, leave_to_init, truth};
 use manyhands::channel::{DoneTooOften, Monitor};
 use manyhands::platform::atomic::{AtomicBool, Ordering};
 use pyo3::exceptions::PyValueError;
@@ -302,23 +302,15 @@ impl ThreadQueue {
         cls: &Bound<'py, PyType>,
         item: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        cls.py().import("types")?.getattr("GenericAlias")?.call1((cls, item))
+        generic(cls, item)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.monitor.try_enter() {
-            Some(inside) => inside.visit(&visit),
-            // Somebody is at it: then it is in use, and no garbage.
-            None => Ok(()),
-        }
+        show_waiting(&self.monitor, &visit)
     }
 
     fn __clear__(&self) {
-        let dropped = self.monitor.try_enter().map(|mut inside| {
-            inside.set_items(0);
-            inside.take_all()
-        });
-        drop(dropped);
+        drop_waiting(&self.monitor);
     }
 }
 
@@ -432,21 +424,14 @@ impl ThreadSimpleQueue {
         cls: &Bound<'py, PyType>,
         item: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        cls.py().import("types")?.getattr("GenericAlias")?.call1((cls, item))
+        generic(cls, item)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.monitor.try_enter() {
-            Some(inside) => inside.visit(&visit),
-            None => Ok(()),
-        }
+        show_waiting(&self.monitor, &visit)
     }
 
     fn __clear__(&self) {
-        let dropped = self.monitor.try_enter().map(|mut inside| {
-            inside.set_items(0);
-            inside.take_all()
-        });
-        drop(dropped);
+        drop_waiting(&self.monitor);
     }
 }

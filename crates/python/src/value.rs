@@ -28,6 +28,11 @@ pub fn leave_to_init(
     Ok(())
 }
 
+/// A class with a parameter, as annotations have it: `Queue[int]`.
+pub fn generic<'py>(class: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    class.py().import("types")?.getattr("GenericAlias")?.call1((class, item))
+}
+
 /// What the bytes of a value mean.
 pub type Tag = u32;
 

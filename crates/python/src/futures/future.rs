@@ -10,7 +10,7 @@ use crate::child::deadline;
 use crate::errors::ended;
 use crate::ffi::{Patient, track};
 use crate::thread_queue::ThreadSimpleQueue;
-use crate::value::leave_to_init;
+use crate::value::{generic, leave_to_init};
 use manyhands::executor::threads::{Call, Standing};
 use manyhands::platform::Deadline;
 use pyo3::exceptions::{PyRuntimeError, PyTimeoutError};
@@ -306,7 +306,7 @@ impl Future {
         cls: &Bound<'py, PyType>,
         item: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        cls.py().import("types")?.getattr("GenericAlias")?.call1((cls, item))
+        generic(cls, item)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

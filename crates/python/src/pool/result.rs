@@ -9,6 +9,7 @@ use super::shared::Shared;
 use crate::child::deadline;
 use crate::errors::from_wait;
 use crate::ffi::Patient;
+use crate::value::generic;
 use manyhands::executor::RawCall;
 use manyhands::platform::Deadline;
 use manyhands::platform::thread::yield_now;
@@ -388,6 +389,6 @@ impl AsyncResult {
         cls: &Bound<'py, PyType>,
         item: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        cls.py().import("types")?.getattr("GenericAlias")?.call1((cls, item))
+        generic(cls, item)
     }
 }
