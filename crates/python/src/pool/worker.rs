@@ -90,10 +90,13 @@ impl<'py> Desk<'py, '_> {
         }
     }
 
-    /// The arguments are there: what comes now is the call itself.
-    fn begin(&mut self) {
+    /// The arguments are there: what comes now is the call itself. A signal that has come by now is not the call's: its handler
+    /// runs here. What it raises is the call's answer all the same, since there is nobody else to tell.
+    fn begin(&mut self) -> PyResult<()> {
         self.reads = false;
+        self.py.check_signals()?;
         self.calls.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Whether what was raised is for the requester.
@@ -121,13 +124,13 @@ impl<'py> Desk<'py, '_> {
             Kind::One => {
                 let argument = value::object(py, tag, request.arguments)?.ok_or_else(damaged)?;
                 let function = self.function(request)?.clone();
-                self.begin();
+                self.begin()?;
                 function.call1((argument,)).map(Answer::Object)
             }
             Kind::Plain => {
                 let arguments = unpacked(py, request.arguments)?;
                 let function = self.function(request)?.clone();
-                self.begin();
+                self.begin()?;
                 function.call1(arguments).map(Answer::Object)
             }
             Kind::Pickled => {
@@ -135,7 +138,7 @@ impl<'py> Desk<'py, '_> {
                 let arguments = rest[0].cast::<PyTuple>()?;
                 let keywords = rest[1].cast::<PyDict>()?;
                 let keywords = (!keywords.is_empty()).then_some(keywords);
-                self.begin();
+                self.begin()?;
                 function.call(arguments, keywords).map(Answer::Object)
             }
             Kind::Ints => {
@@ -143,22 +146,22 @@ impl<'py> Desk<'py, '_> {
                 // Made one by one as they are asked for, so that they need no memory of their own.
                 let bytes = PyBytes::new(py, request.arguments);
                 let numbers = ARRAY.import(py, "array", "array")?.call1(("q", bytes))?;
-                self.begin();
+                self.begin()?;
                 each(&MAP, py, ("builtins", "map"), &function, &numbers)
             }
             Kind::Steps => {
                 let function = self.function(request)?.clone();
-                self.begin();
+                self.begin()?;
                 each(&MAP, py, ("builtins", "map"), &function, &Steps::unpacked(py, request.arguments)?)
             }
             Kind::Chunk => {
                 let (function, rest) = self.unpickled(request, tag)?;
-                self.begin();
+                self.begin()?;
                 each(&MAP, py, ("builtins", "map"), &function, &rest[0])
             }
             Kind::Star => {
                 let (function, rest) = self.unpickled(request, tag)?;
-                self.begin();
+                self.begin()?;
                 each(&STARMAP, py, ("itertools", "starmap"), &function, &rest[0])
             }
         }
