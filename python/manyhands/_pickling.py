@@ -2,7 +2,7 @@
 
 `dumps` is the plain form: pickle 5 with the reducers that the standard library registered for other
 processes, large buffers kept out of the bytes. `dumps_by_value` also takes what pickle refuses: lambdas, functions of
-a REPL or a notebook, classes that no other process can import. An error is always pickle's own.
+a REPL or a notebook, classes that no other process can import; but no open files. An error is always pickle's own.
 """
 
 from __future__ import annotations
@@ -124,7 +124,17 @@ def _by_value_pickler() -> Callable[..., Any]:
     class ByValue(cloudpickle.Pickler):  # type: ignore[misc]
         def __init__(self, file: io.BytesIO, large: list[pickle.PickleBuffer] | None) -> None:
             callback = None if large is None else functools.partial(_keep_small, large)
+            # It is looked for when the pickler is made.
+            self.dispatch_table = ChainMap(open_files, cloudpickle.Pickler.dispatch_table, _reducers())
             super().__init__(file, 5, buffer_callback=callback)
-            self.dispatch_table = ChainMap(cloudpickle.Pickler.dispatch_table, _reducers())
 
+    as_a_copy = cloudpickle.Pickler.dispatch_table[io.TextIOWrapper]
+
+    def refuse(file: io.TextIOWrapper) -> Any:
+        # A copy of what it has left to read would be another file. The standard streams are every process's own.
+        if file is sys.stdout or file is sys.stderr:
+            return as_a_copy(file)
+        raise TypeError(f"cannot pickle '{type(file).__module__}.{type(file).__qualname__}' object")
+
+    open_files = {io.TextIOWrapper: refuse}
     return ByValue

@@ -202,6 +202,18 @@ def test_after_a_shutdown_nothing_is_taken_and_all_that_was_is_run(executor, tmp
     assert all(future.result(LIMIT) for future in held)
 
 
+def test_calls_that_wait_for_a_thread_can_be_counted(library, tmp_path):
+    with library.ThreadPoolExecutor(1) as executor:
+        held = executor.submit(wait_for, tmp_path / "go")
+        eventually(held.running)
+        assert executor._work_queue.qsize() == 0 and executor._work_queue.empty()
+        others = [executor.submit(add, 1, number) for number in range(3)]
+        assert executor._work_queue.qsize() == 3 and not executor._work_queue.empty()
+        (tmp_path / "go").touch()
+        assert [future.result(LIMIT) for future in others] == [1, 2, 3]
+        assert executor._work_queue.qsize() == 0
+
+
 def test_a_shutdown_may_withdraw_what_waits(executor, tmp_path):
     held = busy(executor, tmp_path / "go")
     waiting = [executor.submit(add, number) for number in range(20)]

@@ -13,7 +13,7 @@ import pytest
 from calls import Unloadable, lock_result, square, unloadable_result
 from conftest import eventually
 
-from manyhands import futures
+from manyhands import futures, multiprocessing
 from manyhands.errors import BrokenProcessPool, WorkerDied
 
 LIMIT = 60
@@ -107,6 +107,23 @@ def test_what_cannot_be_pickled_fails_its_own_future(executor):
     with pytest.raises(TypeError, match="cannot pickle"):
         next(results)
     assert executor.submit(square, 6).result(LIMIT) == 36
+
+
+def test_an_open_file_is_not_sent_as_a_copy(executor, tmp_path):
+    with open(tmp_path / "file", "w+") as file:
+        with pytest.raises(TypeError, match=r"cannot pickle '_io.TextIOWrapper' object"):
+            executor.submit(str, file).result(LIMIT)
+        # Nor beside a function that goes by value; the error is pickle's, about the function.
+        assert executor.submit(lambda given: given.name, file).exception(LIMIT) is not None
+
+
+def test_what_is_registered_for_other_processes_goes_with_a_lambda_too(executor):
+    class Registered:
+        def __init__(self):
+            self.lock = threading.Lock()
+
+    multiprocessing.reduction.ForkingPickler.register(Registered, lambda _: (str, ("another's",)))
+    assert executor.submit(lambda what: what, Registered()).result(LIMIT) == "another's"
 
 
 def test_workers_may_have_workers_of_their_own(executor):
@@ -297,6 +314,38 @@ def test_an_interrupt_ends_the_call_at_hand(library, tmp_path):
         if program.poll() is None:
             os.killpg(program.pid, signal.SIGKILL)
             program.communicate()
+
+
+class Interrupting:
+    """Interrupts the process that it is unpickled in, in such a way that no handler runs before the call."""
+
+    def __init__(self, pid):
+        self.pid = pid
+
+    def __reduce__(self):
+        return signal.pidfd_send_signal, (Descriptor(self.pid), signal.SIGINT)
+
+
+class Descriptor:
+    """Becomes a descriptor of the process."""
+
+    def __init__(self, pid):
+        self.pid = pid
+
+    def __reduce__(self):
+        return os.pidfd_open, (self.pid,)
+
+
+def arrived(what):
+    return what
+
+
+def test_an_interrupt_before_a_call_is_not_the_calls():
+    with futures.ProcessPoolExecutor(1) as executor:
+        pid = executor.submit(os.getpid).result(LIMIT)
+        # Not `result`: what it raised would interrupt the tests.
+        assert executor.submit(arrived, Interrupting(pid)).exception(LIMIT) is None
+        assert executor.submit(os.getpid).result(LIMIT) == pid
 
 
 def interrupt_me():

@@ -107,6 +107,19 @@ def _hand_in(
         del future
 
 
+class _Waiting:
+    """The calls that no thread has begun with, as those look at them who count the standard executor's."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self._pool = pool
+
+    def qsize(self) -> int:
+        return self._pool._waiting
+
+    def empty(self) -> bool:
+        return not self._pool._waiting
+
+
 class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
     """Runs calls in threads of this process. `resources`: what calls may say that they need (`_admission`)."""
 
@@ -140,6 +153,10 @@ class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
 
             admit(self, resources, shared=False)
         _pools.add(self)
+
+    @property
+    def _work_queue(self) -> Any:  # type: ignore[override]
+        return _Waiting(self)
 
     def _adjust_thread_count(self) -> None:
         with _starting:

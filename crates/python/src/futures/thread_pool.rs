@@ -89,6 +89,12 @@ impl ThreadPool {
         self.desk.close();
     }
 
+    /// How many calls no thread has taken.
+    #[getter]
+    fn _waiting(&self) -> usize {
+        self.desk.items()
+    }
+
     /// The futures of all calls that no thread has taken, which none will take now.
     fn _withdraw<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, Future>>> {
         let mut inside = within(py, &self.desk)?;
