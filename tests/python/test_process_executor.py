@@ -111,7 +111,7 @@ def test_what_cannot_be_pickled_fails_its_own_future(executor):
 
 def test_an_open_file_is_not_sent_as_a_copy(executor, tmp_path):
     with open(tmp_path / "file", "w+") as file:
-        with pytest.raises(TypeError, match=r"cannot pickle '_io.TextIOWrapper' object"):
+        with pytest.raises(TypeError, match=r"cannot pickle '(_io\.)?TextIOWrapper'"):
             executor.submit(str, file).result(LIMIT)
         # Nor beside a function that goes by value; the error is pickle's, about the function.
         assert executor.submit(lambda given: given.name, file).exception(LIMIT) is not None
@@ -385,3 +385,95 @@ def test_a_result_may_look_into_a_future_while_its_own_is_looked_into():
         looking.join(LIMIT)
         assert not looking.is_alive()
         assert nosy.result(LIMIT) is True
+
+
+class Slow:
+    """Waits for a file when it is unpickled where it came from, and says that it does."""
+
+    def __init__(self, directory):
+        self.directory = directory
+
+    def __reduce__(self):
+        return made_slowly, (self.directory,)
+
+
+def made_slowly(directory):
+    (directory / "reading").touch()
+    while not (directory / "go").exists():
+        time.sleep(0.001)
+    return "made"
+
+
+class SlowError(Exception):
+    def __init__(self, directory):
+        super().__init__(directory)
+
+    def __reduce__(self):
+        return slow_error, self.args
+
+
+def slow_error(directory):
+    return LookupError(made_slowly(directory))
+
+
+def raise_slowly(directory):
+    raise SlowError(directory)
+
+
+class Enough(Exception):
+    """What a handler raises that has a limit of time kept."""
+
+
+def enough(signum, frame):
+    raise Enough
+
+
+@pytest.mark.parametrize("handler", [signal.default_int_handler, enough])
+@pytest.mark.parametrize("function", [Slow, raise_slowly])
+def test_an_interrupt_while_a_result_is_read_is_for_who_asks(function, handler, tmp_path):
+    def interrupt():
+        eventually((tmp_path / "reading").exists)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        with futures.ProcessPoolExecutor(1) as executor:
+            future = executor.submit(function, tmp_path)
+            interrupting = threading.Thread(target=interrupt)
+            interrupting.start()
+            with pytest.raises(Enough if handler is enough else KeyboardInterrupt):
+                future.result(LIMIT)
+            interrupting.join()
+            (tmp_path / "go").touch()
+            if function is Slow:
+                assert future.result(LIMIT) == "made"
+            else:
+                with pytest.raises(LookupError, match="made"):
+                    future.result(LIMIT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_does_not_keep_those_waiting_who_are_to_be_told(tmp_path):
+    """A result that is interrupted while somebody waits to be told unasked is an answer at once."""
+    told = threading.Event()
+    future = None
+
+    def interrupt():
+        eventually((tmp_path / "reading").exists)
+        # Nobody has told the pool of it before the main thread came to read the result.
+        future.add_done_callback(lambda _: told.set())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with futures.ProcessPoolExecutor(1) as executor:
+            future = executor.submit(Slow, tmp_path)
+            interrupting = threading.Thread(target=interrupt)
+            interrupting.start()
+            with pytest.raises(KeyboardInterrupt):
+                future.result(LIMIT)
+            interrupting.join()
+            assert told.wait(LIMIT)
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -104,6 +104,40 @@ pub fn unpickle<'py>(py: Python<'py>, stream: &[u8]) -> PyResult<Bound<'py, PyAn
 
 /// The object of a pickle that arrived with its buffers.
 pub fn unpickle_with_buffers(py: Python<'_>, block: Block) -> PyResult<Bound<'_, PyAny>> {
+    Arrived::with_buffers(py, block)?.load(py)
+}
+
+/// A pickle that arrived. An object can be made of it more than once, which is for attempts that a signal handler ended.
+pub struct Arrived {
+    stream: Py<PyBytes>,
+    buffers: Option<Py<PyList>>,
+}
+
+impl Arrived {
+    /// Of a pickle without buffers.
+    pub fn new(py: Python<'_>, stream: &[u8]) -> Arrived {
+        Arrived { stream: PyBytes::new(py, stream).unbind(), buffers: None }
+    }
+
+    /// Of a pickle with its buffers.
+    pub fn with_buffers(py: Python<'_>, block: Block) -> PyResult<Arrived> {
+        let (stream, buffers) = parts(py, block)?;
+        Ok(Arrived { stream: stream.unbind(), buffers: Some(buffers.unbind()) })
+    }
+
+    /// Its object.
+    pub fn load<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let stream = self.stream.bind(py);
+        match &self.buffers {
+            None => loads(py)?.call1((stream,)),
+            Some(buffers) => {
+                loads(py)?.call((stream,), Some(&[("buffers", buffers.bind(py))].into_py_dict(py)?))
+            }
+        }
+    }
+}
+
+fn parts(py: Python<'_>, block: Block) -> PyResult<(Bound<'_, PyBytes>, Bound<'_, PyList>)> {
     let damaged = || PyValueError::new_err("a message of the engine is damaged");
     let number = |index: usize| -> PyResult<usize> {
         let bytes = block.get(index * 8..index * 8 + 8).ok_or_else(damaged)?;
@@ -129,5 +163,5 @@ pub fn unpickle_with_buffers(py: Python<'_>, block: Block) -> PyResult<Bound<'_,
             buffers.append(Bound::new(py, SharedBuffer::new(payload.clone(), start, length)?)?)?;
         }
     }
-    loads(py)?.call((stream,), Some(&[("buffers", buffers)].into_py_dict(py)?))
+    Ok((stream, buffers))
 }

@@ -14,7 +14,7 @@ import struct
 import sys
 import traceback
 
-from manyhands import _ending, _engine, _pickling, _std
+from manyhands import _ending, _engine, _pickling, _signals, _std
 
 from . import context
 from ._child import sentinel_of
@@ -160,6 +160,8 @@ def rebuild(payload: bytes) -> BaseException:
         if not isinstance(error, BaseException):
             raise TypeError(f"it became {_repr(error)}, which is no exception")
     except Exception as reason:
+        if _signals.raised_by_handler(reason, reason.__traceback__):
+            raise
         error = _std.module("pool").MaybeEncodingError(reason, shown)
         # Its own texts are made of `repr`; the exception that could not be rebuilt has one already.
         error.value = shown

@@ -21,6 +21,13 @@ pub struct After {
     pub opened: bool,
 }
 
+impl After {
+    /// Whether nobody is to be told unasked.
+    pub fn is_empty(&self) -> bool {
+        self.callbacks.is_empty() && self.watchers.is_empty() && !self.opened
+    }
+}
+
 /// How a future changes.
 pub enum Change {
     Answer(Outcome),

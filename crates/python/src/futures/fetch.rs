@@ -5,10 +5,9 @@
 
 use super::change::Change;
 use super::future::{FUTURE, Future};
-use super::remote::Remote;
+use super::remote::{Fetched, Read, Remote};
 use crate::ffi::{track, untrack};
 use manyhands::executor::threads::Standing;
-use manyhands::executor::{CallFailure, RawAnswer};
 use pyo3::prelude::*;
 
 impl Future {
@@ -51,18 +50,30 @@ impl Future {
     /// Fetches a worker's answer if it is there; where the call stands then.
     pub(super) fn settle(slf: &Bound<'_, Self>) -> PyResult<Standing> {
         let this = slf.get();
-        if let Some(answer) = this.remote.get().and_then(|remote| remote.fetch()) {
-            Self::arrive(slf, answer)?;
+        if let Some(fetched) = this.remote.get().and_then(|remote| remote.fetch()) {
+            Self::arrive(slf, fetched)?;
         }
         Ok(this.standing())
     }
 
     /// A worker's answer has been fetched. A future that somebody answered otherwise stays as it is.
-    fn arrive(slf: &Bound<'_, Self>, answer: Result<RawAnswer, CallFailure>) -> PyResult<()> {
-        let Some(remote) = slf.get().remote.get() else { return Ok(()) };
-        match remote.outcome(slf.py(), answer) {
-            Some(result) => Self::finish(slf, result).map(drop),
-            None => Self::withdraw(slf),
+    fn arrive(slf: &Bound<'_, Self>, fetched: Fetched) -> PyResult<()> {
+        let this = slf.get();
+        let Some(remote) = this.remote.get() else { return Ok(()) };
+        match remote.read(slf.py(), fetched) {
+            Read::Outcome(result) => Self::finish(slf, result).map(drop),
+            Read::Withdrawn => Self::withdraw(slf),
+            Read::Interrupted(error, unread) => {
+                let after = this.after();
+                if after.is_empty() {
+                    remote.keep(unread);
+                } else {
+                    drop(after);
+                    // Those who are to be told unasked would wait for somebody to ask.
+                    let _ = Self::finish(slf, Err(error.clone_ref(slf.py())))?;
+                }
+                Err(error)
+            }
         }
     }
 
@@ -77,7 +88,10 @@ impl Future {
         track(slf.as_any());
         let Some(remote) = slf.get().remote.get() else { return Ok(()) };
         let callbacks = remote.callbacks(slf.py())?;
-        let Some(call) = remote.hand_over() else { return Ok(()) };
+        let Some(call) = remote.hand_over() else {
+            // Another thread was at it when this one came, and has been interrupted since.
+            return if remote.is_unread() { Self::settle(slf).map(drop) } else { Ok(()) };
+        };
         let future = slf.clone().unbind();
         callbacks.register(
             call,
@@ -85,7 +99,8 @@ impl Future {
                 Python::attach(|py| {
                     let future = future.bind(py);
                     let answer = future.get().remote.get().map(|remote| remote.take(call));
-                    if let Some(Err(error)) = answer.map(|answer| Self::arrive(future, answer)) {
+                    let arrived = answer.map(|answer| Self::arrive(future, Fetched::Answer(answer)));
+                    if let Some(Err(error)) = arrived {
                         error.write_unraisable(py, Some(future));
                     }
                 });

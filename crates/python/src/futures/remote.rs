@@ -2,11 +2,12 @@
 //!
 //! Its answer is fetched by whoever asks for it, so nothing here runs unasked: until somebody wants to be told (a
 //! callback, a wait for several), then the pool's callback thread fetches it. It is fetched once, and withdrawn only
-//! while nobody fetches it: both under one mutex, which is never held while Python code runs.
+//! while nobody fetches it: both under one mutex, which is never held while Python code runs. Ctrl-C that comes while an
+//! object is made of it is for whoever asked, and no answer: the next one who asks has another try.
 
 use crate::errors::from_wait;
 use crate::ffi::Patient;
-use crate::pool::{RAISED, Shared, name_of, of_answer, of_failure};
+use crate::pool::{Reading, Shared, Unread, begin_reading, name_of, of_failure};
 use manyhands::executor::threads::Standing;
 use manyhands::executor::{CallFailure, CallWatch, Callbacks, RawAnswer, RawCall};
 use manyhands::platform::Deadline;
@@ -32,8 +33,25 @@ enum Held {
     Here(RawCall),
     /// The callback thread fetches it.
     Awaited(CallWatch),
+    /// It was fetched, and a signal handler ended the attempt to make an object of it: whoever asks tries again.
+    Unread(Unread),
     /// It is being fetched, or was; or the call was withdrawn.
     Gone,
+}
+
+/// An answer that was fetched.
+pub enum Fetched {
+    Answer(Result<RawAnswer, CallFailure>),
+    Unread(Unread),
+}
+
+/// What an answer is to Python.
+pub enum Read<'py> {
+    Outcome(PyResult<Bound<'py, PyAny>>),
+    /// The call was withdrawn.
+    Withdrawn,
+    /// A signal handler has raised this meanwhile.
+    Interrupted(PyErr, Unread),
 }
 
 impl Remote {
@@ -55,46 +73,60 @@ impl Remote {
         let is_started = match &*self.held() {
             Held::Here(call) => call.is_started(),
             Held::Awaited(watch) => watch.is_started(),
-            Held::Gone => true,
+            Held::Unread(_) | Held::Gone => true,
         };
         if is_started { Standing::Running } else { Standing::Pending }
     }
 
     /// The answer if it is there and nobody has fetched it.
     #[inline]
-    pub fn fetch(&self) -> Option<Result<RawAnswer, CallFailure>> {
+    pub fn fetch(&self) -> Option<Fetched> {
         let mut held = self.held();
         match &*held {
             // A fork's child has no part in it.
             Held::Here(call) if call.is_done() && self.shared.raw.is_own() => {}
+            Held::Unread(_) => {}
             _ => return None,
         }
         match std::mem::replace(&mut *held, Held::Gone) {
-            Held::Here(call) => Some(call.take(String::new)),
+            Held::Here(call) => Some(Fetched::Answer(call.take(String::new))),
+            Held::Unread(unread) => Some(Fetched::Unread(unread)),
             _ => None,
         }
     }
 
-    /// What the answer is to Python; `None` when the call was withdrawn.
-    pub fn outcome<'py>(
-        &self,
-        py: Python<'py>,
-        answer: Result<RawAnswer, CallFailure>,
-    ) -> Option<PyResult<Bound<'py, PyAny>>> {
-        match answer {
-            Ok(answer) => {
-                let raised = answer.tag == RAISED;
-                Some(
-                    of_answer(py, answer).map_err(|error| if raised { error } else { unreadable(py, error) }),
-                )
-            }
-            Err(CallFailure::Cancelled { .. }) => None,
-            Err(CallFailure::WorkerDied(mut died)) => {
+    /// What the answer is to Python.
+    pub fn read<'py>(&self, py: Python<'py>, fetched: Fetched) -> Read<'py> {
+        let unread = match fetched {
+            Fetched::Unread(unread) => unread,
+            Fetched::Answer(Ok(answer)) => match begin_reading(py, answer) {
+                Ok(Reading::Made(object)) => return Read::Outcome(Ok(object)),
+                Ok(Reading::Unread(unread)) => unread,
+                Err(error) => return Read::Outcome(Err(unreadable(py, error))),
+            },
+            Fetched::Answer(Err(CallFailure::Cancelled { .. })) => return Read::Withdrawn,
+            Fetched::Answer(Err(CallFailure::WorkerDied(mut died))) => {
                 died.call = name_of(self.function.bind(py));
-                Some(Err(of_failure(py, CallFailure::WorkerDied(died))))
+                return Read::Outcome(Err(of_failure(py, CallFailure::WorkerDied(died))));
             }
-            Err(failure) => Some(Err(of_failure(py, failure))),
+            Fetched::Answer(Err(failure)) => return Read::Outcome(Err(of_failure(py, failure))),
+        };
+        match (unread.read(py), &unread) {
+            (Ok(outcome), _) => Read::Outcome(outcome),
+            (Err(error), _) if is_by_signal(py, &error) => Read::Interrupted(error, unread),
+            (Err(error), Unread::Raised(_)) => Read::Outcome(Err(error)),
+            (Err(error), Unread::Result(_)) => Read::Outcome(Err(unreadable(py, error))),
         }
+    }
+
+    /// Keeps an answer for the next who asks.
+    pub fn keep(&self, unread: Unread) {
+        *self.held() = Held::Unread(unread);
+    }
+
+    /// Whether whoever asks is to try and read it.
+    pub fn is_unread(&self) -> bool {
+        matches!(&*self.held(), Held::Unread(_))
     }
 
     /// Withdraws the call if no worker has begun with it; whether this did it.
@@ -103,7 +135,7 @@ impl Remote {
         let withdrawn = match &*held {
             Held::Here(call) => call.cancel(),
             Held::Awaited(watch) => watch.cancel(),
-            Held::Gone => false,
+            Held::Unread(_) | Held::Gone => false,
         };
         let call = if withdrawn { Some(std::mem::replace(&mut *held, Held::Gone)) } else { None };
         drop(held);
@@ -151,6 +183,8 @@ impl Remote {
         }
         let watch = match &*self.held() {
             Held::Here(call) => Some(call.watch()),
+            // There is something to do at once.
+            Held::Unread(_) => return Ok(true),
             Held::Awaited(_) | Held::Gone => None,
         };
         let look = Deadline::after(LOOK).map(|look| look.earlier(until));
@@ -178,6 +212,14 @@ impl Remote {
     pub fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.function)
     }
+}
+
+/// Whether a signal's handler has raised it, and not what ran when the signal came.
+fn is_by_signal(py: Python<'_>, error: &PyErr) -> bool {
+    let asked = py.import("manyhands._signals").and_then(|signals| {
+        signals.call_method1("raised_by_handler", (error.value(py), error.traceback(py)))
+    });
+    asked.and_then(|answer| answer.extract()).unwrap_or(false)
 }
 
 /// The exception for a result that cannot be made of what the worker sent.

@@ -8,13 +8,13 @@
 //! ```
 
 use super::call::unpacked_ints;
-use crate::pickled;
+use crate::pickled::Arrived;
 use crate::value;
 use manyhands::executor::{Bytes, CallFailure, RawAnswer, SubmitError, WorkerDied};
 use manyhands::platform::pidfd::ExitStatus;
 use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyModule};
+use pyo3::types::{PyBytes, PyDict, PyList, PyModule};
 
 /// The answer is an exception.
 pub const RAISED: u32 = 0x100;
@@ -30,25 +30,64 @@ fn workshop(py: Python<'_>) -> PyResult<Bound<'_, PyModule>> {
 /// What a call gave: its result, or the exception that it raised.
 #[inline]
 pub fn of_answer(py: Python<'_>, answer: RawAnswer) -> PyResult<Bound<'_, PyAny>> {
-    match answer.tag {
-        RAISED => {
-            let rebuilt = workshop(py)?.call_method1("rebuild", (&*answer.bytes,))?;
-            Err(PyErr::from_value(rebuilt))
-        }
-        INTS => Ok(PyList::new(py, unpacked_ints(&answer.bytes))?.into_any()),
-        NONE_WRITTEN => {
-            Err(PyMemoryError::new_err("the call ran, but there was no shared memory left for its result"))
-        }
-        tag => match value::object(py, tag, &answer.bytes)? {
-            Some(object) => Ok(object),
-            None => match answer.bytes {
-                Bytes::Block(block) if tag == value::PICKLE_WITH_BUFFERS => {
-                    pickled::unpickle_with_buffers(py, block)
-                }
-                bytes => pickled::unpickle(py, &bytes),
-            },
+    match begin_reading(py, answer)? {
+        Reading::Made(object) => Ok(object),
+        Reading::Unread(unread) => match unread.read(py) {
+            Ok(outcome) => outcome,
+            Err(error) => Err(error),
         },
     }
+}
+
+/// An answer on its way to an object.
+pub enum Reading<'py> {
+    Made(Bound<'py, PyAny>),
+    Unread(Unread),
+}
+
+/// An answer that programs' code makes an object of. It can be tried again, which is for attempts that a signal handler ended.
+pub enum Unread {
+    Result(Arrived),
+    /// What `failure` made of an exception.
+    Raised(Py<PyBytes>),
+}
+
+impl Unread {
+    /// What the call gave.
+    ///
+    /// # Errors
+    /// What was raised while it was read.
+    pub fn read<'py>(&self, py: Python<'py>) -> PyResult<PyResult<Bound<'py, PyAny>>> {
+        match self {
+            Unread::Result(arrived) => arrived.load(py).map(Ok),
+            Unread::Raised(payload) => {
+                let rebuilt = workshop(py)?.call_method1("rebuild", (payload,))?;
+                Ok(Err(PyErr::from_value(rebuilt)))
+            }
+        }
+    }
+}
+
+/// As far as an answer can be read without running a program's code.
+#[inline]
+pub fn begin_reading(py: Python<'_>, answer: RawAnswer) -> PyResult<Reading<'_>> {
+    let unread = match answer.tag {
+        RAISED => Unread::Raised(PyBytes::new(py, &answer.bytes).unbind()),
+        INTS => return Ok(Reading::Made(PyList::new(py, unpacked_ints(&answer.bytes))?.into_any())),
+        NONE_WRITTEN => {
+            return Err(PyMemoryError::new_err(
+                "the call ran, but there was no shared memory left for its result",
+            ));
+        }
+        tag => match value::object(py, tag, &answer.bytes)? {
+            Some(object) => return Ok(Reading::Made(object)),
+            None => Unread::Result(match answer.bytes {
+                Bytes::Block(block) if tag == value::PICKLE_WITH_BUFFERS => Arrived::with_buffers(py, block)?,
+                bytes => Arrived::new(py, &bytes),
+            }),
+        },
+    };
+    Ok(Reading::Unread(unread))
 }
 
 /// The exception for a call that has no answer.
