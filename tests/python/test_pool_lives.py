@@ -3,12 +3,13 @@
 import gc
 import os
 import signal
+import threading
 import time
 import warnings
 
 import pytest
 from calls import broken_set_up, die, die_once, names, pid, set_up, sleep_and_give, square, use_set_up
-from conftest import alive, eventually
+from conftest import alive, children, eventually
 
 import manyhands
 from manyhands import multiprocessing
@@ -175,6 +176,25 @@ def test_a_killed_keeper(ctx):
 def parent_of(pid):
     with open(f"/proc/{pid}/stat") as file:
         return int(file.read().rpartition(")")[2].split()[1])
+
+
+def test_a_keeper_that_is_not_needed_any_more_was_not_killed():
+    """It has ended while a callback runs, which somebody waits for who looks after it."""
+    go = threading.Event()
+    before = set(children())
+    pool = multiprocessing.get_context("fork").Pool(1)
+    result = pool.apply_async(square, (3,), callback=lambda _: go.wait())
+    pool.close()
+    try:
+        eventually(lambda: all(state == "Z" for pid, state in children().items() if pid not in before))
+        # Longer than one looks after it.
+        result.wait(1)
+        assert not result.ready() and pool._phase == "closed"
+    finally:
+        go.set()
+    pool.join()
+    assert result.get() == 9
+    assert not set(children()) - before
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import weakref
 
 import pytest
 from calls import Unloadable, lock_result, square, unloadable_result
-from conftest import eventually
+from conftest import children, eventually
 
 from manyhands import futures, multiprocessing
 from manyhands.errors import BrokenProcessPool, WorkerDied
@@ -152,20 +152,6 @@ def test_no_thread_runs_until_somebody_is_to_be_told(executor):
     told = threading.Event()
     executor.submit(square, 2).add_done_callback(lambda future: told.set())
     assert told.wait(LIMIT)
-
-
-def children():
-    """This process's children, and the letter of the state that each is in: Z for one whose status was not taken."""
-    found = {}
-    for directory in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{directory}/stat") as stat:
-                state, parent, *_ = stat.read().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(parent) == os.getpid():
-            found[int(directory)] = state
-    return found
 
 
 def test_no_child_is_left_of_an_executor_that_was_shut_down(ctx):

@@ -218,6 +218,11 @@ impl RawPool {
         self.0.set_keeper(keeper, Box::new(replace));
     }
 
+    /// Whether any call has no answer yet. A closed pool that has none needs no keeper any more.
+    pub fn has_unanswered(&self) -> bool {
+        self.0.view.has_unanswered()
+    }
+
     /// Ends the pool because no worker will come any more: all calls fail with this reason.
     pub fn give_up(&self, reason: &str) {
         if self.0.is_own() {

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long a keeper that has nothing left to do is waited for.
-const GOING: Duration = Duration::from_secs(1);
+const GOING: Duration = Duration::from_secs(10);
 
 /// Who starts the pool's workers.
 pub enum Kept {
@@ -66,7 +66,8 @@ impl Shared {
                 Kept::ByZygote(keeper, _) => keeper.is_alive(),
                 Kept::NotYet | Kept::GivenUp => true,
             };
-            if alive {
+            // One that was dismissed ends when all is done.
+            if alive || self.raw.state() == PoolState::Closed && !self.raw.has_unanswered() {
                 return;
             }
             // Not held any longer: what follows gives the interpreter lock up.
