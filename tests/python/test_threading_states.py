@@ -78,9 +78,9 @@ def test_blocked_on_what(waiting, kind):
     if kind.endswith("Lock"):
         made.acquire()
     thread = waiting(wait, made)
-    state = eventually(lambda: thread.state if thread.state.on is made else None)
-    assert state == "Blocked"
-    assert made.statistics()["waiters"] == 1
+    # It is Ready in between, while it looks for signals.
+    eventually(lambda: (state := thread.state).on is made and state == "Blocked")
+    eventually(lambda: made.statistics()["waiters"] == 1)
     release(made)
 
 
