@@ -1,11 +1,13 @@
 """`Thread.state` and `statistics()`: each state, held by a program until it has been seen."""
 
+import os
+import signal
 import time
 
 import pytest
 from conftest import eventually
 
-from manyhands import threading
+from manyhands import _engine, threading
 from manyhands.futures import ThreadPoolExecutor
 from manyhands.queue import Queue, SimpleQueue
 
@@ -59,6 +61,44 @@ def test_blocked_outside_the_engine(waiting):
     thread = waiting(sleep)
     eventually(lambda: thread.state == "Blocked" and thread.state.on is None)
     end.append(True)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forks_child_has_the_waits_of_its_own_thread_alone(waiting):
+    event, found = threading.Event(), []
+    thread = waiting(event.wait)
+    eventually(lambda: thread.state.on is event)
+    number = thread._life.number
+    own = threading.current_thread()._life.number
+
+    def fork(*_):
+        # A signal's handler, run within a wait of its thread.
+        before = _engine.waits_for(own)
+        pid = os.fork()
+        if pid == 0:
+            found.append(_engine.waits_for(number) is None and _engine.waits_for(own) == before is not None)
+            gate.release()
+        else:
+            found.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+            gate.release()
+
+    parent, gate = os.getpid(), threading.Lock()
+    gate.acquire()
+    handler = signal.signal(signal.SIGUSR1, fork)
+
+    def poke():
+        eventually(lambda: gate.statistics()["waiters"])
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+
+    waiting(poke)
+    try:
+        gate.acquire()
+    finally:
+        signal.signal(signal.SIGUSR1, handler)
+        if os.getpid() != parent:
+            os._exit(0 if found == [True] and _engine.waits_for(own) is None else 1)
+    event.set()
+    assert found == [0]
 
 
 BLOCKERS = {

@@ -43,7 +43,7 @@ mod _engine {
     #[pymodule_export]
     use super::ffi::SharedBuffer;
     #[pymodule_export]
-    use super::ffi::{kept_code, learn_places, mark_of_code, trust_with, waits_for};
+    use super::ffi::{keep_own_waits, kept_code, learn_places, mark_of_code, trust_with, waits_for};
     #[pymodule_export]
     use super::futures::{Future, ThreadPool, ThreadWorker};
     #[pymodule_export]
@@ -71,6 +71,7 @@ mod _engine {
         module.add("ThreadRLock", module.py().get_type::<super::threading::ThreadRLock>())?;
         super::ffi::install_queue::<ThreadQueue>(&module.py().get_type::<ThreadQueue>())?;
         super::ffi::install_queue::<ThreadSimpleQueue>(&module.py().get_type::<ThreadSimpleQueue>())?;
+        super::ffi::prepare_forks(module.py(), &module.getattr("keep_own_waits")?)?;
         super::threading::prepare(module)
     }
 }

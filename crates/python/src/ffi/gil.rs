@@ -8,10 +8,11 @@ use manyhands::platform::atomic::{AtomicBool, Ordering};
 use manyhands::sync::{Waiting, this_thread_number};
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// A wait that has given the interpreter lock up.
 struct Noted {
@@ -21,14 +22,67 @@ struct Noted {
     ready: Arc<AtomicBool>,
 }
 
-/// The waits of each thread, by its number in the wait graph; a signal handler may wait within a wait. Touched by those who
-/// hold the interpreter lock only, so that no fork copies it while it is locked.
-static NOTED: Mutex<BTreeMap<u32, Vec<Noted>>> = Mutex::new(BTreeMap::new());
+/// The waits of each thread, by its number in the wait graph; a signal handler may wait within a wait.
+type Waits = BTreeMap<u32, Vec<Noted>>;
+
+/// The waits, and those of a fork's child whose copy of them is not to be had: another thread was writing there. That
+/// takes an interpreter without a lock, under which alone these are touched otherwise.
+struct Book {
+    waits: Mutex<Waits>,
+    next: OnceLock<Box<Book>>,
+}
+
+impl Book {
+    const fn new() -> Book {
+        Book { waits: Mutex::new(BTreeMap::new()), next: OnceLock::new() }
+    }
+
+    /// This process's.
+    fn own() -> &'static Book {
+        static FIRST: Book = Book::new();
+        let mut book = &FIRST;
+        while let Some(next) = book.next.get() {
+            book = next;
+        }
+        book
+    }
+
+    fn waits(&self) -> MutexGuard<'_, Waits> {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// In a fork's child: only the calling thread is here, and only its waits are kept.
+#[pyfunction]
+pub fn keep_own_waits() {
+    let book = Book::own();
+    let others = match book.waits.try_lock() {
+        Ok(mut waits) => {
+            let own = this_thread_number();
+            let mut others = std::mem::take(&mut *waits);
+            waits.extend(others.remove_entry(&own));
+            others
+        }
+        Err(_) => {
+            book.next.get_or_init(|| Box::new(Book::new()));
+            return;
+        }
+    };
+    // What others waited for may go with this, and run code.
+    drop(others);
+}
+
+/// Has a fork's child keep no waits but its own.
+pub fn prepare_forks(py: Python<'_>, keep_own_waits: &Bound<'_, PyAny>) -> PyResult<()> {
+    let named = PyDict::new(py);
+    named.set_item("after_in_child", keep_own_waits)?;
+    py.import("os")?.call_method("register_at_fork", (), Some(&named)).map(drop)
+}
 
 /// Whether a thread is in a wait of the engine: `None`, or whether it is ready to go on, and what it waits for.
 #[pyfunction]
 pub fn waits_for(py: Python<'_>, number: u32) -> Option<(bool, Option<Py<PyAny>>)> {
-    let noted = NOTED.lock().unwrap_or_else(PoisonError::into_inner);
+    let noted = Book::own().waits();
     let last = noted.get(&number)?.last()?;
     Some((last.ready.load(Ordering::Relaxed), last.object.as_ref().map(|object| object.clone_ref(py))))
 }
@@ -106,13 +160,13 @@ impl<'py> Patient<'py> {
         let ready = Arc::new(AtomicBool::new(false));
         self.ready.replace(Some(Arc::clone(&ready)));
         let object = self.object.as_ref().map(|object| object.clone().unbind());
-        let mut noted = NOTED.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut noted = Book::own().waits();
         noted.entry(this_thread_number()).or_default().push(Noted { object, ready });
     }
 
     fn forget(&self) {
         let number = this_thread_number();
-        let mut noted = NOTED.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut noted = Book::own().waits();
         let waits = noted.get_mut(&number);
         let last = waits.and_then(|waits| if waits.len() > 1 { waits.pop() } else { None });
         let only = if last.is_none() { noted.remove(&number) } else { None };
