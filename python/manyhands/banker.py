@@ -186,7 +186,7 @@ class Claim:
         `ValueError` when that is more than was declared.
         """
         listed = self._listed(units, more)
-        while not self._claim._request(listed):
+        while not self._claim._request(listed, None, self):
             pass
         return Units(self, listed)
 
@@ -198,7 +198,7 @@ class Claim:
     def request_timeout(self, seconds: float, units: _Units = None, /, **more: int) -> Units:
         """As `request`; `TimeoutError` when the time is over first."""
         listed = self._listed(units, more)
-        if not self._claim._request(listed, max(seconds, 0.0)):
+        if not self._claim._request(listed, max(seconds, 0.0), self):
             wanted = ", ".join(f"{count} of {name}" for name, count in self._banker._by_name(listed).items() if count)
             raise TimeoutError(f"{self.name} did not get {wanted} within {seconds} s")
         return Units(self, listed)

@@ -31,6 +31,32 @@ except KeyboardInterrupt:
 """
 
 
+# What is waited for is a banker's.
+BANKER = """
+import threading
+
+from manyhands import Banker
+
+banker = Banker(memory=1)
+mine = banker.claim(memory=1)
+mine.request(memory=1)
+
+
+def work():
+    with banker.claim(memory=1) as claim:
+        claim.request(memory=1)
+    print("the worker has ended")
+
+
+worker = threading.Thread(target=work, name="worker")
+worker.start()
+try:
+    worker.join()
+except KeyboardInterrupt:
+    mine.close()
+    worker.join()
+"""
+
 # The main thread holds what the other one wants, and gives it when it is interrupted.
 HELD = """
 import threading
@@ -134,7 +160,7 @@ def heard(program):
     return line
 
 
-@pytest.mark.parametrize("text", [PROGRAM, HELD, GATE, TWICE], ids=["event", "held", "gate", "twice"])
+@pytest.mark.parametrize("text", [PROGRAM, BANKER, HELD, GATE, TWICE], ids=["event", "banker", "held", "gate", "twice"])
 def test_ctrl_c_may_be_what_they_wait_for(tmp_path, text):
     with started(tmp_path, text) as program:
         told = [heard(program)]
@@ -142,7 +168,11 @@ def test_ctrl_c_may_be_what_they_wait_for(tmp_path, text):
         while not told[-1].startswith("unless"):
             told.append(heard(program))
         assert text is TWICE or any('for the end of thread "worker"' in line for line in told)
-        assert (text is PROGRAM) == any("an event or other news that nobody is left" in line for line in told)
+        news = [line for line in told if "an event or other news that nobody is left" in line]
+        assert bool(news) == (text in (PROGRAM, BANKER))
+        if "t" not in sys.abiflags:
+            place = f"{tmp_path / 'program.py'}:{8 if text is PROGRAM else 13}"
+            assert all(f'"worker" waits at {place} for' in line for line in news)
         assert told[-1].startswith("unless somebody else ends one of these waits")
         program.send_signal(signal.SIGINT)
         out, error = program.communicate(timeout=LIMIT)

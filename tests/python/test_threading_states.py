@@ -7,7 +7,7 @@ import time
 import pytest
 from conftest import eventually
 
-from manyhands import _engine, threading
+from manyhands import Banker, _engine, multiprocessing, threading
 from manyhands.futures import ThreadPoolExecutor
 from manyhands.queue import Queue, SimpleQueue
 
@@ -168,6 +168,65 @@ def test_blocked_on_a_future(waiting):
         thread = waiting(future.result)
         eventually(lambda: thread.state == "Blocked" and thread.state.on is future)
         go.set()
+
+
+SHARED = {
+    "Lock": (multiprocessing.Lock, lambda lock: lock.acquire(), lambda lock: lock.release()),
+    "RLock, by with": (multiprocessing.RLock, lambda lock: lock.__enter__(), lambda lock: lock.release()),
+    "Semaphore": (lambda: multiprocessing.Semaphore(0), lambda it: it.acquire(), lambda it: it.release()),
+    "Semaphore, by with": (lambda: multiprocessing.Semaphore(0), lambda it: it.__enter__(), lambda it: it.release()),
+    "Event": (multiprocessing.Event, lambda event: event.wait(), lambda event: event.set()),
+    "Barrier": (lambda: multiprocessing.Barrier(2), lambda barrier: barrier.wait(), lambda barrier: barrier.wait()),
+    "Queue": (multiprocessing.Queue, lambda queue: queue.get(), lambda queue: queue.put(1)),
+    "SimpleQueue": (multiprocessing.SimpleQueue, lambda queue: queue.get(), lambda queue: queue.put(1)),
+}
+
+
+@pytest.mark.parametrize("kind", SHARED)
+def test_blocked_on_what_processes_share(waiting, kind):
+    make, wait, release = SHARED[kind]
+    made = make()
+    if "Lock" in kind:
+        made.acquire()
+    thread = waiting(wait, made)
+    eventually(lambda: (state := thread.state).on is made and state == "Blocked")
+    release(made)
+
+
+def test_blocked_on_a_condition_of_processes(waiting):
+    condition = multiprocessing.Condition()
+
+    def wait():
+        with condition:
+            condition.wait()
+
+    thread = waiting(wait)
+    eventually(lambda: thread.state.on is condition)
+    with condition:
+        condition.notify()
+
+
+@pytest.mark.parametrize("more", [{}, {"callback": print}], ids=["alone", "with a callback"])
+def test_blocked_on_a_call_of_a_pool(waiting, more):
+    reads, writes = os.pipe()
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        result = pool.apply_async(os.read, (reads, 1), **more)
+        for ask in result.get, result.wait:
+            thread = waiting(ask)
+            eventually(lambda thread=thread: thread.state.on is result)
+        os.write(writes, b"1")
+        assert result.get() == b"1"
+    os.close(reads)
+    os.close(writes)
+
+
+def test_blocked_on_a_claim(waiting):
+    banker = Banker(memory=1)
+    with banker.claim(memory=1) as first, banker.claim(memory=1) as second:
+        units = first.request(memory=1)
+        thread = waiting(second.request, {"memory": 1})
+        eventually(lambda: thread.state.on is second)
+        units.release()
 
 
 def test_ready_while_another_thread_keeps_the_interpreter(waiting):

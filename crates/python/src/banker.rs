@@ -106,11 +106,16 @@ impl Claim {
         self.raw.name()
     }
 
-    /// Takes units, when that is safe; `False` when the time was over first.
-    #[pyo3(signature = (units, timeout = None))]
-    fn _request(&self, py: Python<'_>, units: Vec<u64>, timeout: Option<f64>) -> PyResult<bool> {
-        let patient = Patient::new(py);
-        match self.banker.request(&self.raw, &units, deadline(timeout), &patient) {
+    /// Takes units, when that is safe; `False` when the time was over first. `claim` is what is told of the wait.
+    #[pyo3(signature = (units, timeout = None, claim = None))]
+    fn _request(
+        slf: &Bound<'_, Self>,
+        units: Vec<u64>,
+        timeout: Option<f64>,
+        claim: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
+        let (this, patient) = (slf.get(), Patient::on(claim.unwrap_or(slf)).for_caller());
+        match this.banker.request(&this.raw, &units, deadline(timeout), &patient) {
             Ok(()) => Ok(true),
             Err(BankerError::Wait(error)) => from_wait(error, patient),
             Err(error) => Err(from_banker(error)),

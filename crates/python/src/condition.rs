@@ -33,16 +33,16 @@ impl Condition {
 
     /// Gives up `lock`, which the calling thread holds, waits to be notified, and takes the lock again; `False` when the
     /// time was over first.
-    fn _wait(&self, py: Python<'_>, lock: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<bool> {
-        let place = match self.raw.enlist() {
+    fn _wait(slf: &Bound<'_, Self>, lock: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<bool> {
+        let patient = Patient::on(slf);
+        let place = match slf.get().raw.enlist() {
             Ok(place) => place,
-            Err(error) => return from_wait(error, Patient::new(py)),
+            Err(error) => return from_wait(error, patient),
         };
         let held: u32 = lock.call_method0("_count")?.extract()?;
         for _ in 0..held {
             lock.call_method0("release")?;
         }
-        let patient = Patient::new(py);
         let notified = waited(place.wait(deadline(timeout), &patient), patient);
         for _ in 0..held {
             lock.call_method0("acquire")?;
@@ -105,12 +105,11 @@ impl Barrier {
 
     /// Waits until all parties have arrived. The last runs `action`; what that raises is raised here.
     fn _wait(
-        &self,
-        py: Python<'_>,
+        slf: &Bound<'_, Self>,
         timeout: Option<f64>,
         action: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Place> {
-        let patient = Patient::new(py);
+        let patient = Patient::on(slf);
         let mut raised = None;
         // The last to arrive has not waited, so it has the interpreter lock.
         let act = || match action.map(|action| action.call0()) {
@@ -120,7 +119,7 @@ impl Barrier {
             }
             _ => true,
         };
-        let result = self.raw.wait(deadline(timeout), &patient, act);
+        let result = slf.get().raw.wait(deadline(timeout), &patient, act);
         match (result, raised) {
             (_, Some(error)) => Err(error),
             (Ok(place), None) => Ok(Place::Number(place)),

@@ -110,10 +110,10 @@ macro_rules! lock_class {
                 self.last_death.note(py, acquired, $kind).map(|()| true)
             }
 
-            fn take(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
-                let patient = Patient::new(py);
-                match self.raw.acquire(deadline(timeout), &patient) {
-                    Ok(acquired) => self.taken(py, acquired),
+            fn take(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<bool> {
+                let patient = Patient::on(slf);
+                match slf.get().raw.acquire(deadline(timeout), &patient) {
+                    Ok(acquired) => slf.get().taken(slf.py(), acquired),
                     Err(error) => from_wait(error, patient),
                 }
             }
@@ -148,18 +148,17 @@ macro_rules! lock_class {
             /// Takes the lock; `False` when the time was over first.
             #[pyo3(signature = (block = true, timeout = None))]
             fn acquire(
-                &self,
-                py: Python<'_>,
+                slf: &Bound<'_, Self>,
                 #[pyo3(from_py_with = truth)] block: bool,
                 timeout: Option<f64>,
             ) -> PyResult<bool> {
-                if self.try_take(py)? {
+                if slf.get().try_take(slf.py())? {
                     return Ok(true);
                 }
                 if !block || timeout.is_some_and(|seconds| seconds <= 0.0) {
                     return Ok(false);
                 }
-                self.take(py, timeout)
+                Self::take(slf, timeout)
             }
 
             /// Releases the lock.
@@ -176,8 +175,8 @@ macro_rules! lock_class {
                 Ok(())
             }
 
-            fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
-                Ok(self.try_take(py)? || self.take(py, None)?)
+            fn __enter__(slf: &Bound<'_, Self>) -> PyResult<bool> {
+                Ok(slf.get().try_take(slf.py())? || Self::take(slf, None)?)
             }
 
             fn __exit__(

@@ -72,15 +72,15 @@ impl Ends {
         self.closed_by.store(getpid(), Ordering::Relaxed);
     }
 
-    fn put(
+    fn put<Q>(
         &self,
-        py: Python<'_>,
+        queue: &Bound<'_, Q>,
         parts: &[&[u8]],
         tag: u32,
         block: bool,
         timeout: Option<f64>,
     ) -> PyResult<()> {
-        let patient = Patient::new(py);
+        let patient = Patient::on(queue);
         let put = match (patience(block, timeout), parts) {
             (Ok(until), _) => self.raw.put_parts(parts, tag, until, &patient),
             (Err(()), [bytes]) => self.raw.try_put(bytes, tag),
@@ -89,29 +89,35 @@ impl Ends {
         };
         match put {
             Ok(()) => Ok(()),
-            Err(PutError::Full { .. }) => Err(full(py)),
+            Err(PutError::Full { .. }) => Err(full(queue.py())),
             Err(PutError::Interrupted { .. }) => Err(patient.raised().expect("a handler raised")),
             Err(PutError::Arena { source, .. }) => Err(from_arena(source)),
             Err(error) => Err(PyValueError::new_err(error.to_string())),
         }
     }
 
-    fn put_pickled(
+    fn put_pickled<Q>(
         &self,
-        py: Python<'_>,
+        queue: &Bound<'_, Q>,
         pickled: &Pickled<'_>,
         block: bool,
         timeout: Option<f64>,
     ) -> PyResult<()> {
-        pickled.with_parts(|tag, parts| self.put(py, parts, tag, block, timeout))
+        pickled.with_parts(|tag, parts| self.put(queue, parts, tag, block, timeout))
     }
 
-    fn get<'py>(&self, py: Python<'py>, block: bool, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+    fn get<'py, Q>(
+        &self,
+        queue: &Bound<'py, Q>,
+        block: bool,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = queue.py();
         let mut buffer = Buffer::new();
         let taken = match patience(block, timeout) {
             Err(()) => self.raw.try_get(&mut buffer),
             Ok(until) => {
-                let patient = Patient::new(py);
+                let patient = Patient::on(queue);
                 let taken = self.raw.get(&mut buffer, until, &patient);
                 if let Err(GetError::Interrupted { .. }) = taken {
                     return Err(patient.raised().expect("a handler raised"));
@@ -196,10 +202,10 @@ impl Queue {
             return Err(closed_error(slf));
         }
         if let Some((tag, bytes)) = value::plain(obj) {
-            return ends.put(py, &[&bytes], tag, block, timeout);
+            return ends.put(slf, &[&bytes], tag, block, timeout);
         }
         match pickled::pickle(obj, "dumps_queued") {
-            Ok(pickled) => ends.put_pickled(py, &pickled, block, timeout),
+            Ok(pickled) => ends.put_pickled(slf, &pickled, block, timeout),
             Err(error) if error.is_instance_of::<PyException>(py) => {
                 slf.call_method1("_on_queue_feeder_error", (error.into_value(py), obj))?;
                 Ok(())
@@ -219,7 +225,7 @@ impl Queue {
         if ends.is_closed() {
             return Err(closed_error(slf));
         }
-        ends.get(slf.py(), block, timeout)
+        ends.get(slf, block, timeout)
     }
 
     /// How many objects wait: exact while nobody else puts or takes.
@@ -295,17 +301,17 @@ impl SimpleQueue {
     }
 
     /// Puts an object.
-    fn put(&self, obj: &Bound<'_, PyAny>) -> PyResult<()> {
-        let ends = self.open()?;
+    fn put(slf: &Bound<'_, Self>, obj: &Bound<'_, PyAny>) -> PyResult<()> {
+        let ends = slf.get().open()?;
         match value::plain(obj) {
-            Some((tag, bytes)) => ends.put(obj.py(), &[&bytes], tag, true, None),
-            None => ends.put_pickled(obj.py(), &pickled::pickle(obj, "dumps_queued")?, true, None),
+            Some((tag, bytes)) => ends.put(slf, &[&bytes], tag, true, None),
+            None => ends.put_pickled(slf, &pickled::pickle(obj, "dumps_queued")?, true, None),
         }
     }
 
     /// Takes the next object, waiting for one.
-    fn get<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.open()?.get(py, true, None)
+    fn get<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.get().open()?.get(slf, true, None)
     }
 
     /// Whether no object waits.

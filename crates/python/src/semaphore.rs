@@ -54,19 +54,18 @@ impl Semaphore {
     /// Takes a permit; `False` when the time was over first.
     #[pyo3(signature = (block = true, timeout = None))]
     fn acquire(
-        &self,
-        py: Python<'_>,
+        slf: &Bound<'_, Self>,
         #[pyo3(from_py_with = truth)] block: bool,
         timeout: Option<f64>,
     ) -> PyResult<bool> {
-        if self.raw.try_acquire() {
+        if slf.get().raw.try_acquire() {
             return Ok(true);
         }
         if !block || timeout.is_some_and(|seconds| seconds <= 0.0) {
             return Ok(false);
         }
-        let patient = Patient::new(py);
-        waited(self.raw.acquire(deadline(timeout), &patient), patient)
+        let patient = Patient::on(slf);
+        waited(slf.get().raw.acquire(deadline(timeout), &patient), patient)
     }
 
     /// Gives a permit back, or adds one.
@@ -74,10 +73,10 @@ impl Semaphore {
         self.raw.release(1).map_err(|_| too_often())
     }
 
-    fn __enter__(&self, py: Python<'_>) -> PyResult<bool> {
-        let patient = Patient::new(py);
+    fn __enter__(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        let patient = Patient::on(slf);
         // It stands in the semaphore whose it is; `__exit__` gives one of this process's back.
-        waited(self.raw.acquire_owned(None, &patient), patient)
+        waited(slf.get().raw.acquire_owned(None, &patient), patient)
     }
 
     fn __exit__(
@@ -150,15 +149,15 @@ impl Event {
 
     /// Waits until it is set; `False` when the time was over first.
     #[pyo3(signature = (timeout = None))]
-    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
-        if self.raw.is_set() {
+    fn wait(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<bool> {
+        if slf.get().raw.is_set() {
             return Ok(true);
         }
         if timeout.is_some_and(|seconds| seconds <= 0.0) {
             return Ok(false);
         }
-        let patient = Patient::new(py);
-        waited(self.raw.wait(deadline(timeout), &patient), patient)
+        let patient = Patient::on(slf);
+        waited(slf.get().raw.wait(deadline(timeout), &patient), patient)
     }
 
     /// Whether it is set, and how many wait.

@@ -44,6 +44,12 @@ pub trait Waiting {
 
     /// Called once, when a wait that called [`before_block`](Waiting::before_block) ends.
     fn after_block(&self) {}
+
+    /// Where in the program the wait is, for reports of waits for what anybody may bring; asked before the wait begins.
+    #[cfg(not(manyhands_model))]
+    fn site(&self) -> super::Site {
+        super::Site::Unknown
+    }
 }
 
 /// The plain way to wait: signals do not end it, nobody is told.

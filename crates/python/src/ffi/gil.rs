@@ -4,8 +4,9 @@
 //! takes it back for signal handlers and at the end, and ends the wait when a handler raises. While it lasts, others can
 //! ask what its thread waits for, and whether it has that and only wants the interpreter lock back.
 
+use super::places::behind;
 use manyhands::platform::atomic::{AtomicBool, Ordering};
-use manyhands::sync::{Waiting, this_thread_number};
+use manyhands::sync::{Site, Waiting, this_thread_number};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -103,6 +104,8 @@ pub struct Patient<'py> {
     saved: Cell<*mut ffi::PyThreadState>,
     raised: RefCell<Option<PyErr>>,
     object: Option<Bound<'py, PyAny>>,
+    /// How many callers further out the program waits.
+    callers: u32,
     ready: RefCell<Option<Arc<AtomicBool>>>,
     py: Python<'py>,
 }
@@ -114,6 +117,7 @@ impl<'py> Patient<'py> {
             saved: Cell::new(std::ptr::null_mut()),
             raised: RefCell::new(None),
             object: None,
+            callers: 0,
             ready: RefCell::new(None),
             py,
         }
@@ -122,6 +126,11 @@ impl<'py> Patient<'py> {
     /// For a wait of the calling thread for this object.
     pub fn on<T>(object: &Bound<'py, T>) -> Patient<'py> {
         Patient { object: Some(object.as_any().clone()), ..Patient::new(object.py()) }
+    }
+
+    /// On behalf of whoever called the caller.
+    pub fn for_caller(self) -> Patient<'py> {
+        Patient { callers: self.callers + 1, ..self }
     }
 
     /// What a signal handler raised, if that ended the wait.
@@ -203,5 +212,10 @@ impl Waiting for Patient<'_> {
     fn after_block(&self) {
         self.take_back();
         self.forget();
+    }
+
+    fn site(&self) -> Site {
+        // While it is given up there is no looking at frames.
+        if self.saved.get().is_null() { behind(self.py, self.callers) } else { Site::Unknown }
     }
 }

@@ -209,17 +209,18 @@ impl AsyncResult {
     }
 
     /// Waits; `false` when the time was over first.
-    fn wait_until(&self, py: Python<'_>, until: Option<Deadline>) -> PyResult<bool> {
-        if let Some(awaited) = &self.awaited {
-            return self.in_slices(py, until, |until, patient| awaited.done.wait(until, patient));
+    fn wait_until(slf: &Bound<'_, Self>, until: Option<Deadline>) -> PyResult<bool> {
+        let this = slf.get();
+        if let Some(awaited) = &this.awaited {
+            return Self::in_slices(slf, until, |until, patient| awaited.done.wait(until, patient));
         }
-        if self.is_there() {
+        if this.is_there() {
             return Ok(true);
         }
-        let Some(calls) = self.waited_calls() else { return Ok(true) };
+        let Some(calls) = this.waited_calls() else { return Ok(true) };
         for call in calls.all() {
             if !call.is_done()
-                && !self.in_slices(py, until, |until, patient| call.wait(&Wait::arena(until, patient)))?
+                && !Self::in_slices(slf, until, |until, patient| call.wait(&Wait::arena(until, patient)))?
             {
                 return Ok(false);
             }
@@ -229,20 +230,19 @@ impl AsyncResult {
 
     /// Waits in pieces, between which it is looked whether the pool can still get anywhere.
     fn in_slices(
-        &self,
-        py: Python<'_>,
+        slf: &Bound<'_, Self>,
         until: Option<Deadline>,
         wait: impl Fn(Option<Deadline>, &Patient<'_>) -> Result<(), WaitError>,
     ) -> PyResult<bool> {
         loop {
             let look = Deadline::after(LOOK).map(|look| look.earlier(until));
-            let patient = Patient::new(py);
+            let patient = Patient::on(slf);
             match wait(look, &patient) {
                 Ok(()) => return Ok(true),
                 Err(WaitError::TimedOut) if until.is_some_and(|until| until.is_past()) => return Ok(false),
                 Err(WaitError::TimedOut) => {
-                    py.check_signals()?;
-                    self.shared.look_after_keeper(py);
+                    slf.py().check_signals()?;
+                    slf.get().shared.look_after_keeper(slf.py());
                 }
                 Err(error) => return from_wait(error, patient),
             }
@@ -327,15 +327,16 @@ pub fn outcome_of(py: Python<'_>, calls: Calls, name: &str) -> PyResult<Py<PyAny
 impl AsyncResult {
     /// The result; raises what the call raised, or `TimeoutError`.
     #[pyo3(signature = (timeout = None))]
-    fn get(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
-        if let Some(outcome) = self.fresh_outcome(py) {
+    fn get(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
+        if let Some(outcome) = this.fresh_outcome(py) {
             return outcome;
         }
-        if !self.wait_until(py, deadline(timeout))? {
+        if !Self::wait_until(slf, deadline(timeout))? {
             return Err(timed_out(py));
         }
-        self.settle(py);
-        match &*self.state() {
+        this.settle(py);
+        match &*this.state() {
             State::Value(value) => Ok(value.clone_ref(py)),
             State::Error(error) => Err(error.clone_ref(py)),
             _ => unreachable!("it was settled"),
@@ -343,27 +344,28 @@ impl AsyncResult {
     }
 
     /// `get` for a result that nobody else has or will ask for: made as the answers come.
-    fn _gather(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let fresh = std::mem::replace(&mut *self.state(), State::Taking);
+    fn _gather(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
+        let fresh = std::mem::replace(&mut *this.state(), State::Taking);
         let State::Fresh { calls, pool } = fresh else {
-            *self.state() = fresh;
-            return self.get(py, None);
+            *this.state() = fresh;
+            return Self::get(slf, None);
         };
         let wait = |call: &RawCall| {
             if call.is_done() {
                 return Ok(());
             }
-            self.in_slices(py, None, |until, patient| call.wait(&Wait::arena(until, patient))).map(drop)
+            Self::in_slices(slf, None, |until, patient| call.wait(&Wait::arena(until, patient))).map(drop)
         };
-        let outcome = calls.gather(py, || self.describe(py), wait).map(Bound::unbind);
+        let outcome = calls.gather(py, || this.describe(py), wait).map(Bound::unbind);
         drop(pool);
         outcome
     }
 
     /// Waits until the result is there, or for `timeout` seconds.
     #[pyo3(signature = (timeout = None))]
-    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
-        self.wait_until(py, deadline(timeout)).map(drop)
+    fn wait(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<()> {
+        Self::wait_until(slf, deadline(timeout)).map(drop)
     }
 
     /// Whether the result is there.

@@ -70,7 +70,7 @@ impl<'a> Watch<'a> {
         waiting: &'a dyn Waiting,
     ) -> Option<Self> {
         let wanted = Wanted::News(std::ptr::from_ref(about) as usize, is_there);
-        Self::new(thread_number(), wanted, Site::Unknown, waiting)
+        Self::new(thread_number(), wanted, waiting.site(), waiting)
     }
 
     fn new(me: u32, wanted: Wanted, site: Site, waiting: &'a dyn Waiting) -> Option<Self> {
