@@ -179,6 +179,38 @@ def test_ctrl_c_may_be_what_they_wait_for(tmp_path, text):
         assert (program.returncode, out, error) == (0, "the worker has ended\n", "")
 
 
+# The main thread, which waits, tells the suspicion itself, and is interrupted meanwhile.
+INTERRUPTED = """
+import signal
+import sys
+import threading
+
+
+class Loud:
+    def write(self, text):
+        pass
+
+    def flush(self):
+        signal.raise_signal(signal.SIGINT)
+
+
+sys.stderr = Loud()
+lock = threading.Lock()
+lock.acquire()
+try:
+    lock.acquire()
+except KeyboardInterrupt:
+    print("interrupted")
+sys.stderr = sys.__stderr__
+"""
+
+
+def test_ctrl_c_while_a_suspicion_is_told(tmp_path):
+    with started(tmp_path, INTERRUPTED) as program:
+        out, error = program.communicate(timeout=LIMIT)
+        assert (program.returncode, out, error) == (0, "interrupted\n", "")
+
+
 def test_a_program_that_stands_until_it_is_ended(tmp_path):
     with started(tmp_path, PARKED) as program:
         told = heard(program)

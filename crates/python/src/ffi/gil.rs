@@ -99,6 +99,15 @@ pub fn attached<R>(run: impl FnOnce(Python<'_>) -> R) -> R {
     result
 }
 
+thread_local! {
+    static RAISED_LATE: Cell<Option<PyErr>> = const { Cell::new(None) };
+}
+
+/// Has the wait of this thread, in whose midst Python code ran, end with what a signal's handler raised in there.
+pub fn raise_in_wait(error: PyErr) {
+    RAISED_LATE.set(Some(error));
+}
+
 /// One wait of a thread that holds the interpreter lock.
 pub struct Patient<'py> {
     saved: Cell<*mut ffi::PyThreadState>,
@@ -193,7 +202,7 @@ impl Waiting for Patient<'_> {
 
     fn on_interrupt(&self) -> ControlFlow<()> {
         self.take_back();
-        let handled = self.py.check_signals();
+        let handled = RAISED_LATE.take().map_or_else(|| self.py.check_signals(), Err);
         let flow = match handled {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {

@@ -14,7 +14,7 @@ mod queue_methods;
 
 pub use buffer::{SharedBuffer, bytes_of};
 pub use forking::Interpreter;
-pub use gil::{Patient, attached, keep_own_waits, prepare_forks, waits_for};
+pub use gil::{Patient, attached, keep_own_waits, prepare_forks, raise_in_wait, waits_for};
 pub use methods::{Guarding, install, trust_with};
 pub use places::{MadeIn, behind, here, kept_code, learn_places, made_here, mark_of_code};
 pub use queue_methods::{Handing, install_queue, within};

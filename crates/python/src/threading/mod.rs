@@ -18,10 +18,10 @@ pub use semaphore::ThreadSemaphore;
 pub use thread::{ThreadLife, enter_thread, kernel_state};
 
 use crate::errors::deadlock_text;
-use crate::ffi::{attached, install};
+use crate::ffi::{attached, install, raise_in_wait};
 use manyhands::platform::Deadline;
 use manyhands::sync::suspicions_go_to;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 use std::time::Duration;
@@ -55,8 +55,11 @@ pub fn prepare(module: &Bound<'_, PyModule>) -> PyResult<()> {
             let told = py
                 .import("manyhands._places")
                 .and_then(|places| places.call_method1("suspect", (deadlock_text(suspicion),)));
-            if let Err(error) = told {
-                error.write_unraisable(py, None);
+            match told {
+                Ok(_) => {}
+                Err(error) if error.is_instance_of::<PyException>(py) => error.write_unraisable(py, None),
+                // Ctrl-C: it was meant for the program.
+                Err(interruption) => raise_in_wait(interruption),
             }
         });
     });
