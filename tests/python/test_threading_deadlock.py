@@ -400,7 +400,7 @@ def test_no_false_alarm(runner, name):
 def test_a_suspicion_is_told_once(runner):
     path = runner.write(
         """
-import sys, threading
+import sys, threading, time
 first, second, both = threading.Lock(), threading.Lock(), threading.Barrier(3)
 
 def cross(one, other):
@@ -423,6 +423,8 @@ threads = [threading.Thread(target=cross, args=pair) for pair in ((first, second
 for thread in threads: thread.start()
 both.wait()
 assert sys.stderr.any.wait(60)
+# So long that the other one would have told it, too.
+time.sleep(1.5)
 first.release()
 second.release()
 for thread in threads: thread.join()

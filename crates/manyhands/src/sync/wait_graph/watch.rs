@@ -182,13 +182,19 @@ impl<'a> Watch<'a> {
         })
     }
 
+    /// Whether this thread tells of these waits: of a cycle, which each of its threads finds, one; else who found them.
+    fn tells(&self, edges: &[Edge]) -> bool {
+        let is_cycle = edges.last().is_some_and(|last| last.look.owner == self.me);
+        !is_cycle || edges.iter().all(|edge| self.me <= edge.waiter)
+    }
+
     /// Whether a possible cycle has stood so long that it is told, now and not before.
     fn is_suspicious(&self, edges: &[Edge]) -> bool {
         let mut possible = self.possible.borrow_mut();
         let wants = |edge: &Edge| (edge.waiter, edge.look.wanted, edge.look.owner);
         match &*possible {
             Some((known, due)) if known.iter().map(wants).eq(edges.iter().map(wants)) => {
-                due.is_past() && !self.told.replace(true)
+                due.is_past() && !self.told.replace(true) && self.tells(edges)
             }
             _ => {
                 *possible = Deadline::after(GRACE).map(|due| (edges.to_vec(), due));
