@@ -14,8 +14,8 @@ use std::task::Waker;
 /// Why a call that was not withdrawn has no value.
 #[derive(Debug)]
 pub(in crate::executor) enum Lack {
-    /// It panicked.
-    Failed(Failure),
+    /// It panicked. Boxed, since all answers have the size of the largest.
+    Failed(Box<Failure>),
     /// The pool was terminated before a thread began with it.
     Unrun,
 }
@@ -80,6 +80,22 @@ impl<R> Asked<R> {
         }
     }
 
+    /// Runs the closure, unless the call was withdrawn, and answers with what comes of it.
+    fn run<F: FnOnce() -> R>(&self, function: Option<F>) {
+        if self.call.state().begin() == Ok(true)
+            && let Some(function) = function
+        {
+            self.answer(entry::caught(function).map_err(|failure| Lack::Failed(Box::new(failure))));
+        }
+    }
+
+    /// Drops the closure and says that it will not be run.
+    fn skip<F>(&self, function: F) {
+        // What it captured goes before anybody hears that.
+        drop(function);
+        self.answer(Err(Lack::Unrun));
+    }
+
     fn told(&self) {
         let whom = self.tell().take();
         match whom {
@@ -91,32 +107,102 @@ impl<R> Asked<R> {
     }
 }
 
-/// A closure on its way to a thread. Dropped without having been run, it says so to who waits.
-pub(super) struct Body<F, R> {
-    function: Option<F>,
-    asked: Arc<Asked<R>>,
+/// A call and what belongs to it, in one piece of memory.
+pub(in crate::executor) struct Task<R, W: ?Sized> {
+    pub(in crate::executor) asked: Asked<R>,
+    work: W,
 }
 
-impl<F: FnOnce() -> R, R> Body<F, R> {
-    pub(super) fn new(function: F, asked: Arc<Asked<R>>) -> Self {
-        Body { function: Some(function), asked }
+/// A call whose future does not care what runs it.
+pub(in crate::executor) type AnyTask<R> = Task<R, dyn Send + Sync>;
+
+/// A closure beside its call, until it is taken out to be run or dropped.
+pub(super) struct Held<F>(Mutex<Option<F>>);
+
+impl<F> Held<F> {
+    fn take(&self) -> Option<F> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl<F, R> Task<R, Held<F>> {
+    pub(super) fn of(function: F) -> Arc<Self> {
+        Arc::new(Task { asked: Asked::new(), work: Held(Mutex::new(Some(function))) })
+    }
+}
+
+/// What a thread runs, whatever its types. Dropped without having been run, it says so to who waits.
+pub(super) struct Owned(Option<Arc<dyn Run>>);
+
+trait Run: Send + Sync {
+    fn run(&self);
+    fn skip(&self);
+}
+
+impl<F, R> Run for Task<R, Held<F>>
+where
+    F: FnOnce() -> R + Send,
+    R: Send,
+{
+    fn run(&self) {
+        self.asked.run(self.work.take());
+    }
+
+    fn skip(&self) {
+        if let Some(function) = self.work.take() {
+            self.asked.skip(function);
+        }
+    }
+}
+
+impl Owned {
+    pub(super) fn new<F, R>(task: Arc<Task<R, Held<F>>>) -> Owned
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        Owned(Some(task))
     }
 
     /// Runs the closure unless the call was withdrawn.
     pub(super) fn run(mut self) {
-        if self.asked.call.state().begin() == Ok(true)
-            && let Some(function) = self.function.take()
-        {
-            self.asked.answer(entry::caught(function).map_err(Lack::Failed));
+        if let Some(task) = self.0.take() {
+            task.run();
         }
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.take() {
+            task.skip();
+        }
+    }
+}
+
+/// A closure that borrows, on its way to a thread. Dropped without having been run, it says so to who waits.
+pub(super) struct Body<F, R> {
+    function: Option<F>,
+    task: Arc<Task<R, ()>>,
+}
+
+impl<F: FnOnce() -> R, R> Body<F, R> {
+    /// The closure, and its call for the future.
+    pub(super) fn new(function: F) -> (Self, Arc<Task<R, ()>>) {
+        let task = Arc::new(Task { asked: Asked::new(), work: () });
+        (Body { function: Some(function), task: Arc::clone(&task) }, task)
+    }
+
+    /// Runs the closure unless the call was withdrawn.
+    pub(super) fn run(mut self) {
+        self.task.asked.run(self.function.take());
     }
 }
 
 impl<F, R> Drop for Body<F, R> {
     fn drop(&mut self) {
-        // What it captured goes before anybody hears that it will not be run.
-        if self.function.take().is_some() {
-            self.asked.answer(Err(Lack::Unrun));
+        if let Some(function) = self.function.take() {
+            self.task.asked.skip(function);
         }
     }
 }

@@ -5,6 +5,7 @@
 //! future of one that waits finds it: to withdraw it, or to run it in its own thread when that is one of this pool, which
 //! would wait for itself otherwise. Whoever waits runs only what it waits for, never what happens to come along.
 
+use super::asked::Owned;
 use crate::channel::{Inside, Monitor};
 use crate::executor::errors::SubmitError;
 use crate::executor::record::PoolState;
@@ -18,7 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What a thread runs.
 pub(super) enum Work {
-    Owned(Box<dyn FnOnce() + Send>),
+    Owned(Owned),
     Lent(Loan<()>),
 }
 
@@ -61,7 +62,7 @@ thread_local! {
 impl Job {
     fn run(self) {
         match self.work {
-            Work::Owned(work) => work(),
+            Work::Owned(work) => work.run(),
             Work::Lent(work) => work.run(()),
         }
     }

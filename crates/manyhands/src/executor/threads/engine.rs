@@ -4,7 +4,7 @@
 //! system that refuses a thread refuses the pool and not some call. Dropping the engine closes the row, has what waits
 //! there run, and joins the threads.
 
-use super::asked::{Asked, Body};
+use super::asked::{AnyTask, Body, Owned, Task};
 use super::crew::{Crew, Work};
 use super::local::Local;
 use crate::executor::errors::{PoolError, SubmitError};
@@ -62,10 +62,8 @@ impl Threads {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        submit_to(&self.crew, name, |asked| {
-            let body = Body::new(function, asked);
-            Ok(Work::Owned(Box::new(move || body.run())))
-        })
+        let task = Task::of(function);
+        submit_to(&self.crew, name, Work::Owned(Owned::new(Arc::clone(&task))), task)
     }
 
     pub(in crate::executor) fn statistics(&self) -> PoolStatistics {
@@ -87,14 +85,15 @@ impl Threads {
     }
 }
 
+#[inline]
 fn submit_to<R>(
     crew: &Arc<Crew>,
     name: &'static str,
-    work: impl FnOnce(Arc<Asked<R>>) -> Result<Work, SubmitError>,
+    work: Work,
+    task: Arc<AnyTask<R>>,
 ) -> Result<Future<R>, SubmitError> {
-    let asked = Arc::new(Asked::new());
-    let number = crew.submit(work(Arc::clone(&asked))?)?;
-    Ok(Future::of_thread(Local { asked, crew: Arc::clone(crew), number }, name))
+    let number = crew.submit(work)?;
+    Ok(Future::of_thread(Local { task, crew: Arc::clone(crew), number }, name))
 }
 
 impl Nest {
@@ -123,10 +122,9 @@ impl<'scope> Scope<'scope, '_, Nest> {
         F: FnOnce() -> R + Send + 'scope,
         R: Send + 'scope,
     {
-        let future = submit_to(&self.inside.crew, std::any::type_name::<F>(), |asked| {
-            let body = Body::new(function, asked);
-            Ok(Work::Lent(self.lend(Box::new(move |()| body.run()))))
-        })?;
+        let (body, task) = Body::new(function);
+        let work = Work::Lent(self.lend(Box::new(move |()| body.run())));
+        let future = submit_to(&self.inside.crew, std::any::type_name::<F>(), work, task)?;
         if let Some(own) = &self.inside.own {
             own.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(future.number());
         }

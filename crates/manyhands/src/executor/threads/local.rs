@@ -4,7 +4,7 @@
 //! threads of a full pool may wait for their own calls, and none of them hangs. It runs that one and no other, since any other might
 //! want a lock that the waiter holds.
 
-use super::asked::{Asked, Lack, Tell};
+use super::asked::{AnyTask, Asked, Lack, Tell};
 use super::crew::Crew;
 use super::state::Standing;
 use crate::executor::errors::{CallError, CallFailure};
@@ -15,7 +15,7 @@ use std::task::Waker;
 
 /// A call of a pool of threads.
 pub(in crate::executor) struct Local<R> {
-    pub(super) asked: Arc<Asked<R>>,
+    pub(super) task: Arc<AnyTask<R>>,
     pub(super) crew: Arc<Crew>,
     /// Counted in its pool from 1.
     pub(super) number: u64,
@@ -27,12 +27,14 @@ impl<R> Local<R> {
     }
 
     pub(in crate::executor) fn is_done(&self) -> bool {
-        self.asked.standing().is_over()
+        self.task.asked.standing().is_over()
     }
 
     /// Runs the call in this thread if it waits in the crew that the thread belongs to; whether it did.
     pub(in crate::executor) fn run_here(&self) -> bool {
-        self.asked.standing() == Standing::Pending && self.crew.is_mine() && self.crew.run_here(self.number)
+        self.task.asked.standing() == Standing::Pending
+            && self.crew.is_mine()
+            && self.crew.run_here(self.number)
     }
 
     /// Waits until the call is over; whether it is.
@@ -40,7 +42,7 @@ impl<R> Local<R> {
         if deadline.is_none() {
             self.run_here();
         }
-        while self.asked.call.wait(deadline, &Blocking).is_err() {
+        while self.task.asked.call.wait(deadline, &Blocking).is_err() {
             if deadline.is_some_and(|deadline| deadline.is_past()) {
                 return self.is_done();
             }
@@ -50,21 +52,21 @@ impl<R> Local<R> {
 
     /// Withdraws the call if no thread has begun with it; whether it is withdrawn.
     pub(in crate::executor) fn cancel(&self) -> bool {
-        if self.asked.cancel() {
+        if self.task.asked.cancel() {
             self.crew.withdraw(self.number);
             return true;
         }
-        matches!(self.asked.standing(), Standing::Cancelled | Standing::Skipped)
+        matches!(self.task.asked.standing(), Standing::Cancelled | Standing::Skipped)
     }
 
     /// Takes the answer, which is there.
     pub(in crate::executor) fn take(self, function: &'static str) -> Result<R, CallError> {
-        take(&self.asked, self.number, function)
+        take(&self.task.asked, self.number, function)
     }
 
     /// Has `waker` woken when the call is over, unless it is: whether it is.
     pub(in crate::executor) fn is_done_or_wakes(&self, waker: &Waker) -> bool {
-        self.is_done() || self.asked.tell_when_over(Tell::Wake(waker.clone())).is_err()
+        self.is_done() || self.task.asked.tell_when_over(Tell::Wake(waker.clone())).is_err()
     }
 
     /// Has `callback` run with the answer when it is there, at once if it is.
@@ -75,8 +77,8 @@ impl<R> Local<R> {
     ) {
         let number = self.number;
         let run = move |asked: &Asked<R>| callback(take(asked, number, function));
-        if let Err(Tell::Run(run)) = self.asked.tell_when_over(Tell::Run(Box::new(run))) {
-            run(&self.asked);
+        if let Err(Tell::Run(run)) = self.task.asked.tell_when_over(Tell::Run(Box::new(run))) {
+            run(&self.task.asked);
         }
     }
 }
@@ -84,7 +86,9 @@ impl<R> Local<R> {
 fn take<R>(asked: &Asked<R>, number: u64, function: &'static str) -> Result<R, CallError> {
     match asked.call.take_answer() {
         Some(Ok(value)) => Ok(value),
-        Some(Err(Lack::Failed(failure))) => Err(CallError::Failed { number, call: function, failure }),
+        Some(Err(Lack::Failed(failure))) => {
+            Err(CallError::Failed { number, call: function, failure: *failure })
+        }
         Some(Err(Lack::Unrun)) => Err(CallFailure::Terminated { number }.into()),
         // Over and without an answer: withdrawn.
         None => Err(CallFailure::Cancelled { number }.into()),
