@@ -144,6 +144,61 @@ fn a_call_is_run_or_cancelled_and_what_it_captured_is_dropped_once() {
 }
 
 #[test]
+fn a_call_cancelled_in_the_midst_leaves_the_others_in_order() {
+    let (pool, gate, holding) = held();
+    let (sender, order) = mpsc::channel();
+    let submit = |number: usize| {
+        let sender = sender.clone();
+        pool.submit(move || sender.send(number).unwrap()).unwrap()
+    };
+    let mut futures: Vec<_> = (0..8).map(submit).collect();
+    assert_eq!(pool.statistics().waiting, 8);
+    for number in [5, 2] {
+        assert!(futures.remove(number).cancel());
+    }
+    futures.extend((8..12).map(submit));
+    let statistics = pool.statistics();
+    assert_eq!((statistics.waiting, statistics.running, statistics.submitted), (10, 1, 13));
+    gate.set();
+    for future in futures {
+        future.get().unwrap();
+    }
+    holding.get().unwrap();
+    assert_eq!(order.try_iter().collect::<Vec<_>>(), [0, 1, 3, 4, 6, 7, 8, 9, 10, 11]);
+}
+
+/// Whoever submits while somebody closes the pool: what is accepted is run, what is not is dropped, and each is one of both.
+#[test]
+fn a_call_submitted_while_the_pool_closes_is_run_or_refused() {
+    for _ in 0..200 {
+        let pool = Pool::threads(2).unwrap();
+        let (ran, accepted) = (Arc::new(AtomicU64::new(0)), AtomicU64::new(0));
+        let begin = std::sync::Barrier::new(3);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    begin.wait();
+                    loop {
+                        let ran = ran.clone();
+                        let submitted = pool.submit(move || ran.fetch_add(1, Relaxed));
+                        let Ok(future) = submitted else { break };
+                        drop(future);
+                        accepted.fetch_add(1, Relaxed);
+                    }
+                });
+            }
+            begin.wait();
+            pool.close();
+        });
+        let accepted = accepted.into_inner();
+        assert_eq!(pool.statistics().submitted, accepted);
+        drop(pool);
+        assert_eq!(ran.load(Relaxed), accepted);
+        assert_eq!(Arc::strong_count(&ran), 1, "a closure is left somewhere");
+    }
+}
+
+#[test]
 fn what_a_cancelled_call_captured_is_dropped_at_once() {
     let (_pool, gate, _holding) = held();
     let captured = Arc::new(());

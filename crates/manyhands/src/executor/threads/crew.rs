@@ -1,20 +1,18 @@
 //! The threads of a pool, and the jobs that wait for them.
 //!
-//! One row of jobs, first come first served, behind a monitor; idle threads sleep at its gate. A job is taken out of the row
+//! One row of jobs, first come first served; idle threads sleep at its gate. A job is taken out of the row
 //! by whoever runs or drops it, so it is run at most once, whatever its future does. Jobs have rising numbers, by which the
 //! future of one that waits finds it: to withdraw it, or to run it in its own thread when that is one of this pool, which
 //! would wait for itself otherwise. Whoever waits runs only what it waits for, never what happens to come along.
 
 use super::asked::Owned;
-use crate::channel::{Inside, Monitor};
+use super::row::Row;
 use crate::executor::errors::SubmitError;
 use crate::executor::record::PoolState;
 use crate::platform::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::platform::thread::gettid;
 use crate::spawn::Loan;
-use crate::sync::Blocking;
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What a thread runs.
@@ -23,24 +21,11 @@ pub(super) enum Work {
     Lent(Loan<()>),
 }
 
-/// Something to be run once.
-pub(super) struct Job {
-    number: u64,
-    work: Work,
-}
-
 /// What the pool's threads and those who submit share.
 pub(in crate::executor) struct Crew {
-    jobs: Monitor<Jobs>,
+    row: Row<Work>,
     terminated: AtomicBool,
     members: Vec<Member>,
-}
-
-#[derive(Default)]
-struct Jobs {
-    /// In the order of their numbers.
-    waiting: VecDeque<Job>,
-    submitted: u64,
 }
 
 /// What is known of one thread.
@@ -59,9 +44,9 @@ thread_local! {
     static CREW: Cell<usize> = const { Cell::new(0) };
 }
 
-impl Job {
+impl Work {
     fn run(self) {
-        match self.work {
+        match self {
             Work::Owned(work) => work.run(),
             Work::Lent(work) => work.run(()),
         }
@@ -71,23 +56,14 @@ impl Job {
 impl Crew {
     pub(super) fn new(threads: usize) -> Crew {
         Crew {
-            jobs: Monitor::new(Jobs::default(), 0),
+            row: Row::new(),
             terminated: AtomicBool::new(false),
             members: (0..threads).map(|_| Member::default()).collect(),
         }
     }
 
-    fn enter(&self) -> Inside<'_, Jobs> {
-        loop {
-            // Nobody interrupts it.
-            if let Ok(inside) = self.jobs.enter(&Blocking) {
-                return inside;
-            }
-        }
-    }
-
     pub(super) fn state(&self) -> PoolState {
-        match (self.terminated.load(Ordering::Acquire), self.jobs.is_closed()) {
+        match (self.terminated.load(Ordering::Acquire), self.row.is_closed()) {
             (true, _) => PoolState::Terminated,
             (false, true) => PoolState::Closed,
             (false, false) => PoolState::Open,
@@ -97,17 +73,7 @@ impl Crew {
     /// Puts work at the end of the row, and gives its number.
     #[inline]
     pub(super) fn submit(&self, work: Work) -> Result<u64, SubmitError> {
-        let mut inside = self.enter();
-        if self.jobs.is_closed() {
-            drop(inside);
-            return Err(self.refusal());
-        }
-        inside.submitted += 1;
-        let number = inside.submitted;
-        inside.waiting.push_back(Job { number, work });
-        let waiting = inside.waiting.len();
-        inside.leave_with_more(waiting);
-        Ok(number)
+        self.row.put(work).map_err(|_| self.refusal())
     }
 
     #[cold]
@@ -118,18 +84,9 @@ impl Crew {
         }
     }
 
-    /// Takes a job that waits out of the row.
-    fn take_out(&self, number: u64) -> Option<Job> {
-        let mut inside = self.enter();
-        let place = inside.waiting.binary_search_by_key(&number, |job| job.number).ok()?;
-        let job = inside.waiting.remove(place);
-        inside.set_items(inside.waiting.len());
-        job
-    }
-
     /// Drops a job that waits, which need not be there.
     pub(in crate::executor) fn withdraw(&self, number: u64) {
-        drop(self.take_out(number));
+        drop(self.row.take_out(number));
     }
 
     /// Whether the calling thread is one of this crew.
@@ -139,7 +96,7 @@ impl Crew {
 
     /// Runs a job in the calling thread if it waits still; whether it did.
     pub(in crate::executor) fn run_here(&self, number: u64) -> bool {
-        self.take_out(number).map(run).is_some()
+        self.row.take_out(number).map(run).is_some()
     }
 
     /// The life of one of the threads: runs jobs until the crew is closed and none is left.
@@ -147,49 +104,25 @@ impl Crew {
         let member = &self.members[member];
         member.tid.store(gettid(), Ordering::Relaxed);
         CREW.set(std::ptr::from_ref(self).addr());
-        while let Some(job) = self.next() {
-            member.taken.fetch_add(1, Ordering::Relaxed);
+        while let Some(job) = self.row.next() {
+            // Nobody else counts here.
+            member.taken.store(member.taken.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
             member.is_busy.store(true, Ordering::Relaxed);
             run(job);
             member.is_busy.store(false, Ordering::Relaxed);
         }
     }
 
-    #[inline]
-    fn next(&self) -> Option<Job> {
-        loop {
-            let mut inside = self.enter();
-            if let Some(job) = inside.waiting.pop_front() {
-                let waiting = inside.waiting.len();
-                inside.leave_with_fewer(waiting);
-                return Some(job);
-            }
-            if self.jobs.is_closed() {
-                return None;
-            }
-            drop(inside);
-            let _ = self.jobs.wait_not_empty(None, &Blocking, || false);
-        }
-    }
-
     /// Takes no more jobs; what waits is run.
     pub(super) fn close(&self) {
-        // Inside, so that whoever submits has either been before or sees it.
-        let inside = self.enter();
-        self.jobs.close();
-        drop(inside);
+        self.row.close();
     }
 
     /// Takes no more jobs and drops those that wait.
     pub(super) fn terminate(&self) {
         self.terminated.store(true, Ordering::Release);
-        self.close();
-        let mut inside = self.enter();
-        let waiting = std::mem::take(&mut inside.waiting);
-        inside.set_items(0);
-        drop(inside);
-        // Outside: a drop is the user's code.
-        drop(waiting);
+        // Dropped outside the row: a drop is the user's code.
+        drop(self.row.clear());
     }
 
     pub(super) fn members(&self) -> &[Member] {
@@ -198,12 +131,11 @@ impl Crew {
 
     /// How many jobs wait, and how many were ever submitted.
     pub(super) fn counts(&self) -> (usize, u64) {
-        let inside = self.enter();
-        (inside.waiting.len(), inside.submitted)
+        self.row.counts()
     }
 }
 
 /// Runs a job. Panics of calls are their answers; of what else is the user's, a callback or a drop, the hook has told.
-fn run(job: Job) {
+fn run(job: Work) {
     let _ = catch_unwind(AssertUnwindSafe(|| job.run()));
 }

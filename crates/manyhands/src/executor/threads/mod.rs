@@ -4,7 +4,7 @@
 //! state   the word of a call: begun, answered or withdrawn exactly once, and where waiters sleep
 //! call    a call with its answer
 //! asked   the same for a pool of Rust: who is told of the answer        local   a future's half of it
-//! crew    the pool's threads and the row of jobs                        engine, pool   how calls get there
+//! crew    the pool's threads           row   the jobs that wait for them         engine, pool   how calls get there
 //! ```
 //!
 //! Nothing here outlives the process, so nobody's death has to be undone. Who brings threads of their own, as a binding does,
@@ -22,6 +22,8 @@ mod engine;
 mod local;
 #[cfg(not(manyhands_model))]
 mod pool;
+#[cfg(any(test, not(manyhands_model)))]
+mod row;
 mod state;
 
 #[cfg(not(manyhands_model))]
