@@ -15,6 +15,8 @@ import pytest
 from conftest import eventually
 from conftest import run_in_thread as run
 
+from manyhands import threading as ours_alone
+
 LOCKS = ("Lock", "RLock", "Semaphore", "Condition")
 
 
@@ -358,6 +360,75 @@ def test_a_signal_breaks_a_wait(threading, wait):
         go.set()
         holder.join()
     assert lock.acquire(timeout=60)
+
+
+NAN, INFINITE = float("nan"), float("inf")
+
+BAD = {
+    "no number as a flag": lambda threading, kind: kind().acquire("a"),
+    "None as a flag": lambda threading, kind: kind().acquire(None),
+    "a fraction as a flag": lambda threading, kind: kind().acquire(blocking=1.5),
+    "more than a flag can be": lambda threading, kind: kind().acquire(2**70),
+    "no number as a time": lambda threading, kind: kind().acquire(True, "a"),
+    "nan": lambda threading, kind: kind().acquire(True, NAN),
+    "nan, not waiting": lambda threading, kind: kind().acquire(False, NAN),
+    "infinity": lambda threading, kind: kind().acquire(True, INFINITE),
+    "infinity, not waiting": lambda threading, kind: kind().acquire(False, INFINITE),
+    "infinity before now": lambda threading, kind: kind().acquire(True, -INFINITE),
+    "long before now": lambda threading, kind: kind().acquire(True, -1e300),
+    "before now": lambda threading, kind: kind().acquire(True, -2),
+    "a time, not waiting": lambda threading, kind: kind().acquire(False, 0),
+}
+MORE_BAD = {
+    "an argument for an event": lambda threading: threading.Event(True),
+    "a name for an event": lambda threading: threading.Event(set=True),
+    "an event, nan": lambda threading: threading.Event().wait(NAN),
+    "an event, no number": lambda threading: threading.Event().wait("a"),
+    "a free semaphore, nan": lambda threading: threading.Semaphore().acquire(True, NAN),
+    "a barrier of one, nan": lambda threading: threading.Barrier(1).wait(NAN),
+    "a join, nan": lambda threading: join_running(threading, NAN),
+    "a join, no number": lambda threading: join_running(threading, "a"),
+}
+
+
+def join_running(threading, timeout):
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    try:
+        thread.join(timeout)
+    finally:
+        end.set()
+
+
+def came_to(call, *arguments):
+    """What it gave, or the type of what it raised."""
+    try:
+        found = call(*arguments)
+    except Exception as error:
+        return type(error)
+    return found if isinstance(found, bool | int | None) else type(found).__name__
+
+
+@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("kind", ["Lock", "RLock"])
+def test_bad_input_of_locks_as_in_the_standard_library(name, kind):
+    ours, theirs = (came_to(BAD[name], module, getattr(module, kind)) for module in (ours_alone, standard))
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("name", MORE_BAD)
+def test_bad_input_as_in_the_standard_library(name):
+    assert came_to(MORE_BAD[name], ours_alone) == came_to(MORE_BAD[name], standard)
+
+
+def test_an_event_of_a_subclass_with_arguments(threading):
+    class Named(threading.Event):
+        def __init__(self, name):
+            super().__init__()
+            self.name = name
+
+    assert Named("one").name == "one"
 
 
 def test_locks_in_a_forks_child(threading):

@@ -57,14 +57,14 @@ pub fn patience(blocking: bool, timeout: f64) -> PyResult<Option<Option<Deadline
     if timeout.is_nan() {
         return Err(PyValueError::new_err("Invalid value NaN (not a number)"));
     }
+    if timeout.abs() > LONGEST {
+        return Err(PyOverflowError::new_err("timeout value is too large"));
+    }
     if !blocking && timeout != -1.0 {
         return Err(PyValueError::new_err("can't specify a timeout for a non-blocking call"));
     }
     if timeout < 0.0 && timeout != -1.0 {
         return Err(PyValueError::new_err("timeout value must be a non-negative number"));
-    }
-    if timeout > LONGEST {
-        return Err(PyOverflowError::new_err("timeout value is too large"));
     }
     Ok(match (blocking, timeout) {
         (false, _) => None,
@@ -192,6 +192,11 @@ unsafe extern "C" fn acquire<L: Guarding>(
     })
 }
 
+/// What says whether to wait: a whole number up to 3.11, then anything.
+fn flag(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if value.py().version_info() < (3, 12) { Ok(value.extract::<c_int>()? != 0) } else { value.is_truthy() }
+}
+
 /// # Safety
 /// `arguments` are `count` objects and one more for each of `names`, a tuple of strings or NULL.
 unsafe fn parse(
@@ -230,10 +235,7 @@ unsafe fn parse(
         }
     }
     let [blocking, timeout] = found;
-    Ok((
-        blocking.map_or(Ok(true), PyAnyMethods::is_truthy)?,
-        timeout.map_or(Ok(-1.0), PyAnyMethods::extract)?,
-    ))
+    Ok((blocking.map_or(Ok(true), flag)?, timeout.map_or(Ok(-1.0), PyAnyMethods::extract)?))
 }
 
 /// Puts the methods on the class.

@@ -68,7 +68,7 @@ impl ThreadBarrier {
     fn wait(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<u32> {
         let py = slf.py();
         let made = slf.get().made()?;
-        let until = limit(timeout.or(made.timeout))?;
+        let until = limit(timeout.or(made.timeout));
         let patient = Patient::on(slf);
         let mut raised = None;
         let result =

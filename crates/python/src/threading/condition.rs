@@ -230,7 +230,7 @@ impl ThreadCondition {
     /// Gives the lock up, waits to be notified, takes the lock again; False when the time was over first.
     #[pyo3(signature = (timeout = None))]
     fn wait(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<bool> {
-        ThreadCondition::wait_until(slf, limit(timeout)?)
+        ThreadCondition::wait_until(slf, limit(timeout))
     }
 
     /// Waits until `predicate()` is true; gives what it gave last.
@@ -241,7 +241,7 @@ impl ThreadCondition {
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let mut result = predicate.call0()?;
-        let until = limit(timeout)?;
+        let until = limit(timeout);
         // The first wait may be of no time at all: it says whether the lock is held.
         let mut has_waited = false;
         while !result.is_truthy()? {

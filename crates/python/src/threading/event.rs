@@ -24,6 +24,9 @@ impl ThreadEvent {
         ThreadEvent { raw: RawEvent::private() }
     }
 
+    /// Takes nothing; a subclass's own takes what it likes.
+    fn __init__(&self) {}
+
     /// Whether the flag is set.
     fn is_set(&self) -> bool {
         self.raw.is_set()
@@ -45,7 +48,7 @@ impl ThreadEvent {
         if slf.get().raw.is_set() {
             return Ok(true);
         }
-        let until = limit(timeout)?;
+        let until = limit(timeout);
         let patient = Patient::on(slf);
         waited(slf.get().raw.wait(until, &patient), patient)
     }

@@ -21,17 +21,17 @@ use crate::errors::deadlock_text;
 use crate::ffi::{attached, install, raise_in_wait};
 use manyhands::platform::Deadline;
 use manyhands::sync::suspicions_go_to;
-use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 use std::time::Duration;
 
-/// A time-out as `Condition`, `Event` and `Semaphore` take it: below zero is zero, more than can be told is for ever.
-fn limit(timeout: Option<f64>) -> PyResult<Option<Deadline>> {
+/// A time-out as `Condition`, `Event` and `Semaphore` take it: below zero is zero, and so is what is no number; more than can
+/// be told is for ever.
+fn limit(timeout: Option<f64>) -> Option<Deadline> {
     match timeout {
-        None => Ok(None),
-        Some(seconds) if seconds.is_nan() => Err(PyValueError::new_err("Invalid value NaN (not a number)")),
-        Some(seconds) => Ok(Duration::try_from_secs_f64(seconds.max(0.0)).ok().and_then(Deadline::after)),
+        None => None,
+        Some(seconds) => Duration::try_from_secs_f64(seconds.max(0.0)).ok().and_then(Deadline::after),
     }
 }
 

@@ -67,7 +67,7 @@ impl ThreadSemaphore {
         if !blocking {
             return Ok(false);
         }
-        let until = limit(timeout)?;
+        let until = limit(timeout);
         let patient = Patient::on(slf);
         waited(raw.acquire(until, &patient), patient)
     }

@@ -63,7 +63,7 @@ impl ThreadLife {
     #[pyo3(signature = (thread, timeout = None))]
     fn join(&self, thread: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<bool> {
         let patient = Patient::on(thread);
-        let result = match (limit(timeout)?, self.number()) {
+        let result = match (limit(timeout), self.number()) {
             (None, number) if number != 0 => {
                 self.ended.wait_for_end_of(number, behind(thread.py(), 1), &patient)
             }
