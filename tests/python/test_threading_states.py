@@ -227,6 +227,7 @@ def test_blocked_on_a_claim(waiting):
         thread = waiting(second.request, {"memory": 1})
         eventually(lambda: thread.state.on is second)
         units.release()
+        thread.join(60)
 
 
 def test_ready_while_another_thread_keeps_the_interpreter(waiting):
