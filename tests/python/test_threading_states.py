@@ -5,7 +5,7 @@ import signal
 import time
 
 import pytest
-from conftest import eventually
+from conftest import FREE_THREADED, eventually
 
 from manyhands import Banker, _engine, multiprocessing, threading
 from manyhands.futures import ThreadPoolExecutor
@@ -230,6 +230,7 @@ def test_blocked_on_a_claim(waiting):
         thread.join(60)
 
 
+@pytest.mark.skipif(FREE_THREADED, reason="nobody keeps a free-threaded interpreter to himself")
 def test_ready_while_another_thread_keeps_the_interpreter(waiting):
     """Its lock is free again, but this thread lets nobody run Python until it has looked."""
     import sys
