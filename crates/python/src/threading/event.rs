@@ -6,9 +6,10 @@
 use super::{limit, named};
 use crate::errors::waited;
 use crate::ffi::Patient;
+use crate::value::leave_to_init;
 use manyhands::sync::RawEvent;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyTuple, PyType};
 
 /// A flag that threads wait for.
 #[pyclass(frozen, subclass, module = "manyhands._engine")]
@@ -19,13 +20,16 @@ pub struct ThreadEvent {
 #[pymethods]
 impl ThreadEvent {
     #[new]
-    #[pyo3(signature = (*_arguments, **_more))]
-    fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> ThreadEvent {
-        ThreadEvent { raw: RawEvent::private() }
+    #[classmethod]
+    #[pyo3(signature = (*arguments, **more))]
+    fn new(
+        class: &Bound<'_, PyType>,
+        arguments: &Bound<'_, PyTuple>,
+        more: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<ThreadEvent> {
+        leave_to_init(class, arguments, more)?;
+        Ok(ThreadEvent { raw: RawEvent::private() })
     }
-
-    /// Takes nothing; a subclass's own takes what it likes.
-    fn __init__(&self) {}
 
     /// Whether the flag is set.
     fn is_set(&self) -> bool {
