@@ -32,6 +32,9 @@ pub(super) enum Hope {
 
 /// How much hope there is for the first of these edges, the last of which is the end of what it waits for.
 pub(super) fn hope(edges: &[Edge]) -> Hope {
+    if !is_whole(edges) {
+        return Hope::Somebody;
+    }
     let mut waiting = Vec::new();
     let ends_in_news = edges.last().is_some_and(|edge| is_news(&edge.look));
     let mut by_key = edges.iter().any(|edge| record_of(edge.waiter).is_some_and(ThreadRecord::is_main));
@@ -60,6 +63,15 @@ pub(super) fn hope(edges: &[Edge]) -> Hope {
     }
 }
 
+/// Whether the edges lead to an end: to who waits for news, to a lock whose holder is gone, or in a circle. They do not when the
+/// next thread lives and had taken its note back for a moment, as it does at each tick: then what is known of it is missing.
+fn is_whole(edges: &[Edge]) -> bool {
+    edges.last().is_some_and(|last| {
+        let next = last.look.owner;
+        record_of(next).is_none() || edges.iter().any(|edge| edge.waiter == next)
+    })
+}
+
 fn is_stuck(number: u32, look: &Look) -> bool {
     match look.wanted {
         Wanted::News(..) => !look.is_there,
@@ -77,4 +89,39 @@ fn are_by_rust(edges: &[Edge]) -> bool {
 
 fn is_news(look: &Look) -> bool {
     matches!(look.wanted, Wanted::News(..))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::this_thread_number;
+
+    fn edge(waiter: u32, owner: u32) -> Edge {
+        let look = Look {
+            waits: 1,
+            wanted: Wanted::Lock(0),
+            wanted_at: 0,
+            owner,
+            certain: false,
+            is_by_rust: false,
+            taken_at: 0,
+            made_at: 0,
+            is_re_entrant: false,
+            is_there: false,
+        };
+        Edge { waiter, look }
+    }
+
+    #[test]
+    fn edges_end_where_a_thread_is_gone_and_not_where_one_was_missed() {
+        let mine = this_thread_number();
+        let gone = std::thread::spawn(this_thread_number).join().unwrap();
+        let another = u32::MAX >> 3;
+        assert!(!is_whole(&[edge(another, mine)]));
+        assert!(is_whole(&[edge(another, gone)]));
+        assert!(is_whole(&[edge(another, 0)]));
+        assert!(is_whole(&[edge(another, mine), edge(mine, another)]));
+        assert!(is_whole(&[edge(another, mine), edge(mine, mine)]));
+        assert_eq!(hope(&[edge(another, mine)]), Hope::Somebody);
+    }
 }
