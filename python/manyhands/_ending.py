@@ -43,8 +43,9 @@ def _end() -> None:
     util, process = _std.loaded("util"), _std.loaded("process")
     if util is not None:
         util._exit_function()
-        if process.active_children():
-            # All were waited for, so Ctrl-C has ended the waiting. It ends this process, too, and with it its children.
+        if process._children:
+            # All were waited for, so Ctrl-C has ended the waiting. It ends this process, too, and with it its children;
+            # those that it has ended already are there still, since nobody has asked for them.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             flush()
             os.kill(os.getpid(), signal.SIGINT)

@@ -164,6 +164,49 @@ def test_a_process_that_runs_for_ever_ends_with_the_launcher(start, method, by):
     assert program.left() == []
 
 
+def becomes(pid, states):
+    """Waits until a process is in one of these states; "" is that of one which is gone."""
+    patience = time.monotonic() + PATIENCE
+    while time.monotonic() < patience:
+        try:
+            with open(f"/proc/{pid}/stat") as stat:
+                state = stat.read().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            state = ""
+        if state in states:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_ctrl_c_ends_a_program_that_hears_of_it_after_its_child_has_ended(start, method):
+    program = start(
+        """
+        import multiprocessing, os, time
+
+        def forever():
+            print(os.getpid(), flush=True)
+            while True:
+                time.sleep(60)
+
+        if __name__ == "__main__":
+            multiprocessing.Process(target=forever).start()
+        """,
+        "--start-method",
+        method,
+    )
+    child = int(program.line())
+    program.process.send_signal(signal.SIGSTOP)
+    assert becomes(program.process.pid, "T")
+    os.killpg(program.process.pid, signal.SIGINT)
+    assert becomes(child, ("Z", ""))
+    program.process.send_signal(signal.SIGCONT)
+    program.end()
+    assert program.process.returncode == -signal.SIGINT
+    assert program.left() == []
+
+
 ARRAY = """
     import multiprocessing, os, sys
     import numpy
