@@ -63,7 +63,7 @@ def put(self: Any, item: Any, block: bool = True, timeout: float | None = None) 
         if self.maxsize > 0 and not self._is_closed:
             _await(self.not_full, lambda: self._qsize() < self.maxsize or self._is_closed, block, timeout, Full)
         if self._is_closed:
-            raise ShutDown
+            raise ShutDown(f"{self!r} was shut down")
         self._put(item)
         self.unfinished_tasks += 1
         self.not_empty.notify()
@@ -74,7 +74,7 @@ def get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
         if timeout is not None or not self._qsize():
             _await(self.not_empty, lambda: self._qsize() or self._is_closed, block, timeout, Empty)
             if not self._qsize():
-                raise ShutDown
+                raise ShutDown(f"{self!r} was shut down")
         item = self._get()
         self.not_full.notify()
         return item

@@ -119,6 +119,8 @@ class Thread(_standard.Thread):  # type: ignore[misc]
 
     def start(self) -> None:
         """Starts the thread, once."""
+        if self._initialized and self._started.is_set():
+            raise RuntimeError(f"threads can only be started once: {self!r}")
         super().start()
         _engine.count_thread()
 
@@ -132,7 +134,11 @@ class Thread(_standard.Thread):  # type: ignore[misc]
 
     def join(self, timeout: float | None = None) -> None:
         """Waits until the thread has ended, or the time is over."""
-        if self._initialized and self is not _standard.current_thread() and _standard.Thread.is_alive(self):
+        if self._initialized and not self._started.is_set():
+            raise RuntimeError(f"cannot join thread before it is started: {self!r}")
+        if self._initialized and self is _standard.current_thread():
+            raise RuntimeError(f"cannot join current thread: {self!r}")
+        if self._initialized and _standard.Thread.is_alive(self):
             life = self._life
             if timeout is None:
                 life.join(self)
@@ -167,7 +173,9 @@ class _MainThread(Thread, _standard._MainThread):  # type: ignore[misc]
 
     def join(self, timeout: float | None = None) -> None:
         """Waits until the main thread has ended, or the time is over."""
-        if self is _standard.current_thread() or not _standard._MainThread.is_alive(self):
+        if self is _standard.current_thread():
+            raise RuntimeError(f"cannot join current thread: {self!r}")
+        if not _standard._MainThread.is_alive(self):
             _standard._MainThread.join(self, timeout)
         else:
             self._end.join(self, timeout if timeout is None else max(timeout, 0))

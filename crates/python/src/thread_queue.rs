@@ -23,12 +23,14 @@ use std::sync::{Mutex, PoisonError};
 
 static SHUT_DOWN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
-/// The exception `queue.ShutDown`.
-fn shut_down(py: Python<'_>) -> PyErr {
-    match SHUT_DOWN.import(py, "manyhands.queue", "ShutDown") {
-        Ok(kind) => PyErr::from_type(kind.clone(), ()),
-        Err(error) => error,
-    }
+/// The exception `queue.ShutDown`, for this queue.
+fn shut_down(queue: &Bound<'_, PyAny>) -> PyErr {
+    let made = || {
+        let text = format!("{} was shut down", queue.repr()?);
+        let kind = SHUT_DOWN.import(queue.py(), "manyhands.queue", "ShutDown")?;
+        Ok(PyErr::from_type(kind.clone(), (text,)))
+    };
+    made().unwrap_or_else(|error: PyErr| error)
 }
 
 /// What `queue.Queue` and `queue.LifoQueue` are made of.
@@ -125,7 +127,7 @@ impl ThreadQueue {
             }
             if this.monitor.is_closed() {
                 drop(inside);
-                return Err(shut_down(py));
+                return Err(shut_down(slf));
             }
             if !this.monitor.is_full() {
                 let items = inside.push(item.unbind());
@@ -163,7 +165,7 @@ impl ThreadQueue {
                 return slf.call_method1("_get_opened", (block, timeout));
             }
             if this.monitor.is_closed() {
-                return Err(shut_down(py));
+                return Err(shut_down(slf));
             }
             let until = patience.until(|| empty(py))?;
             let patient = Patient::on(slf);

@@ -172,7 +172,7 @@ class ProcessPoolExecutor(Crew, _Standard):
             except Exception as error:
                 return error
         since = "interpreter shutdown" if _ending and not self._shutdown_thread else "shutdown"
-        return RuntimeError(f"cannot schedule new futures after {since}")
+        return RuntimeError(f"cannot schedule new futures after {since}: {self!r}")
 
     submit: Any = _engine.PoolCore._submit
 

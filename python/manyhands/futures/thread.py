@@ -181,7 +181,7 @@ class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
         if self._broken:
             return BrokenThreadPool(self._broken)
         since = "interpreter shutdown" if _ending else "shutdown"
-        return RuntimeError(f"cannot schedule new futures after {since}")
+        return RuntimeError(f"cannot schedule new futures after {since}: {self!r}")
 
     def _initializer_failed(self) -> None:
         self._broken = "A thread initializer failed, the thread pool is not usable anymore"

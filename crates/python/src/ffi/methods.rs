@@ -49,7 +49,7 @@ pub trait Guarding: PyClass<Frozen = True> + Sync {
     fn give_back(&self, guarded: bool) -> Result<(), ReleaseError>;
 
     /// Python's error for a release that was refused.
-    fn refusal(error: ReleaseError) -> PyErr;
+    fn refusal(slf: &Bound<'_, Self>, error: ReleaseError) -> PyErr;
 }
 
 /// What `blocking` and `timeout` mean, as the standard library checks them: `None` = do not wait.
@@ -157,7 +157,7 @@ unsafe fn release_as<L: Guarding>(slf: *mut ffi::PyObject, guarded: bool) -> *mu
     let this = unsafe { lock::<L>(Python::assume_attached(), slf) };
     match this.get().give_back(guarded) {
         Ok(()) => none_object(),
-        Err(error) => slowly(|_| Err(L::refusal(error))),
+        Err(error) => slowly(|_| Err(L::refusal(&this, error))),
     }
 }
 

@@ -40,15 +40,17 @@ pub static FUTURE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 fn standard_error(py: Python<'_>, cell: &'static PyOnceLock<Py<PyType>>, name: &str, text: &str) -> PyErr {
     match cell.import(py, "concurrent.futures._base", name) {
-        Ok(kind) if text.is_empty() => PyErr::from_type(kind.clone(), ()),
         Ok(kind) => PyErr::from_type(kind.clone(), (text.to_owned(),)),
         Err(error) => error,
     }
 }
 
-fn cancelled(py: Python<'_>) -> PyErr {
+fn cancelled(future: &Bound<'_, PyAny>) -> PyErr {
     static KIND: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    standard_error(py, &KIND, "CancelledError", "")
+    match future.repr() {
+        Ok(shown) => standard_error(future.py(), &KIND, "CancelledError", &shown.to_string()),
+        Err(error) => error,
+    }
 }
 
 fn invalid(py: Python<'_>, standing: Standing, future: &Bound<'_, PyAny>) -> PyErr {
@@ -166,7 +168,7 @@ impl Future {
     fn result<'py>(slf: &Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         if Self::wait(slf, timeout)? != Standing::Answered {
-            return Err(cancelled(py));
+            return Err(cancelled(slf));
         }
         let answer = slf.get().call.with_answer(|outcome| match outcome {
             Outcome::Value(value) => Ok(value.clone_ref(py)),
@@ -184,7 +186,7 @@ impl Future {
     fn exception<'py>(slf: &Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
         if Self::wait(slf, timeout)? != Standing::Answered {
-            return Err(cancelled(py));
+            return Err(cancelled(slf));
         }
         let raised = slf.get().call.with_answer(|outcome| match outcome {
             Outcome::Value(_) => None,

@@ -52,10 +52,12 @@ impl ThreadBarrier {
 
     #[pyo3(signature = (parties, action = None, timeout = None))]
     fn __init__(&self, parties: i64, action: Option<Py<PyAny>>, timeout: Option<f64>) -> PyResult<()> {
-        if parties < 1 {
-            return Err(PyValueError::new_err(format!("parties must be >= 1, not {parties}")));
-        }
         let most = RawBarrier::MOST_PARTIES;
+        if parties < 1 {
+            return Err(PyValueError::new_err(format!(
+                "parties must be > 0: a barrier has between 1 and {most} parties, not {parties}"
+            )));
+        }
         let parties = u32::try_from(parties).ok().filter(|parties| *parties <= most);
         let parties =
             parties.ok_or_else(|| PyValueError::new_err(format!("a barrier has {most} parties at most")))?;

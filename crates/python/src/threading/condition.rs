@@ -5,7 +5,7 @@
 //! `acquire`, as the standard library does.
 
 use super::limit;
-use super::lock::{ThreadLock, ThreadRLock, restore};
+use super::lock::{ThreadLock, ThreadRLock, refused, restore};
 use crate::errors::{from_wait, waited};
 use crate::ffi::{Guarding, Patient, here};
 use manyhands::platform::Deadline;
@@ -91,9 +91,13 @@ impl ThreadCondition {
 
     fn save(&self, py: Python<'_>) -> PyResult<Saved> {
         match self.held()? {
-            Held::Lock(lock) => lock.get().raw.release().map(|()| Saved::Once).map_err(ThreadLock::refusal),
+            Held::Lock(lock) => {
+                let released = lock.get().raw.release().map(|()| Saved::Once);
+                released.map_err(|error| ThreadLock::refusal(lock.bind(py), error))
+            }
             Held::RLock(lock) => {
-                lock.get().raw.release_save().map(Saved::Depth).map_err(ThreadRLock::refusal)
+                let released = lock.get().raw.release_save().map(Saved::Depth);
+                released.map_err(|error| ThreadRLock::refusal(lock.bind(py), error))
             }
             Held::Other(lock) => {
                 let lock = lock.bind(py);
@@ -134,7 +138,7 @@ impl ThreadCondition {
     fn wait_until(slf: &Bound<'_, Self>, until: Option<Deadline>) -> PyResult<bool> {
         let (py, this) = (slf.py(), slf.get());
         if !this.owned(py)? {
-            return Err(PyRuntimeError::new_err("cannot wait on un-acquired lock"));
+            return Err(refused("cannot wait on un-acquired lock", slf));
         }
         let enlisted = match this.raw.enlist() {
             Ok(enlisted) => enlisted,
@@ -150,11 +154,11 @@ impl ThreadCondition {
         result
     }
 
-    fn check_owned(&self, py: Python<'_>) -> PyResult<()> {
-        if self.owned(py)? {
+    fn check_owned(slf: &Bound<'_, Self>) -> PyResult<()> {
+        if slf.get().owned(slf.py())? {
             return Ok(());
         }
-        Err(PyRuntimeError::new_err("cannot notify on un-acquired lock"))
+        Err(refused("cannot notify on un-acquired lock", slf))
     }
 }
 
@@ -259,16 +263,16 @@ impl ThreadCondition {
 
     /// Wakes `n` of the threads that wait.
     #[pyo3(signature = (n = 1))]
-    fn notify(&self, py: Python<'_>, n: i64) -> PyResult<()> {
-        self.check_owned(py)?;
-        self.raw.notify(u32::try_from(n.max(0)).unwrap_or(u32::MAX));
+    fn notify(slf: &Bound<'_, Self>, n: i64) -> PyResult<()> {
+        Self::check_owned(slf)?;
+        slf.get().raw.notify(u32::try_from(n.max(0)).unwrap_or(u32::MAX));
         Ok(())
     }
 
     /// Wakes all threads that wait.
-    fn notify_all(&self, py: Python<'_>) -> PyResult<()> {
-        self.check_owned(py)?;
-        self.raw.notify_all();
+    fn notify_all(slf: &Bound<'_, Self>) -> PyResult<()> {
+        Self::check_owned(slf)?;
+        slf.get().raw.notify_all();
         Ok(())
     }
 

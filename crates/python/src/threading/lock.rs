@@ -22,6 +22,14 @@ fn told<'py>(py: Python<'py>, statistics: &LockStatistics) -> PyResult<Bound<'py
     Ok(told)
 }
 
+/// The standard library's words, and which object they are about.
+pub(super) fn refused(what: &str, object: &Bound<'_, PyAny>) -> PyErr {
+    match object.repr() {
+        Ok(shown) => PyRuntimeError::new_err(format!("{what}: {shown}")),
+        Err(error) => error,
+    }
+}
+
 fn is_mine(statistics: &LockStatistics) -> bool {
     statistics.holder.as_ref().is_some_and(|holder| holder.thread == this_thread_number())
 }
@@ -50,8 +58,8 @@ impl Guarding for ThreadLock {
         if guarded { self.raw.release_guarded() } else { self.raw.release() }
     }
 
-    fn refusal(_error: ReleaseError) -> PyErr {
-        PyRuntimeError::new_err("release unlocked lock")
+    fn refusal(slf: &Bound<'_, Self>, _error: ReleaseError) -> PyErr {
+        refused("release unlocked lock", slf)
     }
 }
 
@@ -114,8 +122,8 @@ impl Guarding for ThreadRLock {
         self.raw.release()
     }
 
-    fn refusal(_error: ReleaseError) -> PyErr {
-        PyRuntimeError::new_err("cannot release un-acquired lock")
+    fn refusal(slf: &Bound<'_, Self>, _error: ReleaseError) -> PyErr {
+        refused("cannot release un-acquired lock", slf)
     }
 }
 
@@ -161,8 +169,8 @@ impl ThreadRLock {
         self.raw.depth()
     }
 
-    fn _release_save(&self) -> PyResult<(u32, u32)> {
-        let depth = self.raw.release_save().map_err(Self::refusal)?;
+    fn _release_save(slf: &Bound<'_, Self>) -> PyResult<(u32, u32)> {
+        let depth = slf.get().raw.release_save().map_err(|error| Self::refusal(slf, error))?;
         Ok((depth, this_thread_number()))
     }
 

@@ -78,28 +78,29 @@ impl ThreadSemaphore {
 
     /// Gives permits back, or adds as many.
     #[pyo3(signature = (n = 1))]
-    fn release(&self, n: i64) -> PyResult<()> {
+    fn release(slf: &Bound<'_, Self>, n: i64) -> PyResult<()> {
         if n < 1 {
             return Err(PyValueError::new_err("n must be one or more"));
         }
-        let raw = self.raw()?;
+        let raw = slf.get().raw()?;
         let given = u32::try_from(n).ok().map(|count| raw.release(count).is_ok());
         if given == Some(true) {
             return Ok(());
         }
         if raw.statistics().maximum < MOST_PERMITS {
-            return Err(PyValueError::new_err("Semaphore released too many times"));
+            let text = format!("Semaphore released too many times: {}", slf.repr()?);
+            return Err(PyValueError::new_err(text));
         }
         Err(PyOverflowError::new_err(format!("a semaphore has {MOST_PERMITS} permits at most")))
     }
 
     fn __exit__(
-        &self,
+        slf: &Bound<'_, Self>,
         _kind: &Bound<'_, PyAny>,
         _error: &Bound<'_, PyAny>,
         _traceback: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        self.release(1)
+        Self::release(slf, 1)
     }
 
     #[getter]
