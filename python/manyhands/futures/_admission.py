@@ -30,7 +30,7 @@ def admit(executor: Any, resources: Mapping[str, int] | Banker, shared: bool) ->
     else:
         banker = Banker.shared(resources) if shared else Banker(resources)
     executor.banker = banker
-    executor.submit = _Submit(executor, run_there if shared else run_here)
+    executor._admission = executor.submit = _Submit(executor, run_there if shared else run_here)
 
 
 class _Submit:

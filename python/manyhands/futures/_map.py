@@ -12,7 +12,7 @@ from itertools import islice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, TypeVar
 
     from ._base import Future
@@ -64,8 +64,16 @@ def one_by_one(lists: Iterator[list[T]]) -> Iterator[T]:
             yield elements.pop()
 
 
-def chunks(iterables: tuple[Any, ...], chunksize: int) -> Iterator[list[Any]]:
-    """Lists of so many elements of one iterable, or of tuples of several's."""
-    elements = iter(iterables[0]) if len(iterables) == 1 else zip(*iterables, strict=False)
+def chunks(elements: Iterator[Any], chunksize: int) -> Iterator[list[Any]]:
+    """Lists of so many elements each."""
     while chunk := list(islice(elements, chunksize)):
         yield chunk
+
+
+def submitted(executor: Any, fn: Callable[..., T], arguments: Iterable[tuple[Any, ...]]) -> Iterator[Future[T]]:
+    """Calls that are handed in by the executor's `submit`, whosever that is."""
+    # The executor stays while there is something to hand in, also when the program has kept the results alone.
+    for each in arguments:
+        future: Any = executor.submit(fn, *each)
+        yield future
+        del future

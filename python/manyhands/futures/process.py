@@ -7,6 +7,7 @@ cannot be pickled fails its own future. All that was handed in is run, also when
 
 from __future__ import annotations
 
+import functools
 import os
 import weakref
 from importlib import import_module
@@ -175,6 +176,8 @@ class ProcessPoolExecutor(Crew, _Standard):
         return RuntimeError(f"cannot schedule new futures after {since}: {self!r}")
 
     submit: Any = _engine.PoolCore._submit
+    #: The `submit` of an executor whose calls may say what they need.
+    _admission: Any = None
 
     def map(
         self,
@@ -189,9 +192,21 @@ class ProcessPoolExecutor(Crew, _Standard):
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
         _map.check_buffersize(buffersize)
-        chunks = _map.chunks(iterables, chunksize)
-        handed_in = _hand_in(self, fn, chunks, len(iterables) != 1)
+        handed_in: Iterator[Future[list[T]]]
+        if self._submit_is_ours():
+            one = len(iterables) == 1
+            elements = iter(iterables[0]) if one else zip(*iterables, strict=False)
+            handed_in = _hand_in(self, fn, _map.chunks(elements, chunksize), not one)
+        else:
+            # What the standard library hands to `submit`, which a program has put its own in the place of.
+            chunks = _map.chunks(zip(*iterables, strict=False), chunksize)
+            whole = functools.partial(_standard._process_chunk, fn)
+            handed_in = _map.submitted(self, whole, ((tuple(chunk),) for chunk in chunks))
         return _map.one_by_one(_map.in_order(handed_in, timeout, buffersize))
+
+    def _submit_is_ours(self) -> bool:
+        own = vars(self).get("submit")
+        return type(self).submit is _engine.PoolCore._submit and (own is None or own is self._admission)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Takes no more calls; with `cancel_futures`, withdraws those that no worker has begun with."""

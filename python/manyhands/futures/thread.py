@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from manyhands.banker import Banker
 
-    from ._base import Future
-
     T = TypeVar("T")
     _standard: Any
 else:
@@ -95,16 +93,6 @@ def _run(
         worker.run()
     except BaseException:
         LOGGER.critical("Exception in worker", exc_info=True)
-
-
-def _hand_in(
-    pool: ThreadPoolExecutor, fn: Callable[..., T], arguments: Iterable[tuple[Any, ...]]
-) -> Iterator[Future[T]]:
-    # The pool stays while there is something to hand in, also when the program has kept the results alone.
-    for each in arguments:
-        future: Any = pool.submit(fn, *each)
-        yield future
-        del future
 
 
 class _Waiting:
@@ -202,7 +190,7 @@ class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
         """Calls `fn` with an element of each iterable; the results, in order. `chunksize` means nothing to threads;
         with `buffersize` no more than so many calls are ahead of the result that is asked for."""
         _map.check_buffersize(buffersize)
-        handed_in = _hand_in(self, fn, zip(*iterables, strict=False))
+        handed_in = _map.submitted(self, fn, zip(*iterables, strict=False))
         return _map.in_order(handed_in, timeout, buffersize)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

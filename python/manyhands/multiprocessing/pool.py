@@ -64,7 +64,8 @@ class Pool(Crew):
         retries: int = 0,
     ) -> None:
         if processes is None:
-            processes = os.cpu_count() or 1
+            # As many as this process may use; since Python 3.13, as in the standard library.
+            processes = getattr(os, "process_cpu_count", os.cpu_count)() or 1
         if processes < 1:
             raise ValueError("Number of processes must be at least 1")
         if maxtasksperchild is not None and (not isinstance(maxtasksperchild, int) or maxtasksperchild <= 0):
