@@ -5,6 +5,7 @@ Tells the subcommands apart and hands over. Without one of them the arguments ar
 
 from __future__ import annotations
 
+import os
 import sys
 
 SUBCOMMANDS = ("compare",)
@@ -36,7 +37,19 @@ def main(arguments: list[str] | None = None) -> int:
             "\nmanyhands compare program.py [arguments]\n\n  runs it under plain python and under manyhands, compares"
         )
         return 0
+    if not first.startswith("-") and not os.path.exists(first):
+        meant = _meant(first)
+        if meant is not None:
+            print(f"manyhands: there is no command and no file {first!r}; did you mean {meant!r}?", file=sys.stderr)
+            return 2
     return run(given)
+
+
+def _meant(word: str) -> str | None:
+    """The subcommand that a word was probably meant to be."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, ("run", *SUBCOMMANDS), 1, 0.7)), None)
 
 
 if __name__ == "__main__":

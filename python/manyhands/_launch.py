@@ -2,20 +2,21 @@
 
 It becomes the interpreter that runs the program: same process, same command line as if the user had typed `python
 program.py`, with one hook (`_hook/sitecustomize.py`) on the search path. So `__main__`, `sys.argv`, tracebacks and the
-exit code are the interpreter's own work. Knows nothing of processes or pools.
+exit code are the interpreter's own work. Where a debugger or profiler watches this interpreter, or the hook is
+forbidden, the program runs by way of `_inside`. Knows nothing of processes or pools.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 USAGE = """\
-usage: manyhands run [--stats] [--start-method METHOD] program.py [arguments]
-       manyhands run [--stats] [--start-method METHOD] -m module [arguments]
-       manyhands run [--stats] [--start-method METHOD] -c code [arguments]
-       manyhands run [--stats] [--start-method METHOD] -
+usage: manyhands run [options] program.py [arguments]
+       manyhands run [options] -m module [arguments]
+       manyhands run [options] -c code [arguments]
+       manyhands run [options] -
 
 A dash stands for standard input: at a terminal that is the interpreter's prompt.
 
@@ -24,10 +25,18 @@ the standard library's, in its child processes too.
 
   --stats                  at the end, tell on standard error what the engine did
   --start-method METHOD    the default start method: fork, spawn or forkserver
+  -u -O -B -W -X ...       options of the interpreter, as python has them: {flags}
   -h, --help               show this text
 """
 
 START_METHODS = ("fork", "spawn", "forkserver")
+
+#: The interpreter's options that a program can be run with: those without a value, and those with one.
+FLAGS = "bBdEiIOPqRsSuvx"
+FLAGS_WITH_VALUE = "WX"
+USAGE = USAGE.format(flags=" ".join(f"-{letter}" for letter in FLAGS + FLAGS_WITH_VALUE))
+#: Of these, the ones under which no hook on the search path is read.
+WITHOUT_HOOK = frozenset("EIS")
 
 
 class UsageError(Exception):
@@ -40,6 +49,8 @@ class Plan(NamedTuple):
     command: list[str]
     stats: bool = False
     start_method: str | None = None
+    #: Options of the interpreter, as they were written.
+    flags: list[str] = []  # noqa: RUF012
 
     def settings(self) -> str:
         """The form in which `_run` reads it."""
@@ -53,17 +64,16 @@ def parse(arguments: list[str]) -> Plan | None:
     """Reads the command line after `run`; `None` when help was asked for."""
     stats = False
     start_method = None
+    flags: list[str] = []
     rest = list(arguments)
     while rest:
-        argument = rest[0]
+        argument = rest.pop(0)
         if argument in ("-h", "--help"):
             return None
         if argument == "--stats":
             stats = True
-            del rest[0]
         elif argument == "--start-method" or argument.startswith("--start-method="):
             _, given, value = argument.partition("=")
-            del rest[0]
             if not given:
                 if not rest:
                     raise UsageError("--start-method needs one of " + ", ".join(START_METHODS))
@@ -72,19 +82,39 @@ def parse(arguments: list[str]) -> Plan | None:
                 raise UsageError(f"--start-method is one of {', '.join(START_METHODS)}, not {value!r}")
             start_method = value
         elif argument == "--":
-            del rest[0]
             if not rest:
                 break
-            return Plan([_script(rest[0]), *rest[1:]], stats, start_method)
-        elif argument in ("-m", "-c"):
-            if len(rest) < 2:
-                raise UsageError(f"{argument} needs {'a module' if argument == '-m' else 'code'}")
-            return Plan(rest, stats, start_method)
-        elif argument.startswith("-") and argument != "-":
+            return Plan([_script(rest[0]), *rest[1:]], stats, start_method, flags)
+        elif argument.startswith("--"):
             raise UsageError(f"unknown option {argument}")
+        elif argument.startswith("-") and argument != "-":
+            ran = _interpreter_options(argument, rest, flags)
+            if ran is not None:
+                return Plan(ran, stats, start_method, flags)
         else:
-            return Plan([_script(argument), *rest[1:]], stats, start_method)
+            return Plan([_script(argument), *rest], stats, start_method, flags)
     raise UsageError("which program? Name a file, or -m module, or -c code")
+
+
+def _interpreter_options(argument: str, rest: list[str], flags: list[str]) -> list[str] | None:
+    """Reads a word of short options, as the interpreter does (`-uBW error`); the command when it ends in -m or -c."""
+    letters = argument[1:]
+    while letters:
+        letter, letters = letters[0], letters[1:]
+        if letter in FLAGS:
+            flags.append(f"-{letter}")
+        elif letter in FLAGS_WITH_VALUE + "mc":
+            if not letters and not rest:
+                what = {"m": "a module", "c": "code"}.get(letter, "a value")
+                raise UsageError(f"-{letter} needs {what}")
+            value = letters or rest.pop(0)
+            if letter in "mc":
+                return [f"-{letter}", value, *rest]
+            flags.append(f"-{letter}{value}")
+            letters = ""
+        else:
+            raise UsageError(f"unknown option -{letter} in {argument}")
+    return None
 
 
 def _script(path: str) -> str:
@@ -93,52 +123,71 @@ def _script(path: str) -> str:
 
 
 def interpreter_flags() -> list[str]:
-    """The options of this interpreter that the program's interpreter gets too."""
-    flags = sys.flags
-    if flags.isolated or flags.ignore_environment or flags.no_site:
-        raise UsageError(
-            "the program's interpreter is prepared by a hook on PYTHONPATH, which the options -I, -E and -S forbid: "
-            "run without them"
-        )
-    # The module that knows is slow to import, and nearly always there is nothing to know.
-    plain = not sys.warnoptions and not sys._xoptions
-    plain = plain and not any(
-        getattr(flags, name)
-        for name in ("debug", "optimize", "dont_write_bytecode", "no_user_site", "verbose", "bytes_warning", "inspect")
-    )
-    if plain and not flags.safe_path:
-        return []
-    from subprocess import _args_from_interpreter_flags  # type: ignore[attr-defined]
+    """The options of this interpreter that the program's interpreter gets too. Its environment it gets anyway."""
+    flags: list[str] = []
+    rest = sys.orig_argv[1:]
+    while rest:
+        word = rest.pop(0)
+        if word.startswith("--"):
+            # The one long option that there is, and its value.
+            flags += [word, rest.pop(0)]
+        elif not word.startswith("-") or word == "-":
+            if os.path.basename(word) == "manyhands":
+                # An installer's script isolates the launcher (`python -E`, `-sE`), not the program.
+                return [flag for flag in flags if flag not in ("-E", "-I", "-s", "-P")]
+            break
+        elif _interpreter_options(word, rest, flags) is not None:
+            break
+    return flags
 
-    known: list[str] = _args_from_interpreter_flags()
-    if flags.inspect and "-i" not in known:
-        known.append("-i")
-    return known
+
+def watched() -> bool:
+    """Whether a debugger, a profiler or a tracer looks at what this interpreter runs."""
+    if sys.gettrace() is not None or sys.getprofile() is not None:
+        return True
+    monitoring = getattr(sys, "monitoring", None)
+    return monitoring is not None and any(monitoring.get_tool(number) is not None for number in range(6))
 
 
 def run(arguments: list[str]) -> int:
     """Becomes the program. Returns only when there is none: an exit code."""
     try:
         plan = parse(arguments)
-        if plan is not None:
-            become(plan, interpreter_flags())
     except UsageError as error:
         print(f"manyhands: {error}", file=sys.stderr)
         return 2
-    print(USAGE, end="")
+    if plan is None:
+        print(USAGE, end="")
+        return 0
+    if watched():
+        if not plan.flags and not (plan.command[0] == "-" and sys.stdin.isatty()):
+            from ._inside import run_or_exit
+
+            run_or_exit(plan.settings(), plan.command)
+            return 0
+        what = " ".join(plan.flags) or "the prompt"
+        print(
+            f"manyhands: {what} needs an interpreter of its own, which is not watched by what watches this one",
+            file=sys.stderr,
+        )
+    become(plan, interpreter_flags())
     return 0
 
 
-def become(plan: Plan, flags: list[str]) -> NoReturn:
+def become(plan: Plan, inherited: list[str]) -> None:
     """Replaces this process by an interpreter that runs the program."""
+    flags = [*inherited, *plan.flags]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    folder = os.path.dirname(os.path.abspath(__file__))
+    if WITHOUT_HOOK & {letter for flag in flags if flag[1] not in FLAGS_WITH_VALUE for letter in flag[1:]}:
+        script = os.path.join(folder, "_hook", "inside.py")
+        os.execv(sys.executable, [sys.executable, *flags, script, plan.settings(), *plan.command])
     environment = os.environ
-    hook = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_hook")
     before = environment.get("PYTHONPATH")
     environment["MANYHANDS_RUN"] = plan.settings()
     environment.pop("MANYHANDS_PYTHONPATH", None)
     if before is not None:
         environment["MANYHANDS_PYTHONPATH"] = before
-    environment["PYTHONPATH"] = hook + (os.pathsep + before if before else "")
-    sys.stdout.flush()
-    sys.stderr.flush()
+    environment["PYTHONPATH"] = os.path.join(folder, "_hook") + (os.pathsep + before if before else "")
     os.execv(sys.executable, [sys.executable, *flags, *plan.command])

@@ -40,6 +40,12 @@ def both(runner, *arguments, **more):
     return ours
 
 
+def test_the_version(runner):
+    done = runner.run("--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(r"manyhands \d+\.\d+\.\d+\n", done.stdout)
+
+
 def test_a_file(runner):
     runner.write(SHOW)
     assert both(runner, "program.py", "-x", "--stats", "a b").returncode == 0
@@ -116,19 +122,116 @@ def test_interpreter_options(runner):
     assert (ours.returncode, ours.stdout, ours.stderr) == (plain.returncode, plain.stdout, plain.stderr)
 
 
-@pytest.mark.parametrize("option", ["-I", "-E", "-S"])
-def test_options_that_forbid_the_hook(runner, option):
-    runner.write("print('ran')")
-    root = subprocess.run(
-        [sys.executable, "-c", "import manyhands, os; print(os.path.dirname(os.path.dirname(manyhands.__file__)))"],
+def plainly(runner, *words):
+    """A command line of the interpreter's own."""
+    command = [sys.executable, *words]
+    return subprocess.run(command, cwd=runner.folder, env=runner.environment(), capture_output=True, text=True)
+
+
+FLAGS = """
+import sys, multiprocessing, threading
+print(__name__, sys.argv, sys.flags, sys.warnoptions, sys._xoptions, sys.path[:2])
+print(multiprocessing.__name__.removeprefix("manyhands."), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    "options", [["-u"], ["-O", "-B"], ["-OOBW", "error"], ["-Xdev", "-X", "utf8"], ["-P"], ["-E"], ["-I"], ["-sb"]]
+)
+def test_options_of_the_programs_interpreter(runner, options):
+    runner.write(FLAGS)
+    (runner.folder / "box").mkdir()
+    runner.write("", "box/__init__.py")
+    runner.write(FLAGS, "box/__main__.py")
+    for command in (["program.py", "-x"], ["-c", FLAGS, "-u"], *([["-m", "box"]] if "-P" not in options else [])):
+        if options == ["-I"] and command[0] == "-m":
+            continue
+        plain = plainly(runner, *options, *command)
+        ours = runner.run("run", *options, *command)
+        assert (ours.returncode, ours.stdout, ours.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+
+
+@pytest.mark.parametrize("option", ["-E", "-I"])
+@pytest.mark.parametrize(
+    "text",
+    [FAIL, "def f(:\n", "import sys; sys.exit(7)", "raise SystemExit", "raise KeyboardInterrupt", "print(__file__)"],
+)
+def test_ends_of_a_program_under_options_that_forbid_the_hook(runner, option, text):
+    runner.write(text)
+    for command in (["program.py"], ["-c", text], ["nowhere.py"], ["-m", "nowhere"], ["."]):
+        plain = plainly(runner, option, *command)
+        ours = runner.run("run", option, *command)
+        if command[0] == "-c" and "__file__" in text:
+            continue
+        assert (ours.returncode, ours.stdout, ours.stderr) == (plain.returncode, plain.stdout, plain.stderr)
+
+
+def test_processes_of_a_program_under_options_that_forbid_the_hook(runner, method):
+    runner.write(ALIAS.partition("    try:")[0])
+    done = runner.run("run", "-E", "--start-method", method, "program.py")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "manyhands.multiprocessing.pool" in done.stdout
+
+
+def test_a_script_that_isolates_the_launcher(runner):
+    runner.write("import sys, os, multiprocessing; print(sys.flags.ignore_environment, os.environ['PYTHONPATH'])")
+    script = runner.write("from manyhands.__main__ import main; import sys; sys.exit(main())", "manyhands")
+    # As an installer has it begin, with the package where an isolated interpreter finds it.
+    command = [sys.executable, "-sE", script, "run", "program.py"]
+    found = subprocess.run([sys.executable, "-sE", "-c", "import manyhands"], capture_output=True, check=False)
+    if found.returncode:
+        pytest.skip("the package is found by PYTHONPATH alone")
+    done = subprocess.run(
+        command, cwd=runner.folder, env=runner.environment({"PYTHONPATH": "lib"}), capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("0 lib\n", "")
+
+
+WORK = """
+import multiprocessing
+def worked():
+    return 1 + 1
+print(multiprocessing.__name__, worked())
+"""
+
+
+@pytest.mark.parametrize(
+    ("tool", "shows"),
+    [
+        (["-m", "cProfile"], "(worked)"),
+        (["-m", "trace", "--listfuncs", "--ignore-dir=/nowhere"], "funcname: worked"),
+        (
+            ["-m", "pdb", "-c", "break worked", "-c", "continue", "-c", "p 'stood in ' + __name__", "-c", "q"],
+            "stood in",
+        ),
+    ],
+    ids=["profile", "trace", "pdb"],
+)
+def test_a_tool_that_watches_the_launcher_sees_the_program(runner, tool, shows):
+    runner.write(WORK)
+    if "pdb" in tool:
+        # A breakpoint needs a name that the debugger can find before the program runs.
+        tool = [*tool[:2], "-c", f"break {runner.folder / 'program.py'}:4", *tool[4:]]
+    done = subprocess.run(
+        [sys.executable, *tool, "-m", "manyhands", "run", "program.py"]
+        if "trace" not in tool
+        else [sys.executable, *tool, "--module", "manyhands", "run", "program.py"],
+        cwd=runner.folder,
+        env=runner.environment(),
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-    ).stdout.strip()
-    code = f"import sys; sys.path.append({root!r}); from manyhands.__main__ import main; sys.exit(main(['program.py']))"
-    done = subprocess.run([sys.executable, option, "-c", code], cwd=runner.folder, capture_output=True, text=True)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert option in done.stderr
+    )
+    assert shows in done.stdout, (done.stdout, done.stderr)
+    assert "manyhands.multiprocessing 2" in done.stdout or "pdb" in tool
+
+
+def test_what_cannot_be_watched_is_said(runner):
+    runner.write(WORK)
+    command = [sys.executable, "-m", "cProfile", "-m", "manyhands", "run", "-O", "program.py"]
+    done = subprocess.run(command, cwd=runner.folder, env=runner.environment(), capture_output=True, text=True)
+    assert done.stdout == "manyhands.multiprocessing 2\n"
+    assert done.stderr.startswith("manyhands: -O needs an interpreter of its own") and done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -138,6 +241,11 @@ def test_options_that_forbid_the_hook(runner, option):
         (["run", "--start-method", "thread", "x.py"], "fork, spawn, forkserver"),
         (["run", "--nonsense", "x.py"], "--nonsense"),
         (["run", "-c"], "-c"),
+        (["run", "-Z", "x.py"], "unknown option -Z"),
+        (["run", "-W"], "-W needs a value"),
+        (["runn", "x.py"], "did you mean 'run'?"),
+        (["comprae", "x.py"], "did you mean 'compare'?"),
+        (["compare", "nowhere.py"], "nothing to compare: can't open file"),
     ],
 )
 def test_a_wrong_command_line(runner, arguments, says):

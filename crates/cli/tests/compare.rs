@@ -214,3 +214,24 @@ fn an_interpreter_that_is_not_there_is_named() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("/nowhere/python could not be run"));
 }
+
+#[test]
+fn a_program_that_is_not_there_is_an_error() {
+    let folder = folder("");
+    let missing = folder.path().join("missing.py");
+    for program in
+        [&[missing.to_str().expect("a path")][..], &["-m", "missing_module"], &["-m", "missing.module"]]
+    {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_manyhands"));
+        let output = command.arg("compare").args(program).output().expect("compare runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{program:?}: {said}");
+        assert!(said.contains("nothing to compare") && said.contains("missing"), "{said}");
+    }
+}
+
+#[test]
+fn a_program_that_fails_in_the_words_of_the_interpreter_is_compared() {
+    let program = "import sys; print('began'); sys.exit('x: No module named y')";
+    assert_eq!(compare(program, &[]).0.status.code(), Some(0));
+}
