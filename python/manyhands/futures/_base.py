@@ -73,7 +73,8 @@ def __getattr__(name: str) -> Any:
 
 
 class _Inside:
-    """An attribute of the standard class. To read it opens the future, and from then on the instance has it."""
+    """An attribute of the standard class. To look at it, or to set it, opens the future, and from then on the instance
+    has it."""
 
     def __init__(self, make: Callable[[], object]) -> None:
         self._make = make
@@ -84,10 +85,39 @@ class _Inside:
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
             return self
-        # First: whoever finds the attribute takes it that the future changes only while the condition is held. Nothing
-        # is held here, since this may run a program's code.
+        there: dict[str, Any] = instance.__dict__
+        if self._name not in there:
+            # First: whoever finds the attribute takes it that the future changes only while the condition is held.
+            # Nothing is held here, since this may run a program's code.
+            instance._open()
+            there.setdefault(self._name, self._make())
+        return there[self._name]
+
+    def __set__(self, instance: Any, value: object) -> None:
         instance._open()
-        return instance.__dict__.setdefault(self._name, self._make())
+        instance.__dict__[self._name] = value
+
+
+class _Callbacks:
+    """The list of a future's callbacks, which the engine keeps until somebody looks."""
+
+    _name = "_done_callbacks"
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        there: dict[str, Any] = instance.__dict__
+        if self._name not in there:
+            # Whoever comes to call them waits here until the list is there.
+            with instance._condition:
+                if self._name not in there:
+                    there[self._name] = instance._list_callbacks()
+        return there[self._name]
+
+    def __set__(self, instance: Any, value: object) -> None:
+        with instance._condition:
+            instance._list_callbacks()
+            instance.__dict__[self._name] = value
 
 
 class Future(_engine.Future["T"], _standard.Future["T"]):
@@ -95,6 +125,10 @@ class Future(_engine.Future["T"], _standard.Future["T"]):
 
     _condition: Any = _Inside(Condition)
     _waiters: Any = _Inside(list)
+    _done_callbacks: Any = _Callbacks()
+    # How callbacks are kept and called once they stand in that list.
+    _list_callback = _standard.Future.add_done_callback
+    _invoke_listed = _standard.Future._invoke_callbacks  # type: ignore[attr-defined]
 
     # The standard one makes what is made here when somebody looks.
     __init__ = object.__init__

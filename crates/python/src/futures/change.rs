@@ -3,8 +3,11 @@
 //! A change is one step of the call's word. Whoever makes it tells, afterwards and without holding anything: first those
 //! who wait for several futures, then the callbacks, each once. Of an opened future, which the standard library's
 //! functions may look at, the change is made while its condition is held. A callback that raises stops nothing.
+//!
+//! Callbacks stand here until a program looks at `_done_callbacks`: then it has a list of its own, and the standard
+//! library's functions keep and call what stands there. A subclass is asked to invoke its callbacks itself.
 
-use super::future::{Future, Outcome};
+use super::future::{FUTURE, Future, Outcome};
 use crate::ffi::{may_refer, track};
 use crate::thread_queue::ThreadSimpleQueue;
 use manyhands::executor::threads::{Refused, Standing};
@@ -19,6 +22,8 @@ pub struct After {
     pub watchers: Vec<Py<ThreadSimpleQueue>>,
     /// The future changes only while its condition is held.
     pub opened: bool,
+    /// The callbacks stand in a list of Python's.
+    pub listed: bool,
 }
 
 impl After {
@@ -41,25 +46,30 @@ enum Changed {
     Not(Standing),
     /// Nobody is to be told.
     Quietly,
-    Over(After),
+    /// Without callbacks the future invokes its own.
+    Over {
+        callbacks: Option<Vec<Py<PyAny>>>,
+        watchers: Vec<Py<ThreadSimpleQueue>>,
+    },
     Skipped(Vec<Py<ThreadSimpleQueue>>),
 }
 
 impl Future {
-    fn apply(&self, after: &mut After, change: Change) -> (Changed, Option<Outcome>) {
-        let over = |after: &mut After| Changed::Over(std::mem::take(after));
+    fn apply(&self, after: &mut After, change: Change, invokes: bool) -> (Changed, Option<Outcome>) {
+        let over = |after: &mut After, watchers| Changed::Over {
+            callbacks: (!invokes).then(|| std::mem::take(&mut after.callbacks)),
+            watchers,
+        };
         let changed = match change {
             Change::Answer(outcome) => match self.call.answer(outcome) {
-                Ok(()) => over(after),
+                Ok(()) => {
+                    let watchers = std::mem::take(&mut after.watchers);
+                    over(after, watchers)
+                }
                 Err(Refused { answer, standing }) => return (Changed::Not(standing), Some(answer)),
             },
-            Change::Cancel if self.call.state().cancel() => {
-                // Watchers are told when whoever would have run it has seen that.
-                let watchers = std::mem::take(&mut after.watchers);
-                let over = over(after);
-                after.watchers = watchers;
-                over
-            }
+            // Watchers are told when whoever would have run it has seen that.
+            Change::Cancel if self.call.state().cancel() => over(after, Vec::new()),
             Change::Cancel => Changed::Not(self.call.state().standing()),
             Change::Begin => match self.call.state().begin() {
                 Ok(true) => Changed::Quietly,
@@ -79,7 +89,8 @@ impl Future {
             drop(after);
             return Self::change_opened(slf, change);
         }
-        let (changed, dropped) = this.apply(&mut after, change);
+        let invokes = Self::is_subclassed(slf);
+        let (changed, dropped) = this.apply(&mut after, change, invokes);
         drop(after);
         drop(dropped);
         Self::tell(slf, changed)
@@ -90,14 +101,13 @@ impl Future {
         let condition = slf.getattr("_condition")?;
         condition.call_method0("acquire")?;
         let mut after = slf.get().after();
-        let (changed, dropped) = slf.get().apply(&mut after, change);
-        // A future that is over is told of once; it stays open.
-        after.opened = true;
+        let invokes = after.listed || Self::is_subclassed(slf);
+        let (changed, dropped) = slf.get().apply(&mut after, change, invokes);
         drop(after);
         drop(dropped);
         let told = match changed {
             Changed::Not(_) | Changed::Quietly => Ok(()),
-            Changed::Over(_) | Changed::Skipped(_) => slf.call_method0("_tell_waiters").map(drop),
+            Changed::Over { .. } | Changed::Skipped(_) => slf.call_method0("_tell_waiters").map(drop),
         };
         condition.call_method0("release")?;
         told?;
@@ -110,14 +120,40 @@ impl Future {
             Changed::Not(standing) => return Ok(Err(standing)),
             Changed::Quietly => {}
             Changed::Skipped(watchers) => Self::tell_watchers(slf, &watchers)?,
-            Changed::Over(after) => {
-                Self::tell_watchers(slf, &after.watchers)?;
-                for callback in &after.callbacks {
-                    Self::call_back(slf, callback.bind(slf.py()))?;
+            Changed::Over { callbacks, watchers } => {
+                Self::tell_watchers(slf, &watchers)?;
+                match callbacks {
+                    Some(callbacks) => Self::call_back_all(slf, &callbacks)?,
+                    None => slf.call_method0("_invoke_callbacks").map(drop)?,
                 }
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Whether the future is of a class of a program's own, which may have its own way of invoking callbacks.
+    #[inline]
+    fn is_subclassed(slf: &Bound<'_, Self>) -> bool {
+        FUTURE.get(slf.py()).is_none_or(|kind| !slf.get_type().is(kind))
+    }
+
+    /// Has the call stand where a program says that it does. Who is to hear of that, the program sees to, except those that
+    /// wait in our manner, of whom it cannot know.
+    pub(super) fn declare(slf: &Bound<'_, Self>, to: Standing) -> PyResult<()> {
+        let this = slf.get();
+        let mut after = this.after();
+        this.call.state().declare(to);
+        let watchers = match to {
+            Standing::Answered | Standing::Skipped => std::mem::take(&mut after.watchers),
+            _ => Vec::new(),
+        };
+        drop(after);
+        Self::tell_watchers(slf, &watchers)
+    }
+
+    /// Runs callbacks one after the other.
+    pub(super) fn call_back_all(slf: &Bound<'_, Self>, callbacks: &[Py<PyAny>]) -> PyResult<()> {
+        callbacks.iter().try_for_each(|callback| Self::call_back(slf, callback.bind(slf.py())))
     }
 
     fn tell_watchers(slf: &Bound<'_, Self>, watchers: &[Py<ThreadSimpleQueue>]) -> PyResult<()> {

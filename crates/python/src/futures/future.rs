@@ -13,7 +13,7 @@ use crate::thread_queue::ThreadSimpleQueue;
 use crate::value::{generic, leave_to_init};
 use manyhands::executor::threads::{Call, Standing};
 use manyhands::platform::Deadline;
-use pyo3::exceptions::{PyRuntimeError, PyTimeoutError};
+use pyo3::exceptions::{PyRuntimeError, PyTimeoutError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -200,6 +200,10 @@ impl Future {
         Self::settle(slf)?;
         let this = slf.get();
         let mut after = this.after();
+        if after.listed {
+            drop(after);
+            return slf.call_method1("_list_callback", (r#fn,)).map(drop);
+        }
         if !this.call.state().standing().is_over() {
             after.callbacks.push(r#fn.unbind());
             drop(after);
@@ -237,17 +241,42 @@ impl Future {
         Self::settle(slf).map(name_of)
     }
 
-    /// For programs that make a future in the standing that they need: a new one is brought there.
+    /// For programs that decide on their own what becomes of the future, as a subclass may that ends itself.
     #[setter(_state)]
     fn set_state(slf: &Bound<'_, Self>, state: &str) -> PyResult<()> {
-        let changes = match state {
-            "PENDING" => Vec::new(),
-            "RUNNING" => vec![Change::Begin],
-            "CANCELLED" => vec![Change::Cancel],
-            "CANCELLED_AND_NOTIFIED" => vec![Change::Cancel, Change::Begin],
-            _ => vec![Change::Answer(Outcome::Value(slf.py().None()))],
+        let to = match state {
+            "PENDING" => Standing::Pending,
+            "RUNNING" => Standing::Running,
+            "CANCELLED" => Standing::Cancelled,
+            "CANCELLED_AND_NOTIFIED" => Standing::Skipped,
+            "FINISHED" => Standing::Answered,
+            _ => {
+                return Err(PyValueError::new_err(format!(
+                    "no state of a future: {state:?}, for {}",
+                    slf.repr()?
+                )));
+            }
         };
-        changes.into_iter().try_for_each(|change| Self::change(slf, change).map(drop))
+        Self::declare(slf, to)
+    }
+
+    /// Runs the callbacks. Whoever changes the future does so; a subclass that ends itself, too.
+    fn _invoke_callbacks(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let mut after = slf.get().after();
+        if after.listed {
+            drop(after);
+            return slf.call_method0("_invoke_listed").map(drop);
+        }
+        let callbacks = std::mem::take(&mut after.callbacks);
+        drop(after);
+        Self::call_back_all(slf, &callbacks)
+    }
+
+    /// The callbacks, which stand in a list of Python's from now on.
+    fn _list_callbacks(&self) -> Vec<Py<PyAny>> {
+        let mut after = self.after();
+        after.listed = true;
+        std::mem::take(&mut after.callbacks)
     }
 
     /// Has the call come to something else than it did.

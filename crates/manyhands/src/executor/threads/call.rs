@@ -130,4 +130,20 @@ mod tests {
         assert_eq!(call.state().begin(), Err(Standing::Skipped));
         assert!(call.answer(()).is_err());
     }
+
+    #[test]
+    fn an_owner_may_say_what_became_of_a_call() {
+        let call = Arc::new(Call::default());
+        let waiter = {
+            let call = call.clone();
+            std::thread::spawn(move || call.wait(None, &Blocking))
+        };
+        assert_eq!(call.state().begin(), Ok(true));
+        call.state().declare(Standing::Cancelled);
+        assert_eq!(waiter.join().unwrap(), Ok(Standing::Cancelled));
+        assert_eq!(call.answer("late").unwrap_err().standing, Standing::Cancelled);
+        call.state().declare(Standing::Pending);
+        call.answer("again").unwrap();
+        assert_eq!(call.take_answer(), Some("again"));
+    }
 }

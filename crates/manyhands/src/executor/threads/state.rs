@@ -4,6 +4,7 @@
 //! may write the answer, not what it is. Private memory: nobody can be killed in the midst of it and leave others behind.
 
 use crate::platform::atomic::{AtomicU32, Ordering};
+use crate::platform::thread::yield_now;
 use crate::platform::{Deadline, Scope};
 use crate::sync::{Gate, WaitError, Waiting, wait_for_news};
 
@@ -52,6 +53,7 @@ impl Standing {
 /// | Answering | `publish_answer`: Answered |
 /// | Cancelled | `begin`: Skipped |
 /// | Answered, Skipped | never |
+/// | any | `declare`, by a program that decides on its own what becomes of its call |
 #[derive(Debug, Default)]
 pub struct CallState {
     word: AtomicU32,
@@ -121,6 +123,22 @@ impl CallState {
     pub fn publish_answer(&self) {
         self.word.store(Standing::Answered as u32, Ordering::Release);
         self.gate.notify_all(Scope::Private);
+    }
+
+    /// Has the call stand where its owner says, wherever it stood, and wakes all who wait if it is over then. An answer
+    /// that is being written is waited for: whoever writes it runs nothing else meanwhile.
+    pub fn declare(&self, to: Standing) {
+        loop {
+            let now = self.standing();
+            if now == Standing::Answering {
+                yield_now();
+            } else if self.change(now, to) {
+                break;
+            }
+        }
+        if to.is_over() {
+            self.gate.notify_all(Scope::Private);
+        }
     }
 
     /// Waits until the call is over.
