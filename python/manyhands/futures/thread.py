@@ -13,7 +13,7 @@ from importlib import import_module
 
 from manyhands import _engine, _std
 
-from . import _map
+from . import _map, _opened_threads
 from ._base import LOGGER
 
 TYPE_CHECKING = False
@@ -93,19 +93,7 @@ def _run(
         worker.run()
     except BaseException:
         LOGGER.critical("Exception in worker", exc_info=True)
-
-
-class _Waiting:
-    """The calls that no thread has begun with, as those look at them who count the standard executor's."""
-
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self._pool = pool
-
-    def qsize(self) -> int:
-        return self._pool._waiting
-
-    def empty(self) -> bool:
-        return not self._pool._waiting
+    _opened_threads.go_on(pool)
 
 
 class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
@@ -141,12 +129,30 @@ class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
 
             admit(self, resources, shared=False)
         _pools.add(self)
+        if _opened_threads.works_otherwise(type(self), ThreadPoolExecutor):
+            self._open_inside()
 
-    @property
-    def _work_queue(self) -> Any:  # type: ignore[override]
-        return _Waiting(self)
+    _work_queue: Any = _opened_threads.WorkQueue()
+    _idle_semaphore: Any = _opened_threads.Inside()
+    _shutdown_lock: Any = _opened_threads.Inside()
+    #: Whether the pool works with these attributes.
+    _opened = False
+
+    def _open_inside(self) -> None:
+        with _starting:
+            if self._opened:
+                return
+            # Those that the end of the interpreter waits for end after the engine's last call.
+            threads = None if _ending else [*self.__dict__.get("_threads", ())]
+            _opened_threads.open_inside(self, threads)
+            for thread in threads or ():
+                _workers.pop(thread, None)
+            self._opened = True
 
     def _adjust_thread_count(self) -> None:
+        if self._opened:
+            _Standard._adjust_thread_count(self)
+            return
         with _starting:
             number = len(self._threads)
             if _ending:
@@ -164,6 +170,16 @@ class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
             self._threads.add(thread)
             _workers[thread] = worker
 
+    def _submit_otherwise(self, fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> Any:
+        """What becomes of a call that the engine does not take."""
+        if self._opened:
+            return _opened_threads.submit(self, fn, args, kwargs)
+        raise self._refusal()
+
+    def _check_takes_calls(self) -> None:
+        if self._broken or self._shutdown or _ending:
+            raise self._refusal()
+
     def _refusal(self) -> Exception:
         """Why no more calls are taken."""
         if self._broken:
@@ -172,6 +188,9 @@ class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
         return RuntimeError(f"cannot schedule new futures after {since}: {self!r}")
 
     def _initializer_failed(self) -> None:
+        if self._opened:
+            _Standard._initializer_failed(self)
+            return
         self._broken = "A thread initializer failed, the thread pool is not usable anymore"
         self._close()
         for future in self._withdraw():
@@ -195,6 +214,9 @@ class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Takes no more calls; with `cancel_futures`, withdraws those that no thread has begun with."""
+        if self._opened:
+            _Standard.shutdown(self, wait, cancel_futures=cancel_futures)
+            return
         self._shutdown = True
         self._close()
         for future in self._withdraw() if cancel_futures else ():

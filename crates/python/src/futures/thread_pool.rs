@@ -1,7 +1,8 @@
 //! The calls of a thread pool, and the loop of the threads that run them.
 //!
 //! A pool's handle and its workers share the queue; when the handle goes, workers run what is there and end. The Python
-//! package starts the threads, since they are Python's.
+//! package starts the threads, since they are Python's. Once a program has looked inside the pool it has a queue of
+//! Python's, and takes its calls in Python.
 
 use super::future::Future;
 use crate::errors::waited;
@@ -65,7 +66,9 @@ impl ThreadPool {
         let mut inside = within(py, desk)?;
         if desk.is_closed() {
             drop(inside);
-            return Err(slf.call_method0("_refusal").map_or_else(|error| error, PyErr::from_value));
+            let Work { function, arguments, named, .. } = work;
+            let future = slf.call_method1("_submit_otherwise", (function, arguments, named))?;
+            return Ok(future.cast_into()?);
         }
         inside.waiting.push_back(work);
         let is_awaited = inside.idle > 0;
@@ -87,6 +90,22 @@ impl ThreadPool {
     /// Takes no more calls.
     fn _close(&self) {
         self.desk.close();
+    }
+
+    /// Takes no more calls, and gives out those that no thread has taken, and how many threads are idle.
+    #[expect(clippy::type_complexity, reason = "four parts of a call, for Python")]
+    fn _hand_over(
+        &self,
+        py: Python<'_>,
+    ) -> PyResult<(Vec<(Py<Future>, Py<PyAny>, Py<PyTuple>, Option<Py<PyDict>>)>, usize)> {
+        self.desk.close();
+        let mut inside = within(py, &self.desk)?;
+        let waiting = std::mem::take(&mut inside.waiting);
+        inside.set_items(0);
+        let idle = inside.idle;
+        drop(inside);
+        let parts = |work: Work| (work.future, work.function, work.arguments, work.named);
+        Ok((waiting.into_iter().map(parts).collect(), idle))
     }
 
     /// How many calls no thread has taken.
