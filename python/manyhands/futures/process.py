@@ -15,6 +15,7 @@ from importlib import import_module
 from manyhands import _engine, _guard, _std
 from manyhands.multiprocessing import context
 from manyhands.multiprocessing._crew import Crew
+from manyhands.multiprocessing._own_process import is_own
 from manyhands.multiprocessing._work import ExecutorPlan, Plan
 
 from . import _map
@@ -149,13 +150,11 @@ class ProcessPoolExecutor(Crew, _Standard):
             method: str = self._mp_context.get_start_method()
             if method != "fork":
                 _guard.check()
-            first = next(process._process_counter)
-            for _ in range(self._max_workers - 1):
-                next(process._process_counter)
-            prefix = self._mp_context.Process.__name__ + "-"
+            plan = ExecutorPlan(method, os.getpid(), self._initializer, tuple(self._initargs))
+            make = self._mp_context.Process
+            prefix = self._number_workers(plan, make if is_own(make) else None, self._max_workers)
             self._open(self._max_workers, self._max_tasks_per_child, prefix, self._retries)
-            initargs = tuple(self._initargs)
-            plan = ExecutorPlan(method, self._pool_handle, os.getpid(), first, self._initializer, initargs)
+            plan.pool = self._pool_handle
             try:
                 self._start_workers(plan)
             except BaseException:

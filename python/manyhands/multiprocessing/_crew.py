@@ -15,13 +15,16 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from manyhands import _engine, _pickling
+from manyhands import _engine, _pickling, _std
 
-from . import _payload, forkserver, resource_tracker, util
+from . import _payload, context, forkserver, resource_tracker, util
+from ._own_process import OwnObjects
 from ._work import Plan, end_template, run_forked
-from ._workers import WorkerProcess
+from ._workers import WorkerPopen, WorkerProcess
 
 __all__ = ["PATIENCE", "Crew", "workers_here"]
+
+process: Any = _std.module("process")
 
 #: How long workers may take to begin, or to end once they are told to, in seconds.
 PATIENCE = 1.0
@@ -40,6 +43,19 @@ class Crew(_engine.PoolCore):
     #: What of the main module forked workers know by name; `None` for workers that began afresh.
     _known_main: dict[str, Any] | None = None
 
+    def _number_workers(self, plan: Plan, make: Callable[..., Any] | None, workers: int) -> str:
+        """Gives the workers their numbers among the processes of the program, and has them made where a program makes
+        them; what their names begin with."""
+        if make is not None:
+            plan.own = OwnObjects(make, workers, plan.work, plan.adapt)
+            plan.first = plan.own.first
+            return plan.own.PREFIX
+        plan.first = next(process._process_counter)
+        for _ in range(workers - 1):
+            next(process._process_counter)
+        name: str = context._concrete_contexts[plan.method].Process.__name__  # type: ignore[attr-defined]
+        return name.replace("Process", plan.kind) + "-"
+
     def _start_workers(self, plan: Plan) -> None:
         # Kept: the workers' references to what stands in it begin with their own.
         self._plan = plan
@@ -56,7 +72,16 @@ class Crew(_engine.PoolCore):
         if os.getpid() != self._plan.parent:
             return []
         self._await_workers(PATIENCE)
-        return [WorkerProcess(name, pid) for name, pid, _ in self._workers]
+        return [self._process_object(name, pid) for name, pid, _ in self._workers]
+
+    def _process_object(self, name: str, pid: int) -> Any:
+        own: Any = self._plan.own and self._plan.own.found(name)
+        if own is None:
+            return WorkerProcess(name, pid, self._plan.daemon)
+        if own._popen is None or own._popen.pid != pid:
+            own._popen = WorkerPopen(pid)
+            own._sentinel = own._popen.sentinel
+        return own
 
     def _keep_forked(self, plan: Plan) -> None:
         util._flush_std_streams()

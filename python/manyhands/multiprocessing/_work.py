@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, NoReturn
 
+    from ._own_process import OwnObjects
+
 process: Any = _std.module("process")
 reduction: Any = _std.module("reduction")
 
@@ -34,7 +36,8 @@ _LENGTHS = struct.Struct("<QQ")
 class Plan:
     """What all workers of a pool are told."""
 
-    #: What the workers are called, whether they are daemons, and whether they send whatever their calls raise.
+    #: What the workers are called, whether they are daemons if they are of our class, and whether they send whatever
+    #: their calls raise.
     kind = "PoolWorker"
     daemon = True
     sends_all = False
@@ -42,29 +45,37 @@ class Plan:
     def __init__(
         self,
         method: str,
-        pool: int,
         parent: int,
-        first: int,
         initializer: Callable[..., object] | None,
         initargs: tuple[Any, ...],
     ) -> None:
         self.method = method
-        self.pool = pool
         self.parent = parent
-        self.first = first
+        #: The pool, and the first worker's number among the processes of the program.
+        self.pool = self.first = 0
         self.initializer = initializer
         self.initargs = initargs
+        #: The workers' process objects where a program has its own class for them.
+        self.own: OwnObjects | None = None
 
     def worker(self) -> Any:
         """The process object of this worker, as its own process sees it."""
         number = int(_engine.own_name().rpartition("-")[2])
-        process._process_counter = itertools.count(self.first + number - 1)
-        worker = context._concrete_contexts[self.method].Process(target=self.work)  # type: ignore[attr-defined]
-        worker.name = worker.name.replace("Process", self.kind)
-        worker.daemon = self.daemon
+        identity = self.first + number - 1
+        if self.own is not None:
+            worker = self.own.worker(number, identity)
+        else:
+            process._process_counter = itertools.count(identity)
+            worker = context._concrete_contexts[self.method].Process(target=self.work)  # type: ignore[attr-defined]
+            self.adapt(worker)
         worker._parent_pid = self.parent
         _engine.set_own_name(worker.name)
         return worker
+
+    def adapt(self, worker: Any) -> None:
+        """Makes a worker of a process object."""
+        worker.name = worker.name.replace("Process", self.kind)
+        worker.daemon = self.daemon
 
     def work(self) -> None:
         """Runs calls until the pool ends."""
@@ -98,6 +109,9 @@ class ExecutorPlan(Plan):
     kind = "Process"
     daemon = False
     sends_all = True
+
+    def adapt(self, worker: Any) -> None:
+        pass
 
     def tell(self, error: Exception) -> None:
         import logging

@@ -15,12 +15,12 @@ from manyhands import _std
 
 from . import connection
 
-__all__ = ["WorkerProcess"]
+__all__ = ["WorkerPopen", "WorkerProcess"]
 
 process: Any = _std.module("process")
 
 
-class _WorkerPopen:
+class WorkerPopen:
     """A worker as the process sees it whose pool it works for: it is watched by pidfd, and reaped by its keeper."""
 
     returncode: int | None = None
@@ -62,13 +62,14 @@ class _WorkerPopen:
 class WorkerProcess(process.BaseProcess):  # type: ignore[misc]
     """A worker of a pool, for `active_children` and for who looks after its workers."""
 
-    def __init__(self, name: str, pid: int) -> None:
-        self._identity = (int(name.rpartition("-")[2].rpartition(":")[2] or 0),)
+    def __init__(self, name: str, pid: int, daemon: bool) -> None:
+        number = name.rpartition("-")[2].rpartition(":")[2]
+        self._identity = (int(number) if number.isdecimal() else 0,)
         self._name = name
-        self._config = {**process.current_process()._config, "daemon": True}
+        self._config = {**process.current_process()._config, "daemon": daemon}
         self._parent_pid = os.getpid()
         self._closed = False
-        self._popen = _WorkerPopen(pid)
+        self._popen = WorkerPopen(pid)
         self._sentinel = self._popen.sentinel
 
     def __eq__(self, other: object) -> bool:

@@ -7,6 +7,7 @@ a new one takes its place. An argument, result or exception that cannot be sent 
 
 from __future__ import annotations
 
+import functools
 import importlib
 import os
 import signal
@@ -18,6 +19,7 @@ from manyhands import _engine, _guard, _std
 
 from . import context, util
 from ._crew import PATIENCE, Crew
+from ._own_process import is_own
 from ._streams import Feeder, IMapIterator, IMapUnorderedIterator
 from ._work import Plan
 
@@ -83,15 +85,25 @@ class Pool(Crew):
         self._feeders: list[Feeder] = []
         if self._method != "fork":
             _guard.check()
-        first = next(process._process_counter)
-        for _ in range(processes - 1):
-            next(process._process_counter)
-        prefix = self._ctx.Process.__name__.replace("Process", "PoolWorker") + "-"
+        plan = Plan(self._method, os.getpid(), initializer, tuple(initargs))
+        prefix = self._number_workers(plan, self._own_process(), processes)
         self._open(processes, maxtasksperchild, prefix, retries)
-        self._start_workers(Plan(self._method, self._pool_handle, os.getpid(), first, initializer, tuple(initargs)))
+        plan.pool = self._pool_handle
+        self._start_workers(plan)
         self._state = RUN
         # Without a reference to the pool, so that it can go: its core knows the way.
         self._finalize = util.Finalize(self, _terminate, args=(_Core(self),), exitpriority=15)
+
+    @staticmethod
+    def Process(ctx: Any, *args: Any, **kwds: Any) -> Any:
+        """Makes the process object of a worker, for subclasses that have their own way."""
+        return ctx.Process(*args, **kwds)
+
+    def _own_process(self) -> Callable[..., Any] | None:
+        """How process objects of workers are made, where a program has its own class or its own way."""
+        if self.Process is Pool.Process and not is_own(self._ctx.Process):
+            return None
+        return functools.partial(self.Process, self._ctx)
 
     @property
     def _pool(self) -> list[Any]:
