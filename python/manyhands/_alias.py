@@ -2,12 +2,13 @@
 
 The launcher's hook installs it before the program starts, the entry of a started child before the program's main
 module is imported there. Nothing is imported until the program asks: a program that uses none of these modules sees a
-plain interpreter. A submodule that we neither replace nor pass on is missing; it is not the standard one. While a
+plain interpreter. A submodule that we do not replace is the standard one, over ours, and keeps its own name. While a
 module of ours is being imported, the name that it replaces means the standard module to it.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
@@ -106,6 +107,19 @@ def _counterpart(name: str, of: dict[str, str]) -> tuple[str, str] | None:
     return None
 
 
+def _passed_on(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
+    """How a submodule of `multiprocessing` is found that has no file of ours."""
+    spec = PathFinder.find_spec(name, path)
+    return spec if spec is not None and (spec.origin or "").startswith(_std.FOLDER + os.sep) else None
+
+
+def _served(name: str, module: ModuleType) -> ModuleSpec:
+    spec = ModuleSpec(name, _Served(module), is_package=hasattr(module, "__path__"))
+    if spec.submodule_search_locations is not None:
+        spec.submodule_search_locations.extend(module.__path__)
+    return spec
+
+
 class _Finder(MetaPathFinder):
     def __init__(self) -> None:
         self._replacements = {_std.PACKAGE: OURS, **_std.REPLACEMENTS}
@@ -120,10 +134,17 @@ class _Finder(MetaPathFinder):
             if spec is not None and spec.loader is not None:
                 spec.loader = _Ours(spec.loader, replaced[1], self._replaced[replaced[0]])
             return spec
+        if fullname.startswith(OURS + "."):
+            standard = _std.PACKAGE + fullname.removeprefix(OURS)
+            return _served(fullname, import_module(standard)) if _passed_on(fullname, path) else None
         replacement = _counterpart(fullname, self._replacements)
         if replacement is None:
             return None
         real = replacement[1]
+        inside = fullname.startswith(_std.PACKAGE + ".") and real not in sys.modules
+        if inside and (passed_on := _passed_on(fullname, path)):
+            _std.over_ours.add(fullname)
+            return passed_on
         try:
             __import__(real)
         except ModuleNotFoundError as error:
@@ -133,10 +154,7 @@ class _Finder(MetaPathFinder):
         module = sys.modules[real]
         # It has just been registered; the import system would take that for another's work.
         sys.modules.pop(fullname, None)
-        spec = ModuleSpec(fullname, _Served(module), is_package=hasattr(module, "__path__"))
-        if spec.submodule_search_locations is not None:
-            spec.submodule_search_locations.extend(module.__path__)
-        return spec
+        return _served(fullname, module)
 
 
 def install() -> None:

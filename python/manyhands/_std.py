@@ -36,12 +36,17 @@ REPLACEMENTS = {
 #: How to find what needs the insides of the standard package while that name means ours: set by `_alias`, too.
 find_on_a_copy: Any = None
 
+#: Submodules of `multiprocessing` that are loaded under their standard names, over ours: noted by `_alias`.
+over_ours: set[str] = set()
+
 _loaded: dict[str, ModuleType] = {}
 #: The standard modules of each of those names, while it means ours.
 _kept: dict[str, dict[str, ModuleType]] = {}
 #: Those that something of ours stands on: whoever takes their names from them, they are not loaded twice.
 _used: dict[str, dict[str, ModuleType]] = {}
 _library = os.path.dirname(os.__file__)
+#: Where the standard package's submodules are.
+FOLDER = os.path.join(_library, PACKAGE)
 
 
 class _Itself:
@@ -55,7 +60,7 @@ class _Itself:
 
 
 def _find(full: str) -> ModuleSpec | None:
-    return PathFinder.find_spec(full, [_library if full == PACKAGE else os.path.join(_library, PACKAGE)])
+    return PathFinder.find_spec(full, [_library if full == PACKAGE else FOLDER])
 
 
 def is_replaced() -> bool:
@@ -78,6 +83,16 @@ def module(name: str = "") -> Any:
     return found
 
 
+def rest(ours: str, name: str) -> Any:
+    """What the standard module has by that name, for a module of ours that has not: its `__getattr__`."""
+    if not name.startswith("__"):
+        try:
+            return getattr(module(ours.removeprefix("manyhands.multiprocessing.")), name)
+        except AttributeError:
+            pass
+    raise AttributeError(f"module {ours!r} has no attribute {name!r}")
+
+
 def loaded(name: str) -> Any:
     """The standard module `multiprocessing.NAME` if anybody has imported it."""
     full = f"{PACKAGE}.{name}"
@@ -88,7 +103,7 @@ def loaded(name: str) -> Any:
 def give_up_names() -> None:
     """Takes the standard names from the standard modules, so that an alias is asked for them; keeps the modules."""
     for name in [name for name in sys.modules if name == PACKAGE or name.startswith(PACKAGE + ".")]:
-        if sys.modules[name].__name__ == name:
+        if sys.modules[name].__name__ == name and name not in over_ours:
             _loaded.setdefault(name, sys.modules.pop(name))
 
 

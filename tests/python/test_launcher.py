@@ -280,7 +280,7 @@ if __name__ == "__main__":
     child.join()
     print(child.exitcode, type(child), isinstance(child, process.BaseProcess))
     try:
-        import multiprocessing.managers
+        import multiprocessing.managing
     except ModuleNotFoundError as error:
         print(error)
 """
@@ -298,7 +298,7 @@ def test_the_name_means_ours_here_and_in_children(runner, method):
     names = ["manyhands.multiprocessing", "manyhands.multiprocessing.pool", method, "manyhands.multiprocessing.context"]
     assert second == str([*names, main])
     assert third == "0 <class 'manyhands.multiprocessing.context.Process'> True"
-    assert fourth == "No module named 'multiprocessing.managers'"
+    assert fourth == "No module named 'multiprocessing.managing'"
 
 
 def test_a_program_without_multiprocessing_gets_none(runner):

@@ -290,14 +290,6 @@ def test_the_start_method_is_set_once(monkeypatch):
     assert sorted(multiprocessing.get_all_start_methods()) == ["fork", "forkserver", "spawn"]
 
 
-@pytest.mark.parametrize("name", ["Manager", "Value", "Array", "JoinableQueue"])
-def test_what_is_not_there_yet_is_missing_by_name(name):
-    with pytest.raises(AttributeError):
-        getattr(multiprocessing, name)
-    with pytest.raises(AttributeError):
-        getattr(multiprocessing.get_context("spawn"), name)
-
-
 def spoil(stream, how):
     if how == "close":
         getattr(sys, stream).close()

@@ -230,8 +230,33 @@ def test_closing():
         queue.get()
     simple = multiprocessing.SimpleQueue()
     simple.close()
-    with pytest.raises(OSError, match="closed"):
-        simple.put(1)
+    for use in (lambda: simple.put(1), simple.get, simple.empty):
+        with pytest.raises(OSError, match="handle is closed"):
+            use()
+
+
+def look_closed(queue, results):
+    queue.close()
+    results.put(queue.empty())
+
+
+@pytest.mark.parametrize("kind", ["Queue", "JoinableQueue"])
+def test_what_a_closed_queue_still_tells(ctx, kind):
+    queue, results = getattr(ctx, kind)(3), ctx.Queue()
+    queue.put(1)
+    queue.put(print)
+    child = ctx.Process(target=look_closed, args=(queue, results))
+    child.start()
+    # It has put nothing there, so it has kept the end that it looks through.
+    assert results.get() is False
+    child.join()
+    queue.close()
+    assert (queue.full(), queue.qsize()) == (False, 2)
+    with pytest.raises(OSError, match="handle is closed"):
+        queue.empty()
+    unused = getattr(ctx, kind)()
+    unused.close()
+    assert unused.empty()
 
 
 def test_closing_is_a_matter_of_one_process():

@@ -5,11 +5,11 @@ import multiprocessing.pool
 import threading
 import weakref
 
+import manyhands.multiprocessing.dummy
 import pytest
 from calls import square
 from conftest import FREE_THREADED, eventually
 
-import manyhands.multiprocessing.dummy
 import manyhands.multiprocessing.pool
 
 LIMIT = 60

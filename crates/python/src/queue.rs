@@ -9,7 +9,7 @@ use crate::errors::from_arena;
 use crate::ffi::Patient;
 use crate::pickled::{self, Pickled};
 use crate::value::{self, generic, truth};
-use manyhands::arena::Handle;
+use manyhands::arena::{Handle, this_process};
 use manyhands::channel::{Buffer, Content, GetError, Message, PutError, RawQueue};
 use manyhands::platform::Deadline;
 use manyhands::platform::atomic::{AtomicU32, Ordering};
@@ -45,11 +45,13 @@ fn patience(block: bool, timeout: Option<f64>) -> Result<Option<Deadline>, ()> {
     if !block || timeout.is_some_and(|seconds| seconds <= 0.0) { Err(()) } else { Ok(deadline(timeout)) }
 }
 
-/// A queue and whether this process has closed it.
+/// A queue, whether this process has closed it, and whether it has put something there before.
 struct Ends {
     raw: RawQueue,
     /// The process that called `close`; 0 for none.
     closed_by: AtomicU32,
+    /// The process that put something last, by its number in the arena; 0 for none.
+    put_by: AtomicU32,
 }
 
 impl Ends {
@@ -59,7 +61,7 @@ impl Ends {
             (None, Ok(limit @ 1..)) => RawQueue::bounded(limit),
             (None, _) => RawQueue::growing(),
         };
-        Ok(Ends { raw: raw.map_err(from_arena)?, closed_by: AtomicU32::new(0) })
+        Ok(Ends { raw: raw.map_err(from_arena)?, closed_by: AtomicU32::new(0), put_by: AtomicU32::new(0) })
     }
 
     #[inline]
@@ -70,6 +72,17 @@ impl Ends {
 
     fn close(&self) {
         self.closed_by.store(getpid(), Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn note_put(&self) {
+        if let Ok(process) = this_process() {
+            self.put_by.store(process.raw(), Ordering::Relaxed);
+        }
+    }
+
+    fn has_put(&self) -> bool {
+        this_process().is_ok_and(|process| process.raw() == self.put_by.load(Ordering::Relaxed))
     }
 
     fn put<Q>(
@@ -175,6 +188,39 @@ fn closed_error(queue: &Bound<'_, PyAny>) -> PyErr {
     }
 }
 
+impl Queue {
+    #[inline]
+    fn hand_over(
+        slf: &Bound<'_, Self>,
+        obj: &Bound<'_, PyAny>,
+        block: bool,
+        timeout: Option<f64>,
+    ) -> PyResult<bool> {
+        let (py, ends) = (slf.py(), slf.get().ends.get()?);
+        if ends.is_closed() {
+            return Err(closed_error(slf));
+        }
+        if let Some((tag, bytes)) = value::plain(obj) {
+            ends.put(slf, &[&bytes], tag, block, timeout)?;
+            ends.note_put();
+            return Ok(true);
+        }
+        match pickled::pickle(obj, "dumps_queued") {
+            Ok(pickled) => {
+                ends.put_pickled(slf, &pickled, block, timeout)?;
+                ends.note_put();
+                Ok(true)
+            }
+            Err(error) if error.is_instance_of::<PyException>(py) => {
+                ends.note_put();
+                slf.call_method1("_on_queue_feeder_error", (error.into_value(py), obj))?;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
 #[pymethods]
 impl Queue {
     #[new]
@@ -197,21 +243,18 @@ impl Queue {
         #[pyo3(from_py_with = truth)] block: bool,
         timeout: Option<f64>,
     ) -> PyResult<()> {
-        let (py, ends) = (slf.py(), slf.get().ends.get()?);
-        if ends.is_closed() {
-            return Err(closed_error(slf));
-        }
-        if let Some((tag, bytes)) = value::plain(obj) {
-            return ends.put(slf, &[&bytes], tag, block, timeout);
-        }
-        match pickled::pickle(obj, "dumps_queued") {
-            Ok(pickled) => ends.put_pickled(slf, &pickled, block, timeout),
-            Err(error) if error.is_instance_of::<PyException>(py) => {
-                slf.call_method1("_on_queue_feeder_error", (error.into_value(py), obj))?;
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
+        Queue::hand_over(slf, obj, block, timeout).map(|_| ())
+    }
+
+    /// `put` that says whether the object is there: one that cannot be pickled is reported and dropped.
+    #[pyo3(signature = (obj, block = true, timeout = None))]
+    fn _hand_over(
+        slf: &Bound<'_, Self>,
+        obj: &Bound<'_, PyAny>,
+        #[pyo3(from_py_with = truth)] block: bool,
+        timeout: Option<f64>,
+    ) -> PyResult<bool> {
+        Queue::hand_over(slf, obj, block, timeout)
     }
 
     /// Takes the next object, waiting for one.
@@ -233,9 +276,14 @@ impl Queue {
         Ok(self.ends.get()?.raw.len())
     }
 
-    /// Whether no object waits.
+    /// Whether no object waits. In the standard library a process that has put something gives up its end for
+    /// reading, too, when it closes the queue; one that has not can still look.
     fn empty(&self) -> PyResult<bool> {
-        Ok(self.ends.get()?.raw.is_empty())
+        let ends = self.ends.get()?;
+        if ends.is_closed() && ends.has_put() {
+            return Err(PyOSError::new_err("handle is closed"));
+        }
+        Ok(ends.raw.is_empty())
     }
 
     /// Whether as many objects wait as may.

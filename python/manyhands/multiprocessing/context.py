@@ -19,6 +19,7 @@ reduction: Any = _std.module("reduction")
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Iterable, Mapping
+    from multiprocessing import managers
     from multiprocessing.connection import Connection
     from multiprocessing.context import AuthenticationError, BufferTooShort, ProcessError, TimeoutError
     from multiprocessing.process import BaseProcess
@@ -38,6 +39,10 @@ set_spawning_popen: Callable[[Any], None] = _std.module("context").set_spawning_
 assert_spawning: Callable[[object], None] = _std.module("context").assert_spawning
 
 __all__ = ()
+
+
+def __getattr__(name: str) -> Any:
+    return _std.rest(__name__, name)
 
 
 class BaseContext:
@@ -68,8 +73,18 @@ class BaseContext:
 
     def Pipe(self, duplex: bool = True) -> tuple[Connection[Any, Any], Connection[Any, Any]]:
         """Two connected ends; the standard library's own, so that they can be waited for together with sockets."""
-        ends: tuple[Connection[Any, Any], Connection[Any, Any]] = _std.module("connection").Pipe(duplex)
+        from . import connection
+
+        ends: tuple[Connection[Any, Any], Connection[Any, Any]] = connection.Pipe(duplex)
         return ends
+
+    def Manager(self) -> managers.SyncManager:
+        """A started process that keeps objects for others, who have proxies of them."""
+        from .managers import SyncManager
+
+        manager: managers.SyncManager = SyncManager(ctx=self.get_context())
+        manager.start()
+        return manager
 
     def Lock(self) -> synchronize.Lock:
         """A lock; anybody may release it."""
@@ -121,6 +136,12 @@ class BaseContext:
 
         return Queue(maxsize, ctx=self.get_context())
 
+    def JoinableQueue(self, maxsize: int = 0) -> queues.JoinableQueue[Any]:
+        """A queue that can be waited for until all that was put has been dealt with."""
+        from .queues import JoinableQueue
+
+        return JoinableQueue(maxsize, ctx=self.get_context())
+
     def SimpleQueue(self) -> queues.SimpleQueue[Any]:
         """An unbounded queue with fewer methods."""
         from .queues import SimpleQueue
@@ -140,6 +161,30 @@ class BaseContext:
         from .pool import Pool
 
         return Pool(processes, initializer, initargs, maxtasksperchild, context=self.get_context(), retries=retries)
+
+    def RawValue(self, typecode_or_type: Any, *args: Any) -> Any:
+        """A `ctypes` object in shared memory."""
+        from .sharedctypes import RawValue
+
+        return RawValue(typecode_or_type, *args)
+
+    def RawArray(self, typecode_or_type: Any, size_or_initializer: Any) -> Any:
+        """A `ctypes` array in shared memory."""
+        from .sharedctypes import RawArray
+
+        return RawArray(typecode_or_type, size_or_initializer)
+
+    def Value(self, typecode_or_type: Any, *args: Any, lock: Any = True) -> Any:
+        """A `ctypes` object in shared memory with a lock."""
+        from .sharedctypes import Value
+
+        return Value(typecode_or_type, *args, lock=lock, ctx=self.get_context())
+
+    def Array(self, typecode_or_type: Any, size_or_initializer: Any, *, lock: Any = True) -> Any:
+        """A `ctypes` array in shared memory with a lock."""
+        from .sharedctypes import Array
+
+        return Array(typecode_or_type, size_or_initializer, lock=lock, ctx=self.get_context())
 
     def freeze_support(self) -> None:
         """Does nothing: frozen programs start children otherwise only on Windows."""

@@ -15,9 +15,18 @@ from manyhands import _ending, _engine, _std
 
 from . import _child
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 process = _std.module("process")
 
 __all__ = ["set_forkserver_preload"]
+
+
+def __getattr__(name: str) -> Any:
+    return _std.rest(__name__, name)
+
 
 _preload: list[str] = []
 

@@ -45,9 +45,7 @@ TERMINATE = "TERMINATE"
 def __getattr__(name: str) -> Any:
     if name == "ThreadPool":
         return importlib.import_module("manyhands.multiprocessing._thread_pool").ThreadPool
-    if name in ("MaybeEncodingError", "RemoteTraceback", "ExceptionWithTraceback", "rebuild_exc"):
-        return getattr(_std.module("pool"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _std.rest(__name__, name)
 
 
 class Pool(Crew):

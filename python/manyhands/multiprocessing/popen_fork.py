@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["Popen"]
 
 
+def __getattr__(name: str) -> Any:
+    return _std.rest(__name__, name)
+
+
 class Popen:
     """A started process, as `Process` uses it."""
 

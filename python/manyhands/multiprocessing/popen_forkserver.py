@@ -7,11 +7,19 @@ signals as they are now.
 
 from __future__ import annotations
 
-from manyhands import _engine
+from manyhands import _engine, _std
 
 from . import forkserver, popen_spawn_posix
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 __all__ = ["Popen"]
+
+
+def __getattr__(name: str) -> Any:
+    return _std.rest(__name__, name)
 
 
 class Popen(popen_spawn_posix.Popen):

@@ -6,7 +6,7 @@ objects that the process object refers to are passed on with them.
 
 from __future__ import annotations
 
-from manyhands import _engine, _guard
+from manyhands import _engine, _guard, _std
 
 from . import _child, _payload, popen_fork, resource_tracker
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 __all__ = ["Popen"]
+
+
+def __getattr__(name: str) -> Any:
+    return _std.rest(__name__, name)
 
 
 class InheritedFd:

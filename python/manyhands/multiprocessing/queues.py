@@ -8,7 +8,9 @@ pickles only while a process is being started. None, bool, int, float, str and b
 
 from __future__ import annotations
 
-from manyhands import _engine, _pickling
+from queue import Empty, Full  # noqa: F401  Where programs look for them.
+
+from manyhands import _engine, _pickling, _std
 
 from .synchronize import reduce_shared
 
@@ -18,7 +20,11 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-__all__ = ["Queue", "SimpleQueue"]
+__all__ = ["Queue", "SimpleQueue", "JoinableQueue"]
+
+
+def __getattr__(name: str) -> Any:
+    return _std.rest(__name__, name)
 
 
 def _made(kind: Any) -> Any:
@@ -80,6 +86,44 @@ class Queue(_Travelling, _engine.Queue["T"]):
         import traceback
 
         traceback.print_exception(e)
+
+
+class JoinableQueue(Queue["T"]):
+    """A queue that counts what was put until `task_done` is called for it; `join` waits for the count to be 0."""
+
+    def __init__(self, maxsize: int = 0, *, ctx: Any) -> None:
+        super().__init__(maxsize, ctx=ctx)
+        self._unfinished_tasks = ctx.Semaphore(0)
+        self._cond = ctx.Condition()
+
+    def put(self, obj: T, block: bool = True, timeout: float | None = None) -> None:
+        """Puts an object, which counts as unfinished from now on."""
+        # Counted before anybody can take it: whoever does may be done with it at once.
+        self._unfinished_tasks.release()
+        there = False
+        try:
+            there = self._hand_over(obj, block, timeout)
+        finally:
+            if not there:
+                self._count_down()
+
+    def task_done(self) -> None:
+        """One object that was taken has been dealt with. Called once too often it is a ValueError."""
+        if not self._count_down():
+            raise ValueError("task_done() called too many times")
+
+    def _count_down(self) -> bool:
+        with self._cond:
+            counted: bool = self._unfinished_tasks.acquire(False)
+            if not self._unfinished_tasks.get_value():
+                self._cond.notify_all()
+        return counted
+
+    def join(self) -> None:
+        """Waits until all objects that were put have been dealt with."""
+        with self._cond:
+            if self._unfinished_tasks.get_value():
+                self._cond.wait()
 
 
 class SimpleQueue(_Travelling, _engine.SimpleQueue["T"]):

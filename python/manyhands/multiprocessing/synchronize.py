@@ -14,6 +14,7 @@ import time
 from manyhands import _engine, _std
 
 from . import context
+from ._semlock import RECURSIVE_MUTEX, SEMAPHORE, Inside, SemLock  # noqa: F401
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 process: Any = _std.module("process")
 
 __all__ = ["Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Event", "Barrier"]
+
+
+def __getattr__(name: str) -> Any:
+    return _std.rest(__name__, name)
+
 
 SEM_VALUE_MAX = 2**31 - 1
 
@@ -59,6 +65,10 @@ class Lock(_engine.Lock):
     def __repr__(self) -> str:
         return f"<{type(self).__name__}(owner={_owner(self)})>"
 
+    @property
+    def _semlock(self) -> Inside:
+        return Inside(self, SEMAPHORE, 1)
+
 
 class RLock(_engine.RLock):
     """A lock that its owner may take again, and only its owner release."""
@@ -74,6 +84,10 @@ class RLock(_engine.RLock):
             count = 0 if owner == "None" else "nonzero"
         return f"<{type(self).__name__}({owner}, {count})>"
 
+    @property
+    def _semlock(self) -> Inside:
+        return Inside(self, RECURSIVE_MUTEX, 1)
+
 
 class Semaphore(_engine.Semaphore):
     """A number of permits. Those of a killed process come back only when it took them by `with`."""
@@ -86,6 +100,15 @@ class Semaphore(_engine.Semaphore):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}(value={self.get_value()})>"
+
+    @property
+    def _semlock(self) -> Inside:
+        return Inside(self, SEMAPHORE, self._max_value)
+
+    @classmethod
+    def _of(cls, value: int, most: int) -> Semaphore:
+        """One with another limit than its class has."""
+        return _engine.Semaphore.__new__(cls, value, most)
 
 
 class BoundedSemaphore(Semaphore):
