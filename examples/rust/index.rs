@@ -124,7 +124,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let walker = Process::builder().name("walker").spawn(walk, (folder, paths.clone()))?;
     let pool = Pool::builder().build()?;
     let mut calls = Vec::new();
-    for path in paths.iter() {
+    for path in &paths {
+        let path = path?;
         let call = pool.submit(count, (path.clone(), running.clone()))?;
         calls.push((path, call));
     }

@@ -81,8 +81,7 @@ pub use spawn::{
 
 /// Who undoes what a dead process held: every layer's part, in the order in which a sweep goes through them.
 #[cfg(not(manyhands_model))]
-#[doc(hidden)]
-pub static SWEEPS: &[&dyn arena::Sweep] =
+pub(crate) static SWEEPS: &[&dyn arena::Sweep] =
     &[&arena::PayloadSweep, &sync::SyncSweep, &channel::QueueSweep, &executor::PoolSweep];
 
 /// Looks for processes of this arena that have ended, and undoes what they held.

@@ -5,10 +5,12 @@
 //! and end by a system call.
 
 use manyhands::arena::*;
+use manyhands::channel::{Buffer, RawQueue};
 use manyhands::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 use manyhands::platform::fork::{Side, fork_plain};
 use manyhands::platform::pidfd::{ExitStatus, PidFd, reap};
 use manyhands::sweep_the_dead;
+use manyhands::sync::{Blocking, RawSemaphore};
 use std::sync::Mutex;
 
 /// Forking tests take turns: the hooks' slots of one must not be seen by another's counts.
@@ -96,12 +98,17 @@ fn starting() -> usize {
     Arena::get().unwrap().starting().count()
 }
 
-fn counter() -> Object {
-    Object::create::<AtomicU64>(Kind::Semaphore, |_, body| {
-        body.store(7, Ordering::Relaxed);
-        Ok(())
-    })
-    .unwrap()
+/// An object of the arena: one permit of it is given for each thing that a child has done.
+struct Counter(RawSemaphore);
+
+fn counter() -> Counter {
+    Counter(RawSemaphore::shared(7, 100).unwrap())
+}
+
+impl Counter {
+    fn handle(&self) -> Handle {
+        self.0.handle().unwrap()
+    }
 }
 
 #[test]
@@ -109,11 +116,11 @@ fn an_object_lives_as_long_as_its_references() {
     let _turn = turn();
     let first = counter();
     let handle = first.handle();
-    let second = first.clone();
+    let second = first.0.clone_shared().unwrap();
     let third = Object::attach(handle, Kind::Semaphore).unwrap();
     drop(first);
     drop(third);
-    assert_eq!(second.body::<AtomicU64>().load(Ordering::Relaxed), 7);
+    assert_eq!(second.value(), 7);
     assert!(matches!(Object::attach(handle, Kind::Lock), Err(ArenaError::WrongKind { .. })));
     drop(second);
     assert!(matches!(Object::attach(handle, Kind::Semaphore), Err(ArenaError::Stale { .. })));
@@ -124,16 +131,16 @@ fn a_forked_child_keeps_what_its_parent_drops() {
     let _turn = turn();
     let object = counter();
     let handle = object.handle();
-    let body = object.body::<AtomicU64>();
+    let told = counter();
     let pid = child(|| {
-        while body.load(Ordering::Acquire) != 8 {
+        while told.0.value() != 8 {
             std::hint::spin_loop();
         }
         Object::attach(handle, Kind::Semaphore).map(std::mem::forget).is_ok()
     });
     drop(object);
     assert!(Object::attach(handle, Kind::Semaphore).map(drop).is_ok(), "the child's record keeps it");
-    body.store(8, Ordering::Release);
+    told.0.release(1).unwrap();
     assert_eq!(wait_for(pid), ExitStatus::Exited(0));
     sweep_the_dead();
     assert!(matches!(Object::attach(handle, Kind::Semaphore), Err(ArenaError::Stale { .. })));
@@ -145,7 +152,6 @@ fn blocks_of_a_killed_process_are_free_after_the_sweep() {
     let arena = Arena::get().unwrap();
     this_process().unwrap();
     let ready = counter();
-    let body = ready.body::<AtomicU64>();
     let before = arena.blocks_held();
     let pid = child(|| {
         for size in [10, 5_000, 3_000_000] {
@@ -155,10 +161,10 @@ fn blocks_of_a_killed_process_are_free_after_the_sweep() {
             }
             std::mem::forget(arena.claim_block(size));
         }
-        body.store(1, Ordering::Release);
+        let _ = ready.0.release(1);
         sleep_for_ever()
     });
-    while body.load(Ordering::Acquire) != 1 {
+    while ready.0.value() != 8 {
         std::thread::yield_now();
     }
     let held = arena.blocks_held();
@@ -173,15 +179,19 @@ fn blocks_of_a_killed_process_are_free_after_the_sweep() {
 fn a_block_passes_from_hand_to_hand_and_is_used_again() {
     let _turn = turn();
     let arena = Arena::get().unwrap();
-    let mut block = arena.claim_block(1000).unwrap();
-    block[..5].copy_from_slice(b"hello");
-    let id = block.into_id();
-    let taken = arena.take_block(id, 5).unwrap();
-    assert_eq!(&*taken, b"hello");
+    let block = arena.claim_block(1000).unwrap();
+    let (id, place, queue) = (block.id(), block.as_ptr(), RawQueue::bounded(1).unwrap());
+    drop(block);
+    let message: Vec<u8> = b"hello".repeat(200);
+    queue.put(&message, 0, None, &Blocking).unwrap();
+    let mut buffer = Buffer::new();
+    let taken = queue.get(&mut buffer, None, &Blocking).unwrap();
+    assert_eq!(&*taken.content, message);
+    assert_eq!(taken.content.as_ptr(), place, "the freed one is taken first");
     drop(taken);
-    assert!(matches!(arena.take_block(id, 5), Err(ArenaError::StaleBlock)));
     let again = arena.claim_block(1000).unwrap();
-    assert_eq!(arena.block_place(again.id()), arena.block_place(id), "the freed one is taken first");
+    assert_eq!(again.as_ptr(), place);
+    assert_ne!(again.id(), id, "its number is another by then");
 }
 
 #[test]
@@ -206,20 +216,6 @@ fn a_payload_is_private_to_each_process() {
     assert_eq!(arena.blocks_held(), before + 1);
     drop(payload);
     assert_eq!(arena.blocks_held(), before);
-}
-
-#[test]
-fn a_stranger_is_refused() {
-    use std::os::fd::AsFd;
-    let _turn = turn();
-    let arena = Arena::get().unwrap();
-    let me = this_process().unwrap();
-    let doorbell = || arena.doorbell().try_clone_to_owned().unwrap();
-    let pipe = rustix::pipe::pipe().unwrap().0;
-    assert!(Arena::adopt(pipe, doorbell(), me).is_err());
-    let other = manyhands::platform::memory::memory_file("stranger", 1 << 30).unwrap();
-    let error = Arena::adopt(other.as_fd().try_clone_to_owned().unwrap(), doorbell(), me).unwrap_err();
-    assert!(matches!(error, ArenaError::Foreign { .. }), "{error}");
 }
 
 #[test]
@@ -268,15 +264,14 @@ fn a_fork_that_made_no_child_leaves_no_slot() {
 }
 
 /// Makes a child whose own child waits before it takes its slot; the numbers of both.
-fn parent_and_newborn() -> (u32, u32) {
+fn parent_and_newborn(handle: Handle) -> (u32, u32) {
     let parent = child(|| {
         AT_BIRTH.store(WAITS, Ordering::Relaxed);
         // SAFETY: as in `child`.
         match unsafe { fork_plain() } {
             // It may keep what its parent held.
             Ok(Side::Child) => {
-                let good = Arena::current()
-                    .is_some_and(|arena| arena.objects::<AtomicU64>(Kind::Semaphore).count() == 1);
+                let good = Object::attach(handle, Kind::Semaphore).map(std::mem::forget).is_ok();
                 // SAFETY: ends the process at once.
                 unsafe { libc::_exit(i32::from(!good)) }
             }
@@ -300,7 +295,7 @@ fn a_copy_whose_starter_dies_first_finds_its_slot_and_what_it_holds() {
     let _turn = turn();
     let object = counter();
     let handle = object.handle();
-    let (parent, copy) = parent_and_newborn();
+    let (parent, copy) = parent_and_newborn(handle);
     drop(object);
     sweep_the_dead();
     kill(parent);
@@ -322,7 +317,7 @@ fn a_copy_that_dies_with_its_starter_leaves_nothing() {
     let _turn = turn();
     let object = counter();
     let handle = object.handle();
-    let (parent, copy) = parent_and_newborn();
+    let (parent, copy) = parent_and_newborn(handle);
     drop(object);
     kill(copy);
     kill(parent);

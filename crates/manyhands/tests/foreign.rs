@@ -43,7 +43,8 @@ fn refusal(page: &[u8], size: u64) -> String {
     let memory = memory::memory_file("foreign", size).unwrap();
     File::from(memory.try_clone().unwrap()).write_all_at(page, 0).unwrap();
     let doorbell: OwnedFd = rustix::pipe::pipe().unwrap().0;
-    match Arena::adopt(memory, doorbell, ProcessId::from_raw(1).unwrap()) {
+    // SAFETY: nobody else has it.
+    match unsafe { Arena::adopt(memory, doorbell, ProcessId::from_raw(1).unwrap()) } {
         Err(ArenaError::Foreign { reason }) => reason,
         Err(error) => panic!("refused for another reason: {error}"),
         Ok(_) => panic!("it was taken"),

@@ -5,11 +5,13 @@
 
 mod witness;
 
-use manyhands::arena::{Handle, Kind, Object, Role, Shared};
+use manyhands::arena::{Handle, Role};
 use manyhands::platform::pidfd::ExitStatus;
 use manyhands::spawn::{
-    Ended, ForkedKeeper, Forking, Keeper, Kept, Order, Process, Served, Share, fork_keeper, serve,
+    Ended, ForkedKeeper, Forking, Instruction, Keeper, Kept, Order, Process, Served, Share, fork_keeper,
+    serve,
 };
+use manyhands::sync::RawSemaphore;
 use witness::{Witness, eventually, runs, signal};
 
 /// Forks without anybody's hooks; raw clones are allowed or not.
@@ -20,11 +22,6 @@ impl Forking for PlainFork {
         self.0
     }
 }
-
-#[repr(C)]
-struct Nothing(u64);
-// SAFETY: a plain number.
-unsafe impl Shared for Nothing {}
 
 /// The files of one pool: how many workers are wanted, what workers tell, what the keeper notices.
 type Files = (String, String, String);
@@ -70,26 +67,30 @@ fn keeper(raw: bool) -> Keeper {
     // SAFETY: the calling process has one thread.
     match unsafe { fork_keeper("template", &mut PlainFork(raw)) }.unwrap() {
         ForkedKeeper::Parent(keeper) => keeper,
-        ForkedKeeper::Child(requester) => match serve(requester, &mut PlainFork(raw), make_kept).unwrap() {
-            Served::End => std::process::exit(0),
-            Served::Child(request) => {
-                let files = String::from_utf8(request.payload).unwrap();
-                let told = files.split('\n').nth(1).unwrap();
-                if told.is_empty() {
-                    std::process::exit(3);
+        ForkedKeeper::Child(requester) => {
+            // SAFETY: as above.
+            match unsafe { serve(requester, &mut PlainFork(raw), make_kept) }.unwrap() {
+                Served::End => std::process::exit(0),
+                Served::Child(request) => {
+                    let files = String::from_utf8(request.payload).unwrap();
+                    let told = files.split('\n').nth(1).unwrap();
+                    if told.is_empty() {
+                        std::process::exit(3);
+                    }
+                    witness::write(
+                        told,
+                        &format!("{} {}\n", std::process::id(), std::os::unix::process::parent_id()),
+                    );
+                    witness::sleep_for_ever()
                 }
-                witness::write(
-                    told,
-                    &format!("{} {}\n", std::process::id(), std::os::unix::process::parent_id()),
-                );
-                witness::sleep_for_ever()
             }
-        },
+        }
     }
 }
 
-fn pool() -> Object {
-    Object::create::<Nothing>(Kind::Pool, |_, _| Ok(())).unwrap()
+/// An object that stands for a pool: keepers only keep it alive.
+fn pool() -> RawSemaphore {
+    RawSemaphore::shared(0, 1).unwrap()
 }
 
 fn workers(told: &str) -> Vec<u32> {
@@ -114,7 +115,7 @@ fn dead_workers_are_replaced_until_nobody_wants_them() {
         let keeper = keeper(true);
         let pool = pool();
         let payload = [wanted.as_str(), &told, &log].join("\n");
-        keeper.keep("pool", pool.handle(), payload.as_bytes(), &[]).unwrap();
+        keeper.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]).unwrap();
         for _ in 0..5 {
             eventually("two workers run", || workers(&told).len() == 2);
             let worker = workers(&told)[0];
@@ -154,7 +155,7 @@ fn a_process_of_a_keeper_is_its_requesters_child_however_it_is_made() {
             Process::builder().fork(|| {
                 let keeper = keeper(raw);
                 let files = ["", &path, ""].join("\n");
-                let payload = files.as_bytes();
+                let payload = Instruction::of(files.as_bytes());
                 for name in ["first", "second"] {
                     let order =
                         Order { name, role: Role::User, payload, descriptors: &[], share: Share::These(&[]) };
@@ -182,11 +183,11 @@ fn workers_that_die_at_once_are_given_up() {
         let keeper = keeper(true);
         let pool = pool();
         let payload = [wanted.as_str(), "", &log].join("\n");
-        keeper.keep("pool", pool.handle(), payload.as_bytes(), &[]).unwrap();
+        keeper.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]).unwrap();
         eventually("the keeper gives up", || std::fs::read_to_string(&log).unwrap().contains("gave up"));
         // It still serves another pool.
         assert!(keeper.is_alive());
-        let error = format!("{:?}", keeper.keep("none", pool.handle(), b"", &[]));
+        let error = format!("{:?}", keeper.keep("none", pool.handle().unwrap(), Instruction::default(), &[]));
         assert!(error.contains("there is no such pool"), "{error}");
     });
     let log = log.read();
@@ -205,7 +206,7 @@ fn workers_end_with_their_program() {
             let keeper = keeper(true);
             let pool = pool();
             let payload = [paths.0.as_str(), &paths.1, &paths.2].join("\n");
-            keeper.keep("pool", pool.handle(), payload.as_bytes(), &[]).unwrap();
+            keeper.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]).unwrap();
             witness::sleep_for_ever()
         })
     }
@@ -227,10 +228,10 @@ fn a_killed_keeper_is_lost_and_says_so() {
         let keeper = keeper(true);
         let pool = pool();
         let payload = [wanted.as_str(), &told, &log].join("\n");
-        keeper.keep("pool", pool.handle(), payload.as_bytes(), &[]).unwrap();
+        keeper.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]).unwrap();
         signal(keeper.pid(), libc::SIGKILL);
         eventually("the keeper has ended", || !keeper.is_alive());
-        let refusal = keeper.keep("pool", pool.handle(), payload.as_bytes(), &[]);
+        let refusal = keeper.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]);
         assert!(matches!(refusal, Err(manyhands::spawn::Refusal::Lost)), "{refusal:?}");
     });
 }

@@ -5,7 +5,12 @@
 
 mod witness;
 
-use manyhands::spawn::{Failure, Process, ProcessError, StartMethod};
+use manyhands::arena::Role;
+use manyhands::platform::pidfd::ExitStatus;
+use manyhands::spawn::{
+    Failure, Instruction, Order, Process, ProcessError, Program, Share, StartMethod, start_exec,
+    start_through_zygote,
+};
 use std::time::Duration;
 use witness::{Witness, eventually};
 
@@ -150,4 +155,21 @@ fn a_sentinel_polls_readable_at_the_end() {
     process.kill().unwrap();
     eventually("the sentinel becomes readable", || witness::is_readable(process.sentinel()));
     process.join().unwrap_err();
+}
+
+#[test]
+fn bytes_that_somebody_made_up_are_not_run_as_a_function() {
+    let order = |payload| Order {
+        name: "odd",
+        role: Role::User,
+        payload,
+        descriptors: &[],
+        share: Share::These(&[]),
+    };
+    for bytes in [&[][..], &[7; 16], &[0; 64]] {
+        let started = start_exec(&Program::myself(), &order(Instruction::of(bytes))).unwrap();
+        assert_eq!(started.wait(None).unwrap(), Some(ExitStatus::Exited(1)), "refused in words");
+        let started = start_through_zygote(&Program::myself(), &order(Instruction::of(bytes))).unwrap();
+        assert_eq!(started.wait(None).unwrap(), Some(ExitStatus::Exited(1)));
+    }
 }

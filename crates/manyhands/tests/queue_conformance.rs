@@ -18,6 +18,10 @@ trait Numbers: Clone + Send + Sync + 'static {
     fn get_timeout(&self, time: Duration) -> Result<u64, GetError>;
     fn try_get(&self) -> Result<u64, GetError>;
     fn all(&self) -> Vec<u64>;
+    /// What is there, without waiting.
+    fn all_now(&self) -> Vec<u64>;
+    /// What is left, by a loop over a reference and one over the queue.
+    fn rest(self) -> Vec<u64>;
     fn close(&self);
     /// How many wait, whether none and whether as many as may.
     fn look(&self) -> (usize, bool, bool);
@@ -54,7 +58,23 @@ macro_rules! numbers {
                 self.try_get()
             }
             fn all(&self) -> Vec<u64> {
-                self.iter().collect()
+                self.iter().map(Result::unwrap).collect()
+            }
+            fn all_now(&self) -> Vec<u64> {
+                self.try_iter().map(Result::unwrap).collect()
+            }
+            fn rest(self) -> Vec<u64> {
+                let mut rest = Vec::new();
+                for number in &self {
+                    rest.push(number.unwrap());
+                    if rest.len() == 1 {
+                        break;
+                    }
+                }
+                for number in self {
+                    rest.push(number.unwrap());
+                }
+                rest
             }
             fn close(&self) {
                 self.close();
@@ -94,6 +114,7 @@ conformance!(
     who_waits_for_room_gets_it,
     every_value_goes_to_one_of_many_takers,
     errors_name_the_queue_and_say_what_to_do,
+    one_can_iterate_over_what_is_there_and_what_will_come,
 );
 
 fn values_come_in_order_and_are_counted<Q: Numbers>() {
@@ -227,6 +248,68 @@ fn errors_name_the_queue_and_say_what_to_do<Q: Numbers>() {
     assert!(closed.starts_with(name) && closed.contains("is closed"), "{closed}");
 }
 
+fn one_can_iterate_over_what_is_there_and_what_will_come<Q: Numbers>() {
+    let queue = Q::growing();
+    assert_eq!(queue.all_now(), []);
+    (0..3).for_each(|number| queue.put(number).unwrap());
+    assert_eq!(queue.all_now(), [0, 1, 2]);
+    let taker = std::thread::spawn({
+        let queue = queue.clone();
+        move || queue.rest()
+    });
+    (3..6).for_each(|number| queue.put(number).unwrap());
+    queue.close();
+    assert_eq!(taker.join().unwrap(), [3, 4, 5]);
+    assert_eq!((queue.all(), queue.all_now()), (vec![], vec![]));
+}
+
+/// A number that is refused when it is read, if it is odd.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
+struct Even(u64);
+
+impl TryFrom<u64> for Even {
+    type Error = String;
+
+    fn try_from(number: u64) -> Result<Even, String> {
+        if number.is_multiple_of(2) { Ok(Even(number)) } else { Err(format!("{number} is odd")) }
+    }
+}
+
+impl From<Even> for u64 {
+    fn from(even: Even) -> u64 {
+        even.0
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_is_not_the_end() {
+    let queue = Queue::growing().unwrap();
+    let put = || [0, 1, 2, 3, 4].iter().for_each(|number| queue.put(&Even(*number)).unwrap());
+    let check = |items: Vec<Result<Even, GetError>>| {
+        assert_eq!(items.len(), 5);
+        for (number, item) in items.into_iter().enumerate() {
+            match item {
+                Ok(even) => assert_eq!(even, Even(number as u64)),
+                Err(GetError::Decode { reason, .. }) => {
+                    assert!(reason.contains("odd") || number % 2 == 1, "{reason}")
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    };
+    put();
+    check(queue.try_iter().collect());
+    put();
+    queue.close();
+    check(queue.iter().collect());
+    assert_eq!(queue.iter().count(), 0);
+    let queue = Queue::growing().unwrap();
+    [0, 1, 2, 3, 4].iter().for_each(|number| queue.put(&Even(*number)).unwrap());
+    queue.close();
+    check(queue.into_iter().collect());
+}
+
 #[test]
 fn within_a_process_values_are_moved_and_come_back_when_refused() {
     let queue = Queue::bounded_in_process(1);
@@ -249,7 +332,7 @@ fn within_a_process_what_was_taken_can_be_reported_done() {
     assert!(queue.join_timeout(SOON).is_err());
     std::thread::scope(|scope| {
         for _ in 0..3 {
-            scope.spawn(|| queue.iter().for_each(|_| queue.task_done().unwrap()));
+            scope.spawn(|| queue.iter().flatten().for_each(|_| queue.task_done().unwrap()));
         }
         queue.join();
         assert_eq!(queue.len(), 0);

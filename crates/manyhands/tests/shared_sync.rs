@@ -185,6 +185,12 @@ fn references_travel_and_stale_ones_are_refused() {
     );
     assert!(Lock::<u64>::attach(lock.handle()).is_ok());
     assert!(matches!(RLock::attach(lock.handle()), Err(ArenaError::WrongKind { .. })));
+    let bare = RawLock::attach(lock.handle());
+    assert!(
+        matches!(bare, Err(ArenaError::WrongValue { .. })),
+        "its guard could be released behind its back"
+    );
+    assert!(Lock::<u64>::attach(RawLock::shared().unwrap().handle().unwrap()).is_err());
     drop((lock, same));
     assert!(postcard::from_bytes::<Lock<u64>>(&bytes).is_err(), "the lock is gone");
 }

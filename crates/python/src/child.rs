@@ -4,12 +4,13 @@
 //! what it is to become, a zygote [`serve_zygote`]. Payloads are Python's (`manyhands.multiprocessing._child`).
 
 use crate::errors::from_start;
-use crate::ffi::{Interpreter, inherited};
+use crate::ffi::{Interpreter, inherited, serve_as_keeper};
 use manyhands::arena::{Arena, Handle, Role};
 use manyhands::platform::Deadline;
 use manyhands::platform::pidfd::ExitStatus;
 use manyhands::spawn::{
-    Forked, Order, Program, Served, Share, StartRequest, Started, serve, start_exec, start_through_zygote,
+    Forked, Instruction, Order, Program, Served, Share, StartRequest, Started, start_exec,
+    start_through_zygote,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -102,7 +103,8 @@ fn role(name: &str) -> PyResult<Role> {
 /// Forks this process. The parent gets the child, the child `None`.
 #[pyfunction]
 pub fn fork_child(py: Python<'_>, name: &str, role_name: &str) -> PyResult<Option<Child>> {
-    let order = Order { name, role: role(role_name)?, payload: &[], descriptors: &[], share: Share::All };
+    let payload = Instruction::default();
+    let order = Order { name, role: role(role_name)?, payload, descriptors: &[], share: Share::All };
     match crate::ffi::fork_interpreter(py, &order).map_err(from_start)? {
         Forked::Parent(started) => Ok(Some(Child { started })),
         Forked::Child(_) => Ok(None),
@@ -138,7 +140,7 @@ impl Start {
         let order = Order {
             name: &self.name,
             role: role(&self.role)?,
-            payload: &self.payload,
+            payload: Instruction::of(&self.payload),
             descriptors: &descriptors,
             share: Share::These(&handles),
         };
@@ -186,7 +188,7 @@ pub fn serve_zygote<'py>(py: Python<'py>, preload: &Bound<'py, PyAny>) -> PyResu
     let requester = inherited()?.requester;
     let mut interpreter = Interpreter::bare();
     preload.call0()?;
-    match serve(requester, &mut interpreter, manyhands::MAKE_KEPT) {
+    match serve_as_keeper(py, requester, &mut interpreter) {
         Ok(Served::Child(request)) => Ok(Some(told(py, request))),
         Ok(Served::End) => Ok(None),
         Err(error) => Err(crate::errors::from_arena(error)),

@@ -234,7 +234,7 @@ impl Arena {
     ///
     /// # Panics
     /// When `length` is more than the block has room for.
-    pub fn take_block(&self, id: BlockId, length: usize) -> Result<Block, ArenaError> {
+    pub(crate) fn take_block(&self, id: BlockId, length: usize) -> Result<Block, ArenaError> {
         assert!(length <= id.capacity(), "a block's content fits it");
         let me = this_process()?;
         let entry = self.entry_at(id.class(), id.index()).ok_or(ArenaError::StaleBlock)?;
@@ -252,7 +252,7 @@ impl Arena {
 
     /// Makes a block of `holder`'s nobody's, to live until it is taken or freed by number. Does nothing when the block
     /// is somebody else's: for sweeps (a dead sender's block that was announced) and for what an object keeps.
-    pub fn block_in_flight(&self, id: BlockId, holder: ProcessId) {
+    pub(crate) fn block_in_flight(&self, id: BlockId, holder: ProcessId) {
         if let Some(entry) = self.entry_at(id.class(), id.index()) {
             let word = entry.load();
             if word.state == State::Held && word.owner == holder.raw() && word.generation == id.generation() {
@@ -262,7 +262,7 @@ impl Arena {
     }
 
     /// Frees a block by number, whoever holds it; does nothing when it was freed before.
-    pub fn free_block(&'static self, id: BlockId) {
+    pub(crate) fn free_block(&'static self, id: BlockId) {
         let Some(entry) = self.entry_at(id.class(), id.index()) else { return };
         let word = entry.load();
         if matches!(word.state, State::Held | State::InFlight) && word.generation == id.generation() {
@@ -274,7 +274,7 @@ impl Arena {
     ///
     /// # Panics
     /// When `length` is more than the block has room for.
-    pub fn block_bytes(&self, id: BlockId, length: usize) -> &'static [u8] {
+    pub(crate) fn block_bytes(&self, id: BlockId, length: usize) -> &'static [u8] {
         assert!(length <= id.capacity(), "a block's content fits it");
         let address = self.address(self.block_place(id), length);
         // SAFETY: inside the map, initialised; the caller keeps writers away.
@@ -282,7 +282,7 @@ impl Arena {
     }
 
     /// Where a block stands in the memory file, for a private map of it.
-    pub fn block_place(&self, id: BlockId) -> u64 {
+    pub(crate) fn block_place(&self, id: BlockId) -> u64 {
         self.entry(id).offset.load(Ordering::Acquire)
     }
 

@@ -19,7 +19,7 @@ const START_RESOLUTION_NS: u64 = 20_000_000;
 
 impl Arena {
     /// Gives up the slots of copies that have ended before they took them, or never came to be.
-    pub fn abandon_lost_copies(&'static self) {
+    pub(crate) fn abandon_lost_copies(&'static self) {
         for (copy, slot) in self.starting() {
             // Before anything else is looked at, so that what is seen is of this copy if the word is unchanged at the end.
             let word = slot.load();

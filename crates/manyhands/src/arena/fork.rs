@@ -46,7 +46,7 @@ pub fn next_child(child: ProcessId) {
 
 /// Forks of this thread inside `fork` are the caller's own business: no slot is claimed, shared with or adopted. The child
 /// has no number until it adopts a slot, and returns from here as well.
-pub fn by_hand<R>(fork: impl FnOnce() -> R) -> R {
+pub(crate) fn by_hand<R>(fork: impl FnOnce() -> R) -> R {
     BY_HAND.set(true);
     let result = fork();
     BY_HAND.set(false);
@@ -76,7 +76,7 @@ pub fn in_parent() {
 }
 
 /// After the fork, in the child: takes the slot.
-pub fn in_child() {
+fn in_child() {
     let Some(arena) = Arena::current() else { return };
     if let Some(child) = PREPARED.take()
         && arena.adopt_slot(child).is_ok()

@@ -43,7 +43,7 @@ impl Arena {
 
     /// As [`Arena::notice`], for who has seen that its pidfd does not poll readable: looks whether the process executed
     /// another program.
-    pub fn notice_exec(&self, process: ProcessId, pidfd: &PidFd) -> bool {
+    pub(crate) fn notice_exec(&self, process: ProcessId, pidfd: &PidFd) -> bool {
         let slot = self.process(process);
         let word = slot.load();
         let is_there = word.state == ProcessState::Alive && word.generation == process.generation();
@@ -62,7 +62,7 @@ impl Arena {
     }
 
     /// Marks a process dead whose end the caller has seen on its pidfd.
-    pub fn mark_dead(&self, process: ProcessId) {
+    pub(crate) fn mark_dead(&self, process: ProcessId) {
         let slot = self.process(process);
         let word = slot.load();
         if word.state == ProcessState::Alive && word.generation == process.generation() {

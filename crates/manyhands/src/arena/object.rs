@@ -217,7 +217,7 @@ impl Object {
     ///
     /// # Panics
     /// When `T` is larger than [`BODY`] bytes or aligned to more than 64.
-    pub fn create<T: Shared>(
+    pub(crate) fn create<T: Shared>(
         kind: Kind,
         init: impl FnOnce(&'static Arena, &'static T) -> Result<(), ArenaError>,
     ) -> Result<Object, ArenaError> {
@@ -266,7 +266,7 @@ impl Object {
     ///
     /// # Panics
     /// When `T` does not fit a body.
-    pub fn body<T: Shared>(&self) -> &'static T {
+    pub(crate) fn body<T: Shared>(&self) -> &'static T {
         Arena::current().expect("an object was made in it").body(self.handle.index)
     }
 
@@ -361,7 +361,10 @@ impl Arena {
     }
 
     /// All live objects of a kind, for sweeps.
-    pub fn objects<T: Shared>(&self, kind: Kind) -> impl Iterator<Item = (Handle, &'static T)> + use<'_, T> {
+    pub(crate) fn objects<T: Shared>(
+        &self,
+        kind: Kind,
+    ) -> impl Iterator<Item = (Handle, &'static T)> + use<'_, T> {
         self.record_numbers().filter_map(move |index| {
             let word = Word::unpack(self.record(index).word.load(Ordering::Acquire));
             // One that is being unmade still holds what a sweep looks for.

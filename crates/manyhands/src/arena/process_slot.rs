@@ -289,7 +289,7 @@ impl ProcessSlot {
     }
 
     /// Tells how the process ended; for who reaped it.
-    pub fn set_ending(&self, status: ExitStatus) {
+    pub(crate) fn set_ending(&self, status: ExitStatus) {
         let ending = match status {
             ExitStatus::Exited(code) => 1 << 32 | u64::from(code as u32),
             ExitStatus::Signaled(signal) => 2 << 32 | u64::from(signal as u32),

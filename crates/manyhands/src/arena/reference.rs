@@ -112,7 +112,7 @@ impl Arena {
 
     /// Gives a child, before it exists, a record for everything that the calling process holds; for a fork, which copies
     /// the holders.
-    pub fn share_all_with(&self, child: ProcessId) {
+    pub(crate) fn share_all_with(&self, child: ProcessId) {
         for index in self.record_numbers() {
             if !matches!(self.local.of(index).load(Ordering::Acquire), 0 | CLOSING) {
                 self.add_reference(index, child);
@@ -122,7 +122,7 @@ impl Arena {
 
     /// Gives a child, before it exists, records for these objects, which the calling process holds.
     pub fn share_with(&self, child: ProcessId, handles: &[Handle]) {
-        for handle in handles {
+        for handle in handles.iter().filter(|handle| handle.is_possible()) {
             self.add_reference(handle.index(), child);
         }
     }
@@ -146,7 +146,7 @@ impl Arena {
 
     /// Gives up the record that the calling process was started with and did not use; for a child that was handed
     /// handles which it dropped unopened.
-    pub fn drop_unused_references(&'static self) {
+    pub(crate) fn drop_unused_references(&'static self) {
         self.reconcile_references();
     }
 

@@ -118,7 +118,14 @@ impl Arena {
     /// # Errors
     /// When the memory is no arena, or one of another version, build or pid namespace; when the process has another
     /// arena already; when the slot was given up.
-    pub fn adopt(memfd: OwnedFd, doorbell: OwnedFd, slot: ProcessId) -> Result<&'static Arena, ArenaError> {
+    ///
+    /// # Safety
+    /// If the memory says that it is an arena, then it is one, which only members of it write.
+    pub unsafe fn adopt(
+        memfd: OwnedFd,
+        doorbell: OwnedFd,
+        slot: ProcessId,
+    ) -> Result<&'static Arena, ArenaError> {
         let arena = Arena::adopt_memory(memfd, doorbell)?;
         arena.adopt_slot(slot)?;
         Ok(arena)
@@ -223,7 +230,7 @@ impl Arena {
     }
 
     /// Which process is the arena's warden (a raw [`ProcessId`]; 0 for none).
-    pub fn warden(&self) -> &'static AtomicU32 {
+    pub(crate) fn warden(&self) -> &'static AtomicU32 {
         &self.header().warden
     }
 
@@ -246,7 +253,7 @@ impl Arena {
     /// # Panics
     /// When the place lies outside the arena or is not aligned for `T`.
     #[inline]
-    pub fn at<T: Shared>(&self, place: Offset<T>) -> &'static T {
+    pub(crate) fn at<T: Shared>(&self, place: Offset<T>) -> &'static T {
         let address = self.address(place.bytes(), size_of::<T>()).cast::<T>();
         assert!(address.is_aligned(), "an offset is aligned for what stands there");
         // SAFETY: inside the map, which lives as long as the process, and aligned; `Shared` allows any bytes there.
@@ -258,7 +265,7 @@ impl Arena {
     /// # Panics
     /// As [`Arena::at`].
     #[inline]
-    pub fn slice<T: Shared>(&self, place: Offset<T>, count: usize) -> &'static [T] {
+    pub(crate) fn slice<T: Shared>(&self, place: Offset<T>, count: usize) -> &'static [T] {
         let bytes = size_of::<T>().checked_mul(count).expect("the length fits the address space");
         let address = self.address(place.bytes(), bytes).cast::<T>();
         assert!(address.is_aligned(), "an offset is aligned for what stands there");
@@ -284,7 +291,7 @@ impl Arena {
     ///
     /// # Errors
     /// When the arena's end is reached.
-    pub fn carve(&self, bytes: usize, align: usize) -> Result<u64, ArenaError> {
+    pub(crate) fn carve(&self, bytes: usize, align: usize) -> Result<u64, ArenaError> {
         debug_assert!(align.is_power_of_two() && align <= 4096);
         let frontier = &self.header().frontier;
         let mut start = frontier.load(Ordering::Relaxed);
@@ -324,5 +331,24 @@ impl std::fmt::Debug for Arena {
             .field("size", &self.size)
             .field("used", &self.used())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stranger_is_refused() {
+        let arena = Arena::get().unwrap();
+        let me = this_process().unwrap();
+        let doorbell = || arena.doorbell().try_clone_to_owned().unwrap();
+        let pipe = rustix::pipe::pipe().unwrap().0;
+        // SAFETY: nobody writes it.
+        assert!(unsafe { Arena::adopt(pipe, doorbell(), me) }.is_err());
+        let other = memory::memory_file("stranger", 1 << 30).unwrap();
+        // SAFETY: it does not say so.
+        let error = unsafe { Arena::adopt(other, doorbell(), me) }.unwrap_err();
+        assert!(matches!(error, ArenaError::Foreign { .. }), "{error}");
     }
 }

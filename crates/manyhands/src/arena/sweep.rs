@@ -46,7 +46,7 @@ impl Dead {
 }
 
 /// Undoes what `process` held, if its end was noticed and nobody who lives is at it. Returns whether that was so.
-pub fn sweep(arena: &'static Arena, table: &[&dyn Sweep], process: ProcessId) -> bool {
+pub(crate) fn sweep(arena: &'static Arena, table: &[&dyn Sweep], process: ProcessId) -> bool {
     let Ok(by) = this_process() else { return false };
     if !arena.claim_sweep(process, by) {
         return false;
@@ -69,7 +69,7 @@ pub fn sweep(arena: &'static Arena, table: &[&dyn Sweep], process: ProcessId) ->
 ///
 /// One look costs a few system calls per process: meant for the ticks of waiters and for tests. The warden, which
 /// holds the descriptors, knows at once.
-pub fn sweep_the_dead(arena: &'static Arena, table: &[&dyn Sweep]) -> usize {
+pub(crate) fn sweep_the_dead(arena: &'static Arena, table: &[&dyn Sweep]) -> usize {
     for (process, _) in arena.slots_in(ProcessState::Alive) {
         arena.notice(process);
     }
@@ -79,7 +79,7 @@ pub fn sweep_the_dead(arena: &'static Arena, table: &[&dyn Sweep]) -> usize {
 
 /// As [`sweep_the_dead`], unless anybody in the arena has looked less than half a tick ago: for ticks, of which there
 /// is one per process, so that the looking does not grow with their number squared.
-pub fn sweep_in_turn(arena: &'static Arena, table: &[&dyn Sweep]) {
+pub(crate) fn sweep_in_turn(arena: &'static Arena, table: &[&dyn Sweep]) {
     const REST_NS: u64 = 50_000_000;
     let looked = &arena.header().looked;
     let last = looked.load(Ordering::Relaxed);
@@ -94,7 +94,7 @@ pub fn sweep_in_turn(arena: &'static Arena, table: &[&dyn Sweep]) {
 }
 
 /// Sweeps those whose end was noticed already, also after a sweeper that died halfway. Returns how many that were.
-pub fn sweep_noticed(arena: &'static Arena, table: &[&dyn Sweep]) -> usize {
+pub(crate) fn sweep_noticed(arena: &'static Arena, table: &[&dyn Sweep]) -> usize {
     let mut swept = 0;
     for (process, _) in arena.slots_in(ProcessState::Dead) {
         swept += usize::from(sweep(arena, table, process));

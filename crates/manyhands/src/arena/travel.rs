@@ -90,7 +90,7 @@ impl Arena {
         }
         block.shorten(length);
         self.mark_carrying(block.id());
-        for handle in handles {
+        for handle in handles.iter().filter(|handle| handle.is_possible()) {
             self.record(handle.index()).references[0].fetch_or(SENT, Ordering::AcqRel);
         }
         Ok(block)

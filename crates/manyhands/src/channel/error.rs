@@ -156,6 +156,16 @@ impl PutError {
 }
 
 impl GetError {
+    /// Whether nothing is there, and perhaps nothing will be.
+    pub(super) fn is_end(&self) -> bool {
+        matches!(self, GetError::Empty { .. } | GetError::Closed { .. })
+    }
+
+    /// Whether it is about a message that was taken, so that the next may be another.
+    pub(super) fn is_of_one_message(&self) -> bool {
+        matches!(self, GetError::Decode { .. } | GetError::Arena { source: ArenaError::StaleBlock, .. })
+    }
+
     pub(super) fn new(queue: QueueName, stop: Stop) -> GetError {
         match stop {
             Stop::TimedOut => GetError::Empty { queue },

@@ -4,6 +4,7 @@
 //! Python whoever takes values may report them done, so that others can wait until all of them are.
 
 use super::error::{GetError, NotPut, PutError, QueueName};
+use super::iter::iterates;
 use super::monitor::{DoneTooOften, Inside, Monitor};
 use super::queue::{InProcess, Queue};
 use super::raw_queue::QueueStatistics;
@@ -191,11 +192,6 @@ impl<T: Send> Queue<T, InProcess> {
         self.get_timeout(Duration::ZERO)
     }
 
-    /// The values as they come, until the queue is closed and empty.
-    pub fn iter(&self) -> impl Iterator<Item = T> + '_ {
-        std::iter::from_fn(|| self.get().ok())
-    }
-
     /// Reports one value done that was taken.
     ///
     /// ```
@@ -205,7 +201,10 @@ impl<T: Send> Queue<T, InProcess> {
     /// let queue = Queue::in_process();
     /// let worker = Thread::spawn({
     ///     let queue = queue.clone();
-    ///     move || queue.iter().for_each(|_number: u32| queue.task_done().unwrap())
+    ///     move || for number in &queue {
+    ///         let _number: u32 = number.unwrap();
+    ///         queue.task_done().unwrap();
+    ///     }
     /// })?;
     /// (0..10).try_for_each(|number| queue.put(number))?;
     /// queue.join();
@@ -236,3 +235,5 @@ impl<T: Send> Queue<T, InProcess> {
         self.engine.monitor.wait_all_done(Deadline::after(time), &Blocking, || false)
     }
 }
+
+iterates!(Queue<T, InProcess>, T: Send);

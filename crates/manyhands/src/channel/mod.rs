@@ -5,7 +5,7 @@
 //! storage              where a stream stands in the arena          stream   the waiting added
 //! message, raw_queue   bytes with a tag, large ones as blocks      sweep    what deaths and ends undo
 //! monitor              items of one process's threads, moved and not encoded
-//! queue                the handle for Rust, over either: queue_in_arena, in_process
+//! queue                the handle for Rust, over either: queue_in_arena, in_process; iter: one value after the other
 //! ```
 //!
 //! This layer knows no processes being started, no calls and no Python.
@@ -18,6 +18,8 @@ pub(crate) mod word;
 mod error;
 #[cfg(not(manyhands_model))]
 mod in_process;
+#[cfg(not(manyhands_model))]
+mod iter;
 #[cfg(not(manyhands_model))]
 mod message;
 #[cfg(not(manyhands_model))]
@@ -42,6 +44,7 @@ pub(crate) use sweep::{QueueSweep, messages_so_far};
 #[cfg(not(manyhands_model))]
 pub use {
     error::{GetError, NotPut, PutError, QueueName},
+    iter::{IntoIter, Iter, Source, TryIter},
     message::{Buffer, Content, INLINE, Message},
     monitor::{DoneTooOften, Inside, Monitor},
     queue::{InArena, InProcess, Place, Queue},

@@ -4,6 +4,7 @@
 //! queue, which keeps it alive on the way. Postcard's encoding; sender and receiver are one build, so it carries no schema.
 
 use super::error::{GetError, PutError};
+use super::iter::iterates;
 use super::message::{Buffer, INLINE, Message};
 use super::queue::Queue;
 use super::raw_queue::RawQueue;
@@ -113,12 +114,9 @@ impl<T: Serialize + DeserializeOwned> Queue<T> {
         postcard::from_bytes(&message.content)
             .map_err(|error| GetError::Decode { queue: self.engine.name(), reason: error.to_string() })
     }
-
-    /// The values as they come, until the queue is closed and empty. Ends, too, where [`Queue::get`] fails otherwise.
-    pub fn iter(&self) -> impl Iterator<Item = T> + '_ {
-        std::iter::from_fn(|| self.get().ok())
-    }
 }
+
+iterates!(Queue<T>, T: Serialize, DeserializeOwned);
 
 impl<T> Queue<T> {
     fn of(engine: RawQueue) -> Queue<T> {

@@ -277,7 +277,7 @@ fn iteration_ends_with_the_queue() {
     let queue: Queue<u32> = Queue::growing().unwrap();
     (0..5).for_each(|number| queue.put(&number).unwrap());
     queue.close();
-    assert_eq!(queue.iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    assert_eq!(queue.iter().map(Result::unwrap).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
 }
 
 #[test]

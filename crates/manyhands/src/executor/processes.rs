@@ -14,7 +14,7 @@ use super::raw_pool::{NewCall, PoolPlan, PoolStatistics, RawPool};
 use super::worker::Worker;
 use crate::arena::{self, Handle};
 use crate::spawn::entry::Trampoline;
-use crate::spawn::{Entry, Keeper, Refusal, StartError, entry, zygote};
+use crate::spawn::{Entry, Instruction, Keeper, Refusal, StartError, entry, zygote};
 use crate::sync::{Blocking, Wait};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -68,11 +68,10 @@ impl Processes {
 fn hire(name: &str, pool: Handle) -> Result<Arc<Keeper>, StartError> {
     let in_pool = |source| StartError::Entry { name: name.to_owned(), source };
     let entry = Entry::of(work_for).map_err(in_pool)?;
-    let mut payload = postcard::to_allocvec(&entry).expect("two numbers can always be written");
-    payload.extend(entry::arguments(&pool).expect("two numbers can always be written"));
+    let payload = entry.written(&entry::arguments(&pool).expect("two numbers can always be written"));
     for _ in 0..ATTEMPTS {
         let keeper = zygote(name)?;
-        match keeper.keep(name, pool, &payload, &[]) {
+        match keeper.keep(name, pool, Instruction::entry(&payload), &[]) {
             Ok(()) => return Ok(keeper),
             Err(Refusal::Failed(error)) => return Err(error),
             Err(Refusal::Lost) => {}
@@ -93,7 +92,7 @@ fn work_for(pool: Handle) {
             _ => Entry::at(request.function).trampoline(),
         };
         known = function.as_ref().ok().map(|function| (request.function, *function));
-        let answer = function.map(|function| function(request.arguments));
+        let answer = function.map(|function| function(request.arguments()));
         let answer = answer.unwrap_or_else(|error| entry::failed(&unknown(&error.to_string())));
         let carried = take_carried();
         if let Err(error) = request.answer_naming(0, &[&answer], &carried.objects) {
@@ -180,12 +179,6 @@ impl Pool<Processes> {
         let Processes { raw, retries, .. } = &self.engine;
         let sender = ToProcesses::new(raw, Entry::of_empty(each)?, std::any::type_name::<F>(), *retries);
         Ok(Map::new(Box::new(sender), items.into_iter()))
-    }
-
-    /// The pool in bytes.
-    #[doc(hidden)]
-    pub fn raw(&self) -> &RawPool {
-        &self.engine.raw
     }
 }
 

@@ -24,7 +24,7 @@ fn echo(pool: &RawPool) -> JoinHandle<WorkerEnd> {
     std::thread::spawn(move || {
         Worker::enlist(handle).unwrap().work(&Blocking, &mut |request| {
             let function = request.function.to_le_bytes();
-            let arguments = request.arguments.to_vec();
+            let arguments = request.arguments().to_vec();
             request.answer(request.tag + 1, &[&function, &arguments]).unwrap();
         })
     })

@@ -24,8 +24,7 @@ pub struct CallRequest<'a> {
     pub function: u64,
     /// What kind of bytes the arguments are, as the requester said.
     pub tag: u32,
-    /// The arguments.
-    pub arguments: &'a [u8],
+    arguments: &'a [u8],
     worker: &'a Worker,
     slot: &'a CallSlot,
     is_answered: bool,
@@ -219,6 +218,12 @@ impl CallRequest<'_> {
         Ok(())
     }
 
+    /// The arguments; none once [`CallRequest::take_arguments`] has given them away.
+    #[inline]
+    pub fn arguments(&self) -> &[u8] {
+        self.arguments
+    }
+
     /// Whether somebody still wants the answer.
     pub fn is_wanted(&self) -> bool {
         let seen = self.slot.word().read();
@@ -226,8 +231,7 @@ impl CallRequest<'_> {
     }
 
     /// Takes the block in which large arguments stand, so that they may outlive the call; `None` when they are small, when
-    /// the call may be run again, or when the block was taken before. [`CallRequest::arguments`] stays valid as long as the
-    /// block does.
+    /// the call may be run again, or when the block was taken before.
     pub fn take_arguments(&mut self) -> Option<Block> {
         let side = self.slot.arguments();
         if self.slot.may_be_retried() {
@@ -236,6 +240,7 @@ impl CallRequest<'_> {
         let id = side.block()?;
         let block = self.worker.view.arena.take_block(id, side.len()).ok()?;
         side.forget_block();
+        self.arguments = &[];
         Some(block)
     }
 

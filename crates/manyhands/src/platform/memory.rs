@@ -32,7 +32,7 @@ pub fn inode_and_size(file: impl AsFd) -> io::Result<(u64, u64)> {
 
 /// Another descriptor, close-on-exec, of the file that has this number in the calling process; `None` when none has, or
 /// descriptors have run out. Whose file that is the caller must look at.
-pub fn duplicate(number: RawFd) -> Option<OwnedFd> {
+pub(crate) fn duplicate(number: RawFd) -> Option<OwnedFd> {
     // SAFETY: only duplicated, and a number that is not open is an error of that.
     let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
     rustix::io::fcntl_dupfd_cloexec(descriptor, 3).ok()

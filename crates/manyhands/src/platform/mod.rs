@@ -6,41 +6,41 @@
 //! checker schedules; nothing else of this layer exists then.
 
 pub mod atomic;
-pub mod cache;
+pub(crate) mod cache;
 pub mod clock;
 pub mod futex;
 pub mod thread;
 
 #[cfg(not(manyhands_model))]
-pub mod census;
+pub(crate) mod census;
 #[cfg(not(manyhands_model))]
-pub mod doorbell;
+pub(crate) mod doorbell;
 #[cfg(not(manyhands_model))]
-pub mod exec;
+pub(crate) mod exec;
 #[cfg(not(manyhands_model))]
 pub mod fork;
 #[cfg(not(manyhands_model))]
-pub mod image;
+pub(crate) mod image;
 #[cfg(not(manyhands_model))]
-pub mod maps;
+pub(crate) mod maps;
 #[cfg(not(manyhands_model))]
 pub mod memory;
 #[cfg(not(manyhands_model))]
-pub mod message;
+pub(crate) mod message;
 #[cfg(not(manyhands_model))]
-pub mod orphan;
+pub(crate) mod orphan;
 #[cfg(not(manyhands_model))]
 pub mod pidfd;
 #[cfg(not(manyhands_model))]
 pub mod process;
 #[cfg(not(manyhands_model))]
-pub mod signal;
+pub(crate) mod signal;
 #[cfg(not(manyhands_model))]
 pub mod stat;
 #[cfg(not(manyhands_model))]
-pub mod turn;
+pub(crate) mod turn;
 #[cfg(not(manyhands_model))]
-pub mod wipe;
+pub(crate) mod wipe;
 
 pub use clock::Deadline;
 pub use futex::{Scope, Wake};

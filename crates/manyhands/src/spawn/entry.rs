@@ -17,8 +17,9 @@ use std::sync::Once;
 /// What an entry runs: the arguments' bytes in, the answer's bytes out.
 pub type Trampoline = fn(&[u8]) -> Vec<u8>;
 
-/// A function of this program, in the form in which it travels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// A function of this program, in the form in which it travels. There is one only of what is a function: nobody outside the
+/// engine can make one of a number, or read one out of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
     offset: u64,
     build: u64,
@@ -150,8 +151,8 @@ impl Entry {
             return Err(EntryError::OtherBuild { theirs: self.build, ours: main.build });
         }
         let address = main.address_at(self.offset).ok_or(EntryError::NoCode { offset: self.offset })?;
-        // SAFETY: entries are made of trampolines only, and processes on one arena trust each other; the same build
-        // has the same code at the same distance from its base.
+        // SAFETY: an entry is made of a trampoline, or in the engine of what it wrote down of one (`written`, `offset`),
+        // and processes on one arena trust each other; the same build has the same code at the same distance from its base.
         Ok(unsafe { std::mem::transmute::<*const (), Trampoline>(address as *const ()) })
     }
 
@@ -163,14 +164,28 @@ impl Entry {
         Ok(self.trampoline()?(arguments))
     }
 
-    /// Where the code is in the program; with [`Entry::at`] the shortest form for members of one arena and build.
+    /// Where the code is in the program: the shortest form for members of one arena and build.
     pub fn offset(self) -> u64 {
         self.offset
     }
 
-    /// The entry at an offset that [`Entry::offset`] gave in a process of the same build.
-    pub fn at(offset: u64) -> Entry {
+    /// The entry at an offset that [`Entry::offset`] gave in a process of the same build. The caller answers for that: any
+    /// other place is code that was never meant to be called.
+    pub(crate) fn at(offset: u64) -> Entry {
         Entry { offset, build: MainProgram::get().build }
+    }
+
+    /// The entry and, behind it, the bytes of arguments, for [`Entry::read`] in another process.
+    pub(crate) fn written(self, arguments: &[u8]) -> Vec<u8> {
+        let (offset, build) = (self.offset.to_ne_bytes(), self.build.to_ne_bytes());
+        [&offset, &build, arguments].concat()
+    }
+
+    /// What [`Entry::written`] wrote. The caller knows that the bytes are from there.
+    pub(super) fn read(written: &[u8]) -> Option<(Entry, &[u8])> {
+        let (offset, rest) = written.split_first_chunk()?;
+        let (build, arguments) = rest.split_first_chunk()?;
+        Some((Entry { offset: u64::from_ne_bytes(*offset), build: u64::from_ne_bytes(*build) }, arguments))
     }
 }
 
@@ -356,7 +371,10 @@ mod tests {
     {
         let entry = Entry::of(function).unwrap();
         assert_eq!(Entry::at(entry.offset()), entry);
-        answer(&entry.call(&arguments(&argument).unwrap()).unwrap())
+        let written = entry.written(&arguments(&argument).unwrap());
+        let (read, arguments) = Entry::read(&written).unwrap();
+        assert_eq!(read, entry);
+        answer(&read.call(arguments).unwrap())
     }
 
     #[test]

@@ -122,20 +122,23 @@ pub(super) fn launch(
 }
 
 impl Inherited {
-    /// Takes what was handed to this process, and its slot in the arena; `None` when nothing was. The calling process should
-    /// have one thread, as the environment is changed.
+    /// Takes what was handed to this process, and its slot in the arena; `None` when nothing was.
     ///
     /// # Errors
     /// When the arena cannot be used (another version or container), or the starter has given this process up.
-    pub fn take() -> Result<Option<Inherited>, ArenaError> {
+    ///
+    /// # Safety
+    /// No other thread of the calling process reads the environment meanwhile, which is changed.
+    pub unsafe fn take() -> Result<Option<Inherited>, ArenaError> {
         let Some(value) = std::env::var_os(VARIABLE) else { return Ok(None) };
-        // SAFETY: the caller's process has one thread: we are before `main`, or in the first lines of an interpreter's.
+        // SAFETY: the caller's promise.
         unsafe { std::env::remove_var(VARIABLE) };
         let Some(handed) = Handed::read(&value) else { return Ok(None) };
         for descriptor in [&handed.socket, &handed.memory, &handed.doorbell, &handed.starter_pidfd] {
             let _ = rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC);
         }
-        Arena::adopt(handed.memory, handed.doorbell, handed.slot)?;
+        // SAFETY: our parent's arena, of which it told us over a socket that it made for us alone.
+        unsafe { Arena::adopt(handed.memory, handed.doorbell, handed.slot) }?;
         Ok(Some(Inherited {
             part: handed.part,
             requester: Requester {
@@ -153,12 +156,12 @@ impl Inherited {
     /// When the starter ended before it had told.
     pub fn request(self) -> io::Result<StartRequest> {
         let received = request::receive(&self.requester.socket)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-        let Head::Start { slot, inheritance } = received.head else {
+        let Head::Start { slot, inheritance, is_entry } = received.head else {
             return Err(io::ErrorKind::InvalidData.into());
         };
         // It inherited what it should already; the copies go.
         let own = received.descriptors.into_iter().skip(inheritance.descriptors()).collect();
-        Ok(StartRequest { slot, payload: received.payload, descriptors: own, inheritance })
+        Ok(StartRequest { slot, payload: received.payload, descriptors: own, inheritance, is_entry })
     }
 }
 

@@ -8,7 +8,7 @@
 use super::error::StartError;
 use super::here::here;
 use super::inherit::Inheritance;
-use super::request::{self, Bequest, Head, Order, Reply, Share};
+use super::request::{self, Bequest, Head, Instruction, Order, Reply, Share};
 use super::started::{Room, Started};
 use crate::arena::{Arena, Handle, ProcessId, ProcessState, Role};
 use crate::platform::atomic::{AtomicBool, Ordering};
@@ -98,8 +98,11 @@ impl Keeper {
             .map_err(StartError::system(name, "opening a descriptor of the process"))
             .map_err(Refusal::Failed)?;
         let slot = claim(arena, order).map_err(Refusal::Failed)?;
+        let is_entry = order.payload.is_entry;
         let asked = here()
-            .while_adopting(|| self.ask(|inheritance| Head::Start { slot, inheritance }, order, bequest))
+            .while_adopting(|| {
+                self.ask(|inheritance| Head::Start { slot, inheritance, is_entry }, order, bequest)
+            })
             .map_err(StartError::system(name, "becoming the one who adopts orphans"));
         let pid = match asked {
             Ok(Ok(Reply::Started { pid })) => pid,
@@ -137,7 +140,7 @@ impl Keeper {
         &self,
         name: &str,
         pool: Handle,
-        payload: &[u8],
+        payload: Instruction<'_>,
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<(), Refusal> {
         let role = Role::Worker;
@@ -165,7 +168,8 @@ impl Keeper {
             }
         };
         arena.share_with(self.slot, &shared);
-        match self.ask(|inheritance| Head::Keep { pool, shared, inheritance }, order, &bequest) {
+        let is_entry = order.payload.is_entry;
+        match self.ask(|inheritance| Head::Keep { pool, shared, inheritance, is_entry }, order, &bequest) {
             Ok(Reply::Kept) => Ok(()),
             Ok(refused) => Err(Refusal::Failed(StartError::system(name, "starting the pool's workers")(
                 refused.into_error(),
@@ -229,7 +233,7 @@ impl Keeper {
         let line = &mut *guard;
         let socket = line.socket.as_ref().ok_or(io::ErrorKind::NotConnected)?;
         let head = head(bequest.inheritance.for_keeper(&mut line.environment));
-        let reply = request::send(socket, &head, order.payload, &descriptors)
+        let reply = request::send(socket, &head, order.payload.bytes, &descriptors)
             .and_then(|()| request::await_reply(socket))
             .and_then(|reply| reply.ok_or(io::ErrorKind::UnexpectedEof.into()));
         if reply.is_err() {

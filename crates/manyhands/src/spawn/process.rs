@@ -10,7 +10,7 @@ use super::error::{ProcessError, StartError};
 use super::handover::Program;
 use super::here::here;
 use super::keeper::{claim, note_started};
-use super::request::{Order, Share, StartRequest};
+use super::request::{Instruction, Order, Share, StartRequest};
 use super::started::{Room, Started};
 use super::{leaving, start_exec, warden, zygote};
 use crate::arena::{Arena, ArenaError, Role, next_child};
@@ -96,13 +96,12 @@ impl Builder {
             Entry::of_main(function).map_err(|source| StartError::Entry { name: name.clone(), source })?;
         let arguments = entry::arguments(&argument)
             .map_err(|source| StartError::Arguments { name: name.clone(), source })?;
-        let mut payload = postcard::to_allocvec(&entry).expect("two numbers can always be written");
-        payload.extend_from_slice(&arguments);
+        let payload = entry.written(&arguments);
         let report = report().map_err(StartError::system(&name, "making a memory file"))?;
         let order = Order {
             name: &name,
             role: self.role(),
-            payload: &payload,
+            payload: Instruction::entry(&payload),
             descriptors: &[report.as_fd()],
             share: Share::All,
         };
@@ -126,8 +125,8 @@ impl Builder {
     pub unsafe fn fork(self, run: impl FnOnce()) -> Result<Process, StartError> {
         let name = self.name.clone().unwrap_or_else(next_name);
         let arena = Arena::get().map_err(StartError::arena(&name))?;
-        let order =
-            Order { name: &name, role: self.role(), payload: &[], descriptors: &[], share: Share::All };
+        let payload = Instruction::default();
+        let order = Order { name: &name, role: self.role(), payload, descriptors: &[], share: Share::All };
         here().reap();
         // Best effort: waiters sweep themselves while there is no warden.
         let _ = warden::ensure(arena);
@@ -312,8 +311,9 @@ fn report() -> io::Result<OwnedFd> {
 pub(super) fn run(request: StartRequest) -> ! {
     leaving::register();
     let report = request.descriptors.into_iter().next();
-    let answer = postcard::take_from_bytes::<Entry>(&request.payload)
-        .map_err(|error| format!("its request cannot be read: {error}"))
+    let told = if request.is_entry { Entry::read(&request.payload) } else { None };
+    let answer = told
+        .ok_or_else(|| "what it was told names no function of this program".to_owned())
         .and_then(|(entry, arguments)| {
             entry::when_arguments_are_read(settle_references);
             entry.call(arguments).map_err(|error| error.to_string())

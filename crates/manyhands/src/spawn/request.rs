@@ -19,11 +19,31 @@ pub struct Order<'a> {
     /// With whom it ends.
     pub role: Role,
     /// What it reads to know what to do.
-    pub payload: &'a [u8],
+    pub payload: Instruction<'a>,
     /// Descriptors that it gets besides 0 to 2.
     pub descriptors: &'a [BorrowedFd<'a>],
     /// Which shared objects it keeps alive from the start.
     pub share: Share<'a>,
+}
+
+/// What a process reads to know what to do: bytes of its starter's, or a function of the program, which only the engine can
+/// put there. So a program cannot be made to run bytes that somebody made up as if they named a function.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Instruction<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) is_entry: bool,
+}
+
+impl<'a> Instruction<'a> {
+    /// Bytes that the program which is started knows how to read.
+    pub const fn of(bytes: &'a [u8]) -> Self {
+        Instruction { bytes, is_entry: false }
+    }
+
+    /// The bytes of a function and its arguments, from [`Entry::written`](super::Entry::written).
+    pub(crate) const fn entry(bytes: &'a [u8]) -> Self {
+        Instruction { bytes, is_entry: true }
+    }
 }
 
 /// Which shared objects a child keeps alive before it has read its payload.
@@ -46,14 +66,16 @@ pub struct StartRequest {
     pub descriptors: Vec<OwnedFd>,
     /// What it inherited; taken over already.
     pub inheritance: Inheritance,
+    /// Whether the payload names a function of the program.
+    pub(super) is_entry: bool,
 }
 
 #[derive(Serialize, Deserialize)]
 pub(super) enum Head {
     /// Start one process, whose slot has been claimed.
-    Start { slot: ProcessId, inheritance: Inheritance },
+    Start { slot: ProcessId, inheritance: Inheritance, is_entry: bool },
     /// Keep a pool's workers alive.
-    Keep { pool: Handle, shared: Vec<Handle>, inheritance: Inheritance },
+    Keep { pool: Handle, shared: Vec<Handle>, inheritance: Inheritance, is_entry: bool },
     /// Something about a pool has changed; no reply.
     Look,
 }

@@ -47,7 +47,11 @@ pub enum Served {
 ///
 /// # Errors
 /// When this process has no arena.
-pub fn serve(
+///
+/// # Safety
+/// The calling process has one thread, or only such others as a fork may leave behind: each child is a copy of it in which
+/// nothing but the calling thread goes on.
+pub unsafe fn serve(
     requester: Requester,
     forking: &mut dyn Forking,
     make_kept: MakeKept,
@@ -171,6 +175,7 @@ impl Service {
             payload: start.payload,
             descriptors: descriptors.collect(),
             inheritance: start.inheritance,
+            is_entry: start.is_entry,
         }
     }
 
@@ -192,7 +197,7 @@ impl Service {
         let Received { head, payload, descriptors } = received;
         match head {
             Head::Look => None,
-            Head::Start { slot, mut inheritance } => {
+            Head::Start { slot, mut inheritance, is_entry } => {
                 inheritance.complete(&mut self.told);
                 let environment_in_place = inheritance.has_environment(&self.environment);
                 match birth::sibling(self.arena, slot, self.pid, forking) {
@@ -203,6 +208,7 @@ impl Service {
                             inheritance,
                             descriptors,
                             environment_in_place,
+                            is_entry,
                         }));
                     }
                     Ok(Side::Parent(pid)) => self.reply(&Reply::Started { pid }),
@@ -210,7 +216,7 @@ impl Service {
                 }
                 None
             }
-            Head::Keep { pool, shared, mut inheritance } => {
+            Head::Keep { pool, shared, mut inheritance, is_entry } => {
                 inheritance.complete(&mut self.told);
                 let kept = match (self.make_kept)(pool, &payload) {
                     Ok(kept) => kept,
@@ -220,7 +226,8 @@ impl Service {
                     }
                 };
                 let in_place = inheritance.has_environment(&self.environment);
-                let mut staff = Staff::new(kept, shared, payload, inheritance, descriptors, in_place);
+                let words = (payload, is_entry);
+                let mut staff = Staff::new(kept, shared, words, inheritance, descriptors, in_place);
                 match staff.fill(self.arena, self.slot, forking) {
                     Ok(Filled::Worker(start)) => {
                         drop(staff);

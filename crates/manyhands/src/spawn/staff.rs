@@ -57,6 +57,7 @@ pub(super) struct Staff {
     kept: Box<dyn Kept>,
     shared: Vec<Handle>,
     payload: Vec<u8>,
+    is_entry: bool,
     inheritance: Inheritance,
     descriptors: Vec<OwnedFd>,
     environment_in_place: bool,
@@ -87,13 +88,14 @@ pub(super) struct WorkerStart {
     pub(super) inheritance: Inheritance,
     pub(super) descriptors: Vec<OwnedFd>,
     pub(super) environment_in_place: bool,
+    pub(super) is_entry: bool,
 }
 
 impl Staff {
     pub(super) fn new(
         kept: Box<dyn Kept>,
         shared: Vec<Handle>,
-        payload: Vec<u8>,
+        (payload, is_entry): (Vec<u8>, bool),
         inheritance: Inheritance,
         descriptors: Vec<OwnedFd>,
         environment_in_place: bool,
@@ -102,6 +104,7 @@ impl Staff {
             kept,
             shared,
             payload,
+            is_entry,
             inheritance,
             descriptors,
             environment_in_place,
@@ -168,6 +171,7 @@ impl Staff {
                 inheritance: self.inheritance.clone(),
                 descriptors: std::mem::take(&mut self.descriptors),
                 environment_in_place: self.environment_in_place,
+                is_entry: self.is_entry,
             })),
             Ok(Side::Parent(pid)) => {
                 self.hired += 1;

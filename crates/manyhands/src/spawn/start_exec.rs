@@ -38,11 +38,12 @@ pub fn start(program: &Program, order: &Order<'_>) -> Result<Arc<Started>, Start
         .map_err(|error| give_up("opening a descriptor of the process", error))?;
     arena.adopt_slot_for(slot, pid);
     note_started(arena);
-    let head = Head::Start { slot, inheritance: bequest.inheritance };
+    let is_entry = order.payload.is_entry;
+    let head = Head::Start { slot, inheritance: bequest.inheritance, is_entry };
     // Of what it inherits by nature nothing needs to travel, but the counts must agree.
     let descriptors: Vec<BorrowedFd<'_>> =
         bequest.descriptors.all().chain(order.descriptors.iter().copied()).collect();
     // Should it have ended already, whoever joins it learns how.
-    let _ = request::send(&socket, &head, order.payload, &descriptors);
+    let _ = request::send(&socket, &head, order.payload.bytes, &descriptors);
     Ok(started)
 }

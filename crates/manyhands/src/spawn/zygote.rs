@@ -175,7 +175,8 @@ extern "C" fn divert(argc: c_int, argv: *const *const libc::c_char, environment:
     if MainProgram::get().offset_of(divert as *const () as usize).is_none() {
         return;
     }
-    let inherited = match Inherited::take() {
+    // SAFETY: before `main` this process has one thread.
+    let inherited = match unsafe { Inherited::take() } {
         Ok(Some(inherited)) => inherited,
         Ok(None) => return,
         Err(error) => {
@@ -211,7 +212,8 @@ fn be_zygote(inherited: Inherited) -> ! {
     // What every child would do first is done once, here.
     leaving::register();
     entry::watch_panics();
-    match serve(inherited.requester, &mut Plain::new(), crate::MAKE_KEPT) {
+    // SAFETY: this process has run nothing of the program's, and has one thread.
+    match unsafe { serve(inherited.requester, &mut Plain::new(), crate::MAKE_KEPT) } {
         Ok(Served::Child(request)) => process::run(request),
         // SAFETY: a zygote has nothing to flush.
         Ok(Served::End) | Err(_) => unsafe { libc::_exit(0) },

@@ -60,8 +60,14 @@ impl ArenaLock {
         Ok(Self::from_object(Object::create::<LockBody>(kind, |_, _| Ok(()))?, kind))
     }
 
+    /// The lock that a handle names, unless there is a value around which it was made: that is reached by its guards only,
+    /// and who could release the lock behind their back would have two of them at once.
     pub(super) fn attach(handle: Handle, kind: Kind) -> Result<Self, ArenaError> {
-        Ok(Self::from_object(Object::attach(handle, kind)?, kind))
+        let lock = Self::from_object(Object::attach(handle, kind)?, kind);
+        match lock.body.value_type.load(Ordering::Acquire) {
+            0 => Ok(lock),
+            _ => Err(ArenaError::WrongValue { handle, kind }),
+        }
     }
 
     /// `object` is of `kind`, and its body begins with a [`LockBody`].

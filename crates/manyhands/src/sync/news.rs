@@ -23,16 +23,10 @@ pub(crate) fn wait_for_news<R, F: Fn() -> bool + Sync>(
     mut ready: impl FnMut() -> Option<R>,
     more: impl FnMut() -> bool,
 ) -> Result<R, WaitError> {
-    /// What is asked by other threads, with the address of an `F`.
-    fn ask<F: Fn() -> bool + Sync>(address: usize) -> bool {
-        // SAFETY: only ever asked of the `F` on the stack of a waiter that is in its wait and stays there meanwhile; it is
-        // `Sync`, so that any thread may call it.
-        (unsafe { &*(address as *const F) })()
-    }
     if let Some(found) = ready() {
         return Ok(found);
     }
-    watched(&is_there, ask::<F>, deadline, waiting, |wait| gate.wait_until(wait, ready, more))
+    watched(is_there, deadline, waiting, |wait| gate.wait_until(wait, ready, more))
 }
 
 /// In the model there is no wait graph.

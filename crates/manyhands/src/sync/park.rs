@@ -59,7 +59,7 @@ pub struct Blocking;
 impl Waiting for Blocking {}
 
 /// How often a sleep on an arena word ends by itself, so that the dead are swept.
-pub(crate) trait Ticking: Sync {
+pub(crate) trait Ticking {
     /// Called before each sleep: the longest time to sleep, and whether this sleeper sweeps then.
     fn before_sleep(&self) -> Turn;
 

@@ -88,20 +88,6 @@ const NOBODY_ELSE: u32 = 1;
 /// Units of named resources, granted only when that leaves the state safe.
 pub struct RawBanker(Place);
 
-/// What a waiter for a private banker waits for.
-struct Awaited<'a> {
-    ledger: Ledger<'a>,
-    claim: Claim,
-}
-
-impl Awaited<'_> {
-    fn is_there(address: usize) -> bool {
-        // SAFETY: only ever asked of what stands on the stack of a waiter that is in its wait and stays there meanwhile.
-        let awaited = unsafe { &*(address as *const Awaited<'_>) };
-        awaited.ledger.may_go_on(awaited.claim)
-    }
-}
-
 fn check(resources: &[(&str, u64)]) -> Result<(), BankerError> {
     let refused = |why: String| Err(BankerError::Resources { why });
     if !(1..=MOST_RESOURCES).contains(&resources.len()) {
@@ -336,10 +322,9 @@ impl RawBanker {
         let ledger = self.ledger_for(claim)?;
         let result = match &self.0 {
             Place::Private { .. } => {
-                let awaited = Awaited { ledger, claim: claim.claim };
-                watched(&awaited, Awaited::is_there, deadline, waiting, |wait| {
-                    ledger.request(claim.claim, &units, wait)
-                })
+                // A ledger belongs to its thread: others make one of their own to ask.
+                let is_there = || self.read().may_go_on(claim.claim);
+                watched(is_there, deadline, waiting, |wait| ledger.request(claim.claim, &units, wait))
             }
             Place::Arena { object, .. } => {
                 let me = this_thread().map_err(|_| WaitError::NoOwner)?;

@@ -109,20 +109,6 @@ impl Drop for Frees<'_> {
     }
 }
 
-/// What a waiter at a private barrier waits for.
-struct Awaited<'a> {
-    word: &'a BarrierWord,
-    round: u32,
-}
-
-impl Awaited<'_> {
-    fn is_there(address: usize) -> bool {
-        // SAFETY: only ever asked of what stands on the stack of a waiter that is in its wait and stays there meanwhile.
-        let awaited = unsafe { &*(address as *const Awaited<'_>) };
-        awaited.word.is_over(awaited.round)
-    }
-}
-
 /// A place that nobody leaves before all parties have arrived.
 pub struct RawBarrier(Place);
 
@@ -217,10 +203,9 @@ impl RawBarrier {
     ) -> Result<u32, BarrierError> {
         let result = match &self.0 {
             Place::Private { word, parties } => {
-                let awaited = Awaited { word, round: word.round() };
-                watched(&awaited, Awaited::is_there, deadline, waiting, |wait| {
-                    word.wait(*parties, wait, |_| (), action)
-                })
+                let round = word.round();
+                let wait = |wait: &Wait<'_>| word.wait(*parties, wait, |_| (), action);
+                watched(|| word.is_over(round), deadline, waiting, wait)
             }
             Place::Arena { object, body } => {
                 let me = this_thread().map_err(|_| WaitError::NoOwner)?;

@@ -240,9 +240,8 @@ impl Enlisted<'_> {
         let result = match &self.condition.0 {
             Place::Private { head, records } => {
                 let list = WaitingList { head, records, scope: Scope::Private };
-                watched(self.record, Record::is_told_at, deadline, waiting, |wait| {
-                    list.wait(self.record, wait)
-                })
+                let is_told = || self.record.is_told();
+                watched(is_told, deadline, waiting, |wait| list.wait(self.record, wait))
             }
             Place::Arena { object, body } => {
                 let me = this_thread().map_err(|_| WaitError::NoOwner)?;

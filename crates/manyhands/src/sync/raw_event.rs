@@ -24,20 +24,6 @@ pub struct EventStatistics {
     pub waiters: usize,
 }
 
-/// What a waiter of a private event waits for.
-struct Awaited<'a> {
-    word: &'a EventWord,
-    mark: u32,
-}
-
-impl Awaited<'_> {
-    fn is_there(address: usize) -> bool {
-        // SAFETY: only ever asked of what stands on the stack of a waiter that is in its wait and stays there meanwhile.
-        let awaited = unsafe { &*(address as *const Awaited<'_>) };
-        awaited.word.is_set_since(awaited.mark)
-    }
-}
-
 /// Something that happens: whoever waits for it goes on when it is set, and nobody waits while it is.
 pub struct RawEvent(Place);
 
@@ -125,9 +111,8 @@ impl RawEvent {
         match &self.0 {
             Place::Private { word, waiters } => {
                 waiters.fetch_add(1, Ordering::Release);
-                let awaited = Awaited { word, mark };
                 let wait = |wait: &Wait<'_>| word.wait(mark, wait);
-                let result = watched(&awaited, Awaited::is_there, deadline, waiting, wait);
+                let result = watched(|| word.is_set_since(mark), deadline, waiting, wait);
                 waiters.fetch_sub(1, Ordering::Relaxed);
                 result
             }

@@ -79,13 +79,6 @@ impl SemaphoreBody {
     }
 }
 
-/// Whether the private semaphore with its state at this address has a free permit.
-fn has_permit(address: usize) -> bool {
-    // SAFETY: only ever asked of the state of a semaphore that is borrowed by a waiter which stays in its wait meanwhile.
-    let state = unsafe { &*(address as *const AtomicU64) };
-    Permits { state, records: &[], maximum: 0 }.count() > 0
-}
-
 /// A semaphore whose place, private memory or the arena, is chosen when it is made.
 pub struct RawSemaphore(Place);
 
@@ -224,10 +217,10 @@ impl RawSemaphore {
     ) -> Result<R, WaitError> {
         let more = || self.permits().count() > 0;
         match &self.0 {
-            Place::Private { state, gate, waiters, .. } => {
+            Place::Private { gate, waiters, .. } => {
                 waiters.fetch_add(1, Ordering::Relaxed);
                 let wait = |wait: &Wait<'_>| gate.wait_until(wait, take, more);
-                let result = watched(state, has_permit, deadline, waiting, wait);
+                let result = watched(more, deadline, waiting, wait);
                 waiters.fetch_sub(1, Ordering::Relaxed);
                 result
             }

@@ -88,13 +88,6 @@ impl Record {
         self.word.load(Ordering::Acquire) & STATE == TOLD
     }
 
-    /// [`Record::is_told`] of the record at this address, where one stands.
-    #[cfg(not(manyhands_model))]
-    pub(super) fn is_told_at(address: usize) -> bool {
-        // SAFETY: only ever asked of the record of a waiter that is in its wait and stays there meanwhile.
-        unsafe { &*(address as *const Record) }.is_told()
-    }
-
     /// Tells the waiter if it waits still as `seen`, and wakes it if it sleeps.
     fn tell(&self, seen: u32, scope: Scope) -> bool {
         let told = seen & OWNER | TOLD;

@@ -19,14 +19,18 @@ pub use methods::{Guarding, install, trust_with};
 pub use places::{MadeIn, behind, here, kept_code, learn_places, made_here, mark_of_code};
 pub use queue_methods::{Handing, install_queue, within};
 
-use manyhands::spawn::{Forked, ForkedKeeper, Inherited, Order, StartError, fork_keeper, fork_process};
+use manyhands::arena::ArenaError;
+use manyhands::spawn::{
+    Forked, ForkedKeeper, Inherited, Order, Requester, Served, StartError, fork_keeper, fork_process, serve,
+};
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use std::os::fd::BorrowedFd;
 
 /// What this interpreter was handed by the one that executed it.
 pub fn inherited() -> PyResult<Inherited> {
-    let taken = Inherited::take().map_err(crate::errors::from_arena)?;
+    // SAFETY: asked for in the first lines of an interpreter's program, which has one thread then.
+    let taken = unsafe { Inherited::take() }.map_err(crate::errors::from_arena)?;
     taken.ok_or_else(|| PyRuntimeError::new_err("this process was not started by manyhands"))
 }
 
@@ -72,6 +76,16 @@ pub fn fork_interpreter(_py: Python<'_>, order: &Order<'_>) -> Result<Forked, St
     // SAFETY: what a fork of an interpreter needs, its hooks do; a program that forks with threads running has asked for
     // that, as with `os.fork`.
     unsafe { fork_process(order, &mut Interpreter::of_program()) }
+}
+
+/// Serves as a keeper, in an interpreter that was made one.
+pub fn serve_as_keeper(
+    _py: Python<'_>,
+    requester: Requester,
+    interpreter: &mut Interpreter,
+) -> Result<Served, ArenaError> {
+    // SAFETY: as for a fork of this interpreter, whose hooks each child goes through.
+    unsafe { serve(requester, interpreter, manyhands::MAKE_KEPT) }
 }
 
 /// Forks this interpreter as a keeper of a pool's workers.

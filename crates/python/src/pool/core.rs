@@ -10,11 +10,11 @@ use super::submit::{Refused, submit_call, submit_list, submit_map};
 use super::told::{Wanted, finish};
 use crate::child::{Start, told};
 use crate::errors::{from_arena, from_start, from_wait};
-use crate::ffi::{Interpreter, Patient, fork_template};
+use crate::ffi::{Interpreter, Patient, fork_template, serve_as_keeper};
 use crate::futures::{Future, Remote};
 use manyhands::executor::{PoolPlan, PoolState, RawCall, RawPool, SubmitError};
 use manyhands::platform::Deadline;
-use manyhands::spawn::{ForkedKeeper, Refusal, Served, serve};
+use manyhands::spawn::{ForkedKeeper, Instruction, Refusal, Served};
 use manyhands::sync::Wait;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -103,7 +103,7 @@ impl PoolCore {
         let shared = self.shared()?;
         match fork_template(py, name).map_err(from_start)? {
             ForkedKeeper::Parent(keeper) => {
-                let kept = py.detach(|| keeper.keep(name, shared.raw.handle(), &[], &[]));
+                let kept = py.detach(|| keeper.keep(name, shared.raw.handle(), Instruction::default(), &[]));
                 match kept {
                     Ok(()) => {
                         *locked(&shared.kept) = Kept::ByTemplate(keeper);
@@ -116,7 +116,7 @@ impl PoolCore {
                 }
             }
             ForkedKeeper::Child(requester) => {
-                match serve(requester, &mut Interpreter::of_program(), manyhands::MAKE_KEPT) {
+                match serve_as_keeper(py, requester, &mut Interpreter::of_program()) {
                     Ok(Served::Child(request)) => {
                         drop(told(py, request));
                         Ok("worker")

@@ -122,13 +122,13 @@ impl<'py> Desk<'py, '_> {
         let (kind, tag) = Kind::of(request.tag).ok_or_else(damaged)?;
         match kind {
             Kind::One => {
-                let argument = value::object(py, tag, request.arguments)?.ok_or_else(damaged)?;
+                let argument = value::object(py, tag, request.arguments())?.ok_or_else(damaged)?;
                 let function = self.function(request)?.clone();
                 self.begin()?;
                 function.call1((argument,)).map(Answer::Object)
             }
             Kind::Plain => {
-                let arguments = unpacked(py, request.arguments)?;
+                let arguments = unpacked(py, request.arguments())?;
                 let function = self.function(request)?.clone();
                 self.begin()?;
                 function.call1(arguments).map(Answer::Object)
@@ -144,7 +144,7 @@ impl<'py> Desk<'py, '_> {
             Kind::Ints => {
                 let function = self.function(request)?.clone();
                 // Made one by one as they are asked for, so that they need no memory of their own.
-                let bytes = PyBytes::new(py, request.arguments);
+                let bytes = PyBytes::new(py, request.arguments());
                 let numbers = ARRAY.import(py, "array", "array")?.call1(("q", bytes))?;
                 self.begin()?;
                 each(&MAP, py, ("builtins", "map"), &function, &numbers)
@@ -152,7 +152,7 @@ impl<'py> Desk<'py, '_> {
             Kind::Steps => {
                 let function = self.function(request)?.clone();
                 self.begin()?;
-                each(&MAP, py, ("builtins", "map"), &function, &Steps::unpacked(py, request.arguments)?)
+                each(&MAP, py, ("builtins", "map"), &function, &Steps::unpacked(py, request.arguments())?)
             }
             Kind::Chunk => {
                 let (function, rest) = self.unpickled(request, tag)?;
@@ -202,11 +202,11 @@ impl<'py> Desk<'py, '_> {
             let block = match request.take_arguments() {
                 Some(block) => block,
                 // The call may be run again, so the arguments stay where they are.
-                None => copy_of(request.arguments)?,
+                None => copy_of(request.arguments())?,
             };
             pickled::unpickle_with_buffers(self.py, block)?
         } else {
-            pickled::unpickle(self.py, request.arguments)?
+            pickled::unpickle(self.py, request.arguments())?
         };
         let mut parts: Vec<Bound<'py, PyAny>> = object.cast_into::<PyTuple>()?.iter().collect();
         if request.function == 0 {

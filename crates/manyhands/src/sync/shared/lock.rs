@@ -38,15 +38,18 @@ pub struct Lock<T: Shared> {
     value: NonNull<UnsafeCell<T>>,
 }
 
-// SAFETY: the lock gives the value to one thread at a time, which then owns it as if it had been sent there.
-unsafe impl<T: Shared + Send> Send for Lock<T> {}
+// SAFETY: the lock gives the value to one thread at a time, which then owns it as if it had been sent there: it is `Send`.
+unsafe impl<T: Shared> Send for Lock<T> {}
 // SAFETY: as above.
-unsafe impl<T: Shared + Send> Sync for Lock<T> {}
+unsafe impl<T: Shared> Sync for Lock<T> {}
 
 /// Where a small value stands in the object's body.
 const fn inline_offset<T>() -> usize {
     size_of::<LockBody>().next_multiple_of(align_of::<T>())
 }
+
+/// The value's type while the value is not there yet: no type's hash, or one of 2^64.
+const UNFINISHED: u64 = u64::MAX;
 
 /// What tells values of different types apart: a hash (FNV-1a) of the type's name, size and alignment. All processes of an
 /// arena run the same build, in which a type has one name.
@@ -70,14 +73,16 @@ impl<T: Shared> Lock<T> {
         let arena = Arena::get()?;
         let block = if Self::INLINE { None } else { Some(arena.claim_block(size_of::<T>())?) };
         let object = Object::create::<LockBody>(Kind::Lock, |_, body| {
-            body.value_type.store(fingerprint::<T>(), Ordering::Relaxed);
+            body.value_type.store(UNFINISHED, Ordering::Relaxed);
             body.block.name(block.as_ref());
             Ok(())
         })?;
         keep(arena, block)?;
-        let lock = Self::from_object(arena, object)?;
-        // SAFETY: the place is the value's alone, large and aligned enough, and no other process knows the lock yet.
+        let lock = Self::around(arena, object);
+        // SAFETY: the place is the value's alone, large and aligned enough; whoever guesses the handle is refused until the
+        // lock says what its value is.
         unsafe { lock.value.as_ptr().write(UnsafeCell::new(value)) };
+        lock.lock.body().value_type.store(fingerprint::<T>(), Ordering::Release);
         Ok(lock)
     }
 
@@ -86,14 +91,16 @@ impl<T: Shared> Lock<T> {
     /// # Errors
     /// When it is gone, is no lock, or is one around a value of another type.
     pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
-        Self::from_object(Arena::get()?, Object::attach(handle, Kind::Lock)?)
+        let object = Object::attach(handle, Kind::Lock)?;
+        if object.body::<LockBody>().value_type.load(Ordering::Acquire) != fingerprint::<T>() {
+            return Err(ArenaError::WrongValue { handle, kind: Kind::Lock });
+        }
+        Ok(Self::around(Arena::get()?, object))
     }
 
-    fn from_object(arena: &'static Arena, object: Object) -> Result<Self, ArenaError> {
+    /// The lock in an object around a `T`.
+    fn around(arena: &'static Arena, object: Object) -> Self {
         let head: &'static LockBody = object.body();
-        if head.value_type.load(Ordering::Acquire) != fingerprint::<T>() {
-            return Err(ArenaError::WrongValue { handle: object.handle(), kind: Kind::Lock });
-        }
         let value = match head.block.place(arena) {
             Some(place) => arena.address(place, size_of::<T>()),
             None => {
@@ -103,7 +110,7 @@ impl<T: Shared> Lock<T> {
                 unsafe { start.add(inline_offset::<T>()) }
             }
         };
-        Ok(Lock { lock: ArenaLock::from_object(object, Kind::Lock), value: value.cast() })
+        Lock { lock: ArenaLock::from_object(object, Kind::Lock), value: value.cast() }
     }
 
     /// What names the lock to other processes.

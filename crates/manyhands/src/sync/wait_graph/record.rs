@@ -51,8 +51,9 @@ impl PartialEq for Wanted {
 
 impl Eq for Wanted {}
 
-/// Whether what is waited for is there already, so that the waiter is about to go on; gets the address of the note.
-pub(in crate::sync) type IsThere = fn(usize) -> bool;
+/// Whether what is waited for is there already, so that the waiter is about to go on; gets the address of what it asks,
+/// which must stand there still.
+pub(in crate::sync) type IsThere = unsafe fn(usize) -> bool;
 
 const LOCK: usize = 0;
 const THREAD: usize = 1;
@@ -186,7 +187,9 @@ impl WaitNote {
             function => {
                 // SAFETY: of the kinds, only the addresses of such functions are neither of the two numbers.
                 let is_there: IsThere = unsafe { std::mem::transmute::<usize, IsThere>(function) };
-                return Look { wanted: Wanted::News(what, is_there), is_there: is_there(what), ..nothing };
+                // SAFETY: it stands on the stack of the waiter, who stays in its wait while the note is pinned and says so.
+                let is_there_now = unsafe { is_there(what) };
+                return Look { wanted: Wanted::News(what, is_there), is_there: is_there_now, ..nothing };
             }
         }
         // SAFETY: the note leads to the face of the lock that its thread waits for and thereby borrows; the thread stays

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::deadlock::{Deadlock, suspect};
-use super::record::{IsThere, LockFace, WaitNote, Wanted};
+use super::record::{LockFace, WaitNote, Wanted};
 use super::site::Site;
 use super::stuck::{Hope, hope};
 use super::threads::{ThreadRecord, find, own_record, token};
@@ -43,9 +43,6 @@ pub(in crate::sync) struct Watch<'a> {
     deadlock: RefCell<Option<Box<Deadlock>>>,
 }
 
-// SAFETY: a watch is used by its own thread only; `Ticking` asks for more than is needed of one that stands on a stack.
-unsafe impl Sync for Watch<'_> {}
-
 impl<'a> Watch<'a> {
     /// A wait of thread `me` for a lock; `None` while the thread is being torn down.
     pub(in crate::sync) fn for_lock(
@@ -63,13 +60,9 @@ impl<'a> Watch<'a> {
     }
 
     /// A wait for what anybody may bring; `None` while the thread is being torn down. `is_there` is asked by other threads
-    /// as long as the watch stands, with the address of `about`.
-    pub(in crate::sync) fn for_news<T>(
-        about: &'a T,
-        is_there: IsThere,
-        waiting: &'a dyn Waiting,
-    ) -> Option<Self> {
-        let wanted = Wanted::News(std::ptr::from_ref(about) as usize, is_there);
+    /// as long as the watch stands.
+    fn for_news<F: Fn() -> bool + Sync>(is_there: &'a F, waiting: &'a dyn Waiting) -> Option<Self> {
+        let wanted = Wanted::News(std::ptr::from_ref(is_there) as usize, ask::<F>);
         Self::new(thread_number(), wanted, waiting.site(), waiting)
     }
 
@@ -239,16 +232,24 @@ pub fn this_thread_number() -> u32 {
     thread_number()
 }
 
-/// Runs a private wait for what anybody may bring, written down if it has no limit. `is_there` is asked by other threads
-/// while it lasts, with the address of `about`, which it is made for.
-pub(in crate::sync) fn watched<T, R>(
-    about: &T,
-    is_there: IsThere,
+/// Asks the `F` at an address.
+///
+/// # Safety
+/// One stands there, and stays meanwhile.
+unsafe fn ask<F: Fn() -> bool + Sync>(address: usize) -> bool {
+    // SAFETY: the caller's promise; any thread may call it, since it is `Sync`.
+    (unsafe { &*(address as *const F) })()
+}
+
+/// Runs a private wait for what anybody may bring, written down if it has no limit. `is_there` says whether it is there, and
+/// is asked by other threads while the wait lasts.
+pub(in crate::sync) fn watched<F: Fn() -> bool + Sync, R>(
+    is_there: F,
     deadline: Option<Deadline>,
     waiting: &dyn Waiting,
     wait: impl FnOnce(&Wait<'_>) -> R,
 ) -> R {
-    let watch = if deadline.is_none() { Watch::for_news(about, is_there, waiting) } else { None };
+    let watch = if deadline.is_none() { Watch::for_news(&is_there, waiting) } else { None };
     match watch {
         Some(watch) => wait(&watch.wait()),
         None => wait(&Wait::private(deadline, waiting)),
