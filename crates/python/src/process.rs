@@ -7,8 +7,11 @@
 use crate::errors::from_arena;
 use manyhands::arena::{self, Arena, Counters};
 use manyhands::platform::atomic::{AtomicBool, AtomicU64, Ordering};
+use manyhands::spawn;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytes, PyDict};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 
 /// Leaves a note for the parent of this process; at most 320 bytes of it are kept.
 #[pyfunction]
@@ -41,6 +44,19 @@ pub fn set_own_name(name: &str) -> PyResult<()> {
     let this = arena::this_process().map_err(from_arena)?;
     Arena::get().map_err(from_arena)?.process(this).set_name(name);
     Ok(())
+}
+
+/// The environment that this process has now, as the C library knows it.
+#[pyfunction]
+pub fn environment(py: Python<'_>) -> Vec<(Bound<'_, PyBytes>, Bound<'_, PyBytes>)> {
+    let bytes = |text: OsString| PyBytes::new(py, text.as_bytes());
+    std::env::vars_os().map(|(name, value)| (bytes(name), bytes(value))).collect()
+}
+
+/// The signals that the kernel ignores on behalf of this process, whatever the interpreter knows of that.
+#[pyfunction]
+pub fn ignored_signals() -> Vec<i32> {
+    spawn::ignored_signals()
 }
 
 /// What the engine did in this arena.
