@@ -59,8 +59,18 @@ def suspect(text: str) -> None:
         )
 
 
+class _Learning:
+    """Has the engine look for places at the beginning of a `with`, so that it knows one when it sees it."""
+
+    __enter__ = staticmethod(_engine.learn_places)
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
 def _learn() -> None:
-    _engine.learn_places()
+    with _Learning():
+        pass
 
 
 _learn()

@@ -73,8 +73,9 @@ def _outdated(text: str) -> None:
 def trust_with(trusted: bool) -> None:
     """Says whether nobody but its holder releases a lock taken by `with`, as is assumed at first.
 
-    A program in which one thread releases what another has taken by `with` says False: then threads that wait for one
-    another for such locks are a suspicion, told on standard error, and an error only when nobody else is left.
+    A program in which one thread releases what another has taken by `with` says False. Threads that wait for one
+    another for such locks then get an error only when nobody else is left. A `with` in a generator or a coroutine,
+    which another thread may go on with, is never trusted so.
     """
     _engine.trust_with(trusted)
 

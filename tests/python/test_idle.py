@@ -1,4 +1,7 @@
-"""Programs whose threads all wait, until somebody presses Ctrl-C: suspected of a deadlock, but not disturbed."""
+"""Programs whose threads all wait, until somebody presses Ctrl-C.
+
+Suspected of a deadlock where one of them wants a lock, but not disturbed; not a word where they wait for orders.
+"""
 
 import contextlib
 import os
@@ -6,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 from conftest import LIMIT
@@ -27,6 +31,30 @@ try:
     worker.join()
 except KeyboardInterrupt:
     stop.set()
+    worker.join()
+"""
+
+
+# The worker works until it is told to stop.
+CONSUMER = """
+import queue
+import threading
+
+orders = queue.Queue()
+
+
+def work():
+    while orders.get():
+        pass
+    print("the worker has ended")
+
+
+worker = threading.Thread(target=work, name="worker")
+worker.start()
+try:
+    worker.join()
+except KeyboardInterrupt:
+    orders.put(None)
     worker.join()
 """
 
@@ -114,6 +142,37 @@ except KeyboardInterrupt:
     print("the worker has ended")
 """
 
+# The one that could set the event first wants a lock that the one which waits for it holds.
+LOCKED_OUT = """
+import threading
+
+stop, lock = threading.Event(), threading.Lock()
+
+
+def work():
+    with lock:
+        stop.wait()
+    print("the worker has ended")
+
+
+def set_it():
+    with lock:
+        stop.set()
+
+
+worker = threading.Thread(target=work, name="worker")
+setter = threading.Thread(target=set_it, name="setter")
+worker.start()
+while not lock.locked():
+    pass
+setter.start()
+try:
+    setter.join()
+except KeyboardInterrupt:
+    stop.set()
+    worker.join()
+"""
+
 # Interrupts are ignored: such a program is meant to stand until it is ended.
 PARKED = """
 import signal
@@ -160,23 +219,43 @@ def heard(program):
     return line
 
 
-@pytest.mark.parametrize("text", [PROGRAM, BANKER, HELD, GATE, TWICE], ids=["event", "banker", "held", "gate", "twice"])
+@pytest.mark.parametrize("text", [HELD, GATE, TWICE, LOCKED_OUT], ids=["held", "gate", "twice", "locked out"])
 def test_ctrl_c_may_be_what_they_wait_for(tmp_path, text):
     with started(tmp_path, text) as program:
         told = [heard(program)]
         assert told[0].startswith("manyhands: these threads have waited for a second")
         while not told[-1].startswith("unless"):
             told.append(heard(program))
-        assert text is TWICE or any('for the end of thread "worker"' in line for line in told)
+        joins = [line for line in told if 'for the end of thread "worker"' in line]
+        assert bool(joins) == (text in (HELD, GATE))
         news = [line for line in told if "an event or other news that nobody is left" in line]
-        assert bool(news) == (text in (PROGRAM, BANKER))
+        assert bool(news) == (text is LOCKED_OUT)
         if "t" not in sys.abiflags:
-            place = f"{tmp_path / 'program.py'}:{8 if text is PROGRAM else 13}"
-            assert all(f'"worker" waits at {place} for' in line for line in news)
+            assert all(f'"worker" waits at {tmp_path / "program.py"}:9 for' in line for line in news)
         assert told[-1].startswith("unless somebody else ends one of these waits")
         program.send_signal(signal.SIGINT)
         out, error = program.communicate(timeout=LIMIT)
         assert (program.returncode, out, error) == (0, "the worker has ended\n", "")
+
+
+def test_whoever_waits_for_orders_is_not_suspected(tmp_path):
+    with contextlib.ExitStack() as stack:
+        programs = []
+        for number, text in enumerate([PROGRAM, CONSUMER, BANKER, PARKED]):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            text = text.replace("worker.start()", "worker.start(); print('begun', flush=True)")
+            programs.append(stack.enter_context(started(folder, text)))
+        for program in programs:
+            assert program.stdout.readline() == "begun\n"
+        # Longer than it would take to tell a suspicion: nothing is to happen meanwhile.
+        time.sleep(2.5)
+        for program in programs:
+            is_parked = program is programs[-1]
+            program.send_signal(signal.SIGTERM if is_parked else signal.SIGINT)
+            out, error = program.communicate(timeout=LIMIT)
+            assert (out, error) == ("" if is_parked else "the worker has ended\n", "")
+            assert program.returncode == (-signal.SIGTERM if is_parked else 0)
 
 
 # The main thread, which waits, tells the suspicion itself, and is interrupted meanwhile.
@@ -209,13 +288,3 @@ def test_ctrl_c_while_a_suspicion_is_told(tmp_path):
     with started(tmp_path, INTERRUPTED) as program:
         out, error = program.communicate(timeout=LIMIT)
         assert (program.returncode, out, error) == (0, "interrupted\n", "")
-
-
-def test_a_program_that_stands_until_it_is_ended(tmp_path):
-    with started(tmp_path, PARKED) as program:
-        told = heard(program)
-        program.send_signal(signal.SIGTERM)
-        _, error = program.communicate(timeout=LIMIT)
-        assert told.startswith("manyhands: these threads have waited for a second")
-        assert "DeadlockError" not in error
-        assert program.returncode == -signal.SIGTERM

@@ -4,8 +4,10 @@
 //! that finds no deadlock hangs, and its end is what the test waits for.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier, Mutex, MutexGuard};
 use std::thread;
+use std::time::Duration;
 
 use manyhands::platform::fork::{Side, fork_plain};
 use manyhands::platform::pidfd::{ExitStatus, PidFd, reap};
@@ -181,6 +183,58 @@ fn bare_locks_in_two_orders_are_a_deadlock_when_nobody_is_left_to_release_them()
         LOCKS[0].release().unwrap();
         let told = usize::from(result.is_err()) + usize::from(other.join().unwrap());
         mine.is_ok() && told == 1
+    }));
+}
+
+/// Takes `mine`, then, once both threads have their first, `others`, without guards; tells whether it got both.
+fn cross(mine: &RawLock, others: &RawLock, both: &Barrier) -> bool {
+    let _ = mine.acquire(None, &Blocking).unwrap();
+    both.wait();
+    let result = others.acquire(None, &Blocking).is_ok();
+    let _ = others.release();
+    result
+}
+
+/// Two threads cross two bare locks; `open` says when the main thread releases both. Whether all went on, and how often
+/// somebody was told of a suspicion.
+fn crossed(open: impl FnOnce()) -> (bool, u64) {
+    static LOCKS: [RawLock; 2] = [RawLock::private(), RawLock::private()];
+    let both = Arc::new(Barrier::new(2));
+    suspicions_go_to(|_| {
+        TIMES.fetch_add(1, Ordering::AcqRel);
+        TOLD.set();
+    });
+    let threads = [0, 1].map(|first| {
+        let both = both.clone();
+        thread::spawn(move || cross(&LOCKS[first], &LOCKS[1 - first], &both))
+    });
+    until(|| LOCKS.iter().map(|lock| lock.statistics().waiters).sum::<usize>() == 2);
+    open();
+    let _ = LOCKS[0].release();
+    let _ = LOCKS[1].release();
+    let all = threads.into_iter().all(|thread| thread.join().unwrap());
+    (all, TIMES.load(Ordering::Acquire))
+}
+
+static TIMES: AtomicU64 = AtomicU64::new(0);
+
+#[test]
+fn a_circle_that_only_a_key_could_end_is_told_once() {
+    let _turn = turn();
+    assert!(in_child(|| {
+        handle(libc::SIGINT);
+        crossed(|| TOLD.wait()) == (true, 1)
+    }));
+}
+
+#[test]
+fn a_circle_of_which_somebody_may_end_a_wait_is_never_told() {
+    let _turn = turn();
+    static NEVER: Event = Event::new();
+    // Twice as long as it would take.
+    assert!(in_child(|| {
+        handle(libc::SIGINT);
+        crossed(|| assert!(NEVER.wait_timeout(Duration::from_secs(2)).is_err())) == (true, 0)
     }));
 }
 

@@ -4,7 +4,7 @@
 //! takes. These are the raw calling conventions: no arguments, or a vector of them. A lock that must be waited for goes
 //! the usual way.
 
-use manyhands::sync::{ReleaseError, Site};
+use manyhands::sync::{ReleaseError, Site, Taking};
 use pyo3::PyClass;
 use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::ffi;
@@ -15,14 +15,14 @@ use std::ffi::{CStr, c_int};
 use std::ptr::null_mut;
 use std::time::Duration;
 
-use super::places::here;
+use super::places::{entering, here};
 use manyhands::platform::Deadline;
 use manyhands::platform::atomic::{AtomicBool, Ordering};
 
 /// The longest time-out that can be given, in seconds: as in the standard library, 292 years.
 pub const LONGEST: f64 = 9_223_372_036.0;
 
-/// Whether nobody but its holder releases a lock that was taken by `with`.
+/// Whether nobody but its holder releases a lock that was taken by a `with` which only its thread can leave.
 static TRUSTED: AtomicBool = AtomicBool::new(true);
 
 /// Says whether nobody but its holder releases a lock that is taken by `with` from now on.
@@ -33,14 +33,17 @@ pub fn trust_with(trusted: bool) {
 
 /// What a class of locks has.
 pub trait Guarding: PyClass<Frozen = True> + Sync {
+    /// Whether nobody but its holder can release the lock, however it was taken.
+    const ONLY_BY_HOLDER: bool;
+
     /// Takes the lock if that needs no wait and meets no error.
-    fn take_at_once(&self, site: Site, guarded: bool) -> bool;
+    fn take_at_once(&self, taking: Taking) -> bool;
 
     /// Takes the lock, waiting for it; false when the time was over.
     ///
     /// # Errors
     /// What a signal handler raised, or what the wait ran into.
-    fn take(slf: &Bound<'_, Self>, until: Option<Deadline>, guarded: bool) -> PyResult<bool>;
+    fn take(slf: &Bound<'_, Self>, until: Option<Deadline>, taking: Taking) -> PyResult<bool>;
 
     /// Releases the lock; `guarded` at the end of a `with`.
     ///
@@ -116,6 +119,18 @@ fn bool_object(value: bool) -> *mut ffi::PyObject {
     unsafe { ffi::PyBool_FromLong(value.into()) }
 }
 
+/// A hold that somebody else may end.
+#[inline]
+fn bare(site: Site) -> Taking {
+    Taking { site, guarded: false }
+}
+
+/// A hold by `with` is as good as a guard, unless the program has said that it is not.
+#[inline]
+fn trusted(taking: Taking) -> Taking {
+    Taking { guarded: taking.guarded && TRUSTED.load(Ordering::Relaxed), ..taking }
+}
+
 unsafe extern "C" fn enter<L: Guarding>(
     slf: *mut ffi::PyObject,
     _: *mut ffi::PyObject,
@@ -125,11 +140,11 @@ unsafe extern "C" fn enter<L: Guarding>(
         let py = Python::assume_attached();
         (py, lock::<L>(py, slf))
     };
-    let trusted = TRUSTED.load(Ordering::Relaxed);
-    if this.get().take_at_once(here(py), trusted) {
+    let taking = if L::ONLY_BY_HOLDER { bare(here(py)) } else { trusted(entering(py)) };
+    if this.get().take_at_once(taking) {
         return true_object();
     }
-    slowly(|_| L::take(&this, None, trusted).map(bool_object))
+    slowly(|_| L::take(&this, None, taking).map(bool_object))
 }
 
 unsafe extern "C" fn exit<L: Guarding>(
@@ -173,21 +188,23 @@ unsafe extern "C" fn acquire<L: Guarding>(
         (py, lock::<L>(py, slf))
     };
     if count == 0 && names.is_null() {
-        if this.get().take_at_once(here(py), false) {
+        let taking = bare(here(py));
+        if this.get().take_at_once(taking) {
             return true_object();
         }
-        return slowly(|_| L::take(&this, None, false).map(bool_object));
+        return slowly(|_| L::take(&this, None, taking).map(bool_object));
     }
     slowly(|py| {
         // SAFETY: `count` objects, and as many more as there are names, borrowed for the call.
         let (blocking, timeout) = unsafe { parse(py, arguments, count, names) }?;
         let patience = patience(blocking, timeout)?;
-        if this.get().take_at_once(here(py), false) {
+        let taking = bare(here(py));
+        if this.get().take_at_once(taking) {
             return Ok(true_object());
         }
         match patience {
             None => Ok(bool_object(false)),
-            Some(until) => L::take(&this, until, false).map(bool_object),
+            Some(until) => L::take(&this, until, taking).map(bool_object),
         }
     })
 }

@@ -8,8 +8,8 @@
 //! has another mark, so that the place is unknown.
 
 use super::attached;
-use manyhands::platform::atomic::{AtomicUsize, Ordering};
-use manyhands::sync::{Site, sites_are_named_by};
+use manyhands::platform::atomic::{AtomicU8, AtomicUsize, Ordering};
+use manyhands::sync::{Site, Taking, sites_are_named_by};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use std::collections::BTreeMap;
@@ -27,16 +27,38 @@ struct Layout {
     instruction: usize,
     /// In a code object: two numbers that tell it from one that later stands at the same address.
     marks: [usize; 2],
+    /// In a code object: what kind of code it is, as `co_flags` says.
+    flags: usize,
 }
 
 const LAYOUTS: [Layout; 3] = [
     // 3.11, whose code has no number of its own: its first line, and how long it is
-    Layout { in_thread: 56, through: Some(8), code: 32, caller: 48, instruction: 56, marks: [72, 16] },
+    Layout {
+        in_thread: 56,
+        through: Some(8),
+        code: 32,
+        caller: 48,
+        instruction: 56,
+        marks: [72, 16],
+        flags: 48,
+    },
     // 3.12: its first line, and the number of its version, which no other code of the process has
-    Layout { in_thread: 56, through: Some(0), code: 0, caller: 8, instruction: 56, marks: [68, 92] },
+    Layout {
+        in_thread: 56,
+        through: Some(0),
+        code: 0,
+        caller: 8,
+        instruction: 56,
+        marks: [68, 92],
+        flags: 48,
+    },
     // 3.13
-    Layout { in_thread: 72, through: None, code: 0, caller: 8, instruction: 56, marks: [68, 92] },
+    Layout { in_thread: 72, through: None, code: 0, caller: 8, instruction: 56, marks: [68, 92], flags: 48 },
 ];
+
+/// The kinds of code whose frames can be left in the midst of their work, for another thread to go on with them:
+/// generators, coroutines (also those that `types.coroutine` makes), asynchronous generators.
+const CHANGES_THREADS: u32 = 0x20 | 0x80 | 0x100 | 0x200;
 
 /// How many bits of a place are the address; 15 more are the mark, so that a `Site` can hold it.
 const ADDRESS_BITS: u32 = 48;
@@ -50,6 +72,8 @@ static IN_FORCE: AtomicUsize = AtomicUsize::new(0);
 static FIRST_INSTRUCTION: AtomicUsize = AtomicUsize::new(0);
 /// The type of code objects.
 static CODE_TYPE: AtomicUsize = AtomicUsize::new(0);
+/// The operation that a `with` begins by.
+static WITH: AtomicU8 = AtomicU8::new(0);
 
 /// # Safety
 /// A word can be read there.
@@ -111,6 +135,16 @@ impl Layout {
         let mixed = first.wrapping_mul(0x85eb_ca6b) ^ second.wrapping_mul(0x9e37_79b1);
         (mixed >> 17) as usize
     }
+
+    /// The instruction that a frame is at, marked as one of this code's.
+    ///
+    /// # Safety
+    /// As for [`Layout::code_of`], of which the code was the answer.
+    #[inline]
+    unsafe fn site(&self, frame: usize, code: usize) -> Site {
+        // SAFETY: as promised by the caller.
+        unsafe { Site::Bound(word(frame, self.instruction) | self.mark_of(code) << ADDRESS_BITS) }
+    }
 }
 
 #[inline]
@@ -142,10 +176,24 @@ pub fn behind(_py: Python<'_>, callers: u32) -> Site {
         if frame == 0 {
             return Site::Unknown;
         }
-        match layout.code_of(frame) {
-            Some(code) => Site::Bound(word(frame, layout.instruction) | layout.mark_of(code) << ADDRESS_BITS),
-            None => Site::Unknown,
-        }
+        layout.code_of(frame).map_or(Site::Unknown, |code| layout.site(frame, code))
+    }
+}
+
+/// As [`here`], for a method that the beginning of a `with` calls; and whether it was called so, in a frame that nobody but
+/// this thread can go on with. Not so where places are unknown, and in the rare instruction that a debugger has replaced.
+#[inline]
+pub fn entering(_py: Python<'_>) -> Taking {
+    let bare = Taking { site: Site::Unknown, guarded: false };
+    let Some(layout) = in_force() else { return bare };
+    // SAFETY: as in `behind`; the frame's instruction is one of its code's, which stands there as long as the frame does.
+    unsafe {
+        let frame = layout.innermost();
+        let Some(code) = (if frame == 0 { None } else { layout.code_of(frame) }) else { return bare };
+        let operation = (word(frame, layout.instruction) as *const u8).read();
+        let guarded =
+            operation == WITH.load(Ordering::Relaxed) && number(code, layout.flags) & CHANGES_THREADS == 0;
+        Taking { site: layout.site(frame, code), guarded }
     }
 }
 
@@ -233,11 +281,11 @@ fn are_marks_known(layout: &Layout, code: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(seen(code).0 == line && second)
 }
 
-/// Finds out whether the interpreter keeps places where they are looked for; called by Python code.
+/// Finds out whether the interpreter keeps places where they are looked for; called by the beginning of a `with`.
 #[pyfunction]
 pub fn learn_places(py: Python<'_>) -> PyResult<bool> {
     let version = py.version_info();
-    let number = match (version.major, version.minor) {
+    let version_at = match (version.major, version.minor) {
         (3, minor @ 11..=13) => usize::from(minor - 11),
         _ => return Ok(false),
     };
@@ -245,7 +293,7 @@ pub fn learn_places(py: Python<'_>) -> PyResult<bool> {
     if py.import("sys")?.getattr("abiflags")?.contains("t")? {
         return Ok(false);
     }
-    let layout = &LAYOUTS[number];
+    let layout = &LAYOUTS[version_at];
     // SAFETY: the thread is attached; a borrowed reference, or NULL.
     let frame = unsafe { Bound::from_borrowed_ptr_or_opt(py, ffi::PyEval_GetFrame().cast()) };
     let Some(frame) = frame else { return Ok(false) };
@@ -262,12 +310,21 @@ pub fn learn_places(py: Python<'_>) -> PyResult<bool> {
         (word(inner, layout.instruction), word(inner, layout.code))
     };
     let begin = at.wrapping_sub(address).wrapping_sub(last);
-    if its_code != address || begin == 0 || begin > 1024 || !are_marks_known(layout, &code)? {
+    // SAFETY: as in `are_marks_known`.
+    let flags = unsafe { number(address, layout.flags) };
+    let are_flags_known = flags == code.getattr("co_flags")?.extract::<u32>()?;
+    if its_code != address
+        || begin == 0
+        || begin > 1024
+        || !are_flags_known
+        || !are_marks_known(layout, &code)?
+    {
         return Ok(false);
     }
+    WITH.store(code.getattr("co_code")?.get_item(last)?.extract()?, Ordering::Relaxed);
     FIRST_INSTRUCTION.store(begin, Ordering::Relaxed);
     CODE_TYPE.store(code.get_type().as_ptr() as usize, Ordering::Relaxed);
-    IN_FORCE.store(number + 1, Ordering::Release);
+    IN_FORCE.store(version_at + 1, Ordering::Release);
     sites_are_named_by(name);
     Ok(true)
 }

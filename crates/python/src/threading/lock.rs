@@ -1,14 +1,15 @@
 //! `threading.Lock` and `threading.RLock`.
 //!
-//! A `with` is a hold that nobody but its thread ends, so that a cycle of such holds is a deadlock for certain; a bare
-//! `acquire` may be a signal that another thread ends. Where a lock was taken is written down each time, where it was made
-//! once.
+//! A `with` in the frame of a function is a hold that nobody but its thread ends, so that a cycle of such holds is a
+//! deadlock for certain. A bare `acquire` may be a signal that another thread ends, and so may a `with` in a generator or a
+//! coroutine, which another thread may go on with, and a call of `__enter__`. Where a lock was taken is written down each
+//! time, where it was made once.
 
 use crate::errors::{from_wait, waited};
 use crate::ffi::{Guarding, MadeIn, Patient, here, made_here};
 use manyhands::platform::Deadline;
 use manyhands::sync::{
-    LockStatistics, RawLock, RawRLock, ReleaseError, Site, Taking, WaitError, this_thread_number,
+    LockStatistics, RawLock, RawRLock, ReleaseError, Taking, WaitError, this_thread_number,
 };
 use pyo3::exceptions::{PyDeprecationWarning, PyRuntimeError};
 use pyo3::prelude::*;
@@ -42,14 +43,15 @@ pub struct ThreadLock {
 }
 
 impl Guarding for ThreadLock {
+    const ONLY_BY_HOLDER: bool = false;
+
     #[inline]
-    fn take_at_once(&self, site: Site, guarded: bool) -> bool {
-        matches!(self.raw.try_acquire_as(Taking { site, guarded }), Ok(Some(_)))
+    fn take_at_once(&self, taking: Taking) -> bool {
+        matches!(self.raw.try_acquire_as(taking), Ok(Some(_)))
     }
 
-    fn take(slf: &Bound<'_, Self>, until: Option<Deadline>, guarded: bool) -> PyResult<bool> {
+    fn take(slf: &Bound<'_, Self>, until: Option<Deadline>, taking: Taking) -> PyResult<bool> {
         let patient = Patient::on(slf);
-        let taking = Taking { site: here(slf.py()), guarded };
         waited(slf.get().raw.acquire_as(until, &patient, taking), patient)
     }
 
@@ -107,14 +109,16 @@ pub struct ThreadRLock {
 }
 
 impl Guarding for ThreadRLock {
+    const ONLY_BY_HOLDER: bool = true;
+
     #[inline]
-    fn take_at_once(&self, site: Site, _guarded: bool) -> bool {
-        matches!(self.raw.try_acquire_at(site), Ok(Some(_)))
+    fn take_at_once(&self, taking: Taking) -> bool {
+        matches!(self.raw.try_acquire_at(taking.site), Ok(Some(_)))
     }
 
-    fn take(slf: &Bound<'_, Self>, until: Option<Deadline>, _guarded: bool) -> PyResult<bool> {
+    fn take(slf: &Bound<'_, Self>, until: Option<Deadline>, taking: Taking) -> PyResult<bool> {
         let patient = Patient::on(slf);
-        waited(slf.get().raw.acquire_at(until, &patient, here(slf.py())), patient)
+        waited(slf.get().raw.acquire_at(until, &patient, taking.site), patient)
     }
 
     #[inline]

@@ -1,7 +1,7 @@
 //! What is told of a deadlock: each thread, what it waits for, where, and who has that.
 //!
-//! Written once, by the thread that found it, while all the others in it are asleep. A suspicion, a cycle that somebody
-//! outside could still end, is told on standard error, or to whom a program names.
+//! Written once, by the thread that found it, while all the others in it are asleep. A suspicion, waits that nothing in this
+//! process can end but perhaps Ctrl-C, is reported on standard error, or to whom a program names.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -103,8 +103,9 @@ impl std::error::Error for Deadlock {}
 
 static SUSPICIONS: OnceLock<fn(&Deadlock)> = OnceLock::new();
 
-/// Has `hear` called, in place of a line on standard error, for each cycle of waits that has stood for a second but that
-/// a thread outside it, or Ctrl-C, could end. Once per program; later calls change nothing.
+/// Has `hear` called, in place of a line on standard error, for each chain of waits that has stood for a second while every
+/// thread of the process waited for ever, but that Ctrl-C or an unguarded release could end. Once per program; later calls
+/// change nothing.
 pub fn suspicions_go_to(hear: fn(&Deadlock)) {
     let _ = SUSPICIONS.set(hear);
 }

@@ -175,31 +175,6 @@ fn what_somebody_else_can_end_is_no_deadlock() {
     });
 }
 
-static SUSPICIONS: Lock<Vec<Deadlock>> = Lock::new(Vec::new());
-
-#[test]
-fn a_cycle_that_somebody_could_end_is_told_once_as_a_suspicion() {
-    super::suspicions_go_to(|suspicion| SUSPICIONS.lock().unwrap().push(suspicion.clone()));
-    let (first, second, both) = (RawLock::private(), RawLock::private(), Barrier::new(2));
-    let cross = |mine: &RawLock, others: &RawLock, site: usize| {
-        let here = Taking { site: Site::Bound(site), guarded: false };
-        let _ = mine.acquire_as(None, &Blocking, here).unwrap();
-        both.wait();
-        others.acquire_as(None, &Blocking, here).map(drop)
-    };
-    let ours = |suspicion: &&Deadlock| suspicion.steps.iter().all(|step| step.wanted_at == Site::Bound(4711));
-    thread::scope(|scope| {
-        let one = scope.spawn(|| cross(&first, &second, 4711));
-        let other = scope.spawn(|| cross(&second, &first, 4711));
-        until("the suspicion", || SUSPICIONS.lock().unwrap().iter().any(|told| ours(&told)));
-        first.release().unwrap();
-        assert_eq!(other.join().unwrap(), Ok(()));
-        second.release().unwrap();
-        assert_eq!(one.join().unwrap(), Ok(()));
-    });
-    assert_eq!(SUSPICIONS.lock().unwrap().iter().filter(ours).count(), 1);
-}
-
 #[test]
 fn a_wait_with_a_limit_is_no_deadlock() {
     let (first, second) = (Lock::new(()), Lock::new(()));

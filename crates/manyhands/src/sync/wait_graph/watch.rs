@@ -19,7 +19,7 @@ use crate::platform::Scope;
 use crate::sync::park::{Blocking, Ticking, Turn, Wait, WaitError, Waiting};
 use crate::sync::thread_number::thread_number;
 
-/// How often what is merely possible is looked at.
+/// How often it is looked whether a suspicion still stands.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How long it stands before it is told as a suspicion.
 const GRACE: Duration = Duration::from_secs(1);
@@ -120,44 +120,62 @@ impl<'a> Watch<'a> {
         }
         let walk = Walk { find };
         let first = !self.looked.replace(true);
-        let Some(edges) = walk.cycle(self.me) else {
-            // Not at once: that is for those who wait long.
-            if first {
-                return ControlFlow::Continue(());
+        match walk.cycle(self.me) {
+            Some(edges) => self.look_at_cycle(&walk, &edges, first),
+            // Not at once: that is for those who wait long. And whoever joins leaves it to whoever wants a lock, who may
+            // help it thereby; where nobody wants one, what is joined may be meant to wait until the program is ended.
+            None if !first && matches!(self.wanted, Wanted::Lock(_)) => {
+                let chain = walk.chain(self.me);
+                match hope(&chain) {
+                    Hope::Nobody => self.decide(&walk, &chain),
+                    Hope::Interruption => self.suspect(&chain),
+                    Hope::Somebody => self.forget(),
+                }
             }
-            let chain = walk.chain(self.me);
-            // Who waits for a lock is told sooner than who waits for that one's end, who may be helped thereby.
-            let joins = matches!(self.wanted, Wanted::Thread(_));
-            if joins && chain.iter().any(|edge| matches!(edge.look.wanted, Wanted::Lock(_))) {
-                return ControlFlow::Continue(());
-            }
-            match hope(&chain) {
-                Hope::Nobody => return self.decide(&walk, &chain),
-                Hope::Interruption => self.suspect(&chain),
-                Hope::Somebody => drop(self.possible.take()),
-            }
-            return ControlFlow::Continue(());
-        };
-        let certain = edges.iter().all(|edge| edge.look.certain);
-        match &*edges {
-            [edge] if edge.look.is_by_rust => return self.decide(&walk, &edges),
-            // A lock that one thread takes twice may be a signal that another one gives, and may just have been given.
-            [_] if !first && hope(&edges) != Hope::Somebody => self.suspect(&edges),
-            [_] => drop(self.possible.take()),
-            _ if certain || hope(&edges) == Hope::Nobody => return self.decide(&walk, &edges),
-            _ => self.suspect(&edges),
+            None => ControlFlow::Continue(()),
         }
+    }
+
+    fn look_at_cycle(
+        &self,
+        walk: &Walk<impl Fn(u32) -> Option<&'static WaitNote>>,
+        edges: &[Edge],
+        first: bool,
+    ) -> ControlFlow<()> {
+        let certain = match edges {
+            [edge] => edge.look.is_by_rust,
+            _ => edges.iter().all(|edge| edge.look.certain),
+        };
+        let is_of_one = edges.len() == 1;
+        if certain {
+            return self.decide(walk, edges);
+        }
+        // A lock that one thread takes twice may be a signal that another one gives, and may just have been given.
+        if is_of_one && first {
+            return self.forget();
+        }
+        match hope(edges) {
+            Hope::Somebody => self.forget(),
+            Hope::Nobody if !is_of_one => self.decide(walk, edges),
+            Hope::Nobody | Hope::Interruption => self.suspect(edges),
+        }
+    }
+
+    /// What was possible is no longer, or somebody may still end it.
+    fn forget(&self) -> ControlFlow<()> {
+        self.possible.take();
         ControlFlow::Continue(())
     }
 
-    /// Tells of what is possible, once it has been for long.
-    fn suspect(&self, edges: &[Edge]) {
+    /// Tells of waits that nobody in this process can end, once they have stood for long.
+    fn suspect(&self, edges: &[Edge]) -> ControlFlow<()> {
         if self.is_suspicious(edges) {
             // Whoever hears of it may wait.
             self.take_back();
             suspect(&Deadlock::of(edges));
             self.note();
         }
+        ControlFlow::Continue(())
     }
 
     fn decide(
