@@ -2,8 +2,9 @@
 
 The launcher's hook installs it before the program starts, the entry of a started child before the program's main
 module is imported there. Nothing is imported until the program asks: a program that uses none of these modules sees a
-plain interpreter. A submodule that we do not replace is the standard one, over ours, and keeps its own name. While a
-module of ours is being imported, the name that it replaces means the standard module to it.
+plain interpreter. `threading` and `queue` are the standard modules themselves, with our names laid over theirs as soon
+as they are imported (`_overlay`). A submodule that we do not replace is the standard one, over ours, and keeps its own
+name. While a module of ours is being imported, the name that it replaces means the standard module to it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
-from . import _std
+from . import _overlay, _std
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,6 +92,26 @@ class _Ours(Loader):
         return getattr(self._loader, name)
 
 
+class _LaidOver(Loader):
+    """Loads a standard module and has our names laid over its own."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        module: ModuleType | None = self._loader.create_module(spec)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._loader.exec_module(module)
+        # Another copy, of a program that wants one of its own, stays as it is.
+        if _std.keep(module.__name__, module) is module:
+            _overlay.lay_over(module.__name__)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+
 def standing_on_a_copy(fullname: str, path: Sequence[str] | None) -> ModuleSpec | None:
     """The standard module that needs the insides of the standard `multiprocessing`."""
     spec = PathFinder.find_spec(fullname, path)
@@ -137,6 +158,11 @@ class _Finder(MetaPathFinder):
         if fullname.startswith(OURS + "."):
             standard = _std.PACKAGE + fullname.removeprefix(OURS)
             return _served(fullname, import_module(standard)) if _passed_on(fullname, path) else None
+        if fullname in _overlay.OVERLAID:
+            spec = PathFinder.find_spec(fullname, path)
+            if spec is not None and spec.loader is not None and _std.in_library(spec):
+                spec.loader = _LaidOver(spec.loader)
+            return spec
         replacement = _counterpart(fullname, self._replacements)
         if replacement is None:
             return None
@@ -163,10 +189,9 @@ def install() -> None:
         _std.aliased = True
         _std.find_on_a_copy = standing_on_a_copy
         _std.give_up_names()
-        known = "threading" in sys.modules
         for root in _std.REPLACEMENTS:
             _std.replace(root)
         sys.meta_path.insert(0, _Finder())
-        if known:
-            # At its end the interpreter asks for this module by name, to wait for the threads.
-            import_module("threading")
+        for name in _overlay.OVERLAID:
+            if name in sys.modules:
+                _overlay.lay_over(name)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 else:
     standard = _std.standard("queue")
     Empty, Full = standard.Empty, standard.Full
-    Condition, Lock = (getattr(_std.standard("threading"), name) for name in ("Condition", "Lock"))
+    Condition, Lock = (_std.original("threading", name) for name in ("Condition", "Lock"))
     # There since Python 3.13.
     ShutDown = getattr(standard, "ShutDown", None) or type("ShutDown", (Exception,), {"__module__": "queue"})
 
@@ -60,9 +60,11 @@ def _await(
 
 def put(self: Any, item: Any, block: bool = True, timeout: float | None = None) -> None:
     with self.not_full:
-        if self.maxsize > 0 and not self._is_closed:
-            _await(self.not_full, lambda: self._qsize() < self.maxsize or self._is_closed, block, timeout, Full)
-        if self._is_closed:
+        if self.maxsize > 0 and not self._manyhands_is_closed:
+            _await(
+                self.not_full, lambda: self._qsize() < self.maxsize or self._manyhands_is_closed, block, timeout, Full
+            )
+        if self._manyhands_is_closed:
             raise ShutDown(f"{self!r} was shut down")
         self._put(item)
         self.unfinished_tasks += 1
@@ -72,7 +74,7 @@ def put(self: Any, item: Any, block: bool = True, timeout: float | None = None) 
 def get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
     with self.not_empty:
         if timeout is not None or not self._qsize():
-            _await(self.not_empty, lambda: self._qsize() or self._is_closed, block, timeout, Empty)
+            _await(self.not_empty, lambda: self._qsize() or self._manyhands_is_closed, block, timeout, Empty)
             if not self._qsize():
                 raise ShutDown(f"{self!r} was shut down")
         item = self._get()
@@ -102,7 +104,7 @@ def qsize(self: Any) -> int:
 
 def shutdown(self: Any, immediate: bool) -> None:
     with self.mutex:
-        self._is_closed = True
+        self._manyhands_is_closed = True
         while immediate and self._qsize():
             self._get()
             self.unfinished_tasks = max(self.unfinished_tasks - 1, 0)

@@ -2,9 +2,10 @@
 
 What we do not replace is used, not written again: process objects, finalizers, reduction, connections, the main
 module's preparation, `Thread`. Under the launcher these names are ours, so the standard modules are loaded here, once,
-from the interpreter's own folder. `multiprocessing`'s stay registered where nobody replaced them; the others are in
-force only while something of ours that stands on them is being imported. Thread-safe through the import lock of
-whoever imports one of our modules.
+from the interpreter's own folder. `multiprocessing`'s stay registered where nobody replaced them, `concurrent.futures`
+is in force only while something of ours that stands on it is being imported, `threading` and `queue` are registered
+always, with our names laid over theirs (`_overlay`). Thread-safe through the import lock of whoever imports one of our
+modules.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import module_from_spec
 from types import ModuleType
 
+from . import _overlay
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -26,12 +29,8 @@ PACKAGE = "multiprocessing"
 #: Whether the name `multiprocessing` means ours in this process: set by `_alias`.
 aliased = False
 
-#: The other standard names that we have something for, and what.
-REPLACEMENTS = {
-    "threading": "manyhands.threading",
-    "queue": "manyhands.queue",
-    "concurrent.futures": "manyhands.futures",
-}
+#: The other standard names that mean a module of ours, and which.
+REPLACEMENTS = {"concurrent.futures": "manyhands.futures"}
 
 #: How to find what needs the insides of the standard package while that name means ours: set by `_alias`, too.
 find_on_a_copy: Any = None
@@ -44,6 +43,8 @@ _loaded: dict[str, ModuleType] = {}
 _kept: dict[str, dict[str, ModuleType]] = {}
 #: Those that something of ours stands on: whoever takes their names from them, they are not loaded twice.
 _used: dict[str, dict[str, ModuleType]] = {}
+#: Those whose names are laid over in place.
+_overlaid: dict[str, ModuleType] = {}
 _library = os.path.dirname(os.__file__)
 #: Where the standard package's submodules are.
 FOLDER = os.path.join(_library, PACKAGE)
@@ -195,11 +196,33 @@ class Plainly:
                 setattr(sys.modules[parent], name, self._ours[self._root])
 
 
+def in_library(spec: ModuleSpec | None) -> bool:
+    """Whether the interpreter's own folder holds the module, and not a program's that has a file of the same name."""
+    return spec is not None and os.path.dirname(spec.origin or "") == _library
+
+
 def standard(full: str) -> Any:
     """The standard module of that name."""
+    if full in _overlay.OVERLAID:
+        return _overlaid.get(full) or keep(full, import_module(full))
     root = "concurrent.futures" if full.startswith("concurrent.futures") else full
     with Plainly(root):
         found = import_module(full)
         names = [name for name in sys.modules if name == root or name.startswith(root + ".")]
         _used.setdefault(root, {}).update((name, sys.modules[name]) for name in names)
         return found
+
+
+def keep(full: str, found: ModuleType) -> ModuleType:
+    """Takes note of the standard module of a name that is laid over in place; `found` has the name just now."""
+    if not in_library(found.__spec__):
+        spec = PathFinder.find_spec(full, [_library])
+        assert spec is not None and spec.loader is not None, f"the interpreter has no module {full!r}"
+        found = module_from_spec(spec)
+        spec.loader.exec_module(found)
+    return _overlaid.setdefault(full, found)
+
+
+def original(full: str, name: str) -> Any:
+    """What the standard module has under that name, whatever it means there now."""
+    return _overlay.original(standard(full), name)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 
-from . import _engine, _opened_queue
+from . import _engine, _opened_queue, _overlay, _std
 from ._opened_queue import Empty as Empty
 from ._opened_queue import Full as Full
 from ._opened_queue import ShutDown, standard
@@ -47,27 +47,29 @@ class _IsShutDown:
     """Whether `shutdown` was called. Where the standard class has no such thing, a program's own attribute wins."""
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else instance._is_closed
+        return self if instance is None else instance._manyhands_is_closed
 
 
 class _SettableIsShutDown(_IsShutDown):
     """The same where the standard class has it."""
 
     def __set__(self, instance: Any, is_shutdown: Any) -> None:
-        instance._is_closed = bool(is_shutdown)
+        instance._manyhands_is_closed = bool(is_shutdown)
 
 
 def _open(queue: Queue[Any]) -> None:
     """Moves the items into attributes of the queue."""
-    if queue._hooked:
+    if queue._manyhands_hooked:
         # It has them from the start.
         return
     attributes: dict[str, Any] = vars(queue)
     # The first thread's are everybody's. No lock but the queue's own is held: a destructor may open others meanwhile.
-    inside = attributes.setdefault("_inside", {**_opened_queue.attributes(), "queue": queue._sequence()})
+    inside = attributes.setdefault(
+        "_manyhands_inside", {**_opened_queue.attributes(), "queue": queue._manyhands_sequence()}
+    )
     with inside["mutex"]:
-        if not queue._opened:
-            inside["queue"].extend(queue._open())
+        if not queue._manyhands_opened:
+            inside["queue"].extend(queue._manyhands_open())
         if "mutex" not in attributes:
             # In one step: whoever finds one of them finds all.
             attributes.update(inside)
@@ -84,18 +86,21 @@ class Queue(_engine.ThreadQueue["T"]):
 
     is_shutdown: Any = _SettableIsShutDown() if sys.version_info >= (3, 13) else _IsShutDown()
 
+    _manyhands_ours = True
     #: What holds the items once they are attributes.
-    _sequence: Any = deque
+    _manyhands_sequence: Any = deque
     #: Whether a subclass has its own way to hold them.
-    _hooked = False
+    _manyhands_hooked = False
 
     def __init_subclass__(cls, *, known: bool = False, **more: Any) -> None:
         super().__init_subclass__(**more)
         if known:
             return
-        base: Any = next(base for base in cls.__mro__[1:] if base.__module__ == __name__)
-        cls._hooked = base._hooked or any(getattr(cls, name) is not getattr(base, name) for name in _HOOKS)
-        if cls._hooked:
+        base: Any = next(base for base in cls.__mro__[1:] if "_manyhands_ours" in vars(base))
+        cls._manyhands_hooked = base._manyhands_hooked or any(
+            getattr(cls, name) is not getattr(base, name) for name in _HOOKS
+        )
+        if cls._manyhands_hooked:
             for name in ("put", "get"):
                 # Not by way of the engine, which would only find that the queue is opened.
                 if getattr(cls, name) is getattr(_engine.ThreadQueue, name):
@@ -103,8 +108,8 @@ class Queue(_engine.ThreadQueue["T"]):
 
     def __init__(self, maxsize: int = 0) -> None:
         self.maxsize = maxsize
-        if self._hooked:
-            self._open()
+        if self._manyhands_hooked:
+            self._manyhands_open()
             self.__dict__.update(_opened_queue.attributes())
             self._init(maxsize)
 
@@ -113,21 +118,22 @@ class Queue(_engine.ThreadQueue["T"]):
     _get: Any = standard.Queue._get
     _qsize: Any = standard.Queue._qsize
 
-    _put_opened = _opened_queue.put
-    _get_opened = _opened_queue.get
-    _task_done_opened = _opened_queue.task_done
-    _join_opened = _opened_queue.join
-    _qsize_opened = _opened_queue.qsize
-    _shutdown_opened = _opened_queue.shutdown
+    _manyhands_put_opened = _opened_queue.put
+    _manyhands_get_opened = _opened_queue.get
+    _manyhands_task_done_opened = _opened_queue.task_done
+    _manyhands_join_opened = _opened_queue.join
+    _manyhands_qsize_opened = _opened_queue.qsize
+    _manyhands_shutdown_opened = _opened_queue.shutdown
 
 
 class LifoQueue(Queue["T"], known=True):
     """A queue that gives the item put last first."""
 
-    _sequence = list
+    _manyhands_ours = True
+    _manyhands_sequence = list
 
     def __init__(self, maxsize: int = 0) -> None:
-        self._serve_last_first()
+        self._manyhands_serve_last_first()
         super().__init__(maxsize)
 
     _init = standard.LifoQueue._init
@@ -138,6 +144,8 @@ class LifoQueue(Queue["T"], known=True):
 
 class PriorityQueue(Queue["T"]):
     """A queue that gives the smallest item first."""
+
+    _manyhands_ours = True
 
     _init = standard.PriorityQueue._init
     _put = standard.PriorityQueue._put
@@ -151,3 +159,12 @@ class SimpleQueue(_engine.ThreadSimpleQueue["T"]):
 
 # What the standard library calls the one that it uses where it has no other.
 _PySimpleQueue = SimpleQueue
+
+
+def lay_names() -> None:
+    """Makes the names of the standard module mean ours."""
+    _overlay.lay(standard, {name: globals()[name] for name in __all__})
+
+
+if _std.aliased:
+    lay_names()

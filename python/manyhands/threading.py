@@ -3,15 +3,18 @@
 `Thread` is a subclass of the standard one and shares its registry, so whoever asks the standard module gets the same
 answer. Locks, conditions, semaphores, events and barriers are the engine's: a wait is seen by others (`Thread.state`),
 and one that can never end is an error (`DeadlockError`). Every other name is the standard module's, to read and to
-write: `threading.excepthook = f` sets it there.
+write: `threading.excepthook = f` sets it there. Where the name `threading` means ours, these classes stand in the
+standard module itself (`lay_names`). What a thread has of ours is under names that no program uses.
 """
 
 from __future__ import annotations
 
+import _thread
 import sys
+from time import monotonic
 from types import ModuleType
 
-from . import _engine, _std
+from . import _engine, _overlay, _std
 from ._engine import ThreadLock as Lock
 from ._engine import ThreadRLock as RLock
 
@@ -21,11 +24,18 @@ if TYPE_CHECKING:
     from typing import Any
 
 _standard: Any = _std.standard("threading")
+_Thread: Any = _std.original("threading", "Thread")
+_Main: Any = _std.original("threading", "_MainThread")
+_Dummy: Any = _std.original("threading", "_DummyThread")
+_Timer: Any = _std.original("threading", "Timer")
 
 __all__ = [*_standard.__all__]
 
-_RLock = _CRLock = _PyRLock = RLock
+_CRLock = RLock
 LockType = Lock
+# To be found by these names; their texts name them as the interpreter's own.
+Lock.__module__, Lock.__qualname__ = __name__, "Lock"
+RLock.__module__ = __name__
 BrokenBarrierError = _standard.BrokenBarrierError
 get_ident = _standard.get_ident
 
@@ -42,13 +52,13 @@ class Condition(_engine.ThreadCondition):
 class Semaphore(_engine.ThreadSemaphore):
     """A number of permits."""
 
-    _bounded = False
+    _manyhands_bounded = False
 
 
 class BoundedSemaphore(Semaphore):
     """A number of permits that cannot grow above its first value."""
 
-    _bounded = True
+    _manyhands_bounded = True
 
 
 class Event(_engine.ThreadEvent):
@@ -98,10 +108,16 @@ class _Told:
     """The attribute `state`. Not a property: a subclass that keeps a state of its own under that name has its own."""
 
     def __get__(self, thread: Any, kind: type | None = None) -> Any:
-        return self if thread is None else thread._tell_state()
+        return self if thread is None else _state(thread)
 
 
-class Thread(_standard.Thread):  # type: ignore[misc]
+def _life(thread: Any) -> _engine.ThreadLife:
+    life: _engine.ThreadLife | None = vars(thread).get("_manyhands_life")
+    # A thread that was made by other means than `__init__` has none yet.
+    return vars(thread).setdefault("_manyhands_life", _engine.ThreadLife()) if life is None else life
+
+
+class Thread(_Thread):  # type: ignore[misc]
     """A thread of control, seen by the engine."""
 
     def __init__(
@@ -115,21 +131,40 @@ class Thread(_standard.Thread):  # type: ignore[misc]
         daemon: bool | None = None,
         **others: Any,
     ) -> None:
-        super().__init__(group, target, name, args, kwargs, *more, daemon=daemon, **others)
-        self._life = _engine.ThreadLife()
+        # Not `super()`: between this class and the standard one may stand another of that, which calls us.
+        _Thread.__init__(self, group, target, name, args, kwargs, *more, daemon=daemon, **others)
+        self._started = _plain_event()
+        self._manyhands_life = _engine.ThreadLife()
 
     def start(self) -> None:
         """Starts the thread, once."""
         if self._initialized and self._started.is_set():
             raise RuntimeError(f"threads can only be started once: {self!r}")
-        super().start()
+        _Thread.start(self)
+        failure = self.__dict__.pop("_manyhands_failure", None)
+        if failure is not None:
+            self._started.clear()
+            handle = self.__dict__.get("_handle")
+            if handle is not None:
+                # From 3.13 on: one serves one thread of the system, and that one has ended.
+                self._handle = type(handle)()
+            raise failure
         _engine.count_thread()
 
     def _bootstrap_inner(self) -> None:
-        life = self._life
+        life = _life(self)
         life.begin(self._name)
         try:
-            super()._bootstrap_inner()
+            _Thread._bootstrap_inner(self)
+        except BaseException as error:
+            if self._started.is_set():
+                raise
+            # It was not to be, and whoever starts it waits still.
+            with _standard._active_limbo_lock:
+                _standard._limbo.pop(self, None)
+            # What it met first: it has also failed to take leave.
+            self.__dict__["_manyhands_failure"] = error.__context__ or error
+            self._started.set()
         finally:
             life.end()
 
@@ -139,29 +174,34 @@ class Thread(_standard.Thread):  # type: ignore[misc]
             raise RuntimeError(f"cannot join thread before it is started: {self!r}")
         if self._initialized and self is _standard.current_thread():
             raise RuntimeError(f"cannot join current thread: {self!r}")
-        if self._initialized and _standard.Thread.is_alive(self):
-            life = self._life
+        if self._initialized and _Thread.is_alive(self):
+            life = _life(self)
             if timeout is None:
                 life.join(self)
             else:
-                begin = _standard._time()
+                begin = monotonic()
                 life.join(self, max(timeout, 0))
-                timeout = max(timeout - (_standard._time() - begin), 0)
-        super().join(timeout)
+                timeout = max(timeout - (monotonic() - begin), 0)
+        _Thread.join(self, timeout)
 
     #: What the thread is doing, a `State`.
     state: Any = _Told()
 
-    def _tell_state(self) -> State:
-        return _state(self, self._life.number if self._initialized else 0)
+
+def _plain_event() -> Any:
+    """A standard event of standard parts: to wait until a thread has begun is no wait of the program's own."""
+    event = object.__new__(_std.original("threading", "Event"))
+    event._cond = _std.original("threading", "Condition")(_overlay.original(_thread, "allocate_lock")())
+    event._flag = False
+    return event
 
 
-def _state(thread: Any, number: int) -> State:
+def _state(thread: Any) -> State:
     if not thread._started.is_set():
         return State("Ready" if thread in _standard._limbo else "New")
     if not thread.is_alive():
         return State("Dead")
-    waits = _engine.waits_for(number)
+    waits = _engine.waits_for(0 if isinstance(thread, _DummyThread) else _life(thread).number)
     if waits is not None:
         ready, on = waits
         return State("Ready") if ready else State("Blocked", on)
@@ -169,37 +209,43 @@ def _state(thread: Any, number: int) -> State:
     return State("Running") if letter in ("R", None) else State("Blocked")
 
 
-class _MainThread(Thread, _standard._MainThread):  # type: ignore[misc]
+def _end_of(main: Any) -> _engine.ThreadLife:
+    # Not a life that has begun: at its end the main thread waits for others, some of which it has just let go.
+    end: _engine.ThreadLife = vars(main).setdefault("_manyhands_end", _engine.ThreadLife())
+    return end
+
+
+class _MainThread(Thread, _Main):  # type: ignore[misc]
     """The main thread: the standard module's own object, seen by the engine, too."""
+
+    __init__ = _Main.__init__
 
     def join(self, timeout: float | None = None) -> None:
         """Waits until the main thread has ended, or the time is over."""
         if self is _standard.current_thread():
             raise RuntimeError(f"cannot join current thread: {self!r}")
-        if not _standard._MainThread.is_alive(self):
-            _standard._MainThread.join(self, timeout)
+        if not _Main.is_alive(self):
+            _Main.join(self, timeout)
         else:
-            self._end.join(self, timeout if timeout is None else max(timeout, 0))
+            _end_of(self).join(self, timeout if timeout is None else max(timeout, 0))
 
     def is_alive(self) -> bool:
         """Whether the main thread has not ended."""
-        return not self._end.has_ended and bool(super().is_alive())
+        return not _end_of(self).has_ended and bool(_Main.is_alive(self))
 
 
-class _DummyThread(Thread, _standard._DummyThread):  # type: ignore[misc]
+class _DummyThread(Thread, _Dummy):  # type: ignore[misc]
     """A thread that was started by other means."""
 
-    join = _standard._DummyThread.join
-
-    def _tell_state(self) -> State:
-        return _state(self, 0)
+    __init__ = _Dummy.__init__
+    join = _Dummy.join
 
 
 class Timer(Thread):
     """Calls a function after some time, unless it is cancelled before."""
 
-    cancel = _standard.Timer.cancel
-    run = _standard.Timer.run
+    cancel = _Timer.cancel
+    run = _Timer.run
 
     def __init__(self, interval: float, function: Callable[..., object], args: Any = None, kwargs: Any = None) -> None:
         super().__init__()
@@ -230,14 +276,11 @@ def _ours(thread: Any) -> Any:
     """Makes one of the standard module's own objects one of ours, which the engine sees, too."""
     kind = _KINDS.get(type(thread))
     if kind is not None:
-        thread._life = _engine.ThreadLife()
-        # Not a life that has begun: at its end the main thread waits for others, some of which it has just let go.
-        thread._end = _engine.ThreadLife()
         thread.__class__ = kind
     return thread
 
 
-_KINDS = {_standard._MainThread: _MainThread, _standard._DummyThread: _DummyThread}
+_KINDS = {_Main: _MainThread, _Dummy: _DummyThread}
 
 
 def _join_all() -> None:
@@ -245,7 +288,7 @@ def _join_all() -> None:
     if not isinstance(_standard._main_thread, _MainThread) or current_thread() is not _standard._main_thread:
         return
     # Whoever joins the main thread does not wait for this.
-    _standard._main_thread._end.end()
+    _end_of(_standard._main_thread).end()
     while True:
         waited = False
         for thread in _standard.enumerate():
@@ -285,15 +328,34 @@ class _Module(ModuleType):
 #: The names that are the standard module's alone.
 _PASSED_ON = frozenset(vars(_standard)) - frozenset(globals())
 
+#: The names that stand in the standard module where that means ours; `current_thread` and others find these there.
+_LAID = [
+    *["Thread", "Timer", "_MainThread", "_DummyThread"],
+    *["Lock", "RLock", "_CRLock", "Condition", "Semaphore", "BoundedSemaphore", "Event", "Barrier"],
+]
+
+
+def lay_names() -> None:
+    """Makes the names of the standard modules `threading` and `_thread` mean ours."""
+    Lock.__module__, Lock.__qualname__ = "_thread", "lock"
+    RLock.__module__ = "_thread"
+    locks = dict.fromkeys(("lock", "LockType", "allocate_lock", "allocate"), Lock)
+    _overlay.lay(_thread, {**locks, "RLock": RLock})
+    _overlay.lay(_standard, {name: globals()[name] for name in _LAID})
+    for thread in _standard.enumerate():
+        _ours(thread)
+
 
 def _begin() -> None:
     from . import _places  # noqa: F401
 
     main = main_thread()
     if main is _standard.current_thread():
-        main._life.begin(main.name)
+        _life(main).begin(main.name)
     # Called last: whoever must end its threads before they are waited for has done so by then.
     _standard._threading_atexits.insert(0, _join_all)
+    if _std.aliased:
+        lay_names()
 
 
 if not TYPE_CHECKING:

@@ -111,7 +111,9 @@ except KeyboardInterrupt:
 GATE = """
 import threading
 
-threading.trust_with(False)
+import manyhands.threading
+
+manyhands.threading.trust_with(False)
 stop = threading.Lock()
 
 

@@ -324,8 +324,8 @@ print(*(step.taken_at for step in error.steps if step.holder == "forth"))
 # None of them waits for what an error has made impossible: it would hang where it is to fail.
 NO_ALARM = {
     "released by another thread, though taken by with": """
-import threading
-threading.trust_with(False)
+import threading, manyhands.threading
+manyhands.threading.trust_with(False)
 first, second, both = threading.Lock(), threading.Lock(), threading.Barrier(3)
 def cross(one, other):
     try:

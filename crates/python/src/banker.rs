@@ -6,6 +6,7 @@
 use crate::child::deadline;
 use crate::errors::{ended, from_arena, from_wait};
 use crate::ffi::Patient;
+use crate::value::kept_name;
 use manyhands::arena::Handle;
 use manyhands::sync::{BankerError, RawBanker, RawClaim, Verdict};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
@@ -56,8 +57,13 @@ impl Banker {
         Ok(Banker { raw: Arc::new(raw) })
     }
 
-    fn _claim(&self, py: Python<'_>, name: &str, units: Vec<u64>) -> PyResult<Claim> {
-        let raw = looked(Patient::new(py), |patient| self.raw.claim(name, &units, patient))?;
+    fn _claim(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = kept_name)] name: String,
+        units: Vec<u64>,
+    ) -> PyResult<Claim> {
+        let raw = looked(Patient::new(py), |patient| self.raw.claim(&name, &units, patient))?;
         Ok(Claim { banker: self.raw.clone(), raw })
     }
 

@@ -5,6 +5,7 @@
 
 use crate::errors::from_start;
 use crate::ffi::{Interpreter, inherited, serve_as_keeper};
+use crate::value::kept_name;
 use manyhands::arena::{Arena, Handle, Role};
 use manyhands::platform::Deadline;
 use manyhands::platform::pidfd::ExitStatus;
@@ -102,9 +103,13 @@ fn role(name: &str) -> PyResult<Role> {
 
 /// Forks this process. The parent gets the child, the child `None`.
 #[pyfunction]
-pub fn fork_child(py: Python<'_>, name: &str, role_name: &str) -> PyResult<Option<Child>> {
+pub fn fork_child(
+    py: Python<'_>,
+    #[pyo3(from_py_with = kept_name)] name: String,
+    role_name: &str,
+) -> PyResult<Option<Child>> {
     let payload = Instruction::default();
-    let order = Order { name, role: role(role_name)?, payload, descriptors: &[], share: Share::All };
+    let order = Order { name: &name, role: role(role_name)?, payload, descriptors: &[], share: Share::All };
     match crate::ffi::fork_interpreter(py, &order).map_err(from_start)? {
         Forked::Parent(started) => Ok(Some(Child { started })),
         Forked::Child(_) => Ok(None),
@@ -115,6 +120,7 @@ pub fn fork_child(py: Python<'_>, name: &str, role_name: &str) -> PyResult<Optio
 #[derive(Clone, FromPyObject)]
 #[pyo3(from_item_all)]
 pub struct Start {
+    #[pyo3(from_py_with = kept_name)]
     name: String,
     role: String,
     /// The interpreter and its arguments.
@@ -125,11 +131,6 @@ pub struct Start {
 }
 
 impl Start {
-    /// What the process is called.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Passes on the program and the order that this makes.
     pub fn with<R>(
         &self,

@@ -85,13 +85,13 @@ impl ThreadQueue {
     }
 
     /// Has the item put last come first.
-    fn _serve_last_first(&self, py: Python<'_>) -> PyResult<()> {
+    fn _manyhands_serve_last_first(&self, py: Python<'_>) -> PyResult<()> {
         within(py, &self.monitor)?.last_first = true;
         Ok(())
     }
 
     /// Leaves the queue to the standard library's functions: gives all items, the one to be taken first first.
-    fn _open<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+    fn _manyhands_open<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let mut inside = within(py, &self.monitor)?;
         self.opened.store(true, Ordering::Release);
         let items = inside.take_all();
@@ -102,12 +102,12 @@ impl ThreadQueue {
     }
 
     #[getter]
-    fn _opened(&self) -> bool {
+    fn _manyhands_opened(&self) -> bool {
         self.is_opened()
     }
 
     /// Puts an item, waiting for room.
-    #[pyo3(name = "_put_usually", signature = (item, block = true, timeout = None))]
+    #[pyo3(name = "_manyhands_put_usually", signature = (item, block = true, timeout = None))]
     fn put(
         slf: &Bound<'_, Self>,
         item: Bound<'_, PyAny>,
@@ -123,7 +123,7 @@ impl ThreadQueue {
             let mut inside = within(py, &this.monitor)?;
             if this.is_opened() {
                 drop(inside);
-                return slf.call_method1("_put_opened", (item, block, timeout)).map(drop);
+                return slf.call_method1("_manyhands_put_opened", (item, block, timeout)).map(drop);
             }
             if this.monitor.is_closed() {
                 drop(inside);
@@ -145,7 +145,7 @@ impl ThreadQueue {
     }
 
     /// Takes the next item, waiting for one.
-    #[pyo3(name = "_get_usually", signature = (block = true, timeout = None))]
+    #[pyo3(name = "_manyhands_get_usually", signature = (block = true, timeout = None))]
     fn get<'py>(
         slf: &Bound<'py, Self>,
         #[pyo3(from_py_with = truth)] block: bool,
@@ -162,7 +162,7 @@ impl ThreadQueue {
             }
             drop(inside);
             if this.is_opened() {
-                return slf.call_method1("_get_opened", (block, timeout));
+                return slf.call_method1("_manyhands_get_opened", (block, timeout));
             }
             if this.monitor.is_closed() {
                 return Err(shut_down(slf));
@@ -191,7 +191,7 @@ impl ThreadQueue {
         let inside = within(py, &this.monitor)?;
         if this.is_opened() {
             drop(inside);
-            return slf.call_method0("_task_done_opened").map(drop);
+            return slf.call_method0("_manyhands_task_done_opened").map(drop);
         }
         inside
             .leave_done(1)
@@ -203,7 +203,7 @@ impl ThreadQueue {
         let this = slf.get();
         loop {
             if this.is_opened() {
-                return slf.call_method0("_join_opened").map(drop);
+                return slf.call_method0("_manyhands_join_opened").map(drop);
             }
             if this.monitor.unfinished() == 0 {
                 return Ok(());
@@ -222,7 +222,7 @@ impl ThreadQueue {
         let mut inside = within(py, &this.monitor)?;
         if this.is_opened() {
             drop(inside);
-            return slf.call_method1("_shutdown_opened", (immediate,)).map(drop);
+            return slf.call_method1("_manyhands_shutdown_opened", (immediate,)).map(drop);
         }
         this.monitor.close();
         if immediate {
@@ -238,7 +238,7 @@ impl ThreadQueue {
     fn qsize(slf: &Bound<'_, Self>) -> PyResult<usize> {
         let this = slf.get();
         if this.is_opened() {
-            return slf.call_method0("_qsize_opened")?.extract();
+            return slf.call_method0("_manyhands_qsize_opened")?.extract();
         }
         Ok(this.monitor.items())
     }
@@ -288,11 +288,11 @@ impl ThreadQueue {
 
     /// Whether `shutdown` was called.
     #[getter]
-    fn _is_closed(&self) -> bool {
+    fn _manyhands_is_closed(&self) -> bool {
         self.monitor.is_closed()
     }
 
-    #[setter(_is_closed)]
+    #[setter(_manyhands_is_closed)]
     fn set_is_closed(&self, shut_down: bool) {
         if shut_down {
             self.monitor.close();
@@ -364,7 +364,7 @@ impl ThreadSimpleQueue {
     }
 
     /// Puts an item; never waits, and takes `block` and `timeout` for likeness only.
-    #[pyo3(name = "_put_usually", signature = (item, block = true, timeout = None))]
+    #[pyo3(name = "_manyhands_put_usually", signature = (item, block = true, timeout = None))]
     fn put(
         &self,
         item: Bound<'_, PyAny>,
@@ -382,7 +382,7 @@ impl ThreadSimpleQueue {
     }
 
     /// Takes the next item, waiting for one.
-    #[pyo3(name = "_get_usually", signature = (block = true, timeout = None))]
+    #[pyo3(name = "_manyhands_get_usually", signature = (block = true, timeout = None))]
     fn get<'py>(
         slf: &Bound<'py, Self>,
         #[pyo3(from_py_with = truth)] block: bool,

@@ -13,6 +13,24 @@ pub fn truth(flag: &Bound<'_, PyAny>) -> PyResult<bool> {
     flag.is_truthy()
 }
 
+/// A name as the engine keeps it, whatever object the program uses for one: its text, with what is no text escaped.
+pub fn kept_name(name: &Bound<'_, PyAny>) -> PyResult<String> {
+    let text = match name.str() {
+        Ok(text) => text,
+        // An object that has no text is named by its class.
+        Err(_) => name.get_type().qualname()?,
+    };
+    let kept = match text.to_str() {
+        Ok(kept) => kept.to_owned(),
+        // What names of files that are no UTF-8 become.
+        Err(_) => {
+            let escaped = text.call_method1("encode", ("utf-8", "backslashreplace"))?;
+            String::from_utf8_lossy(escaped.cast::<PyBytes>()?.as_bytes()).into_owned()
+        }
+    };
+    Ok(if kept.contains('\0') { kept.replace('\0', "\\0") } else { kept })
+}
+
 /// Arguments of a class whose objects are made without any: they are for a subclass's `__init__`, if it has one.
 pub fn leave_to_init(
     class: &Bound<'_, PyType>,

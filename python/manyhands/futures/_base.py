@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 else:
     _standard = _std.standard("concurrent.futures._base")
-    Condition = _std.standard("threading").Condition
+    Condition = _std.original("threading", "Condition")
 
 __all__ = [
     "ALL_COMPLETED",

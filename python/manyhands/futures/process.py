@@ -53,9 +53,8 @@ def __getattr__(name: str) -> Any:
     return getattr(_standard, name)
 
 
-#: The cores of executors whose workers may not all have ended; what these were told, and a reference that closes the
-#: core when the executor goes.
-_cores: dict[_engine.PoolCore, tuple[Plan, weakref.ref[Any]]] = {}
+#: The cores of executors whose workers may not all have ended, and what these were told.
+_cores: dict[_engine.PoolCore, Plan] = {}
 #: The interpreter ends: no executor takes calls any more.
 _ending = False
 
@@ -162,8 +161,8 @@ class ProcessPoolExecutor(Crew, _Standard):
                 self._close()
                 raise
             self._core = core = self._alias()
-            # Not `weakref.finalize`: that has a say in what a forked child's own finalizers do at its end.
-            _cores[core] = plan, weakref.ref(self, lambda _gone: core._close())
+            _cores[core] = plan
+            weakref.finalize(self, core._close).atexit = False
 
     def _refusal(self) -> Exception:
         """Why no more calls are taken."""

@@ -73,7 +73,7 @@ unsafe extern "C" fn put<Q: Handing>(
         }
     }
     // SAFETY: what the interpreter passes is passed on.
-    unsafe { usually(slf, "_put_usually", arguments, count, names) }
+    unsafe { usually(slf, "_manyhands_put_usually", arguments, count, names) }
 }
 
 unsafe extern "C" fn get<Q: Handing>(
@@ -90,7 +90,7 @@ unsafe extern "C" fn get<Q: Handing>(
         }
     }
     // SAFETY: as in `put`.
-    unsafe { usually(slf, "_get_usually", arguments, count, names) }
+    unsafe { usually(slf, "_manyhands_get_usually", arguments, count, names) }
 }
 
 /// Calls the usual method.
@@ -143,14 +143,14 @@ fn as_programs_know_it(py: Python<'_>, error: PyErr, method: &str) -> PyErr {
         return error;
     }
     let text = error.value(py).to_string();
-    let known = method.trim_start_matches('_').trim_end_matches("_usually");
+    let known = method.trim_start_matches("_manyhands_").trim_end_matches("_usually");
     match text.strip_prefix("Thread").and_then(|text| text.split_once(&format!(".{method}()"))) {
         Some((class, what)) => PyTypeError::new_err(format!("{class}.{known}(){what}")),
         None => error,
     }
 }
 
-/// Puts the methods on the class, which has them as `_put_usually` and `_get_usually`.
+/// Puts the methods on the class, which has them as `_manyhands_put_usually` and `_manyhands_get_usually`.
 pub fn install_queue<Q: Handing>(class: &Bound<'_, PyType>) -> PyResult<()> {
     let puts = ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: put::<Q> };
     let gets = ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: get::<Q> };

@@ -5,13 +5,14 @@
 
 use super::outcome::of_refusal;
 use super::result::{AsyncResult, Calls};
-use super::shared::{Hiring, Kept, Shared, keep_by_zygote, locked};
+use super::shared::{Kept, Shared, keep_by_zygote, locked};
 use super::submit::{Refused, submit_call, submit_list, submit_map};
 use super::told::{Wanted, finish};
 use crate::child::{Start, told};
 use crate::errors::{from_arena, from_start, from_wait};
 use crate::ffi::{Interpreter, Patient, fork_template, serve_as_keeper};
 use crate::futures::{Future, Remote};
+use crate::value::kept_name;
 use manyhands::executor::{PoolPlan, PoolState, RawCall, RawPool, SubmitError};
 use manyhands::platform::Deadline;
 use manyhands::spawn::{ForkedKeeper, Instruction, Refusal, Served};
@@ -99,11 +100,15 @@ impl PoolCore {
 
     /// Forks a template that starts the workers. Returns "parent" in this process, "worker" in each worker, and "end"
     /// in the template when it is not needed any more.
-    fn _keep_by_template(&self, py: Python<'_>, name: &str) -> PyResult<&'static str> {
+    fn _keep_by_template(
+        &self,
+        py: Python<'_>,
+        #[pyo3(from_py_with = kept_name)] name: String,
+    ) -> PyResult<&'static str> {
         let shared = self.shared()?;
-        match fork_template(py, name).map_err(from_start)? {
+        match fork_template(py, &name).map_err(from_start)? {
             ForkedKeeper::Parent(keeper) => {
-                let kept = py.detach(|| keeper.keep(name, shared.raw.handle(), Instruction::default(), &[]));
+                let kept = py.detach(|| keeper.keep(&name, shared.raw.handle(), Instruction::default(), &[]));
                 match kept {
                     Ok(()) => {
                         *locked(&shared.kept) = Kept::ByTemplate(keeper);
@@ -130,7 +135,7 @@ impl PoolCore {
     /// Has this process's zygote start the workers, each with the payload.
     fn _keep_by_zygote(&self, py: Python<'_>, start: Start) -> PyResult<()> {
         let shared = self.shared()?;
-        let kept = keep_by_zygote(py, &shared.raw, Hiring::now(start)?)?;
+        let kept = keep_by_zygote(py, &shared.raw, Box::new(start))?;
         *locked(&shared.kept) = kept;
         Ok(())
     }

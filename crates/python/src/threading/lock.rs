@@ -3,7 +3,8 @@
 //! A `with` in the frame of a function is a hold that nobody but its thread ends, so that a cycle of such holds is a
 //! deadlock for certain. A bare `acquire` may be a signal that another thread ends, and so may a `with` in a generator or a
 //! coroutine, which another thread may go on with, and a call of `__enter__`. Where a lock was taken is written down each
-//! time, where it was made once.
+//! time, where it was made once. Their classes have the names of the interpreter's own; the Python package says where they
+//! are found.
 
 use crate::errors::{from_wait, waited};
 use crate::ffi::{Guarding, MadeIn, Patient, here, made_here};
@@ -36,7 +37,7 @@ fn is_mine(statistics: &LockStatistics) -> bool {
 }
 
 /// A lock of the threads of this process, which any of them may release.
-#[pyclass(frozen, weakref, name = "Lock", module = "manyhands.threading")]
+#[pyclass(frozen, weakref, name = "lock", module = "_thread")]
 pub struct ThreadLock {
     pub(super) raw: RawLock,
     _made_in: MadeIn,
@@ -102,7 +103,7 @@ impl ThreadLock {
 }
 
 /// A lock of the threads of this process that its holder may take again, and only its holder release.
-#[pyclass(frozen, weakref, subclass, name = "RLock", module = "manyhands.threading")]
+#[pyclass(frozen, weakref, subclass, name = "RLock", module = "_thread")]
 pub struct ThreadRLock {
     pub(super) raw: RawRLock,
     _made_in: MadeIn,

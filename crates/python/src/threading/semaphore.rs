@@ -1,6 +1,6 @@
 //! What `threading.Semaphore` and `BoundedSemaphore` are made of.
 //!
-//! A class says by `_bounded` whether its semaphores may get more permits than they began with. A subclass may have any
+//! A class says by `_manyhands_bounded` whether its semaphores may get more permits than they began with. A subclass may have any
 //! constructor: the value comes with `__init__`.
 
 use super::{limit, named};
@@ -45,7 +45,7 @@ impl ThreadSemaphore {
                     "a semaphore has {MOST_PERMITS} permits at most, not {value}"
                 ))
             })?;
-        let bounded = slf.getattr("_bounded")?.is_truthy()?;
+        let bounded = slf.getattr("_manyhands_bounded")?.is_truthy()?;
         let raw = RawSemaphore::private(permits, if bounded { permits } else { MOST_PERMITS });
         slf.get().raw.set(raw).map_err(|_| PyRuntimeError::new_err("Semaphore.__init__() was called before"))
     }

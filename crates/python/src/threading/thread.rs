@@ -6,15 +6,17 @@
 use super::limit;
 use crate::errors::waited;
 use crate::ffi::{Patient, behind};
+use crate::value::kept_name;
 use manyhands::platform::atomic::{AtomicU32, Ordering};
 use manyhands::platform::stat;
 use manyhands::sync::{RawEvent, name_this_thread, this_thread_number};
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 
 /// Names the calling thread in reports; gives its number in the engine.
 #[pyfunction]
-pub fn enter_thread(name: &str) -> u32 {
-    name_this_thread(name);
+pub fn enter_thread(#[pyo3(from_py_with = kept_name)] name: String) -> u32 {
+    name_this_thread(&name);
     this_thread_number()
 }
 
@@ -39,7 +41,7 @@ impl ThreadLife {
     }
 
     /// The calling thread is the one whose life this is.
-    fn begin(&self, name: &str) {
+    fn begin(&self, #[pyo3(from_py_with = kept_name)] name: String) {
         self.number.store(enter_thread(name), Ordering::Release);
     }
 
@@ -57,6 +59,11 @@ impl ThreadLife {
     #[getter]
     fn has_ended(&self) -> bool {
         self.ended.is_set()
+    }
+
+    /// A copy of a thread has a life of its own.
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyType>, ()) {
+        (slf.get_type(), ())
     }
 
     /// Waits for the end, on behalf of whoever called the caller; `thread` is what is told of the wait.
