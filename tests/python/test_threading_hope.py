@@ -1,10 +1,14 @@
 """Programs that work: threads wait in a circle, but somebody will end one of the waits. No error, and not a word.
 
 A hold may go from thread to thread where a generator, a coroutine or a stack does, or where `__enter__` is called.
-A wait with a limit, a process, a timer, a socket may bring what everybody waits for. Programs run under the launcher.
+A wait with a limit, a process, a timer, a socket may bring what everybody waits for. Where nothing says that somebody
+will, that is told, once. Programs run under the launcher.
 """
 
+import re
+
 import pytest
+from conftest import known
 
 # Each defines `enter(lock)`, which takes a lock and returns what gives it back, in any thread.
 CHANGES_THREADS = {
@@ -242,3 +246,44 @@ def test_a_gate_that_is_opened_later(runner):
     for name, program in running.items():
         output, errors = program.communicate(timeout=60)
         assert (program.returncode, output, errors) == (0, "", ""), name
+
+
+def test_a_suspicion_is_told_once(runner):
+    path = runner.write(
+        """
+import sys, threading
+first, second, both = threading.Lock(), threading.Lock(), threading.Barrier(3)
+
+def cross(one, other):
+    one.acquire()
+    both.wait()
+    other.acquire()
+    other.release()
+
+class Heard:
+    def __init__(self):
+        self.text, self.any = "", threading.Event()
+    def write(self, text):
+        self.text += text
+        self.any.set()
+    def flush(self):
+        pass
+
+sys.stderr = Heard()
+heard = sys.stderr.any
+threads = [threading.Thread(target=cross, args=pair) for pair in ((first, second), (second, first))]
+for thread in threads: thread.start()
+both.wait()
+# Without a limit: while this thread could go on by itself, nothing would be told.
+heard.wait()
+first.release()
+second.release()
+for thread in threads: thread.join()
+print(sys.stderr.text)
+"""
+    )
+    done = runner.run(path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("for a second") == 1
+    places = re.findall(rf" at {re.escape(str(path))}:(\d+)", done.stdout)
+    assert set(places) == known({"3", "6", "8"})
