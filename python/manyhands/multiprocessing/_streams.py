@@ -1,185 +1,324 @@
 """What `imap` and `imap_unordered` return, and who feeds it.
 
-A stream gives results one by one while the iterable is still asked for more: at once for a collection, in a thread of
-its own for anything that may take time, never more than so many calls ahead of the workers. An iterable that raises
-ends its stream with that exception. Knows nothing of how calls are run.
+A stream gives results one by one while the iterable is still asked for more: in a thread of the feeder's own, unless it
+is a small collection. So many calls may be unanswered at a time; and when so many results are there for the taking, the
+feeder waits for somebody to take them. When nobody does, it goes on: all that the iterable gives is run. An iterable
+that raises ends its stream with that exception. Knows nothing of how calls are run.
 """
 
 from __future__ import annotations
 
 import itertools
-import queue
 import threading
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sized
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from manyhands import _std
 
 from . import context
 
 if TYPE_CHECKING:
     from multiprocessing.context import TimeoutError
+    from multiprocessing.pool import IMapIterator, IMapUnorderedIterator
+    from threading import Condition, Lock
 
     from .pool import Pool
 else:
     TimeoutError = context.TimeoutError
+    # Not ours: an answer comes from outside the program, of which a watch over its threads cannot know.
+    Condition, Lock = (getattr(_std.standard("threading"), name) for name in ("Condition", "Lock"))
+    IMapIterator = _std.module("pool").IMapIterator
+    IMapUnorderedIterator = _std.module("pool").IMapUnorderedIterator
 
-__all__ = ["Feeder", "IMapIterator", "IMapUnorderedIterator"]
+__all__ = ["Feeder", "OrderedStream", "UnorderedStream"]
 
 T = TypeVar("T")
 
+#: How many calls for each worker may be unanswered, or have results that nobody takes.
+AHEAD = 32
+#: How long the feeder waits for somebody to take a result, in seconds.
+PATIENCE = 1.0
+#: How long it waits for one answer before it looks whether others are there.
+LOOK = 0.05
 
-class IMapIterator(Generic[T]):
-    """The results of `imap`, in order."""
+
+class _Stream:
+    """What both kinds of stream have in common: what a feeder asks, and how many results there are."""
 
     def __init__(self) -> None:
-        self._arrived: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-        self._over = False
+        lock = Lock()
+        self._cond, self._room = Condition(lock), Condition(lock)
+        #: How many results there will be, once the iterable has ended.
+        self._length: int | None = None
+        self._submitted = self._taken = 0
+        self._items: deque[Any] = deque()
+        #: How many may be ahead; how many were taken when nobody took more.
+        self._most = 0
+        self._given_up_at = -1
+        #: Nobody waits for results to be taken; the pool has ended.
+        self._hurried = self._stopped = False
 
-    def __iter__(self) -> IMapIterator[T]:
+    def __iter__(self) -> Any:
         return self
 
-    def __next__(self) -> T:
+    def __next__(self) -> Any:
         return self.next()
 
-    def next(self, timeout: float | None = None) -> T:
-        """The next result; `TimeoutError` when it does not come within `timeout` seconds."""
-        if self._over:
-            raise StopIteration
-        kind, value = self._arrival(timeout)
-        if kind == "end":
-            self._over = True
-            raise StopIteration
-        if kind == "error":
-            raise value
-        return self._result(value, timeout)
+    def next(self, timeout: float | None = None) -> Any:
+        raise NotImplementedError
 
-    _waiting: Any = None
-
-    def _arrival(self, timeout: float | None) -> tuple[str, Any]:
-        if self._waiting is not None:
-            return "result", self._waiting
-        try:
-            return self._arrived.get(timeout=timeout)
-        except queue.Empty:
-            raise TimeoutError from None
-
-    def _result(self, result: Any, timeout: float | None) -> T:
-        # Kept until its answer is there, so that a time-out loses nothing.
-        self._waiting = result
-        result.wait(timeout)
-        if not result.ready():
+    def _await(self, deadline: float | None) -> None:
+        """Waits for a change of the stream, with its lock held; `TimeoutError` when the time is over."""
+        left = None if deadline is None else deadline - time.monotonic()
+        if (left is not None and left <= 0) or not self._cond.wait(left):
             raise TimeoutError
-        self._waiting = None
-        value: T = result.get()
-        return value
+
+    def _take(self) -> Any:
+        """Takes what is there, with the lock held."""
+        self._taken += 1
+        if self._untaken() * 2 <= self._most:
+            self._room.notify()
+        return self._items.popleft()
+
+    def _is_over(self) -> bool:
+        return self._taken == self._length
 
     # The feeder's side.
 
-    def announce(self) -> int:
-        return 0
+    def _untaken(self) -> int:
+        return self._submitted - self._taken
 
-    def taker(self, place: int) -> tuple[Any, Any]:
-        return None, None
+    def _has_result(self) -> bool:
+        """Whether somebody who asks has a result at once."""
+        raise NotImplementedError
 
-    def submitted(self, place: int, result: Any) -> None:
-        self._arrived.put(("result", result))
+    def make_room(self) -> None:
+        """Waits until another call may be submitted."""
+        self._await_answers()
+        with self._cond:
+            if self._untaken() < self._most or not self._has_result():
+                return
+            taken = self._taken
+            if self._hurried or taken == self._given_up_at:
+                return
+            self._room.wait_for(lambda: self._hurried or self._untaken() * 2 <= self._most, PATIENCE)
+            if self._taken == taken:
+                self._given_up_at = taken
+
+    def _await_answers(self) -> None:
+        """Waits until fewer calls than may be are unanswered."""
+        raise NotImplementedError
+
+    def hurry(self, stop: bool) -> None:
+        """From now on nobody waits for results to be taken, nor for answers if nothing more is to be submitted."""
+        with self._cond:
+            self._hurried, self._stopped = True, stop
+            self._room.notify()
+
+    def submit(self, call: Callable[..., Any]) -> None:
+        raise NotImplementedError
 
     def fail(self, error: Exception) -> None:
-        self._arrived.put(("error", error))
+        """The iterable has raised this, which is its last result."""
+        raise NotImplementedError
 
     def end(self) -> None:
-        self._arrived.put(("end", None))
+        """The iterable gives no more."""
+        with self._cond:
+            self._length = self._submitted
+            self._cond.notify_all()
 
 
-class IMapUnorderedIterator(IMapIterator[T]):
-    """The results of `imap_unordered`, as they come."""
+class OrderedStream(_Stream, IMapIterator):  # type: ignore[type-arg, misc]
+    """The results of `imap`, in order. Its items are the results of calls, answered or not."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._left = 0
-        self._fed = False
-        self._lock = threading.Lock()
+        #: Those that were unanswered when the feeder last looked.
+        self._flying: deque[Any] = deque()
 
-    def announce(self) -> int:
-        with self._lock:
-            self._left += 1
-        return 0
+    def next(self, timeout: float | None = None) -> Any:
+        """The next result; `TimeoutError` when it does not come within `timeout` seconds."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            with self._cond:
+                while not self._items:
+                    if self._is_over():
+                        raise StopIteration
+                    self._await(deadline)
+                first = self._items[0]
+                if first.ready():
+                    self._take()
+                    break
+            # It stays there until its answer does, so that a time-out loses nothing.
+            first.wait(None if deadline is None else max(deadline - time.monotonic(), 0))
+            if deadline is not None and not first.ready():
+                raise TimeoutError
+        return first.get()
 
-    def taker(self, place: int) -> tuple[Any, Any]:
-        return self._take_value, self._take_error
+    @property
+    def _index(self) -> int:
+        """How many results are there or were taken, up to the first that is not."""
+        with self._cond:
+            return self._taken + sum(1 for _ in itertools.takewhile(lambda result: result.ready(), self._items))
 
-    def submitted(self, place: int, result: Any) -> None:
-        pass
+    def _has_result(self) -> bool:
+        return bool(self._items) and self._items[0].ready()
 
-    def _result(self, result: Any, timeout: float | None) -> T:
-        value: T = result
-        return value
+    def _await_answers(self) -> None:
+        late = False
+        while len(self._flying) >= self._most and not self._stopped:
+            left: deque[Any] = deque()
+            for result in self._flying:
+                # A result that is there is made, so that nothing of its call is kept.
+                if result.ready():
+                    result.successful()
+                else:
+                    left.append(result)
+            self._flying = left
+            if len(left) >= self._most:
+                # Most others have their answers by then; unless it is one that takes long.
+                self._flying[-1 if late else len(left) // 2].wait(LOOK)
+                late = not late
+
+    def submit(self, call: Callable[..., Any]) -> None:
+        result = call(None, None)
+        self._flying.append(result)
+        self._add(result)
+
+    def fail(self, error: Exception) -> None:
+        self._add(_Failed(error))
+
+    def _add(self, result: Any) -> None:
+        with self._cond:
+            self._submitted += 1
+            self._items.append(result)
+            self._cond.notify()
+
+
+class _Failed:
+    """The result that is an exception of the iterable's."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def ready(self) -> bool:
+        return True
+
+    def get(self) -> None:
+        raise self._error
+
+
+class UnorderedStream(_Stream, IMapUnorderedIterator):  # type: ignore[type-arg, misc]
+    """The results of `imap_unordered`, as they come. Its items are pairs: whether it is a value, and what it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._arrived = 0
+
+    def next(self, timeout: float | None = None) -> Any:
+        """The next result; `TimeoutError` when it does not come within `timeout` seconds."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._cond:
+            while not self._items:
+                if self._is_over():
+                    raise StopIteration
+                self._await(deadline)
+            is_value, value = self._take()
+        if is_value:
+            return value
+        raise value
+
+    @property
+    def _index(self) -> int:
+        """How many results have come."""
+        return self._arrived
+
+    def _has_result(self) -> bool:
+        return bool(self._items)
+
+    def _await_answers(self) -> None:
+        if self._unanswered() >= self._most:
+            with self._cond:
+                self._room.wait_for(lambda: self._stopped or self._unanswered() * 2 <= self._most)
+
+    def _unanswered(self) -> int:
+        return self._submitted - self._arrived
+
+    def submit(self, call: Callable[..., Any]) -> None:
+        with self._cond:
+            self._submitted += 1
+        try:
+            call(self._take_value, self._take_error)
+        except BaseException:
+            with self._cond:
+                self._submitted -= 1
+            raise
+
+    def fail(self, error: Exception) -> None:
+        with self._cond:
+            self._submitted += 1
+        self._take_error(error)
 
     def _take_value(self, value: Any) -> None:
-        self._arrived.put(("result", value))
-        self._count()
+        self._arrive((True, value))
 
     def _take_error(self, error: BaseException) -> None:
-        self._arrived.put(("error", error))
-        self._count()
+        self._arrive((False, error))
 
-    def _count(self) -> None:
-        with self._lock:
-            self._left -= 1
-            over = self._fed and not self._left
-        if over:
-            super().end()
-
-    def end(self) -> None:
-        with self._lock:
-            self._fed = True
-            over = not self._left
-        if over:
-            super().end()
+    def _arrive(self, item: tuple[bool, Any]) -> None:
+        with self._cond:
+            self._arrived += 1
+            self._items.append(item)
+            if self._unanswered() * 2 <= self._most:
+                self._room.notify()
+            self._cond.notify()
 
 
 class Feeder:
-    """Submits what an iterable gives: at once for a collection, in its own thread for anything that may take time."""
-
-    #: How many calls may wait for each worker before the iterable is asked for more.
-    AHEAD = 32
+    """Submits what an iterable gives: a small collection at once, anything else in a thread of its own."""
 
     def __init__(
-        self, pool: Pool, results: IMapIterator[Any], func: Callable[..., Any], iterable: Iterable[Any], chunksize: int
+        self, pool: Pool, results: Any, func: Callable[..., Any], iterable: Iterable[Any], chunksize: int
     ) -> None:
         self.pool = pool
         self.results = results
         self.func = func
         self.iterable = iterable
         self.chunksize = chunksize
+        results._most = AHEAD * pool._processes
         self.thread = threading.Thread(target=self.run, name="PoolFeeder", daemon=True)
+
+    def is_small(self) -> bool:
+        """Whether all of it may be ahead, so that no thread is needed."""
+        most: int = self.results._most * self.chunksize
+        return isinstance(self.iterable, Sized) and len(self.iterable) <= most
 
     def run(self) -> None:
         pool, results = self.pool, self.results
-        window: list[Any] = []
-        most = self.AHEAD * pool._processes
-        patient = threading.current_thread() is self.thread
         try:
             elements = iter(self.iterable)
             while chunk := list(itertools.islice(elements, self.chunksize)):
-                result = self.submit(chunk)
-                if patient:
-                    window.append(result)
-                    if len(window) >= most:
-                        window.pop(0).wait()
+                results.make_room()
                 if pool._is_terminated():
                     break
+                results.submit(self.call(chunk))
+                del chunk
         except Exception as error:
             results.fail(error)
         finally:
             results.end()
 
-    def submit(self, chunk: list[Any]) -> Any:
-        pool, results = self.pool, self.results
-        place = results.announce()
-        done = results.taker(place)
-        if self.chunksize == 1:
-            result = pool._call_one(self.func, (chunk[0],), None, *done)
-        else:
-            result = pool._map_elements(self.func, chunk, len(chunk), False, *done)
-        results.submitted(place, result)
-        return result
+    def call(self, chunk: list[Any]) -> Callable[..., Any]:
+        def submitted(callback: Any, error_callback: Any) -> Any:
+            if self.chunksize == 1:
+                return self.pool._call_one(self.func, (chunk[0],), None, callback, error_callback)
+            return self.pool._map_elements(self.func, chunk, len(chunk), False, callback, error_callback)
+
+        return submitted
+
+    def hurry(self, stop: bool = False) -> None:
+        """Somebody waits until all is submitted; or nothing more is to be."""
+        self.results.hurry(stop)

@@ -131,6 +131,7 @@ class ThreadPool(Pool):
         if self._state == RUN:
             raise ValueError("Pool is still running")
         for feeder in self._feeders:
+            feeder.hurry()
             feeder.thread.join()
         self._close()
         for thread in self._threads:

@@ -20,7 +20,7 @@ from manyhands import _engine, _guard, _std
 from . import context, util
 from ._crew import PATIENCE, Crew
 from ._own_process import is_own
-from ._streams import Feeder, IMapIterator, IMapUnorderedIterator
+from ._streams import Feeder, OrderedStream, UnorderedStream
 from ._work import Plan
 
 process: Any = _std.module("process")
@@ -179,18 +179,18 @@ class Pool(Crew):
         self._check_running()
         if chunksize < 1:
             raise ValueError(f"Chunksize must be 1+, not {chunksize}")
-        results = IMapIterator[T]() if ordered else IMapUnorderedIterator[T]()
+        results: Any = OrderedStream() if ordered else UnorderedStream()
         feeder = Feeder(self, results, func, iterable, chunksize)
-        if hasattr(iterable, "__len__"):
+        if feeder.is_small():
             feeder.run()
         else:
             self._feeders = [feeder for feeder in self._feeders if feeder.thread.is_alive()]
             self._feeders.append(feeder)
             feeder.thread.start()
         if chunksize == 1:
-            return results
-        chunks: Iterator[Any] = results
-        return (element for chunk in chunks for element in chunk)
+            stream: Iterator[T] = results
+            return stream
+        return (element for chunk in results for element in chunk)
 
     def _is_terminated(self) -> bool:
         return self._state == TERMINATE
@@ -218,6 +218,8 @@ class Pool(Crew):
         """Ends the workers at once; calls that are not done fail."""
         util.debug("terminating pool")
         self._state = TERMINATE
+        for feeder in self._feeders:
+            feeder.hurry(stop=True)
         self._finalize()
 
     def join(self) -> None:
@@ -226,6 +228,7 @@ class Pool(Crew):
         if self._state == RUN:
             raise ValueError("Pool is still running")
         for feeder in self._feeders:
+            feeder.hurry()
             feeder.thread.join()
         if self._state == CLOSE:
             self._close()
