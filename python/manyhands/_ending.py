@@ -2,7 +2,8 @@
 
 Registered before anything of the program's own, so that it runs after it: children are joined, a missing main guard
 that a child met is reported, `--stats` is printed, and the engine is told that this end is no death: what the process
-still holds it holds on purpose. Does nothing for a process that is killed; that is what the warden is for.
+still holds it holds on purpose. Does nothing for a process that is killed; that is what the warden is for. A child that
+began as a copy of another process runs `atexit`'s functions from Python 3.13 on, as in the standard library.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+#: Whether this process, though it began as a copy, is to end as an interpreter of its own.
+ends_as_interpreter = False
+
 _arranged_by: int | None = None
 _stats = False
 
@@ -30,6 +34,31 @@ def arrange(stats: bool = False) -> None:
     if _arranged_by is None:
         _arranged_by = os.getpid()
         atexit.register(_end)
+
+
+def begin_copy() -> None:
+    """In a child that is a copy of another process: what that one has registered for its end is not run here."""
+    if sys.version_info >= (3, 13):
+        atexit._clear()
+        atexit.register(_end)
+
+
+def end_copy() -> None:
+    """The end of such a child: what it has registered itself is run."""
+    if sys.version_info >= (3, 13) or ends_as_interpreter:
+        atexit._run_exitfuncs()
+    tell_engine()
+
+
+def end_within_call() -> None:
+    """All that comes at the end of a child, for one that goes no further."""
+    util, threading = _std.loaded("util"), sys.modules.get("threading")
+    if util is not None:
+        util._exit_function()
+    if threading is not None:
+        threading._shutdown()
+    end_copy()
+    flush()
 
 
 def tell_engine() -> None:

@@ -131,6 +131,11 @@ pub struct Start {
 }
 
 impl Start {
+    /// What the process is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Passes on the program and the order that this makes.
     pub fn with<R>(
         &self,

@@ -52,7 +52,8 @@ mod _engine {
     use super::pool::{AsyncResult, PoolCore, Worker};
     #[pymodule_export]
     use super::process::{
-        count_thread, count_threads, leave, leave_note, own_name, set_own_name, statistics,
+        count_thread, count_threads, environment, ignored_signals, leave, leave_note, own_name, set_own_name,
+        statistics,
     };
     #[pymodule_export]
     use super::queue::{Queue, SimpleQueue};

@@ -8,8 +8,11 @@ use crate::errors::from_arena;
 use crate::value::kept_name;
 use manyhands::arena::{self, Arena, Counters};
 use manyhands::platform::atomic::{AtomicBool, AtomicU64, Ordering};
+use manyhands::spawn;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytes, PyDict};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 
 /// Leaves a note for the parent of this process; at most 320 bytes of it are kept.
 #[pyfunction]
@@ -42,6 +45,19 @@ pub fn set_own_name(#[pyo3(from_py_with = kept_name)] name: String) -> PyResult<
     let this = arena::this_process().map_err(from_arena)?;
     Arena::get().map_err(from_arena)?.process(this).set_name(&name);
     Ok(())
+}
+
+/// The environment that this process has now, as the C library knows it.
+#[pyfunction]
+pub fn environment(py: Python<'_>) -> Vec<(Bound<'_, PyBytes>, Bound<'_, PyBytes>)> {
+    let bytes = |text: OsString| PyBytes::new(py, text.as_bytes());
+    std::env::vars_os().map(|(name, value)| (bytes(name), bytes(value))).collect()
+}
+
+/// The signals that the kernel ignores on behalf of this process, whatever the interpreter knows of that.
+#[pyfunction]
+pub fn ignored_signals() -> Vec<i32> {
+    spawn::ignored_signals()
 }
 
 /// What the engine did in this arena.

@@ -53,8 +53,9 @@ def __getattr__(name: str) -> Any:
     return getattr(_standard, name)
 
 
-#: The cores of executors whose workers may not all have ended, and what these were told.
-_cores: dict[_engine.PoolCore, Plan] = {}
+#: The cores of executors whose workers may not all have ended; what these were told, and a reference that closes the
+#: core when the executor goes.
+_cores: dict[_engine.PoolCore, tuple[Plan, weakref.ref[Any]]] = {}
 #: The interpreter ends: no executor takes calls any more.
 _ending = False
 
@@ -161,8 +162,8 @@ class ProcessPoolExecutor(Crew, _Standard):
                 self._close()
                 raise
             self._core = core = self._alias()
-            _cores[core] = plan
-            weakref.finalize(self, core._close).atexit = False
+            # Not `weakref.finalize`: that has a say in what a forked child's own finalizers do at its end.
+            _cores[core] = plan, weakref.ref(self, lambda _gone: core._close())
 
     def _refusal(self) -> Exception:
         """Why no more calls are taken."""

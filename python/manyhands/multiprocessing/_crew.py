@@ -92,13 +92,14 @@ class Crew(_engine.PoolCore):
             end_template()
 
     def _keep_fresh(self, plan: Plan) -> None:
+        code = forkserver.code_for_spawned if plan.method == "spawn" else forkserver.code
         starter = _PlanOnItsWay()
         starter.fds.append(resource_tracker.getfd())
         self._keep_by_zygote(
             {
                 "name": "pool",
                 "role": "worker",
-                "command": _payload.command(forkserver.code()),
+                "command": _payload.command(code()),
                 "payload": _payload.payload_of_workers(starter, plan),
                 "descriptors": starter.fds,
                 "handles": starter.handles,

@@ -51,6 +51,8 @@ class Plan:
     ) -> None:
         self.method = method
         self.parent = parent
+        maker = process.current_process()
+        self.parent_name, self.parent_identity = maker.name, maker._identity
         #: The pool, and the first worker's number among the processes of the program.
         self.pool = self.first = 0
         self.initializer = initializer
@@ -62,6 +64,9 @@ class Plan:
         """The process object of this worker, as its own process sees it."""
         number = int(_engine.own_name().rpartition("-")[2])
         identity = self.first + number - 1
+        # As if it were made in the process that made the pool.
+        here = process.current_process()
+        here.name, here._identity = self.parent_name, self.parent_identity
         if self.own is not None:
             worker = self.own.worker(number, identity)
         else:
@@ -146,9 +151,10 @@ def end_worker(error: BaseException) -> NoReturn:
             print(error.code, file=sys.stderr)
     elif not isinstance(error, KeyboardInterrupt):
         traceback.print_exception(error)
-    _ending.flush()
-    # Not in good order: its call is to be answered for.
-    os._exit(code)
+    try:
+        _ending.end_within_call()
+    finally:
+        os._exit(code)
 
 
 def failure(error: BaseException) -> bytes:

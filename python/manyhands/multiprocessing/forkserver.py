@@ -1,11 +1,13 @@
 """The zygote that the start method `forkserver` forks from, as far as it is Python.
 
 It is an interpreter with one thread which imports the modules that it was told to preload, and then serves until the
-process that made it ends. It runs nothing of the program: the main module is imported in each child.
+process that made it ends. It runs nothing of the program: the main module is imported in each child. The workers of
+pools come from such an interpreter under `spawn`, too: from one of its own that preloads nothing.
 """
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib
 import os
@@ -13,7 +15,7 @@ import sys
 
 from manyhands import _ending, _engine, _std
 
-from . import _child
+from . import _beginning, _child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,13 +41,23 @@ def set_forkserver_preload(modules_names: list[str]) -> None:
     _preload[:] = [name for name in modules_names if name != "__main__"]
 
 
+@functools.cache
 def code() -> str:
-    """What the zygote's interpreter is to run."""
-    arguments = f"{_preload!r}, {sys.path if _preload else None!r}, {_std.is_replaced()!r}"
-    return f"from manyhands.multiprocessing.forkserver import main; main({arguments})"
+    """What the zygote's interpreter is to run: from the first time on, the same."""
+    return _call_of_main(_preload, sys.path if _preload else None, "forkserver")
 
 
-def main(preload: list[str], path: list[str] | None, alias: bool) -> None:
+def code_for_spawned() -> str:
+    """The same for a zygote whose children are to be as interpreters of their own."""
+    return _call_of_main([], None, "spawn")
+
+
+def _call_of_main(*arguments: object) -> str:
+    call = ", ".join(map(repr, (*arguments, _std.is_replaced())))
+    return f"from manyhands.multiprocessing.forkserver import main; main({call})"
+
+
+def main(preload: list[str], path: list[str] | None, method: str, alias: bool) -> None:
     """The entry of the zygote, and of each of its children."""
 
     def load() -> None:
@@ -59,6 +71,7 @@ def main(preload: list[str], path: list[str] | None, alias: bool) -> None:
             _alias.install()
         if path is not None:
             sys.path[:] = path
+        before = dict(os.environb)
         process.current_process()._inheriting = True
         try:
             for name in preload:
@@ -68,6 +81,7 @@ def main(preload: list[str], path: list[str] | None, alias: bool) -> None:
                     continue
         finally:
             del process.current_process()._inheriting
+        _beginning.note_preloaded(before)
         # The children's collectors leave alone what is shared with this process, and so does the kernel.
         gc.collect()
         gc.freeze()
@@ -75,14 +89,20 @@ def main(preload: list[str], path: list[str] | None, alias: bool) -> None:
     request = _engine.serve_zygote(load)
     if request is None:
         os._exit(0)
+    _ending.ends_as_interpreter = method == "spawn"
     code = 1
     try:
+        _beginning.begin()
+        _ending.begin_copy()
         code = _child.become(*request)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
     except BaseException:
         sys.excepthook(*sys.exc_info())
     finally:
-        _ending.tell_engine()
-        _ending.flush()
-        os._exit(code)
+        if method == "forkserver":
+            _ending.end_copy()
+            _ending.flush()
+            os._exit(code)
+    # What a spawned interpreter does at its end, this one does as well.
+    sys.exit(code)

@@ -93,7 +93,8 @@ def run_child(process_obj: Any, parent: int) -> NoReturn:
     """Becomes the process, in a forked child; does not return."""
     code = 1
     try:
+        _ending.begin_copy()
         code = process_obj._bootstrap(parent_sentinel=parent)
     finally:
-        _ending.tell_engine()
+        _ending.end_copy()
         os._exit(code)

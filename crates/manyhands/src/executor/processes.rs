@@ -12,9 +12,11 @@ use super::map_processes::ToProcesses;
 use super::pool::{Engine, Pool};
 use super::raw_pool::{NewCall, PoolPlan, PoolStatistics, RawPool};
 use super::worker::Worker;
-use crate::arena::{self, Handle};
+use crate::arena::{self, Handle, Role};
 use crate::spawn::entry::Trampoline;
-use crate::spawn::{Entry, Instruction, Keeper, Refusal, StartError, entry, zygote};
+use crate::spawn::{
+    Entry, Inheritance, Instruction, Keeper, Order, Refusal, Share, StartError, entry, zygote,
+};
 use crate::sync::{Blocking, Wait};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -50,12 +52,13 @@ impl Processes {
             worker_prefix: &prefix,
         };
         let raw = RawPool::new(&raw_plan)?;
-        let first = hire(plan.name, raw.handle())?;
+        let inheritance = Inheritance::now(plan.name)?;
+        let first = hire(plan.name, raw.handle(), &inheritance)?;
         let number = first.slot();
         let keeper = Arc::new(Mutex::new(first));
         let (current, handle, name) = (Arc::clone(&keeper), raw.handle(), plan.name.to_owned());
         raw.set_keeper(number, move || {
-            let hired = hire(&name, handle).map_err(|error| error.to_string())?;
+            let hired = hire(&name, handle, &inheritance).map_err(|error| error.to_string())?;
             let number = hired.slot();
             *current.lock().unwrap_or_else(PoisonError::into_inner) = hired;
             Ok(number)
@@ -64,14 +67,16 @@ impl Processes {
     }
 }
 
-/// Has this process's zygote keep a pool's workers.
-fn hire(name: &str, pool: Handle) -> Result<Arc<Keeper>, StartError> {
+/// Has this process's zygote keep a pool's workers, which inherit what they would have when the pool was made.
+fn hire(name: &str, pool: Handle, inheritance: &Inheritance) -> Result<Arc<Keeper>, StartError> {
     let in_pool = |source| StartError::Entry { name: name.to_owned(), source };
     let entry = Entry::of(work_for).map_err(in_pool)?;
     let payload = entry.written(&entry::arguments(&pool).expect("two numbers can always be written"));
+    let (role, share) = (Role::Worker, Share::These(&[]));
+    let order = Order { name, role, payload: Instruction::entry(&payload), descriptors: &[], share };
     for _ in 0..ATTEMPTS {
         let keeper = zygote(name)?;
-        match keeper.keep(name, pool, Instruction::entry(&payload), &[]) {
+        match keeper.keep_ordered(pool, &order, Some(inheritance)) {
             Ok(()) => return Ok(keeper),
             Err(Refusal::Failed(error)) => return Err(error),
             Err(Refusal::Lost) => {}

@@ -66,10 +66,11 @@ pub fn handled() -> Mask {
         .fold(0, |set, signal| set | bit(signal))
 }
 
-/// Ignores the signals of `set` and leaves the others as they are.
-pub fn ignore(set: Mask) {
-    for signal in (1..=SIGNALS).filter(|signal| set & bit(*signal) != 0) {
-        dispose(signal, libc::SIG_IGN);
+/// Ignores the signals of `set` and no others: those that are ignored now get their default action.
+pub fn set_ignored(set: Mask) {
+    let changed = ignored() ^ set;
+    for signal in (1..=SIGNALS).filter(|signal| changed & bit(*signal) != 0) {
+        dispose(signal, if set & bit(signal) == 0 { libc::SIG_DFL } else { libc::SIG_IGN });
     }
 }
 

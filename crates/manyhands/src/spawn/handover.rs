@@ -24,7 +24,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 pub const VARIABLE: &str = "MANYHANDS_HANDOVER";
 
 /// A program that finds its [`Inherited`] when it begins.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     /// Its file.
     pub file: CString,

@@ -3,6 +3,7 @@
 //! A fork's child must not take its parent's children, zygote or warden for its own, nor find a lock held by a thread that
 //! it has not got. So the record is keyed by pid: a process that finds another's makes a fresh one and leaves the old.
 
+use super::handover::Program;
 use super::inherit::Standing;
 use super::keeper::Keeper;
 use super::started::Started;
@@ -18,12 +19,19 @@ pub(super) struct Here {
     pid: u32,
     /// How many processes were named by number.
     pub(super) named: AtomicU32,
-    zygote: Mutex<Option<(Standing, Arc<Keeper>)>>,
+    zygotes: Mutex<Vec<Zygote>>,
     children: Mutex<Vec<Arc<Started>>>,
     /// Helpers that were given up and whose status has not been taken.
     helpers: Mutex<Vec<(u32, PidFd)>>,
     warden: Mutex<Option<(ProcessId, PidFd)>>,
     adopting: Mutex<Adopting>,
+}
+
+/// A zygote of this process: what it executes, and with which standing it was made.
+pub(super) struct Zygote {
+    pub(super) program: Program,
+    pub(super) standing: Standing,
+    pub(super) keeper: Arc<Keeper>,
 }
 
 #[derive(Default)]
@@ -74,7 +82,7 @@ impl Here {
         Here {
             pid,
             named: AtomicU32::new(0),
-            zygote: Mutex::default(),
+            zygotes: Mutex::default(),
             children: Mutex::default(),
             helpers: Mutex::default(),
             warden: Mutex::default(),
@@ -82,8 +90,9 @@ impl Here {
         }
     }
 
-    pub(super) fn zygote(&self) -> MutexGuard<'_, Option<(Standing, Arc<Keeper>)>> {
-        locked(&self.zygote)
+    /// The zygotes, at most one of each program.
+    pub(super) fn zygotes(&self) -> MutexGuard<'_, Vec<Zygote>> {
+        locked(&self.zygotes)
     }
 
     pub(super) fn warden(&self) -> MutexGuard<'_, Option<(ProcessId, PidFd)>> {

@@ -2,9 +2,11 @@
 //!
 //! A child that is cloned from a zygote must find what a fork of its parent would have found at that moment: descriptors
 //! 0 to 2, working directory, umask, environment, blocked and ignored signals. These travel with each request. What
-//! cannot be changed from inside (user, groups, session, namespaces, limits) makes up the parent's [`standing`]: a parent
-//! whose standing differs from its zygote's needs a new zygote.
+//! cannot be changed from inside (user, groups, session, namespaces, limits, scheduling), and the variables that a program
+//! reads only when it begins, make up the parent's [`standing`]: a parent whose standing differs from its zygote's needs a
+//! new zygote.
 
+use super::error::StartError;
 use crate::platform::signal;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::FdFlags;
@@ -59,16 +61,33 @@ impl Inheritance {
         let open = standard.map(|descriptor| {
             rustix::io::fcntl_getfd(descriptor).is_ok_and(|flags| !flags.contains(FdFlags::CLOEXEC))
         });
+        let environment = environment();
+        let standing = standing(&status, &environment);
         let inheritance = Inheritance {
             umask: status.umask,
             blocked: signal::blocked(),
             ignored: status.ignored,
             standard: open,
             directory: directory.is_some(),
-            environment: Some(environment()),
+            environment: Some(environment),
         };
         let standard = standard.into_iter().zip(open).filter(|(_, open)| *open).map(|(it, _)| it).collect();
-        Ok((inheritance, Descriptors { standard, directory }, standing(&status)))
+        Ok((inheritance, Descriptors { standard, directory }, standing))
+    }
+
+    /// This, captured now, with what can be kept of what was captured `earlier`: all but descriptors and the directory.
+    pub(super) fn dated_back_to(self, earlier: &Inheritance) -> Inheritance {
+        let Inheritance { standard, directory, .. } = self;
+        Inheritance { standard, directory, ..earlier.clone() }
+    }
+
+    /// What a child of the calling thread would inherit now, for pools whose workers are to find the same later on.
+    ///
+    /// # Errors
+    /// As [`Inheritance::capture`], on behalf of what is called `name`.
+    pub fn now(name: &str) -> Result<Inheritance, StartError> {
+        let captured = Inheritance::capture().map_err(StartError::system(name, "reading /proc"))?;
+        Ok(captured.0)
     }
 
     /// How many descriptors travel with this.
@@ -140,7 +159,7 @@ impl Inheritance {
             // SAFETY: the child has one thread.
             unsafe { replace_environment(environment) };
         }
-        signal::ignore(self.ignored);
+        signal::set_ignored(self.ignored);
         signal::set_blocked(self.blocked);
         Ok(())
     }
@@ -154,13 +173,24 @@ impl Inheritance {
     }
 }
 
+/// The signals that the calling process ignores, for an interpreter whose own table is older.
+pub fn ignored_signals() -> Vec<i32> {
+    let ignored = signal::ignored();
+    (1..=signal::SIGNALS).filter(|number| ignored & signal::bit(*number) != 0).collect()
+}
+
 /// A value that changes whenever something changes that a child cannot take over from a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing(u64);
 
-fn standing(status: &Status<'_>) -> Standing {
+fn standing(status: &Status<'_>, environment: &[u8]) -> Standing {
     let mut hasher = DefaultHasher::new();
     status.standing.hash(&mut hasher);
+    for entry in environment.split(|byte| *byte == 0) {
+        if READ_AT_THE_START.iter().any(|prefix| entry.starts_with(prefix)) {
+            entry.hash(&mut hasher);
+        }
+    }
     for space in NAMESPACES {
         // What the link says names the namespace; a look through it would have the kernel make a file.
         let mut name = [0_u8; 64];
@@ -176,8 +206,20 @@ fn standing(status: &Status<'_>) -> Standing {
     }
     // SAFETY: reads a number of the calling process.
     unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }.hash(&mut hasher);
+    // SAFETY: as above.
+    unsafe { libc::sched_getscheduler(0) }.hash(&mut hasher);
+    let mut priority = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the call writes one record to the place given, or nothing.
+    unsafe { libc::sched_getparam(0, &raw mut priority) };
+    priority.sched_priority.hash(&mut hasher);
+    // SAFETY: reads a number of the calling thread (1: of a process or thread, 0: of this one).
+    unsafe { libc::syscall(libc::SYS_ioprio_get, 1, 0) }.hash(&mut hasher);
     Standing(hasher.finish())
 }
+
+/// How the names of variables begin that the loader, the C library or an interpreter reads once, when a program begins.
+const READ_AT_THE_START: [&[u8]; 7] =
+    [b"LD_", b"LC_", b"LANG", b"TZ", b"MALLOC_", b"GLIBC_TUNABLES=", b"PYTHON"];
 
 /// Those that change what a process can reach.
 const NAMESPACES: [&CStr; 4] = [
@@ -195,18 +237,21 @@ struct Status<'a> {
     standing: [&'a [u8]; STANDING.len()],
 }
 
-const STANDING: [&[u8]; 11] = [
+const STANDING: [&[u8]; 14] = [
     b"Uid",
     b"Gid",
     b"Groups",
     b"NSpgid",
     b"NSsid",
+    b"CapInh",
     b"CapPrm",
     b"CapEff",
     b"CapBnd",
+    b"CapAmb",
     b"NoNewPrivs",
     b"Seccomp",
     b"Cpus_allowed",
+    b"Mems_allowed",
 ];
 
 impl Status<'_> {

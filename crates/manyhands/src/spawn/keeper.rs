@@ -144,20 +144,29 @@ impl Keeper {
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<(), Refusal> {
         let role = Role::Worker;
-        self.keep_ordered(pool, &Order { name, role, payload, descriptors, share: Share::These(&[]) })
+        self.keep_ordered(pool, &Order { name, role, payload, descriptors, share: Share::These(&[]) }, None)
     }
 
     /// As [`Keeper::keep`], with workers that keep the order's shared objects alive from the start; so does the keeper, until
-    /// its last pool is over.
+    /// its last pool is over. A pool whose keeper has ended says what its workers inherited when it was made: those of the
+    /// next keeper inherit the same.
     ///
     /// # Errors
     /// As [`Keeper::keep`].
-    pub fn keep_ordered(&self, pool: Handle, order: &Order<'_>) -> Result<(), Refusal> {
+    pub fn keep_ordered(
+        &self,
+        pool: Handle,
+        order: &Order<'_>,
+        at_first: Option<&Inheritance>,
+    ) -> Result<(), Refusal> {
         let name = order.name;
         self.check_owner(name)?;
         let arena = Arena::get().map_err(StartError::arena(name)).map_err(Refusal::Failed)?;
-        let bequest =
+        let mut bequest =
             Bequest::capture().map_err(StartError::system(name, "reading /proc")).map_err(Refusal::Failed)?;
+        if let Some(earlier) = at_first {
+            bequest.inheritance = bequest.inheritance.dated_back_to(earlier);
+        }
         // The keeper must find the pool alive when it comes to look, and its workers what they are given.
         arena.share_with(self.slot, &[pool]);
         let shared = match order.share {

@@ -30,7 +30,7 @@ pub use birth::{Forking, Loaded, is_single_threaded};
 pub use entry::{Entry, EntryError, Failure};
 pub use error::{ProcessError, StartError};
 pub use handover::{Inherited, Part, Program};
-pub use inherit::Inheritance;
+pub use inherit::{Inheritance, ignored_signals};
 pub use keeper::{Keeper, Refusal};
 pub use loan::Scope;
 pub(crate) use loan::{Loan, lending};

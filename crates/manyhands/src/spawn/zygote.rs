@@ -3,14 +3,14 @@
 //! A process's first start executes the program once more. An initialiser of this crate, which the C library runs before
 //! `main`, sees that it was handed a socket and serves instead of returning, so nothing is asked of the user's `main`. Being
 //! exec'd it is small and has one thread, so its children cost the same whatever the requester's memory. A zygote serves
-//! one process; it is replaced when it has ended or when its requester's standing (user, groups, session, limits) is no
-//! longer the one that it was made with. In a shared library the initialiser does nothing.
+//! one process, which has one for each program that it asks for; it is replaced when it has ended or when its requester's
+//! standing (user, groups, session, limits) is no longer the one that it was made with. In a shared library the initialiser does nothing.
 
 use super::birth::{Forking, Loaded};
 use super::entry::{self, Entry};
 use super::error::StartError;
 use super::handover::{Inherited, Part, Program, VARIABLE};
-use super::here::here;
+use super::here::{Zygote, here};
 use super::keeper::{Keeper, Refusal};
 use super::process;
 use super::request::{Bequest, Order};
@@ -78,16 +78,19 @@ fn current(
     bequest: &Bequest,
     program: impl Fn() -> Result<Program, StartError>,
 ) -> Result<Arc<Keeper>, StartError> {
-    let mut zygote = here().zygote();
-    if let Some((standing, keeper)) = &*zygote
-        && *standing == bequest.standing
-        && keeper.is_alive()
+    let program = program()?;
+    let mut zygotes = here().zygotes();
+    let known = zygotes.iter().position(|zygote| zygote.program == program);
+    if let Some(zygote) = known.map(|index| &zygotes[index])
+        && zygote.standing == bequest.standing
+        && zygote.keeper.is_alive()
     {
-        return Ok(Arc::clone(keeper));
+        return Ok(Arc::clone(&zygote.keeper));
     }
-    let keeper = Arc::new(Keeper::exec("zygote", &program()?)?);
+    let keeper = Arc::new(Keeper::exec("zygote", &program)?);
     // One that still has pools is kept by those.
-    *zygote = Some((bequest.standing, Arc::clone(&keeper)));
+    known.map(|index| zygotes.swap_remove(index));
+    zygotes.push(Zygote { program, standing: bequest.standing, keeper: Arc::clone(&keeper) });
     Ok(keeper)
 }
 
@@ -100,10 +103,7 @@ fn myself(name: &str) -> Result<Program, StartError> {
 }
 
 fn discard(lost: &Arc<Keeper>) {
-    let mut zygote = here().zygote();
-    if zygote.as_ref().is_some_and(|(_, keeper)| Arc::ptr_eq(keeper, lost)) {
-        *zygote = None;
-    }
+    here().zygotes().retain(|zygote| !Arc::ptr_eq(&zygote.keeper, lost));
 }
 
 /// Stands for this crate's code when it is asked whether that is part of the program.

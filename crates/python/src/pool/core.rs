@@ -5,7 +5,7 @@
 
 use super::outcome::of_refusal;
 use super::result::{AsyncResult, Calls};
-use super::shared::{Kept, Shared, keep_by_zygote, locked};
+use super::shared::{Hiring, Kept, Shared, keep_by_zygote, locked};
 use super::submit::{Refused, submit_call, submit_list, submit_map};
 use super::told::{Wanted, finish};
 use crate::child::{Start, told};
@@ -135,7 +135,7 @@ impl PoolCore {
     /// Has this process's zygote start the workers, each with the payload.
     fn _keep_by_zygote(&self, py: Python<'_>, start: Start) -> PyResult<()> {
         let shared = self.shared()?;
-        let kept = keep_by_zygote(py, &shared.raw, Box::new(start))?;
+        let kept = keep_by_zygote(py, &shared.raw, Hiring::now(start)?)?;
         *locked(&shared.kept) = kept;
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::child::Start;
 use crate::errors::from_start;
 use manyhands::executor::{Callbacks, PoolState, RawPool};
 use manyhands::platform::Deadline;
-use manyhands::spawn::{Keeper, Refusal, StartError, zygote_of};
+use manyhands::spawn::{Inheritance, Keeper, Refusal, StartError, zygote_of};
 use pyo3::prelude::*;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,12 +18,30 @@ use std::time::Duration;
 /// How long a keeper that has nothing left to do is waited for.
 const GOING: Duration = Duration::from_secs(10);
 
+/// How many zygotes in a row may end before they answer.
+const ATTEMPTS: u32 = 2;
+
 /// Who starts the pool's workers.
 pub enum Kept {
     NotYet,
     ByTemplate(Keeper),
-    ByZygote(Arc<Keeper>, Box<Start>),
+    ByZygote(Arc<Keeper>, Box<Hiring>),
     GivenUp,
+}
+
+/// What fresh workers of a pool are started with, however late.
+pub struct Hiring {
+    start: Start,
+    /// What they inherit: that of the moment when the pool was made.
+    inheritance: Inheritance,
+}
+
+impl Hiring {
+    /// Of a pool that is being made.
+    pub fn now(start: Start) -> PyResult<Box<Hiring>> {
+        let inheritance = Inheritance::now(start.name()).map_err(from_start)?;
+        Ok(Box::new(Hiring { start, inheritance }))
+    }
 }
 
 /// What a pool and its results have in common.
@@ -74,8 +92,8 @@ impl Shared {
             std::mem::replace(&mut *kept, Kept::NotYet)
         };
         let again = match ended {
-            Kept::ByZygote(_, start) => {
-                keep_by_zygote(py, &self.raw, start).map_err(|error| error.to_string())
+            Kept::ByZygote(_, hiring) => {
+                keep_by_zygote(py, &self.raw, hiring).map_err(|error| error.to_string())
             }
             _ => Err("the process that its workers are forked from was killed; make a new pool".to_owned()),
         };
@@ -137,27 +155,21 @@ impl Drop for Shared {
 }
 
 /// Has this process's zygote start the workers.
-pub fn keep_by_zygote(py: Python<'_>, raw: &RawPool, start: Box<Start>) -> PyResult<Kept> {
-    let kept = start.with(true, |program, order| {
+pub fn keep_by_zygote(py: Python<'_>, raw: &RawPool, hiring: Box<Hiring>) -> PyResult<Kept> {
+    let kept = hiring.start.with(true, |program, order| {
         py.detach(|| {
-            let keeper = zygote_of(program, order.name)?;
-            match keeper.keep(order.name, raw.handle(), order.payload, order.descriptors) {
-                Ok(()) => Ok(keeper),
-                Err(Refusal::Failed(error)) => Err(error),
-                Err(Refusal::Lost) => {
+            for _ in 0..ATTEMPTS {
+                let keeper = zygote_of(program, order.name)?;
+                match keeper.keep_ordered(raw.handle(), order, Some(&hiring.inheritance)) {
+                    Ok(()) => return Ok(keeper),
+                    Err(Refusal::Failed(error)) => return Err(error),
                     // Killed since it was last used: once more with a new one.
-                    let keeper = zygote_of(program, order.name)?;
-                    match keeper.keep(order.name, raw.handle(), order.payload, order.descriptors) {
-                        Ok(()) => Ok(keeper),
-                        Err(Refusal::Failed(error)) => Err(error),
-                        Err(Refusal::Lost) => {
-                            Err(StartError::ZygoteLost { name: order.name.to_owned(), times: 2 })
-                        }
-                    }
+                    Err(Refusal::Lost) => {}
                 }
             }
+            Err(StartError::ZygoteLost { name: order.name.to_owned(), times: ATTEMPTS })
         })
         .map_err(from_start)
     })?;
-    Ok(Kept::ByZygote(kept, start))
+    Ok(Kept::ByZygote(kept, hiring))
 }
