@@ -11,7 +11,7 @@ import io
 import os
 import sys
 
-from manyhands import _engine, _std
+from manyhands import _debugger, _engine, _std
 
 from . import context
 
@@ -36,6 +36,7 @@ def sentinel_of(pid: int) -> int:
 def prepare(data: dict[str, Any]) -> None:
     """Makes this interpreter ready to unpickle the process object: names, paths, main module."""
     ours = data.pop("manyhands")
+    _debugger.connect(ours["debugger"])
     if ours["alias"]:
         from manyhands import _alias
 

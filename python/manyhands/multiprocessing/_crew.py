@@ -15,7 +15,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from manyhands import _engine, _pickling, _std
+from manyhands import _debugger, _engine, _pickling, _std
 
 from . import _payload, context, forkserver, resource_tracker, util
 from ._own_process import OwnObjects
@@ -94,7 +94,8 @@ class Crew(_engine.PoolCore):
     def _keep_fresh(self, plan: Plan) -> None:
         code = forkserver.code_for_spawned if plan.method == "spawn" else forkserver.code
         starter = _PlanOnItsWay()
-        starter.fds.append(resource_tracker.getfd())
+        with _debugger.unfollowed():
+            starter.fds.append(resource_tracker.getfd())
         self._keep_by_zygote(
             {
                 "name": "pool",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 
-from manyhands import _ending, _engine, _guard, _std
+from manyhands import _debugger, _ending, _engine, _guard, _std
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Popen:
     def __init__(self, process_obj: Any) -> None:
         _std.module("util")._flush_std_streams()
         self._child = self._launch(process_obj)
+        _debugger.started()
         self.pid = self._child.pid
         self.sentinel = self._child.sentinel
 
@@ -94,6 +95,7 @@ def run_child(process_obj: Any, parent: int) -> NoReturn:
     code = 1
     try:
         _ending.begin_copy()
+        _debugger.in_forked_child(process_obj._parent_pid)
         code = process_obj._bootstrap(parent_sentinel=parent)
     finally:
         _ending.end_copy()

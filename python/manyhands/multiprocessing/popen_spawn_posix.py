@@ -6,7 +6,7 @@ objects that the process object refers to are passed on with them.
 
 from __future__ import annotations
 
-from manyhands import _engine, _guard, _std
+from manyhands import _debugger, _engine, _guard, _std
 
 from . import _child, _payload, popen_fork, resource_tracker
 
@@ -59,7 +59,8 @@ class Popen(popen_fork.Popen):
 
     def _launch(self, process_obj: Any) -> _engine.Child:
         _guard.check()
-        self._fds.append(resource_tracker.getfd())
+        with _debugger.unfollowed():
+            self._fds.append(resource_tracker.getfd())
         payload = _payload.payload_for(self, process_obj)
         return self._begin(
             {
