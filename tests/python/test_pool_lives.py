@@ -28,6 +28,27 @@ def test_set_up(ctx):
         assert pool.map(use_set_up, range(10)) == list(range(100, 110))
 
 
+def mark(path):
+    with open(path, "ab") as file:
+        file.write(b"x")
+
+
+def test_each_worker_is_set_up_though_the_pool_is_closed_at_once(ctx, tmp_path):
+    for number in range(3):
+        path = tmp_path / str(number)
+        pool = ctx.Pool(3, mark, (path,))
+        pool.close()
+        pool.join()
+        assert path.read_bytes() == b"xxx"
+
+
+def test_workers_that_have_only_just_been_made_end_with_their_pool(ctx, tmp_path):
+    for _ in range(3):
+        with ctx.Pool(3, time.sleep, (60,)) as pool:
+            pass
+        pool.join()
+
+
 def test_a_set_up_that_fails_breaks_the_pool(ctx, capfd):
     with ctx.Pool(2, broken_set_up) as pool:
         with pytest.raises(manyhands.BrokenProcessPool, match="cannot set up"):

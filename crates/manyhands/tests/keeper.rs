@@ -5,7 +5,7 @@
 
 mod witness;
 
-use manyhands::arena::{Handle, Role};
+use manyhands::arena::{Handle, ProcessId, Role};
 use manyhands::platform::pidfd::ExitStatus;
 use manyhands::spawn::{
     Ended, ForkedKeeper, Forking, Instruction, Keeper, Kept, Order, Process, Served, Share, fork_keeper,
@@ -39,6 +39,10 @@ impl Kept for FilePool {
     fn worker_name(&self, number: u64) -> String {
         format!("hand-{number}")
     }
+
+    fn expect(&self, _slot: ProcessId) {}
+
+    fn expect_no_more(&self, _slot: ProcessId) {}
 
     fn worker_ended(&self, ended: &Ended) -> bool {
         witness::write(&self.log, &format!("{} {:?}\n", ended.pid, ended.status));

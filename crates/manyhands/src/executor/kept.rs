@@ -3,10 +3,11 @@
 //! The keeper starts workers and notices their ends; this tells it what the pool wants, from the pool's record. It takes
 //! no calls and answers none, except that it fails all when the keeper gives the pool up.
 
-use super::record::{PoolBody, PoolState};
+use super::record::{EXPECTED, PoolBody, PoolState};
 use super::sweep::break_pool;
 use super::view::View;
-use crate::arena::{Arena, Handle, Kind, Object, this_process};
+use crate::arena::{Arena, Handle, Kind, Object, ProcessId, this_process};
+use crate::platform::Scope;
 use crate::platform::atomic::Ordering;
 use crate::spawn::{Ended, Kept};
 
@@ -40,6 +41,18 @@ impl Kept for KeptPool {
 
     fn worker_name(&self, number: u64) -> String {
         format!("{}{number}", self.view.record.worker_prefix())
+    }
+
+    fn expect(&self, slot: ProcessId) {
+        let member = self.view.member(slot);
+        member.calls.store(EXPECTED, Ordering::Relaxed);
+        member.process.store(slot.raw(), Ordering::Release);
+    }
+
+    fn expect_no_more(&self, slot: ProcessId) {
+        let process = &self.view.member(slot).process;
+        let _ = process.compare_exchange(slot.raw(), 0, Ordering::AcqRel, Ordering::Relaxed);
+        self.view.record.crew_changed.gate.notify_all(Scope::Shared);
     }
 
     fn worker_ended(&self, ended: &Ended) -> bool {

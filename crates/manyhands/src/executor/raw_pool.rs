@@ -254,7 +254,7 @@ impl RawPool {
     /// As [`RawPool::join`].
     pub fn wait_for_workers(&self, workers: usize, wait: &Wait<'_>) -> Result<(), WaitError> {
         let view = &self.0.view;
-        let there = || view.crew().count() >= workers || view.record.state() != PoolState::Open;
+        let there = || view.enlisted().count() >= workers || view.record.state() != PoolState::Open;
         view.record.crew_changed.gate.wait_until(wait, || there().then_some(()), || true)
     }
 
@@ -277,7 +277,7 @@ impl RawPool {
         PoolStatistics {
             state: view.record.state(),
             workers_wanted: view.record.workers.load(Ordering::Relaxed) as usize,
-            workers: view.crew().map(describe).collect(),
+            workers: view.enlisted().map(describe).collect(),
             waiting: states[State::Pending as usize],
             running: states[State::Taken as usize],
             submitted: self.0.free.taken(),

@@ -20,6 +20,8 @@ pub(super) const FIRST_RING: usize = 1024;
 pub(super) const LATCHES: usize = 64;
 /// Stands for a keeper that died, until the requester has got another one.
 pub(super) const KEEPER_LOST: u32 = u32::MAX;
+/// Stands for the calls of a worker that its keeper has made, or is about to, and that has not come yet.
+pub(super) const EXPECTED: u32 = u32::MAX;
 /// How many bytes of text tell why a pool broke.
 const REASON_WORDS: usize = 64;
 const NAME_WORDS: usize = 6;
@@ -79,7 +81,7 @@ shared_record! {
         pub(super) process: AtomicU32,
         /// The process that came here last and was ready to take calls: what comes before is its start.
         pub(super) ready: AtomicU32,
-        /// How many calls it has taken.
+        /// How many calls it has taken; [`EXPECTED`] before it has come.
         pub(super) calls: AtomicU32,
         /// The process that came here last and is to make room for another one before its next call.
         pub(super) retired: AtomicU32,

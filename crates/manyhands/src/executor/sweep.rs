@@ -7,7 +7,7 @@
 
 use super::call_word::State;
 use super::obituary::Obituary;
-use super::record::{KEEPER_LOST, PoolBody, PoolState, block_in, keep};
+use super::record::{EXPECTED, KEEPER_LOST, PoolBody, PoolState, block_in, keep};
 use super::slot::CallSlot;
 use super::view::View;
 use crate::arena::{Arena, Dead, Handle, Kind, Object, ProcessId, Sweep, this_process};
@@ -124,7 +124,7 @@ pub(crate) fn calls_so_far(arena: &'static Arena) -> u64 {
         .filter_map(|(handle, body)| {
             let _object = Object::attach(handle, Kind::Pool).ok()?;
             let view = View::of(arena, body)?;
-            let present = view.crew().map(|(_, member)| u64::from(member.calls.load(Ordering::Relaxed)));
+            let present = view.enlisted().map(|(_, member)| u64::from(member.calls.load(Ordering::Relaxed)));
             Some(view.record.calls.load(Ordering::Relaxed) + present.sum::<u64>())
         })
         .sum()
@@ -232,8 +232,10 @@ pub(super) fn note_of(state: PoolState) -> Note {
 /// Takes a dead worker off the list.
 fn leave_crew(view: &View, dead: ProcessId) {
     let member = view.member(dead);
-    let calls = u64::from(member.calls.swap(0, Ordering::AcqRel));
-    view.record.calls.fetch_add(calls, Ordering::Relaxed);
+    let calls = member.calls.swap(0, Ordering::AcqRel);
+    if calls != EXPECTED {
+        view.record.calls.fetch_add(u64::from(calls), Ordering::Relaxed);
+    }
     if member.process.compare_exchange(dead.raw(), 0, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
         view.record.deaths.fetch_add(1, Ordering::Relaxed);
     }

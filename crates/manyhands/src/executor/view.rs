@@ -8,8 +8,8 @@ use super::call_ring::CallRing;
 use super::call_word::State;
 use super::latch::Latch;
 use super::record::{
-    CHUNKS, FIRST_FUNCTIONS, FIRST_RING, FIRST_SLAB, FunctionEntry, LATCHES, Member, PoolBody, PoolRecord,
-    block_in, chunk_of, furnish, keep, table,
+    CHUNKS, EXPECTED, FIRST_FUNCTIONS, FIRST_RING, FIRST_SLAB, FunctionEntry, LATCHES, Member, PoolBody,
+    PoolRecord, block_in, chunk_of, furnish, keep, table,
 };
 use super::slot::CallSlot;
 use crate::arena::{Arena, ArenaError, PROCESSES, ProcessId, this_process};
@@ -208,11 +208,18 @@ impl View {
         &self.crew[process.index()]
     }
 
-    /// The processes that work for the pool, or did and are not swept yet.
+    /// The processes that work for the pool, or did and are not swept yet; those that are expected among them.
     pub(super) fn crew(&self) -> impl Iterator<Item = (ProcessId, &'static Member)> + use<> {
-        let members = self.crew.iter();
-        members.filter_map(|member| {
-            ProcessId::from_raw(member.process.load(Ordering::Acquire)).map(|process| (process, member))
+        let (arena, members) = (self.arena, self.crew.iter());
+        members.filter_map(move |member| {
+            let process = ProcessId::from_raw(member.process.load(Ordering::Acquire))?;
+            // One that was expected and never came to be is not swept; its slot is another's by now.
+            arena.process_state(process).map(|_| (process, member))
         })
+    }
+
+    /// Those of them that have come.
+    pub(super) fn enlisted(&self) -> impl Iterator<Item = (ProcessId, &'static Member)> + use<> {
+        self.crew().filter(|(_, member)| member.calls.load(Ordering::Acquire) != EXPECTED)
     }
 }

@@ -68,7 +68,7 @@ impl Worker {
         let view = View::of(Arena::get()?, object.body::<PoolBody>()).ok_or_else(gone)?;
         let member = view.member(process);
         member.set_name(&view.arena.process(process).name());
-        member.calls.store(0, Ordering::Relaxed);
+        member.calls.store(0, Ordering::Release);
         member.process.store(process.raw(), Ordering::Release);
         view.record.crew_changed.gate.notify_all(Scope::Shared);
         Ok(Worker { _object: object, view, member, process })

@@ -29,6 +29,12 @@ pub trait Kept {
     /// What worker `number` (from 1) is called.
     fn worker_name(&self, number: u64) -> String;
 
+    /// The worker that takes this slot is about to be made: it counts from now on.
+    fn expect(&self, slot: ProcessId);
+
+    /// It was not made, or has ended before it took its slot.
+    fn expect_no_more(&self, slot: ProcessId);
+
     /// A worker has ended, and is not swept yet. Says whether it had done something: taken a call, or ended because it was told to.
     fn worker_ended(&self, ended: &Ended) -> bool;
 
@@ -164,6 +170,8 @@ impl Staff {
         let name = self.kept.worker_name(self.hired + 1);
         let slot = arena.claim_process_for(requester, &name, Role::Worker).map_err(io::Error::other)?;
         arena.share_with(slot, &self.shared);
+        // Before it is there, so that whoever waits for the last worker's end waits for this one's.
+        self.kept.expect(slot);
         match birth::own_child(arena, slot, forking) {
             Ok(Side::Child) => Ok(Some(WorkerStart {
                 slot,
@@ -175,6 +183,7 @@ impl Staff {
             })),
             Ok(Side::Parent(pid)) => {
                 self.hired += 1;
+                arena.adopt_slot_for(slot, pid);
                 note_started(arena);
                 // Without a descriptor it could not be watched: it must not run.
                 let pidfd = PidFd::open(pid).inspect_err(|_| end_unwatched(pid))?;
@@ -183,6 +192,7 @@ impl Staff {
             }
             Err(error) => {
                 arena.abandon_slot(slot);
+                self.kept.expect_no_more(slot);
                 Err(error)
             }
         }
@@ -227,6 +237,10 @@ impl Staff {
         arena.abandon_slot(worker.slot);
         arena.mark_dead(worker.slot);
         sweep(arena, crate::SWEEPS, worker.slot);
+        if arena.process_state(worker.slot).is_none() {
+            // Else somebody else is at the sweep, and counts it out.
+            self.kept.expect_no_more(worker.slot);
+        }
         let _ = pidfd::reap(worker.pid);
         self.count(did_something, worker.pid, &how);
     }
