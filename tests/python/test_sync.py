@@ -103,6 +103,35 @@ def test_a_clean_end_leaves_a_lock_taken(ctx):
     assert lock.acquire(timeout=0.3) is True
 
 
+def end_in_with(lock, semaphore):
+    with semaphore, lock:
+        os._exit(3)
+
+
+def test_what_a_process_holds_by_with_comes_back_however_it_ends(ctx, lock):
+    semaphore = ctx.Semaphore(1)
+    child = ctx.Process(target=end_in_with, args=(lock, semaphore), name="the leaver")
+    child.start()
+    child.join()
+    assert child.exitcode == 3
+    with pytest.warns(RuntimeWarning, match=rf"the leaver \(pid {child.pid}\) died while it held this lock"):
+        assert lock.acquire(timeout=30)
+    assert semaphore.acquire(timeout=30)
+    lock.release()
+    with lock:
+        assert lock.statistics()["holder"] == os.getpid()
+    assert lock.statistics()["holder"] is None
+
+
+def test_who_left_a_lock_taken_is_known(ctx, lock):
+    child = ctx.Process(target=take_and_end, args=(lock,))
+    child.start()
+    child.join()
+    # Whoever waits looks after the dead.
+    assert lock.acquire(timeout=0.3) is False
+    assert lock.statistics()["holder"] == child.pid
+
+
 def test_anybody_releases_a_lock(ctx):
     lock = ctx.Lock()
     lock.acquire()

@@ -90,12 +90,14 @@ fn a_killed_holders_lock_can_be_asked_for_or_released_by_anybody() {
 }
 
 #[test]
-fn a_process_that_ends_in_good_order_leaves_its_locks_and_permits_taken() {
+fn a_process_that_ends_in_good_order_leaves_taken_what_anybody_may_release() {
     let _turn = turn();
     let lock = RawLock::shared().unwrap();
-    let semaphore = RawSemaphore::shared(2, 2).unwrap();
+    let semaphore = RawSemaphore::shared(3, 3).unwrap();
     let pid = child(|| {
-        let taken = lock.acquire(None, &Blocking).is_ok() && semaphore.acquire_owned(None, &Blocking).is_ok();
+        let taken = lock.acquire(None, &Blocking).is_ok()
+            && semaphore.acquire(None, &Blocking).is_ok()
+            && semaphore.acquire_owned(None, &Blocking).is_ok();
         let me = this_process().unwrap();
         Arena::get().unwrap().process(me).set_clean();
         taken
@@ -103,7 +105,7 @@ fn a_process_that_ends_in_good_order_leaves_its_locks_and_permits_taken() {
     assert_eq!(end_of(pid), ExitStatus::Exited(0));
     manyhands::sweep_the_dead();
     assert_eq!(lock.try_acquire().unwrap(), None);
-    assert_eq!(semaphore.value(), 1);
+    assert_eq!(semaphore.value(), 2, "what is owned comes back");
     lock.release().unwrap();
     assert!(lock.try_acquire().unwrap().unwrap().owner_died.is_none());
 }

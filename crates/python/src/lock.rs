@@ -13,7 +13,7 @@ use manyhands::arena::{self, Arena, Handle, Role};
 use manyhands::platform::atomic::{AtomicBool, Ordering};
 use manyhands::platform::process::getpid;
 use manyhands::platform::thread::gettid;
-use manyhands::sync::{Acquired, DeadOwner, LockStatistics, RawLock, RawRLock};
+use manyhands::sync::{Acquired, DeadOwner, LockStatistics, RawLock, RawRLock, ReleaseError, Taking};
 use pyo3::exceptions::{PyAssertionError, PyRuntimeWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict};
@@ -110,21 +110,35 @@ macro_rules! lock_class {
                 self.last_death.note(py, acquired, $kind).map(|()| true)
             }
 
-            fn take(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<bool> {
+            fn take(slf: &Bound<'_, Self>, timeout: Option<f64>, guarded: bool) -> PyResult<bool> {
                 let patient = Patient::on(slf);
-                match slf.get().raw.acquire(deadline(timeout), &patient) {
+                let taking = Taking { guarded, ..Taking::default() };
+                match slf.get().raw.acquire_as(deadline(timeout), &patient, taking) {
                     Ok(acquired) => slf.get().taken(slf.py(), acquired),
                     Err(error) => from_wait(error, patient),
                 }
             }
 
+            fn give_up(&self, release: fn(&$raw) -> Result<(), ReleaseError>) -> PyResult<()> {
+                if let Some(hold) = self.copied() {
+                    hold.release().map_err($release)?;
+                    let release_copied: fn(&$raw) -> PyResult<()> = $release_copied;
+                    return if hold.depth() == 0 { release_copied(&self.raw) } else { Ok(()) };
+                }
+                release(&self.raw).map_err($release)?;
+                if let Some(hold) = &self.hold {
+                    let _ = hold.release();
+                }
+                Ok(())
+            }
+
             #[inline]
-            fn try_take(&self, py: Python<'_>) -> PyResult<bool> {
+            fn try_take(&self, py: Python<'_>, guarded: bool) -> PyResult<bool> {
                 if let Some(hold) = self.copied() {
                     // It is this thread's, so nothing but its depth can be in the way.
                     return Ok(matches!(hold.try_acquire(), Ok(Some(_))));
                 }
-                match self.raw.try_acquire() {
+                match self.raw.try_acquire_as(Taking { guarded, ..Taking::default() }) {
                     Ok(Some(acquired)) => self.taken(py, acquired),
                     Ok(None) => Ok(false),
                     Err(error) => from_wait(error, Patient::new(py)),
@@ -152,31 +166,22 @@ macro_rules! lock_class {
                 #[pyo3(from_py_with = truth)] block: bool,
                 timeout: Option<f64>,
             ) -> PyResult<bool> {
-                if slf.get().try_take(slf.py())? {
+                if slf.get().try_take(slf.py(), false)? {
                     return Ok(true);
                 }
                 if !block || timeout.is_some_and(|seconds| seconds <= 0.0) {
                     return Ok(false);
                 }
-                Self::take(slf, timeout)
+                Self::take(slf, timeout, false)
             }
 
             /// Releases the lock.
             fn release(&self) -> PyResult<()> {
-                if let Some(hold) = self.copied() {
-                    hold.release().map_err($release)?;
-                    let release_copied: fn(&$raw) -> PyResult<()> = $release_copied;
-                    return if hold.depth() == 0 { release_copied(&self.raw) } else { Ok(()) };
-                }
-                self.raw.release().map_err($release)?;
-                if let Some(hold) = &self.hold {
-                    let _ = hold.release();
-                }
-                Ok(())
+                self.give_up(<$raw>::release)
             }
 
             fn __enter__(slf: &Bound<'_, Self>) -> PyResult<bool> {
-                Ok(slf.get().try_take(slf.py())? || Self::take(slf, None)?)
+                Ok(slf.get().try_take(slf.py(), true)? || Self::take(slf, None, true)?)
             }
 
             fn __exit__(
@@ -185,7 +190,7 @@ macro_rules! lock_class {
                 _error: &Bound<'_, PyAny>,
                 _traceback: &Bound<'_, PyAny>,
             ) -> PyResult<()> {
-                self.release()
+                self.give_up(<$raw>::release_guarded)
             }
 
             /// Who had the lock when it died, if that is how this process got it last.
@@ -194,8 +199,8 @@ macro_rules! lock_class {
                 self.last_death.get()
             }
 
-            /// The pid of the process that holds it, 0 when that has ended in good order, None when it is free; and how
-            /// many wait.
+            /// The pid of the process that holds it, also when that has ended in good order and left it taken; None when it
+            /// is free; and how many wait.
             fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
                 let seen = self.raw.statistics();
                 let told = [("waiters", seen.waiters)].into_py_dict(py)?;

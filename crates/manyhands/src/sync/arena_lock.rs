@@ -2,15 +2,19 @@
 //!
 //! These are the engines inside `shared::Lock` and `shared::RLock`. The word carries the number of the thread that holds
 //! the lock, so when its process is killed the sweep finds it, writes down who that was and marks the word; the next
-//! who asks gets the lock and is told. A process that ended in good order leaves its locks as they are. In a fork's
-//! child the thread has another number, so that the child holds nothing of what its parent held.
+//! who asks gets the lock and is told. A process that ended in good order leaves a lock held that it took without a guard:
+//! others may release it, and it is known by name. What it took through a guard nobody else can release, and that goes to
+//! the next who asks as well. In a fork's child the thread has another number, so that the child holds nothing of what
+//! its parent held.
 
 use super::error::ReleaseError;
 use super::holder::{Acquired, DeadRecord, holder_in};
 use super::kept_block::KeptBlock;
-use super::lock_word::{LockWord, Taken};
+use super::lock_word::{GUARDED, LockWord, Taken};
 use super::park::{Wait, WaitError, Waiting};
+use super::private_lock::Taking;
 use super::raw::LockStatistics;
+use super::wait_graph::{Deadlock, Site};
 use super::wait_record::{WaitRecord, waited_for};
 use crate::arena::{Arena, ArenaError, Dead, Handle, Kind, Object, Shared, ThreadId, this_thread};
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -35,9 +39,16 @@ unsafe impl Shared for LockBody {}
 impl LockBody {
     /// A sweep's part for one lock: a dead holder is written down, and whoever may have lost a wake-up looks again.
     pub(super) fn sweep(&self, arena: &Arena, dead: &Dead) {
+        let is_its = |owner| ThreadId::from_raw(owner).is_some_and(|thread| dead.owns(thread));
+        let stays = |guarded: bool| dead.clean && !guarded;
+        let seen = self.word.seen();
+        if !seen.dead && stays(seen.guarded) && is_its(seen.owner) {
+            // It stays held: what is known of its holder is all that will be left of that.
+            self.dead.write(arena, seen.owner, dead);
+        }
         self.word.mark_dead(
             Scope::Shared,
-            |owner| !dead.clean && ThreadId::from_raw(owner).is_some_and(|thread| dead.owns(thread)),
+            |owner, guarded| !stays(guarded) && is_its(owner),
             |owner| self.dead.write(arena, owner, dead),
         );
     }
@@ -53,6 +64,12 @@ pub(super) struct ArenaLock {
 
 fn me() -> Result<ThreadId, WaitError> {
     this_thread().map_err(|_| WaitError::NoOwner)
+}
+
+/// A thread as it stands in the word of a lock that it took through a guard, or without one.
+#[inline]
+fn in_word(thread: ThreadId, guarded: bool) -> u32 {
+    if guarded { thread.raw() | GUARDED } else { thread.raw() }
 }
 
 impl ArenaLock {
@@ -85,8 +102,8 @@ impl ArenaLock {
     }
 
     #[inline]
-    pub(super) fn try_acquire(&self) -> Result<Option<Acquired>, WaitError> {
-        Ok(self.body.word.try_acquire(me()?.raw()).map(|taken| self.acquired(taken)))
+    pub(super) fn try_acquire(&self, taking: Taking) -> Result<Option<Acquired>, WaitError> {
+        Ok(self.body.word.try_acquire(in_word(me()?, taking.guarded)).map(|taken| self.acquired(taken)))
     }
 
     #[inline]
@@ -94,11 +111,13 @@ impl ArenaLock {
         &self,
         deadline: Option<Deadline>,
         waiting: &dyn Waiting,
+        taking: Taking,
     ) -> Result<Acquired, WaitError> {
         let me = me()?;
-        match self.body.word.try_acquire(me.raw()) {
+        match self.body.word.try_acquire(in_word(me, taking.guarded)) {
             Some(taken) => Ok(self.acquired(taken)),
-            None => self.wait(me, deadline, waiting),
+            // Not as a whole, which would be put together in memory each time, also when it is not needed.
+            None => self.wait(me, deadline, waiting, taking.site.to_raw(), taking.guarded),
         }
     }
 
@@ -108,14 +127,23 @@ impl ArenaLock {
         me: ThreadId,
         deadline: Option<Deadline>,
         waiting: &dyn Waiting,
+        site: usize,
+        guarded: bool,
     ) -> Result<Acquired, WaitError> {
         if deadline.is_some_and(Deadline::is_past) {
             return Err(WaitError::TimedOut);
         }
+        if deadline.is_none() && self.is_around_value() && self.is_mine() {
+            return Err(WaitError::Deadlock(Box::new(Deadlock::with_itself(
+                self.name(),
+                Site::from_raw(site),
+            ))));
+        }
         let arena = Arena::current().expect("the lock stands in it");
         arena.counters().lock_waits.fetch_add(1, Ordering::Relaxed);
         let _record = WaitRecord::new(arena, me, self.kind, self.object.handle());
-        let taken = self.body.word.acquire_slowly(me.raw(), &Wait::arena(deadline, waiting))?;
+        let word = in_word(me, guarded);
+        let taken = self.body.word.acquire_slowly(word, &Wait::arena(deadline, waiting))?;
         Ok(self.acquired(taken))
     }
 
@@ -128,15 +156,26 @@ impl ArenaLock {
         Acquired { owner_died }
     }
 
-    /// Releases the lock if the calling thread holds it; in a fork's child it does not hold what its parent holds.
-    #[inline]
-    pub(super) fn release_mine(&self) -> bool {
-        this_thread().is_ok_and(|me| self.body.word.release_mine(me.raw(), Scope::Shared))
+    /// Whether a value is behind the lock, so that its holder has a guard, which stays in its thread.
+    fn is_around_value(&self) -> bool {
+        self.body.value_type.load(Ordering::Relaxed) != 0
     }
 
+    fn name(&self) -> String {
+        format!("the {} with the number {}", self.kind, self.object.handle().index())
+    }
+
+    /// Releases the lock if the calling thread holds it; in a fork's child it does not hold what its parent holds. How it
+    /// was taken is only a guess at the word, which costs least if it is right.
     #[inline]
-    pub(super) fn release(&self) -> Result<(), ReleaseError> {
-        let me = this_thread().map_or(0, ThreadId::raw);
+    pub(super) fn release_mine(&self, guarded: bool) -> bool {
+        this_thread().is_ok_and(|me| self.body.word.release_mine(in_word(me, guarded), Scope::Shared))
+    }
+
+    /// Releases the lock, whoever holds it; how it was taken is a guess, as above.
+    #[inline]
+    pub(super) fn release(&self, guarded: bool) -> Result<(), ReleaseError> {
+        let me = this_thread().map_or(0, |me| in_word(me, guarded));
         match self.body.word.release_any(me, Scope::Shared) {
             Some(_) => Ok(()),
             None => Err(ReleaseError::NotHeld),
@@ -174,23 +213,24 @@ impl ArenaRLock {
         &self,
         deadline: Option<Deadline>,
         waiting: &dyn Waiting,
+        taking: Taking,
     ) -> Result<Acquired, WaitError> {
         let depth = &self.lock.body.depth;
         if self.lock.is_mine() {
             return super::depth::deepen(depth).map(|()| Acquired::default());
         }
-        let acquired = self.lock.acquire(deadline, waiting)?;
+        let acquired = self.lock.acquire(deadline, waiting, taking)?;
         depth.store(1, Ordering::Relaxed);
         Ok(acquired)
     }
 
     #[inline]
-    pub(super) fn try_acquire(&self) -> Result<Option<Acquired>, WaitError> {
+    pub(super) fn try_acquire(&self, taking: Taking) -> Result<Option<Acquired>, WaitError> {
         let depth = &self.lock.body.depth;
         if self.lock.is_mine() {
             return super::depth::deepen(depth).map(|()| Some(Acquired::default()));
         }
-        let acquired = self.lock.try_acquire()?;
+        let acquired = self.lock.try_acquire(taking)?;
         if acquired.is_some() {
             depth.store(1, Ordering::Relaxed);
         }
@@ -199,28 +239,37 @@ impl ArenaRLock {
 
     #[inline]
     pub(super) fn release(&self) -> Result<(), ReleaseError> {
-        if !self.lock.is_mine() {
-            return Err(ReleaseError::not_mine(self.lock.body.word.seen()));
-        }
+        let guarded = self.held_guarded()?;
         if super::depth::rise(&self.lock.body.depth) {
-            self.lock.release_mine();
+            self.lock.release_mine(guarded);
         }
         Ok(())
     }
 
     /// Gives the lock up altogether, and tells how often it was held.
     pub(super) fn release_save(&self) -> Result<u32, ReleaseError> {
-        if !self.lock.is_mine() {
-            return Err(ReleaseError::not_mine(self.lock.body.word.seen()));
-        }
+        let guarded = self.held_guarded()?;
         let held = self.lock.body.depth.load(Ordering::Relaxed);
-        self.lock.release_mine();
+        self.lock.release_mine(guarded);
         Ok(held)
     }
 
+    /// Whether the calling thread took the lock, which it must hold, through a guard.
+    #[inline]
+    fn held_guarded(&self) -> Result<bool, ReleaseError> {
+        let seen = self.lock.body.word.seen();
+        let is_mine = this_thread().is_ok_and(|me| seen.owner == me.raw());
+        if is_mine { Ok(seen.guarded) } else { Err(ReleaseError::not_mine(seen)) }
+    }
+
     /// Takes the lock as often as it was held before.
-    pub(super) fn acquire_restore(&self, held: u32, waiting: &dyn Waiting) -> Result<Acquired, WaitError> {
-        let acquired = self.lock.acquire(None, waiting)?;
+    pub(super) fn acquire_restore(
+        &self,
+        held: u32,
+        waiting: &dyn Waiting,
+        taking: Taking,
+    ) -> Result<Acquired, WaitError> {
+        let acquired = self.lock.acquire(None, waiting, taking)?;
         self.lock.body.depth.store(held, Ordering::Relaxed);
         Ok(acquired)
     }

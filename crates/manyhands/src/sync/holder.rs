@@ -1,7 +1,7 @@
 //! What the locks say about their holders: to statistics, and to whoever takes a lock over from a dead one.
 //!
 //! A live holder is found by the number in the lock's word. A dead one's slot will be another's soon, so the sweep
-//! copies pid and name beside the lock before it marks the word; whoever takes the lock over reads them then, when
+//! copies pid and name beside the lock before it marks the word, or leaves the lock to one that ended in good order; whoever takes the lock over reads them then, when
 //! nobody can be writing: the sweep of one process is done by one process at a time.
 
 use crate::arena::{Arena, Dead, Shared, ThreadId, name_of};
@@ -30,7 +30,7 @@ impl std::fmt::Display for DeadOwner {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {
-    /// The pid of its process; 0 when that has ended in good order and left the lock taken.
+    /// The pid of its process, which may be another process's by now if that has ended.
     pub pid: u32,
     /// The name of its process in the engine; may be empty.
     pub process: String,
@@ -38,6 +38,8 @@ pub struct Holder {
     pub thread: u32,
     /// Whether it is known to be dead: the next who asks gets the lock.
     pub dead: bool,
+    /// Whether its process has ended; in good order, and the lock stays taken until somebody releases it, unless `dead`.
+    pub has_ended: bool,
 }
 
 /// How a lock was got.
@@ -90,13 +92,17 @@ pub(super) fn holder_in(
     let thread = ThreadId::from_raw(owner)?;
     if dead {
         let DeadOwner { pid, name } = record.read(owner);
-        return Some(Holder { pid, process: name, thread: 0, dead });
+        return Some(Holder { pid, process: name, thread: 0, dead, has_ended: true });
     }
     Some(match arena.process_of(thread) {
-        None => Holder { pid: 0, process: String::new(), thread: 0, dead },
+        None => {
+            let DeadOwner { pid, name } = record.read(owner);
+            Holder { pid, process: name, thread: 0, dead, has_ended: true }
+        }
         Some(process) => {
             let slot = arena.process(process);
-            Holder { pid: slot.pid(), process: slot.name(), thread: arena.thread(thread).tid(), dead }
+            let (pid, process, has_ended) = (slot.pid(), slot.name(), arena.is_dead(process));
+            Holder { pid, process, thread: arena.thread(thread).tid(), dead, has_ended }
         }
     })
 }

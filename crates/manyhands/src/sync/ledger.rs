@@ -353,7 +353,7 @@ impl<'a> Ledger<'a> {
     pub(super) fn settle_in_copy(&self, first: impl FnOnce() -> bool) {
         let holder = self.head.lock.seen().owner;
         if first() {
-            self.head.lock.mark_dead(self.place.scope, |owner| owner == holder, |_| ());
+            self.head.lock.mark_dead(self.place.scope, |owner, _| owner == holder, |_| ());
             self.given_back();
         }
     }
@@ -368,7 +368,7 @@ impl<'a> Ledger<'a> {
                 seen = row.seen();
             }
         }
-        self.head.lock.mark_dead(self.place.scope, is_dead_thread, |_| ());
+        self.head.lock.mark_dead(self.place.scope, |owner, _| is_dead_thread(owner), |_| ());
         self.given_back();
         fence(Ordering::SeqCst);
         self.head.bell.recover(self.place.scope);

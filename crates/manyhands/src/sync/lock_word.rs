@@ -18,7 +18,7 @@ use crate::platform::futex::{self, Scope};
 /// | bits | name | meaning |
 /// |---|---|---|
 /// | 0..=28 | owner | who holds it; 0 = nobody |
-/// | 29 | GUARDED | the holder took it through a guard, so that nobody else releases it |
+/// | 29 | GUARDED | the holder took it through a guard, so that nobody else releases it: not even an end in good order keeps it |
 /// | 30 | DEAD | the owner is dead; the next who asks gets the lock |
 /// | 31 | WAITERS | somebody may sleep on this word; a release wakes one |
 ///
@@ -177,7 +177,8 @@ impl LockWord {
         None
     }
 
-    /// For sweeps: marks an owner dead that `is_dead` says is, and wakes a sleeper in any case.
+    /// For sweeps: marks an owner dead that `is_dead` says is, told the number and whether it holds the lock through a guard,
+    /// and wakes a sleeper in any case.
     ///
     /// `record` is called with the dead owner before the mark is set; what it stores beside the lock
     /// is seen by whoever takes the lock over. May be repeated, and finished by somebody else.
@@ -186,12 +187,12 @@ impl LockWord {
     pub fn mark_dead(
         &self,
         scope: Scope,
-        is_dead: impl Fn(u32) -> bool,
+        is_dead: impl Fn(u32, bool) -> bool,
         mut record: impl FnMut(u32),
     ) -> bool {
         let mut marked = false;
         let mut seen = self.0.load(Ordering::Relaxed);
-        while seen & OWNER != 0 && seen & DEAD == 0 && is_dead(seen & OWNER) {
+        while seen & OWNER != 0 && seen & DEAD == 0 && is_dead(seen & OWNER, seen & GUARDED != 0) {
             record(seen & OWNER);
             may_die();
             let dead = seen | DEAD;

@@ -215,9 +215,9 @@ impl Permits<'_> {
         self.records.iter().position(|record| record.load(Ordering::Acquire) & (OWNER | HELD) == held)
     }
 
-    /// For sweeps: frees the records of a dead owner, and gives back what it held, unless it ended in good order and so
-    /// took its permits with it on purpose. May be repeated, and finished by somebody else.
-    pub(super) fn recover(&self, dead: u32, clean: bool) {
+    /// For sweeps: frees the records of a dead owner, and gives back what it held, however it ended: nobody else could. May
+    /// be repeated, and finished by somebody else.
+    pub(super) fn recover(&self, dead: u32) {
         // A dead owner begins nothing more, so after this what it wanted is not pending.
         self.settled();
         for (index, record) in self.records.iter().enumerate() {
@@ -225,7 +225,7 @@ impl Permits<'_> {
             if seen & OWNER != u64::from(dead) {
                 continue;
             }
-            if seen & HELD == 0 || clean {
+            if seen & HELD == 0 {
                 let _ = record.compare_exchange(seen, freed(seen), Ordering::AcqRel, Ordering::Acquire);
                 may_die();
             } else {

@@ -157,6 +157,7 @@ impl PrivateLock {
             process: String::new(),
             thread: owner,
             dead: false,
+            has_ended: false,
         });
         LockStatistics { holder, waiters: self.waiters.load(Ordering::Relaxed) as usize }
     }

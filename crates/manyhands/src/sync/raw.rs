@@ -100,7 +100,7 @@ impl RawLock {
     ) -> Result<Acquired, WaitError> {
         match &self.0 {
             Place::Private(lock) => lock.acquire(deadline, waiting, taking).map(|()| Acquired::default()),
-            Place::Arena(lock) => lock.acquire(deadline, waiting),
+            Place::Arena(lock) => lock.acquire(deadline, waiting, taking),
         }
     }
 
@@ -121,7 +121,7 @@ impl RawLock {
     pub fn try_acquire_as(&self, taking: Taking) -> Result<Option<Acquired>, WaitError> {
         match &self.0 {
             Place::Private(lock) => Ok(lock.try_acquire(taking).then(Acquired::default)),
-            Place::Arena(lock) => lock.try_acquire(),
+            Place::Arena(lock) => lock.try_acquire(taking),
         }
     }
 
@@ -133,7 +133,7 @@ impl RawLock {
     pub fn release(&self) -> Result<(), ReleaseError> {
         match &self.0 {
             Place::Private(lock) => lock.release(),
-            Place::Arena(lock) => lock.release(),
+            Place::Arena(lock) => lock.release(false),
         }
     }
 
@@ -145,7 +145,7 @@ impl RawLock {
     pub fn release_guarded(&self) -> Result<(), ReleaseError> {
         match &self.0 {
             Place::Private(lock) => lock.release_guarded(),
-            Place::Arena(lock) => lock.release(),
+            Place::Arena(lock) => lock.release(true),
         }
     }
 
@@ -212,17 +212,16 @@ impl RawRLock {
     /// Takes the lock, asleep until it can; at once when the calling thread holds it.
     ///
     /// # Errors
-    /// As [`RawRLock::acquire_at`].
+    /// As [`RawRLock::acquire_as`].
     #[inline]
     pub fn acquire(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<Acquired, WaitError> {
-        self.acquire_at(deadline, waiting, Site::Unknown)
+        self.acquire_as(deadline, waiting, Taking::default())
     }
 
-    /// Takes the lock, asleep until it can, and says where; at once when the calling thread holds it.
+    /// As [`RawRLock::acquire_as`], and says only where.
     ///
     /// # Errors
-    /// When the deadline passes first, a signal handler ends the wait, the wait is part of a deadlock, the thread can own
-    /// nothing in the arena, or it holds the lock as often as can be counted.
+    /// As there.
     #[inline]
     pub fn acquire_at(
         &self,
@@ -230,9 +229,27 @@ impl RawRLock {
         waiting: &dyn Waiting,
         site: Site,
     ) -> Result<Acquired, WaitError> {
+        self.acquire_as(deadline, waiting, Taking { site, guarded: false })
+    }
+
+    /// Takes the lock, asleep until it can, and says where, and whether a guard releases it; at once when the calling thread
+    /// holds it. What was taken through a guard in an arena is not left held by a process that ends in good order.
+    ///
+    /// # Errors
+    /// When the deadline passes first, a signal handler ends the wait, the wait is part of a deadlock, the thread can own
+    /// nothing in the arena, or it holds the lock as often as can be counted.
+    #[inline]
+    pub fn acquire_as(
+        &self,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+        taking: Taking,
+    ) -> Result<Acquired, WaitError> {
         match &self.0 {
-            Place::Private(rlock) => rlock.acquire(deadline, waiting, site).map(|()| Acquired::default()),
-            Place::Arena(rlock) => rlock.acquire(deadline, waiting),
+            Place::Private(rlock) => {
+                rlock.acquire(deadline, waiting, taking.site).map(|()| Acquired::default())
+            }
+            Place::Arena(rlock) => rlock.acquire(deadline, waiting, taking),
         }
     }
 
@@ -242,7 +259,7 @@ impl RawRLock {
     /// When the thread can own nothing in the arena, or holds the lock as often as can be counted.
     #[inline]
     pub fn try_acquire(&self) -> Result<Option<Acquired>, WaitError> {
-        self.try_acquire_at(Site::Unknown)
+        self.try_acquire_as(Taking::default())
     }
 
     /// Takes the lock if that needs no wait, and says where.
@@ -251,9 +268,18 @@ impl RawRLock {
     /// As [`RawRLock::try_acquire`].
     #[inline]
     pub fn try_acquire_at(&self, site: Site) -> Result<Option<Acquired>, WaitError> {
+        self.try_acquire_as(Taking { site, guarded: false })
+    }
+
+    /// Takes the lock if that needs no wait, as [`RawRLock::acquire_as`].
+    ///
+    /// # Errors
+    /// As [`RawRLock::try_acquire`].
+    #[inline]
+    pub fn try_acquire_as(&self, taking: Taking) -> Result<Option<Acquired>, WaitError> {
         match &self.0 {
-            Place::Private(rlock) => Ok(rlock.try_acquire(site)?.then(Acquired::default)),
-            Place::Arena(rlock) => rlock.try_acquire(),
+            Place::Private(rlock) => Ok(rlock.try_acquire(taking.site)?.then(Acquired::default)),
+            Place::Arena(rlock) => rlock.try_acquire(taking),
         }
     }
 
@@ -269,6 +295,15 @@ impl RawRLock {
         }
     }
 
+    /// As [`RawRLock::release`], at the end of what [`Taking::guarded`] began.
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn release_guarded(&self) -> Result<(), ReleaseError> {
+        self.release()
+    }
+
     /// Releases the lock for good, however often and by whom it is held: for a fork's child that acts on a copy of its
     /// parent's hold.
     ///
@@ -277,7 +312,7 @@ impl RawRLock {
     pub fn release_copied(&self) -> Result<(), ReleaseError> {
         match &self.0 {
             Place::Private(rlock) => rlock.release(),
-            Place::Arena(rlock) => rlock.lock.release(),
+            Place::Arena(rlock) => rlock.lock.release(false),
         }
     }
 
@@ -285,7 +320,7 @@ impl RawRLock {
     pub fn free_in_child(&self) {
         match &self.0 {
             Place::Private(rlock) => rlock.free(),
-            Place::Arena(rlock) => drop(rlock.lock.release()),
+            Place::Arena(rlock) => drop(rlock.lock.release(false)),
         }
     }
 
@@ -318,9 +353,24 @@ impl RawRLock {
         waiting: &dyn Waiting,
         site: Site,
     ) -> Result<Acquired, WaitError> {
+        self.acquire_restore_as(held, waiting, Taking { site, guarded: false })
+    }
+
+    /// As [`RawRLock::acquire_restore`], and as [`RawRLock::acquire_as`].
+    ///
+    /// # Errors
+    /// As [`RawRLock::acquire_restore_at`].
+    pub fn acquire_restore_as(
+        &self,
+        held: u32,
+        waiting: &dyn Waiting,
+        taking: Taking,
+    ) -> Result<Acquired, WaitError> {
         match &self.0 {
-            Place::Private(rlock) => rlock.acquire_restore(held, waiting, site).map(|()| Acquired::default()),
-            Place::Arena(rlock) => rlock.acquire_restore(held, waiting),
+            Place::Private(rlock) => {
+                rlock.acquire_restore(held, waiting, taking.site).map(|()| Acquired::default())
+            }
+            Place::Arena(rlock) => rlock.acquire_restore(held, waiting, taking),
         }
     }
 

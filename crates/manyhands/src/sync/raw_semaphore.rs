@@ -70,7 +70,7 @@ impl SemaphoreBody {
 
     /// A sweep's part for one semaphore.
     pub(super) fn sweep(&'static self, arena: &Arena, dead: &Dead) {
-        self.permits(arena).recover(dead.process.raw(), dead.clean);
+        self.permits(arena).recover(dead.process.raw());
         self.gate.recover(Scope::Shared);
     }
 

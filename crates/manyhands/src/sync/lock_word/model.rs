@@ -42,7 +42,7 @@ impl Guarded {
     fn sweep(&self, dead: u32) {
         self.lock.mark_dead(
             Scope::Private,
-            |owner| owner == dead,
+            |owner, _| owner == dead,
             |owner| self.record.store(owner, Ordering::Relaxed),
         );
     }
@@ -132,6 +132,33 @@ fn model_lock_dead_participant_is_recovered() {
                 assert_eq!(guarded.lock.seen().owner & !1, 0, "somebody alive holds the lock still");
             });
         }
+    }
+}
+
+/// One that ends in good order keeps what it took without a guard; what it took through one goes to the next, who is told.
+#[test]
+fn model_lock_held_at_a_clean_end() {
+    for guarded_hold in [false, true] {
+        check(move || {
+            let guarded = Guarded::new();
+            guarded.acquire(if guarded_hold { 1 | GUARDED } else { 1 });
+            let sweeper = thread::spawn({
+                let guarded = guarded.clone();
+                move || {
+                    guarded.lock.mark_dead(
+                        Scope::Private,
+                        |owner, through_guard| owner == 1 && through_guard,
+                        |owner| guarded.record.store(owner, Ordering::Relaxed),
+                    )
+                }
+            });
+            let taken = if guarded_hold { Some(guarded.pass_through(2 | GUARDED)) } else { None };
+            assert_eq!(sweeper.join().unwrap(), guarded_hold);
+            match taken {
+                Some(taken) => assert_eq!(taken, Taken::FromDead(1)),
+                None => assert_eq!(guarded.lock.try_acquire(2), None),
+            }
+        });
     }
 }
 

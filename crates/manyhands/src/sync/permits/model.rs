@@ -70,8 +70,8 @@ fn model_permits_dead_taker_is_recovered() {
                     let semaphore = semaphore.clone();
                     move || {
                         if dies_after(points, || semaphore.pass_through(1)).is_none() {
-                            dies_after(sweeper_points, || semaphore.permits().recover(1, false));
-                            semaphore.permits().recover(1, false);
+                            dies_after(sweeper_points, || semaphore.permits().recover(1));
+                            semaphore.permits().recover(1);
                         }
                     }
                 });

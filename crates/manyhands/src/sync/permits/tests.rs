@@ -38,8 +38,8 @@ fn a_dead_owner_gets_nothing_and_keeps_nothing() {
         permits.take_for(5).unwrap();
         permits.take_for(6).unwrap();
         permits.take_for(5).unwrap();
-        permits.recover(5, false);
-        permits.recover(5, false);
+        permits.recover(5);
+        permits.recover(5);
         assert_eq!((permits.count(), permits.held()), (2, 1));
     });
 }
@@ -49,16 +49,7 @@ fn without_a_record_a_permit_is_nobodys() {
     with(2, 2, 1, |permits| {
         assert_eq!(permits.take_for(5), Some(TakenFor::Record(0)));
         assert_eq!(permits.take_for(5), Some(TakenFor::Nobody));
-        permits.recover(5, false);
+        permits.recover(5);
         assert_eq!(permits.count(), 1);
-    });
-}
-
-#[test]
-fn an_owner_that_ended_in_good_order_keeps_its_permits_but_no_record() {
-    with(2, 2, 1, |permits| {
-        permits.take_for(5).unwrap();
-        permits.recover(5, true);
-        assert_eq!((permits.count(), permits.held()), (1, 0));
     });
 }

@@ -19,7 +19,9 @@ use crate::sync::condition::Yields;
 use crate::sync::holder::{Acquired, DeadOwner};
 use crate::sync::kept_block::keep;
 use crate::sync::park::{Blocking, WaitError};
+use crate::sync::private_lock::Taking;
 use crate::sync::raw::LockStatistics;
+use crate::sync::wait_graph::Site;
 
 /// A value that one thread at a time, of whichever process, may touch. A clone refers to the same lock.
 ///
@@ -32,7 +34,8 @@ use crate::sync::raw::LockStatistics;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A thread that locks again what it holds waits for itself.
+/// A thread that locks again what it holds would wait for itself, and gets an error. A process that ends while it holds the
+/// lock, in whatever way, leaves it to the next who asks, who is told by the guard.
 pub struct Lock<T: Shared> {
     lock: ArenaLock,
     value: NonNull<UnsafeCell<T>>,
@@ -42,6 +45,9 @@ pub struct Lock<T: Shared> {
 unsafe impl<T: Shared> Send for Lock<T> {}
 // SAFETY: as above.
 unsafe impl<T: Shared> Sync for Lock<T> {}
+
+/// Through a guard, from whatever place.
+const GUARDED: Taking = Taking { site: Site::Unknown, guarded: true };
 
 /// Where a small value stands in the object's body.
 const fn inline_offset<T>() -> usize {
@@ -121,27 +127,30 @@ impl<T: Shared> Lock<T> {
     /// Waits until the lock is free, or its holder dead, and takes it.
     ///
     /// # Errors
-    /// [`WaitError::NoOwner`] when this thread can own nothing in the arena.
+    /// [`WaitError::Deadlock`] when this thread holds the lock, by whatever handle; [`WaitError::NoOwner`] when it can own
+    /// nothing in the arena.
     #[inline]
+    #[track_caller]
     pub fn lock(&self) -> Result<LockGuard<'_, T>, WaitError> {
-        self.lock.acquire(None, &Blocking).map(|acquired| self.guard(acquired))
+        self.lock.acquire(None, &Blocking, Taking::guarded_here()).map(|acquired| self.guard(acquired))
     }
 
     /// Takes the lock if it is free or its holder dead.
     ///
     /// # Errors
-    /// As [`Lock::lock`].
+    /// [`WaitError::NoOwner`].
     #[inline]
     pub fn try_lock(&self) -> Result<Option<LockGuard<'_, T>>, WaitError> {
-        Ok(self.lock.try_acquire()?.map(|acquired| self.guard(acquired)))
+        Ok(self.lock.try_acquire(GUARDED)?.map(|acquired| self.guard(acquired)))
     }
 
     /// Takes the lock if it comes free in time.
     ///
     /// # Errors
-    /// [`WaitError::TimedOut`], and as [`Lock::lock`].
+    /// [`WaitError::TimedOut`], also when this thread holds the lock; [`WaitError::NoOwner`].
     pub fn lock_timeout(&self, timeout: Duration) -> Result<LockGuard<'_, T>, WaitError> {
-        self.lock.acquire(Deadline::after(timeout), &Blocking).map(|acquired| self.guard(acquired))
+        let deadline = Deadline::after(timeout);
+        self.lock.acquire(deadline, &Blocking, GUARDED).map(|acquired| self.guard(acquired))
     }
 
     #[inline]
@@ -206,7 +215,7 @@ impl<T: Shared> DerefMut for LockGuard<'_, T> {
 impl<T: Shared> Drop for LockGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.lock.lock.release_mine();
+        self.lock.lock.release_mine(true);
     }
 }
 
@@ -217,6 +226,7 @@ impl<'a, T: Shared> Yields for LockGuard<'a, T> {
         self.lock
     }
 
+    #[track_caller]
     fn regain(lock: &'a Lock<T>) -> Result<Self, WaitError> {
         lock.lock()
     }

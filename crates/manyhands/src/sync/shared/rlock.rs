@@ -1,7 +1,8 @@
 //! A lock in the arena that its holder may take again.
 //!
 //! It guards no value of its own. Its holder is one thread of one process: a fork's child does not hold what its parent
-//! holds. A holder that is killed loses all its holds at once, and whoever gets the lock then is told.
+//! holds. A holder whose process ends, in whatever way, loses all its holds at once, and whoever gets the lock then is
+//! told.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,7 +15,12 @@ use crate::platform::Deadline;
 use crate::sync::condition::Yields;
 use crate::sync::holder::{Acquired, DeadOwner};
 use crate::sync::park::{Blocking, WaitError};
+use crate::sync::private_lock::Taking;
 use crate::sync::raw::{LockStatistics, RawRLock};
+use crate::sync::wait_graph::Site;
+
+/// Through a guard; a deadlock of one thread with itself, for which a place is told, cannot be here.
+const GUARDED: Taking = Taking { site: Site::Unknown, guarded: true };
 
 /// A re-entrant lock of all processes of the arena. A clone refers to the same lock.
 ///
@@ -57,7 +63,7 @@ impl RLock {
     /// # Errors
     /// [`WaitError::NoOwner`] when this thread can own nothing in the arena; [`WaitError::TooDeep`].
     pub fn lock(&self) -> Result<RLockGuard<'_>, WaitError> {
-        self.0.acquire(None, &Blocking).map(|acquired| self.guard(acquired))
+        self.0.acquire_as(None, &Blocking, GUARDED).map(|acquired| self.guard(acquired))
     }
 
     /// Takes the lock once more if that needs no wait.
@@ -65,7 +71,7 @@ impl RLock {
     /// # Errors
     /// As [`RLock::lock`].
     pub fn try_lock(&self) -> Result<Option<RLockGuard<'_>>, WaitError> {
-        Ok(self.0.try_acquire()?.map(|acquired| self.guard(acquired)))
+        Ok(self.0.try_acquire_as(GUARDED)?.map(|acquired| self.guard(acquired)))
     }
 
     /// Takes the lock once more if that becomes possible in time.
@@ -73,7 +79,8 @@ impl RLock {
     /// # Errors
     /// [`WaitError::TimedOut`], and as [`RLock::lock`].
     pub fn lock_timeout(&self, timeout: Duration) -> Result<RLockGuard<'_>, WaitError> {
-        self.0.acquire(Deadline::after(timeout), &Blocking).map(|acquired| self.guard(acquired))
+        let deadline = Deadline::after(timeout);
+        self.0.acquire_as(deadline, &Blocking, GUARDED).map(|acquired| self.guard(acquired))
     }
 
     fn guard(&self, acquired: Acquired) -> RLockGuard<'_> {
@@ -141,6 +148,6 @@ impl<'a> Yields for RLockGuard<'a> {
     }
 
     fn regain((rlock, held): (&'a RLock, u32)) -> Result<Self, WaitError> {
-        rlock.0.acquire_restore(held, &Blocking).map(|acquired| rlock.guard(acquired))
+        rlock.0.acquire_restore_as(held, &Blocking, GUARDED).map(|acquired| rlock.guard(acquired))
     }
 }

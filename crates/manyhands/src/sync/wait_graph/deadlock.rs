@@ -10,6 +10,7 @@ use super::record::Wanted;
 use super::site::Site;
 use super::threads::record_of;
 use super::walk::Edge;
+use super::watch::this_thread_number;
 
 /// Threads that wait for one another, or all for somebody else, so that none of them can go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +42,14 @@ fn name_of(number: u32) -> String {
 }
 
 impl Deadlock {
+    /// Of the calling thread, which has the object called so and would wait for it here.
+    pub(in crate::sync) fn with_itself(object: String, wanted_at: Site) -> Deadlock {
+        let me = name_of(this_thread_number());
+        let step =
+            DeadlockStep { thread: me.clone(), object, wanted_at, holder: me, taken_at: Site::Unknown };
+        Deadlock { steps: vec![step] }
+    }
+
     /// In words what a walk has found; none of the locks is touched.
     pub(super) fn of(edges: &[Edge]) -> Deadlock {
         Deadlock { steps: edges.iter().map(DeadlockStep::of).collect() }

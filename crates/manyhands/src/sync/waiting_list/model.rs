@@ -77,7 +77,7 @@ impl Place {
     }
 
     fn sweep(&self, dead: u32) {
-        self.lock.mark_dead(Scope::Private, |owner| owner == dead, |_| ());
+        self.lock.mark_dead(Scope::Private, |owner, _| owner == dead, |_| ());
         self.list().recover(|owner| owner == dead);
     }
 }
