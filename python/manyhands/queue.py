@@ -12,9 +12,7 @@ import sys
 from collections import deque
 
 from . import _engine, _opened_queue, _overlay, _std
-from ._opened_queue import Empty as Empty
-from ._opened_queue import Full as Full
-from ._opened_queue import ShutDown, standard
+from ._opened_queue import Empty as Empty, Full as Full, ShutDown, standard
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

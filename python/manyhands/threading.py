@@ -15,8 +15,7 @@ from time import monotonic
 from types import ModuleType
 
 from . import _engine, _overlay, _std
-from ._engine import ThreadLock as Lock
-from ._engine import ThreadRLock as RLock
+from ._engine import ThreadLock as Lock, ThreadRLock as RLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

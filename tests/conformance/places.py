@@ -12,9 +12,7 @@ import traceback
 
 import pytest
 
-from manyhands import multiprocessing as our_multiprocessing
-from manyhands import queue as our_queue
-from manyhands import threading as our_threading
+from manyhands import multiprocessing as our_multiprocessing, queue as our_queue, threading as our_threading
 
 LIMIT = 60
 

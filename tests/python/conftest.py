@@ -15,8 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from manyhands import multiprocessing
-from manyhands import threading as our_threading
+from manyhands import multiprocessing, threading as our_threading
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As a shell starts what runs in the background. The programs that the tests interrupt must not inherit that.

@@ -5,8 +5,7 @@ from calls import square
 from conftest import eventually
 
 from manyhands import multiprocessing
-from manyhands.multiprocessing import _streams
-from manyhands.multiprocessing import pool as pools
+from manyhands.multiprocessing import _streams, pool as pools
 
 LIMIT = 60
 MOST = 2 * _streams.AHEAD

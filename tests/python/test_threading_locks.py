@@ -12,8 +12,7 @@ import time
 import weakref
 
 import pytest
-from conftest import eventually
-from conftest import run_in_thread as run
+from conftest import eventually, run_in_thread as run
 
 from manyhands import threading as ours_alone
 

@@ -24,8 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from concurrent.futures.process import BrokenProcessPool
-    from concurrent.futures.process import ProcessPoolExecutor as _Standard
+    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor as _Standard
     from typing import Any, TypeVar
 
     from manyhands.banker import Banker

@@ -20,8 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from concurrent.futures.thread import BrokenThreadPool
-    from concurrent.futures.thread import ThreadPoolExecutor as _Standard
+    from concurrent.futures.thread import BrokenThreadPool, ThreadPoolExecutor as _Standard
     from typing import Any, TypeVar
 
     from manyhands.banker import Banker

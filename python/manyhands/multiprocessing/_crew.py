@@ -53,7 +53,7 @@ class Crew(_engine.PoolCore):
         plan.first = next(process._process_counter)
         for _ in range(workers - 1):
             next(process._process_counter)
-        name: str = context._concrete_contexts[plan.method].Process.__name__  # type: ignore[attr-defined]
+        name: str = context._concrete_contexts[plan.method].Process.__name__
         return name.replace("Process", plan.kind) + "-"
 
     def _start_workers(self, plan: Plan) -> None:

@@ -71,7 +71,7 @@ class Plan:
             worker = self.own.worker(number, identity)
         else:
             process._process_counter = itertools.count(identity)
-            worker = context._concrete_contexts[self.method].Process(target=self.work)  # type: ignore[attr-defined]
+            worker = context._concrete_contexts[self.method].Process(target=self.work)
             self.adapt(worker)
         worker._parent_pid = self.parent
         _engine.set_own_name(worker.name)

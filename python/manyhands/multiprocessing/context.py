@@ -56,6 +56,7 @@ class BaseContext:
     current_process = staticmethod(process.current_process)
     parent_process = staticmethod(process.parent_process)
     _name: ClassVar[str]
+    Process: ClassVar[type[_Process]]
 
     @staticmethod
     def active_children() -> list[BaseProcess]:
