@@ -15,7 +15,7 @@ from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
-from . import _overlay, _std
+from . import _overlay, _plain_for, _std
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,33 +41,6 @@ class _Served(Loader):
     def exec_module(self, module: ModuleType) -> None:
         # The import system has just written the other name's spec into it.
         module.__spec__ = self._spec
-
-
-class _Plainly(Loader):
-    """Loads a standard module that is built on the insides of the standard `multiprocessing`, with a copy of that."""
-
-    def __init__(self, loader: Any) -> None:
-        self._loader = loader
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        module: ModuleType | None = self._loader.create_module(spec)
-        return module
-
-    def exec_module(self, module: ModuleType) -> None:
-        from . import _plain
-
-        names = ("", ".connection", ".queues")
-        kept = {name: sys.modules.get(_std.PACKAGE + name) for name in names}
-        for name in names:
-            sys.modules[_std.PACKAGE + name] = import_module(_plain.__name__ + name)
-        try:
-            self._loader.exec_module(module)
-        finally:
-            for name, before in kept.items():
-                if before is None:
-                    del sys.modules[_std.PACKAGE + name]
-                else:
-                    sys.modules[_std.PACKAGE + name] = before
 
 
 class _Ours(Loader):
@@ -115,9 +88,7 @@ class _LaidOver(Loader):
 def standing_on_a_copy(fullname: str, path: Sequence[str] | None) -> ModuleSpec | None:
     """The standard module that needs the insides of the standard `multiprocessing`."""
     spec = PathFinder.find_spec(fullname, path)
-    if spec is not None and spec.loader is not None:
-        spec.loader = _Plainly(spec.loader)
-    return spec
+    return None if spec is None else _plain_for.loaded_with_copy(spec)
 
 
 def _counterpart(name: str, of: dict[str, str]) -> tuple[str, str] | None:
@@ -145,10 +116,14 @@ class _Finder(MetaPathFinder):
     def __init__(self) -> None:
         self._replacements = {_std.PACKAGE: OURS, **_std.REPLACEMENTS}
         self._replaced = {ours: name for name, ours in _std.REPLACEMENTS.items()}
+        self._plain_for = _plain_for.names()
+        self._first_words = {name.partition(".")[0] for name in self._plain_for}
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        if fullname.partition(".")[0] in self._first_words and self._gets_the_copy(fullname):
+            return _plain_for.find(fullname, path, target, self)
         replaced = _counterpart(fullname, self._replaced)
         if replaced is not None:
             spec = PathFinder.find_spec(fullname, path)
@@ -182,11 +157,19 @@ class _Finder(MetaPathFinder):
         sys.modules.pop(fullname, None)
         return _served(fullname, module)
 
+    def _gets_the_copy(self, name: str) -> bool:
+        while name:
+            if name in self._plain_for:
+                return True
+            name = name.rpartition(".")[0]
+        return False
 
-def install() -> None:
-    """Makes the names mean ours, for every import from now on."""
+
+def install(plain_for: Sequence[str] = ()) -> None:
+    """Makes the names mean ours, for every import from now on, except in the modules of some packages."""
     if not _std.aliased:
         _std.aliased = True
+        _std.plain_for.extend(plain_for)
         _std.find_on_a_copy = standing_on_a_copy
         _std.give_up_names()
         for root in _std.REPLACEMENTS:

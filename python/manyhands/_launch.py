@@ -25,6 +25,7 @@ the standard library's, in its child processes too.
 
   --stats                  at the end, tell on standard error what the engine did
   --start-method METHOD    the default start method: fork, spawn or forkserver
+  --plain-for PACKAGE      gives that package's modules the standard multiprocessing; may be repeated
   -u -O -B -W -X ...       options of the interpreter, as python has them: {flags}
   -h, --help               show this text
 """
@@ -49,6 +50,8 @@ class Plan(NamedTuple):
     command: list[str]
     stats: bool = False
     start_method: str | None = None
+    #: Packages that get the standard `multiprocessing`.
+    plain_for: list[str] = []  # noqa: RUF012
     #: Options of the interpreter, as they were written.
     flags: list[str] = []  # noqa: RUF012
 
@@ -57,6 +60,8 @@ class Plan(NamedTuple):
         items = ["stats=1"] if self.stats else []
         if self.start_method:
             items.append(f"method={self.start_method}")
+        if self.plain_for:
+            items.append("plain-for=" + " ".join(self.plain_for))
         return ",".join(items)
 
 
@@ -64,6 +69,7 @@ def parse(arguments: list[str]) -> Plan | None:
     """Reads the command line after `run`; `None` when help was asked for."""
     stats = False
     start_method = None
+    plain_for: list[str] = []
     flags: list[str] = []
     rest = list(arguments)
     while rest:
@@ -72,28 +78,62 @@ def parse(arguments: list[str]) -> Plan | None:
             return None
         if argument == "--stats":
             stats = True
-        elif argument == "--start-method" or argument.startswith("--start-method="):
-            _, given, value = argument.partition("=")
-            if not given:
-                if not rest:
-                    raise UsageError("--start-method needs one of " + ", ".join(START_METHODS))
-                value = rest.pop(0)
-            if value not in START_METHODS:
+        elif (option := argument.partition("=")[0]) in ("--start-method", "--plain-for"):
+            value = argument.partition("=")[2] if "=" in argument else rest.pop(0) if rest else ""
+            if option == "--plain-for":
+                plain_for += _packages([value], "--plain-for")
+            elif value not in START_METHODS:
                 raise UsageError(f"--start-method is one of {', '.join(START_METHODS)}, not {value!r}")
-            start_method = value
+            else:
+                start_method = value
         elif argument == "--":
             if not rest:
                 break
-            return Plan([_script(rest[0]), *rest[1:]], stats, start_method, flags)
+            return Plan([_script(rest[0]), *rest[1:]], stats, start_method, plain_for, flags)
         elif argument.startswith("--"):
             raise UsageError(f"unknown option {argument}")
         elif argument.startswith("-") and argument != "-":
             ran = _interpreter_options(argument, rest, flags)
             if ran is not None:
-                return Plan(ran, stats, start_method, flags)
+                return Plan(ran, stats, start_method, plain_for, flags)
         else:
-            return Plan([_script(argument), *rest], stats, start_method, flags)
+            return Plan([_script(argument), *rest], stats, start_method, plain_for, flags)
     raise UsageError("which program? Name a file, or -m module, or -c code")
+
+
+def _packages(names: object, where: str) -> list[str]:
+    if isinstance(names, list) and all(
+        isinstance(name, str) and all(part.isidentifier() for part in name.split(".")) for name in names
+    ):
+        return names
+    raise UsageError(f"{where} takes names of packages, not {names!r}")
+
+
+def _folder(command: list[str]) -> str:
+    """Where the program is: its file's folder, or this one for a module, code and standard input."""
+    if command[0].startswith("-"):
+        return os.getcwd()
+    path = os.path.abspath(command[0])
+    return path if os.path.isdir(path) else os.path.dirname(path)
+
+
+def _of_project(folder: str) -> list[str]:
+    """`plain-for` of the table `tool.manyhands` in the `pyproject.toml` of that folder, or of the next one up."""
+    while not os.path.isfile(path := os.path.join(folder, "pyproject.toml")):
+        folder, below = os.path.dirname(folder), folder
+        if folder == below:
+            return []
+    try:
+        with open(path, "rb") as file:
+            text = file.read()
+        if b"manyhands" not in text:
+            return []
+        import tomllib
+
+        table = tomllib.loads(text.decode()).get("tool", {}).get("manyhands", {})
+        return _packages(table.get("plain-for", []), f"plain-for in {path}")
+    except (OSError, ValueError, AttributeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from None
 
 
 def _interpreter_options(argument: str, rest: list[str], flags: list[str]) -> list[str] | None:
@@ -153,6 +193,8 @@ def run(arguments: list[str]) -> int:
     """Becomes the program. Returns only when there is none: an exit code."""
     try:
         plan = parse(arguments)
+        if plan is not None:
+            plan.plain_for.extend(_of_project(_folder(plan.command)))
     except UsageError as error:
         print(f"manyhands: {error}", file=sys.stderr)
         return 2

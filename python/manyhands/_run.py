@@ -24,4 +24,4 @@ def begin(settings: str) -> None:
         from . import _engine
 
         _engine.count_threads()
-    _alias.install()
+    _alias.install(asked.get("plain-for", "").split())

@@ -35,6 +35,9 @@ REPLACEMENTS = {"concurrent.futures": "manyhands.futures"}
 #: How to find what needs the insides of the standard package while that name means ours: set by `_alias`, too.
 find_on_a_copy: Any = None
 
+#: Packages whose modules get the standard `multiprocessing`, beside those listed: set by `_run`.
+plain_for: list[str] = []
+
 #: Submodules of `multiprocessing` that are loaded under their standard names, over ours: noted by `_alias`.
 over_ours: set[str] = set()
 
@@ -68,6 +71,11 @@ def is_replaced() -> bool:
     """Whether the name `multiprocessing` means ours here, by our alias or by somebody else's."""
     found = sys.modules.get(PACKAGE)
     return aliased or (found is not None and found is sys.modules.get("manyhands.multiprocessing"))
+
+
+def for_children() -> list[str] | None:
+    """What a child is to be told: that the name means ours, and for which packages it does not; `None`: nothing."""
+    return plain_for if is_replaced() else None
 
 
 def module(name: str = "") -> Any:

@@ -37,10 +37,10 @@ def prepare(data: dict[str, Any]) -> None:
     """Makes this interpreter ready to unpickle the process object: names, paths, main module."""
     ours = data.pop("manyhands")
     _debugger.connect(ours["debugger"])
-    if ours["alias"]:
+    if ours["alias"] is not None:
         from manyhands import _alias
 
-        _alias.install()
+        _alias.install(ours["alias"])
     if "pool" in ours:
         from manyhands import _guard
 

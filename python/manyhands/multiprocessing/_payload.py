@@ -63,5 +63,5 @@ def preparation_data(name: str) -> dict[str, Any]:
         data.pop("init_main_from_path", None)
     method = context._default_context.get_start_method()
     data["start_method"] = method
-    data["manyhands"] = {"alias": _std.is_replaced(), "start_method": method, "debugger": _debugger.code_for_fresh()}
+    data["manyhands"] = {"alias": _std.for_children(), "start_method": method, "debugger": _debugger.code_for_fresh()}
     return data

@@ -53,11 +53,11 @@ def code_for_spawned() -> str:
 
 
 def _call_of_main(*arguments: object) -> str:
-    call = ", ".join(map(repr, (*arguments, _std.is_replaced())))
+    call = ", ".join(map(repr, (*arguments, _std.for_children())))
     return f"from manyhands.multiprocessing.forkserver import main; main({call})"
 
 
-def main(preload: list[str], path: list[str] | None, method: str, alias: bool) -> None:
+def main(preload: list[str], path: list[str] | None, method: str, alias: list[str] | None) -> None:
     """The entry of the zygote, and of each of its children."""
 
     def load() -> None:
@@ -65,10 +65,10 @@ def main(preload: list[str], path: list[str] | None, method: str, alias: bool) -
         for name in ("util", "spawn", "resource_tracker"):
             _std.module(name)
         importlib.import_module("pkgutil")
-        if alias:
+        if alias is not None:
             from manyhands import _alias
 
-            _alias.install()
+            _alias.install(alias)
         if path is not None:
             sys.path[:] = path
         before = dict(os.environb)

@@ -1,0 +1,88 @@
+"""Gives the modules of some packages the standard library's own `multiprocessing`, while everybody else has ours.
+
+The packages are listed in `plain_for.txt`, and in `_std.plain_for` by the program's wish. Their modules are executed
+with an `__import__` of their own, so that what they import means the copy (`_plain`) whenever they import it, at the
+top or later in a function. The names in `sys.modules` stay ours. Compiled modules are not reached.
+"""
+
+from __future__ import annotations
+
+import builtins
+import copy
+import os
+import sys
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+
+from . import _std
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import ModuleType
+    from typing import Any
+
+LIST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "plain_for.txt")
+COPY = "manyhands._plain"
+
+#: The names built into those modules. A copy: what is put into `builtins` later comes with the next module.
+_built_in: dict[str, Any] = {}
+#: The loaders' classes, and what they are replaced by.
+_kinds: dict[type, type] = {}
+
+
+def names() -> frozenset[str]:
+    """All that are listed."""
+    with open(LIST, encoding="utf-8") as file:
+        words = [line.partition("#")[0].strip() for line in file]
+    return frozenset([word for word in words if word] + _std.plain_for)
+
+
+def _import(
+    name: str,
+    globals: Mapping[str, object] | None = None,
+    locals: Mapping[str, object] | None = None,
+    fromlist: Sequence[str] | None = (),
+    level: int = 0,
+) -> Any:
+    # The interpreter's own code, pickle for one, gives a list, and takes the module from `sys.modules` afterwards.
+    if level == 0 and not isinstance(fromlist, list) and (name + ".").startswith(_std.PACKAGE + "."):
+        name = COPY + name.removeprefix(_std.PACKAGE)
+        if not fromlist:
+            import_module(name)
+            return sys.modules[COPY]
+    return builtins.__import__(name, globals, locals, fromlist or (), level)
+
+
+def _with_copy(kind: type) -> type:
+    """That class of loaders, for modules that import the copy."""
+
+    def exec_module(self: Any, module: ModuleType) -> None:
+        _built_in.update(vars(builtins))
+        _built_in["__import__"] = _import
+        vars(module)["__builtins__"] = _built_in
+        kind.exec_module(self, module)  # type: ignore[attr-defined]
+
+    return type(kind.__name__, (kind,), {"exec_module": exec_module, "__module__": kind.__module__})
+
+
+def loaded_with_copy(spec: ModuleSpec) -> ModuleSpec:
+    """The same module, which imports the copy. One whose loader has a compiled class stays as it is."""
+    loader: Any = copy.copy(spec.loader)
+    kind = type(loader)
+    if hasattr(kind, "exec_module"):
+        try:
+            loader.__class__ = _kinds.get(kind) or _kinds.setdefault(kind, _with_copy(kind))
+        except TypeError:
+            return spec
+        spec.loader = loader
+    return spec
+
+
+def find(fullname: str, path: Sequence[str] | None, target: ModuleType | None, but: object) -> ModuleSpec | None:
+    """Finds a module of those packages as it would be found without us, and has it loaded with the copy."""
+    for finder in sys.meta_path:
+        spec = None if finder is but else finder.find_spec(fullname, path, target)
+        if spec is not None:
+            return loaded_with_copy(spec)
+    return None
