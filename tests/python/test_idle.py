@@ -144,6 +144,26 @@ except KeyboardInterrupt:
     print("the worker has ended")
 """
 
+# A handler of the program's own opens a gate.
+HANDLED = """
+import signal
+import threading
+
+gate = threading.Lock()
+gate.acquire()
+signal.signal(signal.SIGINT, lambda *_: gate.release())
+
+
+def work():
+    gate.acquire()
+    print("the worker has ended")
+
+
+worker = threading.Thread(target=work, name="worker")
+worker.start()
+worker.join()
+"""
+
 # The one that could set the event first wants a lock that the one which waits for it holds.
 LOCKED_OUT = """
 import threading
@@ -243,7 +263,7 @@ def test_ctrl_c_may_be_what_they_wait_for(tmp_path, text):
 def test_whoever_waits_for_orders_is_not_suspected(tmp_path):
     with contextlib.ExitStack() as stack:
         programs = []
-        for number, text in enumerate([PROGRAM, CONSUMER, BANKER, PARKED]):
+        for number, text in enumerate([PROGRAM, CONSUMER, BANKER, HANDLED, PARKED]):
             folder = tmp_path / str(number)
             folder.mkdir()
             text = text.replace("worker.start()", "worker.start(); print('begun', flush=True)")

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use manyhands::platform::fork::{Side, fork_plain};
 use manyhands::platform::pidfd::{ExitStatus, PidFd, reap};
-use manyhands::sync::{Blocking, Event, Lock, RawLock, WaitError, Waiting, suspicions_go_to};
+use manyhands::sync::{
+    Blocking, Event, Lock, RawLock, WaitError, Waiting, interrupts_only_raise_if, suspicions_go_to,
+};
 use manyhands::{Pool, Queue};
 
 static TURN: Mutex<()> = Mutex::new(());
@@ -140,6 +142,7 @@ fn who_may_be_woken_by_a_key_is_no_more_than_suspected() {
     static SUSPECTED: Event = Event::new();
     assert!(in_child(|| {
         handle(libc::SIGINT);
+        interrupts_only_raise_if(|| true);
         suspicions_go_to(|_| SUSPECTED.set());
         thread::spawn(|| {
             let _ = LOCK.acquire(None, &Blocking).unwrap();
@@ -223,6 +226,7 @@ fn a_circle_that_only_a_key_could_end_is_told_once() {
     let _turn = turn();
     assert!(in_child(|| {
         handle(libc::SIGINT);
+        interrupts_only_raise_if(|| true);
         crossed(|| TOLD.wait()) == (true, 1)
     }));
 }
@@ -234,6 +238,7 @@ fn a_circle_of_which_somebody_may_end_a_wait_is_never_told() {
     // Twice as long as it would take.
     assert!(in_child(|| {
         handle(libc::SIGINT);
+        interrupts_only_raise_if(|| true);
         crossed(|| assert!(NEVER.wait_timeout(Duration::from_secs(2)).is_err())) == (true, 0)
     }));
 }

@@ -126,8 +126,8 @@ pub use semaphore::{Event, Permit, Semaphore};
 
 #[cfg(not(manyhands_model))]
 pub use wait_graph::{
-    Deadlock, DeadlockStep, Site, is_waiting, name_this_thread, sites_are_named_by, suspicions_go_to,
-    this_thread_number, wait_of, while_joining,
+    Deadlock, DeadlockStep, Site, interrupts_only_raise_if, is_waiting, name_this_thread, sites_are_named_by,
+    suspicions_go_to, this_thread_number, wait_of, while_joining,
 };
 
 #[cfg(all(test, not(manyhands_model)))]

@@ -20,7 +20,7 @@ pub use thread::{ThreadLife, enter_thread, kernel_state};
 use crate::errors::deadlock_text;
 use crate::ffi::{attached, install, raise_in_wait};
 use manyhands::platform::Deadline;
-use manyhands::sync::suspicions_go_to;
+use manyhands::sync::{interrupts_only_raise_if, suspicions_go_to};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
@@ -45,11 +45,19 @@ fn named<T>(object: &Bound<'_, T>, tells: &str) -> PyResult<String> {
     Ok(format!("<{module}.{name} at {:#x}: {tells}>", object.as_ptr() as usize))
 }
 
-/// Puts the raw methods on the locks, and has suspicions told through Python.
+/// Whether Ctrl-C does what it does unless told otherwise: it raises KeyboardInterrupt in the main thread.
+fn interrupts_raise(py: Python<'_>) -> PyResult<bool> {
+    let signal = py.import("_signal")?;
+    let handler = signal.call_method1("getsignal", (signal.getattr("SIGINT")?,))?;
+    Ok(handler.is(&signal.getattr("default_int_handler")?))
+}
+
+/// Puts the raw methods on the locks, has suspicions told through Python, and Ctrl-C's handler looked up there.
 pub fn prepare(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     install::<ThreadLock>(&py.get_type::<ThreadLock>(), &[(c"acquire_lock", c"release_lock")])?;
     install::<ThreadRLock>(&py.get_type::<ThreadRLock>(), &[])?;
+    interrupts_only_raise_if(|| attached(|py| interrupts_raise(py).unwrap_or(false)));
     suspicions_go_to(|suspicion| {
         attached(|py| {
             let told = py

@@ -38,6 +38,8 @@ pub use deadlock::{Deadlock, DeadlockStep, suspicions_go_to, wait_of};
 #[cfg(not(manyhands_model))]
 pub use site::{Site, sites_are_named_by};
 #[cfg(not(manyhands_model))]
+pub use stuck::interrupts_only_raise_if;
+#[cfg(not(manyhands_model))]
 pub(super) use threads::token as process_token;
 #[cfg(not(manyhands_model))]
 pub(super) use threads::{claim_number, give_number_back, settle_number};

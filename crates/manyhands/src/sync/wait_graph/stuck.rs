@@ -1,9 +1,12 @@
 //! Whether all threads of the process wait for ever, so that what is merely possible elsewhere is a deadlock.
 //!
 //! Every thread counts, also one the engine knows nothing of, and so does everything that could still end a wait from
-//! outside: a signal whose handler sets an event or releases a lock. Ctrl-C, which Python always handles, counts where the
-//! main thread is one of those that would be told of, or waits for news: then what would be a deadlock is only suspected.
-//! So is what ends with a wait for news, since a program may be meant to stand until it is ended.
+//! outside: a signal whose handler sets an event or releases a lock. Where Ctrl-C merely raises an exception in the main
+//! thread, as Python does unless told otherwise, it counts if that thread is one of those that would be reported, or waits
+//! for news: then what would be a deadlock is only suspected. So is what ends with a wait for news, since a program may be
+//! meant to stand until it is ended.
+
+use std::sync::OnceLock;
 
 use super::record::{Look, Wanted};
 use super::threads::{ThreadRecord, find, record_of, records};
@@ -30,6 +33,19 @@ pub(super) enum Hope {
     Nobody,
 }
 
+static ONLY_RAISES: OnceLock<fn() -> bool> = OnceLock::new();
+
+/// For bindings, once: `ask` says whether the handler of Ctrl-C does nothing but raise an exception in the main thread. It is
+/// asked by threads that wait, while every thread of the process does; later calls change nothing. Without a binding such
+/// a handler may end any wait, as that of any other signal.
+pub fn interrupts_only_raise_if(ask: fn() -> bool) {
+    let _ = ONLY_RAISES.set(ask);
+}
+
+fn interrupts_only_raise() -> bool {
+    ONLY_RAISES.get().is_some_and(|ask| ask())
+}
+
 /// How much hope there is for the first of these edges, the last of which is the end of what it waits for.
 pub(super) fn hope(edges: &[Edge]) -> Hope {
     if !is_whole(edges) {
@@ -54,7 +70,9 @@ pub(super) fn hope(edges: &[Edge]) -> Hope {
         return Hope::Somebody;
     }
     let signals = handled() & !OWN_FAULTS;
-    if signals & !bit(libc::SIGINT) != 0 || !(Walk { find }).stands(&waiting) {
+    let key = bit(libc::SIGINT);
+    let may_handle = signals & !key != 0 || signals & key != 0 && !interrupts_only_raise();
+    if may_handle || !(Walk { find }).stands(&waiting) {
         Hope::Somebody
     } else if ends_in_news && !are_by_rust(edges) || signals != 0 && (by_key || ends_in_news) {
         Hope::Interruption
