@@ -18,6 +18,7 @@ from manyhands.futures import Future, InvalidStateError
 from manyhands.queue import Empty, SimpleQueue
 
 from . import context
+from ._opened_pool import ResultEvent
 from .pool import RUN, Pool
 
 TYPE_CHECKING = False
@@ -51,8 +52,10 @@ class ThreadPool(Pool):
             raise ValueError("Number of processes must be at least 1")
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
-        self._processes = processes
-        self._feeders = []
+        self._processes = self._wanted = processes
+        self._make_inside()
+        #: The results that are not there yet.
+        self._results: set[ThreadResult] = set()
         self._calls: SimpleQueue[_Work | None] = SimpleQueue()
         self._end_workers = weakref.finalize(self, _end_workers, self._calls, processes)
         self._end_workers.atexit = False
@@ -102,6 +105,7 @@ class ThreadPool(Pool):
     ) -> Any:
         starts = range(0, len(elements), chunksize)
         result = ThreadMapResult(self, len(starts), callback, error_callback)
+        result._chunksize = chunksize
         for number, start in enumerate(starts):
             chunk = elements[start : start + chunksize]
             self._calls.put((result.part(number), _chunk_of_tuples if star else _chunk, (func, chunk), {}))
@@ -113,6 +117,14 @@ class ThreadPool(Pool):
 
     def _close(self) -> None:
         self._end_workers()
+
+    @property
+    def _waiting(self) -> int:
+        return self._calls.qsize()
+
+    @property
+    def _unanswered(self) -> int:
+        return len(self._results)
 
     def _drop_calls(self) -> None:
         """Terminated: what no thread has begun with fails, the rest is run to its end."""
@@ -152,9 +164,16 @@ class ThreadResult:
         self._pool: ThreadPool | None = pool
         self._callbacks = (callback, error_callback)
         self._future: Future[Any] = Future()
+        pool._results.add(self)
+
+    #: An instance of `ApplyResult`.
+    _is_result = True
 
     def _answer(self, is_value: bool, answer: Any) -> None:
-        self._pool = None
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool._results.discard(self)
+        del pool
         callback, self._callbacks = self._callbacks[0 if is_value else 1], (None, None)
         if callback is not None:
             try:
@@ -193,6 +212,25 @@ class ThreadResult:
 
     _gather = get
 
+    @property
+    def _success(self) -> bool:
+        self._check_there("_success")
+        return self.successful()
+
+    @property
+    def _value(self) -> Any:
+        self._check_there("_value")
+        error = self._future.exception()
+        return self._future.result() if error is None else error
+
+    def _check_there(self, attribute: str) -> None:
+        if not self.ready():
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {attribute!r}")
+
+    @property
+    def _event(self) -> ResultEvent:
+        return ResultEvent(self)
+
 
 class ThreadMapResult(ThreadResult):
     """The result of a map: the list that the lists of its calls make."""
@@ -213,6 +251,14 @@ class ThreadMapResult(ThreadResult):
             # As in the standard library nobody is told of a map of nothing.
             self._callbacks = (None, None)
             self._answer(True, [])
+
+    #: How many elements go into each call.
+    _chunksize = 0
+
+    @property
+    def _number_left(self) -> int:
+        """How many calls have no answer yet."""
+        return self._left
 
     def part(self, number: int) -> Callable[[bool, Any], None]:
         """Takes the answer of the call with that number. All are waited for, and the first error tells."""

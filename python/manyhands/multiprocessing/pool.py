@@ -19,11 +19,14 @@ from manyhands import _engine, _guard, _std
 
 from . import context, util
 from ._crew import PATIENCE, Crew
+from ._opened_pool import ApplyResult, JobRegister, MapResult, TaskFeeder, TaskQueue
 from ._own_process import is_own
 from ._streams import Feeder, OrderedStream, UnorderedStream
 from ._work import Plan
 
 process: Any = _std.module("process")
+
+_standard: Any = _std.module("pool")
 
 __all__ = ["Pool"]
 
@@ -34,7 +37,7 @@ else:
 
 T = TypeVar("T")
 
-AsyncResult = ApplyResult = MapResult = _engine.AsyncResult
+AsyncResult = ApplyResult
 
 INIT = "INIT"
 RUN = "RUN"
@@ -78,9 +81,9 @@ class Pool(Crew):
             "daemonic processes are not allowed to have children"
         )
         self._ctx = context or _default_context()
-        self._processes = processes
+        self._processes = self._wanted = processes
         self._method: str = self._ctx.get_start_method()
-        self._feeders: list[Feeder] = []
+        self._make_inside()
         if self._method != "fork":
             _guard.check()
         plan = Plan(self._method, os.getpid(), initializer, tuple(initargs))
@@ -108,6 +111,22 @@ class Pool(Crew):
         """The workers that there are now, as process objects."""
         return self._members
 
+    def _make_inside(self) -> None:
+        self._feeders: list[Feeder | TaskFeeder] = []
+        self._cache = JobRegister(self)
+        self._taskqueue = TaskQueue(self)
+
+    def _repopulate_pool(self) -> None:
+        """Waits until workers that have ended are replaced, which they are by themselves."""
+        if self._processes != self._wanted:
+            raise RuntimeError(
+                f"{self!r} has {self._wanted} workers for good; make another pool to have {self._processes}"
+            )
+        self._await_workers(PATIENCE)
+
+    _get_tasks = staticmethod(_standard.Pool._get_tasks)
+    _guarded_task_generation = _standard.Pool._guarded_task_generation
+
     #: What a stream submits with, also when the pool takes nothing else any more.
     _call_one: Any = _engine.PoolCore.apply_async
 
@@ -119,7 +138,7 @@ class Pool(Crew):
 
     def map(self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int | None = None) -> list[T]:
         """Calls `func` with each element; the results, in order."""
-        return self._map(func, iterable, chunksize, False)._gather()
+        return self._gathered(self._map_async(func, iterable, _standard.mapstar, chunksize))
 
     def map_async(
         self,
@@ -128,15 +147,15 @@ class Pool(Crew):
         chunksize: int | None = None,
         callback: Callable[[list[T]], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
-    ) -> _engine.AsyncResult[list[T]]:
+    ) -> Any:
         """`map` without waiting."""
-        return self._map(func, iterable, chunksize, False, callback, error_callback)
+        return self._map_async(func, iterable, _standard.mapstar, chunksize, callback, error_callback)
 
     def starmap(
         self, func: Callable[..., T], iterable: Iterable[Iterable[Any]], chunksize: int | None = None
     ) -> list[T]:
         """As `map`; each element is a tuple of arguments."""
-        return self._map(func, iterable, chunksize, True)._gather()
+        return self._gathered(self._map_async(func, iterable, _standard.starmapstar, chunksize))
 
     def starmap_async(
         self,
@@ -145,25 +164,38 @@ class Pool(Crew):
         chunksize: int | None = None,
         callback: Callable[[list[T]], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
-    ) -> _engine.AsyncResult[list[T]]:
+    ) -> Any:
         """`starmap` without waiting."""
-        return self._map(func, iterable, chunksize, True, callback, error_callback)
+        return self._map_async(func, iterable, _standard.starmapstar, chunksize, callback, error_callback)
 
-    def _map(
+    def _map_async(
         self,
         func: Callable[..., T],
         iterable: Iterable[Any],
-        chunksize: int | None,
-        star: bool,
+        mapper: Callable[..., Any],
+        chunksize: int | None = None,
         callback: Callable[[list[T]], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
-    ) -> _engine.AsyncResult[list[T]]:
+    ) -> Any:
         self._check_running()
         elements: Any = iterable if type(iterable) in (list, range) else list(iterable)
         if chunksize is None:
             chunksize, extra = divmod(len(elements), self._processes * 4)
             chunksize += bool(extra)
-        return self._map_elements(func, elements, max(chunksize, 1), star, callback, error_callback)
+        chunksize = max(chunksize, 1)
+        star = mapper is _standard.starmapstar
+        if star or mapper is _standard.mapstar:
+            return self._map_elements(func, elements, chunksize, star, callback, error_callback)
+        result: Any = MapResult(self, chunksize, len(elements), callback, error_callback)  # type: ignore[arg-type]
+        tasks = self._guarded_task_generation(result._job, mapper, self._get_tasks(func, elements, chunksize))
+        self._taskqueue.put((tasks, None))
+        return result
+
+    @staticmethod
+    def _gathered(result: Any) -> list[Any]:
+        """The results of a map, which nobody else asks for."""
+        results: list[Any] = getattr(result, "_gather", result.get)()
+        return results
 
     def imap(self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int = 1) -> Iterator[T]:
         """Calls `func` with each element; gives the results one by one, in order."""
@@ -184,13 +216,16 @@ class Pool(Crew):
         if feeder.is_small():
             feeder.run()
         else:
-            self._feeders = [feeder for feeder in self._feeders if feeder.thread.is_alive()]
-            self._feeders.append(feeder)
-            feeder.thread.start()
+            self._start_feeder(feeder)
         if chunksize == 1:
             stream: Iterator[T] = results
             return stream
         return (element for chunk in results for element in chunk)
+
+    def _start_feeder(self, feeder: Feeder | TaskFeeder) -> None:
+        self._feeders = [feeder for feeder in self._feeders if feeder.thread.is_alive()]
+        self._feeders.append(feeder)
+        feeder.thread.start()
 
     def _is_terminated(self) -> bool:
         return self._state == TERMINATE

@@ -152,7 +152,7 @@ impl PoolCore {
     ) -> PyResult<Bound<'py, AsyncResult>> {
         let wanted = Wanted::new(callback, error_callback);
         let submitted = submit_call(slf, func, args, kwds).map(Calls::One);
-        finish(slf, func, submitted, &wanted)
+        finish(slf, func, submitted, &wanted, None)
     }
 
     /// Calls `func` with each element of a list or range, or with each element's elements.
@@ -168,7 +168,7 @@ impl PoolCore {
     ) -> PyResult<Bound<'py, AsyncResult>> {
         let wanted = Wanted::new(callback, error_callback);
         let submitted = submit_map(slf, func, elements, chunksize, star);
-        finish(slf, func, submitted, &wanted)
+        finish(slf, func, submitted, &wanted, Some(chunksize))
     }
 
     /// Calls `fn(*args, **kwargs)` in a worker: its future.
@@ -240,6 +240,19 @@ impl PoolCore {
     #[getter]
     fn _workers(&self) -> Vec<(String, u32, u64)> {
         self.shared.get().map_or(Vec::new(), |shared| shared.raw.statistics().workers)
+    }
+
+    /// How many calls no worker has taken.
+    #[getter]
+    fn _waiting(&self) -> usize {
+        self.shared.get().map_or(0, |shared| shared.raw.statistics().waiting)
+    }
+
+    /// How many calls have no answer yet.
+    #[getter]
+    fn _unanswered(&self) -> usize {
+        let statistics = self.shared.get().map(|shared| shared.raw.statistics());
+        statistics.map_or(0, |statistics| statistics.waiting + statistics.running)
     }
 
     #[getter]

@@ -12,9 +12,10 @@ use crate::ffi::Patient;
 use crate::value::generic;
 use manyhands::executor::RawCall;
 use manyhands::platform::Deadline;
+use manyhands::platform::atomic::{AtomicUsize, Ordering};
 use manyhands::platform::thread::yield_now;
 use manyhands::sync::{RawEvent, Wait, WaitError};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyAttributeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyList, PyType};
@@ -54,6 +55,16 @@ impl Calls {
     /// Whether there is no call.
     pub fn is_nothing(&self) -> bool {
         self.all().is_empty()
+    }
+
+    /// How many calls there are.
+    pub fn count(&self) -> usize {
+        self.all().len()
+    }
+
+    /// How many have no answer yet.
+    fn left(&self) -> usize {
+        self.all().iter().filter(|call| !call.is_done()).count()
     }
 
     fn is_done(&self) -> bool {
@@ -121,15 +132,19 @@ enum State {
 /// What callbacks need: the event that is set when they have run.
 pub struct Awaited {
     pub done: RawEvent,
+    /// How many calls have no answer yet.
+    left: AtomicUsize,
 }
 
 /// The result of `apply_async`, `map_async` or `starmap_async`.
-#[pyclass(frozen, module = "manyhands._engine")]
+#[pyclass(frozen, dict, weakref, module = "manyhands._engine")]
 pub struct AsyncResult {
     state: Mutex<State>,
     shared: Arc<Shared>,
     function: Option<Py<PyAny>>,
     awaited: Option<Arc<Awaited>>,
+    /// How many elements of a map go into each call.
+    chunksize: Option<usize>,
 }
 
 impl AsyncResult {
@@ -139,20 +154,28 @@ impl AsyncResult {
         calls: Calls,
         pool: &Bound<'_, PyAny>,
         function: &Bound<'_, PyAny>,
+        chunksize: Option<usize>,
     ) -> AsyncResult {
         let state = State::Fresh { calls, pool: pool.clone().unbind() };
-        AsyncResult::new(shared, state, Some(function.clone().unbind()), None)
+        AsyncResult::new(shared, state, Some(function.clone().unbind()), None, chunksize)
     }
 
     /// Of a call that could not be submitted, which is told to whoever asks.
-    pub fn failed(shared: &Arc<Shared>, error: PyErr) -> AsyncResult {
-        AsyncResult::new(shared, State::Error(error), None, None)
+    pub fn failed(shared: &Arc<Shared>, error: PyErr, chunksize: Option<usize>) -> AsyncResult {
+        AsyncResult::new(shared, State::Error(error), None, None, chunksize)
     }
 
     /// Of calls that somebody else waits for, who will [`AsyncResult::set`] it.
-    pub fn awaited(shared: &Arc<Shared>) -> AsyncResult {
-        let awaited = Some(Arc::new(Awaited { done: RawEvent::private() }));
-        AsyncResult::new(shared, State::Taking, None, awaited)
+    pub fn awaited(shared: &Arc<Shared>, calls: usize, chunksize: Option<usize>) -> AsyncResult {
+        let awaited = Awaited { done: RawEvent::private(), left: AtomicUsize::new(calls) };
+        AsyncResult::new(shared, State::Taking, None, Some(Arc::new(awaited)), chunksize)
+    }
+
+    /// So many of the calls that somebody else waits for have no answer yet.
+    pub fn leave(&self, left: usize) {
+        if let Some(awaited) = &self.awaited {
+            awaited.left.store(left, Ordering::Relaxed);
+        }
     }
 
     fn new(
@@ -160,8 +183,9 @@ impl AsyncResult {
         state: State,
         function: Option<Py<PyAny>>,
         awaited: Option<Arc<Awaited>>,
+        chunksize: Option<usize>,
     ) -> AsyncResult {
-        AsyncResult { state: Mutex::new(state), shared: Arc::clone(shared), function, awaited }
+        AsyncResult { state: Mutex::new(state), shared: Arc::clone(shared), function, awaited, chunksize }
     }
 
     /// Sets the outcome; those who wait go on after [`AsyncResult::announce`].
@@ -307,9 +331,17 @@ impl AsyncResult {
         }
     }
 
+    fn of_a_map(&self, attribute: &str) -> PyResult<usize> {
+        self.chunksize.ok_or_else(|| no_attribute(attribute))
+    }
+
     fn describe(&self, py: Python<'_>) -> String {
         self.function.as_ref().map_or(String::new(), |function| name_of(function.bind(py)))
     }
+}
+
+fn no_attribute(name: &str) -> PyErr {
+    PyAttributeError::new_err(format!("'AsyncResult' object has no attribute '{name}'"))
 }
 
 /// What a function is called in messages.
@@ -384,6 +416,56 @@ impl AsyncResult {
         }
         this.settle(slf.py());
         Ok(matches!(&*this.state(), State::Value(_)))
+    }
+
+    /// How many calls of a map have no answer yet.
+    #[getter]
+    fn _number_left(&self) -> PyResult<usize> {
+        self.of_a_map("_number_left")?;
+        let waited_by_others = self.awaited.as_ref().map(|awaited| awaited.left.load(Ordering::Relaxed));
+        Ok(waited_by_others.unwrap_or_else(|| match &*self.state() {
+            State::Fresh { calls, .. } => calls.left(),
+            State::Waited { calls, .. } => calls.left(),
+            State::Taking | State::Value(_) | State::Error(_) => 0,
+        }))
+    }
+
+    /// How many elements of a map go into each call.
+    #[getter]
+    fn _chunksize(&self) -> PyResult<usize> {
+        self.of_a_map("_chunksize")
+    }
+
+    /// Whether the call raised nothing, once the result is there.
+    #[getter]
+    fn _success(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        Self::successful(slf).map_err(|_| no_attribute("_success"))
+    }
+
+    /// What the call returned or raised, once that is there.
+    #[getter]
+    fn _value(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+        let this = slf.get();
+        if !this.ready() {
+            return Err(no_attribute("_value"));
+        }
+        this.settle(slf.py());
+        match &*this.state() {
+            State::Value(value) => Ok(value.clone_ref(slf.py())),
+            State::Error(error) => Ok(error.value(slf.py()).clone().into_any().unbind()),
+            _ => unreachable!("it was settled"),
+        }
+    }
+
+    /// The event that is set when the result is there.
+    #[getter]
+    fn _event<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("manyhands.multiprocessing._opened_pool")?.call_method1("ResultEvent", (slf,))
+    }
+
+    #[classattr]
+    fn _is_result() -> bool {
+        true
     }
 
     #[classmethod]

@@ -35,6 +35,7 @@ pub fn finish<'py>(
     func: &Bound<'py, PyAny>,
     calls: Result<Calls, Refused>,
     wanted: &Wanted<'_, 'py>,
+    chunksize: Option<usize>,
 ) -> PyResult<Bound<'py, AsyncResult>> {
     let py = slf.py();
     let shared = slf.get().shared()?;
@@ -47,16 +48,16 @@ pub fn finish<'py>(
             if let Some(callback) = wanted.error_callback {
                 run_callback(callback, raised.as_any());
             }
-            return Bound::new(py, AsyncResult::failed(shared, error));
+            return Bound::new(py, AsyncResult::failed(shared, error, chunksize));
         }
     };
     // A map of nothing is done at once; as in the standard library nobody is told.
     if calls.is_nothing() || (wanted.callback.is_none() && wanted.error_callback.is_none()) {
-        let result = Bound::new(py, AsyncResult::running(shared, calls, slf, func))?;
+        let result = Bound::new(py, AsyncResult::running(shared, calls, slf, func, chunksize))?;
         untrack(result.as_any());
         return Ok(result);
     }
-    let result = Bound::new(py, AsyncResult::awaited(shared))?;
+    let result = Bound::new(py, AsyncResult::awaited(shared, calls.count(), chunksize))?;
     let then = Then {
         result: result.clone().unbind(),
         callback: wanted.callback.map(|callback| callback.clone().unbind()),
@@ -118,6 +119,9 @@ fn watch(callbacks: Arc<Callbacks>, calls: Calls, then: Then) {
                 let mut all = locked(&left);
                 all.1[index] = Some(call);
                 all.0 -= 1;
+                if let Some(then) = &all.2 {
+                    then.result.get().leave(all.0);
+                }
                 if all.0 == 0 {
                     let calls = std::mem::take(&mut all.1).into_iter().flatten().collect();
                     let then = all.2.take();
