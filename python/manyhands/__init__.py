@@ -15,6 +15,8 @@ __version__ = "0.1.0"
 __all__ = ["Banker", "BrokenProcessPool", "DeadlockError", "WorkerDied", "__version__", "advise", "install"]
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._advice import advise
     from .banker import Banker
     from .errors import BrokenProcessPool, DeadlockError, WorkerDied
@@ -46,6 +48,12 @@ def install() -> None:
     _alias.install()
 
 
-def load_ipython_extension(_shell: object) -> None:
-    """What `%load_ext manyhands` calls in a notebook: `install`."""
+def load_ipython_extension(shell: Any) -> None:
+    """What `%load_ext manyhands` calls in a notebook: `install`. Says which names of the notebook it comes too late
+    for."""
     install()
+    from . import _late
+
+    stale = _late.names(shell.user_ns)
+    if stale:
+        print(_late.advice(stale))

@@ -15,6 +15,7 @@ from . import _engine
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 
 def _codes() -> Iterator[CodeType]:
@@ -30,15 +31,24 @@ def _codes() -> Iterator[CodeType]:
 
 
 def name(address: int, begin: int, mark: int) -> str | None:
-    """FILE:LINE of an instruction; code objects have their instructions `begin` bytes behind their own address.
+    """FILE:LINE of an instruction, in a notebook CELL:LINE; code objects have their instructions `begin` bytes behind
+    their own address.
 
     Code that has another mark than the one around the instruction had has taken the place of that.
     """
     for code in _codes():
         offset = address - id(code) - begin
         if 0 <= offset < len(code.co_code) and _engine.mark_of_code(code) == mark:
-            return f"{code.co_filename}:{_line(code, offset)}"
+            return f"{_file_or_cell(code.co_filename)}:{_line(code, offset)}"
     return None
+
+
+def _file_or_cell(path: str) -> str:
+    """What people call a piece of code: its file, or in a notebook the cell by the number that it shows."""
+    shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    known = getattr(getattr(shell, "compile", None), "format_code_name", None)
+    found = None if known is None else known(path)
+    return path if found is None else " ".join(found)
 
 
 def _line(code: CodeType, offset: int) -> int:

@@ -109,5 +109,45 @@ def test_an_extension_puts_it_in_force(execute):
     assert (nothing, ours) == ("", "True True True True\n")
 
 
+BEFORE = """
+import concurrent.futures as futures, multiprocessing, queue, threading
+from concurrent.futures import ThreadPoolExecutor, wait
+from multiprocessing import Pool, Process
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread, current_thread
+work, mine = len, 5
+"""
+
+
+def test_an_extension_that_comes_late_says_for_what(execute):
+    _, told, again = execute(notebook(BEFORE, "%load_ext manyhands", BEFORE + WHOSE))
+    found = re.fullmatch(r"manyhands: imported before, and still the standard library's: (.*); run these .*\n", told)
+    late = "Lock Pool Process SimpleQueue Thread ThreadPoolExecutor futures multiprocessing wait"
+    assert found and found[1].split(", ") == late.split(), told
+    assert again == "True True True True\n"
+
+
+STUCK = """
+import threading
+first, second, both = threading.Lock(), threading.Lock(), threading.Barrier(2)
+def cross(one, other):
+    try:
+        with one:
+            both.wait()
+            with other:
+                pass
+    except RuntimeError as error:
+        print(error)
+threads = [threading.Thread(target=cross, args=pair) for pair in ((first, second), (second, first))]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+def test_a_deadlock_names_the_cell(execute):
+    _, told = execute(notebook("%load_ext manyhands", STUCK))
+    assert set(re.findall(r"(?<= at )[^,;]*?:\d+", told)) == {"Cell In[2]:2", "Cell In[2]:5", "Cell In[2]:7"}, told
+
+
 def test_a_plain_kernel_has_the_standard_library(execute):
     assert execute(notebook(WHOSE)) == ["False False False False\n"]
