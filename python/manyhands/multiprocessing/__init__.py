@@ -52,6 +52,8 @@ def __getattr__(name: str) -> Any:
 SUBDEBUG = 5
 SUBWARNING = 25
 
+del TYPE_CHECKING
+
 # A child gives its prepared main module this name; objects that are pickled here name it so, too.
 if "__main__" in sys.modules:
     sys.modules["__mp_main__"] = sys.modules["__main__"]
