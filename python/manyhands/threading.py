@@ -131,9 +131,14 @@ class Thread(_Thread):  # type: ignore[misc]
         **others: Any,
     ) -> None:
         # Not `super()`: between this class and the standard one may stand another of that, which calls us.
+        if "context" in others and sys.version_info < (3, 14):
+            self._manyhands_context = others.pop("context")
         _Thread.__init__(self, group, target, name, args, kwargs, *more, daemon=daemon, **others)
         self._started = _plain_event()
         self._manyhands_life = _engine.ThreadLife()
+
+    #: In which context variables it runs: on the versions whose threads have no such argument.
+    _manyhands_context: Any = None
 
     def start(self) -> None:
         """Starts the thread, once."""
@@ -153,8 +158,12 @@ class Thread(_Thread):  # type: ignore[misc]
     def _bootstrap_inner(self) -> None:
         life = _life(self)
         life.begin(self._name)
+        context = self._manyhands_context
         try:
-            _Thread._bootstrap_inner(self)
+            if context is None:
+                _Thread._bootstrap_inner(self)
+            else:
+                context.run(_Thread._bootstrap_inner, self)
         except BaseException as error:
             if self._started.is_set():
                 raise

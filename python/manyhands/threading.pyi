@@ -1,6 +1,7 @@
 # The types of `manyhands.threading`: those of the standard module, and what is ours besides.
 
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import Context
 from threading import (
     TIMEOUT_MAX as TIMEOUT_MAX,
     BrokenBarrierError as BrokenBarrierError,
@@ -57,6 +58,17 @@ class State(str):
     on: object
 
 class Thread(_Thread):
+    def __init__(
+        self,
+        group: None = None,
+        target: Callable[..., object] | None = None,
+        name: str | None = None,
+        args: Iterable[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        daemon: bool | None = None,
+        context: Context | None = None,
+    ) -> None: ...
     @property
     def state(self) -> State: ...
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import weakref
 from importlib import import_module
 
@@ -218,6 +219,20 @@ class ProcessPoolExecutor(Crew, _Standard):
             self._cancel_pending()
         if wait:
             _end(self._core)
+
+    def terminate_workers(self) -> None:
+        """Ends the workers at once, by SIGTERM: calls that they run fail, the others are withdrawn, none is taken any
+        more."""
+        self._end_workers(signal.SIGTERM)
+
+    def kill_workers(self) -> None:
+        """As `terminate_workers`, by SIGKILL."""
+        self._end_workers(signal.SIGKILL)
+
+    def _end_workers(self, by: signal.Signals) -> None:
+        self.shutdown(wait=False, cancel_futures=True)
+        if self._core is not None:
+            self._terminate(by)
 
     @property
     def _processes(self) -> Any:  # type: ignore[override]

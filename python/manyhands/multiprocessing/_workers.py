@@ -49,6 +49,9 @@ class WorkerPopen:
             if self.sentinel >= 0:
                 signal.pidfd_send_signal(self.sentinel, sig)
 
+    def interrupt(self) -> None:
+        self._signal(signal.SIGINT)
+
     def terminate(self) -> None:
         self._signal(signal.SIGTERM)
 
@@ -71,6 +74,10 @@ class WorkerProcess(process.BaseProcess):  # type: ignore[misc]
         self._closed = False
         self._popen = WorkerPopen(pid)
         self._sentinel = self._popen.sentinel
+
+    def interrupt(self) -> None:
+        """Sends SIGINT to the worker."""
+        self._popen.interrupt()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, WorkerProcess) and self.pid == other.pid

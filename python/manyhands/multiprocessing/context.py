@@ -239,8 +239,12 @@ class BaseContext:
 
     @property
     def reducer(self) -> Any:
-        """The module that pickles for other processes."""
-        return reduction
+        """The module that pickles for other processes: all contexts' own, as in the standard library."""
+        return globals()["reduction"]
+
+    @reducer.setter
+    def reducer(self, reduction: Any) -> None:
+        globals()["reduction"] = reduction
 
     def _check_available(self) -> None:
         pass
@@ -262,6 +266,11 @@ class _Process(BaseProcess):
         if self._popen is None and self._parent_pid == os.getpid():
             raise AssertionError(f"can only join a started process: {self!r}")
         super().join(timeout)
+
+    def interrupt(self) -> None:
+        """Sends SIGINT to the process."""
+        self._check_closed()
+        self._popen.interrupt()
 
     _popen: Any
     _parent_pid: int

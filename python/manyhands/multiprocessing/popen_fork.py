@@ -58,6 +58,10 @@ class Popen:
                 _guard.found(self._child.note())
         return code
 
+    def interrupt(self) -> None:
+        """Sends SIGINT."""
+        self._send_signal(signal.SIGINT)
+
     def terminate(self) -> None:
         """Sends SIGTERM."""
         self._send_signal(signal.SIGTERM)

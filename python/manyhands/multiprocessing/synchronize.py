@@ -65,6 +65,10 @@ class Lock(_engine.Lock):
     def __repr__(self) -> str:
         return f"<{type(self).__name__}(owner={_owner(self)})>"
 
+    def locked(self) -> bool:
+        """Whether nobody could take it now without waiting."""
+        return self._semlock._is_zero()
+
     @property
     def _semlock(self) -> Inside:
         return Inside(self, SEMAPHORE, 1)
@@ -84,6 +88,10 @@ class RLock(_engine.RLock):
             count = 0 if owner == "None" else "nonzero"
         return f"<{type(self).__name__}({owner}, {count})>"
 
+    def locked(self) -> bool:
+        """Whether nobody could take it now without waiting."""
+        return self._semlock._is_zero()
+
     @property
     def _semlock(self) -> Inside:
         return Inside(self, RECURSIVE_MUTEX, 1)
@@ -100,6 +108,10 @@ class Semaphore(_engine.Semaphore):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}(value={self.get_value()})>"
+
+    def locked(self) -> bool:
+        """Whether nobody could take it now without waiting."""
+        return self._semlock._is_zero()
 
     @property
     def _semlock(self) -> Inside:

@@ -7,7 +7,7 @@
 
 use crate::errors::from_wait;
 use crate::ffi::Patient;
-use crate::pool::{Reading, Shared, Unread, begin_reading, name_of, of_failure};
+use crate::pool::{Reading, Shared, Unread, begin_reading, broken, name_of, of_failure};
 use manyhands::executor::threads::Standing;
 use manyhands::executor::{CallFailure, CallWatch, Callbacks, RawAnswer, RawCall};
 use manyhands::platform::Deadline;
@@ -108,6 +108,10 @@ impl Remote {
             Fetched::Answer(Err(CallFailure::WorkerDied(mut died))) => {
                 died.call = name_of(self.function.bind(py));
                 return Read::Outcome(Err(of_failure(py, CallFailure::WorkerDied(died))));
+            }
+            // An executor's workers are ended on demand alone.
+            Fetched::Answer(Err(failure @ CallFailure::Terminated { .. })) => {
+                return Read::Outcome(Err(broken(py, &failure.to_string(), "")));
             }
             Fetched::Answer(Err(failure)) => return Read::Outcome(Err(of_failure(py, failure))),
         };

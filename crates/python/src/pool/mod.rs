@@ -23,7 +23,7 @@ mod told;
 mod worker;
 
 pub use core::PoolCore;
-pub use outcome::{Reading, Unread, begin_reading, of_failure};
+pub use outcome::{Reading, Unread, begin_reading, broken, of_failure};
 pub use result::{AsyncResult, name_of};
 pub use shared::Shared;
 pub use worker::Worker;

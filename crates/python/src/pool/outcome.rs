@@ -118,7 +118,7 @@ fn worker_died(py: Python<'_>, text: &str, died: &WorkerDied) -> PyResult<PyErr>
 }
 
 /// The exception for a pool whose workers cannot work.
-fn broken(py: Python<'_>, text: &str, reason: &str) -> PyErr {
+pub fn broken(py: Python<'_>, text: &str, reason: &str) -> PyErr {
     let made = py
         .import("manyhands.errors")
         .and_then(|errors| errors.call_method1("broken_pool", (text, reason)))
