@@ -15,11 +15,11 @@ from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
-from . import _overlay, _plain_for, _std
+from . import _aside, _overlay, _plain_for, _std
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from importlib.abc import Loader, MetaPathFinder
     from typing import Any
 else:
@@ -65,11 +65,12 @@ class _Ours(Loader):
         return getattr(self._loader, name)
 
 
-class _LaidOver(Loader):
-    """Loads a standard module and has our names laid over its own."""
+class _AndThen(Loader):
+    """Loads a module as it is, and then has something done with it."""
 
-    def __init__(self, loader: Any) -> None:
+    def __init__(self, loader: Any, act: Callable[[ModuleType], object]) -> None:
         self._loader = loader
+        self._act = act
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         module: ModuleType | None = self._loader.create_module(spec)
@@ -77,12 +78,16 @@ class _LaidOver(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         self._loader.exec_module(module)
-        # Another copy, of a program that wants one of its own, stays as it is.
-        if _std.keep(module.__name__, module) is module:
-            _overlay.lay_over(module.__name__)
+        self._act(module)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
+
+
+def _lay_over(module: ModuleType) -> None:
+    # Another copy, of a program that wants one of its own, stays as it is.
+    if _std.keep(module.__name__, module) is module:
+        _overlay.lay_over(module.__name__)
 
 
 def standing_on_a_copy(fullname: str, path: Sequence[str] | None) -> ModuleSpec | None:
@@ -133,10 +138,11 @@ class _Finder(MetaPathFinder):
         if fullname.startswith(OURS + "."):
             standard = _std.PACKAGE + fullname.removeprefix(OURS)
             return _served(fullname, import_module(standard)) if _passed_on(fullname, path) else None
-        if fullname in _overlay.OVERLAID:
+        act = _lay_over if fullname in _overlay.OVERLAID else _aside.WATCHED.get(fullname)
+        if act is not None:
             spec = PathFinder.find_spec(fullname, path)
-            if spec is not None and spec.loader is not None and _std.in_library(spec):
-                spec.loader = _LaidOver(spec.loader)
+            if spec is not None and spec.loader is not None and (act is not _lay_over or _std.in_library(spec)):
+                spec.loader = _AndThen(spec.loader, act)
             return spec
         replacement = _counterpart(fullname, self._replacements)
         if replacement is None:
@@ -167,6 +173,9 @@ class _Finder(MetaPathFinder):
 
 def install(plain_for: Sequence[str] = ()) -> None:
     """Makes the names mean ours, for every import from now on, except in the modules of some packages."""
+    if _aside.in_force or _aside.are_greenlets():
+        # Whatever waits is to let the program's other greenlets run, and ours would not.
+        return
     if not _std.aliased:
         _std.aliased = True
         _std.plain_for.extend(plain_for)
@@ -174,7 +183,18 @@ def install(plain_for: Sequence[str] = ()) -> None:
         _std.give_up_names()
         for root in _std.REPLACEMENTS:
             _std.replace(root)
-        sys.meta_path.insert(0, _Finder())
+        finder = _Finder()
+        sys.meta_path.insert(0, finder)
+        _aside.standing_aside(lambda: _give_back(finder))
+        for name, watch in _aside.WATCHED.items():
+            if name in sys.modules:
+                watch(sys.modules[name])
         for name in _overlay.OVERLAID:
             if name in sys.modules:
                 _overlay.lay_over(name)
+
+
+def _give_back(finder: _Finder) -> None:
+    """Makes the names mean the standard library's modules again."""
+    sys.meta_path.remove(finder)
+    _std.give_back()

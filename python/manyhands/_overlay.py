@@ -38,7 +38,7 @@ def lay(module: ModuleType, names: Mapping[str, Any]) -> None:
     before = {}
     for name, ours in names.items():
         stands = namespace.get(name, _ABSENT)
-        before[name] = known.get(name, _ABSENT) if stands is ours else stands
+        before[name] = known.get(name, ours) if stands is ours else stands
     _laid[module.__name__] = (module, before, dict(names))
     namespace.update(names)
     for ours in names.values():

@@ -163,6 +163,25 @@ def replace(root: str) -> None:
         _kept[root] = take(root)
 
 
+def give_back() -> None:
+    """Makes all names mean the standard modules again. A module of ours that somebody has stays what it is."""
+    global aliased
+    aliased = False
+    for root, standard_ones in ((PACKAGE, _loaded), *((root, _kept.pop(root)) for root in REPLACEMENTS)):
+        take(root)
+        # Loaded on a copy of the standard `multiprocessing`, for ours.
+        on_a_copy = standard_ones.pop("concurrent.futures.process", None)
+        sys.modules.update(standard_ones)
+        parent, _, name = root.rpartition(".")
+        if parent in sys.modules:
+            vars(sys.modules[parent]).pop(name, None)
+            if root in sys.modules:
+                setattr(sys.modules[parent], name, sys.modules[root])
+        if on_a_copy is not None:
+            for known in ("process", "ProcessPoolExecutor"):
+                vars(sys.modules[root]).pop(known, None)
+
+
 class Plainly:
     """While this lasts a name means the standard library's modules, for this thread's imports."""
 

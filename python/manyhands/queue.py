@@ -8,10 +8,11 @@ pickled. `shutdown` is there on every version of Python.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections import deque
 
-from . import _engine, _opened_queue, _overlay, _std
+from . import _aside, _engine, _opened_queue, _overlay, _std
 from ._opened_queue import Empty as Empty, Full as Full, ShutDown, standard
 
 TYPE_CHECKING = False
@@ -106,7 +107,7 @@ class Queue(_engine.ThreadQueue["T"]):
 
     def __init__(self, maxsize: int = 0) -> None:
         self.maxsize = maxsize
-        if self._manyhands_hooked:
+        if self._manyhands_hooked or _aside.in_force:
             self._manyhands_open()
             self.__dict__.update(_opened_queue.attributes())
             self._init(maxsize)
@@ -164,5 +165,13 @@ def lay_names() -> None:
     _overlay.lay(standard, {name: globals()[name] for name in __all__})
 
 
+def _stand_aside() -> None:
+    """The program's threads become greenlets: all queues work as the standard ones do; those to come do so at once."""
+    for found in gc.get_objects():
+        if isinstance(found, Queue):
+            _open(found)
+
+
 if _std.aliased:
     lay_names()
+_aside.standing_aside(_stand_aside)

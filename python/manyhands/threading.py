@@ -14,7 +14,7 @@ import sys
 from time import monotonic
 from types import ModuleType
 
-from . import _engine, _overlay, _std
+from . import _aside, _engine, _overlay, _std
 from ._engine import ThreadLock as Lock, ThreadRLock as RLock
 
 TYPE_CHECKING = False
@@ -354,6 +354,16 @@ def lay_names() -> None:
         _ours(thread)
 
 
+def _stand_aside() -> None:
+    """The program's threads become greenlets: from now on each class here does what the standard one does."""
+    for name in ("start", "join", "_bootstrap_inner"):
+        delattr(Thread, name)
+    kinds = {ours: standard for standard, ours in _KINDS.items()}
+    for thread in _standard.enumerate():
+        thread.__class__ = kinds.get(type(thread), type(thread))
+    _standard._threading_atexits.remove(_join_all)
+
+
 def _begin() -> None:
     from . import _places  # noqa: F401
 
@@ -364,6 +374,7 @@ def _begin() -> None:
     _standard._threading_atexits.insert(0, _join_all)
     if _std.aliased:
         lay_names()
+    _aside.standing_aside(_stand_aside)
 
 
 if not TYPE_CHECKING:

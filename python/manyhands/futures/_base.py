@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 
-from manyhands import _engine, _std
+from manyhands import _aside, _engine, _std
 from manyhands.queue import Empty, SimpleQueue
 
 TYPE_CHECKING = False
@@ -135,7 +135,9 @@ class Future(_engine.Future["T"], _standard.Future["T"]):
 
     @property
     def _result(self) -> Any:
-        return self.result() if self._state == FINISHED and self.exception() is None else None
+        # The engine's own ways, whatever those of the class are: here nothing is waited for.
+        is_there = self._state == FINISHED and _engine.Future.exception(self) is None
+        return _engine.Future.result(self) if is_there else None
 
     @_result.setter
     def _result(self, result: Any) -> None:
@@ -144,7 +146,7 @@ class Future(_engine.Future["T"], _standard.Future["T"]):
 
     @property
     def _exception(self) -> BaseException | None:
-        return self.exception() if self._state == FINISHED else None
+        return _engine.Future.exception(self) if self._state == FINISHED else None
 
     @_exception.setter
     def _exception(self, exception: BaseException | None) -> None:
@@ -204,7 +206,7 @@ def _unwatch_all(futures: set[Future[T]], over: SimpleQueue[Future[T]]) -> None:
 def as_completed(fs: Iterable[Future[T]], timeout: float | None = None) -> Iterator[Future[T]]:
     """The futures as they are over, each once; TimeoutError when some are not after `timeout` seconds."""
     pending = set(fs)
-    if not all(isinstance(future, Future) for future in pending):
+    if _aside.in_force or not all(isinstance(future, Future) for future in pending):
         yield from _standard.as_completed(pending, timeout)  # type: ignore[misc]
         return
     deadline = None if timeout is None else time.monotonic() + timeout
@@ -231,7 +233,7 @@ def wait(
     if return_when not in (FIRST_COMPLETED, FIRST_EXCEPTION, ALL_COMPLETED):
         raise ValueError(f"Invalid return condition: {return_when!r}")
     pending = set(fs)
-    if not all(isinstance(future, Future) for future in pending):
+    if _aside.in_force or not all(isinstance(future, Future) for future in pending):
         return _standard.wait(pending, timeout, return_when)
     deadline = None if timeout is None else time.monotonic() + timeout
     if return_when == ALL_COMPLETED:
@@ -255,3 +257,12 @@ def wait(
     finally:
         _unwatch_all(pending, over)
     return DoneAndNotDoneFutures(done, pending)  # type: ignore[arg-type]
+
+
+def _stand_aside() -> None:
+    """The program's threads become greenlets: whoever waits for an answer does it as the standard class does."""
+    for name in ("result", "exception"):
+        setattr(Future, name, getattr(_standard.Future, name))
+
+
+_aside.standing_aside(_stand_aside)

@@ -138,3 +138,9 @@ def _work_item(
     if hasattr(type(pool), "prepare_context"):
         return standard._WorkItem(future, pool._resolve_work_item_task(function, arguments, named))
     return standard._WorkItem(future, function, arguments, named)
+
+
+def stand_aside() -> None:
+    """From now on a pool is made of what the standard modules have when it is made."""
+    queue = _std.standard("queue")
+    globals().update(threading=_std.standard("threading"), SimpleQueue=lambda: queue.SimpleQueue())

@@ -11,7 +11,7 @@ import os
 import weakref
 from importlib import import_module
 
-from manyhands import _engine, _std
+from manyhands import _aside, _engine, _std
 
 from . import _map, _opened_threads
 from ._base import LOGGER
@@ -128,7 +128,7 @@ class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
 
             admit(self, resources, shared=False)
         _pools.add(self)
-        if _opened_threads.works_otherwise(type(self), ThreadPoolExecutor):
+        if _aside.in_force or _opened_threads.works_otherwise(type(self), ThreadPoolExecutor):
             self._open_inside()
 
     _work_queue: Any = _opened_threads.WorkQueue()
@@ -223,3 +223,13 @@ class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
         if wait:
             for thread in self._threads:
                 thread.join()
+
+
+def _stand_aside() -> None:
+    """The program's threads become greenlets: each pool works as the standard one does, by what that has then."""
+    _opened_threads.stand_aside()
+    for pool in list(_pools):
+        pool._open_inside()
+
+
+_aside.standing_aside(_stand_aside)
