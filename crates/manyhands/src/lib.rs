@@ -12,8 +12,9 @@
 //! executor   calls, futures, workers, pools
 //! ```
 //!
-//! What a program uses: [`Process`], [`Pool`] with its [`Future`], [`Queue`], and the locks, [`Lock`] and [`RLock`] for
-//! threads, [`shared`] for processes, [`Semaphore`], [`Event`]. Nothing is asked of its `main`:
+//! What a program uses: [`Process`], [`Pool`] with its [`Future`], [`Queue`] whole or as [`Sender`] and [`Receiver`], and
+//! the locks, [`Lock`] and [`RLock`] for threads, [`shared`] for processes, [`Semaphore`], [`Event`]. Nothing is asked of
+//! its `main`:
 //!
 //! ```
 //! use manyhands::{Pool, Process, Queue};
@@ -63,7 +64,7 @@ pub mod sync;
 pub mod channel;
 
 #[cfg(not(manyhands_model))]
-pub use channel::{GetError, InProcess, NotPut, PutError, Queue, QueueStatistics};
+pub use channel::{GetError, InProcess, NotPut, PutError, Queue, QueueStatistics, Receiver, Sender};
 
 #[cfg(not(manyhands_model))]
 pub use sync::{

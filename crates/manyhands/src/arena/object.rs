@@ -49,6 +49,7 @@ pub enum Kind {
     Condition = 8,
     Barrier = 9,
     Banker = 10,
+    QueueEnd = 11,
 }
 
 impl Kind {
@@ -64,6 +65,7 @@ impl Kind {
             Kind::Condition,
             Kind::Barrier,
             Kind::Banker,
+            Kind::QueueEnd,
         ]
         .into_iter()
         .find(|kind| *kind as u8 == raw)
@@ -83,6 +85,7 @@ impl std::fmt::Display for Kind {
             Kind::Condition => "condition",
             Kind::Barrier => "barrier",
             Kind::Banker => "banker",
+            Kind::QueueEnd => "end of a queue",
         })
     }
 }
@@ -268,6 +271,13 @@ impl Object {
     /// When `T` does not fit a body.
     pub(crate) fn body<T: Shared>(&self) -> &'static T {
         Arena::current().expect("an object was made in it").body(self.handle.index)
+    }
+
+    /// Whether this value is the only reference to the object: no other is in this process or another one, and none is under
+    /// way. Then nobody gets one either, unless from this value.
+    pub(crate) fn is_only_reference(&self) -> bool {
+        let arena = Arena::current().expect("an object was made in it");
+        super::owner::known_process().is_some_and(|process| arena.is_referenced_once(self.handle, process))
     }
 
     /// Whether the object is still what the handle says: it is, as long as this process does not use a copy of another

@@ -67,6 +67,26 @@ impl Arena {
         }
     }
 
+    /// Whether the calling process refers to the object once, nobody else does, and no message carries it.
+    pub(super) fn is_referenced_once(&self, handle: Handle, process: ProcessId) -> bool {
+        let (record, (own_word, own)) = (self.record(handle.index()), bit(process));
+        let is_free_of_others = || {
+            record.references.iter().enumerate().all(|(index, word)| {
+                let own = if index == own_word { own } else { 0 };
+                let sent = if index == 0 { SENT } else { 0 };
+                word.load(Ordering::Acquire) & !(own | sent) == 0
+            })
+        };
+        let version = record.version.load(Ordering::Acquire);
+        fence(Ordering::SeqCst);
+        // Messages before processes, and the version around both, as in `is_unreferenced`.
+        self.local.of(handle.index()).load(Ordering::Acquire) == 1
+            && is_free_of_others()
+            && (record.references[0].load(Ordering::Acquire) & SENT == 0 || !self.is_carried(handle.index()))
+            && is_free_of_others()
+            && record.version.load(Ordering::Acquire) == version
+    }
+
     pub(super) fn clear_references(&self, index: u32) {
         for word in &self.record(index).references {
             word.store(0, Ordering::Release);

@@ -80,6 +80,15 @@ pub enum PutError {
         /// Which queue.
         queue: QueueName,
     },
+    /// Nobody is left who could take it: the last receiver is gone, dropped or dead; or this is the only handle on a full
+    /// queue, in a process with one thread.
+    #[error(
+        "nobody is left to take anything from {queue}: its last receiver is gone, so nothing can be put into it"
+    )]
+    Disconnected {
+        /// Which queue.
+        queue: QueueName,
+    },
     /// A signal handler ended the wait for room.
     #[error("a signal handler ended the wait for room in {queue}; the message was not put")]
     Interrupted {
@@ -120,6 +129,15 @@ pub enum GetError {
         /// Which queue.
         queue: QueueName,
     },
+    /// Everything in the queue was taken, and nobody is left who could put more: the last sender is gone, dropped or dead; or
+    /// this is the only handle on the queue, in a process with one thread.
+    #[error(
+        "{queue} is empty and nobody is left to put anything into it: its last sender is gone, so nothing more will come"
+    )]
+    Disconnected {
+        /// Which queue.
+        queue: QueueName,
+    },
     /// A signal handler ended the wait for a message.
     #[error("a signal handler ended the wait for a message from {queue}; none was taken")]
     Interrupted {
@@ -148,6 +166,7 @@ impl PutError {
     pub(super) fn new(queue: QueueName, limit: u64, stop: Stop) -> PutError {
         match stop {
             Stop::TimedOut => PutError::Full { queue, limit },
+            Stop::Disconnected => PutError::Disconnected { queue },
             Stop::Closed => PutError::Closed { queue },
             Stop::Interrupted => PutError::Interrupted { queue },
             Stop::Arena(source) => PutError::Arena { queue, source: *source },
@@ -158,7 +177,7 @@ impl PutError {
 impl GetError {
     /// Whether nothing is there, and perhaps nothing will be.
     pub(super) fn is_end(&self) -> bool {
-        matches!(self, GetError::Empty { .. } | GetError::Closed { .. })
+        matches!(self, GetError::Empty { .. } | GetError::Closed { .. } | GetError::Disconnected { .. })
     }
 
     /// Whether it is about a message that was taken, so that the next may be another.
@@ -169,6 +188,7 @@ impl GetError {
     pub(super) fn new(queue: QueueName, stop: Stop) -> GetError {
         match stop {
             Stop::TimedOut => GetError::Empty { queue },
+            Stop::Disconnected => GetError::Disconnected { queue },
             Stop::Closed => GetError::Closed { queue },
             Stop::Interrupted => GetError::Interrupted { queue },
             Stop::Arena(source) => GetError::Arena { queue, source: *source },

@@ -3,6 +3,7 @@
 //! One row behind a monitor. A value that cannot be put is given back with the reason. As in the standard library of
 //! Python whoever takes values may report them done, so that others can wait until all of them are.
 
+use super::ends::Side;
 use super::error::{GetError, NotPut, PutError, QueueName};
 use super::iter::iterates;
 use super::monitor::{DoneTooOften, Inside, Monitor};
@@ -19,6 +20,24 @@ use std::time::Duration;
 pub struct Row<T> {
     number: u32,
     monitor: Monitor<Values<T>>,
+    /// The side that is gone first, for which the queue was closed: [`OPEN`] for none.
+    gone: AtomicU32,
+}
+
+const OPEN: u32 = 0;
+const SENDERS: u32 = 1;
+const RECEIVERS: u32 = 2;
+
+/// One side of a queue in two halves: the last reference's drop tells the other.
+pub struct Leaves<T> {
+    pub(super) row: Arc<Row<T>>,
+    pub(super) side: Side,
+}
+
+impl<T> Drop for Leaves<T> {
+    fn drop(&mut self) {
+        self.row.leave(self.side);
+    }
 }
 
 struct Values<T> {
@@ -31,7 +50,8 @@ impl<T> Row<T> {
     fn new(limit: usize) -> Arc<Row<T>> {
         static QUEUES: AtomicU32 = AtomicU32::new(0);
         let number = QUEUES.fetch_add(1, Ordering::Relaxed) + 1;
-        Arc::new(Row { number, monitor: Monitor::new(Values { waiting: VecDeque::new(), put: 0 }, limit) })
+        let values = Values { waiting: VecDeque::new(), put: 0 };
+        Arc::new(Row { number, monitor: Monitor::new(values, limit), gone: AtomicU32::new(OPEN) })
     }
 
     fn name(&self) -> QueueName {
@@ -57,7 +77,12 @@ impl<T> Row<T> {
             let mut inside = self.enter();
             if self.monitor.is_closed() {
                 drop(inside);
-                return Err(NotPut::new(value, PutError::Closed { queue: self.name() }));
+                let queue = self.name();
+                let reason = match self.gone.load(Ordering::Relaxed) {
+                    OPEN => PutError::Closed { queue },
+                    _ => PutError::Disconnected { queue },
+                };
+                return Err(NotPut::new(value, reason));
             }
             if !self.monitor.is_full() {
                 inside.waiting.push_back(value);
@@ -89,12 +114,36 @@ impl<T> Row<T> {
             let is_closed = self.monitor.is_closed();
             drop(inside);
             if is_closed {
-                return Err(GetError::Closed { queue: self.name() });
+                let queue = self.name();
+                return Err(match self.gone.load(Ordering::Relaxed) {
+                    OPEN => GetError::Closed { queue },
+                    _ => GetError::Disconnected { queue },
+                });
             }
             if let Err(WaitError::TimedOut) = self.monitor.wait_not_empty(deadline, &Blocking, || false) {
                 return Err(GetError::Empty { queue: self.name() });
             }
         }
+    }
+
+    /// Closes the queue, since nobody is left of a side; what no receiver will take is dropped.
+    fn leave(&self, side: Side) {
+        let mut inside = self.enter();
+        let gone = if side == Side::Senders { SENDERS } else { RECEIVERS };
+        if !self.monitor.is_closed() || side == Side::Receivers {
+            self.gone.store(gone, Ordering::Relaxed);
+        }
+        self.monitor.close();
+        let left = match side {
+            Side::Senders => VecDeque::new(),
+            Side::Receivers => std::mem::take(&mut inside.waiting),
+        };
+        if side == Side::Receivers {
+            inside.set_items(0);
+        }
+        drop(inside);
+        // Their drops are the program's code.
+        drop(left);
     }
 
     pub(super) fn close(&self) {

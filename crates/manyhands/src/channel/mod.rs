@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! word, ring, chain    the algorithm: atomics over borrowed memory, model-checked; README.md names its races
-//! storage              where a stream stands in the arena          stream   the waiting added
+//! storage              where a stream stands in the arena          stream   the waiting added; alone: for nobody
 //! message, raw_queue   bytes with a tag, large ones as blocks      sweep    what deaths and ends undo
 //! monitor              items of one process's threads, moved and not encoded
 //! queue                the handle for Rust, over either: queue_in_arena, in_process; iter: one value after the other
+//! halves               senders and receivers of one queue, and who is left of them: ends
 //! ```
 //!
 //! This layer knows no processes being started, no calls and no Python.
@@ -15,7 +16,13 @@ pub(crate) mod ring;
 pub(crate) mod word;
 
 #[cfg(not(manyhands_model))]
+mod alone;
+#[cfg(not(manyhands_model))]
+mod ends;
+#[cfg(not(manyhands_model))]
 mod error;
+#[cfg(not(manyhands_model))]
+mod halves;
 #[cfg(not(manyhands_model))]
 mod in_process;
 #[cfg(not(manyhands_model))]
@@ -44,6 +51,7 @@ pub(crate) use sweep::{QueueSweep, messages_so_far};
 #[cfg(not(manyhands_model))]
 pub use {
     error::{GetError, NotPut, PutError, QueueName},
+    halves::{Receiver, Sender},
     iter::{IntoIter, Iter, Source, TryIter},
     message::{Buffer, Content, INLINE, Message},
     monitor::{DoneTooOften, Inside, Monitor},

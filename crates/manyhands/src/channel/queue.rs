@@ -4,7 +4,8 @@
 //! processes; within a process anything that may change threads, moved and never encoded. All else is the same. Each value
 //! goes to one taker, in order.
 
-use super::in_process::Row;
+use super::ends::End;
+use super::in_process::{Leaves, Row};
 use super::raw_queue::{QueueStatistics, RawQueue};
 use std::sync::Arc;
 
@@ -12,6 +13,9 @@ use std::sync::Arc;
 pub trait Place: sealed::Sealed + Sized {
     #[doc(hidden)]
     type Engine<T>: Clone;
+    /// What a half keeps alive so that the other side knows of it.
+    #[doc(hidden)]
+    type End<T>: Clone;
     #[doc(hidden)]
     fn close<T>(engine: &Self::Engine<T>);
     #[doc(hidden)]
@@ -34,6 +38,7 @@ pub enum InProcess {}
 
 impl Place for InArena {
     type Engine<T> = RawQueue;
+    type End<T> = End;
 
     fn close<T>(engine: &RawQueue) {
         engine.close();
@@ -46,6 +51,7 @@ impl Place for InArena {
 
 impl Place for InProcess {
     type Engine<T> = Arc<Row<T>>;
+    type End<T> = Arc<Leaves<T>>;
 
     fn close<T>(engine: &Arc<Row<T>>) {
         engine.close();

@@ -41,7 +41,8 @@ impl<T: Serialize + DeserializeOwned> Queue<T> {
     /// Puts a value behind all others, waiting for room as long as it takes.
     ///
     /// # Errors
-    /// When the queue is closed, the value cannot be serialised, or shared memory is full.
+    /// When the queue is closed, the value cannot be serialised, or shared memory is full; [`PutError::Disconnected`] when the
+    /// queue is full and this is the only handle on it, in a process with one thread.
     pub fn put(&self, value: &T) -> Result<(), PutError> {
         self.put_until(value, None)
     }
@@ -89,7 +90,8 @@ impl<T: Serialize + DeserializeOwned> Queue<T> {
     /// Takes the first value, waiting for one as long as it takes.
     ///
     /// # Errors
-    /// When the queue is closed and empty, or what was taken is no `T`.
+    /// When the queue is closed and empty, or what was taken is no `T`; [`GetError::Disconnected`] when it is empty and this is
+    /// the only handle on it, in a process with one thread. For more than that see [`Queue::channel`].
     pub fn get(&self) -> Result<T, GetError> {
         self.value_of(self.engine.get(&mut Buffer::new(), None, &Blocking)?)
     }
@@ -120,7 +122,7 @@ iterates!(Queue<T>, T: Serialize, DeserializeOwned);
 
 impl<T> Queue<T> {
     fn of(engine: RawQueue) -> Queue<T> {
-        Queue { engine }
+        Queue { engine: engine.giving_up_alone() }
     }
 
     /// What names the queue; it keeps nothing alive.

@@ -258,12 +258,25 @@ impl RawQueue {
 
     #[cold]
     pub(super) fn put_error(&self, stop: Stop) -> PutError {
-        PutError::new(self.name(), self.stream.limit(), stop)
+        PutError::new(self.name(), self.stream.limit(), self.why(stop))
+    }
+
+    /// Whether the queue was closed, or one side of it is gone.
+    fn why(&self, stop: Stop) -> Stop {
+        match stop {
+            Stop::Closed if self.stream.is_disconnected() => Stop::Disconnected,
+            stop => stop,
+        }
+    }
+
+    /// The same reference, whose waits without a limit end as `Disconnected` when nobody is left who could end them.
+    pub(super) fn giving_up_alone(self) -> RawQueue {
+        RawQueue { stream: self.stream.giving_up_alone() }
     }
 
     #[cold]
     fn get_error(&self, stop: Stop) -> GetError {
-        GetError::new(self.name(), stop)
+        GetError::new(self.name(), self.why(stop))
     }
 }
 

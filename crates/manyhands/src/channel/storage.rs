@@ -14,6 +14,9 @@ use crate::sync::Gate;
 /// In `Body::rings`: no ring will ever be here.
 const END: u64 = u64::MAX;
 const CLOSED: u32 = 1;
+/// With CLOSED: of the side with this bit nobody is left.
+pub(super) const NO_SENDERS: u32 = 2;
+pub(super) const NO_RECEIVERS: u32 = 4;
 
 /// A queue's body. The fields but `state` and `rings` are written before anybody else sees it.
 #[repr(C)]
@@ -145,8 +148,19 @@ impl Body {
         self.state.load(Ordering::Acquire) & CLOSED != 0
     }
 
-    pub(super) fn set_closed(&self) {
-        self.state.fetch_or(CLOSED, Ordering::AcqRel);
+    /// Closes the queue: because somebody said so (0), or because a side is gone.
+    pub(super) fn set_closed(&self, gone: u32) {
+        // What closed it first counts.
+        let _ = self.state.compare_exchange(0, CLOSED | gone, Ordering::AcqRel, Ordering::Acquire);
+        // Nobody is left to take what is there, which is another thing than that no more comes.
+        if gone == NO_RECEIVERS {
+            self.state.fetch_or(NO_RECEIVERS, Ordering::AcqRel);
+        }
+    }
+
+    /// Whether it was closed because a side of it is gone.
+    pub(super) fn is_disconnected(&self) -> bool {
+        self.state.load(Ordering::Acquire) & (NO_SENDERS | NO_RECEIVERS) != 0
     }
 
     pub(super) fn lines_block(&self) -> Option<BlockId> {

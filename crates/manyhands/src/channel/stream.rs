@@ -6,6 +6,7 @@
 //! themselves, ever less often, so that one message taken from a full queue lets one in soon. Closing ends the stream
 //! behind the last message. What a message looks like is its user's business.
 
+use super::alone::Alone;
 use super::chain::{Nothing, Refused};
 use super::ring::{Await, Payload};
 use super::storage::{Body, Shape, View};
@@ -28,8 +29,20 @@ pub(super) enum Stop {
     /// Full, or empty, still when the time was over.
     TimedOut,
     Closed,
+    /// Closed, since nobody is left on the other side.
+    Disconnected,
     Interrupted,
     Arena(Box<ArenaError>),
+}
+
+impl Stop {
+    /// What it is to one that waits for nobody.
+    fn when_alone(self) -> Stop {
+        match self {
+            Stop::TimedOut => Stop::Disconnected,
+            stop => stop,
+        }
+    }
 }
 
 impl From<ArenaError> for Stop {
@@ -48,17 +61,29 @@ impl From<WaitError> for Stop {
     }
 }
 
+impl<const W: usize> View<W> {
+    /// Refuses all further puts, lets takers have what is there, and wakes all sleepers; `gone` as in `Body::set_closed`.
+    pub(super) fn close(&self, gone: u32) {
+        self.body.set_closed(gone);
+        self.chain().end();
+        self.lines.items.gate.notify_all(Scope::Shared);
+        self.lines.space.gate.notify_all(Scope::Shared);
+    }
+}
+
 /// A reference to a queue object and this process's view of its stream. Payloads have `W` words.
 pub(super) struct Stream<const W: usize> {
     // Declared first and dropped first; nothing looks at the view after that.
     object: Object,
     view: View<W>,
+    /// Whether a wait without a limit ends when nobody is left who could end it.
+    gives_up_alone: bool,
 }
 
 impl<const W: usize> Clone for Stream<W> {
     fn clone(&self) -> Self {
         let object = self.object.clone();
-        Stream { view: View::of(&object), object }
+        Stream { view: View::of(&object), object, gives_up_alone: self.gives_up_alone }
     }
 }
 
@@ -68,7 +93,7 @@ impl<const W: usize> Stream<W> {
         let object = Object::create::<Body>(Kind::Queue, |arena, body| body.init::<W>(arena, shape))?;
         let view = View::of(&object);
         view.body.adopt_blocks(crate::arena::Arena::get()?, this_process()?);
-        Ok(Stream { object, view })
+        Ok(Stream { object, view, gives_up_alone: false })
     }
 
     pub(super) fn attach(handle: Handle) -> Result<Stream<W>, ArenaError> {
@@ -77,7 +102,11 @@ impl<const W: usize> Stream<W> {
         if view.shape.words() != W {
             return Err(ArenaError::Stale { handle, kind: Kind::Queue });
         }
-        Ok(Stream { object, view })
+        Ok(Stream { object, view, gives_up_alone: false })
+    }
+
+    pub(super) fn giving_up_alone(self) -> Stream<W> {
+        Stream { gives_up_alone: true, ..self }
     }
 
     pub(super) fn handle(&self) -> Handle {
@@ -104,10 +133,15 @@ impl<const W: usize> Stream<W> {
 
     /// Refuses all further puts, lets takers have what is there, and wakes all sleepers.
     pub(super) fn close(&self) {
-        self.view.body.set_closed();
-        self.view.chain().end();
-        self.view.lines.items.gate.notify_all(Scope::Shared);
-        self.view.lines.space.gate.notify_all(Scope::Shared);
+        self.view.close(0);
+    }
+
+    pub(super) fn is_disconnected(&self) -> bool {
+        self.view.body.is_disconnected()
+    }
+
+    pub(super) fn is_only_reference(&self) -> bool {
+        self.object.is_only_reference()
     }
 
     /// Puts one message if there is room now.
@@ -152,7 +186,8 @@ impl<const W: usize> Stream<W> {
         waiting: &dyn Waiting,
         fill: impl Fn(&Payload<W>),
     ) -> Result<(), Stop> {
-        let plain = Wait::arena(deadline, waiting);
+        let alone = Alone::new(self, waiting);
+        let plain = Wait::arena(deadline, self.hooks(deadline, &alone, waiting));
         let polling = Polling::new(&plain);
         let wait = Wait { ticking: Some(&polling), ..plain };
         let ready = || match self.try_put(&fill) {
@@ -167,7 +202,19 @@ impl<const W: usize> Stream<W> {
             let has_room = self.view.chain().len_hint() + batch <= self.limit();
             if has_room { ready() } else { None }
         };
-        self.view.lines.space.gate.wait_with(&wait, early, ready, || self.len() < self.limit())?
+        let put = self.view.lines.space.gate.wait_with(&wait, early, ready, || self.len() < self.limit());
+        // Whoever is gone may have made room just before.
+        if alone.is_found() { self.try_put(&fill).map_err(Stop::when_alone) } else { put? }
+    }
+
+    /// The hooks of a wait: the caller's own, or, where the wait could be for nobody, with a look at that.
+    fn hooks<'a>(
+        &self,
+        deadline: Option<Deadline>,
+        alone: &'a Alone<'_, W>,
+        waiting: &'a dyn Waiting,
+    ) -> &'a dyn Waiting {
+        if self.gives_up_alone && deadline.is_none() { alone } else { waiting }
     }
 
     /// Takes one message if there is one now.
@@ -220,7 +267,8 @@ impl<const W: usize> Stream<W> {
         waiting: &dyn Waiting,
         read: impl Fn(&Payload<W>) -> T,
     ) -> Result<T, Stop> {
-        let plain = Wait::arena(deadline, waiting);
+        let alone = Alone::new(self, waiting);
+        let plain = Wait::arena(deadline, self.hooks(deadline, &alone, waiting));
         let polling = Polling::new(&plain);
         let wait = Wait { ticking: Some(&polling), ..plain };
         let early = || match self.try_take(&read) {
@@ -242,7 +290,9 @@ impl<const W: usize> Stream<W> {
         };
         // Leaves word for the others that may sleep here.
         let more = || matches!(self.view.chain().await_next(), Await::Something | Await::Writing);
-        self.view.lines.items.gate.wait_with(&wait, early, ready, more)?
+        let taken = self.view.lines.items.gate.wait_with(&wait, early, ready, more);
+        // Whoever is gone may have put something just before.
+        if alone.is_found() { self.try_take(&read).map_err(Stop::when_alone) } else { taken? }
     }
 
     /// After a take while producers may sleep: wakes one if the time has come. Looks at nothing that producers write

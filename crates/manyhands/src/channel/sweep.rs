@@ -5,6 +5,7 @@
 //! kept for whoever takes the message; a stale look at a slot can do no harm, since only blocks that the dead one
 //! still holds are touched.
 
+use super::ends;
 use super::message::{self, WORDS};
 use super::storage::{Body, View};
 use crate::arena::{Arena, Block, Dead, Handle, Kind, Object, Sweep};
@@ -31,9 +32,10 @@ impl Sweep for QueueSweep {
     }
 
     fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) {
-        if kind == Kind::Queue {
-            let body: &Body = arena.body(object.index());
-            release(arena, body);
+        match kind {
+            Kind::Queue => release(arena, arena.body(object.index())),
+            Kind::QueueEnd => ends::disconnect(arena, arena.body(object.index())),
+            _ => {}
         }
     }
 }

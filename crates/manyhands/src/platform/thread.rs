@@ -15,6 +15,13 @@ pub fn yield_now() {
     loom::thread::yield_now();
 }
 
+/// Whether the calling thread is the only one of its process, as the kernel counts them; not when that cannot be told.
+#[cfg(not(manyhands_model))]
+pub fn is_only_one() -> bool {
+    // A folder for each thread, and the two that every folder has.
+    rustix::fs::stat("/proc/self/task").is_ok_and(|tasks| tasks.st_nlink == 3)
+}
+
 /// The kernel's number of the calling thread.
 #[cfg(not(manyhands_model))]
 pub fn gettid() -> u32 {

@@ -52,9 +52,7 @@ impl Loaded {
 
 /// Whether the calling process has one thread.
 pub fn is_single_threaded() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    // A directory's links: itself, its parent's entry, one per thread.
-    std::fs::metadata("/proc/self/task").is_ok_and(|tasks| tasks.nlink() == 3)
+    crate::platform::thread::is_only_one()
 }
 
 /// Makes a child of `requester`, the keeper's own parent.

@@ -1,0 +1,56 @@
+//! Whoever waits at a queue that nobody else has waits for nobody.
+//!
+//! One handle on a queue may be used by several threads, by reference, and the engine cannot see that. So a wait is given up
+//! only where it is certain that nobody can end it: this is the only handle, in this process and all others, no message
+//! carries one, and the waiting thread is the only one of its process. It is looked at before each sleep, from the cheapest
+//! question to the dearest; a handle elsewhere is mostly seen at the first.
+
+use super::stream::Stream;
+use crate::platform::thread::is_only_one;
+use crate::sync::{Site, Waiting};
+use std::cell::Cell;
+use std::ops::ControlFlow;
+
+/// A wait at a stream that ends when nobody is left who could end it.
+pub(super) struct Alone<'a, const W: usize> {
+    stream: &'a Stream<W>,
+    waiting: &'a dyn Waiting,
+    found: Cell<bool>,
+}
+
+impl<'a, const W: usize> Alone<'a, W> {
+    pub(super) fn new(stream: &'a Stream<W>, waiting: &'a dyn Waiting) -> Self {
+        Alone { stream, waiting, found: Cell::new(false) }
+    }
+
+    /// Whether that is how the wait ended.
+    pub(super) fn is_found(&self) -> bool {
+        self.found.get()
+    }
+}
+
+impl<const W: usize> Waiting for Alone<'_, W> {
+    fn before_block(&self) {
+        self.waiting.before_block();
+    }
+
+    fn on_interrupt(&self) -> ControlFlow<()> {
+        self.waiting.on_interrupt()
+    }
+
+    fn before_sleep(&self) -> ControlFlow<()> {
+        if self.stream.is_only_reference() && is_only_one() {
+            self.found.set(true);
+            return ControlFlow::Break(());
+        }
+        self.waiting.before_sleep()
+    }
+
+    fn after_block(&self) {
+        self.waiting.after_block();
+    }
+
+    fn site(&self) -> Site {
+        self.waiting.site()
+    }
+}

@@ -1,0 +1,84 @@
+//! The two ends of a queue in the arena, as objects: whoever has a sender keeps the one alive, whoever has a receiver the
+//! other.
+//!
+//! An end holds nothing. It is there to be unmade: that happens when its last reference goes, by a drop, with a message that
+//! carried it, or in the sweep of a dead process, and then the queue is closed for the other side and its sleepers are woken.
+//! So nothing is counted that a kill could leave counted. Unmaking may be done twice, by a sweeper too: it allocates nothing.
+
+use super::message::{self, WORDS};
+use super::raw_queue::RawQueue;
+use super::storage::{NO_RECEIVERS, NO_SENDERS, View};
+use crate::arena::{Arena, ArenaError, Handle, Kind, Object, Shared, this_process};
+use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// The body of an end.
+#[repr(C)]
+pub(super) struct EndBody {
+    /// The queue, as a raw handle. Whoever has the end has the queue, too.
+    queue: AtomicU64,
+    side: AtomicU32,
+    unused: AtomicU32,
+}
+
+// SAFETY: repr(C), atomics only.
+unsafe impl Shared for EndBody {}
+
+/// Which end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Senders,
+    Receivers,
+}
+
+impl Side {
+    /// The bit in the queue's state that says nobody is left of this side.
+    fn gone(self) -> u32 {
+        match self {
+            Side::Senders => NO_SENDERS,
+            Side::Receivers => NO_RECEIVERS,
+        }
+    }
+}
+
+/// A reference to one end of a queue.
+#[derive(Clone)]
+pub struct End(Object);
+
+impl End {
+    pub(super) fn new(queue: &RawQueue, side: Side) -> Result<End, ArenaError> {
+        let end = Object::create::<EndBody>(Kind::QueueEnd, |_, body| {
+            body.queue.store(queue.handle().to_raw(), Ordering::Relaxed);
+            body.side.store(side.gone(), Ordering::Relaxed);
+            Ok(())
+        })?;
+        Ok(End(end))
+    }
+
+    /// The end that a handle names, and its queue.
+    pub(super) fn attach(handle: Handle, side: Side) -> Result<(End, RawQueue), ArenaError> {
+        let end = Object::attach(handle, Kind::QueueEnd)?;
+        let body: &EndBody = end.body();
+        if body.side.load(Ordering::Acquire) != side.gone() {
+            return Err(ArenaError::WrongValue { handle, kind: Kind::QueueEnd });
+        }
+        let queue = RawQueue::attach(Handle::from_raw(body.queue.load(Ordering::Acquire)))?;
+        Ok((End(end), queue))
+    }
+
+    pub(super) fn handle(&self) -> Handle {
+        self.0.handle()
+    }
+}
+
+/// When the last reference to an end is gone: tells the other side.
+pub(super) fn disconnect(arena: &'static Arena, body: &EndBody) {
+    let (queue, gone) = (body.queue.load(Ordering::Acquire), body.side.load(Ordering::Acquire));
+    // Nobody is there to be told when the queue is gone as well.
+    let Ok(object) = Object::attach(Handle::from_raw(queue), Kind::Queue) else { return };
+    let view: View<WORDS> = View::of(&object);
+    view.close(gone);
+    let Ok(me) = this_process() else { return };
+    // Nobody will take what waits, and it may carry what others wait for.
+    let mine = |payload: &_| message::block(payload).and_then(|id| arena.take_block(id, 0).ok());
+    while gone == NO_RECEIVERS && view.chain().take(me.raw(), mine).is_ok() {}
+}
