@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import _thread
 import sys
+from collections import deque
 from time import monotonic
 from types import ModuleType
 
@@ -26,6 +27,7 @@ _standard: Any = _std.standard("threading")
 _Thread: Any = _std.original("threading", "Thread")
 _Main: Any = _std.original("threading", "_MainThread")
 _Dummy: Any = _std.original("threading", "_DummyThread")
+_Condition: Any = _std.original("threading", "Condition")
 _Timer: Any = _std.original("threading", "Timer")
 
 __all__ = [*_standard.__all__]
@@ -42,6 +44,17 @@ get_ident = _standard.get_ident
 class Condition(_engine.ThreadCondition):
     """A place where threads wait, under a lock, to be told that something has changed."""
 
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if cls.notify is not Condition.notify and cls.notify_all is Condition.notify_all:
+            # It goes through the subclass's own `notify`, as the standard class does.
+            cls.notify_all = _Condition.notify_all  # type: ignore[method-assign]
+
+    @property
+    def _waiters(self) -> Any:
+        # As many as there are threads that wait; what each waits on is the engine's.
+        return deque(range(self.statistics()["waiters"]))
+
     def notifyAll(self) -> None:
         """Deprecated: use `notify_all`."""
         _outdated("notifyAll() is deprecated, use notify_all() instead")
@@ -53,15 +66,39 @@ class Semaphore(_engine.ThreadSemaphore):
 
     _manyhands_bounded = False
 
+    @property
+    def _value(self) -> int:  # type: ignore[override]
+        return _engine.ThreadSemaphore._value.__get__(self)  # type: ignore[attr-defined,no-any-return]
+
+    @_value.setter
+    def _value(self, value: int) -> None:
+        while self._value > value and _engine.ThreadSemaphore.acquire(self, False):
+            pass
+        more = value - self._value
+        if more > 0:
+            _engine.ThreadSemaphore.release(self, more)
+
 
 class BoundedSemaphore(Semaphore):
     """A number of permits that cannot grow above its first value."""
 
     _manyhands_bounded = True
 
+    def __init__(self, value: int = 1) -> None:
+        super().__init__(value)
+        self._initial_value = value
+
 
 class Event(_engine.ThreadEvent):
     """A flag that threads wait for."""
+
+    @property
+    def _flag(self) -> bool:
+        return _engine.ThreadEvent.is_set(self)
+
+    @_flag.setter
+    def _flag(self, is_set: object) -> None:
+        (_engine.ThreadEvent.set if is_set else _engine.ThreadEvent.clear)(self)
 
     def isSet(self) -> bool:
         """Deprecated: use `is_set`."""
@@ -71,6 +108,14 @@ class Event(_engine.ThreadEvent):
 
 class Barrier(_engine.ThreadBarrier):
     """A place that nobody leaves before all have come."""
+
+    @property
+    def _count(self) -> int:
+        return self.n_waiting
+
+    @property
+    def _parties(self) -> int:
+        return self.parties
 
 
 def _outdated(text: str) -> None:

@@ -1,0 +1,93 @@
+"""What programs read and write inside of conditions, events, semaphores and barriers: by the standard names."""
+
+from conftest import eventually
+
+
+def test_the_flag_of_an_event(threading):
+    event = threading.Event()
+    assert event._flag is False
+    event._flag = True
+    assert event.is_set() and event.wait(0)
+    event._flag = False
+    assert not event.is_set()
+
+
+def test_the_value_of_a_semaphore(threading):
+    semaphore = threading.Semaphore(2)
+    semaphore._value += 3
+    assert [semaphore.acquire(False) for _ in range(6)] == [True] * 5 + [False]
+    semaphore._value = 3
+    semaphore._value -= 2
+    assert semaphore._value == 1 and semaphore.acquire(False) and not semaphore.acquire(False)
+
+
+def test_the_first_value_of_a_bounded_semaphore(threading):
+    class Own(threading.BoundedSemaphore):
+        def __init__(self):
+            super().__init__(3)
+
+    semaphore = Own()
+    semaphore.acquire()
+    assert (semaphore._initial_value, semaphore._value) == (3, 2)
+
+
+def test_those_who_wait_at_a_condition(threading):
+    condition = threading.Condition()
+    woken = []
+
+    def wait():
+        with condition:
+            woken.append(condition.wait())
+
+    threads = [threading.Thread(target=wait) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+
+    def all_wait():
+        with condition:
+            return len(condition._waiters) == 2
+
+    eventually(all_wait)
+    with condition:
+        condition.notify_all()
+    for thread in threads:
+        thread.join()
+    assert woken == [True, True] and not condition._waiters
+
+
+def test_to_notify_all_goes_through_a_subclass(threading):
+    class Counting(threading.Condition):
+        notified = 0
+
+        def notify(self, n=1):
+            self.notified += n
+            super().notify(n)
+
+    condition, woken = Counting(), []
+
+    def wait():
+        with condition:
+            woken.append(condition.wait())
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+
+    def waits():
+        with condition:
+            return len(condition._waiters) == 1
+
+    eventually(waits)
+    with condition:
+        condition.notify_all()
+    thread.join()
+    assert (condition.notified, woken) == (1, [True])
+
+
+def test_those_who_have_come_to_a_barrier(threading):
+    barrier = threading.Barrier(2)
+    assert (barrier._parties, barrier._count) == (2, 0)
+    thread = threading.Thread(target=barrier.wait)
+    thread.start()
+    eventually(lambda: barrier._count == 1)
+    barrier.wait()
+    thread.join()
