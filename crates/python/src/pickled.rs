@@ -47,7 +47,7 @@ pub struct Pickled<'py> {
     buffers: Vec<PyBuffer<u8>>,
 }
 
-/// Pickles with one of `manyhands._pickling`'s functions (`dumps`, `dumps_anyhow`, ...).
+/// Pickles with one of `manyhands._pickling`'s functions (`dumps_answer`, `dumps_queued`).
 pub fn pickle<'py>(object: &Bound<'py, PyAny>, with: &str) -> PyResult<Pickled<'py>> {
     pickle_by(&pickling(object.py())?.getattr(with)?, object)
 }

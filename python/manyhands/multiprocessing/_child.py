@@ -11,7 +11,7 @@ import io
 import os
 import sys
 
-from manyhands import _debugger, _engine, _std
+from manyhands import _debugger, _engine, _namespaces, _std
 
 from . import context
 
@@ -48,6 +48,10 @@ def prepare(data: dict[str, Any]) -> None:
         _guard.tell = _engine.Worker(ours["pool"]).break_pool
     context._force_start_method(ours["start_method"])
     _std.module("spawn").prepare(data)
+    if "main" in ours:
+        _namespaces.make_main(ours["main"])
+    else:
+        _namespaces.main_was_imported()
 
 
 def become(payload: bytes, descriptors: list[int]) -> int:

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 import pickle
-import sys
 import types
 import weakref
 from collections.abc import Callable
 from typing import Any
 
-from manyhands import _debugger, _engine, _pickling, _std
+from manyhands import _debugger, _engine, _known, _namespaces, _pickling, _std
 
 from . import _payload, context, forkserver, resource_tracker, util
 from ._own_process import OwnObjects
@@ -40,8 +39,8 @@ def workers_here() -> list[Any]:
 class Crew(_engine.PoolCore):
     """A pool's core with its workers."""
 
-    #: What of the main module forked workers know by name; `None` for workers that began afresh.
-    _known_main: dict[str, Any] | None = None
+    #: What all workers know by name.
+    _known: _known.Known
 
     def _number_workers(self, plan: Plan, make: Callable[..., Any] | None, workers: int) -> str:
         """Gives the workers their numbers among the processes of the program, and has them made where a program makes
@@ -60,9 +59,11 @@ class Crew(_engine.PoolCore):
         # Kept: the workers' references to what stands in it begin with their own.
         self._plan = plan
         if plan.method == "fork":
-            self._known_main = _functions_of_main()
+            _namespaces.identify_classes()
+            self._known = _known.Copied()
             self._keep_forked(plan)
         else:
+            self._known = _known.afresh()
             self._keep_fresh(plan)
         _crews.add(self)
 
@@ -115,37 +116,20 @@ class Crew(_engine.PoolCore):
                 return None
         elif not isinstance(func, types.FunctionType | type):
             return None
-        if not self._workers_know(func):
+        if not self._known.knows(func):
             return None
         try:
             return pickle.dumps(func, 5)
         except Exception:
             return None
 
-    def _workers_know(self, func: Any) -> bool:
-        """Whether what `func` is called means the same in the workers."""
-        if getattr(func, "__module__", None) != "__main__":
-            return True
-        if self._known_main is None:
-            return _pickling.main_is_importable()
-        top = func.__qualname__.partition(".")[0]
-        return self._known_main.get(top) is getattr(sys.modules["__main__"], top, self)
-
     def _dumps_arguments(self, what: tuple[Any, ...], large: list[Any]) -> bytes:
-        if self._known_main is None:
-            return _pickling.dumps_for_others(what, large)
-        return _pickling.dumps_anyhow(what, large)
+        return _pickling.dumps_known(what, large, self._known)
 
     def _dumps_call(self, what: tuple[Any, ...], large: list[Any]) -> bytes:
-        if self._workers_know(what[0]):
-            return self._dumps_arguments(what, large)
-        return _pickling.dumps_by_value(what, large)
-
-
-def _functions_of_main() -> dict[str, Any]:
-    """What of the main module forked workers will know by name: its functions and classes as they are now."""
-    kinds = (types.FunctionType, type)
-    return {name: value for name, value in vars(sys.modules["__main__"]).items() if isinstance(value, kinds)}
+        if isinstance(what[0], types.FunctionType | type) and not self._known.knows(what[0]):
+            return _pickling.dumps_by_value(what, large, self._known)
+        return self._dumps_arguments(what, large)
 
 
 class _PlanOnItsWay:

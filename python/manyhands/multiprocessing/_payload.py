@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import os
 
-from manyhands import _debugger, _pickling, _std
+from manyhands import _debugger, _known, _pickling, _std
 
 from . import context
 
@@ -59,9 +59,10 @@ def _payload(popen: Any, data: dict[str, Any], what: Any) -> bytes:
 def preparation_data(name: str) -> dict[str, Any]:
     """What the standard library tells a child, and what ours must know besides."""
     data: dict[str, Any] = _std.module("spawn").get_preparation_data(name)
-    if not _pickling.main_is_importable():
-        data.pop("init_main_from_path", None)
     method = context._default_context.get_start_method()
     data["start_method"] = method
     data["manyhands"] = {"alias": _std.for_children(), "start_method": method, "debugger": _debugger.code_for_fresh()}
+    if not _known.main_is_importable():
+        data.pop("init_main_from_path", None)
+        data["manyhands"]["main"] = _known.about_main()
     return data

@@ -89,6 +89,7 @@ class Plan:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, _ignore)
         worker = _engine.Worker(self.pool)
+        _pickling.begin_worker()
         if self.sends_all and signal.getsignal(signal.SIGINT) is _ignore:
             signal.signal(signal.SIGINT, functools.partial(_interrupt, worker))
         if self.initializer is not None:
@@ -162,7 +163,7 @@ def failure(error: BaseException) -> bytes:
     text = "".join(traceback.format_exception(error))
     shown = _repr(error)
     try:
-        pickled = _pickling.dumps_anyhow(error)
+        pickled = _pickling.dumps_answer(error)
     except Exception as reason:
         pickled = _pickling.dumps(unsendable(reason, error))
     first, second = (part.encode(errors="backslashreplace") for part in (text, shown))

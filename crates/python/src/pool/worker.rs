@@ -231,7 +231,7 @@ impl<'py> Desk<'py, '_> {
     }
 
     fn answer_pickled(&mut self, request: &mut CallRequest<'_>, object: &Bound<'py, PyAny>) {
-        match pickle(object, "dumps_anyhow") {
+        match pickle(object, "dumps_answer") {
             Ok(pickled) => {
                 let written = pickled.with_parts(|tag, parts| request.answer(tag, parts));
                 if let Err(error) = written {

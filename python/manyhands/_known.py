@@ -1,0 +1,238 @@
+"""What another process has by name of this program's main module, and so gets by reference.
+
+A copy of this process has all that stood there when it was made; an interpreter that began afresh, what the main
+module's file defines for everybody who imports it. What is not certain may be sent along: whoever has it keeps its own.
+Only the main module and what runs like one are of interest here: other modules are imported by whoever needs them.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections import Counter
+
+from . import _std
+from ._namespaces import MAIN, MAINS, OWN, is_code, is_importable, marked, names_of, programs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+
+class Known:
+    """What the other side has by name: here nothing, but for modules that it can import."""
+
+    def __init__(self) -> None:
+        # Whatever it is of the main module.
+        self._unknown = [b"_main__"]
+
+    def has(self, key: str, name: str) -> bool:
+        """Whether the other side has, under this name, what this process has."""
+        return is_importable(key) or self._has(key, name.partition(".")[0])
+
+    def has_this(self, key: str, name: str) -> bool:
+        """Whether it surely is this very one, whatever it calls itself."""
+        return False
+
+    def _has(self, key: str, name: str) -> bool:
+        return False
+
+    def may_lack(self, key: str, name: str) -> bool:
+        """Whether a function that uses the name needs its value to come along."""
+        return name not in OWN and not self._has(key, name)
+
+    def redefined(self, key: str, name: str) -> bool:
+        """Whether the other side has a function or a class by this name that has been defined anew here."""
+        return False
+
+    def knows(self, what: Any) -> bool:
+        """Whether what a function or class is called means the same on the other side."""
+        if getattr(what, "__module__", None) not in MAINS:
+            return True
+        top = what.__qualname__.partition(".")[0]
+        return top in vars(sys.modules[MAIN]) and self._has(MAIN, top)
+
+    def can_read(self, pickled: bytes) -> bool:
+        """Whether all that a plain pickle refers to by name is there on the other side."""
+        return b"_main__" not in pickled or not any(name in pickled for name in self._unknown_names())
+
+    def _unknown_names(self) -> list[bytes]:
+        return self._unknown
+
+
+#: Of whom nothing is known.
+NOTHING = Known()
+
+
+class _Something(Known):
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: tuple[int, ...] = ()
+
+    def _unknown_names(self) -> list[bytes]:
+        main = vars(sys.modules[MAIN])
+        seen = tuple(map(id, list(main.values())))
+        if seen != self._seen:
+            self._unknown = [
+                name.encode(errors="surrogatepass")
+                for name, value in list(main.items())
+                if is_code(value) and getattr(value, "__module__", None) in MAINS and not self._has(MAIN, name)
+            ]
+            self._seen = seen
+        return self._unknown
+
+
+class Copied(_Something):
+    """What a copy has that is made of this process now."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        programs()
+        spaces = {MAIN: names_of(MAIN), **{space.key: space.names for space in marked()}}
+        self._names = {key: set(names) for key, names in spaces.items()}
+        self._code = {key: _code(names) for key, names in spaces.items()}
+        self._modules = frozenset(sys.modules)
+
+    def _has(self, key: str, name: str) -> bool:
+        if key[0] == "?" and key[1:] in self._modules:
+            return True
+        value = names_of(key).get(name)
+        if is_code(value):
+            return self.copied(key, name) is value
+        return name in self._names.get(key, ())
+
+    def has_this(self, key: str, name: str) -> bool:
+        return self._has(key, name)
+
+    def redefined(self, key: str, name: str) -> bool:
+        return name in self._names.get(key, ())
+
+    def copied(self, key: str, name: str) -> Any:
+        """The function or class of that name, as it was."""
+        return self._code.get(key, {}).get(name)
+
+    def learn(self, key: str, name: str, value: Any) -> None:
+        """The other side has this as well."""
+        self._names.setdefault(key, set()).add(name)
+        if is_code(value):
+            self._code.setdefault(key, {})[name] = value
+
+
+def _code(names: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in list(names.items()) if is_code(value)}
+
+
+def _spec(module: Any) -> Any:
+    return getattr(module, "__spec__", None)
+
+
+class _Imported(_Something):
+    """What an interpreter has that began afresh and imported this program's main module."""
+
+    def __init__(self, main: Any) -> None:
+        super().__init__()
+        self.main = main
+        self._source = _source(main)
+
+    def _has(self, key: str, name: str) -> bool:
+        if key != MAIN:
+            return False
+        source = self._source
+        # Without its text it is taken for granted, as the standard library does.
+        if source is None or any(f"\n{word} {name}{end}" in source for word in ("def", "class") for end in "(:"):
+            return True
+        return name in self._bound
+
+    def has_this(self, key: str, name: str) -> bool:
+        return key == MAIN and self._source is not None and self._bound.get(name) == 1
+
+    @functools.cached_property
+    def _bound(self) -> dict[str, int]:
+        return _bound(self._source or "")
+
+
+def _source(main: Any) -> str | None:
+    import tokenize
+
+    try:
+        with tokenize.open(path_of(main) or "") as file:
+            return "\n" + file.read()
+    except (OSError, SyntaxError, ValueError):
+        return None
+
+
+def _bound(source: str) -> dict[str, int]:
+    """The names that a module binds whatever the case may be, and how often it binds them in any case."""
+    import ast
+
+    def names(node: ast.AST) -> Iterator[str]:
+        """Those bound outside of functions, and those that functions declare global."""
+        match node:
+            case ast.Name(ctx=ast.Store()):
+                yield node.id
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield node.name
+                for inner in ast.walk(node):
+                    if isinstance(inner, ast.Global):
+                        yield from inner.names
+                return
+            case ast.alias():
+                yield node.asname or node.name.partition(".")[0]
+            case ast.Global():
+                yield from node.names
+        for inner in ast.iter_child_nodes(node):
+            yield from names(inner)
+
+    tree = ast.parse(source)
+    count = Counter(names(tree))
+    plain = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.Import, ast.ImportFrom)
+    found: dict[str, int] = {}
+    for statement in tree.body:
+        if isinstance(statement, plain) and not (isinstance(statement, ast.AnnAssign) and statement.value is None):
+            inner = [statement.name] if hasattr(statement, "name") else names(statement)
+            found.update((name, count[name]) for name in inner)
+    return found
+
+
+def path_of(main: Any) -> str | None:
+    """The main module's file, as the standard library has children look for it."""
+    path = getattr(main, "__file__", None)
+    return None if path is None else os.path.join(_std.module("process").ORIGINAL_DIR or "", path)
+
+
+_imported: _Imported | None = None
+
+
+def afresh() -> Known:
+    """What interpreters have by name that begin afresh."""
+    global _imported
+    if not main_is_importable():
+        return NOTHING
+    main = sys.modules[MAIN]
+    if _imported is None or _imported.main is not main:
+        _imported = _Imported(main)
+    return _imported
+
+
+def main_is_importable() -> bool:
+    """Whether a fresh interpreter can import this program's main module."""
+    from . import _namespaces
+
+    main = sys.modules[MAIN]
+    if main is _namespaces.made_main:
+        return False
+    name = getattr(_spec(main), "name", None)
+    if name is not None:
+        # The main module of a package, a folder or an archive runs whoever imports it.
+        return name != MAIN and not name.endswith("." + MAIN)
+    # A program that is read from standard input calls its file `<stdin>`.
+    path = path_of(main)
+    return path is not None and os.path.isfile(path)
+
+
+def about_main() -> dict[str, Any]:
+    """What a main module says of itself that a fresh interpreter cannot import."""
+    main = vars(sys.modules[MAIN])
+    return {name: main[name] for name in ("__package__", "__path__", "__file__") if name in main}
