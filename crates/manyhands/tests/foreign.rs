@@ -30,7 +30,7 @@ fn an_arena_is_made() {
     if std::env::var_os(MAKER).is_none() {
         return;
     }
-    let file = File::from(Arena::get().unwrap().memfd().try_clone_to_owned().unwrap());
+    let file = File::from(Arena::get().unwrap().memfd().unwrap().try_clone_to_owned().unwrap());
     let mut page = vec![0; PAGE];
     file.read_exact_at(&mut page, 0).unwrap();
     let mut told = std::io::stderr();

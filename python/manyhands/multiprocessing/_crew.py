@@ -16,7 +16,7 @@ from typing import Any
 
 from manyhands import _debugger, _engine, _known, _namespaces, _pickling, _std
 
-from . import _payload, context, forkserver, resource_tracker, util
+from . import _payload, _tracker, context, forkserver, util
 from ._own_process import OwnObjects
 from ._work import Plan, end_template, run_forked
 from ._workers import WorkerPopen, WorkerProcess
@@ -96,7 +96,7 @@ class Crew(_engine.PoolCore):
         code = forkserver.code_for_spawned if plan.method == "spawn" else forkserver.code
         starter = _PlanOnItsWay()
         with _debugger.unfollowed():
-            starter.fds.append(resource_tracker.getfd())
+            starter.fds.append(_tracker.descriptor())
         self._keep_by_zygote(
             {
                 "name": "pool",

@@ -27,27 +27,46 @@ class WorkerPopen:
 
     def __init__(self, pid: int) -> None:
         self.pid = pid
+        self._open()
+
+    def _open(self) -> None:
         try:
-            self.sentinel = os.pidfd_open(pid)
+            self.sentinel = os.pidfd_open(self.pid)
         except ProcessLookupError:
             self.sentinel = -1
+        else:
+            self._file = os.fstat(self.sentinel)
+
+    def _present(self) -> int:
+        """The descriptor, which is opened again where the program has closed it; -1 when there is no such process."""
+        if self.sentinel >= 0 and not self._is_open():
+            self._open()
+        return self.sentinel
+
+    def _is_open(self, _look: Any = os.fstat, _same: Any = os.path.samestat) -> bool:
+        """Whether the descriptor is still ours: the program may have closed it, and opened something else."""
+        try:
+            return self.sentinel >= 0 and _same(self._file, _look(self.sentinel))
+        except OSError:
+            return False
 
     def __del__(self, _close: Any = os.close) -> None:
-        if getattr(self, "sentinel", -1) >= 0:
+        if getattr(self, "sentinel", -1) >= 0 and self._is_open():
             _close(self.sentinel)
 
     def poll(self, flag: int = 0) -> int | None:
         return self.wait(0.0)
 
     def wait(self, timeout: float | None = None) -> int | None:
-        ended = self.sentinel < 0 or bool(connection.wait([self.sentinel], timeout))
+        sentinel = self._present()
+        ended = sentinel < 0 or bool(connection.wait([sentinel], timeout))
         # How it ended, its keeper knows.
         return 0 if ended else None
 
     def _signal(self, sig: int) -> None:
         with contextlib.suppress(ProcessLookupError):
-            if self.sentinel >= 0:
-                signal.pidfd_send_signal(self.sentinel, sig)
+            if (sentinel := self._present()) >= 0:
+                signal.pidfd_send_signal(sentinel, sig)
 
     def interrupt(self) -> None:
         self._signal(signal.SIGINT)

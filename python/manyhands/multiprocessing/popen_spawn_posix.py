@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from manyhands import _debugger, _engine, _guard, _std
 
-from . import _child, _payload, popen_fork, resource_tracker
+from . import _child, _payload, _tracker, popen_fork, resource_tracker  # noqa: F401
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Popen(popen_fork.Popen):
     def _launch(self, process_obj: Any) -> _engine.Child:
         _guard.check()
         with _debugger.unfollowed():
-            self._fds.append(resource_tracker.getfd())
+            self._fds.append(_tracker.descriptor())
         payload = _payload.payload_for(self, process_obj)
         return self._begin(
             {

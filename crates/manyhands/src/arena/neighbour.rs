@@ -81,7 +81,7 @@ impl Neighbour {
         });
         let number = mine.and_then(ProcessSlot::doorbell).ok_or_else(|| refused("it has not used it yet"))?;
         let link = std::fs::read_link(format!("/proc/self/fd/{number}")).unwrap_or_default();
-        if link.as_os_str() != "anon_inode:[eventfd]" {
+        if !link.as_os_str().as_encoded_bytes().starts_with(b"pipe:") {
             return Err(refused("its descriptors are closed"));
         }
         memory::duplicate(number).ok_or_else(|| refused("descriptors have run out"))

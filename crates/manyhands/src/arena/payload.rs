@@ -38,7 +38,9 @@ impl Payload {
         // From here on the object frees it, also when this process is killed before the next step.
         let arena = Arena::get()?;
         arena.block_in_flight(block.into_id(), this_process()?);
-        let map = PrivateMap::new(arena.memfd(), arena.block_place(id), length)
+        let map = arena
+            .memfd()
+            .and_then(|memory| PrivateMap::new(memory, arena.block_place(id), length))
             .map_err(ArenaError::system("a private map"))?;
         Ok(Payload { map, length, _pin: pin })
     }

@@ -193,8 +193,8 @@ impl ProcessSlot {
     }
 
     /// What the process itself notes when it has taken the slot.
-    pub(super) fn set_mapped_at(&self, start: u64, doorbell: RawFd) {
-        self.doorbell.store(doorbell as u64 + 1, Ordering::Relaxed);
+    pub(super) fn set_mapped_at(&self, start: u64, doorbell: Option<RawFd>) {
+        self.doorbell.store(doorbell.map_or(0, |number| number as u64 + 1), Ordering::Relaxed);
         self.mapped_at.store(start, Ordering::Release);
     }
 

@@ -17,7 +17,6 @@ use super::region::Arena;
 use super::shared::Offset;
 use crate::platform::atomic::Ordering;
 use crate::platform::process;
-use std::os::fd::AsRawFd;
 
 /// How many processes an arena holds at a time, plus one.
 pub const PROCESSES: usize = 1024;
@@ -122,7 +121,7 @@ impl Arena {
             });
         }
         become_process(process);
-        self.process(process).set_mapped_at(self.base(), self.doorbell().as_raw_fd());
+        self.process(process).set_mapped_at(self.base(), self.doorbell_number());
         Ok(())
     }
 
@@ -161,7 +160,7 @@ impl Arena {
             self.claim_sweep(claimed, process);
             self.free_slot(claimed, process);
         } else {
-            slot.set_mapped_at(self.base(), self.doorbell().as_raw_fd());
+            slot.set_mapped_at(self.base(), self.doorbell_number());
             self.ring_doorbell();
         }
         Ok(process)

@@ -11,10 +11,12 @@ use super::object::LocalCounts;
 use super::owner::{ProcessId, ThreadId, this_process};
 use super::shared::{Offset, Shared};
 use crate::platform::atomic::{AtomicU32, Ordering};
+use crate::platform::lasting::{self, Identity, Lasting};
 use crate::platform::maps::FileMap;
 use crate::platform::turn::Turn;
 use crate::platform::{clock, doorbell, memory, process, wipe};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -34,8 +36,8 @@ fn file_name(made_at: u64) -> String {
 pub struct Arena {
     base: NonNull<u8>,
     size: u64,
-    memfd: OwnedFd,
-    doorbell: OwnedFd,
+    memfd: Lasting,
+    doorbell: Lasting,
     inode: u64,
     /// What the kernel calls the memory file in a process's list of maps, up to a zero. It stands here and not on the heap,
     /// which the warden forgets.
@@ -176,6 +178,12 @@ impl Arena {
             .map_err(ArenaError::system("the arena's address space"))?;
         let local = LocalCounts::new().map_err(ArenaError::system("address space"))?;
         wipe::prepare().map_err(ArenaError::system("a page that children find cleared"))?;
+        let [memfd, doorbell] = [memfd, doorbell].map(Lasting::new);
+        let looked = ArenaError::system("a look at the arena's descriptors");
+        let (memfd, doorbell) = match (memfd, doorbell) {
+            (Ok(memfd), Ok(doorbell)) => (memfd, doorbell),
+            (Err(error), _) | (_, Err(error)) => return Err(looked(error)),
+        };
         Ok(Arena { base, size, memfd, doorbell, inode, listed_as: [0; NAME], local })
     }
 
@@ -209,19 +217,57 @@ impl Arena {
         Ok(installed)
     }
 
-    /// The arena's memory file, for passing on to a process that is exec'd.
-    pub fn memfd(&self) -> BorrowedFd<'_> {
-        self.memfd.as_fd()
+    /// The arena's memory file, for passing on to a process that is exec'd. Where the program has closed the descriptor,
+    /// another process of the arena still has one.
+    ///
+    /// # Errors
+    /// EBADF when the program has closed it, and it cannot be had again.
+    pub fn memfd(&self) -> io::Result<BorrowedFd<'_>> {
+        let again = |identity| self.open_elsewhere(identity).or_else(|| self.open_own_map());
+        self.memfd.renewed(again).ok_or_else(closed)
     }
 
-    /// The event descriptor on which the warden listens for new processes.
-    pub fn doorbell(&self) -> BorrowedFd<'_> {
-        self.doorbell.as_fd()
+    /// The pipe on which the warden listens for new processes. Where no process has it any more, a new one.
+    ///
+    /// # Errors
+    /// EMFILE and the like.
+    pub fn doorbell(&self) -> io::Result<BorrowedFd<'_>> {
+        if self.doorbell.renewed(|identity| self.open_elsewhere(identity)).is_none() {
+            self.doorbell.replace(doorbell::doorbell()?)?;
+        }
+        self.doorbell.get().ok_or_else(closed)
     }
 
-    /// Has the warden look at the table of processes.
+    fn open_elsewhere(&self, identity: Identity) -> Option<OwnedFd> {
+        self.processes().find_map(|(_, slot)| identity.open_in(slot.pid()))
+    }
+
+    /// The memory file as what is mapped here, which the kernel lets only the privileged open.
+    fn open_own_map(&self) -> Option<OwnedFd> {
+        let (start, end) = (self.base(), self.base() + self.size);
+        lasting::open(format!("/proc/self/map_files/{start:x}-{end:x}").as_ref())
+    }
+
+    /// The numbers that the two descriptors have in this process, if the program has not closed them.
+    pub(crate) fn memfd_number(&self) -> Option<RawFd> {
+        self.memfd.get().map(|memfd| memfd.as_raw_fd())
+    }
+
+    /// As [`Arena::memfd_number`].
+    pub(crate) fn doorbell_number(&self) -> Option<RawFd> {
+        self.doorbell.get().map(|doorbell| doorbell.as_raw_fd())
+    }
+
+    /// Has the warden look at the table of processes. One that cannot hear looks by itself, later.
     pub fn ring_doorbell(&self) {
-        doorbell::ring(&self.doorbell);
+        if let Some(doorbell) = self.doorbell.get() {
+            doorbell::ring(doorbell);
+        }
+    }
+
+    /// Hears all rings so far; says whether there were any.
+    pub(crate) fn drain_doorbell(&self) -> bool {
+        self.doorbell.get().is_some_and(doorbell::drain)
     }
 
     /// What the engine did in this arena.
@@ -324,6 +370,10 @@ impl Arena {
     }
 }
 
+fn closed() -> io::Error {
+    io::Error::other("the program has closed the engine's descriptors, and no other process has them")
+}
+
 impl std::fmt::Debug for Arena {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
@@ -342,7 +392,7 @@ mod tests {
     fn a_stranger_is_refused() {
         let arena = Arena::get().unwrap();
         let me = this_process().unwrap();
-        let doorbell = || arena.doorbell().try_clone_to_owned().unwrap();
+        let doorbell = || arena.doorbell().unwrap().try_clone_to_owned().unwrap();
         let pipe = rustix::pipe::pipe().unwrap().0;
         // SAFETY: nobody writes it.
         assert!(unsafe { Arena::adopt(pipe, doorbell(), me) }.is_err());

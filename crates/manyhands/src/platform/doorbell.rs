@@ -1,22 +1,39 @@
-//! Event descriptors: a bell that one process rings and another one's `poll` hears.
+//! Doorbells: a bell that one process rings and another one's `poll` hears.
 //!
 //! Rings add up until they are heard, and nobody waits for room. It does not say who rang, or how often: who
 //! hears it looks for itself, and drains it with a read.
 
-use rustix::event::{EventfdFlags, eventfd};
+use super::lasting;
+use rustix::pipe::{PipeFlags, pipe_with};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 /// Makes a silent one, close-on-exec and never blocking.
 ///
 /// # Errors
 /// EMFILE, ENFILE or ENOMEM.
 pub fn doorbell() -> io::Result<OwnedFd> {
-    Ok(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?)
+    // One descriptor for both ends. All event descriptors are one file to the kernel, a pipe is a file of its own: so
+    // it can be told from others, and opened again.
+    let (pipe, _end) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+    lasting::open(format!("/proc/self/fd/{}", pipe.as_raw_fd()).as_ref()).ok_or_else(io::Error::last_os_error)
 }
 
 /// Rings it.
 pub fn ring(doorbell: impl AsFd) {
-    // It fails only when the count is at its limit: then it is rung already.
-    let _ = rustix::io::write(doorbell, &1_u64.to_ne_bytes());
+    // It fails only when the pipe is full: then it is rung already.
+    let _ = rustix::io::write(doorbell, &[1]);
+}
+
+/// Hears all rings so far; says whether there were any.
+pub fn drain(doorbell: impl AsFd) -> bool {
+    let (mut heard, mut rings) = (false, [0; 512]);
+    // It does not block.
+    while let Ok(count @ 1..) = rustix::io::read(&doorbell, &mut rings) {
+        heard = true;
+        if count < rings.len() {
+            break;
+        }
+    }
+    heard
 }

@@ -22,6 +22,8 @@ pub mod fork;
 #[cfg(not(manyhands_model))]
 pub(crate) mod image;
 #[cfg(not(manyhands_model))]
+pub(crate) mod lasting;
+#[cfg(not(manyhands_model))]
 pub(crate) mod maps;
 #[cfg(not(manyhands_model))]
 pub mod memory;

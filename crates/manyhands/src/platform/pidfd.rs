@@ -4,6 +4,7 @@
 //! looks at /proc or at the clock for that. How a process ended is known to its parent alone ([`reap`]).
 
 use super::Deadline;
+use super::lasting::Lasting;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions};
 use std::io;
@@ -18,9 +19,13 @@ pub enum ExitStatus {
     Signaled(i32),
 }
 
-/// A descriptor of one process, which stays that process's even when its pid is used again.
+/// A descriptor of one process, which stays that process's even when its pid is used again. Where the program has closed
+/// it, the process that has the pid by then is taken for it: a child keeps its pid until it is reaped.
 #[derive(Debug)]
-pub struct PidFd(OwnedFd);
+pub struct PidFd {
+    pid: u32,
+    descriptor: Lasting,
+}
 
 impl PidFd {
     /// Opens the process that has the number `pid` now.
@@ -28,13 +33,26 @@ impl PidFd {
     /// # Errors
     /// ESRCH when there is none, EMFILE or ENFILE when descriptors have run out.
     pub fn open(pid: u32) -> io::Result<PidFd> {
-        let pid = pid_from(pid)?;
-        Ok(PidFd(rustix::process::pidfd_open(pid, PidfdFlags::empty())?))
+        PidFd::of(opened(pid)?, pid)
+    }
+
+    /// A descriptor of the process `pid` that was opened elsewhere.
+    ///
+    /// # Errors
+    /// None for an open one.
+    pub fn of(descriptor: OwnedFd, pid: u32) -> io::Result<PidFd> {
+        Ok(PidFd { pid, descriptor: Lasting::new(descriptor)? })
+    }
+
+    fn present(&self) -> io::Result<BorrowedFd<'_>> {
+        let pid = self.pid;
+        let again = |_| opened(pid).ok();
+        self.descriptor.renewed(again).ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))
     }
 
     /// Whether the process has ended.
     pub fn is_dead(&self) -> bool {
-        has_ended(&self.0)
+        self.present().map_or(true, has_ended)
     }
 
     /// Waits until the process has ended; `false` when `deadline` came first.
@@ -46,7 +64,7 @@ impl PidFd {
             let left = deadline.remaining();
             rustix::time::Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos() as _ }
         });
-        polls_readable(self.0.as_fd(), timeout.as_ref())
+        self.present().map_or(Ok(true), |descriptor| polls_readable(descriptor, timeout.as_ref()))
     }
 
     /// Sends a signal to the process.
@@ -55,26 +73,24 @@ impl PidFd {
     /// ESRCH when it has ended and was reaped, EPERM when it belongs to somebody else, EINVAL for no signal.
     pub fn signal(&self, signal: i32) -> io::Result<()> {
         let signal = Signal::from_named_raw(signal).ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(rustix::process::pidfd_send_signal(&self.0, signal)?)
+        Ok(rustix::process::pidfd_send_signal(self.present()?, signal)?)
     }
 }
 
 impl AsFd for PidFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        let _ = self.present();
+        // SAFETY: open, as was just seen to; where it cannot be had again, polling that number says so.
+        unsafe { BorrowedFd::borrow_raw(self.descriptor.number()) }
     }
 }
 
-impl From<PidFd> for OwnedFd {
-    fn from(pidfd: PidFd) -> OwnedFd {
-        pidfd.0
-    }
-}
-
-impl From<OwnedFd> for PidFd {
-    fn from(descriptor: OwnedFd) -> PidFd {
-        PidFd(descriptor)
-    }
+/// A fresh descriptor of the process that has the number `pid` now.
+///
+/// # Errors
+/// As [`PidFd::open`].
+pub fn opened(pid: u32) -> io::Result<OwnedFd> {
+    Ok(rustix::process::pidfd_open(pid_from(pid)?, PidfdFlags::empty())?)
 }
 
 /// Whether the process that a borrowed descriptor stands for has ended.

@@ -12,7 +12,7 @@ use super::serve::Requester;
 use crate::arena::{Arena, ArenaError, ProcessId, Role};
 use crate::platform::exec::{Exec, exec};
 use crate::platform::message;
-use crate::platform::pidfd::{PidFd, has_ended};
+use crate::platform::pidfd::{self, PidFd, has_ended};
 use crate::platform::process::{getpid, getppid};
 use crate::platform::signal::Mask;
 use std::ffi::{CString, OsStr};
@@ -87,10 +87,11 @@ pub(super) fn launch(
 ) -> io::Result<(u32, OwnedFd)> {
     let (near, far) = message::pair()?;
     let me = getpid();
-    let myself: OwnedFd = PidFd::open(me)?.into();
+    let myself = pidfd::opened(me)?;
     let starter = crate::arena::this_process().map_err(io::Error::other)?;
     // In the program 0 to 2 are other things.
-    let descriptors = [far.as_fd(), arena.memfd(), arena.doorbell(), myself.as_fd()]
+    let (memory, doorbell) = (arena.memfd()?, arena.doorbell()?);
+    let descriptors = [far.as_fd(), memory, doorbell, myself.as_fd()]
         .map(|descriptor| rustix::io::fcntl_dupfd_cloexec(descriptor, 3));
     let [socket, memory, doorbell, myself] = descriptors;
     let (socket, memory, doorbell, myself) = (socket?, memory?, doorbell?, myself?);
@@ -139,11 +140,13 @@ impl Inherited {
         }
         // SAFETY: our parent's arena, of which it told us over a socket that it made for us alone.
         unsafe { Arena::adopt(handed.memory, handed.doorbell, handed.slot) }?;
+        let pidfd = PidFd::of(handed.starter_pidfd, handed.starter_pid)
+            .map_err(ArenaError::system("a look at the starter's descriptor"))?;
         Ok(Some(Inherited {
             part: handed.part,
             requester: Requester {
                 socket: handed.socket,
-                pidfd: PidFd::from(handed.starter_pidfd),
+                pidfd,
                 pid: handed.starter_pid,
                 slot: handed.starter,
             },

@@ -12,6 +12,7 @@ use super::request::{self, Bequest, Head, Instruction, Order, Reply, Share};
 use super::started::{Room, Started};
 use crate::arena::{Arena, Handle, ProcessId, ProcessState, Role};
 use crate::platform::atomic::{AtomicBool, Ordering};
+use crate::platform::lasting::Lasting;
 use crate::platform::pidfd::PidFd;
 use crate::platform::process::getpid;
 use crate::platform::{Deadline, message};
@@ -34,7 +35,7 @@ pub struct Keeper {
 #[derive(Debug, Default)]
 struct Line {
     /// `None` once it has been closed.
-    socket: Option<OwnedFd>,
+    socket: Option<Lasting>,
     /// The environment that it was last told, which need not travel again.
     environment: Option<Vec<u8>>,
 }
@@ -59,7 +60,7 @@ impl Keeper {
             slot,
             owner: getpid(),
             pidfd: Some(PidFd::open(pid)?),
-            line: Mutex::new(Line { socket: Some(socket), environment: None }),
+            line: Mutex::new(Line { socket: Some(Lasting::new(socket)?), environment: None }),
             lost: AtomicBool::new(false),
         })
     }
@@ -193,7 +194,7 @@ impl Keeper {
             return;
         }
         let line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(socket) = &line.socket {
+        if let Some(socket) = line.socket.as_ref().and_then(Lasting::get) {
             // A keeper that has ended has nothing to look at.
             let _ = request::send(socket, &Head::Look, &[], &[]);
         }
@@ -207,7 +208,9 @@ impl Keeper {
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(socket) = line.socket.take() {
             // Children that were forked since it was made have copies of it.
-            message::hang_up(&socket);
+            if let Some(socket) = socket.get() {
+                message::hang_up(socket);
+            }
         }
     }
 
@@ -240,11 +243,12 @@ impl Keeper {
             bequest.descriptors.all().chain(order.descriptors.iter().copied()).collect();
         let mut guard = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         let line = &mut *guard;
-        let socket = line.socket.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        let socket = line.socket.as_ref().and_then(Lasting::get);
         let head = head(bequest.inheritance.for_keeper(&mut line.environment));
-        let reply = request::send(socket, &head, order.payload.bytes, &descriptors)
-            .and_then(|()| request::await_reply(socket))
-            .and_then(|reply| reply.ok_or(io::ErrorKind::UnexpectedEof.into()));
+        let reply = socket.ok_or(io::ErrorKind::NotConnected.into()).and_then(|socket| {
+            request::send(socket, &head, order.payload.bytes, &descriptors)?;
+            request::await_reply(socket)?.ok_or(io::ErrorKind::UnexpectedEof.into())
+        });
         if reply.is_err() {
             self.lost.store(true, Ordering::Relaxed);
         }

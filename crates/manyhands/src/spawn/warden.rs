@@ -3,7 +3,7 @@
 //! One per arena, made with the first process that is started; nobody's child. It polls the pidfds of all processes of
 //! the arena and its doorbell, looks once a second who has executed another program, sweeps the dead, and ends who must
 //! end with a parent: pool workers and daemons however it ended, others when a signal ended it. It ends itself when no process is left. It is a bare clone, perhaps of a process with
-//! threads: it allocates nothing, takes no lock, holds no descriptor but its own, and drops the memory it was cloned with. It
+//! threads: it allocates nothing, takes no lock, holds no descriptor but its own and the memory's, and drops the memory it was cloned with. It
 //! may be killed: the next start makes another one, and meanwhile waiters sweep for themselves.
 
 use super::here::here;
@@ -57,6 +57,8 @@ pub fn ensure(arena: &'static Arena) -> io::Result<()> {
             _ => {}
         }
     }
+    // It gets what the program may have closed here; without, it sees and gives less.
+    let _ = (arena.memfd(), arena.doorbell());
     let slot = arena.claim_process("warden", Role::Warden).map_err(io::Error::other)?;
     if word.compare_exchange(seen, slot.raw(), Ordering::AcqRel, Ordering::Acquire).is_err() {
         // Somebody else makes one.
@@ -85,12 +87,15 @@ unsafe fn watch(task: *const libc::c_void) {
     // SAFETY: a valid pointer to one, as the caller promises, which nobody else has in this process.
     let task = unsafe { &*task.cast::<Task>() };
     let (arena, slot) = (task.arena, task.slot);
-    let doorbell = arena.doorbell().as_raw_fd();
+    // With the memory, from which a process can have it again whose program has closed its descriptor.
+    let mut kept = [arena.doorbell_number(), arena.memfd_number()].map(|number| number.unwrap_or(-1));
+    kept.sort_unstable();
+    let kept = &kept[kept.iter().filter(|number| **number < 0).count()..];
     // SAFETY: this process uses nothing but the arena, its own stack and its one descriptor. The arena's own record is a
     // static, named here; where it points to is shared memory, or private memory that reads as zeros: no references.
     unsafe {
         libc::prctl(libc::PR_SET_NAME, c"mh-warden".as_ptr());
-        orphan::close_all_but(&[doorbell]);
+        orphan::close_all_but(kept);
         orphan::forget(&[std::ptr::from_ref(arena) as usize]);
     }
     raise_descriptor_limit();
@@ -161,9 +166,7 @@ impl Warden {
     }
 
     fn drain_doorbell(&mut self) {
-        let mut count = [0; 8];
-        // It does not block, and when nobody has rung there is nothing to drain.
-        if rustix::io::read(self.arena.doorbell(), &mut count).is_ok() {
+        if self.arena.drain_doorbell() {
             self.rest_until = clock::now_ns() + REST_NS;
         }
     }
@@ -227,7 +230,7 @@ impl Warden {
             // A negative number is not polled.
             next = self.rest_until;
         } else {
-            polled[0].fd = self.arena.doorbell().as_raw_fd();
+            polled[0].fd = self.arena.doorbell_number().unwrap_or(-1);
         }
         for (entry, watched) in polled[1..].iter_mut().zip(self.watched[..self.count].iter().flatten()) {
             entry.fd = watched.pidfd.as_fd().as_raw_fd();

@@ -1,0 +1,161 @@
+//! Descriptors that are kept for long in a process whose program may close them.
+//!
+//! A program that closes all descriptors it does not know, as daemons do, closes ours as well, and may open other files
+//! under their numbers. So a descriptor that outlives a call is looked at before each use: it is ours as long as its
+//! number stands for the same file. One that is not is neither used nor closed. What it stood for may be opened again in
+//! another way: see [`Lasting::renewed`]. (Descriptors of processes are told from other files, but not from one another,
+//! before Linux 6.9.)
+
+use super::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+
+/// Which file a descriptor is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    /// The identity of an open descriptor's file.
+    ///
+    /// # Errors
+    /// EBADF.
+    pub fn of(descriptor: impl AsFd) -> io::Result<Identity> {
+        let status = rustix::fs::fstat(descriptor)?;
+        Ok(Identity { device: status.st_dev, inode: status.st_ino })
+    }
+
+    /// Opens the file of this identity, for reading and writing, if the process `pid` has a descriptor of it.
+    pub fn open_in(self, pid: u32) -> Option<OwnedFd> {
+        use std::os::unix::fs::MetadataExt;
+        let listed = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+        let found = listed.flatten().map(|entry| entry.path()).find(|path| {
+            let status = std::fs::metadata(path);
+            status.is_ok_and(|it| it.dev() == self.device && it.ino() == self.inode)
+        })?;
+        open(&found).filter(|opened| Identity::of(opened).is_ok_and(|it| it == self))
+    }
+}
+
+/// Opens a file that /proc lists.
+pub fn open(path: &std::path::Path) -> Option<OwnedFd> {
+    use rustix::fs::{Mode, OFlags};
+    rustix::fs::open(path, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty()).ok()
+}
+
+/// A descriptor that is looked at before it is used.
+#[derive(Debug)]
+pub struct Lasting {
+    number: AtomicU32,
+    device: AtomicU64,
+    inode: AtomicU64,
+}
+
+impl Lasting {
+    /// Takes charge of a descriptor.
+    ///
+    /// # Errors
+    /// None for an open one.
+    pub fn new(descriptor: OwnedFd) -> io::Result<Lasting> {
+        let identity = Identity::of(&descriptor)?;
+        Ok(Lasting {
+            number: AtomicU32::new(descriptor.into_raw_fd() as u32),
+            device: AtomicU64::new(identity.device),
+            inode: AtomicU64::new(identity.inode),
+        })
+    }
+
+    /// Which file it is of.
+    pub fn identity(&self) -> Identity {
+        Identity { device: self.device.load(Ordering::Acquire), inode: self.inode.load(Ordering::Acquire) }
+    }
+
+    /// Takes charge of another file's descriptor instead, since this one's cannot be had again. To somebody who looks
+    /// meanwhile it is closed.
+    ///
+    /// # Errors
+    /// None for an open one.
+    pub fn replace(&self, descriptor: OwnedFd) -> io::Result<()> {
+        let identity = Identity::of(&descriptor)?;
+        self.inode.store(identity.inode, Ordering::Release);
+        self.device.store(identity.device, Ordering::Release);
+        self.number.store(descriptor.into_raw_fd() as u32, Ordering::Release);
+        Ok(())
+    }
+
+    /// The descriptor, unless the program has closed it.
+    pub fn get(&self) -> Option<BorrowedFd<'_>> {
+        let number = self.number();
+        // SAFETY: only looked at, until it is known to be of our file; a number that is not open is an error of the look.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+        Identity::of(descriptor).is_ok_and(|it| it == self.identity()).then_some(descriptor)
+    }
+
+    /// The descriptor; one that the program has closed is replaced by what `find` gives, if that is of the same file.
+    pub fn renewed(&self, find: impl FnOnce(Identity) -> Option<OwnedFd>) -> Option<BorrowedFd<'_>> {
+        let before = self.number();
+        if self.get().is_none() {
+            let found = find(self.identity())?;
+            if Identity::of(&found).ok()? != self.identity() {
+                return None;
+            }
+            let (before, number) = (before as u32, found.as_raw_fd() as u32);
+            if self.number.compare_exchange(before, number, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                let _ = found.into_raw_fd();
+            }
+        }
+        self.get()
+    }
+
+    /// Its number, whoever has that by now.
+    pub fn number(&self) -> RawFd {
+        self.number.load(Ordering::Acquire) as RawFd
+    }
+}
+
+impl Drop for Lasting {
+    fn drop(&mut self) {
+        if self.get().is_some() {
+            // SAFETY: the descriptor is of our file and was given to us alone.
+            drop(unsafe { OwnedFd::from_raw_fd(self.number()) });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_took_its_number_is_left_alone() {
+        let (one, other) = rustix::pipe::pipe().unwrap();
+        let lasting = Lasting::new(one).unwrap();
+        assert!(lasting.get().is_some());
+        let file = std::fs::File::open("/dev/null").unwrap();
+        // SAFETY: puts another file under the number, as a program that closes what it does not know might.
+        unsafe { libc::dup2(file.as_raw_fd(), lasting.number()) };
+        assert!(lasting.get().is_none());
+        let taken = lasting.number();
+        drop(lasting);
+        // SAFETY: asks about a number, and then closes what was opened above.
+        unsafe {
+            assert!(libc::fcntl(taken, libc::F_GETFD) >= 0, "the other file is still open");
+            libc::close(taken);
+        }
+        drop(other);
+    }
+
+    #[test]
+    fn it_is_found_again_in_a_process_that_has_it() {
+        let (one, _other) = rustix::pipe::pipe().unwrap();
+        let copy = one.try_clone().unwrap();
+        let lasting = Lasting::new(one).unwrap();
+        // SAFETY: closes what `lasting` owns, as above.
+        unsafe { libc::close(lasting.number()) };
+        assert!(lasting.get().is_none());
+        assert!(lasting.renewed(|identity| identity.open_in(std::process::id())).is_some());
+        drop(copy);
+    }
+}
