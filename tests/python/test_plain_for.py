@@ -181,3 +181,27 @@ def test_a_library_with_pools_of_its_own(runner):
         f"loky {squares}",
         "[[], [0], [0, 1]]",
     ]
+
+
+def test_a_semaphore_used_from_within(program):
+    program.write(
+        "import threading\n"
+        "from threading import Semaphore, current_thread\n"
+        "class Lax(Semaphore):\n"
+        "    def grow(self):\n"
+        "        with self._cond:\n"
+        "            self._value += 1\n"
+        "            self._cond.notify()\n"
+        "threading.kept = 5\n",
+        "insides/lax.py",
+    )
+    program.write(
+        "import threading\n"
+        "from insides.lax import Lax, current_thread\n"
+        "lax = Lax(0)\n"
+        "waiter = threading.Thread(target=lax.acquire)\n"
+        "waiter.start(); lax.grow(); waiter.join()\n"
+        "print(lax._value, threading.kept, current_thread() is threading.main_thread())\n"
+    )
+    done = program.run("program.py", options=["--plain-for", "insides"])
+    assert (done.stdout, done.stderr) == ("0 5 True\n", "")
