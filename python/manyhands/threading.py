@@ -28,6 +28,9 @@ _Thread: Any = _std.original("threading", "Thread")
 _Main: Any = _std.original("threading", "_MainThread")
 _Dummy: Any = _std.original("threading", "_DummyThread")
 _Condition: Any = _std.original("threading", "Condition")
+_Event: Any = _std.original("threading", "Event")
+_Semaphore: Any = _std.original("threading", "Semaphore")
+_BoundedSemaphore: Any = _std.original("threading", "BoundedSemaphore")
 _Timer: Any = _std.original("threading", "Timer")
 
 __all__ = [*_standard.__all__]
@@ -61,17 +64,53 @@ class Condition(_engine.ThreadCondition):
         self.notify_all()
 
 
+class _Inside:
+    """The condition inside. Once it is looked at, or set, the object works as one of the standard class does."""
+
+    def __get__(self, thing: Any, kind: type | None = None) -> Any:
+        if thing is None:
+            return self
+        there = thing.__dict__
+        if "_cond" not in there:
+            condition = there.setdefault("_manyhands_cond", _Condition(_overlay.original(_thread, "allocate_lock")()))
+            # Whoever comes by the engine meanwhile is sent here, and waits.
+            with condition:
+                if "_cond" not in there:
+                    thing._manyhands_look_inside()
+                    there["_cond"] = condition
+        return there["_cond"]
+
+    def __set__(self, thing: Any, condition: Any) -> None:
+        self.__get__(thing)
+        thing.__dict__["_cond"] = condition
+
+
 class Semaphore(_engine.ThreadSemaphore):
     """A number of permits."""
 
     _manyhands_bounded = False
 
+    _cond: Any = _Inside()
+    _manyhands_acquire = _Semaphore.acquire
+    _manyhands_release = _Semaphore.release
+
+    def _manyhands_look_inside(self) -> None:
+        self.__dict__["_manyhands_value"] = self._manyhands_open()
+
+    def __repr__(self) -> str:
+        return str(_Semaphore.__repr__(self) if "_cond" in self.__dict__ else super().__repr__())
+
     @property
     def _value(self) -> int:  # type: ignore[override]
+        if "_manyhands_value" in self.__dict__:
+            return self.__dict__["_manyhands_value"]  # type: ignore[no-any-return]
         return _engine.ThreadSemaphore._value.__get__(self)  # type: ignore[attr-defined,no-any-return]
 
     @_value.setter
     def _value(self, value: int) -> None:
+        if "_manyhands_value" in self.__dict__:
+            self.__dict__["_manyhands_value"] = value
+            return
         while self._value > value and _engine.ThreadSemaphore.acquire(self, False):
             pass
         more = value - self._value
@@ -83,6 +122,7 @@ class BoundedSemaphore(Semaphore):
     """A number of permits that cannot grow above its first value."""
 
     _manyhands_bounded = True
+    _manyhands_release = _BoundedSemaphore.release
 
     def __init__(self, value: int = 1) -> None:
         super().__init__(value)
@@ -92,12 +132,30 @@ class BoundedSemaphore(Semaphore):
 class Event(_engine.ThreadEvent):
     """A flag that threads wait for."""
 
+    _cond: Any = _Inside()
+    _manyhands_set = _Event.set
+    _manyhands_clear = _Event.clear
+    _manyhands_wait = _Event.wait
+    _manyhands_reinit = _Event._at_fork_reinit
+
+    def _manyhands_look_inside(self) -> None:
+        self.__dict__["_manyhands_flag"] = self._manyhands_open()
+
+    def _manyhands_is_set(self) -> bool:
+        # There is a flag once there is a condition.
+        return self._cond is not None and self._flag
+
     @property
     def _flag(self) -> bool:
+        if "_manyhands_flag" in self.__dict__:
+            return self.__dict__["_manyhands_flag"]  # type: ignore[no-any-return]
         return _engine.ThreadEvent.is_set(self)
 
     @_flag.setter
     def _flag(self, is_set: object) -> None:
+        if "_manyhands_flag" in self.__dict__:
+            self.__dict__["_manyhands_flag"] = is_set
+            return
         (_engine.ThreadEvent.set if is_set else _engine.ThreadEvent.clear)(self)
 
     def isSet(self) -> bool:

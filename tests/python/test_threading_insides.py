@@ -91,3 +91,61 @@ def test_those_who_have_come_to_a_barrier(threading):
     eventually(lambda: barrier._count == 1)
     barrier.wait()
     thread.join()
+
+
+def test_the_condition_of_a_semaphore(threading):
+    """A semaphore that grows: the recipe of more than one library."""
+
+    class Growing(threading.Semaphore):
+        def __init__(self, value):
+            super().__init__(value)
+            self._initial_value = value
+
+        def grow(self):
+            with self._cond:
+                self._initial_value += 1
+                self._value += 1
+                self._cond.notify()
+
+        def release(self):
+            with self._cond:
+                if self._value < self._initial_value:
+                    self._value += 1
+                    self._cond.notify_all()
+
+    semaphore = Growing(1)
+    with semaphore:
+        assert not semaphore.acquire(blocking=False)
+        taken = []
+        threads = [threading.Thread(target=lambda: taken.append(semaphore.acquire())) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for _ in range(2):
+            semaphore.grow()
+        eventually(lambda: len(taken) == 2)
+    for thread in threads:
+        thread.join()
+    assert (taken, semaphore._value, semaphore._initial_value) == ([True] * 3, 0, 3)
+    semaphore.release()
+    assert semaphore.acquire(timeout=0) and not semaphore.acquire(timeout=0.001)
+
+
+def test_those_who_wait_when_the_condition_is_looked_at(threading):
+    semaphore, event, go_on = threading.BoundedSemaphore(1), threading.Event(), []
+    semaphore.acquire()
+    waits = [semaphore.acquire] * 3 + [event.wait] * 3
+    threads = [threading.Thread(target=lambda wait=wait: go_on.append(wait())) for wait in waits]
+    for thread in threads:
+        thread.start()
+    set_it = event.set
+    assert semaphore._cond is semaphore._cond and event._cond is event._cond
+    assert (semaphore._value, event._flag, event.is_set()) == (0, False, False)
+    set_it()
+    for _ in range(3):
+        semaphore.release()
+        eventually(lambda: semaphore._value == 0)
+    for thread in threads:
+        thread.join()
+    assert go_on == [True] * 6 and "value=0" in repr(semaphore)
+    event.clear()
+    assert not event.wait(0.001) and "unset" in repr(event)

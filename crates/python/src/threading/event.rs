@@ -7,6 +7,7 @@ use super::{limit, named};
 use crate::errors::waited;
 use crate::ffi::Patient;
 use crate::value::leave_to_init;
+use manyhands::platform::atomic::{AtomicBool, Ordering};
 use manyhands::sync::RawEvent;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
@@ -15,6 +16,14 @@ use pyo3::types::{PyDict, PyTuple, PyType};
 #[pyclass(frozen, subclass, module = "manyhands._engine")]
 pub struct ThreadEvent {
     raw: RawEvent,
+    /// Whether a program has looked inside: then it works with the standard class's attributes and functions.
+    opened: AtomicBool,
+}
+
+impl ThreadEvent {
+    fn is_opened(&self) -> bool {
+        self.opened.load(Ordering::Acquire)
+    }
 }
 
 #[pymethods]
@@ -28,33 +37,62 @@ impl ThreadEvent {
         more: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<ThreadEvent> {
         leave_to_init(class, arguments, more)?;
-        Ok(ThreadEvent { raw: RawEvent::private() })
+        Ok(ThreadEvent { raw: RawEvent::private(), opened: AtomicBool::new(false) })
     }
 
     /// Whether the flag is set.
-    fn is_set(&self) -> bool {
-        self.raw.is_set()
+    fn is_set(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        if slf.get().is_opened() {
+            return slf.call_method0("_manyhands_is_set")?.is_truthy();
+        }
+        Ok(slf.get().raw.is_set())
     }
 
     /// Sets the flag; everybody who waits goes on.
-    fn set(&self) {
-        self.raw.set();
+    fn set(slf: &Bound<'_, Self>) -> PyResult<()> {
+        if slf.get().is_opened() {
+            return slf.call_method0("_manyhands_set").map(drop);
+        }
+        slf.get().raw.set();
+        Ok(())
     }
 
     /// Clears the flag.
-    fn clear(&self) {
-        self.raw.clear();
+    fn clear(slf: &Bound<'_, Self>) -> PyResult<()> {
+        if slf.get().is_opened() {
+            return slf.call_method0("_manyhands_clear").map(drop);
+        }
+        slf.get().raw.clear();
+        Ok(())
+    }
+
+    /// Opens it: from now on the methods that the Python package adds do the work. Gives whether it was set.
+    fn _manyhands_open(&self) -> bool {
+        let was_set = self.raw.is_set();
+        self.opened.store(true, Ordering::Release);
+        // Only to wake those who wait: each goes on to wait anew.
+        self.raw.set();
+        was_set
     }
 
     /// Waits until the flag is set; False when the time was over first.
     #[pyo3(signature = (timeout = None))]
     fn wait(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<bool> {
-        if slf.get().raw.is_set() {
+        let this = slf.get();
+        if this.is_opened() {
+            return slf.call_method1("_manyhands_wait", (timeout,))?.is_truthy();
+        }
+        if this.raw.is_set() {
             return Ok(true);
         }
         let until = limit(timeout);
         let patient = Patient::on(slf);
-        waited(slf.get().raw.wait(until, &patient), patient)
+        let result = waited(this.raw.wait(until, &patient), patient)?;
+        if this.is_opened() {
+            let left = until.map(|until| until.remaining().as_secs_f64());
+            return slf.call_method1("_manyhands_wait", (left,))?.is_truthy();
+        }
+        Ok(result)
     }
 
     /// Whether the flag is set, and how many wait for it.
@@ -66,9 +104,14 @@ impl ThreadEvent {
         Ok(told)
     }
 
-    fn _at_fork_reinit(&self) {}
+    fn _at_fork_reinit(slf: &Bound<'_, Self>) -> PyResult<()> {
+        if slf.get().is_opened() {
+            return slf.call_method0("_manyhands_reinit").map(drop);
+        }
+        Ok(())
+    }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        named(slf, if slf.get().raw.is_set() { "set" } else { "unset" })
+        named(slf, if Self::is_set(slf)? { "set" } else { "unset" })
     }
 }

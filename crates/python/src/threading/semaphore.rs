@@ -7,6 +7,7 @@ use super::{limit, named};
 use crate::errors::waited;
 use crate::ffi::Patient;
 use crate::value::truth;
+use manyhands::platform::atomic::{AtomicBool, AtomicU32, Ordering};
 use manyhands::sync::{MOST_PERMITS, RawSemaphore};
 use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -17,12 +18,30 @@ use std::sync::OnceLock;
 #[pyclass(frozen, subclass, module = "manyhands._engine")]
 pub struct ThreadSemaphore {
     raw: OnceLock<RawSemaphore>,
+    /// Whether a program has looked inside: then it works with the standard class's attributes and functions.
+    opened: AtomicBool,
+    /// How many of those who waited at that moment were given a permit that is none, only to wake them.
+    woken: AtomicU32,
 }
 
 impl ThreadSemaphore {
     #[inline]
     fn raw(&self) -> PyResult<&RawSemaphore> {
         self.raw.get().ok_or_else(|| PyRuntimeError::new_err("Semaphore.__init__() was not called"))
+    }
+
+    fn is_opened(&self) -> bool {
+        self.opened.load(Ordering::Acquire)
+    }
+
+    /// Whether one of those who waited when it was opened is to wait anew. Permits are alike: as many as had a true one
+    /// keep one, whoever they are.
+    fn goes_on_opened(&self) -> bool {
+        self.is_opened()
+            && self
+                .woken
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1))
+                .is_ok()
     }
 }
 
@@ -31,7 +50,7 @@ impl ThreadSemaphore {
     #[new]
     #[pyo3(signature = (*_arguments, **_more))]
     fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> ThreadSemaphore {
-        ThreadSemaphore { raw: OnceLock::new() }
+        ThreadSemaphore { raw: OnceLock::new(), opened: AtomicBool::new(false), woken: AtomicU32::new(0) }
     }
 
     #[pyo3(signature = (value = 1))]
@@ -60,7 +79,11 @@ impl ThreadSemaphore {
         if !blocking && timeout.is_some() {
             return Err(PyValueError::new_err("can't specify timeout for non-blocking acquire"));
         }
-        let raw = slf.get().raw()?;
+        let this = slf.get();
+        let raw = this.raw()?;
+        if this.is_opened() {
+            return slf.call_method1("_manyhands_acquire", (blocking, timeout))?.is_truthy();
+        }
         if raw.try_acquire() {
             return Ok(true);
         }
@@ -69,7 +92,34 @@ impl ThreadSemaphore {
         }
         let until = limit(timeout);
         let patient = Patient::on(slf);
-        waited(raw.acquire(until, &patient), patient)
+        let result = waited(raw.acquire(until, &patient), patient);
+        if this.is_opened() {
+            // The next of those who waited.
+            let _ = raw.release(1);
+        }
+        if this.goes_on_opened() && result.is_ok() {
+            let left = until.map(|until| until.remaining().as_secs_f64());
+            return slf.call_method1("_manyhands_acquire", (true, left))?.is_truthy();
+        }
+        result
+    }
+
+    /// Opens it: from now on the methods that the Python package adds do the work. Gives the permits that were free.
+    fn _manyhands_open(&self) -> PyResult<u32> {
+        let raw = self.raw()?;
+        if self.opened.swap(true, Ordering::AcqRel) {
+            return Ok(0);
+        }
+        let mut free = 0;
+        while raw.try_acquire() {
+            free += 1;
+        }
+        let waiters = raw.statistics().waiters;
+        self.woken.store(u32::try_from(waiters).unwrap_or(u32::MAX), Ordering::Release);
+        if waiters > 0 {
+            let _ = raw.release(1);
+        }
+        Ok(free)
     }
 
     fn __enter__(slf: &Bound<'_, Self>) -> PyResult<bool> {
@@ -81,6 +131,9 @@ impl ThreadSemaphore {
     fn release(slf: &Bound<'_, Self>, n: i64) -> PyResult<()> {
         if n < 1 {
             return Err(PyValueError::new_err("n must be one or more"));
+        }
+        if slf.get().is_opened() {
+            return slf.call_method1("_manyhands_release", (n,)).map(drop);
         }
         let raw = slf.get().raw()?;
         let given = u32::try_from(n).ok().map(|count| raw.release(count).is_ok());
