@@ -8,6 +8,7 @@ opened and of classes that hold their items in their own way.
 from __future__ import annotations
 
 from . import _std
+from ._bare import without_annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,3 +111,6 @@ def shutdown(self: Any, immediate: bool) -> None:
             self.unfinished_tasks = max(self.unfinished_tasks - 1, 0)
         for condition in (self.all_tasks_done, self.not_empty, self.not_full):
             condition.notify_all()
+
+
+without_annotations(globals())

@@ -102,6 +102,11 @@ def rest(ours: str, name: str) -> Any:
     raise AttributeError(f"module {ours!r} has no attribute {name!r}")
 
 
+def names(ours: str) -> list[str]:
+    """The names that the standard module has: what `dir` tells of ours."""
+    return dir(module(ours.removeprefix("manyhands.multiprocessing.")))
+
+
 def loaded(name: str) -> Any:
     """The standard module `multiprocessing.NAME` if anybody has imported it."""
     full = f"{PACKAGE}.{name}"

@@ -13,6 +13,7 @@ import sys
 from collections import deque
 
 from . import _aside, _engine, _opened_queue, _overlay, _std
+from ._bare import without_annotations
 from ._opened_queue import Empty as Empty, Full as Full, ShutDown, standard
 
 TYPE_CHECKING = False
@@ -172,6 +173,7 @@ def _stand_aside() -> None:
             _open(found)
 
 
+without_annotations(globals())
 if _std.aliased:
     lay_names()
 _aside.standing_aside(_stand_aside)

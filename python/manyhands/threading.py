@@ -13,10 +13,11 @@ import _thread
 import sys
 from collections import deque
 from time import monotonic
-from types import ModuleType
 
 from . import _aside, _engine, _overlay, _std
+from ._bare import without_annotations
 from ._engine import ThreadLock as Lock, ThreadRLock as RLock
+from ._passed_on import pass_on
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ class Condition(_engine.ThreadCondition):
     def _waiters(self) -> Any:
         # As many as there are threads that wait; what each waits on is the engine's.
         return deque(range(self.statistics()["waiters"]))
+
+    def __init__(self, lock: Any = None) -> None:
+        _engine.ThreadCondition.__init__(self, lock)
 
     def notifyAll(self) -> None:
         """Deprecated: use `notify_all`."""
@@ -117,6 +121,9 @@ class Semaphore(_engine.ThreadSemaphore):
         if more > 0:
             _engine.ThreadSemaphore.release(self, more)
 
+    def __init__(self, value: int = 1) -> None:
+        _engine.ThreadSemaphore.__init__(self, value)
+
 
 class BoundedSemaphore(Semaphore):
     """A number of permits that cannot grow above its first value."""
@@ -158,6 +165,9 @@ class Event(_engine.ThreadEvent):
             return
         (_engine.ThreadEvent.set if is_set else _engine.ThreadEvent.clear)(self)
 
+    def __init__(self) -> None:
+        pass
+
     def isSet(self) -> bool:
         """Deprecated: use `is_set`."""
         _outdated("isSet() is deprecated, use is_set() instead")
@@ -174,6 +184,9 @@ class Barrier(_engine.ThreadBarrier):
     @property
     def _parties(self) -> int:
         return self.parties
+
+    def __init__(self, parties: int, action: Callable[[], object] | None = None, timeout: float | None = None) -> None:
+        _engine.ThreadBarrier.__init__(self, parties, action, timeout)
 
 
 def _outdated(text: str) -> None:
@@ -229,14 +242,17 @@ class Thread(_Thread):  # type: ignore[misc]
         name: str | None = None,
         args: Any = (),
         kwargs: Mapping[str, Any] | None = None,
-        *more: Any,
+        *,
         daemon: bool | None = None,
-        **others: Any,
+        context: Any = None,
     ) -> None:
         # Not `super()`: between this class and the standard one may stand another of that, which calls us.
-        if "context" in others and sys.version_info < (3, 14):
-            self._manyhands_context = others.pop("context")
-        _Thread.__init__(self, group, target, name, args, kwargs, *more, daemon=daemon, **others)
+        more = {}
+        if sys.version_info >= (3, 14):
+            more["context"] = context
+        else:
+            self._manyhands_context = context
+        _Thread.__init__(self, group, target, name, args, kwargs, daemon=daemon, **more)
         self._started = _plain_event()
         self._manyhands_life = _engine.ThreadLife()
 
@@ -411,34 +427,6 @@ def _join_all() -> None:
             return
 
 
-class _Module(ModuleType):
-    """Passes on to the standard module what is not here, to read, to write and to delete."""
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return getattr(_standard, name)
-        except AttributeError:
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}") from None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in _PASSED_ON:
-            setattr(_standard, name, value)
-        else:
-            super().__setattr__(name, value)
-
-    def __delattr__(self, name: str) -> None:
-        if name in _PASSED_ON:
-            delattr(_standard, name)
-        else:
-            super().__delattr__(name)
-
-    def __dir__(self) -> list[str]:
-        return sorted({*vars(self), *dir(_standard)})
-
-
-#: The names that are the standard module's alone.
-_PASSED_ON = frozenset(vars(_standard)) - frozenset(globals())
-
 #: The names that stand in the standard module where that means ours; `current_thread` and others find these there.
 _LAID = [
     *["Thread", "Timer", "_MainThread", "_DummyThread"],
@@ -480,8 +468,10 @@ def _begin() -> None:
     _aside.standing_aside(_stand_aside)
 
 
+without_annotations(globals())
+
 if not TYPE_CHECKING:
-    sys.modules[__name__].__class__ = _Module
+    pass_on(__name__, _standard)
     _begin()
 else:
 

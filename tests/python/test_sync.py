@@ -228,7 +228,7 @@ def test_a_stale_handle_is_an_error():
     handle = lock._handle
     del lock
     with pytest.raises(ValueError, match="is gone"):
-        multiprocessing.synchronize.Lock(handle=handle)
+        multiprocessing.synchronize._attach(multiprocessing.synchronize.Lock, handle)
 
 
 def test_a_wrong_number_of_permits():

@@ -31,6 +31,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _engine {
     use pyo3::prelude::*;
+    use pyo3::types::PyString;
 
     #[pymodule_export]
     use super::banker::{Banker, Claim};
@@ -72,6 +73,26 @@ mod _engine {
         module.add("ThreadRLock", module.py().get_type::<super::threading::ThreadRLock>())?;
         super::ffi::install_queue::<ThreadQueue>(&module.py().get_type::<ThreadQueue>())?;
         super::ffi::install_queue::<ThreadSimpleQueue>(&module.py().get_type::<ThreadSimpleQueue>())?;
+        // The classes that are written in Python in the standard library, and what they are there.
+        let py = module.py();
+        for (class, name, place) in [
+            (py.get_type::<ThreadQueue>(), "Queue", "queue"),
+            (py.get_type::<ThreadCondition>(), "Condition", "threading"),
+            (py.get_type::<ThreadSemaphore>(), "Semaphore", "threading"),
+            (py.get_type::<ThreadEvent>(), "Event", "threading"),
+            (py.get_type::<ThreadBarrier>(), "Barrier", "threading"),
+            (py.get_type::<Future>(), "Future", "concurrent.futures._base"),
+            (py.get_type::<ThreadPool>(), "ThreadPoolExecutor", "concurrent.futures.thread"),
+            (py.get_type::<PoolCore>(), "Pool", "multiprocessing.pool"),
+            (py.get_type::<AsyncResult>(), "ApplyResult", "multiprocessing.pool"),
+            (py.get_type::<Queue>(), "Queue", "multiprocessing.queues"),
+            (py.get_type::<SimpleQueue>(), "SimpleQueue", "multiprocessing.queues"),
+            (py.get_type::<Condition>(), "Condition", "multiprocessing.synchronize"),
+            (py.get_type::<Event>(), "Event", "multiprocessing.synchronize"),
+            (py.get_type::<Barrier>(), "Barrier", "multiprocessing.synchronize"),
+        ] {
+            super::ffi::look_like_functions(&class, &PyString::new(py, name), &PyString::new(py, place))?;
+        }
         super::ffi::prepare_forks(module.py(), &module.getattr("keep_own_waits")?)?;
         super::threading::prepare(module)
     }

@@ -353,7 +353,7 @@ impl Handing for ThreadSimpleQueue {
 impl ThreadSimpleQueue {
     #[new]
     #[classmethod]
-    #[pyo3(signature = (*arguments, **more))]
+    #[pyo3(signature = (*arguments, **more), text_signature = "()")]
     fn new(
         cls: &Bound<'_, PyType>,
         arguments: &Bound<'_, PyTuple>,

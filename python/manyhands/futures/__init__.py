@@ -57,4 +57,6 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    from manyhands import _std
+
+    return dir(_std.standard("concurrent.futures"))

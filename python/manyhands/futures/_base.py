@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 
 from manyhands import _aside, _engine, _std
+from manyhands._bare import without_annotations
 from manyhands.queue import Empty, SimpleQueue
 
 TYPE_CHECKING = False
@@ -70,6 +71,10 @@ if not TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     # Libraries read private names of the standard module.
     return getattr(_standard, name)
+
+
+def __dir__() -> list[str]:
+    return dir(_standard)
 
 
 class _Inside:
@@ -266,3 +271,5 @@ def _stand_aside() -> None:
 
 
 _aside.standing_aside(_stand_aside)
+
+without_annotations(globals())

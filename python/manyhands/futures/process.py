@@ -14,6 +14,7 @@ import weakref
 from importlib import import_module
 
 from manyhands import _engine, _guard, _std
+from manyhands._bare import without_annotations
 from manyhands.multiprocessing import context
 from manyhands.multiprocessing._crew import Crew
 from manyhands.multiprocessing._own_process import is_own
@@ -51,6 +52,10 @@ _RemoteTraceback = _std.module("pool").RemoteTraceback
 def __getattr__(name: str) -> Any:
     # Libraries read private names of the standard module.
     return getattr(_standard, name)
+
+
+def __dir__() -> list[str]:
+    return dir(_standard)
 
 
 #: The cores of executors whose workers may not all have ended; what these were told, and a reference that closes the
@@ -260,3 +265,6 @@ def _hand_in(
         future: Any = executor._submit_list(fn, chunk, star)
         yield future
         del future
+
+
+without_annotations(globals())

@@ -12,6 +12,7 @@ import weakref
 from importlib import import_module
 
 from manyhands import _aside, _engine, _std
+from manyhands._bare import without_annotations
 
 from . import _map, _opened_threads
 from ._base import LOGGER
@@ -41,6 +42,10 @@ __all__ = ["BrokenThreadPool", "ThreadPoolExecutor"]
 def __getattr__(name: str) -> Any:
     # Libraries read private names of the standard module.
     return getattr(_standard, name)
+
+
+def __dir__() -> list[str]:
+    return dir(_standard)
 
 
 _workers: weakref.WeakKeyDictionary[threading.Thread, _engine.ThreadWorker] = weakref.WeakKeyDictionary()
@@ -233,3 +238,5 @@ def _stand_aside() -> None:
 
 
 _aside.standing_aside(_stand_aside)
+
+without_annotations(globals())

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from manyhands import _debugger, _engine, _known, _namespaces, _pickling, _std
+from manyhands._bare import without_annotations
 
 from . import _payload, _tracker, context, forkserver, util
 from ._own_process import OwnObjects
@@ -150,3 +151,6 @@ class _PlanOnItsWay:
 
     def share(self, handle: int) -> None:
         self.handles.append(handle)
+
+
+without_annotations(globals())

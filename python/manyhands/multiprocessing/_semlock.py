@@ -6,6 +6,8 @@ lock of their own. What is inside is a view of the lock itself, so the answers a
 
 from __future__ import annotations
 
+from manyhands._bare import without_annotations
+
 from . import context
 
 TYPE_CHECKING = False
@@ -90,8 +92,8 @@ class SemLock(metaclass=_Kind):
     def __enter__(self) -> bool:
         return self._semlock._of.__enter__()
 
-    def __exit__(self, *raised: Any) -> None:
-        return self._semlock._of.__exit__(*raised)
+    def __exit__(self, *args: Any) -> None:
+        return self._semlock._of.__exit__(*args)
 
     def __getstate__(self) -> Any:
         context.assert_spawning(self)
@@ -99,3 +101,6 @@ class SemLock(metaclass=_Kind):
 
     def __setstate__(self, state: Any) -> None:
         self._take(*state)
+
+
+without_annotations(globals())

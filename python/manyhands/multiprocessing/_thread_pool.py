@@ -14,6 +14,7 @@ import time
 import weakref
 from _thread import allocate_lock
 
+from manyhands._bare import without_annotations
 from manyhands.futures import Future, InvalidStateError
 from manyhands.queue import Empty, SimpleQueue
 
@@ -73,8 +74,8 @@ class ThreadPool(Pool):
     def apply_async(
         self,
         func: Callable[..., Any],
-        args: Iterable[Any] | None = None,
-        kwds: Mapping[str, Any] | None = None,
+        args: Iterable[Any] = (),
+        kwds: Mapping[str, Any] = {},
         callback: Callable[[Any], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
     ) -> Any:
@@ -365,3 +366,6 @@ def worker(calls: SimpleQueue[_Work | None]) -> None:
 def _end_workers(calls: SimpleQueue[_Work | None], workers: int) -> None:
     for _ in range(workers):
         calls.put(None)
+
+
+without_annotations(globals())

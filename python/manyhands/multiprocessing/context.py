@@ -11,6 +11,7 @@ import os
 import sys
 
 from manyhands import _std
+from manyhands._bare import without_annotations
 
 TYPE_CHECKING = False
 process: Any = _std.module("process")
@@ -43,6 +44,10 @@ __all__ = ()
 
 def __getattr__(name: str) -> Any:
     return _std.rest(__name__, name)
+
+
+def __dir__() -> list[str]:
+    return _std.names(__name__)
 
 
 class BaseContext:
@@ -427,3 +432,6 @@ _default_context = DefaultContext(_concrete_contexts[_first])
 
 def _force_start_method(method: str) -> None:
     _default_context._actual_context = _concrete_contexts[method]
+
+
+without_annotations(globals())

@@ -14,6 +14,7 @@ import os
 import sys
 
 from manyhands import _ending, _engine, _std
+from manyhands._bare import without_annotations
 
 from . import _beginning, _child
 
@@ -28,6 +29,10 @@ __all__ = ["set_forkserver_preload"]
 
 def __getattr__(name: str) -> Any:
     return _std.rest(__name__, name)
+
+
+def __dir__() -> list[str]:
+    return _std.names(__name__)
 
 
 _preload: list[str] = []
@@ -106,3 +111,6 @@ def main(preload: list[str], path: list[str] | None, method: str, alias: list[st
             os._exit(code)
     # What a spawned interpreter does at its end, this one does as well.
     sys.exit(code)
+
+
+without_annotations(globals())

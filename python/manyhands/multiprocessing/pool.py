@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from manyhands import _engine, _guard, _std
+from manyhands._bare import without_annotations
 
 from . import context, util
 from ._crew import PATIENCE, Crew
@@ -49,6 +50,10 @@ def __getattr__(name: str) -> Any:
     if name == "ThreadPool":
         return importlib.import_module("manyhands.multiprocessing._thread_pool").ThreadPool
     return _std.rest(__name__, name)
+
+
+def __dir__() -> list[str]:
+    return _std.names(__name__)
 
 
 class Pool(Crew):
@@ -132,7 +137,7 @@ class Pool(Crew):
 
     # The standard library's methods.
 
-    def apply(self, func: Callable[..., T], args: Iterable[Any] = (), kwds: dict[str, Any] | None = None) -> T:
+    def apply(self, func: Callable[..., T], args: Iterable[Any] = (), kwds: dict[str, Any] = {}) -> T:  # noqa: B006
         """Calls `func(*args, **kwds)` in a worker and waits for the result."""
         return self.apply_async(func, args, kwds).get()
 
@@ -282,7 +287,7 @@ class Pool(Crew):
             raise ValueError(f"Pool not running: {self!r}")
         return self
 
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(self, exc_type: object, exc_val: object, exc_tb: object) -> None:
         self.terminate()
 
     def __reduce__(self) -> Any:
@@ -318,3 +323,6 @@ def _terminate(held: _Core) -> None:
     core._forget_keeper()
     if core._phase == "broken":
         _guard.found(core._broken_because)
+
+
+without_annotations(globals())

@@ -10,6 +10,7 @@ import os
 import signal
 
 from manyhands import _debugger, _ending, _engine, _guard, _std
+from manyhands._bare import without_annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ __all__ = ["Popen"]
 
 def __getattr__(name: str) -> Any:
     return _std.rest(__name__, name)
+
+
+def __dir__() -> list[str]:
+    return _std.names(__name__)
 
 
 class Popen:
@@ -104,3 +109,6 @@ def run_child(process_obj: Any, parent: int) -> NoReturn:
     finally:
         _ending.end_copy()
         os._exit(code)
+
+
+without_annotations(globals())

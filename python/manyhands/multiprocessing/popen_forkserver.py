@@ -8,6 +8,7 @@ signals as they are now.
 from __future__ import annotations
 
 from manyhands import _engine, _std
+from manyhands._bare import without_annotations
 
 from . import forkserver, popen_spawn_posix
 
@@ -22,6 +23,10 @@ def __getattr__(name: str) -> Any:
     return _std.rest(__name__, name)
 
 
+def __dir__() -> list[str]:
+    return _std.names(__name__)
+
+
 class Popen(popen_spawn_posix.Popen):
     """A process that a zygote started."""
 
@@ -30,3 +35,6 @@ class Popen(popen_spawn_posix.Popen):
 
     def _code(self) -> str:
         return forkserver.code()
+
+
+without_annotations(globals())

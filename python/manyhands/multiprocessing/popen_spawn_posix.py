@@ -7,6 +7,7 @@ objects that the process object refers to are passed on with them.
 from __future__ import annotations
 
 from manyhands import _debugger, _engine, _guard, _std
+from manyhands._bare import without_annotations
 
 from . import _child, _payload, _tracker, popen_fork, resource_tracker  # noqa: F401
 
@@ -19,6 +20,10 @@ __all__ = ["Popen"]
 
 def __getattr__(name: str) -> Any:
     return _std.rest(__name__, name)
+
+
+def __dir__() -> list[str]:
+    return _std.names(__name__)
 
 
 class InheritedFd:
@@ -72,3 +77,6 @@ class Popen(popen_fork.Popen):
                 "handles": self._handles,
             }
         )
+
+
+without_annotations(globals())

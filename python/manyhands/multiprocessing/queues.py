@@ -11,6 +11,7 @@ from __future__ import annotations
 from queue import Empty, Full  # noqa: F401  Where programs look for them.
 
 from manyhands import _engine, _pickling, _std
+from manyhands._bare import without_annotations
 
 from .synchronize import reduce_shared
 
@@ -25,6 +26,10 @@ __all__ = ["Queue", "SimpleQueue", "JoinableQueue"]
 
 def __getattr__(name: str) -> Any:
     return _std.rest(__name__, name)
+
+
+def __dir__() -> list[str]:
+    return _std.names(__name__)
 
 
 def _made(kind: Any) -> Any:
@@ -132,3 +137,6 @@ class SimpleQueue(_Travelling, _engine.SimpleQueue["T"]):
     def __init__(self, *, ctx: Any) -> None:
         _note_readers(ctx)
         self._open(0)
+
+
+without_annotations(globals())

@@ -12,6 +12,7 @@ import threading
 import time
 
 from manyhands import _engine, _std
+from manyhands._bare import without_annotations
 
 from . import context
 from ._semlock import RECURSIVE_MUTEX, SEMAPHORE, Inside, SemLock  # noqa: F401
@@ -19,7 +20,6 @@ from ._semlock import RECURSIVE_MUTEX, SEMAPHORE, Inside, SemLock  # noqa: F401
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
     from typing import Any
 
 process: Any = _std.module("process")
@@ -31,12 +31,17 @@ def __getattr__(name: str) -> Any:
     return _std.rest(__name__, name)
 
 
+def __dir__() -> list[str]:
+    return _std.names(__name__)
+
+
 SEM_VALUE_MAX = 2**31 - 1
 
 
 def _attach(kind: Any, handle: int) -> Any:
-    """The object that another process named, as this process's own."""
-    return kind.__new__(kind, handle=handle)
+    """The object that another process named, as this process's own. A program's subclass is not asked to make it."""
+    made = next(base for base in kind.__mro__ if base.__module__ == _engine.__name__)
+    return made.__new__(kind, handle=handle)
 
 
 def reduce_shared(shared: Any) -> tuple[Any, ...]:
@@ -59,6 +64,9 @@ def _owner(shared: _engine.Lock | _engine.RLock) -> str:
 class Lock(_engine.Lock):
     """A lock. Who has it is known, but anybody may release it."""
 
+    def __new__(cls, *, ctx: Any) -> Lock:
+        return super().__new__(cls)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return reduce_shared(self)
 
@@ -76,6 +84,9 @@ class Lock(_engine.Lock):
 
 class RLock(_engine.RLock):
     """A lock that its owner may take again, and only its owner release."""
+
+    def __new__(cls, *, ctx: Any) -> RLock:
+        return super().__new__(cls)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return reduce_shared(self)
@@ -100,8 +111,8 @@ class RLock(_engine.RLock):
 class Semaphore(_engine.Semaphore):
     """A number of permits. Those of a killed process come back only when it took them by `with`."""
 
-    def __new__(cls, value: int = 1, *, ctx: Any = None, handle: int | None = None) -> Semaphore:
-        return super().__new__(cls, value, SEM_VALUE_MAX, ctx=ctx, handle=handle)
+    def __new__(cls, value: int = 1, *, ctx: Any) -> Semaphore:
+        return super().__new__(cls, value, SEM_VALUE_MAX)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return reduce_shared(self)
@@ -126,8 +137,8 @@ class Semaphore(_engine.Semaphore):
 class BoundedSemaphore(Semaphore):
     """A number of permits that cannot grow above its first value."""
 
-    def __new__(cls, value: int = 1, *, ctx: Any = None, handle: int | None = None) -> BoundedSemaphore:
-        return _engine.Semaphore.__new__(cls, value, value, ctx=ctx, handle=handle)
+    def __new__(cls, value: int = 1, *, ctx: Any) -> BoundedSemaphore:
+        return _engine.Semaphore.__new__(cls, value, value)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}(value={self.get_value()}, maxvalue={self._max_value})>"
@@ -141,7 +152,9 @@ class _Number(int):
 
 
 def _attach_condition(kind: Any, handle: int, lock: Lock | RLock) -> Any:
-    return kind.__new__(kind, lock, handle=handle)
+    condition = _attach(kind, handle)
+    condition._stand_on(lock)
+    return condition
 
 
 class Condition(_engine.Condition):
@@ -151,12 +164,15 @@ class Condition(_engine.Condition):
     release: Callable[[], None]
     _lock: Lock | RLock
 
-    def __new__(cls, lock: Lock | RLock | None = None, *, ctx: Any = None, handle: int | None = None) -> Condition:
-        self = super().__new__(cls, handle=handle)
-        self._lock = lock or (ctx or context._default_context).RLock()
-        self.acquire = self._lock.acquire
-        self.release = self._lock.release
+    def __new__(cls, lock: Lock | RLock | None = None, *, ctx: Any) -> Condition:
+        self = super().__new__(cls)
+        self._stand_on(lock or ctx.RLock())
         return self
+
+    def _stand_on(self, lock: Lock | RLock) -> None:
+        self._lock = lock
+        self.acquire = lock.acquire
+        self.release = lock.release
 
     def __reduce__(self) -> tuple[Any, ...]:
         _, (kind, handle) = reduce_shared(self)
@@ -165,10 +181,8 @@ class Condition(_engine.Condition):
     def __enter__(self) -> bool:
         return self._lock.__enter__()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._lock.__exit__(kind, error, traceback)
+    def __exit__(self, *args: Any) -> None:
+        self._lock.__exit__(*args)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}({self._lock}, {self._sleeping_count})>"
@@ -211,6 +225,9 @@ class Condition(_engine.Condition):
 class Event(_engine.Event):
     """A flag that can be waited for."""
 
+    def __new__(cls, *, ctx: Any) -> Event:
+        return super().__new__(cls)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return reduce_shared(self)
 
@@ -220,7 +237,10 @@ class Event(_engine.Event):
 
 
 def _attach_barrier(kind: Any, handle: int, action: Callable[[], object] | None, timeout: float | None) -> Any:
-    return kind.__new__(kind, 1, action, timeout, handle=handle)
+    barrier = _attach(kind, handle)
+    barrier._action = action
+    barrier._timeout = timeout
+    return barrier
 
 
 class Barrier(_engine.Barrier):
@@ -235,10 +255,9 @@ class Barrier(_engine.Barrier):
         action: Callable[[], object] | None = None,
         timeout: float | None = None,
         *,
-        ctx: Any = None,
-        handle: int | None = None,
+        ctx: Any,
     ) -> Barrier:
-        self = super().__new__(cls, parties, handle=handle)
+        self = super().__new__(cls, parties)
         self._action = action
         self._timeout = timeout
         return self
@@ -261,3 +280,6 @@ class Barrier(_engine.Barrier):
         if isinstance(place, str):
             raise threading.BrokenBarrierError(place)
         return place
+
+
+without_annotations(globals())

@@ -1,12 +1,13 @@
 //! The raw interfaces of the interpreter and of the system, and with them all unsafe code of this crate.
 //!
 //! `gil` gives the interpreter lock up while somebody waits; `buffer` shows received memory to Python; `forking` is what
-//! the interpreter must do around a fork; `methods` and `queue_methods` put the hot methods of locks and of queues on their
+//! the interpreter must do around a fork; `functions` lets methods look like functions; `methods` and `queue_methods` put the hot methods of locks and of queues on their
 //! classes, `places` tells where in a Python program something happens. What is exported from here is safe to call while
 //! the interpreter lock is held.
 
 mod buffer;
 mod forking;
+mod functions;
 mod gil;
 mod methods;
 mod places;
@@ -14,6 +15,7 @@ mod queue_methods;
 
 pub use buffer::{SharedBuffer, bytes_of};
 pub use forking::Interpreter;
+pub use functions::look_like_functions;
 pub use gil::{Patient, attached, keep_own_waits, prepare_forks, raise_in_wait, waits_for};
 pub use methods::{Guarding, install, trust_with};
 pub use places::{MadeIn, behind, here, kept_code, learn_places, made_here, mark_of_code};

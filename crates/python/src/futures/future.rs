@@ -121,7 +121,7 @@ impl Future {
 impl Future {
     #[new]
     #[classmethod]
-    #[pyo3(signature = (*arguments, **more))]
+    #[pyo3(signature = (*arguments, **more), text_signature = "()")]
     fn new(
         cls: &Bound<'_, PyType>,
         arguments: &Bound<'_, PyTuple>,

@@ -141,7 +141,10 @@ impl PoolCore {
     }
 
     /// Calls `func(*args, **kwds)` in a worker.
-    #[pyo3(signature = (func, args = None, kwds = None, callback = None, error_callback = None))]
+    #[pyo3(
+        signature = (func, args = None, kwds = None, callback = None, error_callback = None),
+        text_signature = "($self, func, args=(), kwds={}, callback=None, error_callback=None)"
+    )]
     fn apply_async<'py>(
         slf: &Bound<'py, Self>,
         func: &Bound<'py, PyAny>,

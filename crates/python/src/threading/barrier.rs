@@ -45,7 +45,7 @@ impl ThreadBarrier {
 #[pymethods]
 impl ThreadBarrier {
     #[new]
-    #[pyo3(signature = (*_arguments, **_more))]
+    #[pyo3(signature = (*_arguments, **_more), text_signature = "(parties, action=None, timeout=None)")]
     fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> ThreadBarrier {
         ThreadBarrier { made: OnceLock::new() }
     }

@@ -165,7 +165,7 @@ impl ThreadCondition {
 #[pymethods]
 impl ThreadCondition {
     #[new]
-    #[pyo3(signature = (*_arguments, **_more))]
+    #[pyo3(signature = (*_arguments, **_more), text_signature = "(lock=None)")]
     fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> ThreadCondition {
         ThreadCondition { raw: RawCondition::private(), held: OnceLock::new() }
     }
@@ -226,9 +226,9 @@ impl ThreadCondition {
         self.held()?.object(py).call_method0("__enter__")
     }
 
-    #[pyo3(signature = (*arguments))]
-    fn __exit__<'py>(&self, py: Python<'py>, arguments: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
-        self.held()?.object(py).call_method1("__exit__", arguments)
+    #[pyo3(signature = (*args))]
+    fn __exit__<'py>(&self, py: Python<'py>, args: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+        self.held()?.object(py).call_method1("__exit__", args)
     }
 
     /// Gives the lock up, waits to be notified, takes the lock again; False when the time was over first.

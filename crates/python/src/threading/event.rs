@@ -30,7 +30,7 @@ impl ThreadEvent {
 impl ThreadEvent {
     #[new]
     #[classmethod]
-    #[pyo3(signature = (*arguments, **more))]
+    #[pyo3(signature = (*arguments, **more), text_signature = "()")]
     fn new(
         class: &Bound<'_, PyType>,
         arguments: &Bound<'_, PyTuple>,

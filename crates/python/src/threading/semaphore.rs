@@ -48,7 +48,7 @@ impl ThreadSemaphore {
 #[pymethods]
 impl ThreadSemaphore {
     #[new]
-    #[pyo3(signature = (*_arguments, **_more))]
+    #[pyo3(signature = (*_arguments, **_more), text_signature = "(value=1)")]
     fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> ThreadSemaphore {
         ThreadSemaphore { raw: OnceLock::new(), opened: AtomicBool::new(false), woken: AtomicU32::new(0) }
     }
@@ -122,8 +122,9 @@ impl ThreadSemaphore {
         Ok(free)
     }
 
-    fn __enter__(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        ThreadSemaphore::acquire(slf, true, None)
+    #[pyo3(signature = (blocking = true, timeout = None))]
+    fn __enter__(slf: &Bound<'_, Self>, blocking: bool, timeout: Option<f64>) -> PyResult<bool> {
+        ThreadSemaphore::acquire(slf, blocking, timeout)
     }
 
     /// Gives permits back, or adds as many.
@@ -149,10 +150,12 @@ impl ThreadSemaphore {
 
     fn __exit__(
         slf: &Bound<'_, Self>,
-        _kind: &Bound<'_, PyAny>,
-        _error: &Bound<'_, PyAny>,
-        _traceback: &Bound<'_, PyAny>,
+        t: &Bound<'_, PyAny>,
+        v: &Bound<'_, PyAny>,
+        tb: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
+        // What the block raised is its own affair.
+        let _ = (t, v, tb);
         Self::release(slf, 1)
     }
 

@@ -1,0 +1,176 @@
+"""Names and signatures: those of the standard modules, for programs that look at them and for tools that do.
+
+One program lists both, under plain python and under the launcher, and the lists are compared. What differs on purpose
+stands here with its reason.
+"""
+
+import json
+
+import pytest
+
+SUBMODULES = """
+connection context dummy dummy.connection forkserver heap managers pool popen_fork popen_forkserver popen_spawn_posix
+process queues reduction resource_sharer resource_tracker shared_memory sharedctypes spawn synchronize util
+"""
+MODULES = ["threading", "queue", "concurrent.futures", "concurrent.futures.thread", "concurrent.futures.process"]
+MODULES += ["multiprocessing", *(f"multiprocessing.{name}" for name in SUBMODULES.split())]
+
+LIST = f"""
+import importlib, inspect, json
+
+def signature(thing):
+    try:
+        return str(inspect.signature(thing)).replace("manyhands.", "")
+    except (TypeError, ValueError):
+        return None
+
+found = {{}}
+for path in {MODULES!r}:
+    module = importlib.import_module(path)
+    for name in dir(module):
+        if name.startswith("__"):
+            continue
+        thing, title = getattr(module, name), f"{{path}}.{{name}}"
+        found[title] = signature(thing) if callable(thing) else "no callable"
+        for member in dir(thing) if isinstance(thing, type) and not name.startswith("_") else ():
+            if not member.startswith("_") or member in ("__enter__", "__exit__"):
+                value = getattr(thing, member)
+                found[f"{{title}}.{{member}}"] = signature(value) if callable(value) else "no callable"
+print(json.dumps(found))
+"""
+
+#: What ours takes besides: options that the standard library has not, or has from a later version on.
+MORE = {
+    "retries=0": "how often a call is run again whose worker died",
+    "resources=None": "admission by a banker",
+    "buffersize=None": "in the standard library from 3.14 on",
+    "context=None": "in the standard library from 3.14 on",
+}
+#: Where parameters differ otherwise, and why.
+OTHERWISE = {
+    "multiprocessing.forkserver.main": "what the server's own interpreter runs",
+    "multiprocessing.popen_forkserver.Popen.DupFd": "how a start method hands on a descriptor",
+    "multiprocessing.popen_spawn_posix.Popen.DupFd": "how a start method hands on a descriptor",
+}
+#: Classes that are functions there on some versions, or written in C, where an object's first parameter has no name.
+WRITTEN_IN_C = ("threading.Lock", "threading.RLock", "multiprocessing.dummy.Lock", "multiprocessing.dummy.RLock")
+OURS_ARE_WRITTEN_IN_RUST = tuple(
+    f"multiprocessing.synchronize.{kind}." for kind in ("Lock", "RLock", "Semaphore", "BoundedSemaphore")
+)
+
+
+def plain_form(text):
+    """A signature without what ours has besides, and without the star that only that may need."""
+    if text is None:
+        return None
+    for more in MORE:
+        text = text.replace(f", {more}", "")
+    return text.replace(", *)", ")")
+
+
+def is_private(title):
+    return any(name.startswith("_") and not name.startswith("__") for name in title.split(".")[1:])
+
+
+def is_meant(title):
+    return title in OTHERWISE or title.startswith(WRITTEN_IN_C) or title.startswith(OURS_ARE_WRITTEN_IN_RUST)
+
+
+@pytest.fixture
+def lists(runner):
+    runner.write(LIST)
+    plain = runner.run("program.py", manyhands=False)
+    ours = runner.run("program.py")
+    assert (plain.stderr, ours.stderr) == ("", "")
+    return json.loads(plain.stdout), json.loads(ours.stdout)
+
+
+def test_names(lists):
+    plain, ours = lists
+    missing = [title for title in plain if title not in ours and not is_private(title)]
+    # Whether a submodule is there before it is imported depends on which others were.
+    assert [title for title in missing if title not in ("multiprocessing.queues",)] == []
+
+
+def test_signatures(lists):
+    plain, ours = lists
+    differences = [
+        f"{title}: {signature}, ours {ours[title]}"
+        for title, signature in plain.items()
+        if title in ours
+        and not is_private(title)
+        and plain_form(ours[title]) != plain_form(signature)
+        and not is_meant(title)
+    ]
+    assert differences == []
+
+
+METHODS = """
+import inspect, queue, threading, types
+from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing import pool, queues, synchronize
+from unittest import mock
+
+def refuses(call, *arguments):
+    try:
+        call(*arguments, wrong=True)
+    except TypeError:
+        return True
+
+for kind, name, make, arguments in (
+    (queue.Queue, "get_nowait", queue.Queue, ()),
+    (queue.LifoQueue, "put", queue.LifoQueue, ("item",)),
+    (threading.Condition, "notify_all", threading.Condition, ()),
+    (threading.Barrier, "wait", lambda: threading.Barrier(2), (1,)),
+    (threading.BoundedSemaphore, "acquire", threading.BoundedSemaphore, (False,)),
+    (Future, "add_done_callback", Future, (print,)),
+    (ThreadPoolExecutor, "submit", ThreadPoolExecutor, (print, 1)),
+    (threading.Thread, "join", threading.Thread, ()),
+):
+    with mock.patch.object(kind, name, autospec=True) as patched:
+        made = make()
+        getattr(made, name)(*arguments)
+        print(kind.__name__, name, patched.call_args[0] == (made, *arguments), end=" ")
+        print(name == "submit" or refuses(getattr(made, name), *arguments), end=" ")
+    method = getattr(kind, name)
+    print(isinstance(method, types.FunctionType), method.__qualname__, inspect.signature(method))
+for kind in (queue.Queue, threading.Semaphore, threading.Condition, threading.Barrier, threading.Event):
+    try:
+        mock.create_autospec(kind)(1, 2, 3, 4, 5)
+    except TypeError as error:
+        print(kind.__name__, error)
+"""
+
+
+def test_methods_are_functions_to_a_mock(runner):
+    runner.write(METHODS)
+    plain = runner.run("program.py", manyhands=False)
+    ours = runner.run("program.py")
+    assert plain.stderr == ""
+    assert (ours.stdout, ours.stderr) == (plain.stdout, "")
+
+
+HINTS = """
+import multiprocessing, queue, threading, typing
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import pool, queues, synchronize
+
+def subclass(base):
+    class Own(base):
+        own: int = 0
+    return Own
+
+for base in (threading.Thread, threading.Timer, threading.Event, threading.Condition, queue.Queue, queue.PriorityQueue,
+             Future, ThreadPoolExecutor, ProcessPoolExecutor, multiprocessing.Process, pool.Pool, pool.ThreadPool,
+             queues.Queue, synchronize.Barrier):
+    kind = subclass(base)
+    print(base.__name__, typing.get_type_hints(kind), typing.get_type_hints(kind.__init__))
+"""
+
+
+def test_hints_of_subclasses(runner):
+    runner.write(HINTS)
+    plain = runner.run("program.py", manyhands=False)
+    ours = runner.run("program.py")
+    assert plain.stderr == ""
+    assert (ours.stdout, ours.stderr) == (plain.stdout, "")
