@@ -19,10 +19,13 @@ PREEMPTIONS ?= 3
 # What `make stress` takes; CI runs both tests in a reduced size.
 STRESS_SECONDS ?= 600
 OPERATIONS ?= 1000000
+# What `make compat` tries: names of tests/compat/libraries.toml and packages.txt, "all" or "none".
+LIBRARIES ?= all
+PACKAGES ?= all
 # SIZE=smoke runs every bench once, to see that it still works; its figures mean nothing.
 SIZE ?= full
 
-.PHONY: demo test model storm stress bench wheel lint
+.PHONY: demo test model storm stress bench compat wheel lint
 
 demo: wheel
 	@printf '\n== %s\n' 'the main job: the commonest words of the standard library, and what the engine did for them'
@@ -61,6 +64,11 @@ stress: wheel
 bench: wheel
 	@printf '\n== %s\n' 'benches, size $(SIZE)'
 	$(BIN)/python benches/run.py --size $(SIZE)
+
+# Needs the network, and takes long: no part of `make test`.
+compat: wheel
+	@printf '\n== %s\n' 'the tests of other libraries, and imports of packages, under plain python and under manyhands'
+	$(BIN)/python tests/compat/run.py --wheel $(WHEEL) --python '$(PYTHON)' --libraries '$(LIBRARIES)' --packages '$(PACKAGES)'
 
 wheel: $(VENV)/ready
 	@printf '\n== %s\n' 'wheel, installed into $(VENV); the first time this takes some minutes'

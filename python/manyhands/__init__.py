@@ -4,6 +4,7 @@
 `manyhands run program.py` gives it to an unmodified program, in place of the standard library's.
 Importing this package alone starts nothing and loads nothing more. What every child imports does without `typing`,
 which takes longer to load than all of it: hence `TYPE_CHECKING = False`, which type checkers take for true.
+pytest is not to rewrite what the launcher has loaded before it, nor to warn that it cannot: PYTEST_DONT_REWRITE.
 """
 
 from __future__ import annotations

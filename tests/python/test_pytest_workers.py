@@ -41,3 +41,12 @@ def test_elsewhere_they_have_the_standard_library(runner):
     done = runner.run("-m", "pytest", "-q", "-n", "1", "-p", "no:cacheprovider", "test_inner.py", manyhands=False)
     assert "1 passed" in done.stdout, (done.stdout, done.stderr)
     assert sys.modules["threading"].__name__ == "threading"
+
+
+def test_pytest_is_content_with_what_the_launcher_has_loaded(runner):
+    runner.write(
+        "import pytest\n\ndef test_marked():\n    pytest.register_assert_rewrite('manyhands')\n", "test_inner.py"
+    )
+    strict = ["-W", "error::pytest.PytestAssertRewriteWarning"]
+    done = runner.run("-m", "pytest", "-q", *strict, "-p", "no:cacheprovider", "test_inner.py")
+    assert "1 passed" in done.stdout, (done.stdout, done.stderr)
