@@ -7,7 +7,7 @@ opened and of classes that hold their items in their own way.
 
 from __future__ import annotations
 
-from . import _std
+from . import _engine, _std
 from ._bare import without_annotations
 
 TYPE_CHECKING = False
@@ -66,7 +66,7 @@ def put(self: Any, item: Any, block: bool = True, timeout: float | None = None) 
                 self.not_full, lambda: self._qsize() < self.maxsize or self._manyhands_is_closed, block, timeout, Full
             )
         if self._manyhands_is_closed:
-            raise ShutDown(f"{self!r} was shut down")
+            raise _engine.refused_by(ShutDown(), self)
         self._put(item)
         self.unfinished_tasks += 1
         self.not_empty.notify()
@@ -77,7 +77,7 @@ def get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
         if timeout is not None or not self._qsize():
             _await(self.not_empty, lambda: self._qsize() or self._manyhands_is_closed, block, timeout, Empty)
             if not self._qsize():
-                raise ShutDown(f"{self!r} was shut down")
+                raise _engine.refused_by(ShutDown(), self)
         item = self._get()
         self.not_full.notify()
         return item

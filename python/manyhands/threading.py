@@ -262,7 +262,7 @@ class Thread(_Thread):  # type: ignore[misc]
     def start(self) -> None:
         """Starts the thread, once."""
         if self._initialized and self._started.is_set():
-            raise RuntimeError(f"threads can only be started once: {self!r}")
+            raise _engine.refused_by(RuntimeError("threads can only be started once"), self)
         _Thread.start(self)
         failure = self.__dict__.pop("_manyhands_failure", None)
         if failure is not None:
@@ -298,9 +298,9 @@ class Thread(_Thread):  # type: ignore[misc]
     def join(self, timeout: float | None = None) -> None:
         """Waits until the thread has ended, or the time is over."""
         if self._initialized and not self._started.is_set():
-            raise RuntimeError(f"cannot join thread before it is started: {self!r}")
+            raise _engine.refused_by(RuntimeError("cannot join thread before it is started"), self)
         if self._initialized and self is _standard.current_thread():
-            raise RuntimeError(f"cannot join current thread: {self!r}")
+            raise _engine.refused_by(RuntimeError("cannot join current thread"), self)
         if self._initialized and _Thread.is_alive(self):
             life = _life(self)
             if timeout is None:
@@ -350,7 +350,7 @@ class _MainThread(Thread, _Main):  # type: ignore[misc]
     def join(self, timeout: float | None = None) -> None:
         """Waits until the main thread has ended, or the time is over."""
         if self is _standard.current_thread():
-            raise RuntimeError(f"cannot join current thread: {self!r}")
+            raise _engine.refused_by(RuntimeError("cannot join current thread"), self)
         if not _Main.is_alive(self):
             _Main.join(self, timeout)
         else:

@@ -143,14 +143,10 @@ def test_the_sentinel_polls_readable_at_the_end(ctx):
 
 def test_misuse(ctx):
     child = ctx.Process(target=wait_for_ever)
-    with pytest.raises(
-        AssertionError, match=r"can only join a started process: <.*Process name='.*Process-\d+' .*initial>"
-    ):
+    with pytest.raises(AssertionError, match=r"^can only join a started process\nrefused by"):
         child.join()
     child.start()
-    with pytest.raises(
-        AssertionError, match=r"cannot start a process twice: <.*Process name='.*Process-\d+' pid=\d+ .*started>"
-    ):
+    with pytest.raises(AssertionError, match=r"^cannot start a process twice\nrefused by"):
         child.start()
     with pytest.raises(ValueError, match="still running"):
         child.close()

@@ -1,23 +1,25 @@
-"""What makes no sense between threads is refused with the standard type, in words that name the object."""
+"""What makes no sense between threads is refused with the standard type and text; a note names the object."""
 
 import pytest
 
-from manyhands import Banker, futures, queue, threading
+from manyhands import Banker, futures, multiprocessing, queue, threading
+from manyhands.multiprocessing.pool import ThreadPool
 
 
 def refused(kind, call, words, about):
-    """The call is refused in the standard library's words, followed by what they are about."""
+    """The call is refused in the standard library's words; by what, a note says."""
     with pytest.raises(kind) as caught:
         call()
     assert type(caught.value) is kind
-    assert words in str(caught.value) and about in str(caught.value)
+    assert str(caught.value) == words
+    assert caught.value.__notes__ == [f"refused by {about}"]
 
 
 def test_a_release_of_what_is_not_held():
     lock, rlock, semaphore = threading.Lock(), threading.RLock(), threading.BoundedSemaphore(1)
-    refused(RuntimeError, lock.release, "release unlocked lock", repr(lock))
-    refused(RuntimeError, rlock.release, "cannot release un-acquired lock", repr(rlock))
-    refused(ValueError, semaphore.release, "released too many times", repr(semaphore))
+    refused(RuntimeError, lock.release, "release unlocked lock", "lock")
+    refused(RuntimeError, rlock.release, "cannot release un-acquired lock", "RLock")
+    refused(ValueError, semaphore.release, "Semaphore released too many times", "BoundedSemaphore")
     assert lock.acquire(False) and rlock.acquire(False) and semaphore.acquire(False)
     assert not semaphore.acquire(False)
 
@@ -27,19 +29,21 @@ def test_a_release_of_anothers_lock():
     other = threading.Thread(target=rlock.acquire)
     other.start()
     other.join()
-    refused(RuntimeError, rlock.release, "cannot release un-acquired lock", repr(rlock))
+    refused(RuntimeError, rlock.release, "cannot release un-acquired lock", "RLock")
     assert not rlock.acquire(False)
 
 
 @pytest.mark.parametrize("call", ["notify", "notify_all", "wait"])
 def test_a_condition_whose_lock_is_free(call):
     condition = threading.Condition()
-    refused(RuntimeError, getattr(condition, call), "un-acquired lock", repr(condition))
+    words = f"cannot {'wait' if call == 'wait' else 'notify'} on un-acquired lock"
+    refused(RuntimeError, getattr(condition, call), words, "Condition")
     assert condition.acquire(False)
 
 
 def test_a_barrier_for_nobody():
-    refused(ValueError, lambda: threading.Barrier(0), "parties must be > 0", "a barrier has between 1 and")
+    with pytest.raises(ValueError, match=r"parties must be > 0: a barrier has between 1 and"):
+        threading.Barrier(0)
 
 
 @pytest.mark.parametrize("kind", [queue.Queue, queue.LifoQueue, queue.PriorityQueue])
@@ -49,8 +53,8 @@ def test_a_put_after_shutdown(kind, opened):
     if opened:
         assert items.mutex is not None
     items.shutdown()
-    refused(queue.ShutDown, lambda: items.put(1), "was shut down", repr(items))
-    refused(queue.ShutDown, items.get, "was shut down", repr(items))
+    refused(queue.ShutDown, lambda: items.put(1), "", kind.__name__)
+    refused(queue.ShutDown, items.get, "", kind.__name__)
     assert items.qsize() == 0
 
 
@@ -58,25 +62,25 @@ def test_a_put_after_shutdown(kind, opened):
 def test_a_submit_after_shutdown(kind):
     executor = kind(1)
     executor.shutdown()
-    refused(RuntimeError, lambda: executor.submit(print), "cannot schedule new futures after shutdown", repr(executor))
+    refused(RuntimeError, lambda: executor.submit(print), "cannot schedule new futures after shutdown", kind.__name__)
 
 
 @pytest.mark.parametrize("ask", ["result", "exception"])
 def test_a_cancelled_future(ask):
     future = futures.Future()
     future.cancel()
-    refused(futures.CancelledError, getattr(future, ask), "cancelled", repr(future))
+    refused(futures.CancelledError, getattr(future, ask), "", "Future")
     assert future.cancelled()
 
 
 def test_a_thread_that_is_started_twice():
     ran = []
     thread = threading.Thread(target=ran.append, args=(1,), name="worker")
-    refused(RuntimeError, thread.join, "cannot join thread before it is started", "worker")
+    refused(RuntimeError, thread.join, "cannot join thread before it is started", "Thread 'worker'")
     thread.start()
-    refused(RuntimeError, thread.start, "threads can only be started once", "worker")
+    refused(RuntimeError, thread.start, "threads can only be started once", "Thread 'worker'")
     thread.join()
-    refused(RuntimeError, thread.start, "threads can only be started once", repr(thread))
+    refused(RuntimeError, thread.start, "threads can only be started once", "Thread 'worker'")
     assert ran == [1]
 
 
@@ -87,18 +91,44 @@ def test_a_thread_that_joins_itself():
         try:
             threading.current_thread().join()
         except RuntimeError as error:
-            told.append(str(error))
+            told.append((str(error), *error.__notes__))
 
     thread = threading.Thread(target=join, name="worker")
     thread.start()
     thread.join()
-    assert told[0].startswith("cannot join current thread: <Thread(worker, started")
+    assert told == [("cannot join current thread", "refused by Thread 'worker'")]
     main = threading.main_thread()
-    refused(RuntimeError, main.join, "cannot join current thread", repr(main))
+    refused(RuntimeError, main.join, "cannot join current thread", "_MainThread 'MainThread'")
+
+
+def test_what_shows_itself_in_its_own_way_is_not_asked_to():
+    class Condition(threading.Condition):
+        def __repr__(self):
+            raise AssertionError("shown")
+
+    refused(RuntimeError, Condition().notify, "cannot notify on un-acquired lock", "Condition")
+
+
+@pytest.mark.parametrize("kind", [multiprocessing.Pool, ThreadPool])
+def test_a_pool_that_was_closed(kind):
+    with kind(1) as pool:
+        pool.close()
+        for call in (pool.apply_async, pool.map, pool.imap, pool.imap_unordered):
+            refused(ValueError, lambda call=call: call(abs, (1,)), "Pool not running", type(pool).__name__)
+        refused(ValueError, pool.__enter__, "Pool not running", type(pool).__name__)
+
+
+def test_a_process_out_of_turn():
+    process = multiprocessing.Process(target=abs, args=(1,), name="worker")
+    refused(AssertionError, process.join, "can only join a started process", "Process 'worker'")
+    process.start()
+    process.join()
+    refused(AssertionError, process.start, "cannot start a process twice", "Process 'worker'")
 
 
 def test_a_claim_beyond_the_total():
     banker = Banker({"memory": 4})
-    refused(ValueError, lambda: banker.claim("greedy", memory=5), "declares 5 of memory, and there are 4", "greedy")
+    with pytest.raises(ValueError, match=r"greedy.* declares 5 of memory, and there are 4"):
+        banker.claim("greedy", memory=5)
     with banker.claim("modest", memory=4) as claim, claim.request(memory=4):
         pass

@@ -1,7 +1,8 @@
 //! The engine's errors as Python's exceptions.
 //!
 //! Something that ran out is an `OSError` with the errno that says so, or `MemoryError`; a stale handle a `ValueError`;
-//! an arena of a stranger a `RuntimeError`. The text is the engine's.
+//! an arena of a stranger a `RuntimeError`. The text is the engine's. Where the standard library has a text, that is it, the
+//! same for all objects; a note of the exception says which object it was.
 
 use crate::ffi::Patient;
 use manyhands::arena::ArenaError;
@@ -9,6 +10,7 @@ use manyhands::spawn::StartError;
 use manyhands::sync::{Deadlock, WaitError};
 use pyo3::exceptions::{PyMemoryError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
 
 /// The exception for an arena's refusal.
 pub fn from_arena(error: ArenaError) -> PyErr {
@@ -82,4 +84,30 @@ pub fn from_deadlock(py: Python<'_>, deadlock: &Deadlock) -> PyErr {
         module.call_method1("deadlock_error", (deadlock_text(deadlock), steps.collect::<Vec<_>>()))
     });
     made.map_or_else(|error| error, PyErr::from_value)
+}
+
+/// The object's kind, and its name if it has one. Nothing of the program's own is called, as its `__repr__` would be.
+fn description(object: &Bound<'_, PyAny>) -> PyResult<String> {
+    let kind = object.get_type().name()?;
+    let attributes = object.getattr("__dict__").ok().and_then(|found| found.cast_into::<PyDict>().ok());
+    let name = attributes.map(|found| found.get_item("_name")).transpose()?.flatten();
+    Ok(match name.filter(PyAnyMethods::is_exact_instance_of::<PyString>) {
+        Some(name) => format!("{kind} {}", name.repr()?),
+        None => kind.to_string(),
+    })
+}
+
+/// The error, with a note that says which object refused. The text is for all objects the same, so that logs and warnings
+/// can tell that it is.
+pub fn refused_by(error: PyErr, object: &Bound<'_, PyAny>) -> PyErr {
+    let noted = description(object).and_then(|description| {
+        error.value(object.py()).call_method1("add_note", (format!("refused by {description}"),))
+    });
+    noted.map_or_else(|otherwise| otherwise, |_| error)
+}
+
+/// The same for what the Python package raises.
+#[pyfunction(name = "refused_by")]
+pub fn raised_refused_by<'py>(error: Bound<'py, PyAny>, object: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
+    refused_by(PyErr::from_value(error), object).into_value(object.py()).into_bound(object.py()).into_any()
 }

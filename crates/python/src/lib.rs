@@ -42,6 +42,8 @@ mod _engine {
     #[pymodule_export]
     use super::condition::{Barrier, Condition};
     #[pymodule_export]
+    use super::errors::raised_refused_by;
+    #[pymodule_export]
     use super::ffi::SharedBuffer;
     #[pymodule_export]
     use super::ffi::{keep_own_waits, kept_code, learn_places, mark_of_code, trust_with, waits_for};

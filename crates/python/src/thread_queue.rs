@@ -5,7 +5,7 @@
 //! conditions); then the queue is *opened*: the items move into the standard library's attributes, and its own
 //! functions, which the Python package adds, take over. No Python code runs while a thread is inside a monitor.
 
-use crate::errors::ended;
+use crate::errors::{ended, refused_by};
 use crate::ffi::{Handing, Patient, within};
 use crate::items::{Items, drop_waiting, show_waiting};
 use crate::patience::{Patience, limit_of, without_wait};
@@ -26,9 +26,8 @@ static SHUT_DOWN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 /// The exception `queue.ShutDown`, for this queue.
 fn shut_down(queue: &Bound<'_, PyAny>) -> PyErr {
     let made = || {
-        let text = format!("{} was shut down", queue.repr()?);
         let kind = SHUT_DOWN.import(queue.py(), "manyhands.queue", "ShutDown")?;
-        Ok(PyErr::from_type(kind.clone(), (text,)))
+        Ok(refused_by(PyErr::from_type(kind.clone(), ()), queue))
     };
     made().unwrap_or_else(|error: PyErr| error)
 }

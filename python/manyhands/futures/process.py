@@ -178,7 +178,7 @@ class ProcessPoolExecutor(Crew, _Standard):
             except Exception as error:
                 return error
         since = "interpreter shutdown" if _ending and not self._shutdown_thread else "shutdown"
-        return RuntimeError(f"cannot schedule new futures after {since}: {self!r}")
+        return _engine.refused_by(RuntimeError(f"cannot schedule new futures after {since}"), self)
 
     submit: Any = _engine.PoolCore._submit
     #: The `submit` of an executor whose calls may say what they need.

@@ -189,7 +189,7 @@ class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
         if self._broken:
             return BrokenThreadPool(self._broken)
         since = "interpreter shutdown" if _ending else "shutdown"
-        return RuntimeError(f"cannot schedule new futures after {since}: {self!r}")
+        return _engine.refused_by(RuntimeError(f"cannot schedule new futures after {since}"), self)
 
     def _initializer_failed(self) -> None:
         if self._opened:

@@ -14,6 +14,7 @@ import time
 import weakref
 from _thread import allocate_lock
 
+from manyhands import _engine
 from manyhands._bare import without_annotations
 from manyhands.futures import Future, InvalidStateError
 from manyhands.queue import Empty, SimpleQueue
@@ -114,7 +115,7 @@ class ThreadPool(Pool):
 
     def _check_running(self) -> None:
         if self._state != RUN:
-            raise ValueError(f"Pool not running: {self!r}")
+            raise _engine.refused_by(ValueError("Pool not running"), self)
 
     def _close(self) -> None:
         self._end_workers()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 
-from manyhands import _std
+from manyhands import _engine, _std
 from manyhands._bare import without_annotations
 
 TYPE_CHECKING = False
@@ -262,14 +262,14 @@ class _Process(BaseProcess):
         """Starts the process, once."""
         self._check_closed()
         if self._popen is not None:
-            raise AssertionError(f"cannot start a process twice: {self!r}")
+            raise _engine.refused_by(AssertionError("cannot start a process twice"), self)
         super().start()
 
     def join(self, timeout: float | None = None) -> None:
         """Waits until the process has ended, or for `timeout` seconds."""
         self._check_closed()
         if self._popen is None and self._parent_pid == os.getpid():
-            raise AssertionError(f"can only join a started process: {self!r}")
+            raise _engine.refused_by(AssertionError("can only join a started process"), self)
         super().join(timeout)
 
     def interrupt(self) -> None:

@@ -237,11 +237,11 @@ class Pool(Crew):
 
     def _check_running(self) -> None:
         if self._state != RUN:
-            raise ValueError(f"Pool not running: {self!r}")
+            raise _engine.refused_by(ValueError("Pool not running"), self)
         self._check_broken()
 
     def _refuse(self, *_arguments: Any, **_more: Any) -> None:
-        raise ValueError(f"Pool not running: {self!r}")
+        raise _engine.refused_by(ValueError("Pool not running"), self)
 
     def close(self) -> None:
         """Takes no more calls; the workers end when all are done."""
@@ -284,7 +284,7 @@ class Pool(Crew):
     def __enter__(self) -> Pool:
         # A pool that is broken by now says so at its first call.
         if self._state != RUN:
-            raise ValueError(f"Pool not running: {self!r}")
+            raise _engine.refused_by(ValueError("Pool not running"), self)
         return self
 
     def __exit__(self, exc_type: object, exc_val: object, exc_tb: object) -> None:

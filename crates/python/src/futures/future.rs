@@ -7,7 +7,7 @@
 use super::change::{After, Change};
 use super::remote::Remote;
 use crate::child::deadline;
-use crate::errors::ended;
+use crate::errors::{ended, refused_by};
 use crate::ffi::{Patient, track};
 use crate::thread_queue::ThreadSimpleQueue;
 use crate::value::{generic, leave_to_init};
@@ -47,8 +47,8 @@ fn standard_error(py: Python<'_>, cell: &'static PyOnceLock<Py<PyType>>, name: &
 
 fn cancelled(future: &Bound<'_, PyAny>) -> PyErr {
     static KIND: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    match future.repr() {
-        Ok(shown) => standard_error(future.py(), &KIND, "CancelledError", &shown.to_string()),
+    match KIND.import(future.py(), "concurrent.futures._base", "CancelledError") {
+        Ok(kind) => refused_by(PyErr::from_type(kind.clone(), ()), future),
         Err(error) => error,
     }
 }

@@ -8,6 +8,7 @@ use super::call::{Kind, Steps, Target};
 use super::core::PoolCore;
 use super::outcome::of_refusal;
 use super::result::Calls;
+use crate::errors::refused_by;
 use manyhands::executor::{PoolState, RawCall, SubmitError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -29,8 +30,7 @@ fn target<'a, 'py>(slf: &'a Bound<'py, PoolCore>, func: &Bound<'py, PyAny>) -> R
     let shared = slf.get().shared()?;
     if shared.raw.state() != PoolState::Open {
         slf.get()._check_broken(slf.py())?;
-        let text = format!("Pool not running: {}", slf.repr()?);
-        return Err(PyValueError::new_err(text).into());
+        return Err(refused_by(PyValueError::new_err("Pool not running"), slf).into());
     }
     let number = shared.functions.number(slf, &shared.raw, func)?;
     let number = number.map_err(|error| of_refusal(slf.py(), error))?;

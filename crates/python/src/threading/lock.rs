@@ -6,7 +6,7 @@
 //! time, where it was made once. Their classes have the names of the interpreter's own; the Python package says where they
 //! are found.
 
-use crate::errors::{from_wait, waited};
+use crate::errors::{from_wait, refused_by, waited};
 use crate::ffi::{Guarding, MadeIn, Patient, here, made_here};
 use manyhands::platform::Deadline;
 use manyhands::sync::{
@@ -24,12 +24,9 @@ fn told<'py>(py: Python<'py>, statistics: &LockStatistics) -> PyResult<Bound<'py
     Ok(told)
 }
 
-/// The standard library's words, and which object they are about.
+/// The standard library's words, and in a note which object they are about.
 pub(super) fn refused(what: &str, object: &Bound<'_, PyAny>) -> PyErr {
-    match object.repr() {
-        Ok(shown) => PyRuntimeError::new_err(format!("{what}: {shown}")),
-        Err(error) => error,
-    }
+    refused_by(PyRuntimeError::new_err(what.to_owned()), object)
 }
 
 fn is_mine(statistics: &LockStatistics) -> bool {

@@ -4,7 +4,7 @@
 //! constructor: the value comes with `__init__`.
 
 use super::{limit, named};
-use crate::errors::waited;
+use crate::errors::{refused_by, waited};
 use crate::ffi::Patient;
 use crate::value::truth;
 use manyhands::platform::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -142,8 +142,7 @@ impl ThreadSemaphore {
             return Ok(());
         }
         if raw.statistics().maximum < MOST_PERMITS {
-            let text = format!("Semaphore released too many times: {}", slf.repr()?);
-            return Err(PyValueError::new_err(text));
+            return Err(refused_by(PyValueError::new_err("Semaphore released too many times"), slf));
         }
         Err(PyOverflowError::new_err(format!("a semaphore has {MOST_PERMITS} permits at most")))
     }
