@@ -5,10 +5,13 @@ locks are of the classes that the interpreter has for them; a subclass has names
 anything, and a start that fails is an error where it was asked for.
 """
 
+import concurrent.futures
 import subprocess
 import sys
 
 import pytest
+
+from manyhands import futures
 
 PROGRAMS = {
     "a name is listed, written, deleted, and put back": (
@@ -180,6 +183,7 @@ def test_programs_that_reach_into_it(runner, manyhands, program):
 NAMES = [
     *["_life", "_end", "_opened", "_waiting", "_watch", "_state", "_core", "_plan", "_tell_state", "_is_closed"],
     *["_hooked", "_sequence", "_begin", "_inside", "_raw", "_owner", "_failure", "_record", "_bounded", "_close"],
+    *["_worker", "_withdraw", "_hand_over", "_refusal", "_open", "_unwatch", "_replace", "_report", "_unexpected"],
     *["state", "statistics", "begin", "end"],
 ]
 
@@ -197,16 +201,29 @@ USES = {
     "queue.LifoQueue": ("()", "made.put(1); assert made.get() == 1; assert made.queue == []"),
     "queue.PriorityQueue": ("()", "made.put(1); assert made.get() == 1; assert made.queue == []"),
     "queue.SimpleQueue": ("()", "made.put(1); assert made.get() == 1"),
+    "concurrent.futures.ThreadPoolExecutor": (
+        "(1)",
+        "assert made.submit(abs, -1).result() == 1; assert made._work_queue.empty(); made.shutdown(False)",
+    ),
+    "concurrent.futures.Future": (
+        "()",
+        "made.add_done_callback(lambda made: 1 / 0); made.set_running_or_notify_cancel(); made.set_result(1); "
+        "assert concurrent.futures.wait([made]).done; assert made.result() == 1",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", USES)
 def test_a_subclass_has_names_of_its_own(runner, manyhands, name):
     arguments, use = USES[name]
+    # The standard class has its state there.
+    names = [own for own in NAMES if not (own == "_state" and name.endswith("Future"))]
     runner.write(
         f"""
-import queue, threading
-for name in {NAMES!r}:
+import concurrent.futures, logging, queue, threading
+# What a callback raises is logged.
+logging.disable()
+for name in {names!r}:
     for when in ("before", "after", "of the class"):
         class Own({name}):
             if when == "of the class": locals()[name] = 5
@@ -225,6 +242,14 @@ print("done")
     )
     done = runner.run("program.py", manyhands=manyhands)
     assert (done.stderr, done.stdout) == ("", "done\n")
+
+
+@pytest.mark.parametrize("name", ["ThreadPoolExecutor", "Future"])
+def test_what_the_standard_class_has_not_is_under_names_that_no_program_uses(name):
+    make = (lambda kind: kind(1)) if name == "ThreadPoolExecutor" else (lambda kind: kind())
+    ours, standard = getattr(futures, name), getattr(concurrent.futures, name)
+    there = {*dir(make(standard)), "__annotations__", "__orig_bases__"}
+    assert [extra for extra in dir(make(ours)) if extra not in there and not extra.startswith("_manyhands_")] == []
 
 
 def test_a_start_that_fails_is_an_error_where_it_was_asked_for(runner):

@@ -94,12 +94,12 @@ class _Inside:
         if self._name not in there:
             # First: whoever finds the attribute takes it that the future changes only while the condition is held.
             # Nothing is held here, since this may run a program's code.
-            instance._open()
+            instance._manyhands_open()
             there.setdefault(self._name, self._make())
         return there[self._name]
 
     def __set__(self, instance: Any, value: object) -> None:
-        instance._open()
+        instance._manyhands_open()
         instance.__dict__[self._name] = value
 
 
@@ -116,12 +116,12 @@ class _Callbacks:
             # Whoever comes to call them waits here until the list is there.
             with instance._condition:
                 if self._name not in there:
-                    there[self._name] = instance._list_callbacks()
+                    there[self._name] = instance._manyhands_list_callbacks()
         return there[self._name]
 
     def __set__(self, instance: Any, value: object) -> None:
         with instance._condition:
-            instance._list_callbacks()
+            instance._manyhands_list_callbacks()
             instance.__dict__[self._name] = value
 
 
@@ -132,8 +132,8 @@ class Future(_engine.Future["T"], _standard.Future["T"]):
     _waiters: Any = _Inside(list)
     _done_callbacks: Any = _Callbacks()
     # How callbacks are kept and called once they stand in that list.
-    _list_callback = _standard.Future.add_done_callback
-    _invoke_listed = _standard.Future._invoke_callbacks  # type: ignore[attr-defined]
+    _manyhands_list_callback = _standard.Future.add_done_callback
+    _manyhands_invoke_listed = _standard.Future._invoke_callbacks  # type: ignore[attr-defined]
 
     # The standard one makes what is made here when somebody looks.
     __init__ = object.__init__
@@ -147,7 +147,7 @@ class Future(_engine.Future["T"], _standard.Future["T"]):
     @_result.setter
     def _result(self, result: Any) -> None:
         if result is not None:
-            self._replace(result, False)
+            self._manyhands_replace(result, False)
 
     @property
     def _exception(self) -> BaseException | None:
@@ -156,14 +156,14 @@ class Future(_engine.Future["T"], _standard.Future["T"]):
     @_exception.setter
     def _exception(self, exception: BaseException | None) -> None:
         if exception is not None:
-            self._replace(exception, True)
+            self._manyhands_replace(exception, True)
 
     def __setattr__(self, name: str, value: Any) -> None:
         # An attribute of a program's own may lead back here.
-        self._watch_for_cycles()
+        self._manyhands_watch_for_cycles()
         super().__setattr__(name, value)
 
-    def _tell_waiters(self) -> None:
+    def _manyhands_tell_waiters(self) -> None:
         """The future has changed, with the condition held: tells those who wait in the standard library's manner."""
         state = self._state
         for waiter in self._waiters if state in (FINISHED, CANCELLED_AND_NOTIFIED) else ():
@@ -175,11 +175,11 @@ class Future(_engine.Future["T"], _standard.Future["T"]):
                 waiter.add_exception(self)
         self._condition.notify_all()
 
-    def _report(self, error: BaseException) -> None:
+    def _manyhands_report(self, error: BaseException) -> None:
         """A callback raised something."""
         LOGGER.error("exception calling callback for %r", self, exc_info=error)
 
-    def _unexpected(self, state: str) -> None:
+    def _manyhands_unexpected(self, state: str) -> None:
         """Somebody began with a call that is no longer to be begun with."""
         LOGGER.critical("Future %s in unexpected state: %s", id(self), state)
 
@@ -200,12 +200,12 @@ def _left(deadline: float | None) -> float | None:
 
 def _watch_all(futures: set[Future[T]], over: SimpleQueue[Future[T]]) -> None:
     for future in futures:
-        future._watch(over)
+        future._manyhands_watch(over)
 
 
 def _unwatch_all(futures: set[Future[T]], over: SimpleQueue[Future[T]]) -> None:
     for future in futures:
-        future._unwatch(over)
+        future._manyhands_unwatch(over)
 
 
 def as_completed(fs: Iterable[Future[T]], timeout: float | None = None) -> Iterator[Future[T]]:
@@ -243,7 +243,7 @@ def wait(
     deadline = None if timeout is None else time.monotonic() + timeout
     if return_when == ALL_COMPLETED:
         for future in pending:
-            future._await_worker(_left(deadline))
+            future._manyhands_await_worker(_left(deadline))
     over: SimpleQueue[Future[T]] = SimpleQueue()
     _watch_all(pending, over)
     done = set()

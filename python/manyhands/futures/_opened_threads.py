@@ -38,11 +38,11 @@ class Inside:
     def __get__(self, pool: Any, owner: type | None = None) -> Any:
         if pool is None:
             return self
-        pool._open_inside()
+        pool._manyhands_open_inside()
         return pool.__dict__[self._name]
 
     def __set__(self, pool: Any, value: object) -> None:
-        pool._open_inside()
+        pool._manyhands_open_inside()
         pool.__dict__[self._name] = value
 
 
@@ -63,14 +63,14 @@ class _Waiting:
 
     def qsize(self) -> int:
         there = self._pool.__dict__.get("_work_queue")
-        waiting: int = self._pool._waiting if there is None else there.qsize()
+        waiting: int = self._pool._manyhands_waiting if there is None else there.qsize()
         return waiting
 
     def empty(self) -> bool:
         return not self.qsize()
 
     def __getattr__(self, name: str) -> Any:
-        self._pool._open_inside()
+        self._pool._manyhands_open_inside()
         return getattr(self._pool.__dict__["_work_queue"], name)
 
 
@@ -91,7 +91,7 @@ def open_inside(pool: Any, threads: list[threading.Thread] | None) -> None:
     # From now on the standard library's end of threads sees to them. First: they look here when the engine has no more
     # calls.
     standard._threads_queues.update((thread, queue) for thread in threads or ())
-    calls, idle = ((), 0) if threads is None else pool._hand_over()
+    calls, idle = ((), 0) if threads is None else pool._manyhands_hand_over()
     for future, function, arguments, named in calls:
         queue.put(_work_item(pool, future, function, arguments, named or {}))
     # Until 3.12 a thread counts itself as idle after a call; from then on when it finds the queue empty.
@@ -125,7 +125,7 @@ def submit(
 ) -> Future[Any]:
     """Hands a call in to an opened pool; its future."""
     with pool._shutdown_lock, standard._global_shutdown_lock:
-        pool._check_takes_calls()
+        pool._manyhands_check_takes_calls()
         future: Future[Any] = Future()
         pool._work_queue.put(_work_item(pool, future, function, arguments, named or {}))
         pool._adjust_thread_count()

@@ -62,7 +62,7 @@ def _end_all() -> None:
         _ending = True
         workers = list(_workers.items())
     for pool in list(_pools):
-        pool._close()
+        pool._manyhands_close()
     for _, worker in workers:
         worker.close()
     for thread, _ in workers:
@@ -134,37 +134,37 @@ class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
             admit(self, resources, shared=False)
         _pools.add(self)
         if _aside.in_force or _opened_threads.works_otherwise(type(self), ThreadPoolExecutor):
-            self._open_inside()
+            self._manyhands_open_inside()
 
     _work_queue: Any = _opened_threads.WorkQueue()
     _idle_semaphore: Any = _opened_threads.Inside()
     _shutdown_lock: Any = _opened_threads.Inside()
     #: Whether the pool works with these attributes.
-    _opened = False
+    _manyhands_opened = False
 
-    def _open_inside(self) -> None:
+    def _manyhands_open_inside(self) -> None:
         with _starting:
-            if self._opened:
+            if self._manyhands_opened:
                 return
             # Those that the end of the interpreter waits for end after the engine's last call.
             threads = None if _ending else [*self.__dict__.get("_threads", ())]
             _opened_threads.open_inside(self, threads)
             for thread in threads or ():
                 _workers.pop(thread, None)
-            self._opened = True
+            self._manyhands_opened = True
 
     def _adjust_thread_count(self) -> None:
-        if self._opened:
+        if self._manyhands_opened:
             _Standard._adjust_thread_count(self)
             return
         with _starting:
             number = len(self._threads)
             if _ending:
-                self._close()
-                raise self._refusal()
+                self._manyhands_close()
+                raise self._manyhands_refusal()
             if number >= self._max_workers:
                 return
-            worker = self._worker()
+            worker = self._manyhands_worker()
             thread = threading.Thread(
                 name=f"{self._thread_name_prefix}_{number}",
                 target=_run,
@@ -174,17 +174,19 @@ class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
             self._threads.add(thread)
             _workers[thread] = worker
 
-    def _submit_otherwise(self, fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> Any:
+    def _manyhands_submit_otherwise(
+        self, fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any] | None
+    ) -> Any:
         """What becomes of a call that the engine does not take."""
-        if self._opened:
+        if self._manyhands_opened:
             return _opened_threads.submit(self, fn, args, kwargs)
-        raise self._refusal()
+        raise self._manyhands_refusal()
 
-    def _check_takes_calls(self) -> None:
+    def _manyhands_check_takes_calls(self) -> None:
         if self._broken or self._shutdown or _ending:
-            raise self._refusal()
+            raise self._manyhands_refusal()
 
-    def _refusal(self) -> Exception:
+    def _manyhands_refusal(self) -> Exception:
         """Why no more calls are taken."""
         if self._broken:
             return BrokenThreadPool(self._broken)
@@ -192,12 +194,12 @@ class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
         return _engine.refused_by(RuntimeError(f"cannot schedule new futures after {since}"), self)
 
     def _initializer_failed(self) -> None:
-        if self._opened:
+        if self._manyhands_opened:
             _Standard._initializer_failed(self)
             return
         self._broken = "A thread initializer failed, the thread pool is not usable anymore"
-        self._close()
-        for future in self._withdraw():
+        self._manyhands_close()
+        for future in self._manyhands_withdraw():
             # Not the cancelled: they refuse an answer, and the others are to have theirs.
             if future.set_running_or_notify_cancel():
                 future.set_exception(BrokenThreadPool(self._broken))
@@ -218,12 +220,12 @@ class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Takes no more calls; with `cancel_futures`, withdraws those that no thread has begun with."""
-        if self._opened:
+        if self._manyhands_opened:
             _Standard.shutdown(self, wait, cancel_futures=cancel_futures)
             return
         self._shutdown = True
-        self._close()
-        for future in self._withdraw() if cancel_futures else ():
+        self._manyhands_close()
+        for future in self._manyhands_withdraw() if cancel_futures else ():
             future.cancel()
         if wait:
             for thread in self._threads:
@@ -234,7 +236,7 @@ def _stand_aside() -> None:
     """The program's threads become greenlets: each pool works as the standard one does, by what that has then."""
     _opened_threads.stand_aside()
     for pool in list(_pools):
-        pool._open_inside()
+        pool._manyhands_open_inside()
 
 
 _aside.standing_aside(_stand_aside)

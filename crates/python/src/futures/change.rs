@@ -107,7 +107,9 @@ impl Future {
         drop(dropped);
         let told = match changed {
             Changed::Not(_) | Changed::Quietly => Ok(()),
-            Changed::Over { .. } | Changed::Skipped(_) => slf.call_method0("_tell_waiters").map(drop),
+            Changed::Over { .. } | Changed::Skipped(_) => {
+                slf.call_method0("_manyhands_tell_waiters").map(drop)
+            }
         };
         condition.call_method0("release")?;
         told?;
@@ -164,7 +166,7 @@ impl Future {
     pub fn call_back(slf: &Bound<'_, Self>, callback: &Bound<'_, PyAny>) -> PyResult<()> {
         match callback.call1((slf,)) {
             Err(error) if error.is_instance_of::<PyException>(slf.py()) => {
-                slf.call_method1("_report", (error.into_value(slf.py()),)).map(drop)
+                slf.call_method1("_manyhands_report", (error.into_value(slf.py()),)).map(drop)
             }
             other => other.map(drop),
         }

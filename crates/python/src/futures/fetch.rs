@@ -16,7 +16,7 @@ impl Future {
     pub fn new_for_a_call(py: Python<'_>) -> PyResult<Bound<'_, Future>> {
         let kind = FUTURE.import(py, "manyhands.futures._base", "Future")?;
         let future = kind.call0()?.cast_into::<Future>()?;
-        // Until there is something that a cycle could go through; see `Future::_watch_for_cycles`.
+        // Until there is something that a cycle could go through; see `Future::watch_for_cycles`.
         untrack(future.as_any());
         Ok(future)
     }

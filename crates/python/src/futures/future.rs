@@ -202,7 +202,7 @@ impl Future {
         let mut after = this.after();
         if after.listed {
             drop(after);
-            return slf.call_method1("_list_callback", (r#fn,)).map(drop);
+            return slf.call_method1("_manyhands_list_callback", (r#fn,)).map(drop);
         }
         if !this.call.state().standing().is_over() {
             after.callbacks.push(r#fn.unbind());
@@ -215,9 +215,11 @@ impl Future {
 
     /// Says that the call is about to be run; `False` when it was withdrawn and must not be.
     fn set_running_or_notify_cancel(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        Self::begin(slf)?.map_err(|standing| match slf.call_method1("_unexpected", (name_of(standing),)) {
-            Ok(_) => PyRuntimeError::new_err("Future in unexpected state"),
-            Err(error) => error,
+        Self::begin(slf)?.map_err(|standing| {
+            match slf.call_method1("_manyhands_unexpected", (name_of(standing),)) {
+                Ok(_) => PyRuntimeError::new_err("Future in unexpected state"),
+                Err(error) => error,
+            }
         })
     }
 
@@ -265,7 +267,7 @@ impl Future {
         let mut after = slf.get().after();
         if after.listed {
             drop(after);
-            return slf.call_method0("_invoke_listed").map(drop);
+            return slf.call_method0("_manyhands_invoke_listed").map(drop);
         }
         let callbacks = std::mem::take(&mut after.callbacks);
         drop(after);
@@ -273,32 +275,37 @@ impl Future {
     }
 
     /// The callbacks, which stand in a list of Python's from now on.
-    fn _list_callbacks(&self) -> Vec<Py<PyAny>> {
+    #[pyo3(name = "_manyhands_list_callbacks")]
+    fn list_callbacks(&self) -> Vec<Py<PyAny>> {
         let mut after = self.after();
         after.listed = true;
         std::mem::take(&mut after.callbacks)
     }
 
     /// Has the call come to something else than it did.
-    fn _replace(&self, outcome: Py<PyAny>, is_error: bool) {
+    #[pyo3(name = "_manyhands_replace")]
+    fn replace(&self, outcome: Py<PyAny>, is_error: bool) {
         let outcome = if is_error { Outcome::Error(outcome) } else { Outcome::Value(outcome) };
         drop(self.call.replace_answer(outcome));
     }
 
     /// The collector of cycles is to look at it: it may be part of one. A million futures that cannot be are passed over.
-    fn _watch_for_cycles(slf: &Bound<'_, Self>) {
+    #[pyo3(name = "_manyhands_watch_for_cycles")]
+    fn watch_for_cycles(slf: &Bound<'_, Self>) {
         track(slf.as_any());
     }
 
     /// From now on the future changes only while `_condition` is held.
-    fn _open(slf: &Bound<'_, Self>) -> PyResult<()> {
+    #[pyo3(name = "_manyhands_open")]
+    fn open(slf: &Bound<'_, Self>) -> PyResult<()> {
         Self::settle(slf)?;
         slf.get().after().opened = true;
         Self::have_told(slf)
     }
 
     /// Has the future put into a queue once it is over; at once if it is.
-    fn _watch(slf: &Bound<'_, Self>, queue: &Bound<'_, ThreadSimpleQueue>) -> PyResult<()> {
+    #[pyo3(name = "_manyhands_watch")]
+    fn watch(slf: &Bound<'_, Self>, queue: &Bound<'_, ThreadSimpleQueue>) -> PyResult<()> {
         Self::settle(slf)?;
         let this = slf.get();
         let mut after = this.after();
@@ -312,9 +319,10 @@ impl Future {
     }
 
     /// Waits for a worker process to answer, or for `timeout` seconds; not at all for anything else. No thread is needed for
-    /// that, as it is for `_watch`.
+    /// that, as it is for `watch`.
     #[pyo3(signature = (timeout = None))]
-    fn _await_worker(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<()> {
+    #[pyo3(name = "_manyhands_await_worker")]
+    fn await_worker(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<()> {
         match slf.get().remote.get() {
             Some(remote) if !Self::settle(slf)?.is_over() => {
                 Self::wait_for_worker(slf, remote, deadline(timeout)).map(drop)
@@ -323,8 +331,9 @@ impl Future {
         }
     }
 
-    /// Undoes `_watch`.
-    fn _unwatch(&self, queue: &Bound<'_, ThreadSimpleQueue>) {
+    /// Undoes `watch`.
+    #[pyo3(name = "_manyhands_unwatch")]
+    fn unwatch(&self, queue: &Bound<'_, ThreadSimpleQueue>) {
         let mut after = self.after();
         let place = after.watchers.iter().position(|watcher| watcher.is(queue));
         let watcher = place.map(|place| after.watchers.swap_remove(place));

@@ -67,7 +67,7 @@ impl ThreadPool {
         if desk.is_closed() {
             drop(inside);
             let Work { function, arguments, named, .. } = work;
-            let future = slf.call_method1("_submit_otherwise", (function, arguments, named))?;
+            let future = slf.call_method1("_manyhands_submit_otherwise", (function, arguments, named))?;
             return Ok(future.cast_into()?);
         }
         inside.waiting.push_back(work);
@@ -83,18 +83,21 @@ impl ThreadPool {
     }
 
     /// What a thread of the pool runs.
-    fn _worker(&self) -> ThreadWorker {
+    #[pyo3(name = "_manyhands_worker")]
+    fn worker(&self) -> ThreadWorker {
         ThreadWorker { desk: self.desk.clone() }
     }
 
     /// Takes no more calls.
-    fn _close(&self) {
+    #[pyo3(name = "_manyhands_close")]
+    fn close(&self) {
         self.desk.close();
     }
 
     /// Takes no more calls, and gives out those that no thread has taken, and how many threads are idle.
     #[expect(clippy::type_complexity, reason = "four parts of a call, for Python")]
-    fn _hand_over(
+    #[pyo3(name = "_manyhands_hand_over")]
+    fn hand_over(
         &self,
         py: Python<'_>,
     ) -> PyResult<(Vec<(Py<Future>, Py<PyAny>, Py<PyTuple>, Option<Py<PyDict>>)>, usize)> {
@@ -110,12 +113,14 @@ impl ThreadPool {
 
     /// How many calls no thread has taken.
     #[getter]
-    fn _waiting(&self) -> usize {
+    #[pyo3(name = "_manyhands_waiting")]
+    fn waiting(&self) -> usize {
         self.desk.items()
     }
 
     /// The futures of all calls that no thread has taken, which none will take now.
-    fn _withdraw<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, Future>>> {
+    #[pyo3(name = "_manyhands_withdraw")]
+    fn withdraw<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, Future>>> {
         let mut inside = within(py, &self.desk)?;
         let waiting = std::mem::take(&mut inside.waiting);
         inside.set_items(0);
