@@ -39,6 +39,8 @@ class Ended:
 def adopt_orphans() -> None:
     """Makes this process the parent of every descendant whose own parent has ended; SIGTERM ends it in good order."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    # A shell's background job ignores SIGINT, and so would all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
@@ -116,7 +118,7 @@ class Environment:
 
     def try_install(self, what: list[str], limit: float) -> Ended:
         pip = [sys.executable, "-m", "pip", "--python", str(self.python), "--disable-pip-version-check", "install"]
-        return run([*pip, "--quiet", "--no-input", "--prefer-binary", *what], ROOT, limit)
+        return run([*pip, "--quiet", "--no-input", "--no-compile", "--prefer-binary", *what], ROOT, limit)
 
     def command(self, side: str, arguments: list[str]) -> list[str]:
         """The command that runs python's `arguments` on one side."""
