@@ -113,11 +113,24 @@ class Copied(_Something):
         """The function or class of that name, as it was."""
         return self._code.get(key, {}).get(name)
 
+    def compare(self) -> None:
+        """Another copy is made now, and is meant as well from here on: what both have alike remains."""
+        for key, code in self._code.items():
+            now = names_of(key)
+            code.update((name, _SEVERAL) for name, value in list(code.items()) if now.get(name) is not value)
+            code.update((name, _SEVERAL) for name in self._names[key] - code.keys() if is_code(now.get(name)))
+        for key, names in self._names.items():
+            names.intersection_update(names_of(key))
+
     def learn(self, key: str, name: str, value: Any) -> None:
         """The other side has this as well."""
         self._names.setdefault(key, set()).add(name)
         if is_code(value):
             self._code.setdefault(key, {})[name] = value
+
+
+#: Stands for different things of the same name.
+_SEVERAL = object()
 
 
 def _code(names: dict[str, Any]) -> dict[str, Any]:

@@ -65,6 +65,68 @@ def test_tasks_per_child(ctx):
     assert pids == sorted(pids, key=pids.index)
 
 
+weather = "unknown"
+
+
+def see(_=None):
+    return weather, os.getpid()
+
+
+@pytest.fixture
+def forking(monkeypatch):
+    monkeypatch.setattr("test_pool_lives.weather", "unknown")
+    return multiprocessing.get_context("fork")
+
+
+def test_a_forked_worker_that_replaces_another_sees_the_program_as_it_is_by_then(forking, monkeypatch):
+    with forking.Pool(1, maxtasksperchild=2) as pool:
+        assert pool.apply(see)[0] == "unknown"
+        monkeypatch.setattr("test_pool_lives.weather", "fair")
+        assert pool.apply(see)[0] == "unknown"
+        assert pool.apply(see)[0] == "fair"
+    with forking.Pool(2, maxtasksperchild=1) as pool:
+        monkeypatch.setattr("test_pool_lives.weather", "foul")
+        # Two have begun before.
+        assert [seen for seen, _ in pool.map(see, range(6), 1)].count("foul") >= 4
+        pool.close()
+        pool.join()
+    assert not forking.active_children()
+
+
+def kill_worker_of(pool):
+    worker = pool.apply(see)[1]
+    os.kill(worker, signal.SIGKILL)
+    eventually(lambda: not alive(worker))
+
+
+def test_a_forked_worker_that_replaces_a_killed_one_sees_the_program_of_a_later_call(forking, monkeypatch):
+    with forking.Pool(1) as pool:
+        for now in ("fair", "foul", "fair"):
+            monkeypatch.setattr("test_pool_lives.weather", now)
+            kill_worker_of(pool)
+            # Run by one that has replaced it, so its end has been counted when the next call is submitted.
+            pool.apply(see)
+            kill_worker_of(pool)
+            assert pool.apply(see)[0] == now
+
+
+def test_many_threads_have_forked_workers_replaced(forking):
+    seen = []
+    with forking.Pool(2, maxtasksperchild=1) as pool:
+
+        def ask():
+            seen.extend(pool.apply(see)[1] for _ in range(6))
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        pool.close()
+        pool.join()
+    assert len(set(seen)) == len(seen) == 18
+
+
 def test_endings(ctx):
     pool = ctx.Pool(2)
     workers = [worker.pid for worker in eventually(lambda: len(pool._pool) == 2 and pool._pool)]

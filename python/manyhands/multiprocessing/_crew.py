@@ -93,6 +93,13 @@ class Crew(_engine.PoolCore):
         if part == "end":
             end_template()
 
+    def _renew_template(self) -> None:
+        """From now on, workers begin as copies of this process as it is now. The core asks for it before it submits."""
+        known: Any = self._known
+        known.compare()
+        _namespaces.identify_classes()
+        self._keep_forked(self._plan)
+
     def _keep_fresh(self, plan: Plan) -> None:
         code = forkserver.code_for_spawned if plan.method == "spawn" else forkserver.code
         starter = _PlanOnItsWay()

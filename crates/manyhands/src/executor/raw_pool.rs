@@ -223,6 +223,21 @@ impl RawPool {
         self.0.view.has_unanswered()
     }
 
+    /// How many workers have ended so far, for whatever reason.
+    #[inline]
+    pub fn workers_ended(&self) -> u64 {
+        self.0.view.record.deaths.load(Ordering::Relaxed)
+    }
+
+    /// Whether a worker that is not behind with its work may make room for another one within that many calls.
+    #[inline]
+    pub fn may_retire_within(&self, calls: usize) -> bool {
+        let view = &self.0.view;
+        let limit = view.record.calls_per_worker.load(Ordering::Relaxed) as usize;
+        let taken = || view.enlisted().map(|(_, member)| member.calls.load(Ordering::Relaxed) as usize);
+        limit != 0 && taken().max().unwrap_or(0).saturating_add(calls) >= limit && !view.has_entries()
+    }
+
     /// Ends the pool because no worker will come any more: all calls fail with this reason.
     pub fn give_up(&self, reason: &str) {
         if self.0.is_own() {

@@ -8,7 +8,7 @@
 use super::error::StartError;
 use super::here::here;
 use super::inherit::Inheritance;
-use super::request::{self, Bequest, Head, Instruction, Order, Reply, Share};
+use super::request::{self, Bequest, Head, Instruction, Order, Predecessor, Reply, Share};
 use super::started::{Room, Started};
 use crate::arena::{Arena, Handle, ProcessId, ProcessState, Role};
 use crate::platform::atomic::{AtomicBool, Ordering};
@@ -148,6 +148,36 @@ impl Keeper {
         self.keep_ordered(pool, &Order { name, role, payload, descriptors, share: Share::These(&[]) }, None)
     }
 
+    /// Has the keeper start no more workers, so that another one can take its place: see [`Keeper::succeed`]. It looks after
+    /// those that it has started until they end.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn stand_down(&self, name: &str) -> Result<Predecessor, Refusal> {
+        self.check_owner(name)?;
+        match self.tell(&Head::StandDown) {
+            Ok(Reply::StoodDown(left)) => Ok(left),
+            Ok(_) | Err(_) => Err(Refusal::Lost),
+        }
+    }
+
+    /// As if [`Keeper::stand_down`] had not been called.
+    pub fn go_on(&self) {
+        if self.owner == getpid() {
+            let _ = self.tell(&Head::GoOn);
+        }
+    }
+
+    /// As [`Keeper::keep`], in the place of a keeper that has stood down.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn succeed(&self, before: Predecessor, name: &str, pool: Handle) -> Result<(), Refusal> {
+        let (role, payload) = (Role::Worker, Instruction::default());
+        let order = Order { name, role, payload, descriptors: &[], share: Share::These(&[]) };
+        self.keep_after(Some(before), pool, &order, None)
+    }
+
     /// As [`Keeper::keep`], with workers that keep the order's shared objects alive from the start; so does the keeper, until
     /// its last pool is over. A pool whose keeper has ended says what its workers inherited when it was made: those of the
     /// next keeper inherit the same.
@@ -156,6 +186,16 @@ impl Keeper {
     /// As [`Keeper::keep`].
     pub fn keep_ordered(
         &self,
+        pool: Handle,
+        order: &Order<'_>,
+        at_first: Option<&Inheritance>,
+    ) -> Result<(), Refusal> {
+        self.keep_after(None, pool, order, at_first)
+    }
+
+    fn keep_after(
+        &self,
+        before: Option<Predecessor>,
         pool: Handle,
         order: &Order<'_>,
         at_first: Option<&Inheritance>,
@@ -179,7 +219,8 @@ impl Keeper {
         };
         arena.share_with(self.slot, &shared);
         let is_entry = order.payload.is_entry;
-        match self.ask(|inheritance| Head::Keep { pool, shared, inheritance, is_entry }, order, &bequest) {
+        let head = |inheritance| Head::Keep { pool, shared, inheritance, is_entry, before };
+        match self.ask(head, order, &bequest) {
             Ok(Reply::Kept) => Ok(()),
             Ok(refused) => Err(Refusal::Failed(StartError::system(name, "starting the pool's workers")(
                 refused.into_error(),
@@ -231,6 +272,19 @@ impl Keeper {
             return Ok(());
         }
         Err(Refusal::Failed(StartError::ForeignKeeper { name: name.to_owned(), owner: self.owner }))
+    }
+
+    fn tell(&self, head: &Head) -> io::Result<Reply> {
+        let line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        let socket = line.socket.as_ref().and_then(Lasting::get);
+        let reply = socket.ok_or(io::ErrorKind::NotConnected.into()).and_then(|socket| {
+            request::send(socket, head, &[], &[])?;
+            request::await_reply(socket)?.ok_or(io::ErrorKind::UnexpectedEof.into())
+        });
+        if reply.is_err() {
+            self.lost.store(true, Ordering::Relaxed);
+        }
+        reply
     }
 
     fn ask(

@@ -35,7 +35,7 @@ pub use keeper::{Keeper, Refusal};
 pub use loan::Scope;
 pub(crate) use loan::{Loan, lending};
 pub use process::{Builder, Process, StartMethod};
-pub use request::{Instruction, Order, Share, StartRequest};
+pub use request::{Instruction, Order, Predecessor, Share, StartRequest};
 pub use serve::{Requester, Served, serve};
 pub use staff::{Ended, FRUITLESS, Kept, MakeKept};
 pub use start_exec::start as start_exec;

@@ -70,12 +70,31 @@ pub struct StartRequest {
     pub(super) is_entry: bool,
 }
 
+/// What a keeper has left to the one that takes its place.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Predecessor {
+    /// How many workers were started so far.
+    pub(super) hired: u64,
+    /// Those that were there still, with their numbers. They stay the children of whoever started them.
+    pub(super) workers: Vec<(ProcessId, u32)>,
+}
+
 #[derive(Serialize, Deserialize)]
 pub(super) enum Head {
     /// Start one process, whose slot has been claimed.
     Start { slot: ProcessId, inheritance: Inheritance, is_entry: bool },
     /// Keep a pool's workers alive.
-    Keep { pool: Handle, shared: Vec<Handle>, inheritance: Inheritance, is_entry: bool },
+    Keep {
+        pool: Handle,
+        shared: Vec<Handle>,
+        inheritance: Inheritance,
+        is_entry: bool,
+        before: Option<Predecessor>,
+    },
+    /// Start no more workers: another keeper will.
+    StandDown,
+    /// That other keeper did not come to be.
+    GoOn,
     /// Something about a pool has changed; no reply.
     Look,
 }
@@ -86,6 +105,7 @@ pub(super) enum Reply {
         pid: u32,
     },
     Kept,
+    StoodDown(Predecessor),
     /// It was not done.
     Refused {
         errno: Option<i32>,
@@ -102,7 +122,9 @@ impl Reply {
         match self {
             Reply::Refused { errno: Some(errno), .. } => io::Error::from_raw_os_error(errno),
             Reply::Refused { errno: None, reason } => io::Error::other(reason),
-            Reply::Started { .. } | Reply::Kept => io::Error::other("the keeper answered another question"),
+            Reply::Started { .. } | Reply::Kept | Reply::StoodDown(_) => {
+                io::Error::other("the keeper answered another question")
+            }
         }
     }
 }

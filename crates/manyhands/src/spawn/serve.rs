@@ -197,6 +197,16 @@ impl Service {
         let Received { head, payload, descriptors } = received;
         match head {
             Head::Look => None,
+            Head::StandDown => {
+                let left = self.staffs.first_mut().map(Staff::stand_down);
+                self.reply(&Reply::StoodDown(left.unwrap_or_default()));
+                None
+            }
+            Head::GoOn => {
+                self.staffs.iter_mut().for_each(Staff::go_on);
+                self.reply(&Reply::Kept);
+                None
+            }
             Head::Start { slot, mut inheritance, is_entry } => {
                 inheritance.complete(&mut self.told);
                 let environment_in_place = inheritance.has_environment(&self.environment);
@@ -216,7 +226,7 @@ impl Service {
                 }
                 None
             }
-            Head::Keep { pool, shared, mut inheritance, is_entry } => {
+            Head::Keep { pool, shared, mut inheritance, is_entry, before } => {
                 inheritance.complete(&mut self.told);
                 let kept = match (self.make_kept)(pool, &payload) {
                     Ok(kept) => kept,
@@ -228,6 +238,12 @@ impl Service {
                 let in_place = inheritance.has_environment(&self.environment);
                 let words = (payload, is_entry);
                 let mut staff = Staff::new(kept, shared, words, inheritance, descriptors, in_place);
+                if let Some(before) = before
+                    && let Err(error) = staff.take_over(self.arena, &before)
+                {
+                    self.reply(&Reply::refused(&error));
+                    return None;
+                }
                 match staff.fill(self.arena, self.slot, forking) {
                     Ok(Filled::Worker(start)) => {
                         drop(staff);

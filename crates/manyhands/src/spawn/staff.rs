@@ -8,6 +8,7 @@
 use super::birth::{self, Forking};
 use super::inherit::Inheritance;
 use super::keeper::note_started;
+use super::request::Predecessor;
 use super::started::end_unwatched;
 use crate::arena::{Arena, Handle, ProcessId, Role, sweep};
 use crate::platform::fork::Side;
@@ -72,12 +73,15 @@ pub(super) struct Staff {
     fruitless: u32,
     not_before: Option<Deadline>,
     given_up: bool,
+    stood_down: bool,
 }
 
 struct Worker {
     slot: ProcessId,
     pid: u32,
     pidfd: PidFd,
+    /// Whether this keeper started it.
+    is_own: bool,
 }
 
 /// What became of an attempt to bring a staff to its number.
@@ -119,12 +123,46 @@ impl Staff {
             fruitless: 0,
             not_before: None,
             given_up: false,
+            stood_down: false,
         }
     }
 
     /// Whether nothing is left to do for this pool.
     pub(super) fn is_over(&self) -> bool {
-        self.workers.is_empty() && (self.given_up || self.kept.wanted() == 0)
+        self.workers.is_empty() && (self.given_up || self.stood_down || self.kept.wanted() == 0)
+    }
+
+    /// Starts no more workers, and looks after its own until they end; what whoever takes its place has to know.
+    pub(super) fn stand_down(&mut self) -> Predecessor {
+        self.stood_down = true;
+        let workers = self.workers.iter().map(|worker| (worker.slot, worker.pid)).collect();
+        Predecessor { hired: self.hired, workers }
+    }
+
+    /// Nobody has taken its place.
+    pub(super) fn go_on(&mut self) {
+        self.stood_down = false;
+    }
+
+    /// Counts the workers in that another keeper has started and looks after.
+    ///
+    /// # Errors
+    /// EMFILE and the like.
+    pub(super) fn take_over(&mut self, arena: &'static Arena, before: &Predecessor) -> io::Result<()> {
+        self.hired = before.hired;
+        for &(slot, pid) in &before.workers {
+            let pidfd = match PidFd::open(pid) {
+                Ok(pidfd) => pidfd,
+                Err(error) if error.raw_os_error() == Some(libc::ESRCH) => continue,
+                Err(error) => return Err(error),
+            };
+            // It is reaped only after its slot says that it is dead: until then the number is its own.
+            if arena.process_state(slot).is_some() && !arena.is_dead(slot) && arena.process(slot).pid() == pid
+            {
+                self.workers.push(Worker { slot, pid, pidfd, is_own: false });
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn has_workers(&self) -> bool {
@@ -145,7 +183,7 @@ impl Staff {
         requester: ProcessId,
         forking: &mut dyn Forking,
     ) -> io::Result<Filled> {
-        while !self.given_up && self.workers.len() < self.kept.wanted() {
+        while !self.given_up && !self.stood_down && self.workers.len() < self.kept.wanted() {
             if let Some(not_before) = self.not_before.filter(|not_before| !not_before.is_past()) {
                 return Ok(Filled::Until(Some(not_before)));
             }
@@ -187,7 +225,7 @@ impl Staff {
                 note_started(arena);
                 // Without a descriptor it could not be watched: it must not run.
                 let pidfd = PidFd::open(pid).inspect_err(|_| end_unwatched(pid))?;
-                self.workers.push(Worker { slot, pid, pidfd });
+                self.workers.push(Worker { slot, pid, pidfd, is_own: true });
                 Ok(None)
             }
             Err(error) => {
@@ -206,11 +244,18 @@ impl Staff {
             let worker = &self.workers[index];
             let has_left = arena.is_dead(worker.slot);
             // The pidfd last: who was swept because it ended has ended.
-            if worker.pidfd.is_dead() {
+            if !worker.is_own {
+                // All else is done by whoever started it.
+                if worker.pidfd.is_dead() || has_left {
+                    self.workers.swap_remove(index);
+                } else {
+                    index += 1;
+                }
+            } else if worker.pidfd.is_dead() {
                 let worker = self.workers.swap_remove(index);
                 self.note_end(arena, &worker);
             } else if has_left {
-                let Worker { slot, pid, pidfd } = self.workers.swap_remove(index);
+                let Worker { slot, pid, pidfd, .. } = self.workers.swap_remove(index);
                 let ended = Ended { slot, pid, status: ExitStatus::Exited(0) };
                 let did_something = self.kept.worker_ended(&ended);
                 self.count(did_something, pid, "executed another program");
@@ -256,7 +301,7 @@ impl Staff {
 
     fn setback(&mut self, last: &str) {
         self.fruitless += 1;
-        if self.fruitless >= FRUITLESS && !self.given_up {
+        if self.fruitless >= FRUITLESS && !self.given_up && !self.stood_down {
             self.given_up = true;
             self.kept.give_up(&format!(
                 "{} workers in a row ended before they had taken a call; {last}",
@@ -268,7 +313,7 @@ impl Staff {
 
     /// Ends the workers; for when whoever they work for is gone.
     pub(super) fn dismiss(&self) {
-        for worker in &self.workers {
+        for worker in self.workers.iter().filter(|worker| worker.is_own) {
             let _ = worker.pidfd.signal(libc::SIGKILL);
         }
     }

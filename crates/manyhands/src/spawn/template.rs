@@ -1,8 +1,8 @@
 //! Forks of the calling process itself: a child, or a template from which a pool's workers are cloned.
 //!
 //! For interpreters, whose `fork` start method this is: the hooks around the fork are theirs ([`Forking`]). A template is
-//! forked when its pool is made, so that a worker which replaces a dead one starts from the program as it was then and not
-//! from one that has threads by now.
+//! forked when its pool is made, and may be followed by another one whenever its program submits: nobody but the program's
+//! own threads can fork it.
 
 use super::birth::Forking;
 use super::error::StartError;

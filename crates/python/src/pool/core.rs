@@ -5,7 +5,7 @@
 
 use super::outcome::of_refusal;
 use super::result::{AsyncResult, Calls};
-use super::shared::{Hiring, Kept, Shared, keep_by_zygote, locked};
+use super::shared::{Hiring, Shared, keep_by_zygote, locked};
 use super::submit::{Refused, submit_call, submit_list, submit_map};
 use super::told::{Wanted, finish};
 use crate::child::{Start, told};
@@ -15,7 +15,7 @@ use crate::futures::{Future, Remote};
 use crate::value::kept_name;
 use manyhands::executor::{PoolPlan, PoolState, RawCall, RawPool, SubmitError};
 use manyhands::platform::Deadline;
-use manyhands::spawn::{ForkedKeeper, Instruction, Refusal, Served};
+use manyhands::spawn::{ForkedKeeper, Refusal, Served};
 use manyhands::sync::Wait;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -98,7 +98,7 @@ impl PoolCore {
         self.shared.set(Arc::new(shared)).map_err(|_| PyRuntimeError::new_err("this pool is made already"))
     }
 
-    /// Forks a template that starts the workers. Returns "parent" in this process, "worker" in each worker, and "end"
+    /// Forks a template that starts the workers from now on. Returns "parent" in this process, "worker" in each worker, and "end"
     /// in the template when it is not needed any more.
     fn _keep_by_template(
         &self,
@@ -106,20 +106,21 @@ impl PoolCore {
         #[pyo3(from_py_with = kept_name)] name: String,
     ) -> PyResult<&'static str> {
         let shared = self.shared()?;
-        match fork_template(py, &name).map_err(from_start)? {
-            ForkedKeeper::Parent(keeper) => {
-                let kept = py.detach(|| keeper.keep(&name, shared.raw.handle(), Instruction::default(), &[]));
-                match kept {
-                    Ok(()) => {
-                        *locked(&shared.kept) = Kept::ByTemplate(keeper);
-                        Ok("parent")
-                    }
-                    Err(Refusal::Failed(error)) => Err(from_start(error)),
-                    Err(Refusal::Lost) => {
-                        Err(PyRuntimeError::new_err("the process that starts the pool's workers was killed"))
-                    }
+        let ended_before = shared.ended_before();
+        let forked = match fork_template(py, &name) {
+            Ok(forked) => forked,
+            // The one that it has goes on.
+            Err(_) if shared.has_template() => return Ok("parent"),
+            Err(error) => return Err(from_start(error)),
+        };
+        match forked {
+            ForkedKeeper::Parent(keeper) => match py.detach(|| shared.keep_by(keeper, &name, ended_before)) {
+                Ok(()) => Ok("parent"),
+                Err(Refusal::Failed(error)) => Err(from_start(error)),
+                Err(Refusal::Lost) => {
+                    Err(PyRuntimeError::new_err("the process that starts the pool's workers was killed"))
                 }
-            }
+            },
             ForkedKeeper::Child(requester) => {
                 match serve_as_keeper(py, requester, &mut Interpreter::of_program()) {
                     Ok(Served::Child(request)) => {

@@ -20,6 +20,8 @@ struct Known {
     /// Identity and number of the one that was asked for last.
     last: (usize, u64),
     all: HashMap<usize, (u64, Py<PyAny>)>,
+    /// Those that mean something else to newer workers. Kept, since calls of theirs may be under way.
+    outdated: Vec<Py<PyAny>>,
 }
 
 impl Known {
@@ -33,6 +35,25 @@ impl Known {
 }
 
 impl Functions {
+    /// Workers may have begun since that know the program as it is now: a function which has another place there, or none,
+    /// is known by number no longer.
+    pub fn check(&self, pool: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = pool.py();
+        let all: Vec<(usize, Py<PyAny>)> = {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.all.iter().map(|(identity, (_, function))| (*identity, function.clone_ref(py))).collect()
+        };
+        for (identity, function) in all {
+            if pool.call_method1("_by_reference", (&function,))?.is_none() {
+                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                known.last = (0, 0);
+                known.all.remove(&identity);
+                known.outdated.push(function);
+            }
+        }
+        Ok(())
+    }
+
     /// Whether the pool keeps the function, since its workers know it by number.
     #[inline]
     pub fn knows(&self, function: &Bound<'_, PyAny>) -> bool {

@@ -3,6 +3,7 @@
 //! ```text
 //! core      the pool itself: takes calls and maps, is closed, terminated, joined
 //! shared    what it and its results have in common: the engine's pool, who starts its workers
+//! renewal   a template made anew from the program as it is now
 //! submit    calls and maps on their way          told      who is told of their results
 //! function  functions that pickle by reference: sent once, then named by a number
 //! call      a call's arguments as bytes         outcome   an answer's bytes as a result or an exception
@@ -16,6 +17,7 @@ mod call;
 mod core;
 mod function;
 mod outcome;
+mod renewal;
 mod result;
 mod shared;
 mod submit;

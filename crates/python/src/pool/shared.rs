@@ -1,11 +1,12 @@
 //! What a pool and its results have in common: the engine's pool, and who starts its workers.
 //!
 //! A keeper starts the workers and replaces those that die: a template forked from this process, or this process's
-//! zygote. A zygote that was killed is replaced; a template cannot be forked again from a program that has gone on,
-//! so that pool is given up when it is looked at. The callback thread is made when the first callback is registered.
+//! zygote. A zygote that was killed is replaced; a template that was
+//! killed is not, so that pool is given up when it is looked at. The callback thread is made when the first callback is registered.
 
 use super::function::Functions;
 use super::outcome::of_refusal;
+use super::renewal::Renewal;
 use crate::child::Start;
 use crate::errors::from_start;
 use manyhands::executor::{Callbacks, PoolState, RawPool};
@@ -24,7 +25,7 @@ const ATTEMPTS: u32 = 2;
 /// Who starts the pool's workers.
 pub enum Kept {
     NotYet,
-    ByTemplate(Keeper),
+    ByTemplate(Arc<Keeper>),
     ByZygote(Arc<Keeper>, Box<Hiring>),
     GivenUp,
 }
@@ -51,6 +52,7 @@ pub struct Shared {
     pub retries: u32,
     pub workers: usize,
     pub kept: Mutex<Kept>,
+    pub renewal: Renewal,
     pub callbacks: Mutex<Option<Arc<Callbacks>>>,
 }
 
@@ -68,6 +70,7 @@ impl Shared {
             retries,
             workers,
             kept: Mutex::new(Kept::NotYet),
+            renewal: Renewal::default(),
             callbacks: Mutex::new(None),
         }
     }
@@ -130,6 +133,7 @@ impl Shared {
             keeper.dismiss();
             // One that is stopped, say, is reaped later.
             keeper.wait_ended(until);
+            self.renewal.wait_for_earlier(until);
         }
     }
 

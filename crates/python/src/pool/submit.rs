@@ -26,11 +26,20 @@ impl From<PyErr> for Refused {
     }
 }
 
-fn target<'a, 'py>(slf: &'a Bound<'py, PoolCore>, func: &Bound<'py, PyAny>) -> Result<Target<'a>, Refused> {
+/// Of a function that will be called so many times.
+fn target<'a, 'py>(
+    slf: &'a Bound<'py, PoolCore>,
+    func: &Bound<'py, PyAny>,
+    calls: usize,
+) -> Result<Target<'a>, Refused> {
     let shared = slf.get().shared()?;
     if shared.raw.state() != PoolState::Open {
         slf.get()._check_broken(slf.py())?;
         return Err(refused_by(PyValueError::new_err("Pool not running"), slf).into());
+    }
+    if let Some(_turn) = shared.turn_to_renew(calls) {
+        slf.call_method0("_renew_template")?;
+        shared.functions.check(slf)?;
     }
     let number = shared.functions.number(slf, &shared.raw, func)?;
     let number = number.map_err(|error| of_refusal(slf.py(), error))?;
@@ -49,7 +58,7 @@ pub fn submit_call<'py>(
     kwds: Option<&Bound<'py, PyAny>>,
 ) -> Result<RawCall, Refused> {
     let py = slf.py();
-    let target = target(slf, func)?;
+    let target = target(slf, func, 1)?;
     let args = match args {
         None => PyTuple::empty(py),
         Some(args) => match args.cast_exact::<PyTuple>() {
@@ -93,8 +102,8 @@ pub fn submit_map<'py>(
     star: bool,
 ) -> Result<Calls, Refused> {
     let py = slf.py();
-    let target = target(slf, func)?;
     let chunksize = chunksize.max(1);
+    let target = target(slf, func, elements.len().map_or(1, |length| length.div_ceil(chunksize)))?;
     let is_sent = target.function != 0 && !star;
     if is_sent
         && chunksize > 1
@@ -149,7 +158,7 @@ pub fn submit_list<'py>(
     elements: &Bound<'py, PyList>,
     star: bool,
 ) -> Result<RawCall, Refused> {
-    submit_part(slf, &target(slf, func)?, func, elements, (0, elements.len()), star)
+    submit_part(slf, &target(slf, func, 1)?, func, elements, (0, elements.len()), star)
 }
 
 /// A call for each element.

@@ -1,0 +1,113 @@
+//! A pool's template, made anew from the program as it is now.
+//!
+//! A forked worker that replaces another should see the program as it is by then. Only the program's own threads can fork
+//! it, so whoever submits does, where a worker has ended since the last template was made or may end over what is
+//! submitted. The new template's keeper takes the old one's place, which stays with its workers until they end. Where a new
+//! one cannot be made, the old one goes on.
+
+use super::shared::{Kept, Shared, locked};
+use manyhands::executor::PoolState;
+use manyhands::platform::Deadline;
+use manyhands::spawn::{Keeper, Refusal};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// That a pool has no template.
+const NONE: u64 = u64::MAX;
+
+/// When a pool's template was made, and those that it had before.
+pub struct Renewal {
+    /// How many workers had ended when the template was made.
+    made_at: AtomicU64,
+    /// Whether somebody is at it.
+    busy: AtomicBool,
+    earlier: Mutex<Vec<Arc<Keeper>>>,
+}
+
+impl Default for Renewal {
+    fn default() -> Renewal {
+        Renewal { made_at: AtomicU64::new(NONE), busy: AtomicBool::new(false), earlier: Mutex::default() }
+    }
+}
+
+impl Renewal {
+    /// Waits for the keepers that the pool had before.
+    pub fn wait_for_earlier(&self, until: Deadline) {
+        for keeper in std::mem::take(&mut *locked(&self.earlier)) {
+            keeper.wait_ended(until);
+        }
+    }
+}
+
+/// That nobody else makes a template meanwhile.
+pub struct Turn<'a>(&'a Renewal);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.busy.store(false, Ordering::Release);
+    }
+}
+
+impl Shared {
+    /// Whether a template should be made anew before so many calls are submitted; then it is the caller's turn to.
+    #[inline]
+    pub fn turn_to_renew(&self, calls: usize) -> Option<Turn<'_>> {
+        let made_at = self.renewal.made_at.load(Ordering::Relaxed);
+        if made_at == NONE || made_at == self.raw.workers_ended() && !self.raw.may_retire_within(calls) {
+            return None;
+        }
+        let is_mine = self.raw.is_own() && !self.renewal.busy.swap(true, Ordering::Acquire);
+        is_mine.then_some(Turn(&self.renewal))
+    }
+
+    /// Whether the pool's workers come from a template.
+    pub fn has_template(&self) -> bool {
+        self.renewal.made_at.load(Ordering::Relaxed) != NONE
+    }
+
+    /// How many workers have ended, to be asked before a template is forked.
+    pub fn ended_before(&self) -> u64 {
+        self.raw.workers_ended()
+    }
+
+    /// Has a template's keeper start the workers from now on, unless the pool has one that goes on because this one cannot.
+    ///
+    /// # Errors
+    /// When the pool's first template cannot.
+    pub fn keep_by(&self, keeper: Keeper, name: &str, ended_before: u64) -> Result<(), Refusal> {
+        let earlier = match &*locked(&self.kept) {
+            Kept::ByTemplate(keeper) => Some(Arc::clone(keeper)),
+            _ => None,
+        };
+        let keeper = Arc::new(keeper);
+        let Some(earlier) = earlier else {
+            keeper.keep(name, self.raw.handle(), Default::default(), &[])?;
+            *locked(&self.kept) = Kept::ByTemplate(keeper);
+            self.renewal.made_at.store(ended_before, Ordering::Relaxed);
+            return Ok(());
+        };
+        // One that has been killed is noticed by whoever looks after it.
+        let Ok(left) = earlier.stand_down(name) else { return Ok(()) };
+        if keeper.succeed(left, name, self.raw.handle()).is_err() {
+            earlier.go_on();
+            return Ok(());
+        }
+        {
+            let mut kept = locked(&self.kept);
+            if matches!(&*kept, Kept::ByTemplate(_)) {
+                *kept = Kept::ByTemplate(Arc::clone(&keeper));
+            }
+        }
+        self.renewal.made_at.store(ended_before, Ordering::Relaxed);
+        earlier.dismiss();
+        let mut all = locked(&self.renewal.earlier);
+        all.retain(|keeper| keeper.is_alive());
+        all.push(earlier);
+        drop(all);
+        // It may have been closed or ended since it was looked at.
+        if self.raw.state() != PoolState::Open {
+            self.dismiss_keeper();
+        }
+        Ok(())
+    }
+}
