@@ -8,7 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The layers of the engine in their order: each may use those before it, never one after it.
-pub const LAYERS: [&str; 7] = ["platform", "arena", "sync", "channel", "spawn", "executor", "manager"];
+pub const LAYERS: [&str; 8] =
+    ["platform", "arena", "encoding", "sync", "channel", "spawn", "executor", "manager"];
 
 /// A file: its path from the root of the repository, with `/` between the parts, and its text.
 pub struct File {

@@ -6,6 +6,7 @@
 //! ```text
 //! platform   the only place that calls the operating system or names a raw atomic
 //! arena      memory that several processes see: objects, references, owners, blocks, sweeping
+//! encoding   values as bytes that another process of the program reads
 //! sync       the one place where anybody sleeps, and what is made of it: locks, semaphores, events
 //! channel    the ring that survives a kill, and queues on it
 //! spawn      processes: how they start, how their end is noticed
@@ -55,6 +56,9 @@ pub mod platform;
 #[cfg(not(manyhands_model))]
 #[doc(hidden)]
 pub mod arena;
+
+#[cfg(not(manyhands_model))]
+mod encoding;
 
 #[allow(dead_code, reason = "in the model only what the model tests use is used")]
 pub mod sync;

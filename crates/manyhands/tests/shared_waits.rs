@@ -95,9 +95,9 @@ fn a_condition_travels() {
     let _turn = turn();
     let (lock, condition, woken) =
         (Lock::new(0_u8).unwrap(), Condition::new().unwrap(), Event::new().unwrap());
-    let bytes = postcard::to_allocvec(&condition).unwrap();
+    let bytes = serde_json::to_vec(&condition).unwrap();
     let pid = child(|| {
-        let same: Condition = postcard::from_bytes(&bytes).unwrap();
+        let same: Condition = serde_json::from_slice(&bytes).unwrap();
         drop(same.wait(lock.lock().unwrap()).unwrap());
         woken.set();
         true

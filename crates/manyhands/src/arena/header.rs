@@ -6,6 +6,7 @@
 
 use super::Shared;
 use super::block_entry;
+use super::names;
 use super::object;
 use super::process_table;
 use super::thread_table;
@@ -20,7 +21,9 @@ pub(super) const PROCESS_TABLE: u64 = HEADER_BYTES;
 pub(super) const THREAD_TABLE: u64 = PROCESS_TABLE + process_table::TABLE_BYTES;
 pub(super) const BLOCK_DIRECTORY: u64 = THREAD_TABLE + thread_table::TABLE_BYTES;
 pub(super) const OBJECT_TABLE: u64 = (BLOCK_DIRECTORY + block_entry::DIRECTORY_BYTES).next_multiple_of(4096);
-pub(super) const FRONTIER_START: u64 = (OBJECT_TABLE + object::TABLE_BYTES).next_multiple_of(4096);
+pub(super) const NAME_TABLE: u64 = (OBJECT_TABLE + object::TABLE_BYTES).next_multiple_of(4096);
+pub(super) const SHAPE_TABLE: u64 = NAME_TABLE + names::NAME_TABLE_BYTES;
+pub(super) const FRONTIER_START: u64 = (SHAPE_TABLE + names::SHAPE_TABLE_BYTES).next_multiple_of(4096);
 
 /// A number that differs between builds whose arenas do not have the same layout.
 pub(super) const LAYOUT: u64 = {
@@ -30,6 +33,8 @@ pub(super) const LAYOUT: u64 = {
         THREAD_TABLE,
         BLOCK_DIRECTORY,
         OBJECT_TABLE,
+        NAME_TABLE,
+        SHAPE_TABLE,
         FRONTIER_START,
         size_of::<usize>() as u64,
     ];

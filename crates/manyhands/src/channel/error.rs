@@ -103,12 +103,14 @@ pub enum PutError {
         /// What the arena said.
         source: ArenaError,
     },
-    /// The value could not be serialised.
-    #[error("a value put into {queue} cannot be serialised: {reason}")]
+    /// The value cannot be written.
+    #[error("a {given} was not put into {queue}, since it cannot be serialised: {reason}")]
     Encode {
         /// Which queue.
         queue: QueueName,
-        /// What the serialiser said.
+        /// The type of the value.
+        given: &'static str,
+        /// Why it cannot be.
         reason: String,
     },
 }
@@ -153,11 +155,13 @@ pub enum GetError {
         source: ArenaError,
     },
     /// The message is no value of the type asked for; it was taken and is dropped.
-    #[error("a message of {queue} is no value of the type asked for, and was dropped: {reason}")]
+    #[error("a message of {queue} cannot be read as {wanted}, and was dropped: {reason}")]
     Decode {
         /// Which queue.
         queue: QueueName,
-        /// What the deserialiser said.
+        /// The type asked for.
+        wanted: &'static str,
+        /// Why it cannot be.
         reason: String,
     },
 }

@@ -1,18 +1,20 @@
 //! Queues in the arena: values of serde types, between threads and processes.
 //!
 //! A handle on such a queue is itself a value that travels, so a queue can be given to a process, or sent through another
-//! queue, which keeps it alive on the way. Postcard's encoding; sender and receiver are one build, so it carries no schema.
+//! queue, which keeps it alive on the way. A value that cannot be written is refused when it is put.
 
 use super::error::{GetError, PutError};
 use super::iter::iterates;
-use super::message::{Buffer, INLINE, Message};
+use super::message::{Buffer, Message};
 use super::queue::Queue;
 use super::raw_queue::RawQueue;
 use crate::arena::{ArenaError, Handle, collect, note};
+use crate::encoding;
 use crate::platform::Deadline;
 use crate::sync::Blocking;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::any::type_name;
 use std::time::Duration;
 
 impl<T: Serialize + DeserializeOwned> Queue<T> {
@@ -64,27 +66,20 @@ impl<T: Serialize + DeserializeOwned> Queue<T> {
     }
 
     fn put_until(&self, value: &T, deadline: Option<Deadline>) -> Result<(), PutError> {
-        let mut small = [0; INLINE];
-        let (result, handles) = collect(|| postcard::to_slice(value, &mut small).map(|bytes| bytes.len()));
-        match result {
-            Ok(length) if handles.is_empty() => self.engine.put(&small[..length], 0, deadline, &Blocking),
-            Ok(length) => self.engine.put_carrying(&[&small[..length]], &handles, 0, deadline, &Blocking),
-            Err(postcard::Error::SerializeBufferFull) => {
-                let (bytes, handles) = collect(|| postcard::to_allocvec(value));
-                let bytes = bytes.map_err(|error| self.unfit(error))?;
-                if handles.is_empty() {
-                    self.engine.put(&bytes, 0, deadline, &Blocking)
-                } else {
-                    self.engine.put_carrying(&[&bytes], &handles, 0, deadline, &Blocking)
-                }
+        encoding::with_room(|room| {
+            let (written, handles) = collect(|| room.write(value));
+            written.map_err(|error| self.unfit(&error))?;
+            if handles.is_empty() {
+                self.engine.put(room, 0, deadline, &Blocking)
+            } else {
+                self.engine.put_carrying(&[room], &handles, 0, deadline, &Blocking)
             }
-            Err(error) => Err(self.unfit(error)),
-        }
+        })
     }
 
     #[cold]
-    fn unfit(&self, error: postcard::Error) -> PutError {
-        PutError::Encode { queue: self.engine.name(), reason: error.to_string() }
+    fn unfit(&self, error: &encoding::Error) -> PutError {
+        PutError::Encode { queue: self.engine.name(), given: type_name::<T>(), reason: error.to_string() }
     }
 
     /// Takes the first value, waiting for one as long as it takes.
@@ -113,8 +108,12 @@ impl<T: Serialize + DeserializeOwned> Queue<T> {
     }
 
     fn value_of(&self, message: Message<'_>) -> Result<T, GetError> {
-        postcard::from_bytes(&message.content)
-            .map_err(|error| GetError::Decode { queue: self.engine.name(), reason: error.to_string() })
+        encoding::read(&message.content).map_err(|error| self.unreadable(&error))
+    }
+
+    #[cold]
+    fn unreadable(&self, error: &encoding::Error) -> GetError {
+        GetError::Decode { queue: self.engine.name(), wanted: type_name::<T>(), reason: error.to_string() }
     }
 }
 

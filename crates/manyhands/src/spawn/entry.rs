@@ -6,6 +6,7 @@
 //! binaries. Code of a shared library has no place in the program: that is refused, by name. A panic is an answer like
 //! any other; what the user sees of it on standard error stays as it was.
 
+use crate::encoding;
 use crate::platform::image::{self, MainProgram};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -202,16 +203,22 @@ pub(crate) const fn assert_captures_nothing<F>() {
 
 const VALUE: u8 = 0;
 const FAILURE: u8 = 1;
+/// Bytes for most values, so that they are not moved as they grow.
+const ROOM: usize = 96;
 
 /// The bytes of arguments, for [`Entry::call`].
 ///
 /// # Errors
 /// When the value refuses to be written.
 pub fn arguments<A: Serialize>(value: &A) -> Result<Vec<u8>, Failure> {
-    postcard::to_extend(value, Vec::with_capacity(96)).map_err(|error| Failure::Arguments {
-        expected: std::any::type_name::<A>().to_owned(),
-        reason: error.to_string(),
-    })
+    let mut bytes = Vec::with_capacity(ROOM);
+    match encoding::write(value, &mut bytes) {
+        Ok(()) => Ok(bytes),
+        Err(error) => Err(Failure::Arguments {
+            expected: std::any::type_name::<A>().to_owned(),
+            reason: error.to_string(),
+        }),
+    }
 }
 
 /// Reads what [`Entry::call`] gave.
@@ -222,9 +229,9 @@ pub fn answer<R: DeserializeOwned>(bytes: &[u8]) -> Result<R, Failure> {
     let unreadable =
         |reason: String| Failure::Result { given: std::any::type_name::<R>().to_owned(), reason };
     match bytes.split_first() {
-        Some((&VALUE, value)) => postcard::from_bytes(value).map_err(|error| unreadable(error.to_string())),
+        Some((&VALUE, value)) => encoding::read(value).map_err(|error| unreadable(error.to_string())),
         Some((&FAILURE, failure)) => {
-            Err(postcard::from_bytes(failure).unwrap_or_else(|error| unreadable(error.to_string())))
+            Err(encoding::read(failure).unwrap_or_else(|error| unreadable(error.to_string())))
         }
         _ => Err(unreadable("no answer stands there".to_owned())),
     }
@@ -232,7 +239,7 @@ pub fn answer<R: DeserializeOwned>(bytes: &[u8]) -> Result<R, Failure> {
 
 /// The failure that stands in an answer, if one does.
 pub fn failure(bytes: &[u8]) -> Option<Failure> {
-    bytes.strip_prefix(&[FAILURE]).and_then(|failure| postcard::from_bytes(failure).ok())
+    bytes.strip_prefix(&[FAILURE]).and_then(|failure| encoding::read(failure).ok())
 }
 
 /// Has this thread's next call run `settle` between reading its arguments and calling the function.
@@ -245,11 +252,11 @@ pub fn failed(failure: &Failure) -> Vec<u8> {
     tagged(FAILURE, failure).unwrap_or_else(|_| vec![FAILURE])
 }
 
-fn tagged<T: Serialize>(tag: u8, value: &T) -> postcard::Result<Vec<u8>> {
-    // Room for most values, so that the bytes are not moved as they grow.
-    let mut bytes = Vec::with_capacity(96);
+fn tagged<T: Serialize>(tag: u8, value: &T) -> Result<Vec<u8>, encoding::Error> {
+    let mut bytes = Vec::with_capacity(ROOM);
     bytes.push(tag);
-    postcard::to_extend(value, bytes)
+    encoding::write(value, &mut bytes)?;
+    Ok(bytes)
 }
 
 /// The trampoline of a function: the only code whose place depends on the function.
@@ -283,12 +290,15 @@ where
 
 /// # Safety
 /// Somebody had a value of type `F`, which has no content.
-unsafe fn called<F, A, R>(arguments: &[u8], answer: impl FnOnce(R) -> postcard::Result<Vec<u8>>) -> Vec<u8>
+unsafe fn called<F, A, R>(
+    arguments: &[u8],
+    answer: impl FnOnce(R) -> Result<Vec<u8>, encoding::Error>,
+) -> Vec<u8>
 where
     F: Fn(A) -> R + Copy + Send + 'static,
     A: DeserializeOwned,
 {
-    let arguments = match postcard::from_bytes::<A>(arguments) {
+    let arguments = match encoding::read::<A>(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
             return failed(&Failure::Arguments {

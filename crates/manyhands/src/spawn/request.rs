@@ -6,6 +6,7 @@
 
 use super::inherit::{Descriptors, Inheritance, Standing};
 use crate::arena::{Handle, ProcessId, Role};
+use crate::encoding;
 use crate::platform::message;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -150,7 +151,8 @@ pub(super) fn send(
     payload: &[u8],
     descriptors: &[BorrowedFd<'_>],
 ) -> io::Result<()> {
-    let mut bytes = postcard::to_extend(head, vec![0; 8]).map_err(io::Error::other)?;
+    let mut bytes = vec![0; 8];
+    encoding::write_spelt_out(head, &mut bytes).map_err(io::Error::other)?;
     let length = (bytes.len() - 8) as u64;
     bytes[..8].copy_from_slice(&length.to_ne_bytes());
     bytes.extend_from_slice(payload);
@@ -169,7 +171,7 @@ pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<Received>> {
     let malformed = || io::Error::new(io::ErrorKind::InvalidData, "the request cannot be read");
     let length = bytes.first_chunk::<8>().map(|length| u64::from_ne_bytes(*length) as usize + 8);
     let length = length.filter(|length| *length <= bytes.len()).ok_or_else(malformed)?;
-    let head: Head = postcard::from_bytes(&bytes[8..length]).map_err(|_| malformed())?;
+    let head: Head = encoding::read(&bytes[8..length]).map_err(|_| malformed())?;
     if let Head::Start { inheritance, .. } | Head::Keep { inheritance, .. } = &head
         && descriptors.len() < inheritance.descriptors()
     {
@@ -181,11 +183,13 @@ pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<Received>> {
 }
 
 pub(super) fn reply(socket: impl AsFd, reply: &Reply) -> io::Result<()> {
-    message::send(socket, &postcard::to_allocvec(reply).map_err(io::Error::other)?, &[])
+    let mut bytes = Vec::new();
+    encoding::write_spelt_out(reply, &mut bytes).map_err(io::Error::other)?;
+    message::send(socket, &bytes, &[])
 }
 
 /// The keeper's reply; `None` when it has ended.
 pub(super) fn await_reply(socket: impl AsFd) -> io::Result<Option<Reply>> {
     let Some((bytes, _)) = message::receive(socket)? else { return Ok(None) };
-    postcard::from_bytes(&bytes).map(Some).map_err(io::Error::other)
+    encoding::read(&bytes).map(Some).map_err(io::Error::other)
 }

@@ -1,0 +1,192 @@
+//! Names of fields and variants, and the shapes of structs, which all processes of the arena call by number.
+//!
+//! A message that says what its fields are called would be mostly names. So the first process that sends a name writes it
+//! down here; a shape is the names of a struct's fields in their order. What is too long, or comes when the table
+//! is full, has no number.
+
+use super::header::{NAME_TABLE, SHAPE_TABLE};
+use super::once::{self, Entry, Known};
+use super::region::Arena;
+use super::shared::Offset;
+use crate::platform::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// How many names have a number.
+const NAMES: usize = 2048;
+const NAME_WORDS: usize = 7;
+/// How many shapes have a number.
+const SHAPES: usize = 1024;
+const SHAPE_WORDS: usize = 31;
+/// Fills a shape's content behind its last name.
+const NO_NAME: u16 = u16::MAX;
+
+pub(super) const NAME_TABLE_BYTES: u64 = (NAMES * size_of::<Entry<NAME_WORDS>>()) as u64;
+pub(super) const SHAPE_TABLE_BYTES: u64 = (SHAPES * size_of::<Entry<SHAPE_WORDS>>()) as u64;
+
+/// What this process has looked up, by number.
+static KNOWN_NAMES: [Known<Box<str>>; NAMES] = [const { Known::nothing() }; NAMES];
+static KNOWN_SHAPES: [Known<Shape>; SHAPES] = [const { Known::nothing() }; SHAPES];
+
+/// The names of a struct's fields in the order in which they are written.
+#[derive(Debug)]
+pub struct Shape {
+    names: Box<[&'static str]>,
+    /// Where a list stands that was found to be the same.
+    same: AtomicUsize,
+    is_read_by_name: AtomicBool,
+}
+
+impl Shape {
+    fn new(names: Box<[&'static str]>) -> Shape {
+        Shape { names, same: AtomicUsize::new(0), is_read_by_name: AtomicBool::new(false) }
+    }
+
+    /// The names.
+    #[inline]
+    pub fn names(&'static self) -> &'static [&'static str] {
+        &self.names
+    }
+
+    /// Whether these are the names, in this order.
+    #[inline]
+    pub fn is(&self, names: &'static [&'static str]) -> bool {
+        if names.len() != self.names.len() {
+            return false;
+        }
+        self.same.load(Ordering::Relaxed) == names.as_ptr() as usize || self.compare(names)
+    }
+
+    #[cold]
+    fn compare(&self, names: &'static [&'static str]) -> bool {
+        let is_same = *self.names == *names;
+        if is_same {
+            self.same.store(names.as_ptr() as usize, Ordering::Relaxed);
+        }
+        is_same
+    }
+
+    /// Whether this process reads such structs by their fields' names, as was found to be necessary.
+    #[inline]
+    pub fn is_read_by_name(&self) -> bool {
+        self.is_read_by_name.load(Ordering::Relaxed)
+    }
+
+    /// From now on this process reads such structs by their fields' names.
+    pub fn read_by_name(&self) {
+        self.is_read_by_name.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Arena {
+    /// The number of a name, which gets one now if it has none. `None`: it has to be written out.
+    pub fn number_of_name(&self, name: &str) -> Option<u16> {
+        if name.len() > NAME_WORDS * 8 || name.contains('\0') {
+            return None;
+        }
+        let mut content = [0_u64; NAME_WORDS];
+        bytemuck::cast_slice_mut(&mut content)[..name.len()].copy_from_slice(name.as_bytes());
+        once::number_of(self.name_table(), &content)
+    }
+
+    /// The name that has a number.
+    #[inline]
+    pub fn name(&self, number: u16) -> Option<&'static str> {
+        match KNOWN_NAMES.get(usize::from(number))?.get() {
+            Some(name) => Some(name),
+            None => self.look_up_name(number),
+        }
+    }
+
+    #[cold]
+    fn look_up_name(&self, number: u16) -> Option<&'static str> {
+        let content = once::content_of(self.name_table(), number)?;
+        let bytes: &[u8] = bytemuck::cast_slice(&content);
+        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+        let name = std::str::from_utf8(&bytes[..end]).ok()?;
+        Some(KNOWN_NAMES[usize::from(number)].set(name.into()))
+    }
+
+    /// The number of a shape, which gets one now if it has none. `None`: its names have to be told one by one.
+    pub fn number_of_shape(&self, names: &[&'static str]) -> Option<u16> {
+        let mut content = [u64::MAX; SHAPE_WORDS];
+        let numbers: &mut [u16] = bytemuck::cast_slice_mut(&mut content);
+        if names.is_empty() || names.len() > numbers.len() {
+            return None;
+        }
+        for (number, name) in numbers.iter_mut().zip(names) {
+            *number = self.number_of_name(name)?;
+        }
+        let number = once::number_of(self.shape_table(), &content)?;
+        // The names as a writer gives them: it will find them by their places.
+        KNOWN_SHAPES[usize::from(number)]
+            .get()
+            .unwrap_or_else(|| KNOWN_SHAPES[usize::from(number)].set(Shape::new(names.into())));
+        Some(number)
+    }
+
+    /// The shape that has a number.
+    #[inline]
+    pub fn shape(&self, number: u16) -> Option<&'static Shape> {
+        match KNOWN_SHAPES.get(usize::from(number))?.get() {
+            Some(shape) => Some(shape),
+            None => self.look_up_shape(number),
+        }
+    }
+
+    #[cold]
+    fn look_up_shape(&self, number: u16) -> Option<&'static Shape> {
+        let content = once::content_of(self.shape_table(), number)?;
+        let numbers: &[u16] = bytemuck::cast_slice(&content);
+        let names = numbers.iter().take_while(|name| **name != NO_NAME).map(|name| self.name(*name));
+        let names = names.collect::<Option<Box<[_]>>>()?;
+        Some(KNOWN_SHAPES[usize::from(number)].set(Shape::new(names)))
+    }
+
+    fn name_table(&self) -> &'static [Entry<NAME_WORDS>] {
+        self.slice(Offset::new(NAME_TABLE), NAMES)
+    }
+
+    fn shape_table(&self) -> &'static [Entry<SHAPE_WORDS>] {
+        self.slice(Offset::new(SHAPE_TABLE), SHAPES)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_keeps_its_number() {
+        let arena = Arena::get().unwrap();
+        let first = arena.number_of_name("a name of this test").unwrap();
+        let second = arena.number_of_name("another name of this test").unwrap();
+        assert_ne!(first, second);
+        assert_eq!(arena.number_of_name("a name of this test"), Some(first));
+        assert_eq!(arena.name(first), Some("a name of this test"));
+        assert_eq!(arena.name(second), Some("another name of this test"));
+    }
+
+    #[test]
+    fn what_does_not_fit_has_no_number() {
+        let arena = Arena::get().unwrap();
+        assert_eq!(arena.number_of_name(&"n".repeat(57)), None);
+        assert_eq!(arena.number_of_name("in the\0midst"), None);
+        assert!(arena.number_of_name(&"n".repeat(56)).is_some());
+        assert_eq!(arena.name(NAMES as u16 - 1), None);
+        assert_eq!(arena.name(u16::MAX), None);
+        assert_eq!(arena.number_of_shape(&[]), None);
+        assert_eq!(arena.number_of_shape(&["n"; 125]), None);
+        assert!(arena.number_of_shape(&["n"; 124]).is_some());
+        assert_eq!(arena.shape(u16::MAX).map(Shape::names), None);
+    }
+
+    #[test]
+    fn a_shape_is_its_names_in_their_order() {
+        let arena = Arena::get().unwrap();
+        let number = arena.number_of_shape(&["one", "two"]).unwrap();
+        assert_ne!(arena.number_of_shape(&["two", "one"]), Some(number));
+        assert_ne!(arena.number_of_shape(&["one"]), Some(number));
+        assert_eq!(arena.number_of_shape(&["one", "two"]), Some(number));
+        let shape = arena.shape(number).unwrap();
+        assert!(shape.is(&["one", "two"]) && !shape.is(&["two", "one"]) && !shape.is(&["one"]));
+    }
+}

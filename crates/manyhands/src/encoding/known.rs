@@ -1,0 +1,166 @@
+//! The numbers of names and shapes, as a thread remembers them.
+//!
+//! A field's name is a constant of the program, so it is known by its place in memory: most writers find it at the first
+//! look. The arena's tables are asked once per thread and name. How a struct's fields are called is learnt from the first one
+//! that is written; one with other fields is written as what it lacks and has more, and, a few times, taught to the rest.
+
+use crate::arena::Arena;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+const FRONT: usize = 64;
+/// So many names that are no constants, and the memory of all is begun again.
+const MOST: usize = 4096;
+/// Stands for a name that has no number.
+const NO_NUMBER: u16 = u16::MAX;
+/// How often the shape for a kind of struct is replaced by a larger one.
+const LESSONS: u8 = 8;
+/// By how many names a shape may be larger than a struct that is written as one.
+const SPARE: usize = 3;
+
+/// Where a constant stands, and how long it is.
+type Place = (usize, usize);
+/// A kind of struct: where its name stands, and how many fields it says that it has.
+type Kind = (Place, usize);
+
+/// What one thread knows.
+pub(super) struct Known {
+    names: [Cell<(Place, u16)>; FRONT],
+    shapes: [Cell<Option<(Kind, Layout)>>; FRONT],
+    all_names: RefCell<BTreeMap<Place, u16>>,
+    all_shapes: RefCell<BTreeMap<Kind, Learnt>>,
+    /// Room for the bytes of a value.
+    pub(super) room: Cell<Vec<u8>>,
+}
+
+/// How structs of a kind are written: the number of their shape, and its names.
+#[derive(Clone, Copy)]
+pub(super) struct Layout {
+    pub(super) number: u16,
+    pub(super) names: &'static [&'static str],
+}
+
+/// What was learnt of a kind of struct.
+#[derive(Clone, Copy)]
+struct Learnt {
+    /// `None`: they are written with their names.
+    layout: Option<Layout>,
+    lessons: u8,
+}
+
+thread_local! {
+    static KNOWN: Known = const {
+        Known {
+            names: [const { Cell::new(((0, 0), NO_NUMBER)) }; FRONT],
+            shapes: [const { Cell::new(None) }; FRONT],
+            all_names: RefCell::new(BTreeMap::new()),
+            all_shapes: RefCell::new(BTreeMap::new()),
+            room: Cell::new(Vec::new()),
+        }
+    };
+}
+
+/// Runs `write` with what the calling thread knows; with nothing, where the thread is just ending.
+#[inline]
+pub(super) fn with_known<R>(write: impl FnOnce(Option<&Known>) -> R) -> R {
+    let mut write = Some(write);
+    let mut once = |known: Option<&Known>| write.take().expect("it is run once")(known);
+    match KNOWN.try_with(|known| once(Some(known))) {
+        Ok(written) => written,
+        Err(_) => once(None),
+    }
+}
+
+/// The names of structs of a kind, as they are written.
+pub(super) struct Lesson {
+    kind: Kind,
+    lessons: u8,
+    pub(super) names: Vec<&'static str>,
+}
+
+impl Known {
+    /// The number of a name, if it has one.
+    #[inline]
+    pub(super) fn number(&self, name: &'static str) -> Option<u16> {
+        let place = place_of(name);
+        let (known, number) = self.names[front_of(place)].get();
+        let number = if known == place { number } else { self.look_up(name, place) };
+        (number != NO_NUMBER).then_some(number)
+    }
+
+    #[cold]
+    fn look_up(&self, name: &'static str, place: Place) -> u16 {
+        let remembered = self.all_names.borrow().get(&place).copied();
+        let number = remembered.unwrap_or_else(|| {
+            let arena = Arena::get().ok();
+            let number = arena.and_then(|arena| arena.number_of_name(name)).unwrap_or(NO_NUMBER);
+            remember(&self.all_names, place, number);
+            number
+        });
+        self.names[front_of(place)].set((place, number));
+        number
+    }
+
+    /// How a struct of this name, or a variant, is written that says it has so many fields; `None`: with their names.
+    #[inline(always)]
+    pub(super) fn layout(&self, name: &'static str, fields: usize) -> Option<Layout> {
+        let kind = (place_of(name), fields);
+        match self.shapes[front_of(kind.0)].get() {
+            Some((known, layout)) if known == kind => Some(layout),
+            _ => self.look_up_layout(kind),
+        }
+    }
+
+    #[cold]
+    fn look_up_layout(&self, kind: Kind) -> Option<Layout> {
+        let learnt = self.all_shapes.borrow().get(&kind).copied()?;
+        let layout = learnt.layout.filter(|layout| layout.names.len() <= kind.1 + SPARE)?;
+        self.shapes[front_of(kind.0)].set(Some((kind, layout)));
+        Some(layout)
+    }
+
+    /// The lesson of a struct that is the first of its kind.
+    pub(super) fn first_lesson(&self, name: &'static str, fields: usize) -> Option<Lesson> {
+        let kind = (place_of(name), fields);
+        let is_first = !self.all_shapes.borrow().contains_key(&kind);
+        is_first.then(|| Lesson { kind, lessons: 0, names: Vec::with_capacity(fields.min(128)) })
+    }
+
+    /// The lesson of a struct that had fields which its layout has not.
+    pub(super) fn another_lesson(&self, name: &'static str, fields: usize, layout: Layout) -> Option<Lesson> {
+        let kind = (place_of(name), fields);
+        let lessons = self.all_shapes.borrow().get(&kind)?.lessons + 1;
+        (lessons <= LESSONS).then(|| Lesson { kind, lessons, names: layout.names.to_vec() })
+    }
+
+    /// From now on structs of the lesson's kind are written as it was.
+    #[cold]
+    pub(super) fn learn(&self, lesson: Lesson) {
+        let Lesson { kind, lessons, names } = lesson;
+        let shape = Arena::get().ok().and_then(|arena| {
+            let number = arena.number_of_shape(&names)?;
+            Some(Layout { number, names: arena.shape(number)?.names() })
+        });
+        remember(&self.all_shapes, kind, Learnt { layout: shape, lessons });
+        self.shapes[front_of(kind.0)].set(None);
+    }
+}
+
+fn remember<K: Ord, V>(all: &RefCell<BTreeMap<K, V>>, key: K, value: V) {
+    let mut all = all.borrow_mut();
+    if all.len() >= MOST {
+        all.clear();
+    }
+    all.insert(key, value);
+}
+
+#[inline]
+fn place_of(name: &'static str) -> Place {
+    (name.as_ptr() as usize, name.len())
+}
+
+#[inline]
+fn front_of((address, _): Place) -> usize {
+    // The upper bits of the product depend on all bits of the address.
+    (address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> (usize::BITS - FRONT.ilog2())
+}

@@ -1,0 +1,438 @@
+//! Values as bytes: serde's serializer.
+//!
+//! Each value begins with a byte that says what it is, and each field and variant with its name, so that whatever a type asks
+//! for when it is read can be answered as JSON answers it. See [`tag`](super::tag) for the bytes.
+
+use super::error::Error;
+use super::known::Known;
+use super::record::Record;
+use super::{numbers, tag};
+use serde::ser::{Serialize, Serializer};
+use std::fmt::{self, Write};
+
+/// Writes one value behind the bytes that are there.
+pub(super) struct Writer<'a> {
+    pub(super) out: Vec<u8>,
+    pub(super) known: Option<&'a Known>,
+}
+
+/// A sequence or map whose header is written.
+pub(super) struct Container<'w, 'a> {
+    pub(super) writer: &'w mut Writer<'a>,
+    form: Form,
+    header: Header,
+    pub(super) count: usize,
+}
+
+/// Where a container's header is, and how many elements it says that there are.
+#[derive(Clone, Copy)]
+pub(super) struct Header {
+    pub(super) start: usize,
+    pub(super) said: usize,
+}
+
+/// How the header of a kind of container is written.
+#[derive(Clone, Copy)]
+pub(super) struct Form {
+    short: u8,
+    short_end: u8,
+    long: u8,
+}
+
+impl Form {
+    #[inline]
+    fn is_short(self, count: usize) -> bool {
+        count < usize::from(self.short_end - self.short)
+    }
+}
+
+const SEQUENCE: Form = Form { short: tag::SEQUENCE, short_end: tag::SEQUENCE_END, long: tag::LONG_SEQUENCE };
+pub(super) const STRUCT: Form =
+    Form { short: tag::STRUCT, short_end: tag::STRUCT_END, long: tag::LONG_STRUCT };
+const MAP: Form = Form { short: tag::MAP, short_end: tag::MAP_END, long: tag::LONG_MAP };
+
+impl<'a> Writer<'a> {
+    /// One that knows no names spells them out.
+    pub(super) fn new(out: Vec<u8>, known: Option<&'a Known>) -> Writer<'a> {
+        Writer { out, known }
+    }
+
+    /// Writes a value, a row of numbers in one piece.
+    #[inline(always)]
+    pub(super) fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+        if numbers::write(value, &mut self.out) { Ok(()) } else { value.serialize(self) }
+    }
+
+    #[inline]
+    fn one(&mut self, byte: u8) -> Result<(), Error> {
+        self.out.push(byte);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn tagged<const N: usize>(&mut self, tag: u8, bytes: [u8; N]) -> Result<(), Error> {
+        // In one piece, so that there is one look at the room.
+        let mut all = [0; 17];
+        all[0] = tag;
+        all[1..=N].copy_from_slice(&bytes);
+        self.out.extend_from_slice(&all[..=N]);
+        Ok(())
+    }
+
+    #[inline]
+    fn unsigned(&mut self, number: u64) -> Result<(), Error> {
+        if number < u64::from(tag::POSITIVE_END) {
+            self.one(number as u8)
+        } else if number <= u64::from(u8::MAX) {
+            self.tagged(tag::U8, [number as u8])
+        } else if number <= u64::from(u16::MAX) {
+            self.tagged(tag::U16, (number as u16).to_le_bytes())
+        } else if number <= u64::from(u32::MAX) {
+            self.tagged(tag::U32, (number as u32).to_le_bytes())
+        } else {
+            self.tagged(tag::U64, number.to_le_bytes())
+        }
+    }
+
+    #[inline]
+    fn signed(&mut self, number: i64) -> Result<(), Error> {
+        if number >= 0 {
+            self.unsigned(number as u64)
+        } else if number >= -8 {
+            self.one(tag::NEGATIVE_END.wrapping_add(number as u8))
+        } else if number >= i64::from(i8::MIN) {
+            self.tagged(tag::I8, (number as i8).to_le_bytes())
+        } else if number >= i64::from(i16::MIN) {
+            self.tagged(tag::I16, (number as i16).to_le_bytes())
+        } else if number >= i64::from(i32::MIN) {
+            self.tagged(tag::I32, (number as i32).to_le_bytes())
+        } else {
+            self.tagged(tag::I64, number.to_le_bytes())
+        }
+    }
+
+    #[inline]
+    fn text(&mut self, text: &[u8]) {
+        self.text_header(text.len());
+        self.out.extend_from_slice(text);
+    }
+
+    #[inline]
+    fn text_header(&mut self, length: usize) {
+        if length < usize::from(tag::TEXT_END - tag::TEXT) {
+            self.out.push(tag::TEXT + length as u8);
+        } else if length <= usize::from(u8::MAX) {
+            self.out.extend_from_slice(&[tag::SHORT_TEXT, length as u8]);
+        } else {
+            self.length(tag::LONG_TEXT, length);
+        }
+    }
+
+    fn length(&mut self, tag: u8, length: usize) {
+        self.out.push(tag);
+        self.out.extend_from_slice(&(length as u64).to_le_bytes());
+    }
+
+    /// Writes the name of a field or variant.
+    #[inline]
+    pub(super) fn name(&mut self, name: &'static str) {
+        match self.known.and_then(|known| known.number(name)) {
+            Some(number) if number < u16::from(tag::NAME_END) => self.out.push(number as u8),
+            Some(number) => {
+                self.out.push(tag::LONG_NAME);
+                self.out.extend_from_slice(&number.to_le_bytes());
+            }
+            None => {
+                self.length(tag::TEXT_NAME, name.len());
+                self.out.extend_from_slice(name.as_bytes());
+            }
+        }
+    }
+
+    /// Writes the first part of a struct of a shape.
+    #[inline]
+    pub(super) fn shape(&mut self, number: u16) {
+        match u8::try_from(number) {
+            Ok(number) if number != tag::LONG_SHAPE => self.out.extend_from_slice(&[tag::SHAPED, number]),
+            _ => {
+                self.out.extend_from_slice(&[tag::SHAPED, tag::LONG_SHAPE]);
+                self.out.extend_from_slice(&number.to_le_bytes());
+            }
+        }
+    }
+
+    /// Begins a container.
+    #[inline(always)]
+    pub(super) fn header(&mut self, form: Form, said: usize) -> Header {
+        let start = self.out.len();
+        if form.is_short(said) {
+            self.out.push(form.short + said as u8);
+        } else {
+            self.length(form.long, said);
+        }
+        Header { start, said }
+    }
+
+    /// Ends a container that has so many elements, whatever its header says.
+    #[inline]
+    pub(super) fn correct(&mut self, form: Form, header: Header, count: usize) {
+        if count != header.said {
+            self.replace(form, header, count);
+        }
+    }
+
+    #[cold]
+    fn replace(&mut self, form: Form, Header { start, said }: Header, count: usize) {
+        let end = self.out.len();
+        self.header(form, count);
+        // The new header goes in the place of the old one.
+        let length = self.out.len() - end;
+        self.out[start..].rotate_right(length);
+        let old = if form.is_short(said) { 1 } else { 9 };
+        self.out.drain(start + length..start + length + old);
+    }
+
+    #[inline(always)]
+    fn container<'w>(&'w mut self, form: Form, said: usize) -> Container<'w, 'a> {
+        let header = self.header(form, said);
+        Container { writer: self, form, header, count: 0 }
+    }
+}
+
+impl Container<'_, '_> {
+    #[inline]
+    pub(super) fn finish(self) -> Result<(), Error> {
+        self.writer.correct(self.form, self.header, self.count);
+        Ok(())
+    }
+}
+
+/// Text that is written piece by piece.
+struct Pieces<'a>(&'a mut Vec<u8>);
+
+impl Write for Pieces<'_> {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        self.0.extend_from_slice(piece.as_bytes());
+        Ok(())
+    }
+}
+
+impl<'w, 'a> Serializer for &'w mut Writer<'a> {
+    type Ok = ();
+    type Error = Error;
+    type SerializeSeq = Container<'w, 'a>;
+    type SerializeTuple = Container<'w, 'a>;
+    type SerializeTupleStruct = Container<'w, 'a>;
+    type SerializeTupleVariant = Container<'w, 'a>;
+    type SerializeMap = Container<'w, 'a>;
+    type SerializeStruct = Record<'w, 'a>;
+    type SerializeStructVariant = Record<'w, 'a>;
+
+    #[inline]
+    fn serialize_bool(self, value: bool) -> Result<(), Error> {
+        self.one(if value { tag::TRUE } else { tag::FALSE })
+    }
+
+    fn serialize_i8(self, value: i8) -> Result<(), Error> {
+        self.signed(i64::from(value))
+    }
+
+    fn serialize_i16(self, value: i16) -> Result<(), Error> {
+        self.signed(i64::from(value))
+    }
+
+    #[inline]
+    fn serialize_i32(self, value: i32) -> Result<(), Error> {
+        self.signed(i64::from(value))
+    }
+
+    #[inline]
+    fn serialize_i64(self, value: i64) -> Result<(), Error> {
+        self.signed(value)
+    }
+
+    fn serialize_i128(self, value: i128) -> Result<(), Error> {
+        match (i64::try_from(value), u128::try_from(value)) {
+            (Ok(value), _) => self.signed(value),
+            (_, Ok(value)) => self.serialize_u128(value),
+            _ => self.tagged(tag::I128, value.to_le_bytes()),
+        }
+    }
+
+    fn serialize_u8(self, value: u8) -> Result<(), Error> {
+        self.unsigned(u64::from(value))
+    }
+
+    fn serialize_u16(self, value: u16) -> Result<(), Error> {
+        self.unsigned(u64::from(value))
+    }
+
+    #[inline]
+    fn serialize_u32(self, value: u32) -> Result<(), Error> {
+        self.unsigned(u64::from(value))
+    }
+
+    #[inline]
+    fn serialize_u64(self, value: u64) -> Result<(), Error> {
+        self.unsigned(value)
+    }
+
+    fn serialize_u128(self, value: u128) -> Result<(), Error> {
+        match u64::try_from(value) {
+            Ok(value) => self.unsigned(value),
+            Err(_) => self.tagged(tag::U128, value.to_le_bytes()),
+        }
+    }
+
+    #[inline]
+    fn serialize_f32(self, value: f32) -> Result<(), Error> {
+        self.tagged(tag::F32, value.to_le_bytes())
+    }
+
+    #[inline]
+    fn serialize_f64(self, value: f64) -> Result<(), Error> {
+        self.tagged(tag::F64, value.to_le_bytes())
+    }
+
+    fn serialize_char(self, value: char) -> Result<(), Error> {
+        self.serialize_str(value.encode_utf8(&mut [0; 4]))
+    }
+
+    #[inline]
+    fn serialize_str(self, value: &str) -> Result<(), Error> {
+        self.text(value.as_bytes());
+        Ok(())
+    }
+
+    fn serialize_bytes(self, value: &[u8]) -> Result<(), Error> {
+        match u8::try_from(value.len()) {
+            Ok(length) => self.out.extend_from_slice(&[tag::SHORT_BYTES, length]),
+            Err(_) => {
+                self.out.reserve(9 + value.len());
+                self.length(tag::LONG_BYTES, value.len());
+            }
+        }
+        self.out.extend_from_slice(value);
+        Ok(())
+    }
+
+    fn serialize_none(self) -> Result<(), Error> {
+        self.one(tag::NONE)
+    }
+
+    #[inline]
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Error> {
+        let start = self.out.len();
+        self.value(value)?;
+        if matches!(self.out.get(start), Some(&(tag::UNIT | tag::NONE | tag::SOME))) {
+            self.out.insert(start, tag::SOME);
+        }
+        Ok(())
+    }
+
+    fn serialize_unit(self) -> Result<(), Error> {
+        self.one(tag::UNIT)
+    }
+
+    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), Error> {
+        self.one(tag::UNIT)
+    }
+
+    #[inline]
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Error> {
+        self.out.push(tag::UNIT_VARIANT);
+        self.name(variant);
+        Ok(())
+    }
+
+    #[inline]
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<(), Error> {
+        self.value(value)
+    }
+
+    #[inline]
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<(), Error> {
+        self.out.push(tag::VARIANT);
+        self.name(variant);
+        self.value(value)
+    }
+
+    #[inline(always)]
+    fn serialize_seq(self, length: Option<usize>) -> Result<Container<'w, 'a>, Error> {
+        Ok(self.container(SEQUENCE, length.unwrap_or(0)))
+    }
+
+    #[inline(always)]
+    fn serialize_tuple(self, length: usize) -> Result<Container<'w, 'a>, Error> {
+        Ok(self.container(SEQUENCE, length))
+    }
+
+    #[inline(always)]
+    fn serialize_tuple_struct(self, _: &'static str, length: usize) -> Result<Container<'w, 'a>, Error> {
+        Ok(self.container(SEQUENCE, length))
+    }
+
+    #[inline(always)]
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        length: usize,
+    ) -> Result<Container<'w, 'a>, Error> {
+        self.out.push(tag::VARIANT);
+        self.name(variant);
+        Ok(self.container(SEQUENCE, length))
+    }
+
+    #[inline(always)]
+    fn serialize_map(self, length: Option<usize>) -> Result<Container<'w, 'a>, Error> {
+        Ok(self.container(MAP, length.unwrap_or(0)))
+    }
+
+    #[inline(always)]
+    fn serialize_struct(self, name: &'static str, length: usize) -> Result<Record<'w, 'a>, Error> {
+        Ok(Record::begin(self, name, length))
+    }
+
+    #[inline(always)]
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+        length: usize,
+    ) -> Result<Record<'w, 'a>, Error> {
+        self.out.push(tag::VARIANT);
+        self.name(variant);
+        Ok(Record::begin(self, variant, length))
+    }
+
+    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), Error> {
+        let start = self.out.len();
+        if write!(Pieces(&mut self.out), "{value}").is_err() {
+            return Err(serde::ser::Error::custom("its Display implementation reports an error"));
+        }
+        // The header goes behind the text and is then turned to its front.
+        let end = self.out.len();
+        self.text_header(end - start);
+        let header = self.out.len() - end;
+        self.out[start..].rotate_right(header);
+        Ok(())
+    }
+
+    fn is_human_readable(&self) -> bool {
+        // What serde keeps of tagged values for a second look says that it is, and has no other way.
+        true
+    }
+}
