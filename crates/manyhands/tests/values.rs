@@ -118,7 +118,8 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
         any::<u64>().prop_map(Value::from),
-        (-1e9..1e9).prop_map(Value::from),
+        // Not just any: JSON's own reader may be off by the last bit.
+        any::<i32>().prop_map(|number| Value::from(f64::from(number) / 8.0)),
         ".{0,40}".prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 64, 20, |inner| {
