@@ -1,6 +1,7 @@
 //! The parts of containers as they are read: elements, entries, variants, rows of numbers.
 //!
 //! Each takes down how many parts are left, so that its reader knows whether the type took them all.
+//! Nothing is read ahead: each part is read when the type asks for it.
 
 use super::error::Error;
 use super::key::{Key, Name};

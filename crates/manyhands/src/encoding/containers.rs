@@ -1,6 +1,7 @@
 //! The elements of containers on their way into bytes: serde's traits for all but structs, over [`Container`].
 //!
 //! What is counted is what was written, not what the type said that it would write.
+//! Structs are in [`record`](super::record).
 
 use super::error::Error;
 use super::writer::Container;

@@ -1,4 +1,7 @@
 //! Why a value cannot be written or read: what the type's own code said, or what is wrong with the bytes.
+//!
+//! A type's own errors come here as text, since serde hands them over so. Whoever passes an error on adds the name of
+//! the type, which this does not know.
 
 use std::fmt;
 

@@ -1,4 +1,7 @@
 //! The fields of a struct as they are read: with their names, or by the names of its shape.
+//!
+//! One that lacks fields of its shape, or has more, says so where they would stand. Whether a struct is read by place instead
+//! is decided in [`answers`](super::answers).
 
 use super::answers::not_all_taken;
 use super::error::Error;

@@ -1,6 +1,7 @@
 //! The front of bytes: what begins there, names and shapes, rows of numbers, what is passed over.
 //!
 //! What a type asks for is answered from these in [`answers`](super::answers).
+//! Whatever the bytes are, they make no panic.
 
 use super::error::Error;
 use super::fields::Fields;
