@@ -57,6 +57,13 @@ pub mod platform;
 #[doc(hidden)]
 pub mod arena;
 
+/// In the model the arena is what needs no memory of several processes.
+#[cfg(manyhands_model)]
+#[allow(dead_code, reason = "in the model only what the model tests use is used")]
+mod arena {
+    mod once;
+}
+
 #[cfg(not(manyhands_model))]
 mod encoding;
 

@@ -7,7 +7,7 @@
 use super::header::{NAME_TABLE, SHAPE_TABLE};
 use super::once::{self, Entry, Known};
 use super::region::Arena;
-use super::shared::Offset;
+use super::shared::{Offset, Shared};
 use crate::platform::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// How many names have a number.
@@ -18,6 +18,9 @@ const SHAPES: usize = 1024;
 const SHAPE_WORDS: usize = 31;
 /// Fills a shape's content behind its last name.
 const NO_NAME: u16 = u16::MAX;
+
+// SAFETY: repr(C), atomics only.
+unsafe impl<const WORDS: usize> Shared for Entry<WORDS> {}
 
 pub(super) const NAME_TABLE_BYTES: u64 = (NAMES * size_of::<Entry<NAME_WORDS>>()) as u64;
 pub(super) const SHAPE_TABLE_BYTES: u64 = (SHAPES * size_of::<Entry<SHAPE_WORDS>>()) as u64;

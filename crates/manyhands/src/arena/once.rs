@@ -8,7 +8,6 @@
 //! word: 0 nobody's | 1 being written | 2 ready, its content will not change
 //! ```
 
-use super::shared::Shared;
 use crate::platform::atomic::{AtomicPtr, AtomicU64, Ordering};
 
 const FREE: u64 = 0;
@@ -21,9 +20,6 @@ pub(super) struct Entry<const WORDS: usize> {
     word: AtomicU64,
     content: [AtomicU64; WORDS],
 }
-
-// SAFETY: repr(C), atomics only.
-unsafe impl<const WORDS: usize> Shared for Entry<WORDS> {}
 
 /// The number of a content, which gets one now if it has none; `None` when the table is full.
 pub(super) fn number_of<const WORDS: usize>(table: &[Entry<WORDS>], content: &[u64; WORDS]) -> Option<u16> {
@@ -68,6 +64,7 @@ impl<const WORDS: usize> Entry<WORDS> {
 pub(super) struct Known<T>(AtomicPtr<T>);
 
 impl<T> Known<T> {
+    #[cfg(not(manyhands_model))]
     pub(super) const fn nothing() -> Known<T> {
         Known(AtomicPtr::new(std::ptr::null_mut()))
     }
@@ -92,5 +89,122 @@ impl<T> Known<T> {
                 unsafe { &*earlier }
             }
         }
+    }
+}
+
+#[cfg(all(test, manyhands_model))]
+mod model {
+    //! The tables under every schedule, also beside a process that is killed at any of its stores: a number always means what
+    //! was entered, and the dead keep nobody from entering anything.
+
+    use super::*;
+    use loom::sync::Arc;
+    use loom::thread;
+
+    type Content = [u64; 2];
+
+    struct Tables {
+        names: Vec<Entry<2>>,
+        /// Their content is numbers of names.
+        shapes: Vec<Entry<2>>,
+    }
+
+    fn table(entries: usize) -> Vec<Entry<2>> {
+        let entry =
+            |_| Entry { word: AtomicU64::new(FREE), content: std::array::from_fn(|_| AtomicU64::new(0)) };
+        (0..entries).map(entry).collect()
+    }
+
+    impl Tables {
+        fn new(entries: usize) -> Arc<Tables> {
+            Arc::new(Tables { names: table(entries), shapes: table(entries) })
+        }
+    }
+
+    /// Does what [`number_of`] does with a free entry, up to its store number `stores`.
+    fn dies_entering(entry: &Entry<2>, content: &Content, stores: usize) {
+        if entry.word.compare_exchange(FREE, CLAIMED, Ordering::Acquire, Ordering::Acquire).is_ok() {
+            let places = entry.content.iter().zip(content).take(stores);
+            places.for_each(|(place, word)| place.store(*word, Ordering::Relaxed));
+        }
+    }
+
+    fn check(scenario: impl Fn() + Sync + Send + 'static) {
+        let mut builder = loom::model::Builder::new();
+        builder.preemption_bound = Some(3);
+        builder.check(scenario);
+    }
+
+    #[test]
+    fn model_once_a_number_means_what_was_entered() {
+        check(|| {
+            let tables = Tables::new(3);
+            let enter = |content: Content| {
+                let tables = tables.clone();
+                thread::spawn(move || number_of(&tables.names, &content).expect("there is room for all"))
+            };
+            let (first, second) = (enter([1, 2]), enter([3, 4]));
+            let third = number_of(&tables.names, &[1, 2]).unwrap();
+            for (number, content) in
+                [(first.join().unwrap(), [1, 2]), (second.join().unwrap(), [3, 4]), (third, [1, 2])]
+            {
+                assert_eq!(content_of(&tables.names, number), Some(content));
+            }
+        });
+    }
+
+    #[test]
+    fn model_once_whoever_sees_a_shape_sees_its_names() {
+        check(|| {
+            let tables = Tables::new(1);
+            let writer = thread::spawn({
+                let tables = tables.clone();
+                move || {
+                    let name = number_of(&tables.names, &[1, 2]).unwrap();
+                    number_of(&tables.shapes, &[u64::from(name), 0])
+                }
+            });
+            if let Some([name, _]) = content_of(&tables.shapes, 0) {
+                assert_eq!(content_of(&tables.names, name as u16), Some([1, 2]));
+            }
+            assert_eq!(writer.join().unwrap(), Some(0));
+        });
+    }
+
+    #[test]
+    fn model_once_the_dead_keep_nobody_from_entering() {
+        for stores in 0..=2 {
+            check(move || {
+                let tables = Tables::new(2);
+                let mortal = thread::spawn({
+                    let tables = tables.clone();
+                    move || dies_entering(&tables.names[0], &[1, 2], stores)
+                });
+                let number = number_of(&tables.names, &[1, 2]).unwrap();
+                assert_eq!(content_of(&tables.names, number), Some([1, 2]));
+                mortal.join().unwrap();
+                assert_eq!(
+                    number_of(&tables.names, &[1, 2]),
+                    Some(number),
+                    "it has a number and gets no other"
+                );
+                let [first, second] = [0, 1].map(|number| content_of(&tables.names, number));
+                assert!(first.is_none() || second.is_none(), "who died made something known");
+            });
+        }
+    }
+
+    #[test]
+    fn model_once_all_threads_know_the_same() {
+        check(|| {
+            let known = Arc::new(Known(AtomicPtr::new(std::ptr::null_mut())));
+            let other = thread::spawn({
+                let known = known.clone();
+                move || *known.set(1)
+            });
+            let mine = *known.set(2);
+            assert_eq!(known.get(), Some(&mine));
+            assert_eq!(other.join().unwrap(), mine);
+        });
     }
 }
