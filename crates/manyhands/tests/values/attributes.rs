@@ -186,7 +186,7 @@ struct Keys {
 struct Tree {
     name: Cow<'static, str>,
     left: Option<Box<Tree>>,
-    shared: Rc<str>,
+    shared: Arc<str>,
     more: Vec<Arc<Tree>>,
 }
 
@@ -318,6 +318,7 @@ fn what_is_behind_pointers() {
     let leaf = Tree { name: "leaf".into(), left: None, shared: "s".into(), more: vec![] };
     let more = vec![Arc::new(leaf.clone()), Arc::new(leaf.clone())];
     as_in_json(&Tree { name: "root".into(), left: Some(Box::new(leaf)), shared: "".into(), more });
+    as_in_json(&(Rc::<str>::from("text"), Rc::new(vec![1.5])));
 }
 
 #[test]
