@@ -68,8 +68,8 @@ def test_a_forks_child_has_the_waits_of_its_own_thread_alone(waiting):
     event, found = threading.Event(), []
     thread = waiting(event.wait)
     eventually(lambda: thread.state.on is event)
-    number = thread._manyhands_life.number
-    own = threading.current_thread()._life.number
+    number = threading._life(thread).number
+    own = threading._life(threading.current_thread()).number
 
     def fork(*_):
         # A signal's handler, run within a wait of its thread.
