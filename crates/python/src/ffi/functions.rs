@@ -5,7 +5,7 @@
 //! method written in Rust is a descriptor of another type. So it is put behind an object that hands each call on, and
 //! has the attributes of a function in Python with the same parameters, its class among them: its *face*, which
 //! `manyhands._faces` makes when somebody looks. The interpreter calls such an object without making a bound method
-//! first, as it does with functions; that costs a few nanoseconds.
+//! first, as it does with functions; that costs some twelve nanoseconds a call.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
