@@ -30,6 +30,11 @@ unsafe extern "C" {
     ) -> *mut ffi::PyObject;
 }
 
+unsafe extern "C" {
+    // In no stable interface, and exported by every version.
+    fn PyMethod_New(function: *mut ffi::PyObject, object: *mut ffi::PyObject) -> *mut ffi::PyObject;
+}
+
 type Vectorcall = unsafe extern "C" fn(
     *mut ffi::PyObject,
     *const *mut ffi::PyObject,
@@ -88,26 +93,14 @@ unsafe extern "C" fn get(
     object: *mut ffi::PyObject,
     _: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    // SAFETY: called by the interpreter, attached, with an object of the type; `object` is NULL or borrowed. Python's own
-    // class of bound methods makes one, or leaves an error.
+    // SAFETY: called by the interpreter, attached, with an object of the type; `object` is NULL or borrowed. The interpreter
+    // makes a bound method of the two, or leaves an error.
     unsafe {
         if object.is_null() || object == ffi::Py_None() {
             return ffi::Py_NewRef(slf);
         }
-        bound(Python::assume_attached(), slf, object)
+        PyMethod_New(slf, object)
     }
-}
-
-/// # Safety
-/// Both are live objects, borrowed for the call.
-unsafe fn bound(py: Python<'_>, slf: *mut ffi::PyObject, object: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    static METHOD: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    // SAFETY: as promised by the caller.
-    let (function, object) = unsafe {
-        (Borrowed::<PyAny>::from_ptr(py, slf).to_owned(), Borrowed::<PyAny>::from_ptr(py, object).to_owned())
-    };
-    let made = METHOD.import(py, "types", "MethodType").and_then(|kind| kind.call1((function, object)));
-    given(py, made)
 }
 
 /// What a function of the interpreter's returns: an object, or NULL and an error.
