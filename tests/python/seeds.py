@@ -22,9 +22,14 @@ def told(errors):
 
 
 def downloads(output):
-    """The seconds that each download took, and the total."""
-    *each, total = re.findall(r"(\d+(?:\.\d+)?) seconds", output, re.IGNORECASE)
-    return [int(one) for one in each], float(total)
+    """The seconds that each download took, and the total, which alone has decimal places.
+
+    In a notebook what a child writes may come after what its parent wrote later.
+    """
+    total = re.findall(r"(\d+\.\d+) seconds", output, re.IGNORECASE)
+    assert len(total) == 1, output
+    each = re.findall(r"(?<![\d.])(\d+) seconds", output, re.IGNORECASE)
+    return [int(one) for one in each], float(total[0])
 
 
 def took_as_long_as_the_longer(output, to_begin=1):
