@@ -113,6 +113,13 @@ class Queue(_engine.ThreadQueue["T"]):
             self.__dict__.update(_opened_queue.attributes())
             self._init(maxsize)
 
+    def __dir__(self) -> list[str]:
+        names: Any = super().__dir__()
+        if not self._manyhands_hooked:
+            return list(names)
+        # A subclass with a store of its own has no other: a manager reads all that is listed.
+        return [name for name in names if not isinstance(vars(Queue).get(name), _Inside) or name in vars(self)]
+
     _init: Any = standard.Queue._init
     _put: Any = standard.Queue._put
     _get: Any = standard.Queue._get

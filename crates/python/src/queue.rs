@@ -26,7 +26,7 @@ static FULL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 /// The exception `queue.Empty`.
 pub fn empty(py: Python<'_>) -> PyErr {
-    match EMPTY.import(py, "queue", "Empty") {
+    match EMPTY.import(py, "manyhands.queue", "Empty") {
         Ok(kind) => PyErr::from_type(kind.clone(), ()),
         Err(error) => error,
     }
@@ -34,7 +34,7 @@ pub fn empty(py: Python<'_>) -> PyErr {
 
 /// The exception `queue.Full`.
 pub fn full(py: Python<'_>) -> PyErr {
-    match FULL.import(py, "queue", "Full") {
+    match FULL.import(py, "manyhands.queue", "Full") {
         Ok(kind) => PyErr::from_type(kind.clone(), ()),
         Err(error) => error,
     }

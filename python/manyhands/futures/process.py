@@ -160,7 +160,7 @@ class ProcessPoolExecutor(Crew, _Standard):
             make = self._mp_context.Process
             prefix = self._number_workers(plan, make if is_own(make) else None, self._max_workers)
             self._open(self._max_workers, self._max_tasks_per_child, prefix, self._retries)
-            plan.pool = self._pool_handle
+            plan.pool = self._pool_handle()
             try:
                 self._start_workers(plan)
             except BaseException:

@@ -43,6 +43,9 @@ class Crew(_engine.PoolCore):
     #: What all workers know by name.
     _known: _known.Known
 
+    #: How they begin; `None` until they are started.
+    _plan: Any = None
+
     def _number_workers(self, plan: Plan, make: Callable[..., Any] | None, workers: int) -> str:
         """Gives the workers their numbers among the processes of the program, and has them made where a program makes
         them; what their names begin with."""
@@ -71,7 +74,7 @@ class Crew(_engine.PoolCore):
     @property
     def _members(self) -> list[Any]:
         """The workers that there are now, as process objects."""
-        if os.getpid() != self._plan.parent:
+        if self._plan is None or os.getpid() != self._plan.parent:
             return []
         self._await_workers(PATIENCE)
         return [self._process_object(name, pid) for name, pid, _ in self._workers]

@@ -229,6 +229,10 @@ class ThreadResult:
         if not self.ready():
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {attribute!r}")
 
+    def __dir__(self) -> list[str]:
+        # A manager reads all of them.
+        return [name for name in super().__dir__() if hasattr(self, name)]
+
     @property
     def _event(self) -> ResultEvent:
         return ResultEvent(self)

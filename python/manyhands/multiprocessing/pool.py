@@ -94,7 +94,7 @@ class Pool(Crew):
         plan = Plan(self._method, os.getpid(), initializer, tuple(initargs))
         prefix = self._number_workers(plan, self._own_process(), processes)
         self._open(processes, maxtasksperchild, prefix, retries)
-        plan.pool = self._pool_handle
+        plan.pool = self._pool_handle()
         self._start_workers(plan)
         self._state = RUN
         # Without a reference to the pool, so that it can go: its core knows the way.

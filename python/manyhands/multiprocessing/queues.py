@@ -8,10 +8,9 @@ pickles only while a process is being started. None, bool, int, float, str and b
 
 from __future__ import annotations
 
-from queue import Empty, Full  # noqa: F401  Where programs look for them.
-
 from manyhands import _engine, _pickling, _std
 from manyhands._bare import without_annotations
+from manyhands.queue import Empty, Full  # noqa: F401  Where programs look for them.
 
 from .synchronize import reduce_shared
 

@@ -39,7 +39,7 @@ pub struct Future {
 pub static FUTURE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 fn standard_error(py: Python<'_>, cell: &'static PyOnceLock<Py<PyType>>, name: &str, text: &str) -> PyErr {
-    match cell.import(py, "concurrent.futures._base", name) {
+    match cell.import(py, "manyhands.futures._base", name) {
         Ok(kind) => PyErr::from_type(kind.clone(), (text.to_owned(),)),
         Err(error) => error,
     }
@@ -47,7 +47,7 @@ fn standard_error(py: Python<'_>, cell: &'static PyOnceLock<Py<PyType>>, name: &
 
 fn cancelled(future: &Bound<'_, PyAny>) -> PyErr {
     static KIND: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    match KIND.import(future.py(), "concurrent.futures._base", "CancelledError") {
+    match KIND.import(future.py(), "manyhands.futures._base", "CancelledError") {
         Ok(kind) => refused_by(PyErr::from_type(kind.clone(), ()), future),
         Err(error) => error,
     }

@@ -259,7 +259,7 @@ impl PoolCore {
         statistics.map_or(0, |statistics| statistics.waiting + statistics.running)
     }
 
-    #[getter]
+    /// What other processes open the pool by.
     fn _pool_handle(&self) -> PyResult<u64> {
         Ok(self.shared()?.raw.handle().to_raw())
     }

@@ -25,10 +25,13 @@ use std::time::Duration;
 /// How long a wait may last before it is looked whether the pool still has somebody to start workers.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// The attributes that not every result has.
+const SOMETIMES: [&str; 4] = ["_chunksize", "_number_left", "_success", "_value"];
+
 static TIMEOUT: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 fn timed_out(py: Python<'_>) -> PyErr {
-    match TIMEOUT.import(py, "multiprocessing.context", "TimeoutError") {
+    match TIMEOUT.import(py, "manyhands.multiprocessing.context", "TimeoutError") {
         Ok(kind) => PyErr::from_type(kind.clone(), ()),
         Err(error) => error,
     }
@@ -461,6 +464,18 @@ impl AsyncResult {
     #[getter]
     fn _event<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.py().import("manyhands.multiprocessing._opened_pool")?.call_method1("ResultEvent", (slf,))
+    }
+
+    /// The names of the attributes, without those that this result has not, or not yet: a manager reads all of them.
+    fn __dir__(slf: &Bound<'_, Self>) -> PyResult<Vec<String>> {
+        let names: Vec<String> = slf.py().get_type::<PyAny>().call_method1("__dir__", (slf,))?.extract()?;
+        let mut there = Vec::with_capacity(names.len());
+        for name in names {
+            if !SOMETIMES.contains(&name.as_str()) || slf.hasattr(&name)? {
+                there.push(name);
+            }
+        }
+        Ok(there)
     }
 
     #[classattr]
