@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import weakref
 from collections import Counter
 
 from . import _std
@@ -146,7 +147,8 @@ class _Imported(_Something):
 
     def __init__(self, main: Any) -> None:
         super().__init__()
-        self.main = main
+        # Held, its objects would outlive the modules that their ends need.
+        self.main = weakref.ref(main)
         self._source = _source(main)
 
     def _has(self, key: str, name: str) -> bool:
@@ -224,7 +226,7 @@ def afresh() -> Known:
     if not main_is_importable():
         return NOTHING
     main = sys.modules[MAIN]
-    if _imported is None or _imported.main is not main:
+    if _imported is None or _imported.main() is not main:
         _imported = _Imported(main)
     return _imported
 

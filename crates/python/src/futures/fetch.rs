@@ -21,10 +21,10 @@ impl Future {
         Ok(future)
     }
 
-    /// The future of a call that a worker process runs. `kept`: its function is kept by others anyway.
-    pub fn of_call(py: Python<'_>, remote: Remote, kept: bool) -> PyResult<Bound<'_, Future>> {
+    /// The future of a call that a worker process runs.
+    pub fn of_call(py: Python<'_>, remote: Remote) -> PyResult<Bound<'_, Future>> {
         let future = Self::new_for_a_call(py)?;
-        if !kept {
+        if remote.function().is_object() {
             track(future.as_any());
         }
         let _ = future.get().remote.set(Box::new(remote));

@@ -7,7 +7,7 @@
 
 use crate::errors::from_wait;
 use crate::ffi::Patient;
-use crate::pool::{Reading, Shared, Unread, begin_reading, broken, name_of, of_failure};
+use crate::pool::{Called, Reading, Shared, Unread, begin_reading, broken, of_failure};
 use manyhands::executor::threads::Standing;
 use manyhands::executor::{CallFailure, CallWatch, Callbacks, RawAnswer, RawCall};
 use manyhands::platform::Deadline;
@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(250);
 /// A call that a worker process runs.
 pub struct Remote {
     shared: Arc<Shared>,
-    function: Py<PyAny>,
+    function: Called,
     held: Mutex<Held>,
 }
 
@@ -56,12 +56,13 @@ pub enum Read<'py> {
 
 impl Remote {
     /// Of a call that was submitted.
-    pub fn new(shared: &Arc<Shared>, function: &Bound<'_, PyAny>, call: RawCall) -> Remote {
-        Remote {
-            shared: Arc::clone(shared),
-            function: function.clone().unbind(),
-            held: Mutex::new(Held::Here(call)),
-        }
+    pub fn new(shared: &Arc<Shared>, function: Called, call: RawCall) -> Remote {
+        Remote { shared: Arc::clone(shared), function, held: Mutex::new(Held::Here(call)) }
+    }
+
+    /// What is kept of the function.
+    pub fn function(&self) -> &Called {
+        &self.function
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -106,7 +107,7 @@ impl Remote {
             },
             Fetched::Answer(Err(CallFailure::Cancelled { .. })) => return Read::Withdrawn,
             Fetched::Answer(Err(CallFailure::WorkerDied(mut died))) => {
-                died.call = name_of(self.function.bind(py));
+                died.call = self.function.name(py);
                 return Read::Outcome(Err(of_failure(py, CallFailure::WorkerDied(died))));
             }
             // An executor's workers are ended on demand alone.
@@ -182,7 +183,7 @@ impl Remote {
         if !self.shared.raw.is_own() {
             return Err(PyRuntimeError::new_err(format!(
                 "the future of {} belongs to the process that submitted the call; ask for its result there",
-                name_of(self.function.bind(future.py()))
+                self.function.name(future.py())
             )));
         }
         let watch = match &*self.held() {
@@ -214,7 +215,7 @@ impl Remote {
 
     /// Shows the collector what is kept.
     pub fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.function)
+        self.function.visit(visit)
     }
 }
 

@@ -3,8 +3,9 @@
 //! It is empty until Python's `__init__` has checked its arguments and calls `_open`. Then a keeper is made, which starts
 //! the workers (`shared`). Calls and maps are submitted by `submit`; `told` makes their results.
 
+use super::calls::Calls;
 use super::outcome::of_refusal;
-use super::result::{AsyncResult, Calls};
+use super::result::AsyncResult;
 use super::shared::{Hiring, Shared, keep_by_zygote, locked};
 use super::submit::{Refused, submit_call, submit_list, submit_map};
 use super::told::{Wanted, finish};
@@ -54,7 +55,7 @@ impl PoolCore {
         match call {
             Ok(call) => {
                 let shared = slf.get().shared()?;
-                Future::of_call(slf.py(), Remote::new(shared, func, call), shared.functions.knows(func))
+                Future::of_call(slf.py(), Remote::new(shared, shared.functions.called(func), call))
             }
             Err(Refused::Later(error)) => Future::failed(slf.py(), error),
             Err(Refused::AtOnce(error)) => {
@@ -322,6 +323,7 @@ impl PoolCore {
     fn _forget_keeper(&self, py: Python<'_>) {
         if let Some(shared) = self.shared.get() {
             py.detach(|| shared.forget_keeper());
+            shared.let_go();
         }
     }
 }

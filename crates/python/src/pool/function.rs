@@ -1,13 +1,47 @@
 //! Functions that pickle by reference: sent to the workers once, then named by a number.
 //!
-//! Known by identity, so each known function is kept alive as long as the pool. Whether a function is such a one, Python
-//! decides (`Pool._by_reference`): it knows what the workers can import.
+//! Whether a function is such a one, Python decides (`Pool._by_reference`): it knows what the workers can import. A function
+//! is known by identity and held weakly: a pool that kept a function of the main module alive would keep that module's names
+//! alive, since the collector of cycles does not see what stands here, and files that the program left open would
+//! never be written out.
 
+use super::result::name_of;
 use manyhands::executor::{RawPool, SubmitError};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyWeakrefMethods, PyWeakrefReference};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The function of a call, for messages.
+pub enum Called {
+    /// Known to the workers: a result keeps its name, and so refers to nothing of Python's.
+    Known(Arc<str>),
+    Given(Py<PyAny>),
+}
+
+impl Called {
+    /// What it is called.
+    pub fn name(&self, py: Python<'_>) -> String {
+        match self {
+            Called::Known(name) => name.to_string(),
+            Called::Given(function) => name_of(function.bind(py)),
+        }
+    }
+
+    /// Whether the collector of cycles has something to look at.
+    pub fn is_object(&self) -> bool {
+        matches!(self, Called::Given(_))
+    }
+
+    /// Shows the collector what is kept.
+    pub fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Called::Known(_) => Ok(()),
+            Called::Given(function) => visit.call(function),
+        }
+    }
+}
 
 /// The functions that a pool's workers know by number.
 #[derive(Default)]
@@ -17,48 +51,69 @@ pub struct Functions {
 
 #[derive(Default)]
 struct Known {
-    /// Identity and number of the one that was asked for last.
-    last: (usize, u64),
-    all: HashMap<usize, (u64, Py<PyAny>)>,
-    /// Those that mean something else to newer workers. Kept, since calls of theirs may be under way.
-    outdated: Vec<Py<PyAny>>,
+    /// The one that was asked for last, by its identity.
+    last: Option<(usize, Arc<Entry>)>,
+    all: HashMap<usize, Arc<Entry>>,
+}
+
+struct Entry {
+    function: Py<PyWeakrefReference>,
+    number: u64,
+    name: Arc<str>,
 }
 
 impl Known {
+    /// What is known of a function. Another object may have come to stand where one stood that is gone.
     #[inline]
-    fn number(&mut self, identity: usize) -> Option<u64> {
-        if self.last.0 != identity {
-            self.last = (identity, self.all.get(&identity)?.0);
+    fn entry(&mut self, function: &Bound<'_, PyAny>) -> Option<&Arc<Entry>> {
+        let identity = function.as_ptr() as usize;
+        if self.last.as_ref().is_none_or(|(last, _)| *last != identity) {
+            self.last = Some((identity, Arc::clone(self.all.get(&identity)?)));
         }
-        Some(self.last.1)
+        let is_alive =
+            |(_, entry): &(usize, Arc<Entry>)| entry.function.bind(function.py()).upgrade().is_some();
+        if !self.last.as_ref().is_some_and(is_alive) {
+            self.forget(identity);
+        }
+        self.last.as_ref().map(|(_, entry)| entry)
+    }
+
+    fn forget(&mut self, identity: usize) {
+        self.last = None;
+        self.all.remove(&identity);
     }
 }
 
 impl Functions {
+    // Never held while Python code runs.
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Workers may have begun since that know the program as it is now: a function which has another place there, or none,
     /// is known by number no longer.
     pub fn check(&self, pool: &Bound<'_, PyAny>) -> PyResult<()> {
-        let py = pool.py();
-        let all: Vec<(usize, Py<PyAny>)> = {
-            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            known.all.iter().map(|(identity, (_, function))| (*identity, function.clone_ref(py))).collect()
-        };
-        for (identity, function) in all {
-            if pool.call_method1("_by_reference", (&function,))?.is_none() {
-                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-                known.last = (0, 0);
-                known.all.remove(&identity);
-                known.outdated.push(function);
+        let all: Vec<(usize, Arc<Entry>)> =
+            self.known().all.iter().map(|(identity, entry)| (*identity, Arc::clone(entry))).collect();
+        for (identity, entry) in all {
+            let still_known = match entry.function.bind(pool.py()).upgrade() {
+                Some(function) => !pool.call_method1("_by_reference", (function,))?.is_none(),
+                None => false,
+            };
+            if !still_known {
+                self.known().forget(identity);
             }
         }
         Ok(())
     }
 
-    /// Whether the pool keeps the function, since its workers know it by number.
+    /// What the result of a call keeps of its function.
     #[inline]
-    pub fn knows(&self, function: &Bound<'_, PyAny>) -> bool {
-        let identity = function.as_ptr() as usize;
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).number(identity).is_some()
+    pub fn called(&self, function: &Bound<'_, PyAny>) -> Called {
+        match self.known().entry(function) {
+            Some(entry) => Called::Known(Arc::clone(&entry.name)),
+            None => Called::Given(function.clone().unbind()),
+        }
     }
 
     /// The number of a function, which is registered if it is new; `None` when it must travel with the call.
@@ -69,20 +124,19 @@ impl Functions {
         raw: &RawPool,
         function: &Bound<'_, PyAny>,
     ) -> PyResult<Result<Option<u64>, SubmitError>> {
-        let identity = function.as_ptr() as usize;
-        // Never held while Python code runs.
-        if let Some(number) = self.known.lock().unwrap_or_else(PoisonError::into_inner).number(identity) {
-            return Ok(Ok(Some(number)));
+        if let Some(entry) = self.known().entry(function) {
+            return Ok(Ok(Some(entry.number)));
         }
         let pickled = pool.call_method1("_by_reference", (function,))?;
         let Ok(pickled) = pickled.cast::<PyBytes>() else { return Ok(Ok(None)) };
+        let weak = PyWeakrefReference::new(function)?.unbind();
         let number = match raw.register(pickled.as_bytes()) {
             // 0 says that the function comes with the call.
             Ok(number) => u64::from(number) + 1,
             Err(error) => return Ok(Err(error)),
         };
-        let entry = (number, function.clone().unbind());
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).all.insert(identity, entry);
+        let entry = Arc::new(Entry { function: weak, number, name: name_of(function).into() });
+        self.known().all.insert(function.as_ptr() as usize, entry);
         Ok(Ok(Some(number)))
     }
 }

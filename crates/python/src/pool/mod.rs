@@ -7,13 +7,15 @@
 //! submit    calls and maps on their way          told      who is told of their results
 //! function  functions that pickle by reference: sent once, then named by a number
 //! call      a call's arguments as bytes         outcome   an answer's bytes as a result or an exception
-//! result    AsyncResult: one call's, or a map's worker    the loop that a worker runs
+//! result    AsyncResult: one call's, or a map's   calls     the calls of a result, and what they make
+//! worker    the loop that a worker runs
 //! ```
 //!
 //! Submitting is one call into here: plain arguments go as they are, the rest is pickled by `manyhands._pickling`. Results
 //! are unpickled by whoever asks for them.
 
 mod call;
+mod calls;
 mod core;
 mod function;
 mod outcome;
@@ -25,7 +27,8 @@ mod told;
 mod worker;
 
 pub use core::PoolCore;
+pub use function::Called;
 pub use outcome::{Reading, Unread, begin_reading, broken, of_failure};
-pub use result::{AsyncResult, name_of};
+pub use result::AsyncResult;
 pub use shared::Shared;
 pub use worker::Worker;

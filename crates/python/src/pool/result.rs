@@ -4,21 +4,23 @@
 //! and unpickles what it finds. With callbacks the engine's callback thread does it as the answers come, and who asks
 //! waits until the callbacks have run. Threads may ask together; one of them takes the answer.
 
-use super::outcome;
-use super::shared::Shared;
+use super::calls::Calls;
+use super::function::Called;
+use super::shared::{Shared, ToCome};
 use crate::child::deadline;
 use crate::errors::from_wait;
-use crate::ffi::Patient;
+use crate::ffi::{Patient, may_refer, track, untrack};
 use crate::value::generic;
 use manyhands::executor::RawCall;
 use manyhands::platform::Deadline;
 use manyhands::platform::atomic::{AtomicUsize, Ordering};
 use manyhands::platform::thread::yield_now;
 use manyhands::sync::{RawEvent, Wait, WaitError};
-use pyo3::exceptions::{PyAttributeError, PyValueError};
+use pyo3::exceptions::{PyAttributeError, PyBaseException, PyValueError};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyList, PyType};
+use pyo3::types::PyType;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,99 +39,21 @@ fn timed_out(py: Python<'_>) -> PyErr {
     }
 }
 
-/// What a result is made of.
-pub enum Calls {
-    /// The result of one call.
-    One(RawCall),
-    /// The list of one result per call.
-    Each(Vec<RawCall>),
-    /// The list that the calls' lists make together.
-    Chunks(Vec<RawCall>),
-}
-
-impl Calls {
-    fn all(&self) -> &[RawCall] {
-        match self {
-            Calls::One(call) => std::slice::from_ref(call),
-            Calls::Each(calls) | Calls::Chunks(calls) => calls,
-        }
-    }
-
-    /// Whether there is no call.
-    pub fn is_nothing(&self) -> bool {
-        self.all().is_empty()
-    }
-
-    /// How many calls there are.
-    pub fn count(&self) -> usize {
-        self.all().len()
-    }
-
-    /// How many have no answer yet.
-    fn left(&self) -> usize {
-        self.all().iter().filter(|call| !call.is_done()).count()
-    }
-
-    fn is_done(&self) -> bool {
-        self.all().iter().rev().all(RawCall::is_done)
-    }
-
-    /// The result. All calls have their answers.
-    fn take<'py>(self, py: Python<'py>, describe: impl Fn() -> String) -> PyResult<Bound<'py, PyAny>> {
-        self.gather(py, describe, |_| Ok(()))
-    }
-
-    /// The result, made as the answers come: `wait` returns when a call has its answer. All are waited for, even if one
-    /// raised, unless the waiting fails.
-    fn gather<'py>(
-        self,
-        py: Python<'py>,
-        describe: impl Fn() -> String,
-        wait: impl Fn(&RawCall) -> PyResult<()>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let one = |call: RawCall| match call.take(&describe) {
-            Ok(answer) => outcome::of_answer(py, answer),
-            Err(failure) => Err(outcome::of_failure(py, failure)),
-        };
-        let (calls, is_whole) = match self {
-            Calls::One(call) => {
-                wait(&call)?;
-                return one(call);
-            }
-            Calls::Each(calls) => (calls, false),
-            Calls::Chunks(calls) => (calls, true),
-        };
-        let mut results = Ok(PyList::empty(py));
-        for call in calls {
-            wait(&call)?;
-            let Ok(all) = &results else { continue };
-            let added = one(call).and_then(|result| match is_whole {
-                true => all.set_slice(all.len(), all.len(), &result),
-                false => all.append(result),
-            });
-            if let Err(error) = added {
-                results = Err(error);
-            }
-        }
-        results.map(Bound::into_any)
-    }
-}
-
 enum State {
     /// Nobody has waited for the answer yet. The pool stays alive until it is there.
     Fresh {
         calls: Calls,
-        pool: Py<PyAny>,
+        pool: ToCome,
     },
     /// Somebody has waited for it, perhaps others do now.
     Waited {
         calls: Arc<Calls>,
-        pool: Py<PyAny>,
+        pool: ToCome,
     },
     /// Somebody is about to unpickle it.
     Taking,
     Value(Py<PyAny>),
-    Error(PyErr),
+    Error(Py<PyBaseException>),
 }
 
 /// What callbacks need: the event that is set when they have run.
@@ -144,7 +68,7 @@ pub struct Awaited {
 pub struct AsyncResult {
     state: Mutex<State>,
     shared: Arc<Shared>,
-    function: Option<Py<PyAny>>,
+    function: Option<Called>,
     awaited: Option<Arc<Awaited>>,
     /// How many elements of a map go into each call.
     chunksize: Option<usize>,
@@ -152,20 +76,32 @@ pub struct AsyncResult {
 
 impl AsyncResult {
     /// Of calls that were submitted; `pool` stays alive until they are answered.
-    pub fn running(
+    pub fn running<'py>(
         shared: &Arc<Shared>,
         calls: Calls,
-        pool: &Bound<'_, PyAny>,
+        pool: &Bound<'py, PyAny>,
         function: &Bound<'_, PyAny>,
         chunksize: Option<usize>,
-    ) -> AsyncResult {
-        let state = State::Fresh { calls, pool: pool.clone().unbind() };
-        AsyncResult::new(shared, state, Some(function.clone().unbind()), None, chunksize)
+    ) -> PyResult<Bound<'py, AsyncResult>> {
+        let state = State::Fresh { calls, pool: shared.keep_alive(pool) };
+        let function = shared.functions.called(function);
+        let is_object = function.is_object();
+        let result = Bound::new(pool.py(), AsyncResult::new(shared, state, Some(function), None, chunksize))?;
+        // Until there is something that a cycle could go through.
+        if !is_object {
+            untrack(result.as_any());
+        }
+        Ok(result)
     }
 
     /// Of a call that could not be submitted, which is told to whoever asks.
-    pub fn failed(shared: &Arc<Shared>, error: PyErr, chunksize: Option<usize>) -> AsyncResult {
-        AsyncResult::new(shared, State::Error(error), None, None, chunksize)
+    pub fn failed(
+        py: Python<'_>,
+        shared: &Arc<Shared>,
+        error: PyErr,
+        chunksize: Option<usize>,
+    ) -> AsyncResult {
+        AsyncResult::new(shared, State::Error(error.into_value(py)), None, None, chunksize)
     }
 
     /// Of calls that somebody else waits for, who will [`AsyncResult::set`] it.
@@ -184,7 +120,7 @@ impl AsyncResult {
     fn new(
         shared: &Arc<Shared>,
         state: State,
-        function: Option<Py<PyAny>>,
+        function: Option<Called>,
         awaited: Option<Arc<Awaited>>,
         chunksize: Option<usize>,
     ) -> AsyncResult {
@@ -192,12 +128,17 @@ impl AsyncResult {
     }
 
     /// Sets the outcome; those who wait go on after [`AsyncResult::announce`].
-    pub fn set(&self, py: Python<'_>, outcome: &PyResult<Py<PyAny>>) {
-        let state = match outcome {
-            Ok(value) => State::Value(value.clone_ref(py)),
-            Err(error) => State::Error(error.clone_ref(py)),
+    pub fn set(slf: &Bound<'_, Self>, outcome: &PyResult<Py<PyAny>>) {
+        let py = slf.py();
+        let (state, refers) = match outcome {
+            Ok(value) => (State::Value(value.clone_ref(py)), may_refer(value.bind(py))),
+            Err(error) => (State::Error(error.clone_ref(py).into_value(py)), true),
         };
-        *self.state() = state;
+        if refers {
+            track(slf.as_any());
+        }
+        let before = std::mem::replace(&mut *slf.get().state(), state);
+        drop(before);
     }
 
     /// Lets those go on who wait.
@@ -278,9 +219,10 @@ impl AsyncResult {
 
     /// The outcome, when its answers are there and nobody has asked before.
     #[inline]
-    fn fresh_outcome(&self, py: Python<'_>) -> Option<PyResult<Py<PyAny>>> {
+    fn fresh_outcome(slf: &Bound<'_, Self>) -> Option<PyResult<Py<PyAny>>> {
+        let (py, this) = (slf.py(), slf.get());
         let (calls, pool) = {
-            let mut state = self.state();
+            let mut state = this.state();
             match &*state {
                 State::Fresh { calls, .. } if calls.is_done() => {
                     match std::mem::replace(&mut *state, State::Taking) {
@@ -291,17 +233,18 @@ impl AsyncResult {
                 _ => return None,
             }
         };
-        let outcome = calls.take(py, || self.describe(py)).map(Bound::unbind);
+        let outcome = calls.take(py, || this.describe(py)).map(Bound::unbind);
         drop(pool);
-        self.set(py, &outcome);
+        Self::set(slf, &outcome);
         Some(outcome)
     }
 
     /// Makes sure that the outcome stands in the state; the answers are there.
-    fn settle(&self, py: Python<'_>) {
+    fn settle(slf: &Bound<'_, Self>) {
+        let (py, this) = (slf.py(), slf.get());
         loop {
             let taken = {
-                let mut state = self.state();
+                let mut state = this.state();
                 match &*state {
                     State::Value(_) | State::Error(_) => return,
                     _ => std::mem::replace(&mut *state, State::Taking),
@@ -309,22 +252,22 @@ impl AsyncResult {
             };
             let (calls, pool) = match taken {
                 State::Fresh { calls, pool } => (calls, pool),
-                State::Waited { calls, pool } => (self.alone(py, calls), pool),
+                State::Waited { calls, pool } => (Self::alone(py, calls), pool),
                 _ => {
                     // Another thread is at it.
                     py.detach(yield_now);
                     continue;
                 }
             };
-            let outcome = calls.take(py, || self.describe(py)).map(Bound::unbind);
-            self.set(py, &outcome);
+            let outcome = calls.take(py, || this.describe(py)).map(Bound::unbind);
+            Self::set(slf, &outcome);
             drop(pool);
             return;
         }
     }
 
     /// The calls, when the other threads that waited for them have let go.
-    fn alone(&self, py: Python<'_>, mut calls: Arc<Calls>) -> Calls {
+    fn alone(py: Python<'_>, mut calls: Arc<Calls>) -> Calls {
         loop {
             match Arc::try_unwrap(calls) {
                 Ok(calls) => return calls,
@@ -339,7 +282,7 @@ impl AsyncResult {
     }
 
     fn describe(&self, py: Python<'_>) -> String {
-        self.function.as_ref().map_or(String::new(), |function| name_of(function.bind(py)))
+        self.function.as_ref().map_or(String::new(), |function| function.name(py))
     }
 }
 
@@ -353,27 +296,22 @@ pub fn name_of(function: &Bound<'_, PyAny>) -> String {
     name.and_then(|name| name.extract()).unwrap_or_default()
 }
 
-/// The outcome of calls that have their answers, for a callback.
-pub fn outcome_of(py: Python<'_>, calls: Calls, name: &str) -> PyResult<Py<PyAny>> {
-    calls.take(py, || name.to_owned()).map(Bound::unbind)
-}
-
 #[pymethods]
 impl AsyncResult {
     /// The result; raises what the call raised, or `TimeoutError`.
     #[pyo3(signature = (timeout = None))]
     fn get(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<Py<PyAny>> {
         let (py, this) = (slf.py(), slf.get());
-        if let Some(outcome) = this.fresh_outcome(py) {
+        if let Some(outcome) = Self::fresh_outcome(slf) {
             return outcome;
         }
         if !Self::wait_until(slf, deadline(timeout))? {
             return Err(timed_out(py));
         }
-        this.settle(py);
+        Self::settle(slf);
         match &*this.state() {
             State::Value(value) => Ok(value.clone_ref(py)),
-            State::Error(error) => Err(error.clone_ref(py)),
+            State::Error(error) => Err(PyErr::from_value(error.bind(py).clone().into_any())),
             _ => unreachable!("it was settled"),
         }
     }
@@ -417,7 +355,7 @@ impl AsyncResult {
         if !this.ready() {
             return Err(PyValueError::new_err(format!("{} not ready", slf.repr()?)));
         }
-        this.settle(slf.py());
+        Self::settle(slf);
         Ok(matches!(&*this.state(), State::Value(_)))
     }
 
@@ -452,10 +390,10 @@ impl AsyncResult {
         if !this.ready() {
             return Err(no_attribute("_value"));
         }
-        this.settle(slf.py());
+        Self::settle(slf);
         match &*this.state() {
             State::Value(value) => Ok(value.clone_ref(slf.py())),
-            State::Error(error) => Ok(error.value(slf.py()).clone().into_any().unbind()),
+            State::Error(error) => Ok(error.clone_ref(slf.py()).into_any()),
             _ => unreachable!("it was settled"),
         }
     }
@@ -489,5 +427,20 @@ impl AsyncResult {
         item: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         generic(cls, item)
+    }
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Some(function) = &self.function {
+            function.visit(&visit)?;
+        }
+        match self.state.try_lock().as_deref() {
+            Ok(State::Value(value)) => visit.call(value),
+            Ok(State::Error(error)) => visit.call(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn __clear__(&self) {
+        let state = self.state.try_lock().map(|mut state| std::mem::replace(&mut *state, State::Taking));
+        drop(state);
     }
 }

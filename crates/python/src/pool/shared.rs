@@ -54,6 +54,38 @@ pub struct Shared {
     pub kept: Mutex<Kept>,
     pub renewal: Renewal,
     pub callbacks: Mutex<Option<Arc<Callbacks>>>,
+    kept_alive: Mutex<KeptAlive>,
+}
+
+/// Keeps a pool alive while results of its are to come.
+///
+/// The reference stands here once and not in each result: a result's would be none that the collector of cycles sees, so at
+/// the program's end the names of the main module would never be let go, or it would have to look at a million results.
+#[derive(Default)]
+enum KeptAlive {
+    #[default]
+    Nobody,
+    By(usize, Py<PyAny>),
+    /// It has ended, and needs to be kept no longer.
+    Ended,
+}
+
+/// A result that is to come, and keeps its pool alive until it is dropped.
+pub struct ToCome(Arc<Shared>);
+
+impl Drop for ToCome {
+    fn drop(&mut self) {
+        let mut kept_alive = locked(&self.0.kept_alive);
+        let KeptAlive::By(results, _) = &mut *kept_alive else { return };
+        *results -= 1;
+        if *results == 0
+            && let KeptAlive::By(_, pool) = std::mem::take(&mut *kept_alive)
+        {
+            drop(kept_alive);
+            // May run Python code, such as the pool's end.
+            drop(pool);
+        }
+    }
 }
 
 /// A mutex that is never held while Python code runs.
@@ -72,7 +104,25 @@ impl Shared {
             kept: Mutex::new(Kept::NotYet),
             renewal: Renewal::default(),
             callbacks: Mutex::new(None),
+            kept_alive: Mutex::default(),
         }
+    }
+
+    /// Keeps the pool alive for one result that is to come.
+    #[inline]
+    pub fn keep_alive(self: &Arc<Self>, pool: &Bound<'_, PyAny>) -> ToCome {
+        match &mut *locked(&self.kept_alive) {
+            KeptAlive::By(results, _) => *results += 1,
+            nobody @ KeptAlive::Nobody => *nobody = KeptAlive::By(1, pool.clone().unbind()),
+            KeptAlive::Ended => {}
+        }
+        ToCome(Arc::clone(self))
+    }
+
+    /// The pool has ended: results that are to come do not need it.
+    pub fn let_go(&self) {
+        let before = std::mem::replace(&mut *locked(&self.kept_alive), KeptAlive::Ended);
+        drop(before);
     }
 
     /// Replaces a keeper that has ended, or gives the pool up.

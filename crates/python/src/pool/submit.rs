@@ -5,9 +5,9 @@
 //! pool that takes no calls says so at once.
 
 use super::call::{Kind, Steps, Target};
+use super::calls::Calls;
 use super::core::PoolCore;
 use super::outcome::of_refusal;
-use super::result::Calls;
 use crate::errors::refused_by;
 use manyhands::executor::{PoolState, RawCall, SubmitError};
 use pyo3::exceptions::PyValueError;

@@ -3,11 +3,11 @@
 //! Without callbacks a result only holds its calls. With them the thread takes the answers as they come and runs the
 //! callback before anybody who waits goes on. A callback that raises is reported as unraisable and costs nobody else.
 
+use super::calls::{Calls, outcome_of};
 use super::core::PoolCore;
-use super::result::{AsyncResult, Calls, name_of, outcome_of};
+use super::result::{AsyncResult, name_of};
 use super::shared::locked;
 use super::submit::Refused;
-use crate::ffi::untrack;
 use manyhands::executor::{Callbacks, RawCall};
 use pyo3::prelude::*;
 use std::sync::{Arc, Mutex};
@@ -48,14 +48,12 @@ pub fn finish<'py>(
             if let Some(callback) = wanted.error_callback {
                 run_callback(callback, raised.as_any());
             }
-            return Bound::new(py, AsyncResult::failed(shared, error, chunksize));
+            return Bound::new(py, AsyncResult::failed(py, shared, error, chunksize));
         }
     };
     // A map of nothing is done at once; as in the standard library nobody is told.
     if calls.is_nothing() || (wanted.callback.is_none() && wanted.error_callback.is_none()) {
-        let result = Bound::new(py, AsyncResult::running(shared, calls, slf, func, chunksize))?;
-        untrack(result.as_any());
-        return Ok(result);
+        return AsyncResult::running(shared, calls, slf, func, chunksize);
     }
     let result = Bound::new(py, AsyncResult::awaited(shared, calls.count(), chunksize))?;
     let then = Then {
@@ -80,14 +78,14 @@ impl Then {
     fn run(self, calls: Calls) {
         Python::attach(|py| {
             let outcome = outcome_of(py, calls, &self.name);
-            let result = self.result.get();
-            result.set(py, &outcome);
+            let result = self.result.bind(py);
+            AsyncResult::set(result, &outcome);
             match (&outcome, &self.callback, &self.error_callback) {
                 (Ok(value), Some(callback), _) => run_callback(callback.bind(py), value.bind(py)),
                 (Err(error), _, Some(callback)) => run_callback(callback.bind(py), error.value(py).as_any()),
                 _ => {}
             }
-            result.announce();
+            result.get().announce();
         });
     }
 }
