@@ -10,6 +10,7 @@ import warnings
 import pytest
 
 from manyhands import multiprocessing
+from manyhands.multiprocessing import synchronize
 
 
 def hold(lock, event):
@@ -121,6 +122,75 @@ def test_what_a_process_holds_by_with_comes_back_however_it_ends(ctx, lock):
     with lock:
         assert lock.statistics()["holder"] == os.getpid()
     assert lock.statistics()["holder"] is None
+
+
+def end_after_a_wait(condition, how):
+    """Ends with the lock held, as it was before a wait that nobody ended."""
+    if how == "acquire":
+        condition.acquire()
+        condition.wait(0.001)
+        os._exit(3)
+    with condition:
+        if how == "twice":
+            with condition:
+                condition.wait(0.001)
+                os._exit(3)
+        if how == "wait_for":
+            condition.wait_for(lambda: False, 0.001)
+        else:
+            condition.wait(0.001)
+        os._exit(3)
+
+
+@pytest.mark.parametrize("how", ["wait", "wait_for", "twice"])
+def test_a_wait_at_a_condition_takes_its_lock_again_by_with(ctx, lock, how):
+    if how == "twice" and isinstance(lock, synchronize.Lock):
+        pytest.skip("a lock that is held once")
+    condition = ctx.Condition(lock)
+    child = ctx.Process(target=end_after_a_wait, args=(condition, how), name="the leaver")
+    child.start()
+    child.join()
+    assert child.exitcode == 3
+    with pytest.warns(RuntimeWarning, match=rf"the leaver \(pid {child.pid}\) died while it held this lock"):
+        assert condition.acquire(timeout=30)
+    condition.release()
+    with condition:
+        assert not condition.wait(0.001)
+        assert lock.statistics()["holder"] == os.getpid()
+    assert lock.statistics()["holder"] is None
+
+
+def test_a_wait_at_a_condition_takes_its_lock_again_as_by_acquire(ctx, lock):
+    condition = ctx.Condition(lock)
+    child = ctx.Process(target=end_after_a_wait, args=(condition, "acquire"))
+    child.start()
+    child.join()
+    assert condition.acquire(timeout=0.3) is False
+
+
+@pytest.mark.parametrize("kind", ["Lock", "RLock"])
+@pytest.mark.parametrize("by_with", [True, False])
+def test_a_wait_at_a_condition_asks_a_subclass_for_its_lock(kind, by_with):
+    ctx, asked = multiprocessing.get_context("fork"), []
+
+    class Counted(getattr(synchronize, kind)):
+        def acquire(self, *args, **kwargs):
+            asked.append("acquire")
+            return super().acquire(*args, **kwargs)
+
+        def __enter__(self):
+            asked.append("enter")
+            return super().__enter__()
+
+    condition = ctx.Condition(Counted(ctx=ctx))
+    if by_with:
+        with condition:
+            condition.wait(0.001)
+    else:
+        condition.acquire()
+        condition.wait(0.001)
+        condition.release()
+    assert asked == ["enter" if by_with else "acquire", "acquire"]
 
 
 def test_who_left_a_lock_taken_is_known(ctx, lock):

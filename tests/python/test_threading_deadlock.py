@@ -217,7 +217,9 @@ while any(thread.is_alive() for thread in threads): pass
 
 
 @looks_for_places
-def test_a_lock_taken_again_after_a_wait_has_its_place(runner):
+@pytest.mark.parametrize("kind", ["Lock", "RLock"])
+def test_a_lock_taken_again_after_a_wait_is_held_as_before(runner, kind):
+    """By a `with`, which proves it while another thread runs; and its place is that of the wait."""
     path = runner.write(
         """
 import threading
@@ -244,9 +246,8 @@ def notifier():
 threads = [threading.Thread(target=target, name=target.__name__) for target in (waiter, notifier)]
 for thread in threads:
     thread.start()
-for thread in threads:
-    thread.join()
-""".replace("KIND", "threading.RLock")
+while any(thread.is_alive() for thread in threads): pass
+""".replace("KIND", f"threading.{kind}")
     )
     done = runner.run(path)
     assert f'which "waiter" took at {path}:9' in done.stderr, done.stderr

@@ -1,8 +1,11 @@
 //! What a process holds when it ends by itself: through a guard, it comes back; without one, it stays and is known by name.
 
 use manyhands::arena::Handle;
+use manyhands::platform::Deadline;
 use manyhands::shared::{Lock, RLock, Semaphore};
-use manyhands::sync::{Blocking, RawLock, RawRLock, RawSemaphore, WaitError};
+use manyhands::sync::{
+    Blocking, RawCondition, RawLock, RawRLock, RawSemaphore, Releasable, Taking, WaitError,
+};
 use manyhands::{Pool, Process, Queue, sweep_the_dead};
 use std::time::Duration;
 
@@ -66,6 +69,31 @@ fn a_re_entrant_lock_goes_to_the_next_with_all_its_holds() {
         let guard = rlock.lock_timeout(LIMIT).unwrap();
         assert_eq!(guard.owner_died().map(|owner| owner.pid), Some(process.pid()), "{how:?}");
         assert_eq!(rlock.depth(), 1);
+    }
+}
+
+#[test]
+fn a_wait_at_a_condition_takes_the_lock_again_as_it_was_held() {
+    let wait = |condition: &RawCondition, lock: &dyn Releasable| {
+        let regained = condition.wait(lock, Deadline::after(SOON), &Blocking).unwrap();
+        assert_eq!((regained.waited, regained.lock.is_ok()), (Err(WaitError::TimedOut), true));
+    };
+    for guarded in [true, false] {
+        let taking = Taking { guarded, ..Taking::default() };
+        for (lock, condition) in [
+            (RawLock::private(), RawCondition::private()),
+            (RawLock::shared().unwrap(), RawCondition::shared().unwrap()),
+        ] {
+            let _ = lock.acquire_as(None, &Blocking, taking).unwrap();
+            wait(&condition, &lock);
+            assert_eq!(lock.is_guarded(), guarded);
+        }
+        let (rlock, condition) = (RawRLock::shared().unwrap(), RawCondition::shared().unwrap());
+        for _ in 0..2 {
+            let _ = rlock.acquire_as(None, &Blocking, taking).unwrap();
+        }
+        wait(&condition, &rlock);
+        assert_eq!((rlock.is_guarded(), rlock.depth()), (guarded, 2));
     }
 }
 

@@ -7,6 +7,7 @@
 use crate::child::deadline;
 use crate::errors::{from_arena, from_wait, waited};
 use crate::ffi::Patient;
+use crate::lock::{Lock, RLock};
 use manyhands::arena::Handle;
 use manyhands::sync::{BarrierError, RawBarrier, RawCondition, WaitError};
 use pyo3::exceptions::PyValueError;
@@ -17,6 +18,13 @@ use pyo3::types::{IntoPyDict, PyDict};
 #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
 pub struct Condition {
     raw: RawCondition,
+}
+
+/// Whether no subclass has an `acquire` of its own.
+fn acquires_as_ours(lock: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let (py, own) = (lock.py(), lock.get_type().getattr("acquire")?);
+    let ours = [py.get_type::<Lock>(), py.get_type::<RLock>()];
+    Ok(ours.iter().any(|kind| kind.getattr("acquire").is_ok_and(|acquire| acquire.is(&own))))
 }
 
 #[pymethods]
@@ -40,12 +48,15 @@ impl Condition {
             Err(error) => return from_wait(error, patient),
         };
         let held: u32 = lock.call_method0("_count")?.extract()?;
+        // As it was taken the first time: what is held by `with` is not left taken by a process that ends. A subclass
+        // with an `acquire` of its own is asked for that in any case, as by the standard library's condition.
+        let by_with = lock.call_method0("_is_guarded")?.is_truthy()? && acquires_as_ours(lock)?;
         for _ in 0..held {
             lock.call_method0("release")?;
         }
         let notified = waited(place.wait(deadline(timeout), &patient), patient);
-        for _ in 0..held {
-            lock.call_method0("acquire")?;
+        for number in 0..held {
+            lock.call_method0(if by_with && number == 0 { "__enter__" } else { "acquire" })?;
         }
         // Only now: what a waiter that is killed before it has its lock was told goes to another.
         drop(place);

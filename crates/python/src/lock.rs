@@ -217,6 +217,11 @@ macro_rules! lock_class {
                 self.copied().is_some() || is_mine(&self.raw.statistics())
             }
 
+            /// Whether it is held by a `with` statement.
+            fn _is_guarded(&self) -> bool {
+                self.raw.is_guarded()
+            }
+
             /// How often this process holds it.
             fn _count(&self) -> u32 {
                 let depth: fn(&$raw) -> u32 = $depth;

@@ -191,6 +191,10 @@ impl ArenaLock {
         self.body.word.seen().owner != 0
     }
 
+    pub(super) fn is_guarded(&self) -> bool {
+        self.body.word.seen().guarded
+    }
+
     pub(super) fn statistics(&self) -> LockStatistics {
         let arena = Arena::current().expect("the lock stands in it");
         let seen = self.body.word.seen();

@@ -114,7 +114,7 @@ pub use raw_banker::{RawBanker, RawClaim};
 #[cfg(not(manyhands_model))]
 pub use raw_barrier::{BarrierError, BarrierStatistics, RawBarrier};
 #[cfg(not(manyhands_model))]
-pub use raw_condition::{ConditionStatistics, Enlisted, RawCondition, Regained, Releasable};
+pub use raw_condition::{ConditionStatistics, Enlisted, Hold, RawCondition, Regained, Releasable};
 #[cfg(not(manyhands_model))]
 pub use raw_event::{EventStatistics, RawEvent};
 #[cfg(not(manyhands_model))]

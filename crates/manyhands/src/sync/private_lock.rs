@@ -150,6 +150,10 @@ impl PrivateLock {
         self.face.word.seen().owner != 0
     }
 
+    pub(super) fn is_guarded(&self) -> bool {
+        self.face.word.seen().guarded
+    }
+
     pub(super) fn statistics(&self) -> LockStatistics {
         let owner = self.face.word.seen().owner;
         let holder = (owner != 0).then(|| Holder {

@@ -157,6 +157,14 @@ impl RawLock {
         }
     }
 
+    /// Whether the lock is held, and was taken as by a guard; see [`Taking::guarded`].
+    pub fn is_guarded(&self) -> bool {
+        match &self.0 {
+            Place::Private(lock) => lock.is_guarded(),
+            Place::Arena(lock) => lock.is_guarded(),
+        }
+    }
+
     /// Who holds the lock, and how many wait for it.
     pub fn statistics(&self) -> LockStatistics {
         match &self.0 {
@@ -371,6 +379,14 @@ impl RawRLock {
                 rlock.acquire_restore(held, waiting, taking.site).map(|()| Acquired::default())
             }
             Place::Arena(rlock) => rlock.acquire_restore(held, waiting, taking),
+        }
+    }
+
+    /// Whether the lock is held, and was taken as by a guard the first time; always, for the threads of one process.
+    pub fn is_guarded(&self) -> bool {
+        match &self.0 {
+            Place::Private(rlock) => rlock.lock.is_guarded(),
+            Place::Arena(rlock) => rlock.lock.is_guarded(),
         }
     }
 

@@ -12,6 +12,7 @@ use super::error::ReleaseError;
 use super::holder::Acquired;
 use super::kept_block::KeptBlock;
 use super::park::{Wait, WaitError, Waiting};
+use super::private_lock::Taking;
 use super::raw::{RawLock, RawRLock};
 use super::records::{ArenaRecords, PrivateRecords};
 use super::thread_number::thread_number;
@@ -29,38 +30,55 @@ pub struct ConditionStatistics {
     pub waiters: usize,
 }
 
-/// A lock that a wait can give up and take again, however often its holder holds it.
+/// How a lock was held that is given up for a wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// How often.
+    pub depth: u32,
+    /// Whether as by a guard, see [`Taking::guarded`].
+    pub guarded: bool,
+}
+
+/// A lock that a wait can give up and take again as it was held.
 pub trait Releasable {
-    /// Gives the lock up altogether, and tells how often it was held.
+    /// Gives the lock up altogether, and tells how it was held.
     ///
     /// # Errors
     /// When it is not held, or not by the calling thread where that matters.
-    fn release_save(&self) -> Result<u32, ReleaseError>;
+    fn release_save(&self) -> Result<Hold, ReleaseError>;
 
-    /// Takes the lock as often as it was held before.
+    /// Takes the lock as it was held before.
     ///
     /// # Errors
     /// When a signal handler ends the wait, or the thread can own nothing in the arena; the lock is not held then.
-    fn acquire_restore(&self, held: u32, waiting: &dyn Waiting) -> Result<Acquired, WaitError>;
+    fn acquire_restore(&self, hold: Hold, waiting: &dyn Waiting) -> Result<Acquired, WaitError>;
+}
+
+impl Hold {
+    fn taking(self) -> Taking {
+        Taking { guarded: self.guarded, ..Taking::default() }
+    }
 }
 
 impl Releasable for RawLock {
-    fn release_save(&self) -> Result<u32, ReleaseError> {
-        self.release().map(|()| 1)
+    fn release_save(&self) -> Result<Hold, ReleaseError> {
+        let guarded = self.is_guarded();
+        self.release().map(|()| Hold { depth: 1, guarded })
     }
 
-    fn acquire_restore(&self, _held: u32, waiting: &dyn Waiting) -> Result<Acquired, WaitError> {
-        self.acquire(None, waiting)
+    fn acquire_restore(&self, hold: Hold, waiting: &dyn Waiting) -> Result<Acquired, WaitError> {
+        self.acquire_as(None, waiting, hold.taking())
     }
 }
 
 impl Releasable for RawRLock {
-    fn release_save(&self) -> Result<u32, ReleaseError> {
-        RawRLock::release_save(self)
+    fn release_save(&self) -> Result<Hold, ReleaseError> {
+        let guarded = self.is_guarded();
+        RawRLock::release_save(self).map(|depth| Hold { depth, guarded })
     }
 
-    fn acquire_restore(&self, held: u32, waiting: &dyn Waiting) -> Result<Acquired, WaitError> {
-        RawRLock::acquire_restore(self, held, waiting)
+    fn acquire_restore(&self, hold: Hold, waiting: &dyn Waiting) -> Result<Acquired, WaitError> {
+        self.acquire_restore_as(hold.depth, waiting, hold.taking())
     }
 }
 
@@ -189,7 +207,7 @@ impl RawCondition {
     /// When the lock is not held. Then, and when the thread could not be enlisted, nothing has changed.
     pub fn wait(
         &self,
-        lock: &impl Releasable,
+        lock: &(impl Releasable + ?Sized),
         deadline: Option<Deadline>,
         waiting: &dyn Waiting,
     ) -> Result<Regained, ReleaseError> {
@@ -197,9 +215,9 @@ impl RawCondition {
             Ok(enlisted) => enlisted,
             Err(error) => return Ok(Regained { waited: Err(error), lock: Ok(Acquired::default()) }),
         };
-        let held = lock.release_save()?;
+        let hold = lock.release_save()?;
         let waited = enlisted.wait(deadline, waiting);
-        let lock = lock.acquire_restore(held, waiting);
+        let lock = lock.acquire_restore(hold, waiting);
         Ok(Regained { waited, lock })
     }
 

@@ -25,6 +25,8 @@ enum Held {
 
 /// What is kept of a lock while it is given up.
 enum Saved {
+    /// One of ours, and whether it was taken by a `with` that only its thread can leave.
+    Lock(bool),
     Once,
     Depth(u32),
     Other(Py<PyAny>),
@@ -92,7 +94,8 @@ impl ThreadCondition {
     fn save(&self, py: Python<'_>) -> PyResult<Saved> {
         match self.held()? {
             Held::Lock(lock) => {
-                let released = lock.get().raw.release().map(|()| Saved::Once);
+                let guarded = lock.get().raw.is_guarded();
+                let released = lock.get().raw.release().map(|()| Saved::Lock(guarded));
                 released.map_err(|error| ThreadLock::refusal(lock.bind(py), error))
             }
             Held::RLock(lock) => {
@@ -112,12 +115,12 @@ impl ThreadCondition {
     fn restore(&self, py: Python<'_>, saved: &Saved) -> PyResult<()> {
         match (self.held()?, saved) {
             (Held::RLock(lock), Saved::Depth(depth)) => restore(lock.bind(py), *depth),
-            (Held::Lock(lock), _) => {
-                let lock = lock.bind(py);
+            (Held::Lock(lock), saved) => {
+                let (lock, guarded) = (lock.bind(py), matches!(saved, Saved::Lock(true)));
                 let mut raised = None;
                 loop {
                     let patient = Patient::on(lock);
-                    let taking = Taking { site: here(py), guarded: false };
+                    let taking = Taking { site: here(py), guarded };
                     match lock.get().raw.acquire_as(None, &patient, taking) {
                         Ok(_) => return raised.map_or(Ok(()), Err),
                         Err(WaitError::Interrupted) => raised = patient.raised().or(raised),
@@ -206,7 +209,7 @@ impl ThreadCondition {
 
     fn _release_save(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         Ok(match self.save(py)? {
-            Saved::Once => None,
+            Saved::Once | Saved::Lock(_) => None,
             Saved::Depth(depth) => Some((depth, 0).into_pyobject(py)?.into_any().unbind()),
             Saved::Other(state) => Some(state),
         })
