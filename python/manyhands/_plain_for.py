@@ -2,15 +2,13 @@
 
 The packages are listed in `plain_for.txt`, and in `_std.plain_for` by the program's wish. Their modules are executed
 with an `__import__` of their own, so that what they import means the copy (`_plain`) whenever they import it, at the
-top or later in a function. Of `threading` they get the standard classes, which some subclass from within: a semaphore
-with its condition. The names in `sys.modules` stay ours. Compiled modules are not reached.
+top or later in a function. The names in `sys.modules` stay ours. Compiled modules are not reached.
 """
 
 from __future__ import annotations
 
 import builtins
 import copy
-import functools
 import os
 import sys
 from importlib import import_module
@@ -33,22 +31,6 @@ _built_in: dict[str, Any] = {}
 _kinds: dict[type, type] = {}
 
 
-class _Originals(ModuleType):
-    """The standard library's own classes and functions of a module in which ours stand now."""
-
-    def __getattr__(self, name: str) -> Any:
-        return _std.original(self.__name__, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(sys.modules[self.__name__], name, value)
-
-
-@functools.cache
-def _threading() -> ModuleType:
-    import_module("threading")
-    return _Originals("threading")
-
-
 def names() -> frozenset[str]:
     """All that are listed."""
     with open(LIST, encoding="utf-8") as file:
@@ -64,8 +46,6 @@ def _import(
     level: int = 0,
 ) -> Any:
     # The interpreter's own code, pickle for one, gives a list, and takes the module from `sys.modules` afterwards.
-    if name == "threading" and level == 0:
-        return _threading()
     if level == 0 and not isinstance(fromlist, list) and (name + ".").startswith(_std.PACKAGE + "."):
         name = COPY + name.removeprefix(_std.PACKAGE)
         if not fromlist:
