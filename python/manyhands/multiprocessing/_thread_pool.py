@@ -39,6 +39,13 @@ __all__ = ["ThreadPool", "ThreadResult"]
 _ATTEMPTS = 24
 
 
+class _Calls(SimpleQueue["_Work | None"]):
+    """The calls that no thread has begun with."""
+
+    #: Whether none is to be begun any more.
+    terminated = False
+
+
 class ThreadPool(Pool):
     """Threads that run calls."""
 
@@ -58,7 +65,7 @@ class ThreadPool(Pool):
         self._make_inside()
         #: The results that are not there yet.
         self._results: set[ThreadResult] = set()
-        self._calls: SimpleQueue[_Work | None] = SimpleQueue()
+        self._calls = _Calls()
         self._end_workers = weakref.finalize(self, _end_workers, self._calls, processes)
         self._end_workers.atexit = False
         self._finalize: Any = self._drop_calls
@@ -108,9 +115,14 @@ class ThreadPool(Pool):
         starts = range(0, len(elements), chunksize)
         result = ThreadMapResult(self, len(starts), callback, error_callback)
         result._chunksize = chunksize
-        for number, start in enumerate(starts):
-            chunk = elements[start : start + chunksize]
-            self._calls.put((result.part(number), _chunk_of_tuples if star else _chunk, (func, chunk), {}))
+        run, put = _chunk_of_tuples if star else _chunk, self._calls.put
+        # All before the first is put: a pool that is terminated next has hardly begun with them.
+        works: list[_Work] = [
+            (result.part(number), run, (func, elements[start : start + chunksize]), {})
+            for number, start in enumerate(starts)
+        ]
+        for work in works:
+            put(work)
         return result
 
     def _check_running(self) -> None:
@@ -130,11 +142,12 @@ class ThreadPool(Pool):
 
     def _drop_calls(self) -> None:
         """Terminated: what no thread has begun with fails, the rest is run to its end."""
+        self._calls.terminated = True
         try:
             while True:
                 work = self._calls.get_nowait()
                 if work is not None:
-                    work[0](False, RuntimeError("the pool was terminated before this call was begun"))
+                    work[0](False, _not_begun())
         except Empty:
             pass
         # Perhaps those that a close put there are gone now.
@@ -303,7 +316,7 @@ class _Beginning:
     def __init__(
         self,
         threads: list[threading.Thread],
-        calls: SimpleQueue[_Work | None],
+        calls: _Calls,
         initializer: Callable[..., object] | None,
         initargs: tuple[Any, ...],
         workers: int,
@@ -350,7 +363,11 @@ class _Beginning:
             del work, error
 
 
-def worker(calls: SimpleQueue[_Work | None]) -> None:
+def _not_begun() -> RuntimeError:
+    return RuntimeError("the pool was terminated before this call was begun")
+
+
+def worker(calls: _Calls) -> None:
     """What a thread of a pool runs."""
     while True:
         work = calls.get()
@@ -359,6 +376,8 @@ def worker(calls: SimpleQueue[_Work | None]) -> None:
         answer, func, args, kwds = work
         del work
         try:
+            if calls.terminated:
+                raise _not_begun()
             value, is_value = func(*args, **kwds), True
         except BaseException as error:
             value, is_value = error, False
@@ -368,7 +387,7 @@ def worker(calls: SimpleQueue[_Work | None]) -> None:
         del answer, value
 
 
-def _end_workers(calls: SimpleQueue[_Work | None], workers: int) -> None:
+def _end_workers(calls: _Calls, workers: int) -> None:
     for _ in range(workers):
         calls.put(None)
 
