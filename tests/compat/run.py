@@ -1,12 +1,14 @@
 """Runs the test suites of other libraries, and imports of popular packages, under plain python and under the launcher.
 
     python tests/compat/run.py --wheel WHEEL [--python PYTHON] [--libraries NAME,...] [--packages NAME,...]
+                               [--checkouts FOLDER]
 
 Both lists may be `all`, as they are by default, or `none`. `libraries.toml` names the libraries: version, test files of
 the source distribution, what the tests need, and the differences that are accepted, each with its reason.
 `packages.txt` has the packages to import. A test that passes plain and not with us runs three times more by itself on
 each side before it counts. The exit code is 1 when a difference is left that is not accepted, or nothing could be run.
-It needs the network (pip's index); everything that it writes stays in `target/compat`.
+Some source distributions hold no tests: those libraries run from a checkout of their repository, a folder in
+`--checkouts` under the library's name, with the package of pip's index. It needs the network (pip's index); everything that it writes stays in `target/compat`.
 """
 
 import argparse
@@ -18,7 +20,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sides import HERE, SIDES, WORK, Environment, adopt_orphans, fetch_source, run
+from sides import HERE, SIDES, WORK, Environment, adopt_orphans, copy_checkout, fetch_source, run
 
 REPEATS = 3
 IMPORT_LIMIT = 120
@@ -35,6 +37,7 @@ class Library:
     version: str
     tests: list[str]
     package: str = ""
+    checkout: str = ""
     needs: list[str] = field(default_factory=list)
     arguments: list[str] = field(default_factory=list)
     limit: int = 600
@@ -111,13 +114,19 @@ def differing(plain: dict[str, str], ours: dict[str, str]) -> list[str]:
     return [test for test, word in plain.items() if word == "passed" and ours.get(test) != "passed"]
 
 
-def try_library(library: Library, python: str, wheel: Path) -> tuple[str, bool]:
+def try_library(library: Library, python: str, wheel: Path, checkouts: Path) -> tuple[str, bool]:
     """Runs both sides; returns the line for the table, and whether nothing is left to explain."""
     print(f"{library.name} {library.version}", flush=True)
     try:
-        source = fetch_source(library.package or library.name, library.version)
+        name = library.package or library.name
+        if library.checkout:
+            source = copy_checkout(checkouts, library.name, library.version)
+            package = f"{name}=={library.version}"
+        else:
+            source = fetch_source(name, library.version)
+            package = str(source)
         place = Environment(library.name, python, wheel)
-        place.install(["pytest", *library.needs, str(source)], INSTALL_LIMIT)
+        place.install(["pytest", *library.needs, package], INSTALL_LIMIT)
     except RuntimeError as error:
         print(f"  {error}", flush=True)
         return f"{library.name:24} {library.version:12} not run", False
@@ -192,6 +201,7 @@ def main() -> int:
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--libraries", default="all")
     parser.add_argument("--packages", default="all")
+    parser.add_argument("--checkouts", type=Path, default=WORK / "checkouts")
     options = parser.parse_args()
     libraries = read_libraries()
     packages = read_packages()
@@ -200,7 +210,7 @@ def main() -> int:
     adopt_orphans()
     WORK.mkdir(parents=True, exist_ok=True)
     wheel = options.wheel.resolve()
-    results = [try_library(libraries[name], options.python, wheel) for name in names]
+    results = [try_library(libraries[name], options.python, wheel, options.checkouts) for name in names]
     fine = all(good for _, good in results)
     if to_import:
         fine &= try_packages([pair for pair in packages if pair[0] in to_import], options.python, wheel)

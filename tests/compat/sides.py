@@ -1,6 +1,7 @@
 """Virtual environments, and programs run in them under plain python and under the launcher, each within a time limit.
 
-Everything is kept in one folder: environments, sources, pip's cache, temporary files, the home of the programs. No
+Everything is kept in one folder: environments, sources, pip's cache, temporary files, the home of the programs. It is
+`target/compat`, or what COMPAT_WORK names, so that two runs can go on at once. No
 process outlives its run: each has a session of its own which is killed as a group, and whatever has left that group
 comes back to this process as its child and is killed, too.
 """
@@ -19,7 +20,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-WORK = ROOT / "target" / "compat"
+WORK = Path(os.environ.get("COMPAT_WORK", ROOT / "target" / "compat")).resolve()
 SIDES = ("plain", "ours")
 PR_SET_CHILD_SUBREAPER = 36
 LAST_LINES = 15
@@ -128,6 +129,17 @@ class Environment:
 
     def module_folder(self) -> Path:
         return next((self.folder / "lib").glob("python3*")) / "site-packages"
+
+
+def copy_checkout(checkouts: Path, name: str, version: str) -> Path:
+    """A fresh copy of the folder `name` in `checkouts`, for a library whose source distribution holds no tests."""
+    if not (checkouts / name).is_dir():
+        raise RuntimeError(f"no tests in the source distribution, and no folder {checkouts / name}")
+    copy = WORK / "sources" / f"{name}-{version}" / "checkout"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(checkouts / name, copy, symlinks=True)
+    (WORK / "sources" / "pytest.ini").write_text("[pytest]\n", encoding="ascii")
+    return copy
 
 
 def fetch_source(name: str, version: str) -> Path:
