@@ -51,19 +51,38 @@ def attributes() -> dict[str, Any]:
 
 
 def _await(
-    condition: Condition, ready: Callable[[], Any], block: bool, timeout: float | None, late: type[Exception]
+    condition: Condition, is_short: Callable[[], Any], block: bool, timeout: float | None, late: type[Exception]
 ) -> None:
-    if block and timeout is not None and timeout < 0:
+    """Waits as the standard library's methods do: by the condition's `wait` and by `time` of the module `queue`.
+
+    A program may have replaced either."""
+    if not block:
+        if is_short():
+            raise late
+    elif timeout is None:
+        while is_short():
+            condition.wait()
+    elif timeout < 0:
         raise ValueError("'timeout' must be a non-negative number")
-    if not (condition.wait_for(ready, timeout) if block else ready()):
-        raise late
+    else:
+        time = vars(standard)["time"]
+        end = time() + timeout
+        while is_short():
+            remaining = end - time()
+            if remaining <= 0.0:
+                raise late
+            condition.wait(remaining)
 
 
 def put(self: Any, item: Any, block: bool = True, timeout: float | None = None) -> None:
     with self.not_full:
         if self.maxsize > 0 and not self._manyhands_is_closed:
             _await(
-                self.not_full, lambda: self._qsize() < self.maxsize or self._manyhands_is_closed, block, timeout, Full
+                self.not_full,
+                lambda: self._qsize() >= self.maxsize and not self._manyhands_is_closed,
+                block,
+                timeout,
+                Full,
             )
         if self._manyhands_is_closed:
             raise _engine.refused_by(ShutDown(), self)
@@ -75,7 +94,13 @@ def put(self: Any, item: Any, block: bool = True, timeout: float | None = None) 
 def get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
     with self.not_empty:
         if timeout is not None or not self._qsize():
-            _await(self.not_empty, lambda: self._qsize() or self._manyhands_is_closed, block, timeout, Empty)
+            _await(
+                self.not_empty,
+                lambda: not self._qsize() and not self._manyhands_is_closed,
+                block,
+                timeout,
+                Empty,
+            )
             if not self._qsize():
                 raise _engine.refused_by(ShutDown(), self)
         item = self._get()
@@ -94,7 +119,8 @@ def task_done(self: Any) -> None:
 
 def join(self: Any) -> None:
     with self.all_tasks_done:
-        self.all_tasks_done.wait_for(lambda: not self.unfinished_tasks)
+        while self.unfinished_tasks:
+            self.all_tasks_done.wait()
 
 
 def qsize(self: Any) -> int:

@@ -73,6 +73,8 @@ def _open(queue: Queue[Any]) -> None:
         if "mutex" not in attributes:
             # In one step: whoever finds one of them finds all.
             attributes.update(inside)
+        # Nothing is left that the standard class has not. Whoever comes late finds the queue opened.
+        attributes.pop("_manyhands_inside", None)
 
 
 class Queue(_engine.ThreadQueue["T"]):

@@ -8,7 +8,8 @@ the source distribution, what the tests need, and the differences that are accep
 `packages.txt` has the packages to import. A test that passes plain and not with us runs three times more by itself on
 each side before it counts. The exit code is 1 when a difference is left that is not accepted, or nothing could be run.
 Some source distributions hold no tests: those libraries run from a checkout of their repository, a folder in
-`--checkouts` under the library's name, with the package of pip's index. It needs the network (pip's index); everything that it writes stays in `target/compat`.
+`--checkouts` under the library's name, with the package of pip's index. It needs the network (pip's index);
+everything that it writes stays in `target/compat`.
 """
 
 import argparse
