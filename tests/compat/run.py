@@ -26,6 +26,9 @@ from sides import HERE, SIDES, WORK, Environment, adopt_orphans, copy_checkout, 
 REPEATS = 3
 IMPORT_LIMIT = 120
 INSTALL_LIMIT = 600
+# So many packages are installed by one call of pip.
+TOGETHER = 20
+ONLY_WHEELS = ["--only-binary", ":all:"]
 # Whole files are not repeated: so many differences have one cause, which the first ones show.
 MOST_REPEATED = 20
 
@@ -163,28 +166,36 @@ def try_packages(packages: list[tuple[str, str]], python: str, wheel: Path) -> b
     """Installs each package that there is as a wheel, and imports it on both sides."""
     place = Environment("packages", python, wheel)
     counts = Counter[str]()
-    for package, module in packages:
-        if place.try_install(["--only-binary", ":all:", package], INSTALL_LIMIT).code != 0:
-            counts["not installed"] += 1
-            print(f"  {package}: not installed", flush=True)
-            continue
-        plain, ours = (run(place.command(side, ["-c", f"import {module}"]), WORK, IMPORT_LIMIT) for side in SIDES)
-        if plain.code != 0:
-            counts["not with plain python"] += 1
-            print(
-                f"  {package}: plain python does not import {module}: {plain.last_lines().splitlines()[-1:]}",
-                flush=True,
-            )
-        elif ours.code != 0:
-            counts["not with us"] += 1
-            print(f"  {package}: {module} imports plain, not with us:\n{ours.last_lines()}", flush=True)
-        else:
-            counts["imported on both sides"] += 1
-            if ours.output != plain.output:
-                print(f"  {package}: says with us: {ours.last_lines()}", flush=True)
+    for first in range(0, len(packages), TOGETHER):
+        batch = packages[first : first + TOGETHER]
+        # What cannot be had makes the whole batch fail.
+        together = place.try_install([*ONLY_WHEELS, *(package for package, _ in batch)], INSTALL_LIMIT).code == 0
+        for package, module in batch:
+            if together or place.try_install([*ONLY_WHEELS, package], INSTALL_LIMIT).code == 0:
+                what = try_import(package, module, place)
+            else:
+                what = "not installed"
+                print(f"  {package}: not installed", flush=True)
+            counts[what] += 1
     print(f"packages: {', '.join(f'{count} {what}' for what, count in counts.items())}")
     shutil.rmtree(place.folder, ignore_errors=True)
     return counts["not with us"] == 0 and counts["imported on both sides"] > 0
+
+
+def try_import(package: str, module: str, place: Environment) -> str:
+    """Imports one module on both sides; what came of it."""
+    plain, ours = (run(place.command(side, ["-c", f"import {module}"]), WORK, IMPORT_LIMIT) for side in SIDES)
+    if plain.code != 0:
+        last = plain.last_lines().splitlines()[-1:]
+        print(f"  {package}: plain python does not import {module}: {last}", flush=True)
+        return "not with plain python"
+    if ours.code != 0:
+        print(f"  {package}: {module} imports plain, not with us:\n{ours.last_lines()}", flush=True)
+        return "not with us"
+    print(f"  {package}: on both sides", flush=True)
+    if ours.output != plain.output:
+        print(f"    says with us: {ours.last_lines()}\n    says plain: {plain.last_lines()}", flush=True)
+    return "imported on both sides"
 
 
 def chosen(words: str, known: list[str]) -> list[str]:
