@@ -79,70 +79,78 @@ def _named(units: _Units, more: dict[str, int]) -> dict[str, int]:
     return named
 
 
+class _Books:
+    """What a banker keeps of its own: the engine's banker, and what the resources are called."""
+
+    __slots__ = ("engine", "names")
+
+    def __init__(self, engine: _engine.Banker) -> None:
+        self.engine = engine
+        self.names = [name for name, _ in engine._resources()]
+
+    def listed(self, named: dict[str, int]) -> list[int]:
+        """Units as the engine counts them, in the order of the resources."""
+        for name in named:
+            if name not in self.names:
+                raise ValueError(f"this banker has no {name!r}: it has {', '.join(self.names)}")
+        return [named.get(name, 0) for name in self.names]
+
+    def by_name(self, units: list[int]) -> dict[str, int]:
+        return dict(zip(self.names, units, strict=True))
+
+
 def _attach(kind: Any, handle: int) -> Any:
     """The banker that another process named, as this process's own."""
-    banker = _engine.Banker.__new__(kind, [], handle=handle)
-    banker._names = [name for name, _ in banker._resources()]
+    banker = kind.__new__(kind)
+    banker._manyhands = _Books(_engine.Banker([], handle=handle))
     return banker
 
 
-class Banker(_engine.Banker):
+class Banker:
     """Units of named resources: `Banker(memory=8 << 30, licences=3)`, or one mapping."""
 
-    _names: list[str]
+    _manyhands: _Books
 
-    def __new__(cls, resources: _Units = None, /, **more: int) -> Banker:
-        return cls._made(_named(resources, more), False)
+    def __init__(self, resources: _Units = None, /, **more: int) -> None:
+        self._manyhands = _Books(_engine.Banker(list(_named(resources, more).items()), False))
 
     @classmethod
     def shared(cls, resources: _Units = None, /, **more: int) -> Banker:
         """A banker for several processes. It goes to those that are started, as locks do."""
-        return cls._made(_named(resources, more), True)
-
-    @classmethod
-    def _made(cls, named: dict[str, int], shared: bool) -> Banker:
-        banker = super().__new__(cls, list(named.items()), shared)
-        banker._names = list(named)
+        banker = cls.__new__(cls)
+        banker._manyhands = _Books(_engine.Banker(list(_named(resources, more).items()), True))
         return banker
-
-    def _listed(self, named: dict[str, int]) -> list[int]:
-        """Units as the engine counts them, in the order of the resources."""
-        for name in named:
-            if name not in self._names:
-                raise ValueError(f"this banker has no {name!r}: it has {', '.join(self._names)}")
-        return [named.get(name, 0) for name in self._names]
-
-    def _by_name(self, units: list[int]) -> dict[str, int]:
-        return dict(zip(self._names, units, strict=True))
 
     def claim(self, name: str | None = None, units: _Units = None, /, **more: int) -> Claim:
         """Declares that at most so many units will be needed at one time; `ValueError` when there are not so many.
 
         `name` stands in errors and statistics; without one it is the thread's.
         """
-        listed = self._listed(_named(units, more))
-        return Claim(self, self._claim(threading.current_thread().name if name is None else name, listed))
+        books = self._manyhands
+        listed = books.listed(_named(units, more))
+        name = threading.current_thread().name if name is None else name
+        return Claim(books, books.engine._claim(name, listed))
 
     @property
     def totals(self) -> dict[str, int]:
         """How many units of each resource there are."""
-        return dict(self._resources())
+        return dict(self._manyhands.engine._resources())
 
     def is_safe(self) -> bool:
         """Whether all claimants can get all they declared, in some order; true, unless the banker has failed."""
-        return self._safe_order() is not None
+        return self._manyhands.engine._safe_order() is not None
 
     def safe_order(self) -> list[str]:
         """The names of the claimants in such an order."""
-        return self._safe_order() or []
+        return self._manyhands.engine._safe_order() or []
 
     def statistics(self) -> BankerStatistics:
         """What there is, who declared what, has what and waits for what."""
-        free, rows = self._statistics()
-        resources = {
-            name: ResourceStatistics(total, left) for (name, total), left in zip(self._resources(), free, strict=True)
-        }
-        named = self._by_name
+        books = self._manyhands
+        free, rows = books.engine._statistics()
+        totals = books.engine._resources()
+        resources = {name: ResourceStatistics(total, left) for (name, total), left in zip(totals, free, strict=True)}
+        named = books.by_name
         claimants = [
             ClaimantStatistics(name, pid, named(claimed), named(held), None if wanted is None else named(wanted))
             for name, pid, claimed, held, wanted in rows
@@ -150,71 +158,71 @@ class Banker(_engine.Banker):
         return BankerStatistics(resources, claimants)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self._handle is None:
+        handle = self._manyhands.engine._handle
+        if handle is None:
             raise TypeError("a banker for threads cannot go to another process: make it by Banker.shared()")
         from .multiprocessing import context
 
         context.assert_spawning(self)
-        context.get_spawning_popen().share(self._handle)
-        return _attach, (type(self), self._handle)
+        context.get_spawning_popen()._manyhands_share(handle)
+        return _attach, (type(self), handle)
 
     def __repr__(self) -> str:
-        resources = ", ".join(f"{name}={units}" for name, units in self._resources())
+        resources = ", ".join(f"{name}={units}" for name, units in self._manyhands.engine._resources())
         return f"<{type(self).__name__}({resources})>"
 
 
 class Claim:
     """What a claimant has declared; one thread at a time requests units with it. Closing it gives all back."""
 
-    __slots__ = ("__weakref__", "_banker", "_claim")
+    __slots__ = ("__weakref__", "_manyhands_books", "_manyhands_claim")
 
-    def __init__(self, banker: Banker, claim: _engine.Claim) -> None:
-        self._banker = banker
-        self._claim = claim
+    def __init__(self, books: _Books, claim: _engine.Claim) -> None:
+        self._manyhands_books = books
+        self._manyhands_claim = claim
 
     @property
     def name(self) -> str:
         """The claimant's name."""
-        return self._claim.name
-
-    def _listed(self, units: _Units, more: dict[str, int]) -> list[int]:
-        return self._banker._listed(_named(units, more))
+        return self._manyhands_claim.name
 
     def request(self, units: _Units = None, /, **more: int) -> Units:
         """Waits until so many units more can be had safely, and takes them; `with` gives them back.
 
         `ValueError` when that is more than was declared.
         """
-        listed = self._listed(units, more)
-        while not self._claim._request(listed, None, self):
+        listed = self._manyhands_books.listed(_named(units, more))
+        while not self._manyhands_claim._request(listed, None, self):
             pass
         return Units(self, listed)
 
     def try_request(self, units: _Units = None, /, **more: int) -> Units | None:
         """Takes the units if they can be had safely at once, without overtaking anybody who has waited too long."""
-        listed = self._listed(units, more)
-        return Units(self, listed) if self._claim._try_request(listed) else None
+        listed = self._manyhands_books.listed(_named(units, more))
+        return Units(self, listed) if self._manyhands_claim._try_request(listed) else None
 
     def request_timeout(self, seconds: float, units: _Units = None, /, **more: int) -> Units:
         """As `request`; `TimeoutError` when the time is over first."""
-        listed = self._listed(units, more)
-        if not self._claim._request(listed, max(seconds, 0.0), self):
-            wanted = ", ".join(f"{count} of {name}" for name, count in self._banker._by_name(listed).items() if count)
+        listed = self._manyhands_books.listed(_named(units, more))
+        if not self._manyhands_claim._request(listed, max(seconds, 0.0), self):
+            wanted = ", ".join(
+                f"{count} of {name}" for name, count in self._manyhands_books.by_name(listed).items() if count
+            )
             raise TimeoutError(f"{self.name} did not get {wanted} within {seconds} s")
         return Units(self, listed)
 
     def release(self, units: _Units = None, /, **more: int) -> None:
         """Gives units back, of whichever request; `ValueError` when the claim does not have so many."""
-        self._claim._release(self._listed(units, more))
+        self._manyhands_claim._release(self._manyhands_books.listed(_named(units, more)))
 
     @property
     def held(self) -> dict[str, int]:
         """What the claim has now."""
-        return self._banker._by_name(self._claim._held())
+        return self._manyhands_books.by_name(self._manyhands_claim._held())
 
     def foresee(self, units: _Units = None, /, **more: int) -> Verdict:
         """What would become of a request if it were made now; nothing is taken."""
-        safe, order, lacking = self._claim._foresee(self._listed(units, more))
+        safe, order, lacking = self._manyhands_claim._foresee(self._manyhands_books.listed(_named(units, more)))
         if safe:
             return Verdict(True, order, "safe")
         if lacking is not None:
@@ -223,7 +231,7 @@ class Claim:
 
     def close(self) -> None:
         """Gives all back, and the claim up; may be done again."""
-        self._claim.close()
+        self._manyhands_claim.close()
 
     def __enter__(self) -> Claim:
         return self
@@ -240,22 +248,23 @@ class Claim:
 class Units:
     """Units that were granted. `with` or `release()` gives them back; otherwise they stay until the claim is closed."""
 
-    __slots__ = ("_claim", "_units")
+    __slots__ = ("_manyhands_claim", "_manyhands_units")
 
     def __init__(self, claim: Claim, units: list[int]) -> None:
-        self._claim = claim
-        self._units: list[int] | None = units
+        self._manyhands_claim = claim
+        self._manyhands_units: list[int] | None = units
 
     @property
     def counts(self) -> dict[str, int]:
         """How many of each resource; nothing once they were given back."""
-        return {} if self._units is None else self._claim._banker._by_name(self._units)
+        units = self._manyhands_units
+        return {} if units is None else self._manyhands_claim._manyhands_books.by_name(units)
 
     def release(self) -> None:
         """Gives them back; may be done again."""
-        units, self._units = self._units, None
+        units, self._manyhands_units = self._manyhands_units, None
         if units is not None:
-            self._claim._claim._release(units)
+            self._manyhands_claim._manyhands_claim._release(units)
 
     def __enter__(self) -> Units:
         return self
@@ -267,4 +276,4 @@ class Units:
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{name}={count}" for name, count in self.counts.items())
-        return f"<{type(self).__name__}({counts}) of {self._claim.name!r}>"
+        return f"<{type(self).__name__}({counts}) of {self._manyhands_claim.name!r}>"

@@ -57,7 +57,7 @@ class Condition(_engine.ThreadCondition):
     @property
     def _waiters(self) -> Any:
         # As many as there are threads that wait; what each waits on is the engine's.
-        return deque(range(self.statistics()["waiters"]))
+        return deque(range(_engine.ThreadCondition.statistics(self)["waiters"]))
 
     def __init__(self, lock: Any = None) -> None:
         _engine.ThreadCondition.__init__(self, lock)

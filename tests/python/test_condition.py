@@ -95,12 +95,12 @@ def test_a_wait_gives_up_the_lock_altogether_and_has_it_again(ctx, kind):
     child = started(ctx, notify, condition)
     assert condition.wait(60) is True
     child.join()
-    assert lock._is_mine()
+    assert lock._manyhands_is_mine()
     assert condition.wait(0) is False
     assert condition.wait(-1) is False
     for _ in range(depth):
         condition.release()
-    assert not lock._is_mine()
+    assert not lock._manyhands_is_mine()
     assert repr(condition) == f"<Condition({lock!r}, 0)>"
 
 
@@ -181,7 +181,7 @@ def test_a_handler_that_raises_ends_the_wait_with_the_lock_held():
             try:
                 condition.wait()
             finally:
-                assert condition._lock._is_mine()
+                assert condition._lock._manyhands_is_mine()
         other.join()
         assert condition.statistics()["waiters"] == 0
         other = threading.Thread(target=interrupt, args=[lambda: barrier.n_waiting == 1])

@@ -272,7 +272,7 @@ def test_a_keeper_that_is_not_needed_any_more_was_not_killed():
         eventually(lambda: all(state == "Z" for pid, state in children().items() if pid not in before))
         # Longer than one looks after it.
         result.wait(1)
-        assert not result.ready() and pool._phase == "closed"
+        assert not result.ready() and pool._manyhands.phase == "closed"
     finally:
         go.set()
     pool.join()

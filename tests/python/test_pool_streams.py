@@ -94,14 +94,14 @@ def test_others_go_on_while_one_call_takes_long(either, stream, tmp_path, patien
 @pytest.mark.parametrize("stream", STREAMS)
 def test_a_collection_is_not_asked_for_more_than_is_taken(either, stream, patient):
     results = getattr(either, stream)(square, range(10 * MOST))
-    eventually(lambda: results._submitted == MOST)
+    eventually(lambda: results._manyhands._submitted == MOST)
     assert sorted(results) == [number**2 for number in range(10 * MOST)]
 
 
 @pytest.mark.parametrize("stream", STREAMS)
 def test_the_end_of_a_pool_ends_its_feeders(either, stream, patient):
     getattr(either, stream)(square, Source(10 * MOST))
-    (feeder,) = either._feeders
+    (feeder,) = either._manyhands.feeders._all
     either.terminate()
     either.join()
     assert not feeder.thread.is_alive()

@@ -363,10 +363,10 @@ def test_a_subclass_that_pickles_itself(ctx):
 
 def test_a_stale_handle():
     queue = multiprocessing.Queue()
-    handle = queue._handle
+    handle = queue._manyhands_handle
     del queue
     late = queues.Queue.__new__(queues.Queue)
     with pytest.raises(ValueError, match=r"this queue \(number \d+\) is gone"):
-        late._open(0, handle)
+        late._manyhands_open(0, handle)
     with pytest.raises(RuntimeError, match="was not called"):
         late.put(1)

@@ -295,10 +295,10 @@ def test_nothing_pickles_but_for_a_process_that_is_being_started(ctx, name):
 
 def test_a_stale_handle_is_an_error():
     lock = multiprocessing.Lock()
-    handle = lock._handle
+    handle = lock._manyhands_handle
     del lock
     with pytest.raises(ValueError, match="is gone"):
-        multiprocessing.synchronize._attach(multiprocessing.synchronize.Lock, handle)
+        multiprocessing.synchronize.Lock.__new__(multiprocessing.synchronize.Lock)._manyhands_open(handle)
 
 
 def test_a_wrong_number_of_permits():

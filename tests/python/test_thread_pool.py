@@ -212,4 +212,4 @@ def test_a_pool_whose_initializer_always_raises_fails_its_calls(monkeypatch):
         pool.apply_async(add, (1,)).get(LIMIT)
     pool.close()
     pool.join()
-    assert len(pool._threads) == 6 and not pool._pool
+    assert len(pool._manyhands._threads) == 6 and not pool._pool

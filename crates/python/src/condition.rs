@@ -7,17 +7,18 @@
 use crate::child::deadline;
 use crate::errors::{from_arena, from_wait, waited};
 use crate::ffi::Patient;
+use crate::later::Later;
 use crate::lock::{Lock, RLock};
 use manyhands::arena::Handle;
 use manyhands::sync::{BarrierError, RawBarrier, RawCondition, WaitError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{IntoPyDict, PyDict};
+use pyo3::types::{IntoPyDict, PyDict, PyTuple};
 
 /// What `multiprocessing.Condition` is made of.
 #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
 pub struct Condition {
-    raw: RawCondition,
+    raw: Later<RawCondition>,
 }
 
 /// Whether no subclass has an `acquire` of its own.
@@ -30,27 +31,34 @@ fn acquires_as_ours(lock: &Bound<'_, PyAny>) -> PyResult<bool> {
 #[pymethods]
 impl Condition {
     #[new]
-    #[pyo3(signature = (*, handle = None))]
-    fn new(handle: Option<u64>) -> PyResult<Condition> {
+    #[pyo3(signature = (*_arguments, **_more))]
+    fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> Condition {
+        Condition { raw: Later::of("Condition") }
+    }
+
+    /// Makes the condition in the arena, or attaches to the one that a handle names.
+    #[pyo3(name = "_manyhands_open", signature = (handle = None))]
+    fn open(&self, handle: Option<u64>) -> PyResult<()> {
         let raw = match handle {
             Some(handle) => RawCondition::attach(Handle::from_raw(handle)),
             None => RawCondition::shared(),
         };
-        Ok(Condition { raw: raw.map_err(from_arena)? })
+        self.raw.set(raw.map_err(from_arena)?)
     }
 
     /// Gives up `lock`, which the calling thread holds, waits to be notified, and takes the lock again; `False` when the
     /// time was over first.
-    fn _wait(slf: &Bound<'_, Self>, lock: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<bool> {
+    #[pyo3(name = "_manyhands_wait")]
+    fn wait(slf: &Bound<'_, Self>, lock: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<bool> {
         let patient = Patient::on(slf);
-        let place = match slf.get().raw.enlist() {
+        let place = match slf.get().raw.get()?.enlist() {
             Ok(place) => place,
             Err(error) => return from_wait(error, patient),
         };
-        let held: u32 = lock.call_method0("_count")?.extract()?;
+        let held: u32 = lock.call_method0("_manyhands_count")?.extract()?;
         // As it was taken the first time: what is held by `with` is not left taken by a process that ends. A subclass
         // with an `acquire` of its own is asked for that in any case, as by the standard library's condition.
-        let by_with = lock.call_method0("_is_guarded")?.is_truthy()? && acquires_as_ours(lock)?;
+        let by_with = lock.call_method0("_manyhands_is_guarded")?.is_truthy()? && acquires_as_ours(lock)?;
         for _ in 0..held {
             lock.call_method0("release")?;
         }
@@ -64,29 +72,31 @@ impl Condition {
     }
 
     /// Wakes so many of those that wait, the longest waiting first; says how many.
-    fn _notify(&self, count: i64) -> u32 {
-        match u32::try_from(count) {
-            Ok(count) => self.raw.notify(count),
+    #[pyo3(name = "_manyhands_notify")]
+    fn notify(&self, count: i64) -> PyResult<u32> {
+        let raw = self.raw.get()?;
+        Ok(match u32::try_from(count) {
+            Ok(count) => raw.notify(count),
             Err(_) if count < 0 => 0,
-            Err(_) => self.raw.notify_all(),
-        }
+            Err(_) => raw.notify_all(),
+        })
     }
 
     /// How many wait.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        [("waiters", self.raw.statistics().waiters)].into_py_dict(py)
+        [("waiters", self.raw.get()?.statistics().waiters)].into_py_dict(py)
     }
 
-    #[getter]
-    fn _handle(&self) -> u64 {
-        self.raw.handle().expect("a shared condition has one").to_raw()
+    #[getter(_manyhands_handle)]
+    fn handle(&self) -> PyResult<u64> {
+        Ok(self.raw.get()?.handle().expect("a shared condition has one").to_raw())
     }
 }
 
 /// What `multiprocessing.Barrier` is made of.
 #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
 pub struct Barrier {
-    raw: RawBarrier,
+    raw: Later<RawBarrier>,
 }
 
 /// How a wait at a barrier ended: the place among the parties, or why the barrier is broken.
@@ -99,8 +109,14 @@ enum Place {
 #[pymethods]
 impl Barrier {
     #[new]
-    #[pyo3(signature = (parties = 1, *, handle = None))]
-    fn new(parties: i64, handle: Option<u64>) -> PyResult<Barrier> {
+    #[pyo3(signature = (*_arguments, **_more))]
+    fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> Barrier {
+        Barrier { raw: Later::of("Barrier") }
+    }
+
+    /// Makes the barrier in the arena, or attaches to the one that a handle names.
+    #[pyo3(name = "_manyhands_open", signature = (parties = 1, handle = None))]
+    fn open(&self, parties: i64, handle: Option<u64>) -> PyResult<()> {
         let raw = match (handle, u32::try_from(parties)) {
             (Some(handle), _) => RawBarrier::attach(Handle::from_raw(handle)),
             (None, Ok(parties @ 1..=RawBarrier::MOST_PARTIES)) => RawBarrier::shared(parties),
@@ -111,11 +127,12 @@ impl Barrier {
                 )));
             }
         };
-        Ok(Barrier { raw: raw.map_err(from_arena)? })
+        self.raw.set(raw.map_err(from_arena)?)
     }
 
     /// Waits until all parties have arrived. The last runs `action`; what that raises is raised here.
-    fn _wait(
+    #[pyo3(name = "_manyhands_wait")]
+    fn wait(
         slf: &Bound<'_, Self>,
         timeout: Option<f64>,
         action: Option<&Bound<'_, PyAny>>,
@@ -130,7 +147,7 @@ impl Barrier {
             }
             _ => true,
         };
-        let result = slf.get().raw.wait(deadline(timeout), &patient, act);
+        let result = slf.get().raw.get()?.wait(deadline(timeout), &patient, act);
         match (result, raised) {
             (_, Some(error)) => Err(error),
             (Ok(place), None) => Ok(Place::Number(place)),
@@ -145,30 +162,32 @@ impl Barrier {
     }
 
     /// Makes the barrier as it was when it was new; who waits fails.
-    fn reset(&self) {
-        self.raw.reset();
+    fn reset(&self) -> PyResult<()> {
+        self.raw.get()?.reset();
+        Ok(())
     }
 
     /// Breaks the barrier: who waits and who comes fails, until it is reset.
-    fn abort(&self) {
-        self.raw.abort();
+    fn abort(&self) -> PyResult<()> {
+        self.raw.get()?.abort();
+        Ok(())
     }
 
     /// How many must arrive.
     #[getter]
-    fn parties(&self) -> u32 {
-        self.raw.parties()
+    fn parties(&self) -> PyResult<u32> {
+        Ok(self.raw.get()?.parties())
     }
 
     /// How many have arrived and wait for the others.
     #[getter]
-    fn n_waiting(&self) -> u32 {
-        self.raw.statistics().waiters
+    fn n_waiting(&self) -> PyResult<u32> {
+        Ok(self.raw.get()?.statistics().waiters)
     }
 
     /// How many must arrive, how many have, and whether it is broken.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let seen = self.raw.statistics();
+        let seen = self.raw.get()?.statistics();
         let told = [("parties", seen.parties), ("waiters", seen.waiters)].into_py_dict(py)?;
         told.set_item("broken", seen.broken)?;
         Ok(told)
@@ -176,12 +195,12 @@ impl Barrier {
 
     /// Whether it is broken.
     #[getter]
-    fn broken(&self) -> bool {
-        self.raw.statistics().broken
+    fn broken(&self) -> PyResult<bool> {
+        Ok(self.raw.get()?.statistics().broken)
     }
 
-    #[getter]
-    fn _handle(&self) -> u64 {
-        self.raw.handle().expect("a shared barrier has one").to_raw()
+    #[getter(_manyhands_handle)]
+    fn handle(&self) -> PyResult<u64> {
+        Ok(self.raw.get()?.handle().expect("a shared barrier has one").to_raw())
     }
 }

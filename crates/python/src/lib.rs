@@ -3,7 +3,7 @@
 //! Each file is one group of names: `child` (processes started), `process` (this one), `lock`, `condition` (with
 //! barriers), `semaphore` (with events), `queue`, `thread_queue` (whose waiting `items` are), `threading`, `pool`,
 //! `futures` (with thread pools), `value` (what travels without pickle), `buffer` (large payloads as private memory),
-//! `command` (subcommands of the command line). It translates, and decides nothing: the engine is the crate
+//! `command` (subcommands of the command line), `later` (what is there once `__init__` has run). It translates, and decides nothing: the engine is the crate
 //! `manyhands`. Unsafe code, which the interpreter's raw interface needs, stands in `ffi` alone.
 
 mod banker;
@@ -14,6 +14,7 @@ mod errors;
 mod ffi;
 mod futures;
 mod items;
+mod later;
 mod lock;
 mod patience;
 mod pickled;
@@ -52,7 +53,7 @@ mod _engine {
     #[pymodule_export]
     use super::lock::{Lock, RLock};
     #[pymodule_export]
-    use super::pool::{AsyncResult, PoolCore, Worker};
+    use super::pool::{AsyncResult, Crewed, ExecutorBase, PoolBase, PoolCore, Worker};
     #[pymodule_export]
     use super::process::{
         count_thread, count_threads, environment, ignored_signals, leave, leave_note, own_name, set_own_name,
@@ -85,7 +86,8 @@ mod _engine {
             (py.get_type::<ThreadBarrier>(), "Barrier", "threading"),
             (py.get_type::<Future>(), "Future", "concurrent.futures._base"),
             (py.get_type::<ThreadPool>(), "ThreadPoolExecutor", "concurrent.futures.thread"),
-            (py.get_type::<PoolCore>(), "Pool", "multiprocessing.pool"),
+            (py.get_type::<ExecutorBase>(), "ProcessPoolExecutor", "concurrent.futures.process"),
+            (py.get_type::<PoolBase>(), "Pool", "multiprocessing.pool"),
             (py.get_type::<AsyncResult>(), "ApplyResult", "multiprocessing.pool"),
             (py.get_type::<Queue>(), "Queue", "multiprocessing.queues"),
             (py.get_type::<SimpleQueue>(), "SimpleQueue", "multiprocessing.queues"),

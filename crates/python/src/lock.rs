@@ -8,6 +8,7 @@
 use crate::child::deadline;
 use crate::errors::{from_arena, from_wait};
 use crate::ffi::Patient;
+use crate::later::Later;
 use crate::value::truth;
 use manyhands::arena::{self, Arena, Handle, Role};
 use manyhands::platform::atomic::{AtomicBool, Ordering};
@@ -16,7 +17,7 @@ use manyhands::platform::thread::gettid;
 use manyhands::sync::{Acquired, DeadOwner, LockStatistics, RawLock, RawRLock, ReleaseError, Taking};
 use pyo3::exceptions::{PyAssertionError, PyRuntimeWarning, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{IntoPyDict, PyDict};
+use pyo3::types::{IntoPyDict, PyDict, PyTuple};
 use std::ffi::CString;
 use std::sync::{Mutex, PoisonError};
 
@@ -88,7 +89,7 @@ macro_rules! lock_class {
         $(#[$doc])*
         #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
         pub struct $name {
-            raw: $raw,
+            raw: Later<$raw>,
             last_death: LastDeath,
             /// Held as the lock is, in this process's own memory.
             hold: Option<RawRLock>,
@@ -97,9 +98,9 @@ macro_rules! lock_class {
         impl $name {
             /// The copy of the hold that the thread had which forked this process, if this is it.
             #[inline]
-            fn copied(&self) -> Option<&RawRLock> {
+            fn copied(&self, raw: &$raw) -> Option<&RawRLock> {
                 let depth: fn(&$raw) -> u32 = $depth;
-                self.hold.as_ref().filter(|hold| hold.depth() > 0 && depth(&self.raw) == 0 && is_copy())
+                self.hold.as_ref().filter(|hold| hold.depth() > 0 && depth(raw) == 0 && is_copy())
             }
 
             fn taken(&self, py: Python<'_>, acquired: Acquired) -> PyResult<bool> {
@@ -113,19 +114,20 @@ macro_rules! lock_class {
             fn take(slf: &Bound<'_, Self>, timeout: Option<f64>, guarded: bool) -> PyResult<bool> {
                 let patient = Patient::on(slf);
                 let taking = Taking { guarded, ..Taking::default() };
-                match slf.get().raw.acquire_as(deadline(timeout), &patient, taking) {
+                match slf.get().raw.get()?.acquire_as(deadline(timeout), &patient, taking) {
                     Ok(acquired) => slf.get().taken(slf.py(), acquired),
                     Err(error) => from_wait(error, patient),
                 }
             }
 
             fn give_up(&self, release: fn(&$raw) -> Result<(), ReleaseError>) -> PyResult<()> {
-                if let Some(hold) = self.copied() {
+                let raw = self.raw.get()?;
+                if let Some(hold) = self.copied(raw) {
                     hold.release().map_err($release)?;
                     let release_copied: fn(&$raw) -> PyResult<()> = $release_copied;
-                    return if hold.depth() == 0 { release_copied(&self.raw) } else { Ok(()) };
+                    return if hold.depth() == 0 { release_copied(raw) } else { Ok(()) };
                 }
-                release(&self.raw).map_err($release)?;
+                release(raw).map_err($release)?;
                 if let Some(hold) = &self.hold {
                     let _ = hold.release();
                 }
@@ -134,11 +136,12 @@ macro_rules! lock_class {
 
             #[inline]
             fn try_take(&self, py: Python<'_>, guarded: bool) -> PyResult<bool> {
-                if let Some(hold) = self.copied() {
+                let raw = self.raw.get()?;
+                if let Some(hold) = self.copied(raw) {
                     // It is this thread's, so nothing but its depth can be in the way.
                     return Ok(matches!(hold.try_acquire(), Ok(Some(_))));
                 }
-                match self.raw.try_acquire_as(Taking { guarded, ..Taking::default() }) {
+                match raw.try_acquire_as(Taking { guarded, ..Taking::default() }) {
                     Ok(Some(acquired)) => self.taken(py, acquired),
                     Ok(None) => Ok(false),
                     Err(error) => from_wait(error, Patient::new(py)),
@@ -149,14 +152,20 @@ macro_rules! lock_class {
         #[pymethods]
         impl $name {
             #[new]
-            #[pyo3(signature = (*, ctx = None, handle = None))]
-            fn new(ctx: Option<Bound<'_, PyAny>>, handle: Option<u64>) -> PyResult<Self> {
-                drop(ctx);
+            #[pyo3(signature = (*_arguments, **_more))]
+            fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> Self {
+                let raw = Later::of(stringify!($name));
+                Self { raw, last_death: LastDeath::default(), hold: $hold }
+            }
+
+            /// Makes the lock in the arena, or attaches to the one that a handle names.
+            #[pyo3(name = "_manyhands_open", signature = (handle = None))]
+            fn open(&self, handle: Option<u64>) -> PyResult<()> {
                 let raw = match handle {
                     Some(handle) => <$raw>::attach(Handle::from_raw(handle)),
                     None => <$raw>::shared(),
                 };
-                Ok(Self { raw: raw.map_err(from_arena)?, last_death: LastDeath::default(), hold: $hold })
+                self.raw.set(raw.map_err(from_arena)?)
             }
 
             /// Takes the lock; `False` when the time was over first.
@@ -202,38 +211,44 @@ macro_rules! lock_class {
             /// The pid of the process that holds it, also when that has ended in good order and left it taken; None when it
             /// is free; and how many wait.
             fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-                let seen = self.raw.statistics();
+                let seen = self.raw.get()?.statistics();
                 let told = [("waiters", seen.waiters)].into_py_dict(py)?;
                 told.set_item("holder", seen.holder.map(|holder| holder.pid))?;
                 Ok(told)
             }
 
-            #[getter]
-            fn _handle(&self) -> u64 {
-                self.raw.handle().expect("a shared lock has one").to_raw()
+            #[getter(_manyhands_handle)]
+            fn handle(&self) -> PyResult<u64> {
+                Ok(self.raw.get()?.handle().expect("a shared lock has one").to_raw())
             }
 
-            fn _is_mine(&self) -> bool {
-                self.copied().is_some() || is_mine(&self.raw.statistics())
+            #[pyo3(name = "_manyhands_is_mine")]
+            fn is_mine(&self) -> PyResult<bool> {
+                let raw = self.raw.get()?;
+                Ok(self.copied(raw).is_some() || is_mine(&raw.statistics()))
             }
 
             /// Whether it is held by a `with` statement.
-            fn _is_guarded(&self) -> bool {
-                self.raw.is_guarded()
+            #[pyo3(name = "_manyhands_is_guarded")]
+            fn is_guarded(&self) -> PyResult<bool> {
+                Ok(self.raw.get()?.is_guarded())
             }
 
             /// How often this process holds it.
-            fn _count(&self) -> u32 {
+            #[pyo3(name = "_manyhands_count")]
+            fn count(&self) -> PyResult<u32> {
                 let depth: fn(&$raw) -> u32 = $depth;
-                match self.copied().map_or_else(|| depth(&self.raw), RawRLock::depth) {
-                    0 => u32::from(is_this_process(&self.raw.statistics())),
+                let raw = self.raw.get()?;
+                Ok(match self.copied(raw).map_or_else(|| depth(raw), RawRLock::depth) {
+                    0 => u32::from(is_this_process(&raw.statistics())),
                     depth => depth,
-                }
+                })
             }
 
             /// 1 when it is free, else 0.
-            fn _get_value(&self) -> u32 {
-                u32::from(self.raw.statistics().holder.is_none())
+            #[pyo3(name = "_manyhands_value")]
+            fn value(&self) -> PyResult<u32> {
+                Ok(u32::from(self.raw.get()?.statistics().holder.is_none()))
             }
         }
     };

@@ -7,6 +7,7 @@
 use crate::child::deadline;
 use crate::errors::from_arena;
 use crate::ffi::Patient;
+use crate::later::Later;
 use crate::pickled::{self, Pickled};
 use crate::value::{self, generic, truth};
 use manyhands::arena::{Handle, this_process};
@@ -14,11 +15,10 @@ use manyhands::channel::{Buffer, Content, GetError, Message, PutError, RawQueue}
 use manyhands::platform::Deadline;
 use manyhands::platform::atomic::{AtomicU32, Ordering};
 use manyhands::platform::process::getpid;
-use pyo3::exceptions::{PyException, PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyException, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 static EMPTY: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -159,26 +159,10 @@ fn object<'py>(py: Python<'py>, message: Message<'_>) -> PyResult<Bound<'py, PyA
     }
 }
 
-/// The ends of a queue whose `__init__` may not have run yet: subclasses take what arguments they like.
-#[derive(Default)]
-struct Later(OnceLock<Ends>);
-
-impl Later {
-    fn open(&self, limit: i64, handle: Option<u64>) -> PyResult<()> {
-        let refused = |_| PyRuntimeError::new_err("this queue is open already");
-        self.0.set(Ends::new(limit, handle)?).map_err(refused)
-    }
-
-    #[inline]
-    fn get(&self) -> PyResult<&Ends> {
-        self.0.get().ok_or_else(|| PyRuntimeError::new_err("this queue's __init__() was not called"))
-    }
-}
-
 /// What `multiprocessing.Queue` is made of.
 #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
 pub struct Queue {
-    ends: Later,
+    ends: Later<Ends>,
 }
 
 fn closed_error(queue: &Bound<'_, PyAny>) -> PyErr {
@@ -226,13 +210,13 @@ impl Queue {
     #[new]
     #[pyo3(signature = (*_arguments, **_more))]
     fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> Queue {
-        Queue { ends: Later::default() }
+        Queue { ends: Later::of("Queue") }
     }
 
     /// Makes the queue in the arena, or attaches to the one that a handle names.
-    #[pyo3(signature = (maxsize, handle = None))]
-    fn _open(&self, maxsize: i64, handle: Option<u64>) -> PyResult<()> {
-        self.ends.open(maxsize, handle)
+    #[pyo3(name = "_manyhands_open", signature = (maxsize, handle = None))]
+    fn open(&self, maxsize: i64, handle: Option<u64>) -> PyResult<()> {
+        self.ends.set(Ends::new(maxsize, handle)?)
     }
 
     /// Puts an object, waiting for room.
@@ -247,8 +231,8 @@ impl Queue {
     }
 
     /// `put` that says whether the object is there: one that cannot be pickled is reported and dropped.
-    #[pyo3(signature = (obj, block = true, timeout = None))]
-    fn _hand_over(
+    #[pyo3(name = "_manyhands_hand_over", signature = (obj, block = true, timeout = None))]
+    fn put_and_say(
         slf: &Bound<'_, Self>,
         obj: &Bound<'_, PyAny>,
         #[pyo3(from_py_with = truth)] block: bool,
@@ -307,8 +291,8 @@ impl Queue {
         Ok(self.ends.get()?.raw.limit())
     }
 
-    #[getter]
-    fn _handle(&self) -> PyResult<u64> {
+    #[getter(_manyhands_handle)]
+    fn handle(&self) -> PyResult<u64> {
         Ok(self.ends.get()?.raw.handle().to_raw())
     }
 
@@ -324,11 +308,11 @@ impl Queue {
 /// What `multiprocessing.SimpleQueue` is made of.
 #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
 pub struct SimpleQueue {
-    ends: Later,
+    ends: Later<Ends>,
 }
 
 impl SimpleQueue {
-    fn open(&self) -> PyResult<&Ends> {
+    fn ends(&self) -> PyResult<&Ends> {
         let ends = self.ends.get()?;
         if ends.is_closed() { Err(PyOSError::new_err("handle is closed")) } else { Ok(ends) }
     }
@@ -339,18 +323,18 @@ impl SimpleQueue {
     #[new]
     #[pyo3(signature = (*_arguments, **_more))]
     fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> SimpleQueue {
-        SimpleQueue { ends: Later::default() }
+        SimpleQueue { ends: Later::of("SimpleQueue") }
     }
 
     /// Makes the queue in the arena, or attaches to the one that a handle names.
-    #[pyo3(signature = (maxsize, handle = None))]
-    fn _open(&self, maxsize: i64, handle: Option<u64>) -> PyResult<()> {
-        self.ends.open(maxsize, handle)
+    #[pyo3(name = "_manyhands_open", signature = (maxsize, handle = None))]
+    fn open(&self, maxsize: i64, handle: Option<u64>) -> PyResult<()> {
+        self.ends.set(Ends::new(maxsize, handle)?)
     }
 
     /// Puts an object.
     fn put(slf: &Bound<'_, Self>, obj: &Bound<'_, PyAny>) -> PyResult<()> {
-        let ends = slf.get().open()?;
+        let ends = slf.get().ends()?;
         match value::plain(obj) {
             Some((tag, bytes)) => ends.put(slf, &[&bytes], tag, true, None),
             None => ends.put_pickled(slf, &pickled::pickle(obj, "dumps_queued")?, true, None),
@@ -359,12 +343,12 @@ impl SimpleQueue {
 
     /// Takes the next object, waiting for one.
     fn get<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        slf.get().open()?.get(slf, true, None)
+        slf.get().ends()?.get(slf, true, None)
     }
 
     /// Whether no object waits.
     fn empty(&self) -> PyResult<bool> {
-        Ok(self.open()?.raw.is_empty())
+        Ok(self.ends()?.raw.is_empty())
     }
 
     /// This process puts and takes nothing more.
@@ -373,8 +357,8 @@ impl SimpleQueue {
         Ok(())
     }
 
-    #[getter]
-    fn _handle(&self) -> PyResult<u64> {
+    #[getter(_manyhands_handle)]
+    fn handle(&self) -> PyResult<u64> {
         Ok(self.ends.get()?.raw.handle().to_raw())
     }
 

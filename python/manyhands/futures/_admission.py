@@ -11,7 +11,7 @@ import functools
 import weakref
 
 from manyhands import _engine
-from manyhands.banker import Banker, _attach, _named
+from manyhands.banker import Banker, _named
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,26 +21,28 @@ if TYPE_CHECKING:
 __all__ = ["admit", "run_here", "run_there"]
 
 
-def admit(executor: Any, resources: Mapping[str, int] | Banker, shared: bool) -> None:
-    """Has the executor's `submit` take `needs`. `resources` are a banker's, or a banker that others use, too."""
+def admit(executor: Any, resources: Mapping[str, int] | Banker, shared: bool) -> object:
+    """Has the executor's `submit` take `needs`: which that is. `resources` are a banker's, or a banker that others use,
+    too."""
     if isinstance(resources, Banker):
         banker = resources
-        if shared and banker._handle is None:
+        if shared and banker._manyhands.engine._handle is None:
             raise ValueError("calls in other processes need a banker for processes: make it by Banker.shared()")
     else:
         banker = Banker.shared(resources) if shared else Banker(resources)
     executor.banker = banker
-    executor._admission = executor.submit = _Submit(executor, run_there if shared else run_here)
+    executor.submit = admission = _Submit(executor, run_there if shared else run_here)
+    return admission
 
 
 class _Submit:
     """The `submit` of one executor, which it does not keep alive."""
 
-    __slots__ = ("_banker", "_executor", "_run")
+    __slots__ = ("_books", "_executor", "_run")
 
     def __init__(self, executor: Any, run: Callable[..., Any]) -> None:
         self._executor = weakref.ref(executor)
-        self._banker = executor.banker
+        self._books = executor.banker._manyhands
         self._run = run
 
     def __call__(self, fn: Any, /, *args: Any, needs: Mapping[str, int] | None = None, **kwargs: Any) -> Any:
@@ -50,11 +52,11 @@ class _Submit:
         submit = type(executor).submit
         if not needs:
             return submit(executor, fn, *args, **kwargs)
-        banker = self._banker
-        units = banker._listed(_named(needs, {}))
+        books = self._books
+        units = books.listed(_named(needs, {}))
         name = getattr(fn, "__qualname__", None) or type(fn).__qualname__
-        banker._admits(name, units)
-        place = banker if self._run is run_here else banker._handle
+        books.engine._admits(name, units)
+        place = books.engine if self._run is run_here else books.engine._handle
         return submit(executor, self._run, place, name, units, fn, args, kwargs)
 
 
@@ -72,9 +74,8 @@ def run_here(
 
 
 @functools.cache
-def _banker(handle: int) -> Banker:
-    made: Banker = _attach(Banker, handle)
-    return made
+def _banker(handle: int) -> _engine.Banker:
+    return _engine.Banker([], handle=handle)
 
 
 def run_there(handle: int, *call: Any) -> Any:

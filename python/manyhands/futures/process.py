@@ -3,6 +3,9 @@
 No thread runs here until somebody wants to be told of an answer (a callback, `as_completed`). The first call has the
 workers started. One that dies costs the call that it ran (`WorkerDied`, a `BrokenProcessPool`) and is replaced. What
 cannot be pickled fails its own future. All that was handed in is run, also when the executor is gone by then.
+
+What an executor keeps of its own stands in its crew (`_manyhands`), so a subclass may have attributes and methods of
+any name. Those that begin with one underscore here are the standard class's, with its meaning.
 """
 
 from __future__ import annotations
@@ -70,23 +73,23 @@ def _end_all() -> None:
     _ending = True
     cores = list(_cores)
     for core in cores:
-        core._close()
+        core.close()
     for core in cores:
         _end(core)
 
 
 def _end(core: _engine.PoolCore) -> None:
     """Waits until all calls are done and the workers have ended. It takes no more calls."""
-    core._join()
-    core._forget_keeper()
+    core.join()
+    core.forget_keeper()
     _cores.pop(core, None)
-    if core._phase == "broken":
-        _guard.found(core._broken_because)
+    if core.phase == "broken":
+        _guard.found(core.broken_because)
 
 
 def _forget_ended() -> None:
     for core in list(_cores):
-        if core._phase != "open" and core._join(0):
+        if core.phase != "open" and core.join(0):
             _end(core)
 
 
@@ -95,7 +98,58 @@ threading._register_atexit(_end_all)  # type: ignore[attr-defined]
 os.register_at_fork(after_in_child=_cores.clear)
 
 
-class ProcessPoolExecutor(Crew, _Standard):
+class _ExecutorCrew(Crew):
+    """What an executor keeps of its own."""
+
+    #: The core, once the first call has had the workers started: a reference that does not keep what they are told.
+    core: _engine.PoolCore | None = None
+    #: The `submit` of an executor whose calls may say what they need.
+    admission: object = None
+
+    def __init__(self, retries: int) -> None:
+        self.retries = retries
+        #: Held while the executor begins, and while it is told to end.
+        self.changing = threading.Lock()
+
+    # Called by the engine, when a call is submitted.
+
+    def begin(self, executor: ProcessPoolExecutor) -> None:
+        """The first call: makes the pool, and has its workers started."""
+        with self.changing:
+            if self.core is not None:
+                return
+            if executor._shutdown_thread or _ending:
+                raise self.refusal(executor)
+            _forget_ended()
+            method: str = executor._mp_context.get_start_method()
+            if method != "fork":
+                _guard.check()
+            plan = ExecutorPlan(method, os.getpid(), executor._initializer, tuple(executor._initargs))
+            make, workers = executor._mp_context.Process, executor._max_workers
+            prefix = self.number_workers(plan, make if is_own(make) else None, workers)
+            self.open(workers, executor._max_tasks_per_child, prefix, self.retries)
+            plan.pool = self.handle
+            try:
+                self.start_workers(plan)
+            except BaseException:
+                self.close()
+                raise
+            self.core = core = self.alias()
+            # Not `weakref.finalize`: that has a say in what a forked child's own finalizers do at its end.
+            _cores[core] = plan, weakref.ref(executor, lambda _gone: core.close())
+
+    def refusal(self, executor: ProcessPoolExecutor) -> Exception:
+        """Why no more calls are taken."""
+        if self.phase == "broken":
+            try:
+                self.check_broken()
+            except Exception as error:
+                return error
+        since = "interpreter shutdown" if _ending and not executor._shutdown_thread else "shutdown"
+        return _engine.refused_by(RuntimeError(f"cannot schedule new futures after {since}"), executor)
+
+
+class ProcessPoolExecutor(_engine.ExecutorBase, _Standard):  # type: ignore[misc]
     """Runs calls in processes. `retries`: how often a call is run again whose worker died. `resources`: what calls may
     say that they need (`_admission`)."""
 
@@ -136,53 +190,12 @@ class ProcessPoolExecutor(Crew, _Standard):
         self._max_tasks_per_child = max_tasks_per_child
         self._initializer: Any = initializer
         self._initargs = initargs
-        self._retries = retries
         self._shutdown_thread = False
-        self._beginning = threading.Lock()
-        self._core: _engine.PoolCore | None = None
+        self._manyhands = _ExecutorCrew(retries)
         if resources is not None:
             from ._admission import admit
 
-            admit(self, resources, shared=True)
-
-    def _begin(self) -> None:
-        """The first call: makes the pool, and has its workers started."""
-        with self._beginning:
-            if self._core is not None:
-                return
-            if self._shutdown_thread or _ending:
-                raise self._refusal()
-            _forget_ended()
-            method: str = self._mp_context.get_start_method()
-            if method != "fork":
-                _guard.check()
-            plan = ExecutorPlan(method, os.getpid(), self._initializer, tuple(self._initargs))
-            make = self._mp_context.Process
-            prefix = self._number_workers(plan, make if is_own(make) else None, self._max_workers)
-            self._open(self._max_workers, self._max_tasks_per_child, prefix, self._retries)
-            plan.pool = self._pool_handle()
-            try:
-                self._start_workers(plan)
-            except BaseException:
-                self._close()
-                raise
-            self._core = core = self._alias()
-            # Not `weakref.finalize`: that has a say in what a forked child's own finalizers do at its end.
-            _cores[core] = plan, weakref.ref(self, lambda _gone: core._close())
-
-    def _refusal(self) -> Exception:
-        """Why no more calls are taken."""
-        if self._phase == "broken":
-            try:
-                self._check_broken()
-            except Exception as error:
-                return error
-        since = "interpreter shutdown" if _ending and not self._shutdown_thread else "shutdown"
-        return _engine.refused_by(RuntimeError(f"cannot schedule new futures after {since}"), self)
-
-    submit: Any = _engine.PoolCore._submit
-    #: The `submit` of an executor whose calls may say what they need.
-    _admission: Any = None
+            self._manyhands.admission = admit(self, resources, shared=True)
 
     def map(
         self,
@@ -198,7 +211,7 @@ class ProcessPoolExecutor(Crew, _Standard):
             raise ValueError("chunksize must be >= 1.")
         _map.check_buffersize(buffersize)
         handed_in: Iterator[Future[list[T]]]
-        if self._submit_is_ours():
+        if _submit_is_ours(self):
             one = len(iterables) == 1
             elements = iter(iterables[0]) if one else zip(*iterables, strict=False)
             handed_in = _hand_in(self, fn, _map.chunks(elements, chunksize), not one)
@@ -209,49 +222,55 @@ class ProcessPoolExecutor(Crew, _Standard):
             handed_in = _map.submitted(self, whole, ((tuple(chunk),) for chunk in chunks))
         return _map.one_by_one(_map.in_order(handed_in, timeout, buffersize))
 
-    def _submit_is_ours(self) -> bool:
-        own = vars(self).get("submit")
-        return type(self).submit is _engine.PoolCore._submit and (own is None or own is self._admission)
-
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Takes no more calls; with `cancel_futures`, withdraws those that no worker has begun with."""
-        with self._beginning:
+        crew = self._manyhands
+        with crew.changing:
             self._shutdown_thread = True
-        if self._core is None:
+        if crew.core is None:
             return
-        self._close()
+        crew.close()
         if cancel_futures:
-            self._cancel_pending()
+            crew.cancel_pending()
         if wait:
-            _end(self._core)
+            _end(crew.core)
 
     def terminate_workers(self) -> None:
         """Ends the workers at once, by SIGTERM: calls that they run fail, the others are withdrawn, none is taken any
         more."""
-        self._end_workers(signal.SIGTERM)
+        _end_workers(self, signal.SIGTERM)
 
     def kill_workers(self) -> None:
         """As `terminate_workers`, by SIGKILL."""
-        self._end_workers(signal.SIGKILL)
-
-    def _end_workers(self, by: signal.Signals) -> None:
-        self.shutdown(wait=False, cancel_futures=True)
-        if self._core is not None:
-            self._terminate(by)
+        _end_workers(self, signal.SIGKILL)
 
     @property
     def _processes(self) -> Any:  # type: ignore[override]
         """The workers that there are now, by pid; `None` after the shutdown."""
         if self._shutdown_thread:
             return None
-        return {} if self._core is None else {worker.pid: worker for worker in self._members}
+        crew = self._manyhands
+        return {} if crew.core is None else {worker.pid: worker for worker in crew.members}
 
     @property
     def _broken(self) -> Any:  # type: ignore[override]
-        return self._broken_because if self._phase == "broken" else False
+        crew = self._manyhands
+        return crew.broken_because if crew.phase == "broken" else False
 
     def __reduce__(self) -> Any:
         raise NotImplementedError("executors cannot be passed between processes or pickled")
+
+
+def _submit_is_ours(executor: ProcessPoolExecutor) -> bool:
+    own = vars(executor).get("submit")
+    is_ours = type(executor).submit is _engine.ExecutorBase.submit
+    return is_ours and (own is None or own is executor._manyhands.admission)
+
+
+def _end_workers(executor: ProcessPoolExecutor, by: signal.Signals) -> None:
+    executor.shutdown(wait=False, cancel_futures=True)
+    if executor._manyhands.core is not None:
+        executor._manyhands.terminate(by)
 
 
 def _hand_in(
@@ -262,7 +281,7 @@ def _hand_in(
 ) -> Iterator[Future[list[T]]]:
     # The executor stays while there is something to hand in, also when the program has kept the results alone.
     for chunk in chunks:
-        future: Any = executor._submit_list(fn, chunk, star)
+        future: Any = executor._manyhands.submit_list(executor, fn, chunk, star)
         yield future
         del future
 

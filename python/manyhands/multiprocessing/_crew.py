@@ -1,8 +1,10 @@
 """Who works for a pool: processes that are started alike, and what of the program they know by name.
 
-Shared by `multiprocessing.Pool` and the process executor. Forked workers come from a template that is a copy of this
-process as it is when they are first wanted; others begin afresh and are told by a pickled plan. Says nothing about what
-is called, by whom, or when it is over.
+A `multiprocessing.Pool` and a process executor each have a crew, which is all that they keep of their own: a subclass
+may have an attribute of any name. A crew does not refer to its pool.
+
+Forked workers come from a template that is a copy of this process as it is when they are first wanted; others begin
+afresh and are told by a pickled plan. Says nothing about what is called, by whom, or when it is over.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from manyhands import _debugger, _engine, _known, _namespaces, _pickling, _std
+from manyhands import _debugger, _engine, _guard, _known, _namespaces, _pickling, _std
 from manyhands._bare import without_annotations
 
 from . import _payload, _tracker, context, forkserver, util
@@ -34,19 +36,17 @@ _crews: weakref.WeakSet[Crew] = weakref.WeakSet()
 
 def workers_here() -> list[Any]:
     """The workers of all pools of this process, as process objects."""
-    return [worker for crew in list(_crews) for worker in crew._members]
+    return [worker for crew in list(_crews) for worker in crew.members]
 
 
 class Crew(_engine.PoolCore):
     """A pool's core with its workers."""
 
-    #: What all workers know by name.
-    _known: _known.Known
+    #: What all workers are told, once they are started, and what they know by name.
+    plan: Any = None
+    known: _known.Known
 
-    #: How they begin; `None` until they are started.
-    _plan: Any = None
-
-    def _number_workers(self, plan: Plan, make: Callable[..., Any] | None, workers: int) -> str:
+    def number_workers(self, plan: Plan, make: Callable[..., Any] | None, workers: int) -> str:
         """Gives the workers their numbers among the processes of the program, and has them made where a program makes
         them; what their names begin with."""
         if make is not None:
@@ -59,30 +59,31 @@ class Crew(_engine.PoolCore):
         name: str = context._concrete_contexts[plan.method].Process.__name__
         return name.replace("Process", plan.kind) + "-"
 
-    def _start_workers(self, plan: Plan) -> None:
+    def start_workers(self, plan: Plan) -> None:
+        """Has them started."""
         # Kept: the workers' references to what stands in it begin with their own.
-        self._plan = plan
+        self.plan = plan
         if plan.method == "fork":
             _namespaces.identify_classes()
-            self._known = _known.Copied()
+            self.known = _known.Copied()
             self._keep_forked(plan)
         else:
-            self._known = _known.afresh()
+            self.known = _known.afresh()
             self._keep_fresh(plan)
         _crews.add(self)
 
     @property
-    def _members(self) -> list[Any]:
+    def members(self) -> list[Any]:
         """The workers that there are now, as process objects."""
-        if self._plan is None or os.getpid() != self._plan.parent:
+        if self.plan is None or os.getpid() != self.plan.parent:
             return []
-        self._await_workers(PATIENCE)
-        return [self._process_object(name, pid) for name, pid, _ in self._workers]
+        self.await_workers(PATIENCE)
+        return [self._process_object(name, pid) for name, pid, _ in self.workers]
 
     def _process_object(self, name: str, pid: int) -> Any:
-        own: Any = self._plan.own and self._plan.own.found(name)
+        own: Any = self.plan.own and self.plan.own.found(name)
         if own is None:
-            return WorkerProcess(name, pid, self._plan.daemon)
+            return WorkerProcess(name, pid, self.plan.daemon)
         if own._popen is None or own._popen.pid != pid:
             own._popen = WorkerPopen(pid)
             own._sentinel = own._popen.sentinel
@@ -90,25 +91,25 @@ class Crew(_engine.PoolCore):
 
     def _keep_forked(self, plan: Plan) -> None:
         util._flush_std_streams()
-        part = self._keep_by_template("pool template")
+        part = self.keep_by_template("pool template")
         if part == "worker":
             run_forked(plan)
         if part == "end":
             end_template()
 
-    def _renew_template(self) -> None:
+    def renew_template(self) -> None:
         """From now on, workers begin as copies of this process as it is now. The core asks for it before it submits."""
-        known: Any = self._known
+        known: Any = self.known
         known.compare()
         _namespaces.identify_classes()
-        self._keep_forked(self._plan)
+        self._keep_forked(self.plan)
 
     def _keep_fresh(self, plan: Plan) -> None:
         code = forkserver.code_for_spawned if plan.method == "spawn" else forkserver.code
         starter = _PlanOnItsWay()
         with _debugger.unfollowed():
             starter.fds.append(_tracker.descriptor())
-        self._keep_by_zygote(
+        self.keep_by_zygote(
             {
                 "name": "pool",
                 "role": "worker",
@@ -119,28 +120,36 @@ class Crew(_engine.PoolCore):
             }
         )
 
+    def finish(self) -> None:
+        """Waits until the workers have ended; the pool takes no calls any more."""
+        self.join()
+        self.forget_keeper()
+        # Whoever asks for a result gets an exception; otherwise it is reported at the program's end.
+        if self.phase == "broken":
+            _guard.found(self.broken_because)
+
     # What the workers can be told by reference, and what not: asked by the core.
 
-    def _by_reference(self, func: Callable[..., object]) -> bytes | None:
+    def by_reference(self, func: Callable[..., object]) -> bytes | None:
         if isinstance(func, types.BuiltinFunctionType):
             if not isinstance(func.__self__, types.ModuleType | None):
                 return None
         elif not isinstance(func, types.FunctionType | type):
             return None
-        if not self._known.knows(func):
+        if not self.known.knows(func):
             return None
         try:
             return pickle.dumps(func, 5)
         except Exception:
             return None
 
-    def _dumps_arguments(self, what: tuple[Any, ...], large: list[Any]) -> bytes:
-        return _pickling.dumps_known(what, large, self._known)
+    def dumps_arguments(self, what: tuple[Any, ...], large: list[Any]) -> bytes:
+        return _pickling.dumps_known(what, large, self.known)
 
-    def _dumps_call(self, what: tuple[Any, ...], large: list[Any]) -> bytes:
-        if isinstance(what[0], types.FunctionType | type) and not self._known.knows(what[0]):
-            return _pickling.dumps_by_value(what, large, self._known)
-        return self._dumps_arguments(what, large)
+    def dumps_call(self, what: tuple[Any, ...], large: list[Any]) -> bytes:
+        if isinstance(what[0], types.FunctionType | type) and not self.known.knows(what[0]):
+            return _pickling.dumps_by_value(what, large, self.known)
+        return self.dumps_arguments(what, large)
 
 
 class _PlanOnItsWay:
@@ -159,7 +168,7 @@ class _PlanOnItsWay:
         self.fds.append(fd)
         return len(self.fds) - 1
 
-    def share(self, handle: int) -> None:
+    def _manyhands_share(self, handle: int) -> None:
         self.handles.append(handle)
 
 

@@ -12,9 +12,9 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from manyhands import _std
+from manyhands import _engine, _std
 
-from ._streams import AHEAD
+from ._streams import AHEAD, TERMINATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,7 +28,7 @@ else:
     # Not ours, for the reason that streams have.
     Condition, Lock = (getattr(_std.standard("threading"), name) for name in ("Condition", "Lock"))
 
-__all__ = ["ApplyResult", "JobRegister", "MapResult", "ResultEvent", "TaskQueue"]
+__all__ = ["ApplyResult", "JobRegister", "MapResult", "ResultEvent", "TaskQueue", "our_results"]
 
 
 class _AlsoOurs(type):
@@ -37,19 +37,21 @@ class _AlsoOurs(type):
     def __instancecheck__(cls, instance: object) -> bool:
         if super().__instancecheck__(instance):
             return True
-        return cls.__module__ == __name__ and getattr(instance, cls._known_by, None) is not None  # type: ignore[attr-defined]
+        if not isinstance(instance, tuple(our_results)):
+            return False
+        return cls is ApplyResult or (cls is MapResult and hasattr(instance, "_number_left"))
 
 
 class ApplyResult(_ApplyResult, metaclass=_AlsoOurs):  # type: ignore[type-arg]
     """The standard class of a call's result, for programs that make one or ask for its class."""
 
-    _known_by = "_is_result"
-
 
 class MapResult(_MapResult, ApplyResult):  # type: ignore[type-arg]
     """The same of a map's."""
 
-    _known_by = "_number_left"
+
+#: The classes of our pools' results: the engine's, and those of threads once there are any.
+our_results: list[type] = [_engine.AsyncResult]
 
 
 class ResultEvent:
@@ -81,7 +83,7 @@ class JobRegister(dict[int, Any]):
 
     def __len__(self) -> int:
         pool = self._pool()
-        unanswered = 0 if pool is None else pool._unanswered
+        unanswered = 0 if pool is None else pool._manyhands.unanswered
         return super().__len__() + max(unanswered - self.theirs, 0)
 
     def count(self, more: int) -> None:
@@ -104,12 +106,12 @@ class TaskQueue:
         if isinstance(item[0], list) and len(item[0]) <= feeder.most:
             feeder.run()
         else:
-            pool._start_feeder(feeder)
+            pool._manyhands.feeders.start(feeder)
 
     def qsize(self) -> int:
         """How many calls no worker has taken."""
         pool = self._pool()
-        return 0 if pool is None else pool._waiting
+        return 0 if pool is None else int(pool._manyhands.waiting)
 
     def empty(self) -> bool:
         return not self.qsize()
@@ -133,14 +135,14 @@ class TaskFeeder:
         for job, number, func, args, kwds in self.tasks:
             with self.room:
                 self.room.wait_for(lambda: self.stopped or self.unanswered < self.most)
-                if self.stopped or self.pool._is_terminated():
+                if self.stopped or self.pool._state == TERMINATE:
                     return
                 self.unanswered += 1
             self.pool._cache.count(1)
             done = functools.partial(self.answer, job, number)
             try:
-                self.pool._call_one(
-                    func, tuple(args), kwds, functools.partial(done, True), functools.partial(done, False)
+                self.pool._manyhands.call_one(
+                    self.pool, func, tuple(args), kwds, functools.partial(done, True), functools.partial(done, False)
                 )
             except Exception as error:
                 done(False, error)

@@ -41,11 +41,11 @@ class Inside:
     @property
     def handle(self) -> int:
         """Its number in the arena."""
-        return self._of._handle
+        return self._of._manyhands_handle
 
     def _get_value(self) -> int:
         of: Any = self._of
-        value: int = of._get_value() if hasattr(of, "_get_value") else of.get_value()
+        value: int = of._manyhands_value() if hasattr(of, "_manyhands_value") else of.get_value()
         return value
 
     def _is_zero(self) -> bool:
@@ -53,11 +53,11 @@ class Inside:
 
     def _is_mine(self) -> bool:
         of: Any = self._of
-        return bool(of._is_mine()) if hasattr(of, "_is_mine") else False
+        return bool(of._manyhands_is_mine()) if hasattr(of, "_manyhands_is_mine") else False
 
     def _count(self) -> int:
         of: Any = self._of
-        return int(of._count()) if hasattr(of, "_count") else 0
+        return int(of._manyhands_count()) if hasattr(of, "_manyhands_count") else 0
 
 
 class _Kind(type):
@@ -76,12 +76,12 @@ class SemLock(metaclass=_Kind):
     """A lock of that kind, or so many permits. All locks and semaphores of this package count as its instances."""
 
     def __init__(self, kind: int, value: int, maxvalue: int, *, ctx: Any) -> None:
-        from .synchronize import RLock, Semaphore
+        from .synchronize import RLock, Semaphore, made
 
-        of = RLock(ctx=ctx) if kind == RECURSIVE_MUTEX else Semaphore._of(value, maxvalue)
-        self._take(of, kind, maxvalue)
-
-    def _take(self, of: Primitive, kind: int, maxvalue: int) -> None:
+        # A semaphore with another limit than its class has.
+        of: Any = RLock(ctx=ctx) if kind == RECURSIVE_MUTEX else made(Semaphore)
+        if kind != RECURSIVE_MUTEX:
+            of._manyhands_open(value, maxvalue)
         self._semlock = Inside(of, kind, maxvalue)
         self._make_methods()
 
@@ -100,7 +100,8 @@ class SemLock(metaclass=_Kind):
         return self._semlock._of, self._semlock.kind, self._semlock.maxvalue
 
     def __setstate__(self, state: Any) -> None:
-        self._take(*state)
+        self._semlock = Inside(*state)
+        self._make_methods()
 
 
 without_annotations(globals())

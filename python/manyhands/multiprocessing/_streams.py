@@ -3,7 +3,8 @@
 A stream gives results one by one while the iterable is still asked for more: in a thread of the feeder's own, unless it
 is a small collection. So many calls may be unanswered at a time; and when so many results are there for the taking, the
 feeder waits for somebody to take them. When nobody does, it goes on: all that the iterable gives is run. An iterable
-that raises ends its stream with that exception. Knows nothing of how calls are run.
+that raises ends its stream with that exception. Knows nothing of how calls are run. What a program has in hand is an
+object of the standard class by name; its results are in another object, so that it may have any attributes.
 """
 
 from __future__ import annotations
@@ -32,10 +33,12 @@ else:
     IMapIterator = _std.module("pool").IMapIterator
     IMapUnorderedIterator = _std.module("pool").IMapUnorderedIterator
 
-__all__ = ["Feeder", "OrderedStream", "UnorderedStream"]
+__all__ = ["Feeder", "Feeders", "OrderedStream", "UnorderedStream"]
 
 T = TypeVar("T")
 
+#: The state of a pool that was terminated.
+TERMINATE = "TERMINATE"
 #: How many calls for each worker may be unanswered, or have results that nobody takes.
 AHEAD = 32
 #: How long the feeder waits for somebody to take a result, in seconds.
@@ -44,27 +47,21 @@ PATIENCE = 1.0
 LOOK = 0.05
 
 
-class _Stream:
-    """What both kinds of stream have in common: what a feeder asks, and how many results there are."""
+class _Results:
+    """What both kinds of results have in common: what a feeder asks, and how many results there are."""
 
     def __init__(self) -> None:
         lock = Lock()
-        self._cond, self._room = Condition(lock), Condition(lock)
+        self.changed, self._room = Condition(lock), Condition(lock)
         #: How many results there will be, once the iterable has ended.
-        self._length: int | None = None
+        self.length: int | None = None
         self._submitted = self._taken = 0
-        self._items: deque[Any] = deque()
+        self.items: deque[Any] = deque()
         #: How many may be ahead; how many were taken when nobody took more.
-        self._most = 0
+        self.most = 0
         self._given_up_at = -1
         #: Nobody waits for results to be taken; the pool has ended.
         self._hurried = self._stopped = False
-
-    def __iter__(self) -> Any:
-        return self
-
-    def __next__(self) -> Any:
-        return self.next()
 
     def next(self, timeout: float | None = None) -> Any:
         raise NotImplementedError
@@ -72,18 +69,23 @@ class _Stream:
     def _await(self, deadline: float | None) -> None:
         """Waits for a change of the stream, with its lock held; `TimeoutError` when the time is over."""
         left = None if deadline is None else deadline - time.monotonic()
-        if (left is not None and left <= 0) or not self._cond.wait(left):
+        if (left is not None and left <= 0) or not self.changed.wait(left):
             raise TimeoutError
 
     def _take(self) -> Any:
         """Takes what is there, with the lock held."""
         self._taken += 1
-        if self._untaken() * 2 <= self._most:
+        if self._untaken() * 2 <= self.most:
             self._room.notify()
-        return self._items.popleft()
+        return self.items.popleft()
+
+    @property
+    def index(self) -> int:
+        """How many results a program could have taken by now."""
+        raise NotImplementedError
 
     def _is_over(self) -> bool:
-        return self._taken == self._length
+        return self._taken == self.length
 
     # The feeder's side.
 
@@ -97,13 +99,13 @@ class _Stream:
     def make_room(self) -> None:
         """Waits until another call may be submitted."""
         self._await_answers()
-        with self._cond:
-            if self._untaken() < self._most or not self._has_result():
+        with self.changed:
+            if self._untaken() < self.most or not self._has_result():
                 return
             taken = self._taken
             if self._hurried or taken == self._given_up_at:
                 return
-            self._room.wait_for(lambda: self._hurried or self._untaken() * 2 <= self._most, PATIENCE)
+            self._room.wait_for(lambda: self._hurried or self._untaken() * 2 <= self.most, PATIENCE)
             if self._taken == taken:
                 self._given_up_at = taken
 
@@ -113,7 +115,7 @@ class _Stream:
 
     def hurry(self, stop: bool) -> None:
         """From now on nobody waits for results to be taken, nor for answers if nothing more is to be submitted."""
-        with self._cond:
+        with self.changed:
             self._hurried, self._stopped = True, stop
             self._room.notify()
 
@@ -126,13 +128,13 @@ class _Stream:
 
     def end(self) -> None:
         """The iterable gives no more."""
-        with self._cond:
-            self._length = self._submitted
-            self._cond.notify_all()
+        with self.changed:
+            self.length = self._submitted
+            self.changed.notify_all()
 
 
-class OrderedStream(_Stream, IMapIterator):  # type: ignore[type-arg, misc]
-    """The results of `imap`, in order. Its items are the results of calls, answered or not."""
+class _Ordered(_Results):
+    """Results in order. The items are the results of calls, answered or not."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -143,12 +145,12 @@ class OrderedStream(_Stream, IMapIterator):  # type: ignore[type-arg, misc]
         """The next result; `TimeoutError` when it does not come within `timeout` seconds."""
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
-            with self._cond:
-                while not self._items:
+            with self.changed:
+                while not self.items:
                     if self._is_over():
                         raise StopIteration
                     self._await(deadline)
-                first = self._items[0]
+                first = self.items[0]
                 if first.ready():
                     self._take()
                     break
@@ -159,17 +161,17 @@ class OrderedStream(_Stream, IMapIterator):  # type: ignore[type-arg, misc]
         return first.get()
 
     @property
-    def _index(self) -> int:
+    def index(self) -> int:
         """How many results are there or were taken, up to the first that is not."""
-        with self._cond:
-            return self._taken + sum(1 for _ in itertools.takewhile(lambda result: result.ready(), self._items))
+        with self.changed:
+            return self._taken + sum(1 for _ in itertools.takewhile(lambda result: result.ready(), self.items))
 
     def _has_result(self) -> bool:
-        return bool(self._items) and self._items[0].ready()
+        return bool(self.items) and self.items[0].ready()
 
     def _await_answers(self) -> None:
         late = False
-        while len(self._flying) >= self._most and not self._stopped:
+        while len(self._flying) >= self.most and not self._stopped:
             left: deque[Any] = deque()
             for result in self._flying:
                 # A result that is there is made, so that nothing of its call is kept.
@@ -178,7 +180,7 @@ class OrderedStream(_Stream, IMapIterator):  # type: ignore[type-arg, misc]
                 else:
                     left.append(result)
             self._flying = left
-            if len(left) >= self._most:
+            if len(left) >= self.most:
                 # Most others have their answers by then; unless it is one that takes long.
                 self._flying[-1 if late else len(left) // 2].wait(LOOK)
                 late = not late
@@ -192,10 +194,10 @@ class OrderedStream(_Stream, IMapIterator):  # type: ignore[type-arg, misc]
         self._add(_Failed(error))
 
     def _add(self, result: Any) -> None:
-        with self._cond:
+        with self.changed:
             self._submitted += 1
-            self._items.append(result)
-            self._cond.notify()
+            self.items.append(result)
+            self.changed.notify()
 
 
 class _Failed:
@@ -211,8 +213,8 @@ class _Failed:
         raise self._error
 
 
-class UnorderedStream(_Stream, IMapUnorderedIterator):  # type: ignore[type-arg, misc]
-    """The results of `imap_unordered`, as they come. Its items are pairs: whether it is a value, and what it is."""
+class _Unordered(_Results):
+    """Results as they come. The items are pairs: whether it is a value, and what it is."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -221,8 +223,8 @@ class UnorderedStream(_Stream, IMapUnorderedIterator):  # type: ignore[type-arg,
     def next(self, timeout: float | None = None) -> Any:
         """The next result; `TimeoutError` when it does not come within `timeout` seconds."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        with self._cond:
-            while not self._items:
+        with self.changed:
+            while not self.items:
                 if self._is_over():
                     raise StopIteration
                 self._await(deadline)
@@ -232,33 +234,33 @@ class UnorderedStream(_Stream, IMapUnorderedIterator):  # type: ignore[type-arg,
         raise value
 
     @property
-    def _index(self) -> int:
+    def index(self) -> int:
         """How many results have come."""
         return self._arrived
 
     def _has_result(self) -> bool:
-        return bool(self._items)
+        return bool(self.items)
 
     def _await_answers(self) -> None:
-        if self._unanswered() >= self._most:
-            with self._cond:
-                self._room.wait_for(lambda: self._stopped or self._unanswered() * 2 <= self._most)
+        if self._unanswered() >= self.most:
+            with self.changed:
+                self._room.wait_for(lambda: self._stopped or self._unanswered() * 2 <= self.most)
 
     def _unanswered(self) -> int:
         return self._submitted - self._arrived
 
     def submit(self, call: Callable[..., Any]) -> None:
-        with self._cond:
+        with self.changed:
             self._submitted += 1
         try:
             call(self._take_value, self._take_error)
         except BaseException:
-            with self._cond:
+            with self.changed:
                 self._submitted -= 1
             raise
 
     def fail(self, error: Exception) -> None:
-        with self._cond:
+        with self.changed:
             self._submitted += 1
         self._take_error(error)
 
@@ -269,12 +271,54 @@ class UnorderedStream(_Stream, IMapUnorderedIterator):  # type: ignore[type-arg,
         self._arrive((False, error))
 
     def _arrive(self, item: tuple[bool, Any]) -> None:
-        with self._cond:
+        with self.changed:
             self._arrived += 1
-            self._items.append(item)
-            if self._unanswered() * 2 <= self._most:
+            self.items.append(item)
+            if self._unanswered() * 2 <= self.most:
                 self._room.notify()
-            self._cond.notify()
+            self.changed.notify()
+
+
+class _Stream:
+    """What a program has in hand of either."""
+
+    def __init__(self, results: _Results) -> None:
+        self._manyhands = results
+        self._cond, self._items = results.changed, results.items
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        return self._manyhands.next()
+
+    def next(self, timeout: float | None = None) -> Any:
+        """The next result; `TimeoutError` when it does not come within `timeout` seconds."""
+        return self._manyhands.next(timeout)
+
+    @property
+    def _length(self) -> int | None:
+        """How many results there will be, once that is known."""
+        return self._manyhands.length
+
+    @property
+    def _index(self) -> int:
+        """How many results are there or were taken."""
+        return self._manyhands.index
+
+
+class OrderedStream(_Stream, IMapIterator):  # type: ignore[type-arg, misc]
+    """The results of `imap`, in order."""
+
+    def __init__(self) -> None:
+        super().__init__(_Ordered())
+
+
+class UnorderedStream(_Stream, IMapUnorderedIterator):  # type: ignore[type-arg, misc]
+    """The results of `imap_unordered`, as they come."""
+
+    def __init__(self) -> None:
+        super().__init__(_Unordered())
 
 
 class Feeder:
@@ -288,12 +332,12 @@ class Feeder:
         self.func = func
         self.iterable = iterable
         self.chunksize = chunksize
-        results._most = AHEAD * pool._processes
+        results.most = AHEAD * pool._processes
         self.thread = threading.Thread(target=self.run, name="PoolFeeder", daemon=True)
 
     def is_small(self) -> bool:
         """Whether all of it may be ahead, so that no thread is needed."""
-        most: int = self.results._most * self.chunksize
+        most: int = self.results.most * self.chunksize
         return isinstance(self.iterable, Sized) and len(self.iterable) <= most
 
     def run(self) -> None:
@@ -302,7 +346,7 @@ class Feeder:
             elements = iter(self.iterable)
             while chunk := list(itertools.islice(elements, self.chunksize)):
                 results.make_room()
-                if pool._is_terminated():
+                if pool._state == TERMINATE:
                     break
                 results.submit(self.call(chunk))
                 del chunk
@@ -312,13 +356,41 @@ class Feeder:
             results.end()
 
     def call(self, chunk: list[Any]) -> Callable[..., Any]:
+        pool, crew = self.pool, self.pool._manyhands
+
         def submitted(callback: Any, error_callback: Any) -> Any:
             if self.chunksize == 1:
-                return self.pool._call_one(self.func, (chunk[0],), None, callback, error_callback)
-            return self.pool._map_elements(self.func, chunk, len(chunk), False, callback, error_callback)
+                return crew.call_one(pool, self.func, (chunk[0],), None, callback, error_callback)
+            return crew.map_elements(pool, self.func, chunk, len(chunk), False, callback, error_callback)
 
         return submitted
 
     def hurry(self, stop: bool = False) -> None:
         """Somebody waits until all is submitted; or nothing more is to be."""
         self.results.hurry(stop)
+
+
+class Feeders:
+    """Those of a pool that still submit what an iterable gives, each in its thread."""
+
+    def __init__(self) -> None:
+        self._all: list[Any] = []
+
+    def start(self, feeder: Any) -> None:
+        self._all = [feeder for feeder in self._all if feeder.thread.is_alive()]
+        self._all.append(feeder)
+        feeder.thread.start()
+
+    def are_busy(self) -> bool:
+        return any(feeder.thread.is_alive() for feeder in self._all)
+
+    def stop(self) -> None:
+        """Nothing more is to be submitted."""
+        for feeder in self._all:
+            feeder.hurry(stop=True)
+
+    def join(self) -> None:
+        """Waits until all is submitted."""
+        for feeder in self._all:
+            feeder.hurry()
+            feeder.thread.join()

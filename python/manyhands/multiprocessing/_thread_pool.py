@@ -7,21 +7,18 @@ end. A result is there when its callback has run.
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import os
-import sys
 import time
 import weakref
 from _thread import allocate_lock
 
-from manyhands import _engine
 from manyhands._bare import without_annotations
-from manyhands.futures import Future, InvalidStateError
 from manyhands.queue import Empty, SimpleQueue
 
-from . import context
-from ._opened_pool import ResultEvent
-from .pool import RUN, Pool
+from ._streams import Feeders
+from ._thread_results import ThreadMapResult, ThreadResult
+from .pool import RUN, Pool, _make_inside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,23 +58,12 @@ class ThreadPool(Pool):
             raise ValueError("Number of processes must be at least 1")
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
-        self._processes = self._wanted = processes
-        self._make_inside()
-        #: The results that are not there yet.
-        self._results: set[ThreadResult] = set()
-        self._calls = _Calls()
-        self._end_workers = weakref.finalize(self, _end_workers, self._calls, processes)
-        self._end_workers.atexit = False
-        self._finalize: Any = self._drop_calls
-        self._threads: list[threading.Thread] = []
-        beginning = _Beginning(self._threads, self._calls, initializer, tuple(initargs), processes)
-        for _ in range(processes):
-            beginning.start()
+        self._processes = processes
+        crew = self._manyhands = _Threads(processes)
+        _make_inside(self)
+        self._terminate = crew.drop_calls
+        crew.start(initializer, tuple(initargs))
         self._state = RUN
-
-    @property
-    def _pool(self) -> list[Any]:
-        return [thread for thread in self._threads if thread.is_alive()]
 
     def apply_async(
         self,
@@ -89,58 +75,93 @@ class ThreadPool(Pool):
     ) -> Any:
         """`apply` without waiting."""
         self._check_running()
-        return self._call_one(func, tuple(args or ()), kwds, callback, error_callback)
+        return self._manyhands.call_one(self, func, tuple(args or ()), kwds, callback, error_callback)
 
-    def _call_one(
+
+class _Threads:
+    """What a pool of threads keeps of its own: its threads, and the calls that wait for one."""
+
+    def __init__(self, workers: int) -> None:
+        self.wanted = workers
+        self.feeders = Feeders()
+        #: The results that are not there yet.
+        self.results: set[ThreadResult] = set()
+        self._calls = _Calls()
+        self._threads: list[threading.Thread] = []
+        self._end_workers = weakref.finalize(self, _end_workers, self._calls, workers)
+        self._end_workers.atexit = False
+
+    def start(self, initializer: Callable[..., object] | None, initargs: tuple[Any, ...]) -> None:
+        beginning = _Beginning(self._threads, self._calls, initializer, initargs, self.wanted)
+        for _ in range(self.wanted):
+            beginning.start()
+
+    @property
+    def members(self) -> list[threading.Thread]:
+        return [thread for thread in self._threads if thread.is_alive()]
+
+    def call_one(
         self,
+        pool: ThreadPool,
         func: Callable[..., Any],
         args: tuple[Any, ...],
         kwds: Mapping[str, Any] | None = None,
         callback: Callable[[Any], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
-    ) -> Any:
-        result = ThreadResult(self, 1, callback, error_callback)
-        self._calls.put((result._answer, func, args, kwds or {}))
+    ) -> ThreadResult:
+        result = ThreadResult(pool, callback, error_callback)
+        self._calls.put((result._manyhands_answer, func, args, kwds or {}))
         return result
 
-    def _map_elements(
+    def map_elements(
         self,
+        pool: ThreadPool,
         func: Callable[..., Any],
         elements: Sequence[Any],
         chunksize: int,
         star: bool,
         callback: Callable[[Any], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
-    ) -> Any:
+    ) -> ThreadMapResult:
         starts = range(0, len(elements), chunksize)
-        result = ThreadMapResult(self, len(starts), callback, error_callback)
+        result = ThreadMapResult(pool, len(starts), callback, error_callback)
         result._chunksize = chunksize
         run, put = _chunk_of_tuples if star else _chunk, self._calls.put
         # All before the first is put: a pool that is terminated next has hardly begun with them.
         works: list[_Work] = [
-            (result.part(number), run, (func, elements[start : start + chunksize]), {})
+            (
+                functools.partial(result._manyhands_parts.answer, number),
+                run,
+                (func, elements[start : start + chunksize]),
+                {},
+            )
             for number, start in enumerate(starts)
         ]
         for work in works:
             put(work)
         return result
 
-    def _check_running(self) -> None:
-        if self._state != RUN:
-            raise _engine.refused_by(ValueError("Pool not running"), self)
+    def await_workers(self, timeout: float) -> None:
+        """Nothing to wait for: each worker that cannot begin has another thread try."""
 
-    def _close(self) -> None:
+    def check_broken(self) -> None:
+        """Never broken: a call fails where none can begin."""
+
+    def refuse_calls(self) -> None:
+        """Nothing to do: a program's calls look at the pool's state."""
+
+    def close(self) -> None:
         self._end_workers()
 
     @property
-    def _waiting(self) -> int:
+    def waiting(self) -> int:
         return self._calls.qsize()
 
     @property
-    def _unanswered(self) -> int:
-        return len(self._results)
+    def unanswered(self) -> int:
+        return len(self.results)
 
-    def _drop_calls(self) -> None:
+    def drop_calls(self) -> None:
         """Terminated: what no thread has begun with fails, the rest is run to its end."""
         self._calls.terminated = True
         try:
@@ -151,154 +172,13 @@ class ThreadPool(Pool):
         except Empty:
             pass
         # Perhaps those that a close put there are gone now.
-        _end_workers(self._calls, self._processes)
+        _end_workers(self._calls, self.wanted)
 
-    def join(self) -> None:
-        """Waits until the threads have ended. Close or terminate first."""
-        if self._state == RUN:
-            raise ValueError("Pool is still running")
-        for feeder in self._feeders:
-            feeder.hurry()
-            feeder.thread.join()
-        self._close()
+    def finish(self) -> None:
+        """Waits until the threads have ended."""
+        self.close()
         for thread in self._threads:
             thread.join()
-
-
-class ThreadResult:
-    """The result of a call, or of several that make one."""
-
-    def __init__(
-        self,
-        pool: ThreadPool,
-        calls: int,
-        callback: Callable[[Any], object] | None,
-        error_callback: Callable[[BaseException], object] | None,
-    ) -> None:
-        # The pool stays until the calls are over.
-        self._pool: ThreadPool | None = pool
-        self._callbacks = (callback, error_callback)
-        self._future: Future[Any] = Future()
-        pool._results.add(self)
-
-    #: An instance of `ApplyResult`.
-    _is_result = True
-
-    def _answer(self, is_value: bool, answer: Any) -> None:
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool._results.discard(self)
-        del pool
-        callback, self._callbacks = self._callbacks[0 if is_value else 1], (None, None)
-        if callback is not None:
-            try:
-                callback(answer)
-            except Exception:
-                sys.excepthook(*sys.exc_info())
-        try:
-            if is_value:
-                self._future.set_result(answer)
-            else:
-                self._future.set_exception(answer)
-        except InvalidStateError:
-            pass
-
-    def ready(self) -> bool:
-        """Whether the result is there."""
-        return self._future.done()
-
-    def successful(self) -> bool:
-        """Whether the call raised nothing; ValueError when the result is not there yet."""
-        if not self.ready():
-            raise ValueError(f"{self!r} not ready")
-        return self._future.exception() is None
-
-    def wait(self, timeout: float | None = None) -> None:
-        """Waits until the result is there, or for `timeout` seconds."""
-        with contextlib.suppress(TimeoutError):
-            self._future.exception(timeout)
-
-    def get(self, timeout: float | None = None) -> Any:
-        """The result; raises what the call raised, or `multiprocessing.TimeoutError`."""
-        self.wait(timeout)
-        if not self.ready():
-            raise context.BaseContext.TimeoutError
-        return self._future.result()
-
-    _gather = get
-
-    @property
-    def _success(self) -> bool:
-        self._check_there("_success")
-        return self.successful()
-
-    @property
-    def _value(self) -> Any:
-        self._check_there("_value")
-        error = self._future.exception()
-        return self._future.result() if error is None else error
-
-    def _check_there(self, attribute: str) -> None:
-        if not self.ready():
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {attribute!r}")
-
-    def __dir__(self) -> list[str]:
-        # A manager reads all of them.
-        return [name for name in super().__dir__() if hasattr(self, name)]
-
-    @property
-    def _event(self) -> ResultEvent:
-        return ResultEvent(self)
-
-
-class ThreadMapResult(ThreadResult):
-    """The result of a map: the list that the lists of its calls make."""
-
-    def __init__(
-        self,
-        pool: ThreadPool,
-        calls: int,
-        callback: Callable[[Any], object] | None,
-        error_callback: Callable[[BaseException], object] | None,
-    ) -> None:
-        super().__init__(pool, calls, callback, error_callback)
-        self._lock = allocate_lock()
-        self._left = calls
-        self._parts: list[Any] = [None] * calls
-        self._error: Any = None
-        if not calls:
-            # As in the standard library nobody is told of a map of nothing.
-            self._callbacks = (None, None)
-            self._answer(True, [])
-
-    #: How many elements go into each call.
-    _chunksize = 0
-
-    @property
-    def _number_left(self) -> int:
-        """How many calls have no answer yet."""
-        return self._left
-
-    def part(self, number: int) -> Callable[[bool, Any], None]:
-        """Takes the answer of the call with that number. All are waited for, and the first error tells."""
-
-        def answer(is_value: bool, answer: Any) -> None:
-            with self._lock:
-                if is_value:
-                    self._parts[number] = answer
-                elif self._error is None:
-                    self._error = answer
-                self._left -= 1
-                if self._left:
-                    return
-            parts, self._parts = self._parts, []
-            if self._error is not None:
-                error, self._error = self._error, None
-                self._answer(False, error)
-            else:
-                self._answer(True, [element for part in parts for element in part])
-
-        return answer
 
 
 def _chunk(func: Callable[[Any], Any], elements: Iterable[Any]) -> list[Any]:

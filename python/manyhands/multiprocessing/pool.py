@@ -3,6 +3,9 @@
 Workers pull calls from shared memory and answer there; nothing in this process carries results, and no thread runs here
 until a callback is registered. A worker that dies costs the call that it ran (`WorkerDied`), or nothing with `retries`;
 a new one takes its place. An argument, result or exception that cannot be sent fails its own call only.
+
+What a pool keeps of its own stands in its crew (`_manyhands`), so a subclass may have attributes and methods of any
+name. Those that begin with one underscore here are the standard class's, with its meaning.
 """
 
 from __future__ import annotations
@@ -20,9 +23,9 @@ from manyhands._bare import without_annotations
 
 from . import context, util
 from ._crew import PATIENCE, Crew
-from ._opened_pool import ApplyResult, JobRegister, MapResult, TaskFeeder, TaskQueue
+from ._opened_pool import ApplyResult, JobRegister, MapResult, TaskQueue
 from ._own_process import is_own
-from ._streams import Feeder, OrderedStream, UnorderedStream
+from ._streams import TERMINATE, Feeder, Feeders, OrderedStream, UnorderedStream
 from ._work import Plan
 
 process: Any = _std.module("process")
@@ -43,7 +46,6 @@ AsyncResult = ApplyResult
 INIT = "INIT"
 RUN = "RUN"
 CLOSE = "CLOSE"
-TERMINATE = "TERMINATE"
 
 
 def __getattr__(name: str) -> Any:
@@ -56,10 +58,21 @@ def __dir__() -> list[str]:
     return _std.names(__name__)
 
 
-class Pool(Crew):
+class _PoolCrew(Crew):
+    """What a pool of processes keeps of its own."""
+
+    def __init__(self, workers: int) -> None:
+        self.wanted = workers
+        self.feeders = Feeders()
+
+
+class Pool(_engine.PoolBase):
     """Processes that run calls. `retries`: how often a call is run again whose worker died."""
 
     _state = INIT
+    _cache: JobRegister
+    _taskqueue: TaskQueue
+    _terminate: Callable[[], object]
 
     def __init__(
         self,
@@ -86,54 +99,41 @@ class Pool(Crew):
             "daemonic processes are not allowed to have children"
         )
         self._ctx = context or _default_context()
-        self._processes = self._wanted = processes
-        self._method: str = self._ctx.get_start_method()
-        self._make_inside()
-        if self._method != "fork":
+        self._processes = processes
+        method: str = self._ctx.get_start_method()
+        crew = self._manyhands = _PoolCrew(processes)
+        _make_inside(self)
+        if method != "fork":
             _guard.check()
-        plan = Plan(self._method, os.getpid(), initializer, tuple(initargs))
-        prefix = self._number_workers(plan, self._own_process(), processes)
-        self._open(processes, maxtasksperchild, prefix, retries)
-        plan.pool = self._pool_handle()
-        self._start_workers(plan)
+        plan = Plan(method, os.getpid(), initializer, tuple(initargs))
+        prefix = crew.number_workers(plan, _own_process(self), processes)
+        crew.open(processes, maxtasksperchild, prefix, retries)
+        plan.pool = crew.handle
+        crew.start_workers(plan)
         self._state = RUN
-        # Without a reference to the pool, so that it can go: its core knows the way.
-        self._finalize = util.Finalize(self, _terminate, args=(_Core(self),), exitpriority=15)
+        # Without the crew: by what its workers are told that may lead back to the pool, which could never go.
+        self._terminate = util.Finalize(self, _terminate, args=(crew.alias(),), exitpriority=15)
 
     @staticmethod
     def Process(ctx: Any, *args: Any, **kwds: Any) -> Any:
         """Makes the process object of a worker, for subclasses that have their own way."""
         return ctx.Process(*args, **kwds)
 
-    def _own_process(self) -> Callable[..., Any] | None:
-        """How process objects of workers are made, where a program has its own class or its own way."""
-        if self.Process is Pool.Process and not is_own(self._ctx.Process):
-            return None
-        return functools.partial(self.Process, self._ctx)
-
     @property
     def _pool(self) -> list[Any]:
-        """The workers that there are now, as process objects."""
-        return self._members
-
-    def _make_inside(self) -> None:
-        self._feeders: list[Feeder | TaskFeeder] = []
-        self._cache = JobRegister(self)
-        self._taskqueue = TaskQueue(self)
+        """The workers that there are now: process objects, or threads."""
+        members: list[Any] = self._manyhands.members
+        return members
 
     def _repopulate_pool(self) -> None:
         """Waits until workers that have ended are replaced, which they are by themselves."""
-        if self._processes != self._wanted:
-            raise RuntimeError(
-                f"{self!r} has {self._wanted} workers for good; make another pool to have {self._processes}"
-            )
-        self._await_workers(PATIENCE)
+        wanted = self._manyhands.wanted
+        if self._processes != wanted:
+            raise RuntimeError(f"{self!r} has {wanted} workers for good; make another pool to have {self._processes}")
+        self._manyhands.await_workers(PATIENCE)
 
     _get_tasks = staticmethod(_standard.Pool._get_tasks)
     _guarded_task_generation = _standard.Pool._guarded_task_generation
-
-    #: What a stream submits with, also when the pool takes nothing else any more.
-    _call_one: Any = _engine.PoolCore.apply_async
 
     # The standard library's methods.
 
@@ -143,7 +143,7 @@ class Pool(Crew):
 
     def map(self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int | None = None) -> list[T]:
         """Calls `func` with each element; the results, in order."""
-        return self._gathered(self._map_async(func, iterable, _standard.mapstar, chunksize))
+        return _gathered(self._map_async(func, iterable, _standard.mapstar, chunksize))
 
     def map_async(
         self,
@@ -160,7 +160,7 @@ class Pool(Crew):
         self, func: Callable[..., T], iterable: Iterable[Iterable[Any]], chunksize: int | None = None
     ) -> list[T]:
         """As `map`; each element is a tuple of arguments."""
-        return self._gathered(self._map_async(func, iterable, _standard.starmapstar, chunksize))
+        return _gathered(self._map_async(func, iterable, _standard.starmapstar, chunksize))
 
     def starmap_async(
         self,
@@ -190,96 +190,54 @@ class Pool(Crew):
         chunksize = max(chunksize, 1)
         star = mapper is _standard.starmapstar
         if star or mapper is _standard.mapstar:
-            return self._map_elements(func, elements, chunksize, star, callback, error_callback)
+            return self._manyhands.map_elements(self, func, elements, chunksize, star, callback, error_callback)
         result: Any = MapResult(self, chunksize, len(elements), callback, error_callback)  # type: ignore[arg-type]
         tasks = self._guarded_task_generation(result._job, mapper, self._get_tasks(func, elements, chunksize))
         self._taskqueue.put((tasks, None))
         return result
 
-    @staticmethod
-    def _gathered(result: Any) -> list[Any]:
-        """The results of a map, which nobody else asks for."""
-        results: list[Any] = getattr(result, "_gather", result.get)()
-        return results
-
     def imap(self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int = 1) -> Iterator[T]:
         """Calls `func` with each element; gives the results one by one, in order."""
-        return self._stream(func, iterable, chunksize, ordered=True)
+        return _stream(self, func, iterable, chunksize, ordered=True)
 
     def imap_unordered(self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int = 1) -> Iterator[T]:
         """As `imap`, in the order in which the results come."""
-        return self._stream(func, iterable, chunksize, ordered=False)
-
-    def _stream(
-        self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int, *, ordered: bool
-    ) -> Iterator[T]:
-        self._check_running()
-        if chunksize < 1:
-            raise ValueError(f"Chunksize must be 1+, not {chunksize}")
-        results: Any = OrderedStream() if ordered else UnorderedStream()
-        feeder = Feeder(self, results, func, iterable, chunksize)
-        if feeder.is_small():
-            feeder.run()
-        else:
-            self._start_feeder(feeder)
-        if chunksize == 1:
-            stream: Iterator[T] = results
-            return stream
-        return (element for chunk in results for element in chunk)
-
-    def _start_feeder(self, feeder: Feeder | TaskFeeder) -> None:
-        self._feeders = [feeder for feeder in self._feeders if feeder.thread.is_alive()]
-        self._feeders.append(feeder)
-        feeder.thread.start()
-
-    def _is_terminated(self) -> bool:
-        return self._state == TERMINATE
+        return _stream(self, func, iterable, chunksize, ordered=False)
 
     def _check_running(self) -> None:
         if self._state != RUN:
             raise _engine.refused_by(ValueError("Pool not running"), self)
-        self._check_broken()
-
-    def _refuse(self, *_arguments: Any, **_more: Any) -> None:
-        raise _engine.refused_by(ValueError("Pool not running"), self)
+        self._manyhands.check_broken()
 
     def close(self) -> None:
         """Takes no more calls; the workers end when all are done."""
         util.debug("closing pool")
         if self._state == RUN:
             self._state = CLOSE
-            if any(feeder.thread.is_alive() for feeder in self._feeders):
+            crew = self._manyhands
+            if crew.feeders.are_busy():
                 # What an iterable still gives is run; nothing else is taken.
-                setattr(self, "apply_async", self._refuse)  # noqa: B010
+                crew.refuse_calls()
             else:
-                self._close()
+                crew.close()
 
     def terminate(self) -> None:
         """Ends the workers at once; calls that are not done fail."""
         util.debug("terminating pool")
         self._state = TERMINATE
-        for feeder in self._feeders:
-            feeder.hurry(stop=True)
-        self._finalize()
+        self._manyhands.feeders.stop()
+        self._terminate()
 
     def join(self) -> None:
         """Waits until the workers have ended. Close or terminate first."""
         util.debug("joining pool")
         if self._state == RUN:
             raise ValueError("Pool is still running")
-        for feeder in self._feeders:
-            feeder.hurry()
-            feeder.thread.join()
+        crew = self._manyhands
+        crew.feeders.join()
         if self._state == CLOSE:
-            self._close()
-        self._join()
-        self._forget_keeper()
-        self._note_unguarded()
-
-    def _note_unguarded(self) -> None:
-        # Somebody who asks for a result is told by an exception; who does not, at the program's end.
-        if self._phase == "broken":
-            _guard.found(self._broken_because)
+            crew.close()
+        crew.finish()
 
     def __enter__(self) -> Pool:
         # A pool that is broken by now says so at its first call.
@@ -307,22 +265,51 @@ def _default_context() -> Any:
     return context._default_context.get_context()
 
 
-class _Core:
-    """A pool's core without the pool, for its finalizer."""
-
-    def __init__(self, pool: Pool) -> None:
-        self.core = pool._alias()
+def _make_inside(pool: Pool) -> None:
+    pool._cache = JobRegister(pool)
+    pool._taskqueue = TaskQueue(pool)
 
 
-def _terminate(held: _Core) -> None:
-    core = held.core
-    core._terminate(signal.SIGTERM)
-    if not core._join(PATIENCE):
-        core._terminate(signal.SIGKILL)
-        core._join()
-    core._forget_keeper()
-    if core._phase == "broken":
-        _guard.found(core._broken_because)
+def _own_process(pool: Pool) -> Callable[..., Any] | None:
+    """How process objects of workers are made, where a program has its own class or its own way."""
+    if pool.Process is Pool.Process and not is_own(pool._ctx.Process):
+        return None
+    return functools.partial(pool.Process, pool._ctx)
+
+
+def _gathered(result: Any) -> list[Any]:
+    """The results of a map, which nobody else asks for."""
+    results: list[Any] = getattr(result, "_manyhands_gather", result.get)()
+    return results
+
+
+def _stream(
+    pool: Pool, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int, *, ordered: bool
+) -> Iterator[T]:
+    pool._check_running()
+    if chunksize < 1:
+        raise ValueError(f"Chunksize must be 1+, not {chunksize}")
+    results: Any = OrderedStream() if ordered else UnorderedStream()
+    feeder = Feeder(pool, results._manyhands, func, iterable, chunksize)
+    if feeder.is_small():
+        feeder.run()
+    else:
+        pool._manyhands.feeders.start(feeder)
+    if chunksize == 1:
+        stream: Iterator[T] = results
+        return stream
+    return (element for chunk in results for element in chunk)
+
+
+def _terminate(core: _engine.PoolCore) -> None:
+    """Ends a pool's workers; called with its core alone, which does not keep the pool."""
+    core.terminate(signal.SIGTERM)
+    if not core.join(PATIENCE):
+        core.terminate(signal.SIGKILL)
+        core.join()
+    core.forget_keeper()
+    if core.phase == "broken":
+        _guard.found(core.broken_because)
 
 
 without_annotations(globals())

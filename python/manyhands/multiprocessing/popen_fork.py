@@ -35,10 +35,10 @@ class Popen:
 
     def __init__(self, process_obj: Any) -> None:
         _std.module("util")._flush_std_streams()
-        self._child = self._launch(process_obj)
+        self._manyhands_child = self._launch(process_obj)
         _debugger.started()
-        self.pid = self._child.pid
-        self.sentinel = self._child.sentinel
+        self.pid = self._manyhands_child.pid
+        self.sentinel = self._manyhands_child.sentinel
 
     def duplicate_for_child(self, fd: int) -> int:
         """A copy has all descriptors of its parent."""
@@ -47,21 +47,14 @@ class Popen:
     def poll(self, flag: int = os.WNOHANG) -> int | None:
         """The exit code, or minus the signal's number; `None` while it runs."""
         if self.returncode is None:
-            return self._ended(self._child.poll() if flag else self._child.wait())
+            return _ended(self, self._manyhands_child.poll() if flag else self._manyhands_child.wait())
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int | None:
         """Waits for the end, or for `timeout` seconds; gives what `poll` gives."""
         if self.returncode is None:
-            return self._ended(self._child.wait(timeout))
+            return _ended(self, self._manyhands_child.wait(timeout))
         return self.returncode
-
-    def _ended(self, code: int | None) -> int | None:
-        if code is not None and self.returncode is None:
-            self.returncode = code
-            if code == _guard.EXIT_CODE:
-                _guard.found(self._child.note())
-        return code
 
     def interrupt(self) -> None:
         """Sends SIGINT."""
@@ -77,7 +70,7 @@ class Popen:
 
     def _send_signal(self, sig: int) -> None:
         if self.returncode is None:
-            self._child.send_signal(sig)
+            self._manyhands_child.send_signal(sig)
 
     def close(self) -> None:
         """Nothing is left to be given back before the object goes."""
@@ -92,6 +85,14 @@ class Popen:
         finally:
             os.close(parent)
         return child
+
+
+def _ended(popen: Popen, code: int | None) -> int | None:
+    if code is not None and popen.returncode is None:
+        popen.returncode = code
+        if code == _guard.EXIT_CODE:
+            _guard.found(popen._manyhands_child.note())
+    return code
 
 
 def role_of(process_obj: Any) -> str:

@@ -31,9 +31,9 @@ class Popen(popen_spawn_posix.Popen):
     """A process that a zygote started."""
 
     method = "forkserver"
-    _begin = staticmethod(_engine.zygote_child)
+    _manyhands_begin = staticmethod(_engine.zygote_child)
 
-    def _code(self) -> str:
+    def _manyhands_code(self) -> str:
         return forkserver.code()
 
 

@@ -42,11 +42,11 @@ class Popen(popen_fork.Popen):
 
     method = "spawn"
     DupFd = InheritedFd
-    _begin = staticmethod(_engine.exec_child)
+    _manyhands_begin = staticmethod(_engine.exec_child)
 
     def __init__(self, process_obj: Any) -> None:
         self._fds: list[int] = []
-        self._handles: list[int] = []
+        self._manyhands_handles: list[int] = []
         super().__init__(process_obj)
 
     def duplicate_for_child(self, fd: int) -> int:
@@ -54,11 +54,11 @@ class Popen(popen_fork.Popen):
         self._fds.append(fd)
         return len(self._fds) - 1
 
-    def share(self, handle: int) -> None:
+    def _manyhands_share(self, handle: int) -> None:
         """Gives the child a reference to an object of the arena."""
-        self._handles.append(handle)
+        self._manyhands_handles.append(handle)
 
-    def _code(self) -> str:
+    def _manyhands_code(self) -> str:
         """What the interpreter is to run."""
         return _payload.CODE
 
@@ -67,14 +67,14 @@ class Popen(popen_fork.Popen):
         with _debugger.unfollowed():
             self._fds.append(_tracker.descriptor())
         payload = _payload.payload_for(self, process_obj)
-        return self._begin(
+        return self._manyhands_begin(
             {
                 "name": process_obj.name,
                 "role": popen_fork.role_of(process_obj),
-                "command": _payload.command(self._code()),
+                "command": _payload.command(self._manyhands_code()),
                 "payload": payload,
                 "descriptors": self._fds,
-                "handles": self._handles,
+                "handles": self._manyhands_handles,
             }
         )
 

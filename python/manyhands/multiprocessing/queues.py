@@ -12,7 +12,7 @@ from manyhands import _engine, _pickling, _std
 from manyhands._bare import without_annotations
 from manyhands.queue import Empty, Full  # noqa: F401  Where programs look for them.
 
-from .synchronize import reduce_shared
+from .synchronize import handle_for_child, made
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,11 +31,6 @@ def __dir__() -> list[str]:
     return _std.names(__name__)
 
 
-def _made(kind: Any) -> Any:
-    """A queue that is to be opened yet."""
-    return kind.__new__(kind)
-
-
 def _note_readers(ctx: Any) -> None:
     if ctx.get_start_method() != "fork":
         _pickling.read_afresh = True
@@ -46,27 +41,24 @@ class _Travelling:
     `__getstate__` and `__setstate__` may build on these."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _made, (type(self),), self.__getstate__()
+        return made, (type(self),), self.__getstate__()
 
     def __getstate__(self) -> Any:
-        _, (_, handle) = reduce_shared(self)
-        return handle, vars(self)
+        return handle_for_child(self), vars(self)
 
     def __setstate__(self, state: Any) -> None:
         _pickling.read_afresh = True
         handle, kept = state
-        self._open(0, handle)  # type: ignore[attr-defined]
+        self._manyhands_open(0, handle)  # type: ignore[attr-defined]
         vars(self).update(kept)
 
 
 class Queue(_Travelling, _engine.Queue["T"]):
     """A queue for any number of processes; a positive `maxsize` bounds it."""
 
-    _join_cancelled = False
-
     def __init__(self, maxsize: int = 0, *, ctx: Any) -> None:
         _note_readers(ctx)
-        self._open(maxsize)
+        self._manyhands_open(maxsize)
 
     def put_nowait(self, obj: T) -> None:
         """`put` that raises Full instead of waiting."""
@@ -82,7 +74,7 @@ class Queue(_Travelling, _engine.Queue["T"]):
 
     def cancel_join_thread(self) -> None:
         """Nothing to cancel: no thread keeps what was put."""
-        self._join_cancelled = True
+        self._joincancelled = True
 
     @staticmethod
     def _on_queue_feeder_error(e: BaseException, obj: object) -> None:
@@ -106,22 +98,15 @@ class JoinableQueue(Queue["T"]):
         self._unfinished_tasks.release()
         there = False
         try:
-            there = self._hand_over(obj, block, timeout)
+            there = self._manyhands_hand_over(obj, block, timeout)
         finally:
             if not there:
-                self._count_down()
+                _count_down(self)
 
     def task_done(self) -> None:
         """One object that was taken has been dealt with. Called once too often it is a ValueError."""
-        if not self._count_down():
+        if not _count_down(self):
             raise ValueError("task_done() called too many times")
-
-    def _count_down(self) -> bool:
-        with self._cond:
-            counted: bool = self._unfinished_tasks.acquire(False)
-            if not self._unfinished_tasks.get_value():
-                self._cond.notify_all()
-        return counted
 
     def join(self) -> None:
         """Waits until all objects that were put have been dealt with."""
@@ -130,12 +115,21 @@ class JoinableQueue(Queue["T"]):
                 self._cond.wait()
 
 
+def _count_down(queue: JoinableQueue[Any]) -> bool:
+    """One object fewer is to be dealt with; whether there was one."""
+    with queue._cond:
+        counted: bool = queue._unfinished_tasks.acquire(False)
+        if not queue._unfinished_tasks.get_value():
+            queue._cond.notify_all()
+    return counted
+
+
 class SimpleQueue(_Travelling, _engine.SimpleQueue["T"]):
     """An unbounded queue with `put`, `get`, `empty` and `close`. An object that cannot be pickled is an error here."""
 
     def __init__(self, *, ctx: Any) -> None:
         _note_readers(ctx)
-        self._open(0)
+        self._manyhands_open(0)
 
 
 without_annotations(globals())

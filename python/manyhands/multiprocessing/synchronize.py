@@ -3,7 +3,8 @@
 The engine's objects with the standard library's manners: a lock may be released by anybody, a re-entrant one by its
 owner only; a negative time-out is zero; they pickle only while a process is being started. Unlike the standard
 library's, a lock whose owner was killed goes to the next who asks, with a warning that names the dead process;
-`owner_died` then tells which it was. A killed waiter takes no notification with it, and breaks its barrier.
+`owner_died` then tells which it was. A killed waiter takes no notification with it, and breaks its barrier. What is the
+engine's own in them stands under names that no program uses, for the subclasses that programs make.
 """
 
 from __future__ import annotations
@@ -38,37 +39,64 @@ def __dir__() -> list[str]:
 SEM_VALUE_MAX = 2**31 - 1
 
 
-def _attach(kind: Any, handle: int) -> Any:
-    """The object that another process named, as this process's own. A program's subclass is not asked to make it."""
-    made = next(base for base in kind.__mro__ if base.__module__ == _engine.__name__)
-    return made.__new__(kind, handle=handle)
-
-
-def reduce_shared(shared: Any) -> tuple[Any, ...]:
-    """How an object of the arena pickles: by its number, and only for a process that is being started."""
+def handle_for_child(shared: Any) -> int:
+    """By what number a process that is being started finds the object, which it gets a reference to."""
     context.assert_spawning(shared)
-    context.get_spawning_popen().share(shared._handle)
-    return _attach, (type(shared), shared._handle)
+    handle: int = shared._manyhands_handle
+    context.get_spawning_popen()._manyhands_share(handle)
+    return handle
+
+
+def made(kind: Any) -> Any:
+    """An object that is to be opened yet."""
+    return kind.__new__(kind)
+
+
+class Shared:
+    """How an object of the arena pickles: by its number, and only for a process that is being started.
+
+    As in the standard library attributes of a subclass stay behind; its own `__getstate__` and `__setstate__` may build
+    on these.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return made, (type(self),), self.__getstate__()
+
+    def __getstate__(self) -> Any:
+        return handle_for_child(self)
+
+    def __setstate__(self, state: Any) -> None:
+        self._manyhands_open(handle=state)  # type: ignore[attr-defined]
 
 
 def _owner(shared: _engine.Lock | _engine.RLock) -> str:
-    if shared._is_mine():
+    if shared._manyhands_is_mine():
         name: str = process.current_process().name
         thread = threading.current_thread().name
         return name if thread == "MainThread" else f"{name}|{thread}"
-    if shared._get_value() == 1:
+    if shared._manyhands_value() == 1:
         return "None"
-    return "SomeOtherThread" if shared._count() > 0 else "SomeOtherProcess"
+    return "SomeOtherThread" if shared._manyhands_count() > 0 else "SomeOtherProcess"
 
 
-class Lock(_engine.Lock):
+class _OwnerDied:
+    """The attribute `owner_died`. Not a property: a subclass may have something of its own under that name."""
+
+    def __get__(self, lock: Any, kind: type | None = None) -> Any:
+        if lock is None:
+            return self
+        base: Any = _engine.RLock if isinstance(lock, _engine.RLock) else _engine.Lock
+        return base.owner_died.__get__(lock)
+
+
+class Lock(Shared, _engine.Lock):
     """A lock. Who has it is known, but anybody may release it."""
 
-    def __new__(cls, *, ctx: Any) -> Lock:
-        return super().__new__(cls)
+    #: The process that died with the lock last, if that is how this process got it.
+    owner_died: Any = _OwnerDied()
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return reduce_shared(self)
+    def __init__(self, *, ctx: Any) -> None:
+        self._manyhands_open()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}(owner={_owner(self)})>"
@@ -82,19 +110,18 @@ class Lock(_engine.Lock):
         return Inside(self, SEMAPHORE, 1)
 
 
-class RLock(_engine.RLock):
+class RLock(Shared, _engine.RLock):
     """A lock that its owner may take again, and only its owner release."""
 
-    def __new__(cls, *, ctx: Any) -> RLock:
-        return super().__new__(cls)
+    owner_died: Any = _OwnerDied()
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return reduce_shared(self)
+    def __init__(self, *, ctx: Any) -> None:
+        self._manyhands_open()
 
     def __repr__(self) -> str:
         owner = _owner(self)
-        if self._is_mine():
-            count: int | str = self._count()
+        if self._manyhands_is_mine():
+            count: int | str = self._manyhands_count()
         else:
             count = 0 if owner == "None" else "nonzero"
         return f"<{type(self).__name__}({owner}, {count})>"
@@ -108,14 +135,11 @@ class RLock(_engine.RLock):
         return Inside(self, RECURSIVE_MUTEX, 1)
 
 
-class Semaphore(_engine.Semaphore):
+class Semaphore(Shared, _engine.Semaphore):
     """A number of permits. Those of a killed process come back only when it took them by `with`."""
 
-    def __new__(cls, value: int = 1, *, ctx: Any) -> Semaphore:
-        return super().__new__(cls, value, SEM_VALUE_MAX)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return reduce_shared(self)
+    def __init__(self, value: int = 1, *, ctx: Any) -> None:
+        self._manyhands_open(value, SEM_VALUE_MAX)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}(value={self.get_value()})>"
@@ -126,22 +150,17 @@ class Semaphore(_engine.Semaphore):
 
     @property
     def _semlock(self) -> Inside:
-        return Inside(self, SEMAPHORE, self._max_value)
-
-    @classmethod
-    def _of(cls, value: int, most: int) -> Semaphore:
-        """One with another limit than its class has."""
-        return _engine.Semaphore.__new__(cls, value, most)
+        return Inside(self, SEMAPHORE, self._manyhands_maximum)
 
 
 class BoundedSemaphore(Semaphore):
     """A number of permits that cannot grow above its first value."""
 
-    def __new__(cls, value: int = 1, *, ctx: Any) -> BoundedSemaphore:
-        return _engine.Semaphore.__new__(cls, value, value)
+    def __init__(self, value: int = 1, *, ctx: Any) -> None:
+        self._manyhands_open(value, value)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}(value={self.get_value()}, maxvalue={self._max_value})>"
+        return f"<{type(self).__name__}(value={self.get_value()}, maxvalue={self._manyhands_maximum})>"
 
 
 class _Number(int):
@@ -151,32 +170,29 @@ class _Number(int):
         return int(self)
 
 
-def _attach_condition(kind: Any, handle: int, lock: Lock | RLock) -> Any:
-    condition = _attach(kind, handle)
-    condition._stand_on(lock)
-    return condition
-
-
-class Condition(_engine.Condition):
+class Condition(Shared, _engine.Condition):
     """Where processes wait, having given up a lock, until they are notified; the longest waiting first."""
 
     acquire: Callable[..., bool]
     release: Callable[[], None]
     _lock: Lock | RLock
 
-    def __new__(cls, lock: Lock | RLock | None = None, *, ctx: Any) -> Condition:
-        self = super().__new__(cls)
-        self._stand_on(lock or ctx.RLock())
-        return self
+    def __init__(self, lock: Lock | RLock | None = None, *, ctx: Any) -> None:
+        self._lock = lock or ctx.RLock()
+        self._manyhands_open()
+        self._make_methods()
 
-    def _stand_on(self, lock: Lock | RLock) -> None:
-        self._lock = lock
-        self.acquire = lock.acquire
-        self.release = lock.release
+    def _make_methods(self) -> None:
+        self.acquire = self._lock.acquire
+        self.release = self._lock.release
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        _, (kind, handle) = reduce_shared(self)
-        return _attach_condition, (kind, handle, self._lock)
+    def __getstate__(self) -> Any:
+        return handle_for_child(self), self._lock
+
+    def __setstate__(self, state: Any) -> None:
+        handle, self._lock = state
+        self._manyhands_open(handle)
+        self._make_methods()
 
     def __enter__(self) -> bool:
         return self._lock.__enter__()
@@ -189,9 +205,9 @@ class Condition(_engine.Condition):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Gives up the lock, waits to be notified, and takes the lock again; False when the time was over first."""
-        if not self._lock._is_mine():
+        if not self._lock._manyhands_is_mine():
             raise AssertionError("must acquire() condition before using wait()")
-        return self._wait(self._lock, timeout)
+        return self._manyhands_wait(self._lock, timeout)
 
     def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
         """Waits until `predicate` says something true, and gives that; at the end of the time what it says then."""
@@ -207,9 +223,9 @@ class Condition(_engine.Condition):
 
     def notify(self, n: int = 1) -> None:
         """Wakes `n` of those that wait, or all if they are fewer."""
-        if not self._lock._is_mine():
+        if not self._lock._manyhands_is_mine():
             raise AssertionError("lock is not owned: acquire() the condition before using notify()")
-        self._notify(n)
+        self._manyhands_notify(n)
 
     def notify_all(self) -> None:
         """Wakes all that wait."""
@@ -217,54 +233,56 @@ class Condition(_engine.Condition):
 
     @property
     def _sleeping_count(self) -> _Number:
-        return _Number(self.statistics()["waiters"])
+        return _Number(_engine.Condition.statistics(self)["waiters"])
 
     _woken_count = _wait_semaphore = _Number(0)
 
 
-class Event(_engine.Event):
+class Event(Shared, _engine.Event):
     """A flag that can be waited for."""
 
-    def __new__(cls, *, ctx: Any) -> Event:
-        return super().__new__(cls)
+    def __init__(self, *, ctx: Any) -> None:
+        self._manyhands_open()
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return reduce_shared(self)
+    # The standard class has no methods of its own for this, so attributes of a subclass travel.
+
+    def __getstate__(self) -> Any:
+        return handle_for_child(self), vars(self)
+
+    def __setstate__(self, state: Any) -> None:
+        handle, kept = state
+        self._manyhands_open(handle)
+        vars(self).update(kept)
 
     def __repr__(self) -> str:
         state = "set" if self.is_set() else "unset"
         return f"<{type(self).__qualname__} at {id(self):#x} {state}>"
 
 
-def _attach_barrier(kind: Any, handle: int, action: Callable[[], object] | None, timeout: float | None) -> Any:
-    barrier = _attach(kind, handle)
-    barrier._action = action
-    barrier._timeout = timeout
-    return barrier
-
-
-class Barrier(_engine.Barrier):
+class Barrier(Shared, _engine.Barrier):
     """Where nobody goes on before all parties have arrived."""
 
     _action: Callable[[], object] | None
     _timeout: float | None
 
-    def __new__(
-        cls,
+    def __init__(
+        self,
         parties: int,
         action: Callable[[], object] | None = None,
         timeout: float | None = None,
         *,
         ctx: Any,
-    ) -> Barrier:
-        self = super().__new__(cls, parties)
+    ) -> None:
+        self._manyhands_open(parties)
         self._action = action
         self._timeout = timeout
-        return self
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        _, (kind, handle) = reduce_shared(self)
-        return _attach_barrier, (kind, handle, self._action, self._timeout)
+    def __getstate__(self) -> Any:
+        return handle_for_child(self), self._action, self._timeout
+
+    def __setstate__(self, state: Any) -> None:
+        handle, self._action, self._timeout = state
+        self._manyhands_open(handle=handle)
 
     def __repr__(self) -> str:
         kind = type(self)
@@ -276,7 +294,7 @@ class Barrier(_engine.Barrier):
 
         Raises BrokenBarrierError when the barrier is broken or reset, or when the time is over first, which breaks it.
         """
-        place = self._wait(self._timeout if timeout is None else timeout, self._action)
+        place = self._manyhands_wait(self._timeout if timeout is None else timeout, self._action)
         if isinstance(place, str):
             raise threading.BrokenBarrierError(place)
         return place

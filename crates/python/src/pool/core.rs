@@ -1,21 +1,22 @@
-//! The pool itself, as the base class of `multiprocessing.Pool`.
+//! The pool itself, as Python's `Crew` builds on it: what a pool or an executor of a program has (`base`).
 //!
-//! It is empty until Python's `__init__` has checked its arguments and calls `_open`. Then a keeper is made, which starts
-//! the workers (`shared`). Calls and maps are submitted by `submit`; `told` makes their results.
+//! It is empty until Python has checked its arguments and calls `open`. Then a keeper is made, which starts the workers
+//! (`shared`). Calls and maps are submitted by `submit`; `told` makes their results.
 
 use super::calls::Calls;
 use super::outcome::of_refusal;
 use super::result::AsyncResult;
 use super::shared::{Hiring, Shared, keep_by_zygote, locked};
-use super::submit::{Refused, submit_call, submit_list, submit_map};
+use super::submit::{Refused, Through, submit_call, submit_list, submit_map};
 use super::told::{Wanted, finish};
 use crate::child::{Start, told};
-use crate::errors::{from_arena, from_start, from_wait};
+use crate::errors::{from_arena, from_start, from_wait, refused_by};
 use crate::ffi::{Interpreter, Patient, fork_template, serve_as_keeper};
 use crate::futures::{Future, Remote};
 use crate::value::kept_name;
 use manyhands::executor::{PoolPlan, PoolState, RawCall, RawPool, SubmitError};
 use manyhands::platform::Deadline;
+use manyhands::platform::atomic::{AtomicBool, Ordering};
 use manyhands::spawn::{ForkedKeeper, Refusal, Served};
 use manyhands::sync::Wait;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -25,10 +26,12 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// What `multiprocessing.Pool` is made of.
+/// A pool of processes, for Python's `Crew`.
 #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
 pub struct PoolCore {
     shared: OnceLock<Arc<Shared>>,
+    /// Whether the program's calls are refused, while what it has begun to submit still comes.
+    refuses: AtomicBool,
 }
 
 impl PoolCore {
@@ -37,30 +40,45 @@ impl PoolCore {
         self.shared.get().ok_or_else(|| PyValueError::new_err("Pool not running"))
     }
 
+    /// The error for a call that is not taken.
+    pub fn refusal(pool: &Bound<'_, PyAny>) -> PyErr {
+        refused_by(PyValueError::new_err("Pool not running"), pool)
+    }
+
+    /// Refuses a program's call once no more are to come.
+    #[inline]
+    pub fn check_takes_calls(&self, pool: &Bound<'_, PyAny>) -> PyResult<()> {
+        if self.refuses.load(Ordering::Relaxed) { Err(Self::refusal(pool)) } else { Ok(()) }
+    }
+
     /// Begins an executor that nobody has submitted to. What Python says when it takes no more calls, is the error.
-    fn check_takes_futures(slf: &Bound<'_, Self>) -> PyResult<()> {
-        match slf.get().shared.get().map(|shared| shared.raw.state()) {
+    #[inline]
+    pub fn check_takes_futures(through: Through<'_, '_>) -> PyResult<()> {
+        match through.core.get().shared.get().map(|shared| shared.raw.state()) {
             Some(PoolState::Open) => Ok(()),
-            None => slf.call_method0("_begin").map(drop),
-            Some(_) => Err(slf.call_method0("_refusal").map_or_else(|error| error, PyErr::from_value)),
+            None => through.core.call_method1("begin", (through.pool,)).map(drop),
+            Some(_) => {
+                let refusal = through.core.call_method1("refusal", (through.pool,));
+                Err(refusal.map_or_else(|error| error, PyErr::from_value))
+            }
         }
     }
 
     /// The future of what was submitted, or of why it was not.
-    fn future<'py>(
-        slf: &Bound<'py, Self>,
+    pub fn future<'py>(
+        through: Through<'_, 'py>,
         func: &Bound<'py, PyAny>,
         call: Result<RawCall, Refused>,
     ) -> PyResult<Bound<'py, Future>> {
         match call {
             Ok(call) => {
-                let shared = slf.get().shared()?;
-                Future::of_call(slf.py(), Remote::new(shared, shared.functions.called(func), call))
+                let shared = through.core.get().shared()?;
+                Future::of_call(func.py(), Remote::new(shared, shared.functions.called(func), call))
             }
-            Err(Refused::Later(error)) => Future::failed(slf.py(), error),
+            Err(Refused::Later(error)) => Future::failed(func.py(), error),
             Err(Refused::AtOnce(error)) => {
                 // It may have been ended meanwhile.
-                Self::check_takes_futures(slf)?;
+                Self::check_takes_futures(through)?;
                 Err(error)
             }
         }
@@ -72,11 +90,11 @@ impl PoolCore {
     #[new]
     #[pyo3(signature = (*_arguments, **_more))]
     fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> PoolCore {
-        PoolCore { shared: OnceLock::new() }
+        PoolCore { shared: OnceLock::new(), refuses: AtomicBool::new(false) }
     }
 
     /// Makes the pool's part in the arena.
-    fn _open(
+    fn open(
         &self,
         workers: usize,
         calls_per_worker: Option<u32>,
@@ -101,7 +119,7 @@ impl PoolCore {
 
     /// Forks a template that starts the workers from now on. Returns "parent" in this process, "worker" in each worker, and "end"
     /// in the template when it is not needed any more.
-    fn _keep_by_template(
+    fn keep_by_template(
         &self,
         py: Python<'_>,
         #[pyo3(from_py_with = kept_name)] name: String,
@@ -135,35 +153,35 @@ impl PoolCore {
     }
 
     /// Has this process's zygote start the workers, each with the payload.
-    fn _keep_by_zygote(&self, py: Python<'_>, start: Start) -> PyResult<()> {
+    fn keep_by_zygote(&self, py: Python<'_>, start: Start) -> PyResult<()> {
         let shared = self.shared()?;
         let kept = keep_by_zygote(py, &shared.raw, Hiring::now(start)?)?;
         *locked(&shared.kept) = kept;
         Ok(())
     }
 
-    /// Calls `func(*args, **kwds)` in a worker.
-    #[pyo3(
-        signature = (func, args = None, kwds = None, callback = None, error_callback = None),
-        text_signature = "($self, func, args=(), kwds={}, callback=None, error_callback=None)"
-    )]
-    fn apply_async<'py>(
+    /// Calls `func(*args, **kwds)` in a worker, for `pool`.
+    #[pyo3(signature = (pool, func, args = None, kwds = None, callback = None, error_callback = None))]
+    fn call_one<'py>(
         slf: &Bound<'py, Self>,
+        pool: &Bound<'py, PyAny>,
         func: &Bound<'py, PyAny>,
         args: Option<&Bound<'py, PyAny>>,
         kwds: Option<&Bound<'py, PyAny>>,
         callback: Option<&Bound<'py, PyAny>>,
         error_callback: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, AsyncResult>> {
-        let wanted = Wanted::new(callback, error_callback);
-        let submitted = submit_call(slf, func, args, kwds).map(Calls::One);
-        finish(slf, func, submitted, &wanted, None)
+        let through = Through { core: slf, pool };
+        let submitted = submit_call(through, func, args, kwds).map(Calls::One);
+        finish(through, func, submitted, &Wanted::new(callback, error_callback), None)
     }
 
-    /// Calls `func` with each element of a list or range, or with each element's elements.
-    #[pyo3(signature = (func, elements, chunksize, star, callback = None, error_callback = None))]
-    fn _map_elements<'py>(
+    /// Calls `func` with each element of a list or range, or with each element's elements, for `pool`.
+    #[pyo3(signature = (pool, func, elements, chunksize, star, callback = None, error_callback = None))]
+    #[expect(clippy::too_many_arguments, reason = "what Python's methods take, and the pool")]
+    fn map_elements<'py>(
         slf: &Bound<'py, Self>,
+        pool: &Bound<'py, PyAny>,
         func: &Bound<'py, PyAny>,
         elements: &Bound<'py, PyAny>,
         chunksize: usize,
@@ -171,37 +189,32 @@ impl PoolCore {
         callback: Option<&Bound<'py, PyAny>>,
         error_callback: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, AsyncResult>> {
-        let wanted = Wanted::new(callback, error_callback);
-        let submitted = submit_map(slf, func, elements, chunksize, star);
-        finish(slf, func, submitted, &wanted, Some(chunksize))
+        let through = Through { core: slf, pool };
+        let submitted = submit_map(through, func, elements, chunksize, star);
+        finish(through, func, submitted, &Wanted::new(callback, error_callback), Some(chunksize))
     }
 
-    /// Calls `fn(*args, **kwargs)` in a worker: its future.
-    #[pyo3(signature = (r#fn, /, *args, **kwargs))]
-    fn _submit<'py>(
+    /// Calls `func` with each element of a list, or with each element's elements, in one worker, for `pool`: the future of
+    /// the results.
+    fn submit_list<'py>(
         slf: &Bound<'py, Self>,
-        r#fn: &Bound<'py, PyAny>,
-        args: &Bound<'py, PyTuple>,
-        kwargs: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, Future>> {
-        Self::check_takes_futures(slf)?;
-        let call = submit_call(slf, r#fn, Some(args.as_any()), kwargs.map(|kwargs| kwargs.as_any()));
-        Self::future(slf, r#fn, call)
-    }
-
-    /// Calls `func` with each element of a list, or with each element's elements, in one worker: the future of the results.
-    fn _submit_list<'py>(
-        slf: &Bound<'py, Self>,
+        pool: &Bound<'py, PyAny>,
         func: &Bound<'py, PyAny>,
         elements: &Bound<'py, PyList>,
         star: bool,
     ) -> PyResult<Bound<'py, Future>> {
-        Self::check_takes_futures(slf)?;
-        Self::future(slf, func, submit_list(slf, func, elements, star))
+        let through = Through { core: slf, pool };
+        Self::check_takes_futures(through)?;
+        Self::future(through, func, submit_list(through, func, elements, star))
+    }
+
+    /// Refuses the program's calls from now on; the pool itself may still submit.
+    fn refuse_calls(&self) {
+        self.refuses.store(true, Ordering::Relaxed);
     }
 
     /// Withdraws all calls that no worker has taken.
-    fn _cancel_pending(&self) {
+    fn cancel_pending(&self) {
         if let Some(shared) = self.shared.get() {
             shared.raw.cancel_pending();
         }
@@ -209,7 +222,7 @@ impl PoolCore {
 
     /// "open", "closed", "terminated", "broken", or "none" for a pool that was never opened.
     #[getter]
-    fn _phase(&self) -> &'static str {
+    fn phase(&self) -> &'static str {
         match self.shared.get().map(|shared| shared.raw.state()) {
             None => "none",
             Some(PoolState::Open) => "open",
@@ -220,7 +233,7 @@ impl PoolCore {
     }
 
     /// Raises why the pool is broken, if it is.
-    pub fn _check_broken(&self, py: Python<'_>) -> PyResult<()> {
+    pub fn check_broken(&self, py: Python<'_>) -> PyResult<()> {
         match self.shared.get() {
             Some(shared) if shared.raw.state() == PoolState::Broken => {
                 let reason = shared.raw.reason();
@@ -231,7 +244,7 @@ impl PoolCore {
     }
 
     /// Waits until all workers have begun, or the pool is not open any more, or for `timeout` seconds.
-    fn _await_workers(&self, py: Python<'_>, timeout: f64) -> PyResult<()> {
+    fn await_workers(&self, py: Python<'_>, timeout: f64) -> PyResult<()> {
         let Some(shared) = self.shared.get() else { return Ok(()) };
         let patient = Patient::new(py);
         let wait = Wait::arena(crate::child::deadline(Some(timeout)), &patient);
@@ -243,30 +256,31 @@ impl PoolCore {
 
     /// Name, pid and number of calls taken of each worker there is.
     #[getter]
-    fn _workers(&self) -> Vec<(String, u32, u64)> {
+    fn workers(&self) -> Vec<(String, u32, u64)> {
         self.shared.get().map_or(Vec::new(), |shared| shared.raw.statistics().workers)
     }
 
     /// How many calls no worker has taken.
     #[getter]
-    fn _waiting(&self) -> usize {
+    fn waiting(&self) -> usize {
         self.shared.get().map_or(0, |shared| shared.raw.statistics().waiting)
     }
 
     /// How many calls have no answer yet.
     #[getter]
-    fn _unanswered(&self) -> usize {
+    fn unanswered(&self) -> usize {
         let statistics = self.shared.get().map(|shared| shared.raw.statistics());
         statistics.map_or(0, |statistics| statistics.waiting + statistics.running)
     }
 
     /// What other processes open the pool by.
-    fn _pool_handle(&self) -> PyResult<u64> {
+    #[getter]
+    fn handle(&self) -> PyResult<u64> {
         Ok(self.shared()?.raw.handle().to_raw())
     }
 
     /// Takes no more calls; the workers end when all are done.
-    fn _close(&self) {
+    fn close(&self) {
         if let Some(shared) = self.shared.get() {
             shared.raw.close();
             shared.dismiss_keeper();
@@ -274,7 +288,7 @@ impl PoolCore {
     }
 
     /// Takes no more calls, fails those that wait, and sends the signal to the workers.
-    fn _terminate(&self, signal: i32) {
+    fn terminate(&self, signal: i32) {
         if let Some(shared) = self.shared.get() {
             shared.raw.terminate();
             shared.raw.signal_workers(signal);
@@ -284,7 +298,7 @@ impl PoolCore {
 
     /// Waits until the last worker has ended and the last callback has run, or for `timeout` seconds; whether so.
     #[pyo3(signature = (timeout = None))]
-    fn _join(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
+    fn join(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
         let Some(shared) = self.shared.get() else { return Ok(true) };
         let until = crate::child::deadline(timeout);
         loop {
@@ -309,18 +323,18 @@ impl PoolCore {
     }
 
     /// Another way to the same pool, which does not keep this object alive.
-    fn _alias(&self) -> PyResult<PoolCore> {
-        Ok(PoolCore { shared: OnceLock::from(Arc::clone(self.shared()?)) })
+    fn alias(&self) -> PyResult<PoolCore> {
+        Ok(PoolCore { shared: OnceLock::from(Arc::clone(self.shared()?)), refuses: AtomicBool::new(false) })
     }
 
     /// What is known of why the pool is broken.
     #[getter]
-    fn _broken_because(&self) -> String {
+    fn broken_because(&self) -> String {
         self.shared.get().map_or(String::new(), |shared| shared.raw.reason())
     }
 
     /// Gives the keeper up; a template has ended then, and is no child of this process any more.
-    fn _forget_keeper(&self, py: Python<'_>) {
+    fn forget_keeper(&self, py: Python<'_>) {
         if let Some(shared) = self.shared.get() {
             py.detach(|| shared.forget_keeper());
             shared.let_go();

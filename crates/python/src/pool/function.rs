@@ -1,6 +1,6 @@
 //! Functions that pickle by reference: sent to the workers once, then named by a number.
 //!
-//! Whether a function is such a one, Python decides (`Pool._by_reference`): it knows what the workers can import. A function
+//! Whether a function is such a one, Python decides (`Crew.by_reference`): it knows what the workers can import. A function
 //! is known by identity and held weakly: a pool that kept a function of the main module alive would keep that module's names
 //! alive, since the collector of cycles does not see what stands here, and files that the program left open would
 //! never be written out.
@@ -92,12 +92,12 @@ impl Functions {
 
     /// Workers may have begun since that know the program as it is now: a function which has another place there, or none,
     /// is known by number no longer.
-    pub fn check(&self, pool: &Bound<'_, PyAny>) -> PyResult<()> {
+    pub fn check(&self, core: &Bound<'_, PyAny>) -> PyResult<()> {
         let all: Vec<(usize, Arc<Entry>)> =
             self.known().all.iter().map(|(identity, entry)| (*identity, Arc::clone(entry))).collect();
         for (identity, entry) in all {
-            let still_known = match entry.function.bind(pool.py()).upgrade() {
-                Some(function) => !pool.call_method1("_by_reference", (function,))?.is_none(),
+            let still_known = match entry.function.bind(core.py()).upgrade() {
+                Some(function) => !core.call_method1("by_reference", (function,))?.is_none(),
                 None => false,
             };
             if !still_known {
@@ -120,14 +120,14 @@ impl Functions {
     #[inline]
     pub fn number(
         &self,
-        pool: &Bound<'_, PyAny>,
+        core: &Bound<'_, PyAny>,
         raw: &RawPool,
         function: &Bound<'_, PyAny>,
     ) -> PyResult<Result<Option<u64>, SubmitError>> {
         if let Some(entry) = self.known().entry(function) {
             return Ok(Ok(Some(entry.number)));
         }
-        let pickled = pool.call_method1("_by_reference", (function,))?;
+        let pickled = core.call_method1("by_reference", (function,))?;
         let Ok(pickled) = pickled.cast::<PyBytes>() else { return Ok(Ok(None)) };
         let weak = PyWeakrefReference::new(function)?.unbind();
         let number = match raw.register(pickled.as_bytes()) {

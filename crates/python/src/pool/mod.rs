@@ -1,6 +1,7 @@
 //! Pools of processes that run Python functions: the compiled half of `multiprocessing.Pool`.
 //!
 //! ```text
+//! base      what a program's pools and executors are made of: they have a crew, and take calls
 //! core      the pool itself: takes calls and maps, is closed, terminated, joined
 //! shared    what it and its results have in common: the engine's pool, who starts its workers
 //! renewal   a template made anew from the program as it is now
@@ -14,6 +15,7 @@
 //! Submitting is one call into here: plain arguments go as they are, the rest is pickled by `manyhands._pickling`. Results
 //! are unpickled by whoever asks for them.
 
+mod base;
 mod call;
 mod calls;
 mod core;
@@ -26,6 +28,7 @@ mod submit;
 mod told;
 mod worker;
 
+pub use base::{Crewed, ExecutorBase, PoolBase};
 pub use core::PoolCore;
 pub use function::Called;
 pub use outcome::{Reading, Unread, begin_reading, broken, of_failure};

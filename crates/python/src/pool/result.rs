@@ -317,7 +317,8 @@ impl AsyncResult {
     }
 
     /// `get` for a result that nobody else has or will ask for: made as the answers come.
-    fn _gather(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
+    #[pyo3(name = "_manyhands_gather")]
+    fn gather(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
         let (py, this) = (slf.py(), slf.get());
         let fresh = std::mem::replace(&mut *this.state(), State::Taking);
         let State::Fresh { calls, pool } = fresh else {
@@ -414,11 +415,6 @@ impl AsyncResult {
             }
         }
         Ok(there)
-    }
-
-    #[classattr]
-    fn _is_result() -> bool {
-        true
     }
 
     #[classmethod]

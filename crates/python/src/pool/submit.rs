@@ -8,9 +8,7 @@ use super::call::{Kind, Steps, Target};
 use super::calls::Calls;
 use super::core::PoolCore;
 use super::outcome::of_refusal;
-use crate::errors::refused_by;
 use manyhands::executor::{PoolState, RawCall, SubmitError};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
@@ -26,23 +24,31 @@ impl From<PyErr> for Refused {
     }
 }
 
+/// What calls go through: a core, and the pool or executor that has it, which results keep and errors name.
+#[derive(Clone, Copy)]
+pub struct Through<'a, 'py> {
+    pub core: &'a Bound<'py, PoolCore>,
+    pub pool: &'a Bound<'py, PyAny>,
+}
+
 /// Of a function that will be called so many times.
 fn target<'a, 'py>(
-    slf: &'a Bound<'py, PoolCore>,
+    through: Through<'a, 'py>,
     func: &Bound<'py, PyAny>,
     calls: usize,
 ) -> Result<Target<'a>, Refused> {
-    let shared = slf.get().shared()?;
+    let Through { core, pool } = through;
+    let shared = core.get().shared()?;
     if shared.raw.state() != PoolState::Open {
-        slf.get()._check_broken(slf.py())?;
-        return Err(refused_by(PyValueError::new_err("Pool not running"), slf).into());
+        core.get().check_broken(core.py())?;
+        return Err(PoolCore::refusal(pool).into());
     }
     if let Some(_turn) = shared.turn_to_renew(calls) {
-        slf.call_method0("_renew_template")?;
-        shared.functions.check(slf)?;
+        core.call_method0("renew_template")?;
+        shared.functions.check(core)?;
     }
-    let number = shared.functions.number(slf, &shared.raw, func)?;
-    let number = number.map_err(|error| of_refusal(slf.py(), error))?;
+    let number = shared.functions.number(core, &shared.raw, func)?;
+    let number = number.map_err(|error| of_refusal(core.py(), error))?;
     Ok(Target { raw: &shared.raw, function: number.unwrap_or(0), retries: shared.retries })
 }
 
@@ -52,13 +58,13 @@ fn submitted(py: Python<'_>, call: Result<RawCall, SubmitError>) -> Result<RawCa
 
 /// Submits `func(*args, **kwds)`.
 pub fn submit_call<'py>(
-    slf: &Bound<'py, PoolCore>,
+    through: Through<'_, 'py>,
     func: &Bound<'py, PyAny>,
     args: Option<&Bound<'py, PyAny>>,
     kwds: Option<&Bound<'py, PyAny>>,
 ) -> Result<RawCall, Refused> {
-    let py = slf.py();
-    let target = target(slf, func, 1)?;
+    let py = func.py();
+    let target = target(through, func, 1)?;
     let args = match args {
         None => PyTuple::empty(py),
         Some(args) => match args.cast_exact::<PyTuple>() {
@@ -78,32 +84,32 @@ pub fn submit_call<'py>(
     }
     let kwds = kwds.map_or_else(|| PyDict::new(py).into_any(), Bound::clone);
     let pickled = match target.function {
-        0 => pickle_for(slf, "_dumps_call", &PyTuple::new(py, [func, args.as_any(), &kwds])?)?,
-        _ => pickle_for(slf, "_dumps_arguments", &PyTuple::new(py, [args.as_any(), &kwds])?)?,
+        0 => pickle_for(through.core, "dumps_call", &PyTuple::new(py, [func, args.as_any(), &kwds])?)?,
+        _ => pickle_for(through.core, "dumps_arguments", &PyTuple::new(py, [args.as_any(), &kwds])?)?,
     };
     submitted(py, target.pickled(Kind::Pickled, &pickled))
 }
 
-/// Pickles with a method of the pool's; an error is the call's own.
+/// Pickles with a method of Python's `Crew`; an error is the call's own.
 fn pickle_for<'py>(
-    slf: &Bound<'py, PoolCore>,
+    core: &Bound<'py, PoolCore>,
     method: &str,
     what: &Bound<'py, PyTuple>,
 ) -> Result<crate::pickled::Pickled<'py>, Refused> {
-    crate::pickled::pickle_by(&slf.getattr(method)?, what).map_err(Refused::Later)
+    crate::pickled::pickle_by(&core.getattr(method)?, what).map_err(Refused::Later)
 }
 
 /// Submits `func(element)`, or `func(*element)`, for each element of a list or range.
 pub fn submit_map<'py>(
-    slf: &Bound<'py, PoolCore>,
+    through: Through<'_, 'py>,
     func: &Bound<'py, PyAny>,
     elements: &Bound<'py, PyAny>,
     chunksize: usize,
     star: bool,
 ) -> Result<Calls, Refused> {
-    let py = slf.py();
+    let py = func.py();
     let chunksize = chunksize.max(1);
-    let target = target(slf, func, elements.len().map_or(1, |length| length.div_ceil(chunksize)))?;
+    let target = target(through, func, elements.len().map_or(1, |length| length.div_ceil(chunksize)))?;
     let is_sent = target.function != 0 && !star;
     if is_sent
         && chunksize > 1
@@ -117,26 +123,26 @@ pub fn submit_map<'py>(
         Err(_) => PyList::new(py, elements.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
     };
     if is_sent && chunksize == 1 {
-        return submit_each(slf, &target, &elements);
+        return submit_each(through.core, &target, &elements);
     }
     let mut calls = Vec::with_capacity(elements.len() / chunksize + 1);
     for start in (0..elements.len()).step_by(chunksize) {
         let end = (start + chunksize).min(elements.len());
-        calls.push(submit_part(slf, &target, func, &elements, (start, end), star)?);
+        calls.push(submit_part(through.core, &target, func, &elements, (start, end), star)?);
     }
     Ok(Calls::Chunks(calls))
 }
 
 /// Submits a part of a list as one call, whose result is the list of the function's results.
 fn submit_part<'py>(
-    slf: &Bound<'py, PoolCore>,
+    core: &Bound<'py, PoolCore>,
     target: &Target<'_>,
     func: &Bound<'py, PyAny>,
     elements: &Bound<'py, PyList>,
     (start, end): (usize, usize),
     star: bool,
 ) -> Result<RawCall, Refused> {
-    let py = slf.py();
+    let py = core.py();
     if target.function != 0
         && !star
         && let Some(call) = target.ints(elements, start, end)
@@ -145,29 +151,29 @@ fn submit_part<'py>(
     }
     let chunk = elements.get_slice(start, end);
     let pickled = match target.function {
-        0 => pickle_for(slf, "_dumps_call", &PyTuple::new(py, [func, chunk.as_any()])?)?,
-        _ => pickle_for(slf, "_dumps_arguments", &PyTuple::new(py, [chunk.as_any()])?)?,
+        0 => pickle_for(core, "dumps_call", &PyTuple::new(py, [func, chunk.as_any()])?)?,
+        _ => pickle_for(core, "dumps_arguments", &PyTuple::new(py, [chunk.as_any()])?)?,
     };
     submitted(py, target.pickled(if star { Kind::Star } else { Kind::Chunk }, &pickled))
 }
 
 /// Submits all elements of a list as one call.
 pub fn submit_list<'py>(
-    slf: &Bound<'py, PoolCore>,
+    through: Through<'_, 'py>,
     func: &Bound<'py, PyAny>,
     elements: &Bound<'py, PyList>,
     star: bool,
 ) -> Result<RawCall, Refused> {
-    submit_part(slf, &target(slf, func, 1)?, func, elements, (0, elements.len()), star)
+    submit_part(through.core, &target(through, func, 1)?, func, elements, (0, elements.len()), star)
 }
 
 /// A call for each element.
 fn submit_each<'py>(
-    slf: &Bound<'py, PoolCore>,
+    core: &Bound<'py, PoolCore>,
     target: &Target<'_>,
     elements: &Bound<'py, PyList>,
 ) -> Result<Calls, Refused> {
-    let py = slf.py();
+    let py = core.py();
     let mut calls = Vec::with_capacity(elements.len());
     for element in elements {
         let call = match target.one(&element) {
@@ -175,7 +181,7 @@ fn submit_each<'py>(
             None => {
                 let arguments = PyTuple::new(py, [&element])?.into_any();
                 let what = PyTuple::new(py, [arguments, PyDict::new(py).into_any()])?;
-                target.pickled(Kind::Pickled, &pickle_for(slf, "_dumps_arguments", &what)?)
+                target.pickled(Kind::Pickled, &pickle_for(core, "dumps_arguments", &what)?)
             }
         };
         calls.push(submitted(py, call)?);

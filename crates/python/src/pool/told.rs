@@ -4,10 +4,9 @@
 //! callback before anybody who waits goes on. A callback that raises is reported as unraisable and costs nobody else.
 
 use super::calls::{Calls, outcome_of};
-use super::core::PoolCore;
 use super::result::{AsyncResult, name_of};
 use super::shared::locked;
-use super::submit::Refused;
+use super::submit::{Refused, Through};
 use manyhands::executor::{Callbacks, RawCall};
 use pyo3::prelude::*;
 use std::sync::{Arc, Mutex};
@@ -31,14 +30,14 @@ impl<'a, 'py> Wanted<'a, 'py> {
 
 /// Makes the result of what was submitted, or of why it was not.
 pub fn finish<'py>(
-    slf: &Bound<'py, PoolCore>,
+    through: Through<'_, 'py>,
     func: &Bound<'py, PyAny>,
     calls: Result<Calls, Refused>,
     wanted: &Wanted<'_, 'py>,
     chunksize: Option<usize>,
 ) -> PyResult<Bound<'py, AsyncResult>> {
-    let py = slf.py();
-    let shared = slf.get().shared()?;
+    let py = func.py();
+    let shared = through.core.get().shared()?;
     let calls = match calls {
         Ok(calls) => calls,
         Err(Refused::AtOnce(error)) => return Err(error),
@@ -53,7 +52,7 @@ pub fn finish<'py>(
     };
     // A map of nothing is done at once; as in the standard library nobody is told.
     if calls.is_nothing() || (wanted.callback.is_none() && wanted.error_callback.is_none()) {
-        return AsyncResult::running(shared, calls, slf, func, chunksize);
+        return AsyncResult::running(shared, calls, through.pool, func, chunksize);
     }
     let result = Bound::new(py, AsyncResult::awaited(shared, calls.count(), chunksize))?;
     let then = Then {

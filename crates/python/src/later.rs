@@ -1,0 +1,44 @@
+//! What an object is made of once its `__init__` has run.
+//!
+//! The classes that programs derive from make an empty object of whatever arguments: a subclass takes those that it likes, and
+//! its own `__init__` calls ours.
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use std::sync::OnceLock;
+
+/// Empty until it is set, once.
+pub struct Later<T> {
+    set: OnceLock<T>,
+    class: &'static str,
+}
+
+impl<T> Later<T> {
+    /// Of an object of that class, which errors name.
+    pub fn of(class: &'static str) -> Later<T> {
+        Later { set: OnceLock::new(), class }
+    }
+
+    /// Sets it.
+    ///
+    /// # Errors
+    /// When it was set before.
+    pub fn set(&self, what: T) -> PyResult<()> {
+        let refused = |_| PyRuntimeError::new_err(format!("{}.__init__() was called before", self.class));
+        self.set.set(what).map_err(refused)
+    }
+
+    /// What it was set to.
+    ///
+    /// # Errors
+    /// When it was not set.
+    #[inline]
+    pub fn get(&self) -> PyResult<&T> {
+        self.set.get().ok_or_else(|| self.was_not_set())
+    }
+
+    #[cold]
+    fn was_not_set(&self) -> PyErr {
+        PyRuntimeError::new_err(format!("{}.__init__() was not called", self.class))
+    }
+}

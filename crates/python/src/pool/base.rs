@@ -1,0 +1,123 @@
+//! What `multiprocessing.Pool` and `ProcessPoolExecutor` are made of.
+//!
+//! An object of these classes has nothing but its crew (a `PoolCore`, or what `ThreadPool` has instead), in a slot of its own.
+//! So a subclass may give its attributes and methods any names. Submitting is one call into here.
+
+use super::calls::Calls;
+use super::core::PoolCore;
+use super::result::AsyncResult;
+use super::submit::{Through, submit_call};
+use super::told::{Wanted, finish};
+use crate::futures::Future;
+use pyo3::PyTraverseError;
+use pyo3::exceptions::{PyAttributeError, PyRuntimeError};
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use std::sync::OnceLock;
+
+/// What has a crew.
+#[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
+pub struct Crewed {
+    crew: OnceLock<Py<PyAny>>,
+}
+
+impl Crewed {
+    fn new() -> Crewed {
+        Crewed { crew: OnceLock::new() }
+    }
+
+    /// The core that takes the calls of an object.
+    #[inline]
+    fn core<'a, 'py>(slf: &'a Bound<'py, Self>) -> PyResult<&'a Bound<'py, PoolCore>> {
+        Ok(slf.get().crew()?.bind(slf.py()).cast::<PoolCore>()?)
+    }
+
+    #[inline]
+    fn crew(&self) -> PyResult<&Py<PyAny>> {
+        self.crew.get().ok_or_else(|| PyAttributeError::new_err("the __init__() of this pool was not called"))
+    }
+}
+
+#[pymethods]
+impl Crewed {
+    /// The workers, and all that the object keeps of its own.
+    #[getter(_manyhands)]
+    fn get_crew(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.crew().map(|crew| crew.clone_ref(py))
+    }
+
+    #[setter(_manyhands)]
+    fn set_crew(&self, crew: Py<PyAny>) -> PyResult<()> {
+        self.crew.set(crew).map_err(|_| PyRuntimeError::new_err("this pool is made already"))
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.crew.get().map_or(Ok(()), |crew| visit.call(crew))
+    }
+}
+
+/// What `multiprocessing.Pool` is made of.
+#[pyclass(extends = Crewed, subclass, frozen, module = "manyhands._engine")]
+pub struct PoolBase;
+
+#[pymethods]
+impl PoolBase {
+    #[new]
+    #[pyo3(signature = (*_arguments, **_more))]
+    fn new(
+        _arguments: &Bound<'_, PyTuple>,
+        _more: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<PoolBase> {
+        PyClassInitializer::from(Crewed::new()).add_subclass(PoolBase)
+    }
+
+    /// Calls `func(*args, **kwds)` in a worker.
+    #[pyo3(
+        signature = (func, args = None, kwds = None, callback = None, error_callback = None),
+        text_signature = "($self, func, args=(), kwds={}, callback=None, error_callback=None)"
+    )]
+    fn apply_async<'py>(
+        slf: &Bound<'py, Self>,
+        func: &Bound<'py, PyAny>,
+        args: Option<&Bound<'py, PyAny>>,
+        kwds: Option<&Bound<'py, PyAny>>,
+        callback: Option<&Bound<'py, PyAny>>,
+        error_callback: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, AsyncResult>> {
+        let through = Through { core: Crewed::core(slf.as_super())?, pool: slf };
+        through.core.get().check_takes_calls(slf)?;
+        let submitted = submit_call(through, func, args, kwds).map(Calls::One);
+        finish(through, func, submitted, &Wanted::new(callback, error_callback), None)
+    }
+}
+
+/// What `ProcessPoolExecutor` is made of.
+#[pyclass(extends = Crewed, subclass, frozen, module = "manyhands._engine")]
+pub struct ExecutorBase;
+
+#[pymethods]
+impl ExecutorBase {
+    #[new]
+    #[pyo3(signature = (*_arguments, **_more))]
+    fn new(
+        _arguments: &Bound<'_, PyTuple>,
+        _more: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<ExecutorBase> {
+        PyClassInitializer::from(Crewed::new()).add_subclass(ExecutorBase)
+    }
+
+    /// Calls `fn(*args, **kwargs)` in a worker: its future.
+    #[pyo3(signature = (r#fn, /, *args, **kwargs))]
+    fn submit<'py>(
+        slf: &Bound<'py, Self>,
+        r#fn: &Bound<'py, PyAny>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, Future>> {
+        let through = Through { core: Crewed::core(slf.as_super())?, pool: slf };
+        PoolCore::check_takes_futures(through)?;
+        let call = submit_call(through, r#fn, Some(args.as_any()), kwargs.map(|kwargs| kwargs.as_any()));
+        PoolCore::future(through, r#fn, call)
+    }
+}
