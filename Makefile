@@ -87,5 +87,5 @@ lint: wheel
 	$(BIN)/mypy
 
 $(VENV)/ready: pyproject.toml .ci/make-venv
-	.ci/make-venv $(PYTHON) $(VENV) test notebook lint
+	.ci/make-venv $(PYTHON) $(VENV) test libraries notebook lint
 	touch $@

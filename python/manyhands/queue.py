@@ -15,6 +15,7 @@ from collections import deque
 from . import _aside, _engine, _opened_queue, _overlay, _std
 from ._bare import without_annotations
 from ._opened_queue import Empty as Empty, Full as Full, ShutDown, standard
+from ._parts import no_copy, parts_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["Empty", "Full", "ShutDown", "Queue", "PriorityQueue", "LifoQueue", "SimpleQueue"]
 
 _HOOKS = ("_init", "_put", "_get", "_qsize")
+_CONDITIONS = ("not_empty", "not_full", "all_tasks_done")
+#: What the engine keeps of a queue beside its items.
+_KEPT = ("maxsize", "unfinished_tasks", "_manyhands_is_closed")
 
 
 class _Inside:
@@ -114,6 +118,21 @@ class Queue(_engine.ThreadQueue["T"]):
             self._manyhands_open()
             self.__dict__.update(_opened_queue.attributes())
             self._init(maxsize)
+
+    def __getstate__(self) -> dict[str, Any]:
+        _open(self)
+        parts = parts_of(self, mutex=_engine.ThreadLock(), **{name: getattr(self, name) for name in _KEPT})
+        return {name: part for name, part in parts.items() if name not in _CONDITIONS}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._manyhands_open()
+        self.__dict__.update(_opened_queue.attributes())
+        del state["mutex"]
+        for name in _KEPT:
+            setattr(self, name, state.pop(name))
+        self.__dict__.update(state)
+
+    __copy__ = no_copy
 
     def __dir__(self) -> list[str]:
         names: Any = super().__dir__()

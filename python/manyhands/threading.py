@@ -11,13 +11,20 @@ from __future__ import annotations
 
 import _thread
 import sys
-from collections import deque
 from time import monotonic
 
-from . import _aside, _engine, _overlay, _std
+from . import _aside, _engine, _overlay, _std, _synchronize
 from ._bare import without_annotations
 from ._engine import ThreadLock as Lock, ThreadRLock as RLock
 from ._passed_on import pass_on
+from ._synchronize import (
+    Barrier as Barrier,
+    BoundedSemaphore as BoundedSemaphore,
+    Condition as Condition,
+    Event as Event,
+    Semaphore as Semaphore,
+    outdated,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,10 +35,6 @@ _standard: Any = _std.standard("threading")
 _Thread: Any = _std.original("threading", "Thread")
 _Main: Any = _std.original("threading", "_MainThread")
 _Dummy: Any = _std.original("threading", "_DummyThread")
-_Condition: Any = _std.original("threading", "Condition")
-_Event: Any = _std.original("threading", "Event")
-_Semaphore: Any = _std.original("threading", "Semaphore")
-_BoundedSemaphore: Any = _std.original("threading", "BoundedSemaphore")
 _Timer: Any = _std.original("threading", "Timer")
 
 __all__ = [*_standard.__all__]
@@ -43,156 +46,6 @@ Lock.__module__, Lock.__qualname__ = __name__, "Lock"
 RLock.__module__ = __name__
 BrokenBarrierError = _standard.BrokenBarrierError
 get_ident = _standard.get_ident
-
-
-class Condition(_engine.ThreadCondition):
-    """A place where threads wait, under a lock, to be told that something has changed."""
-
-    def __init_subclass__(cls, **more: Any) -> None:
-        super().__init_subclass__(**more)
-        if cls.notify is not Condition.notify and cls.notify_all is Condition.notify_all:
-            # It goes through the subclass's own `notify`, as the standard class does.
-            cls.notify_all = _Condition.notify_all  # type: ignore[method-assign]
-
-    @property
-    def _waiters(self) -> Any:
-        # As many as there are threads that wait; what each waits on is the engine's.
-        return deque(range(_engine.ThreadCondition.statistics(self)["waiters"]))
-
-    def __init__(self, lock: Any = None) -> None:
-        _engine.ThreadCondition.__init__(self, lock)
-
-    def notifyAll(self) -> None:
-        """Deprecated: use `notify_all`."""
-        _outdated("notifyAll() is deprecated, use notify_all() instead")
-        self.notify_all()
-
-
-class _Inside:
-    """The condition inside. Once it is looked at, or set, the object works as one of the standard class does."""
-
-    def __get__(self, thing: Any, kind: type | None = None) -> Any:
-        if thing is None:
-            return self
-        there = thing.__dict__
-        if "_cond" not in there:
-            condition = there.setdefault("_manyhands_cond", _Condition(_overlay.original(_thread, "allocate_lock")()))
-            # Whoever comes by the engine meanwhile is sent here, and waits.
-            with condition:
-                if "_cond" not in there:
-                    thing._manyhands_look_inside()
-                    there["_cond"] = condition
-        return there["_cond"]
-
-    def __set__(self, thing: Any, condition: Any) -> None:
-        self.__get__(thing)
-        thing.__dict__["_cond"] = condition
-
-
-class Semaphore(_engine.ThreadSemaphore):
-    """A number of permits."""
-
-    _manyhands_bounded = False
-
-    _cond: Any = _Inside()
-    _manyhands_acquire = _Semaphore.acquire
-    _manyhands_release = _Semaphore.release
-
-    def _manyhands_look_inside(self) -> None:
-        self.__dict__["_manyhands_value"] = self._manyhands_open()
-
-    def __repr__(self) -> str:
-        return str(_Semaphore.__repr__(self) if "_cond" in self.__dict__ else super().__repr__())
-
-    @property
-    def _value(self) -> int:  # type: ignore[override]
-        if "_manyhands_value" in self.__dict__:
-            return self.__dict__["_manyhands_value"]  # type: ignore[no-any-return]
-        return _engine.ThreadSemaphore._value.__get__(self)  # type: ignore[attr-defined,no-any-return]
-
-    @_value.setter
-    def _value(self, value: int) -> None:
-        if "_manyhands_value" in self.__dict__:
-            self.__dict__["_manyhands_value"] = value
-            return
-        while self._value > value and _engine.ThreadSemaphore.acquire(self, False):
-            pass
-        more = value - self._value
-        if more > 0:
-            _engine.ThreadSemaphore.release(self, more)
-
-    def __init__(self, value: int = 1) -> None:
-        _engine.ThreadSemaphore.__init__(self, value)
-
-
-class BoundedSemaphore(Semaphore):
-    """A number of permits that cannot grow above its first value."""
-
-    _manyhands_bounded = True
-    _manyhands_release = _BoundedSemaphore.release
-
-    def __init__(self, value: int = 1) -> None:
-        super().__init__(value)
-        self._initial_value = value
-
-
-class Event(_engine.ThreadEvent):
-    """A flag that threads wait for."""
-
-    _cond: Any = _Inside()
-    _manyhands_set = _Event.set
-    _manyhands_clear = _Event.clear
-    _manyhands_wait = _Event.wait
-    _manyhands_reinit = _Event._at_fork_reinit
-
-    def _manyhands_look_inside(self) -> None:
-        self.__dict__["_manyhands_flag"] = self._manyhands_open()
-
-    def _manyhands_is_set(self) -> bool:
-        # There is a flag once there is a condition.
-        return self._cond is not None and self._flag
-
-    @property
-    def _flag(self) -> bool:
-        if "_manyhands_flag" in self.__dict__:
-            return self.__dict__["_manyhands_flag"]  # type: ignore[no-any-return]
-        return _engine.ThreadEvent.is_set(self)
-
-    @_flag.setter
-    def _flag(self, is_set: object) -> None:
-        if "_manyhands_flag" in self.__dict__:
-            self.__dict__["_manyhands_flag"] = is_set
-            return
-        (_engine.ThreadEvent.set if is_set else _engine.ThreadEvent.clear)(self)
-
-    def __init__(self) -> None:
-        pass
-
-    def isSet(self) -> bool:
-        """Deprecated: use `is_set`."""
-        _outdated("isSet() is deprecated, use is_set() instead")
-        return self.is_set()
-
-
-class Barrier(_engine.ThreadBarrier):
-    """A place that nobody leaves before all have come."""
-
-    @property
-    def _count(self) -> int:
-        return self.n_waiting
-
-    @property
-    def _parties(self) -> int:
-        return self.parties
-
-    def __init__(self, parties: int, action: Callable[[], object] | None = None, timeout: float | None = None) -> None:
-        _engine.ThreadBarrier.__init__(self, parties, action, timeout)
-
-
-def _outdated(text: str) -> None:
-    import warnings
-
-    warnings.warn(text, DeprecationWarning, stacklevel=3)
 
 
 def trust_with(trusted: bool) -> None:
@@ -390,7 +243,7 @@ def current_thread() -> Any:
 
 def currentThread() -> Any:
     """Deprecated: use `current_thread`."""
-    _outdated("currentThread() is deprecated, use current_thread() instead")
+    outdated("currentThread() is deprecated, use current_thread() instead")
     return current_thread()
 
 
@@ -453,6 +306,7 @@ def _stand_aside() -> None:
     for thread in _standard.enumerate():
         thread.__class__ = kinds.get(type(thread), type(thread))
     _standard._threading_atexits.remove(_join_all)
+    _synchronize.stand_aside()
 
 
 def _begin() -> None:

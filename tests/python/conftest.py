@@ -4,6 +4,7 @@ Behaviour is written once and run under each start method. A program is a text t
 plain python or under the launcher. Nothing waits for time: `eventually` waits for a condition, with a generous limit.
 """
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -50,6 +51,12 @@ def pool(ctx):
 def threading(request):
     """The standard module `threading`, and ours, in turn."""
     return request.param
+
+
+def needs(library):
+    """Skips the test where a library is missing. It is not imported: gevent and eventlet change whoever does that."""
+    if importlib.util.find_spec(library) is None:
+        pytest.skip(f"{library} is not installed")
 
 
 def known(places):

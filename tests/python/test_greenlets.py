@@ -5,6 +5,7 @@ ours: queues, locks, pools, subclasses. A greenlet that waits lets the others ru
 """
 
 import pytest
+from conftest import needs
 
 WORK = """
 def consume():
@@ -58,7 +59,7 @@ PATCHES = {
 @pytest.mark.parametrize("order", ["first", "later"])
 @pytest.mark.parametrize("library", PATCHES)
 def test_a_patched_program(runner, library, order):
-    pytest.importorskip(library)
+    needs(library)
     patch = PATCHES[library]
     runner.write((patch + IMPORTS if order == "first" else IMPORTS + patch) + WORK)
     plain, done = (runner.run("program.py", manyhands=manyhands) for manyhands in (False, True))
@@ -69,8 +70,51 @@ def test_a_patched_program(runner, library, order):
         assert (done.stderr, done.stdout.splitlines()[:6]) == ("", LINES)
 
 
+BY_NAME = """
+import sys, time
+from queue import Queue
+from threading import Barrier, BoundedSemaphore, Condition, Event, Semaphore, Thread
+
+def made():
+    return Event(), Condition(), Semaphore(0), BoundedSemaphore(1), Barrier(2), Queue(1)
+
+before = made()
+{patch}
+
+for event, condition, semaphore, bounded, barrier, queue in (before, made()):
+    def work():
+        # Each in turn, while the main greenlet waits for it.
+        time.sleep(0.01); event.set()
+        time.sleep(0.01)
+        with condition: condition.notify()
+        time.sleep(0.01); semaphore.release()
+        time.sleep(0.01); bounded.release()
+        time.sleep(0.01); barrier.wait(30)
+        time.sleep(0.01); queue.put("item")
+
+    bounded.acquire()
+    thread = Thread(target=work)
+    thread.start()
+    print(event.wait(30))
+    with condition: print(condition.wait(30))
+    print(semaphore.acquire(timeout=30), bounded.acquire(timeout=30), barrier.wait(30) in (0, 1), queue.get(timeout=30))
+    thread.join()
+"""
+
+
+@pytest.mark.parametrize("library", PATCHES)
+def test_what_was_imported_by_name_before_the_patch(runner, library):
+    """A wait of the engine's own would stop the greenlet that is to end it."""
+    needs(library)
+    runner.write(BY_NAME.replace("{patch}", PATCHES[library]))
+    plain, done = (runner.run("program.py", manyhands=manyhands) for manyhands in (False, True))
+    # Where gevent cannot patch all that a thread is made of, plain python's program ends at the join, too.
+    assert (done.stdout, done.returncode) == (plain.stdout, plain.returncode), done.stderr
+    assert done.stdout.splitlines()[:3] == ["True", "True", "True True True item"]
+
+
 def test_greenlets_beside_sockets_processes_and_a_pool_of_threads(runner):
-    pytest.importorskip("gevent")
+    needs("gevent")
     runner.write(
         """
 from gevent import monkey; monkey.patch_all()
@@ -99,7 +143,7 @@ if __name__ == "__main__":
 
 
 def test_where_sockets_alone_are_patched_threads_stay_the_engines(runner):
-    pytest.importorskip("gevent")
+    needs("gevent")
     runner.write(
         "from gevent import monkey; monkey.patch_socket()\n"
         "import threading, manyhands.threading\nprint(threading.Thread is manyhands.threading.Thread)\n"
@@ -108,7 +152,7 @@ def test_where_sockets_alone_are_patched_threads_stay_the_engines(runner):
 
 
 def test_installed_into_a_patched_program_it_changes_nothing(runner):
-    pytest.importorskip("gevent")
+    needs("gevent")
     runner.write(
         "from gevent import monkey; monkey.patch_all()\nimport manyhands; manyhands.install()\n" + IMPORTS + WORK
     )

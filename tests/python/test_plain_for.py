@@ -1,6 +1,7 @@
 """Packages built on the insides of the standard `multiprocessing` get that; the program beside them gets ours."""
 
 import pytest
+from conftest import needs
 
 PACKAGE = {
     "__init__.py": "from .inner import Counted, in_a_process, late, Many\n",
@@ -170,7 +171,7 @@ if __name__ == "__main__":
 
 
 def test_a_library_with_pools_of_its_own(runner):
-    pytest.importorskip("joblib")
+    needs("joblib")
     runner.write(LIBRARY)
     done = runner.run("program.py")
     squares = "[0, 1, 4, 9]"

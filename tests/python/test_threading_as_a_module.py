@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+from conftest import needs
 
 from manyhands import futures
 
@@ -117,6 +118,52 @@ print(copies["held"].locked(), copies["free"].locked(), type(copies["reentrant"]
 """,
         ["True False True"],
     ),
+    "dill of what has locks in it": (
+        """
+import dill, queue, threading
+class Kept:
+    def __init__(self):
+        self.queue, self.last_first, self.lowest = queue.Queue(3), queue.LifoQueue(), queue.PriorityQueue()
+        self.event, self.condition = threading.Event(), threading.Condition(threading.Lock())
+        self.semaphore, self.bounded = threading.Semaphore(2), threading.BoundedSemaphore(2)
+        self.barrier = threading.Barrier(2, action=print)
+        self.event.set(), self.bounded.acquire(), self.semaphore.acquire(), self.barrier.abort()
+        for each in (self.queue, self.last_first, self.lowest):
+            each.put(2), each.put(1), each.put(3)
+        self.event.note = "a note"
+for kept in (Kept(), dill.loads(dill.dumps(Kept()))):
+    print(kept.queue.maxsize, [each.get() for each in (kept.queue, kept.last_first, kept.lowest)])
+    print(kept.queue.unfinished_tasks, kept.event.wait(0), kept.event.note, kept.semaphore._value, kept.bounded._value)
+    kept.bounded.release()
+    try: kept.bounded.release()
+    except ValueError: print("bounded")
+    with kept.condition: print(kept.condition.wait(0), kept.barrier.parties, kept.barrier.broken)
+""",
+        ["3 [2, 3, 1]", "3 True a note 1 1", "bounded", "False 2 True"] * 2,
+    ),
+    "state of a subclass": (
+        """
+import copy, pickle, queue, threading
+class Kept(queue.Queue):
+    def __getstate__(self): return list(self.queue)
+    def __setstate__(self, items):
+        self.__init__()
+        for item in items: self.put(item)
+kept = Kept()
+kept.put("item")
+print(pickle.loads(pickle.dumps(kept)).get(), copy.deepcopy(kept).get(), kept.get())
+for kind in (threading.Event, threading.Condition, threading.Semaphore, queue.Queue, queue.LifoQueue):
+    for take in (pickle.dumps, copy.deepcopy):
+        try: take(kind())
+        except TypeError as error: print(error)
+""",
+        [
+            "item item item",
+            *["cannot pickle '_thread.lock' object"] * 2,
+            *["cannot pickle '_thread.RLock' object"] * 2,
+            *["cannot pickle '_thread.lock' object"] * 6,
+        ],
+    ),
     "trio": (
         """
 import sys, trio
@@ -174,8 +221,8 @@ def manyhands(request):
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_programs_that_reach_into_it(runner, manyhands, program):
     text, lines = PROGRAMS[program]
-    if program in ("dill", "trio"):
-        pytest.importorskip(program)
+    if program.startswith(("dill", "trio")):
+        needs(program.partition(" ")[0])
     runner.write(text)
     done = runner.run("program.py", manyhands=manyhands)
     assert (done.stderr, done.stdout.splitlines(), done.returncode) == ("", lines, 0)

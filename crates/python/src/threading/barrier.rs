@@ -115,6 +115,18 @@ impl ThreadBarrier {
         Ok(self.made()?.raw.statistics().waiters)
     }
 
+    /// What the last to come runs.
+    #[getter]
+    fn _action(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.made()?.action.as_ref().map(|action| action.clone_ref(py)))
+    }
+
+    /// How long each waits who does not say, in seconds.
+    #[getter]
+    fn _timeout(&self) -> PyResult<Option<f64>> {
+        Ok(self.made()?.timeout)
+    }
+
     /// Whether it is broken.
     #[getter]
     fn broken(&self) -> PyResult<bool> {

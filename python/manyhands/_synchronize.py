@@ -1,0 +1,282 @@
+"""What threads wait at: conditions, semaphores, events and barriers, with the attributes that programs know them by.
+
+Their state is the engine's. Whoever reaches for the condition inside an event or a semaphore finds one, and the object
+works with it from then on, by the standard class's own functions. What a program takes apart (`_parts`) looks like
+what the standard one is made of. Where the program's threads are greenlets, all of it becomes the standard library's.
+"""
+
+from __future__ import annotations
+
+import _thread
+import gc
+from collections import deque
+
+from . import _engine, _overlay, _std
+from ._bare import without_annotations
+from ._engine import ThreadLock as Lock
+from ._parts import no_copy, parts_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_Condition: Any = _std.original("threading", "Condition")
+_Event: Any = _std.original("threading", "Event")
+_Semaphore: Any = _std.original("threading", "Semaphore")
+_BoundedSemaphore: Any = _std.original("threading", "BoundedSemaphore")
+_Barrier: Any = _std.original("threading", "Barrier")
+
+__all__ = ["Barrier", "BoundedSemaphore", "Condition", "Event", "Semaphore", "outdated", "stand_aside"]
+
+
+class Condition(_engine.ThreadCondition):
+    """A place where threads wait, under a lock, to be told that something has changed."""
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if cls.notify is not Condition.notify and cls.notify_all is Condition.notify_all:
+            # It goes through the subclass's own `notify`, as the standard class does.
+            cls.notify_all = _Condition.notify_all  # type: ignore[method-assign]
+
+    @property
+    def _waiters(self) -> Any:
+        # As many as there are threads that wait; what each waits on is the engine's.
+        return deque(range(_engine.ThreadCondition.statistics(self)["waiters"]))
+
+    def __init__(self, lock: Any = None) -> None:
+        _engine.ThreadCondition.__init__(self, lock)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return parts_of(self, _lock=self._lock)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        _engine.ThreadCondition.__init__(self, state.pop("_lock"))
+        vars(self).update(state)
+
+    __copy__ = no_copy
+
+    def notifyAll(self) -> None:
+        """Deprecated: use `notify_all`."""
+        outdated("notifyAll() is deprecated, use notify_all() instead")
+        self.notify_all()
+
+
+class _Inside:
+    """The condition inside. Once it is looked at, or set, the object works as one of the standard class does."""
+
+    def __get__(self, thing: Any, kind: type | None = None) -> Any:
+        if thing is None:
+            return self
+        there = thing.__dict__
+        if "_cond" not in there:
+            condition = there.setdefault("_manyhands_cond", _Condition(_overlay.original(_thread, "allocate_lock")()))
+            # Whoever comes by the engine meanwhile is sent here, and waits.
+            with condition:
+                if "_cond" not in there:
+                    thing._manyhands_look_inside()
+                    there["_cond"] = condition
+        return there["_cond"]
+
+    def __set__(self, thing: Any, condition: Any) -> None:
+        self.__get__(thing)
+        thing.__dict__["_cond"] = condition
+
+
+class Semaphore(_engine.ThreadSemaphore):
+    """A number of permits."""
+
+    _manyhands_bounded = False
+
+    _cond: Any = _Inside()
+    _manyhands_acquire = _Semaphore.acquire
+    _manyhands_release = _Semaphore.release
+
+    def _manyhands_look_inside(self) -> None:
+        self.__dict__["_manyhands_value"] = self._manyhands_open()
+
+    def __repr__(self) -> str:
+        return str(_Semaphore.__repr__(self) if "_cond" in self.__dict__ else super().__repr__())
+
+    @property
+    def _value(self) -> int:
+        if "_manyhands_value" in self.__dict__:
+            return self.__dict__["_manyhands_value"]  # type: ignore[no-any-return]
+        return int(_engine.ThreadSemaphore._value.__get__(self))
+
+    @_value.setter
+    def _value(self, value: int) -> None:
+        if "_manyhands_value" in self.__dict__:
+            self.__dict__["_manyhands_value"] = value
+            return
+        while self._value > value and _engine.ThreadSemaphore.acquire(self, False):
+            pass
+        more = value - self._value
+        if more > 0:
+            _engine.ThreadSemaphore.release(self, more)
+
+    def __init__(self, value: int = 1) -> None:
+        _engine.ThreadSemaphore.__init__(self, value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return parts_of(self, _cond=Lock(), _value=self._value)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        del state["_cond"]
+        value = state.pop("_value")
+        # A bounded one may have had more.
+        _engine.ThreadSemaphore.__init__(self, state.get("_initial_value", value))
+        self._value = value
+        vars(self).update(state)
+
+    __copy__ = no_copy
+
+
+class BoundedSemaphore(Semaphore):
+    """A number of permits that cannot grow above its first value."""
+
+    _manyhands_bounded = True
+    _manyhands_release = _BoundedSemaphore.release
+
+    def __init__(self, value: int = 1) -> None:
+        super().__init__(value)
+        self._initial_value = value
+
+
+class Event(_engine.ThreadEvent):
+    """A flag that threads wait for."""
+
+    _cond: Any = _Inside()
+    _manyhands_set = _Event.set
+    _manyhands_clear = _Event.clear
+    _manyhands_wait = _Event.wait
+    _manyhands_reinit = _Event._at_fork_reinit
+
+    def _manyhands_look_inside(self) -> None:
+        self.__dict__["_manyhands_flag"] = self._manyhands_open()
+
+    def _manyhands_is_set(self) -> bool:
+        # There is a flag once there is a condition.
+        return self._cond is not None and self._flag
+
+    @property
+    def _flag(self) -> bool:
+        if "_manyhands_flag" in self.__dict__:
+            return self.__dict__["_manyhands_flag"]  # type: ignore[no-any-return]
+        return _engine.ThreadEvent.is_set(self)
+
+    @_flag.setter
+    def _flag(self, is_set: object) -> None:
+        if "_manyhands_flag" in self.__dict__:
+            self.__dict__["_manyhands_flag"] = is_set
+            return
+        (_engine.ThreadEvent.set if is_set else _engine.ThreadEvent.clear)(self)
+
+    def __init__(self) -> None:
+        pass
+
+    def __getstate__(self) -> dict[str, Any]:
+        return parts_of(self, _cond=Lock(), _flag=self._flag)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        del state["_cond"]
+        self._flag = state.pop("_flag")
+        vars(self).update(state)
+
+    __copy__ = no_copy
+
+    def isSet(self) -> bool:
+        """Deprecated: use `is_set`."""
+        outdated("isSet() is deprecated, use is_set() instead")
+        return self.is_set()
+
+
+class Barrier(_engine.ThreadBarrier):
+    """A place that nobody leaves before all have come."""
+
+    @property
+    def _count(self) -> int:
+        return self.n_waiting
+
+    @property
+    def _parties(self) -> int:
+        return self.parties
+
+    def __init__(self, parties: int, action: Callable[[], object] | None = None, timeout: float | None = None) -> None:
+        _engine.ThreadBarrier.__init__(self, parties, action, timeout)
+
+    def __getstate__(self) -> dict[str, Any]:
+        made = (self.parties, self._action, self._timeout)
+        return parts_of(self, _cond=Lock(), _manyhands_made=made, _manyhands_broken=self.broken)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        del state["_cond"]
+        _engine.ThreadBarrier.__init__(self, *state.pop("_manyhands_made"))
+        if state.pop("_manyhands_broken"):
+            self.abort()
+        vars(self).update(state)
+
+    __copy__ = no_copy
+
+
+def outdated(text: str) -> None:
+    """Warns that a name is an older one."""
+    import warnings
+
+    warnings.warn(text, DeprecationWarning, stacklevel=3)
+
+
+def stand_aside() -> None:
+    """The program's threads become greenlets: what there is and what will be made is as the standard library's is."""
+    found = [each for each in gc.get_objects() if isinstance(each, Condition | Semaphore | Event | Barrier)]
+    insides = [_inside(each) for each in found]
+    for ours, standard in (
+        (Condition, _Condition),
+        (Semaphore, _Semaphore),
+        (BoundedSemaphore, _BoundedSemaphore),
+        (Event, _Event),
+        (Barrier, _Barrier),
+    ):
+        _make_standard(ours, standard)
+    for each, (begin, arguments, attributes) in zip(found, insides, strict=True):
+        begin(each, *arguments)
+        vars(each).update(attributes)
+
+
+def _inside(thing: Any) -> tuple[Callable[..., None], tuple[Any, ...], dict[str, Any]]:
+    """What makes a standard object of one of ours: what begins it, with which arguments, and what it has then."""
+    match thing:
+        case Condition():
+            return _Condition.__init__, (thing._lock,), {}
+        case Barrier():
+            arguments = (thing.parties, thing._action, thing._timeout)
+            return _Barrier.__init__, arguments, {"_state": -2} if thing.broken else {}
+        case Semaphore():
+            return _nothing, (), {"_cond": thing._cond, "_value": thing._value}
+        case _:
+            return _nothing, (), {"_cond": thing._cond, "_flag": thing._flag}
+
+
+def _nothing(thing: object) -> None:
+    """Begins what is complete."""
+
+
+def _make_standard(ours: Any, standard: Any) -> None:
+    """Gives one of our classes the standard one's methods; what those keep in the object is found there."""
+    for name in dir(ours):
+        if not name.startswith(("__", "_manyhands_")) and hasattr(getattr(ours, name), "__set__"):
+            setattr(ours, name, None)
+    for name in ("__getstate__", "__setstate__", "__copy__"):
+        if name in vars(ours):
+            delattr(ours, name)
+    for name, value in vars(standard).items():
+        # One that asks for `super()` is meant for the standard class alone; ours asks in its own place.
+        by_super = "__class__" in getattr(getattr(value, "__code__", None), "co_freevars", ())
+        if name not in ("__dict__", "__weakref__", "__module__", "__qualname__", "__doc__", "__new__") and not by_super:
+            setattr(ours, name, value)
+
+
+without_annotations(globals())
+for _kind in (Barrier, BoundedSemaphore, Condition, Event, Semaphore):
+    # To be found there.
+    _kind.__module__ = "manyhands.threading"
