@@ -7,6 +7,7 @@ mod values {
     pub mod attributes;
     pub mod by_hand;
     pub mod likeness;
+    pub mod rows;
 }
 
 use manyhands::{GetError, Pool, PutError, Queue};

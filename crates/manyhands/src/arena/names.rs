@@ -18,6 +18,8 @@ const SHAPES: usize = 1024;
 const SHAPE_WORDS: usize = 31;
 /// Fills a shape's content behind its last name.
 const NO_NAME: u16 = u16::MAX;
+/// So many times the names of a shape may stand in the program, each found at once.
+const TWINS: usize = 16;
 
 // SAFETY: repr(C), atomics only.
 unsafe impl<const WORDS: usize> Shared for Entry<WORDS> {}
@@ -32,21 +34,44 @@ static KNOWN_SHAPES: [Known<Shape>; SHAPES] = [const { Known::nothing() }; SHAPE
 /// The names of a struct's fields in the order in which they are written.
 #[derive(Debug)]
 pub struct Shape {
+    number: u16,
     names: Box<[&'static str]>,
     /// Where a list stands that was found to be the same.
     same: AtomicUsize,
     is_read_by_name: AtomicBool,
+    /// The same names, which stand elsewhere in the program.
+    twin: Known<Shape>,
 }
 
 impl Shape {
-    fn new(names: Box<[&'static str]>) -> Shape {
-        Shape { names, same: AtomicUsize::new(0), is_read_by_name: AtomicBool::new(false) }
+    fn new(number: u16, names: Box<[&'static str]>) -> Shape {
+        let (same, is_read_by_name) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Shape { number, names, same, is_read_by_name, twin: Known::nothing() }
+    }
+
+    /// Its number.
+    #[inline]
+    pub fn number(&self) -> u16 {
+        self.number
     }
 
     /// The names.
     #[inline]
     pub fn names(&'static self) -> &'static [&'static str] {
         &self.names
+    }
+
+    /// One whose names are these very ones, which a writer knows by their places.
+    fn spelt(&'static self, names: &[&'static str]) -> &'static Shape {
+        let mut shape = self;
+        for _ in 0..TWINS {
+            if shape.names.iter().zip(names).all(|(known, name)| std::ptr::eq(*known, *name)) {
+                break;
+            }
+            let twin = || shape.twin.set(Shape::new(self.number, names.into()));
+            shape = shape.twin.get().unwrap_or_else(twin);
+        }
+        shape
     }
 
     /// Whether these are the names, in this order.
@@ -108,8 +133,8 @@ impl Arena {
         Some(KNOWN_NAMES[usize::from(number)].set(name.into()))
     }
 
-    /// The number of a shape, which gets one now if it has none. `None`: its names have to be told one by one.
-    pub fn number_of_shape(&self, names: &[&'static str]) -> Option<u16> {
+    /// The shape of these names, which gets a number now if it has none. `None`: its names have to be told one by one.
+    pub fn shape_of(&self, names: &[&'static str]) -> Option<&'static Shape> {
         let mut content = [u64::MAX; SHAPE_WORDS];
         let numbers: &mut [u16] = bytemuck::cast_slice_mut(&mut content);
         if names.is_empty() || names.len() > numbers.len() {
@@ -119,11 +144,9 @@ impl Arena {
             *number = self.number_of_name(name)?;
         }
         let number = once::number_of(self.shape_table(), &content)?;
-        // The names as a writer gives them: it will find them by their places.
-        KNOWN_SHAPES[usize::from(number)]
-            .get()
-            .unwrap_or_else(|| KNOWN_SHAPES[usize::from(number)].set(Shape::new(names.into())));
-        Some(number)
+        let known = &KNOWN_SHAPES[usize::from(number)];
+        let shape = known.get().unwrap_or_else(|| known.set(Shape::new(number, names.into())));
+        Some(shape.spelt(names))
     }
 
     /// The shape that has a number.
@@ -141,7 +164,7 @@ impl Arena {
         let numbers: &[u16] = bytemuck::cast_slice(&content);
         let names = numbers.iter().take_while(|name| **name != NO_NAME).map(|name| self.name(*name));
         let names = names.collect::<Option<Box<[_]>>>()?;
-        Some(KNOWN_SHAPES[usize::from(number)].set(Shape::new(names)))
+        Some(KNOWN_SHAPES[usize::from(number)].set(Shape::new(number, names)))
     }
 
     fn name_table(&self) -> &'static [Entry<NAME_WORDS>] {
@@ -176,19 +199,20 @@ mod tests {
         assert!(arena.number_of_name(&"n".repeat(56)).is_some());
         assert_eq!(arena.name(NAMES as u16 - 1), None);
         assert_eq!(arena.name(u16::MAX), None);
-        assert_eq!(arena.number_of_shape(&[]), None);
-        assert_eq!(arena.number_of_shape(&["n"; 125]), None);
-        assert!(arena.number_of_shape(&["n"; 124]).is_some());
+        assert!(arena.shape_of(&[]).is_none());
+        assert!(arena.shape_of(&["n"; 125]).is_none());
+        assert!(arena.shape_of(&["n"; 124]).is_some());
         assert_eq!(arena.shape(u16::MAX).map(Shape::names), None);
     }
 
     #[test]
     fn a_shape_is_its_names_in_their_order() {
         let arena = Arena::get().unwrap();
-        let number = arena.number_of_shape(&["one", "two"]).unwrap();
-        assert_ne!(arena.number_of_shape(&["two", "one"]), Some(number));
-        assert_ne!(arena.number_of_shape(&["one"]), Some(number));
-        assert_eq!(arena.number_of_shape(&["one", "two"]), Some(number));
+        let number_of = |names: &[&'static str]| arena.shape_of(names).unwrap().number();
+        let number = number_of(&["one", "two"]);
+        assert_ne!(number_of(&["two", "one"]), number);
+        assert_ne!(number_of(&["one"]), number);
+        assert_eq!(number_of(&["one", "two"]), number);
         let shape = arena.shape(number).unwrap();
         assert!(shape.is(&["one", "two"]) && !shape.is(&["two", "one"]) && !shape.is(&["one"]));
     }

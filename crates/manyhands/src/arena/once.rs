@@ -61,6 +61,7 @@ impl<const WORDS: usize> Entry<WORDS> {
 
 /// What this process knows of an entry: nothing yet, or a value for good. Nobody ever waits for it, so a fork's child finds
 /// it whole, whatever other threads were doing.
+#[derive(Debug)]
 pub(super) struct Known<T>(AtomicPtr<T>);
 
 impl<T> Known<T> {

@@ -34,6 +34,7 @@ thread_local! {
 pub fn collect<R>(serialize: impl FnOnce() -> R) -> (R, Vec<Handle>) {
     struct Leave(u32);
     impl Drop for Leave {
+        #[inline]
         fn drop(&mut self) {
             DEPTH.set(self.0 - 1);
             // After a panic nobody else takes them.

@@ -8,6 +8,7 @@ use super::iter::iterates;
 use super::message::{Buffer, Message};
 use super::queue::Queue;
 use super::raw_queue::RawQueue;
+use super::stream::Stop;
 use crate::arena::{ArenaError, Handle, collect, note};
 use crate::encoding;
 use crate::platform::Deadline;
@@ -16,6 +17,12 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::any::type_name;
 use std::time::Duration;
+
+/// Why a value was not put.
+enum Unput {
+    Unfit(encoding::Error),
+    Stop(Stop),
+}
 
 impl<T: Serialize + DeserializeOwned> Queue<T> {
     /// A queue in which at most `limit` values wait.
@@ -66,15 +73,27 @@ impl<T: Serialize + DeserializeOwned> Queue<T> {
     }
 
     fn put_until(&self, value: &T, deadline: Option<Deadline>) -> Result<(), PutError> {
+        let mut unput = None;
         encoding::with_room(|room| {
             let (written, handles) = collect(|| room.write(value));
-            written.map_err(|error| self.unfit(&error))?;
-            if handles.is_empty() {
-                self.engine.put(room, 0, deadline, &Blocking)
-            } else {
-                self.engine.put_carrying(&[room], &handles, 0, deadline, &Blocking)
+            if let Err(error) = written {
+                unput = Some(Unput::Unfit(error));
+                return;
             }
-        })
+            let put = if handles.is_empty() {
+                self.engine.put_or_stop(room, 0, deadline, &Blocking)
+            } else {
+                self.engine.put_carrying_or_stop(&[room], &handles, 0, deadline, &Blocking)
+            };
+            if let Err(stop) = put {
+                unput = Some(Unput::Stop(stop));
+            }
+        });
+        match unput {
+            None => Ok(()),
+            Some(Unput::Stop(stop)) => Err(self.engine.put_error(stop)),
+            Some(Unput::Unfit(error)) => Err(self.unfit(&error)),
+        }
     }
 
     #[cold]

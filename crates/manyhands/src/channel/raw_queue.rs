@@ -79,15 +79,25 @@ impl RawQueue {
         deadline: Option<Deadline>,
         waiting: &dyn Waiting,
     ) -> Result<(), PutError> {
+        self.put_or_stop(bytes, tag, deadline, waiting).map_err(|stop| self.put_error(stop))
+    }
+
+    /// [`RawQueue::put`], with the shorter result.
+    #[inline]
+    pub(super) fn put_or_stop(
+        &self,
+        bytes: &[u8],
+        tag: u32,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+    ) -> Result<(), Stop> {
         if bytes.len() > INLINE {
-            return self.put_parts(&[bytes], tag, deadline, waiting);
+            return self.send(Outgoing::new(&[bytes], &mut Room::new())?, tag, deadline, waiting);
         }
-        self.stream
-            .put(deadline, waiting, |payload| {
-                // SAFETY: the stream lends the payload of a slot that it has claimed; the length was just looked at.
-                unsafe { write_small(bytes, tag, payload) }
-            })
-            .map_err(|stop| self.put_error(stop))
+        self.stream.put(deadline, waiting, |payload| {
+            // SAFETY: the stream lends the payload of a slot that it has claimed; the length was just looked at.
+            unsafe { write_small(bytes, tag, payload) }
+        })
     }
 
     /// Puts one message that consists of `parts`, one after the other.
@@ -104,7 +114,7 @@ impl RawQueue {
     ) -> Result<(), PutError> {
         let mut room = Room::new();
         let message = Outgoing::new(parts, &mut room).map_err(|error| self.put_error(error.into()))?;
-        self.send(message, tag, deadline, waiting)
+        self.send(message, tag, deadline, waiting).map_err(|stop| self.put_error(stop))
     }
 
     /// Puts a message whose bytes name the objects of `handles`, which it keeps alive until it was taken and dropped.
@@ -120,8 +130,19 @@ impl RawQueue {
         deadline: Option<Deadline>,
         waiting: &dyn Waiting,
     ) -> Result<(), PutError> {
-        let message = Outgoing::carrying(parts, handles).map_err(|error| self.put_error(error.into()))?;
-        self.send(message, tag, deadline, waiting)
+        self.put_carrying_or_stop(parts, handles, tag, deadline, waiting).map_err(|stop| self.put_error(stop))
+    }
+
+    /// [`RawQueue::put_carrying`], with the shorter result.
+    pub(super) fn put_carrying_or_stop(
+        &self,
+        parts: &[&[u8]],
+        handles: &[Handle],
+        tag: u32,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+    ) -> Result<(), Stop> {
+        self.send(Outgoing::carrying(parts, handles)?, tag, deadline, waiting)
     }
 
     /// Puts `bytes` if there is room now.
@@ -149,13 +170,11 @@ impl RawQueue {
         tag: u32,
         deadline: Option<Deadline>,
         waiting: &dyn Waiting,
-    ) -> Result<(), PutError> {
-        self.stream
-            .put(deadline, waiting, |payload| {
-                // SAFETY: the stream lends the payload of a slot that it has claimed.
-                unsafe { message.write(tag, payload) }
-            })
-            .map_err(|stop| self.put_error(stop))?;
+    ) -> Result<(), Stop> {
+        self.stream.put(deadline, waiting, |payload| {
+            // SAFETY: the stream lends the payload of a slot that it has claimed.
+            unsafe { message.write(tag, payload) }
+        })?;
         message.sent();
         Ok(())
     }
@@ -164,19 +183,30 @@ impl RawQueue {
     ///
     /// # Errors
     /// [`GetError`]; no message was taken.
-    #[inline]
+    #[inline(always)]
     pub fn get<'b>(
         &self,
         buffer: &'b mut Buffer,
         deadline: Option<Deadline>,
         waiting: &dyn Waiting,
     ) -> Result<Message<'b>, GetError> {
+        // Its parts stay in registers, since only what reads into the buffer is called.
         let receiver = Receiver::new(self.arena(), buffer);
-        let head = self.stream.take(deadline, waiting, |payload| {
+        let head = self.take_into(&receiver, deadline, waiting);
+        self.received(receiver, head)
+    }
+
+    #[inline(never)]
+    fn take_into(
+        &self,
+        receiver: &Receiver<'_>,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+    ) -> Result<u64, Stop> {
+        self.stream.take(deadline, waiting, |payload| {
             // SAFETY: the stream lends the payload of a slot that it has claimed, and only one.
             unsafe { receiver.read(payload) }
-        });
-        self.received(receiver, head)
+        })
     }
 
     /// Takes the next message if there is one now.

@@ -1,94 +1,109 @@
-//! The parts of containers as they are read: elements, entries, variants, rows of numbers.
+//! The parts of values as they are read: elements of sequences, numbers of rows, contents of variants.
 //!
 //! Each takes down how many parts are left, so that its reader knows whether the type took them all.
 //! Nothing is read ahead: each part is read when the type asks for it.
 
 use super::error::Error;
-use super::key::{Key, Name};
+use super::key::Name;
+use super::numbers;
 use super::reader::Reader;
-use super::{numbers, tag};
+use super::tag;
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, Unexpected, VariantAccess,
-    Visitor,
+    DeserializeSeed, Deserializer, EnumAccess, Error as _, SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 use serde::forward_to_deserialize_any;
 
 /// The elements of a sequence.
 pub(super) struct Elements<'r, 'de> {
     pub(super) reader: &'r mut Reader<'de>,
-    pub(super) left: &'r mut usize,
+    pub(super) left: usize,
 }
 
-impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
+impl<'de> SeqAccess<'de> for &mut Elements<'_, 'de> {
     type Error = Error;
 
     #[inline(always)]
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
-        if *self.left == 0 {
+        if self.left == 0 {
             return Ok(None);
         }
-        *self.left -= 1;
+        self.left -= 1;
         self.reader.value(seed).map(Some)
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(*self.left)
+        Some(self.left)
     }
 }
 
-/// The entries of a map.
-pub(super) struct Entries<'r, 'de> {
-    pub(super) reader: &'r mut Reader<'de>,
-    pub(super) left: &'r mut usize,
+/// Numbers of one kind that stand there in one piece, or bytes, one by one.
+pub(super) struct Row<'de> {
+    pub(super) kind: u8,
+    /// Whole numbers.
+    pub(super) bytes: &'de [u8],
 }
 
-impl<'de> MapAccess<'de> for Entries<'_, 'de> {
+impl<'de> SeqAccess<'de> for &mut Row<'de> {
     type Error = Error;
 
-    #[inline]
-    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
-        if *self.left == 0 {
+    #[inline(always)]
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
+        if self.bytes.is_empty() {
             return Ok(None);
         }
-        *self.left -= 1;
-        seed.deserialize(Key(self.reader)).map(Some)
-    }
-
-    #[inline]
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
-        self.reader.value(seed)
+        match numbers::first(seed, self.kind, self.bytes) {
+            Ok((number, rest)) => {
+                self.bytes = rest;
+                Ok(Some(number))
+            }
+            Err(seed) => {
+                let number;
+                (number, self.bytes) = InRow::first(self.kind, self.bytes)?;
+                number.give(seed).map(Some)
+            }
+        }
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(*self.left)
+        numbers::size_of_kind(self.kind).ok().map(|size| self.bytes.len() / size)
     }
 }
 
-/// A variant with its content, read as a map.
-pub(super) struct OneEntry<'r, 'de> {
-    pub(super) reader: &'r mut Reader<'de>,
-    pub(super) name: &'de str,
-    pub(super) left: &'r mut usize,
-}
+/// The fields of a struct that stand there as `f64`s.
+///
+/// Nothing of it is asked when the program runs but how many are left, and that is known when it is compiled: a struct whose
+/// fields are such is copied.
+pub(super) struct Floats<'de>(pub(super) &'de [u8]);
 
-impl<'de> MapAccess<'de> for OneEntry<'_, 'de> {
+impl<'de> SeqAccess<'de> for &mut Floats<'de> {
     type Error = Error;
 
-    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
-        if *self.left == 0 {
+    #[inline(always)]
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
+        if self.0.is_empty() {
             return Ok(None);
         }
-        *self.left = 0;
-        seed.deserialize(Name(self.name)).map(Some)
-    }
-
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
-        self.reader.value(seed)
+        match numbers::first(seed, tag::F64, self.0) {
+            Ok((number, rest)) => {
+                self.0 = rest;
+                Ok(Some(number))
+            }
+            Err(seed) => {
+                let number;
+                (number, self.0) = InRow::first(tag::F64, self.0)?;
+                number.give(seed).map(Some)
+            }
+        }
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(*self.left)
+        Some(self.0.len() / size_of::<f64>())
     }
+}
+
+#[cold]
+pub(super) fn not_all_taken(left: usize) -> Error {
+    Error::custom(format_args!("{left} more elements stand there than the type takes"))
 }
 
 /// A variant, read as one.
@@ -143,53 +158,26 @@ impl<'de> VariantAccess<'de> for Variant<'_, 'de> {
     }
 }
 
-/// Numbers that stand there in one piece, or bytes, one by one.
-pub(super) struct Row<'de> {
-    kind: u8,
-    size: usize,
-    bytes: &'de [u8],
-}
-
-impl<'de> Row<'de> {
-    /// A row of a kind that has a size.
-    pub(super) fn new(kind: u8, bytes: &'de [u8]) -> Row<'de> {
-        Row { kind, size: numbers::size_of_kind(kind).unwrap_or(1), bytes }
-    }
-
-    pub(super) fn give<V: Visitor<'de>>(mut self, visitor: V) -> Result<V::Value, Error> {
-        let value = visitor.visit_seq(&mut self)?;
-        match self.bytes.len() / self.size {
-            0 => Ok(value),
-            left => Err(super::answers::not_all_taken(left)),
-        }
-    }
-}
-
-impl<'de> SeqAccess<'de> for &mut Row<'de> {
-    type Error = Error;
-
-    #[inline(always)]
-    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
-        let Some((bytes, rest)) = self.bytes.split_at_checked(self.size).filter(|_| !self.bytes.is_empty())
-        else {
-            return Ok(None);
-        };
-        self.bytes = rest;
-        seed.deserialize(InRow { kind: self.kind, bytes }).map(Some)
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.bytes.len() / self.size)
-    }
-}
-
 /// One number of a row.
-struct InRow<'de> {
+pub(super) struct InRow<'de> {
     kind: u8,
     bytes: &'de [u8],
 }
 
-impl InRow<'_> {
+impl<'de> InRow<'de> {
+    /// The first one of a row of that kind, and the others.
+    #[inline]
+    pub(super) fn first(kind: u8, bytes: &'de [u8]) -> Result<(InRow<'de>, &'de [u8]), Error> {
+        let (bytes, rest) = bytes.split_at_checked(numbers::size_of_kind(kind)?).ok_or_else(Error::ended)?;
+        Ok((InRow { kind, bytes }, rest))
+    }
+
+    /// Gives it to whoever makes a value of it.
+    #[inline(never)]
+    pub(super) fn give<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Error> {
+        seed.deserialize(self)
+    }
+
     #[inline(always)]
     fn bytes<const N: usize>(&self) -> [u8; N] {
         self.bytes.first_chunk().copied().unwrap_or([0; N])
@@ -202,16 +190,16 @@ impl<'de> Deserializer<'de> for InRow<'_> {
     #[inline]
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.kind {
-            tag::U8 => visitor.visit_u64(u64::from(u8::from_le_bytes(self.bytes()))),
-            tag::F64 => visitor.visit_f64(f64::from_le_bytes(self.bytes())),
-            tag::I32 => signed(i64::from(i32::from_le_bytes(self.bytes())), visitor),
-            tag::U32 => visitor.visit_u64(u64::from(u32::from_le_bytes(self.bytes()))),
-            tag::F32 => visitor.visit_f32(f32::from_le_bytes(self.bytes())),
-            tag::I64 => signed(i64::from_le_bytes(self.bytes()), visitor),
-            tag::U64 => visitor.visit_u64(u64::from_le_bytes(self.bytes())),
-            tag::I16 => signed(i64::from(i16::from_le_bytes(self.bytes())), visitor),
-            tag::U16 => visitor.visit_u64(u64::from(u16::from_le_bytes(self.bytes()))),
-            _ => signed(i64::from(i8::from_le_bytes(self.bytes())), visitor),
+            tag::U8 => visitor.visit_u64(u64::from(u8::from_ne_bytes(self.bytes()))),
+            tag::F64 => visitor.visit_f64(f64::from_ne_bytes(self.bytes())),
+            tag::I32 => signed(i64::from(i32::from_ne_bytes(self.bytes())), visitor),
+            tag::U32 => visitor.visit_u64(u64::from(u32::from_ne_bytes(self.bytes()))),
+            tag::F32 => visitor.visit_f32(f32::from_ne_bytes(self.bytes())),
+            tag::I64 => signed(i64::from_ne_bytes(self.bytes()), visitor),
+            tag::U64 => visitor.visit_u64(u64::from_ne_bytes(self.bytes())),
+            tag::I16 => signed(i64::from(i16::from_ne_bytes(self.bytes())), visitor),
+            tag::U16 => visitor.visit_u64(u64::from(u16::from_ne_bytes(self.bytes()))),
+            _ => signed(i64::from(i8::from_ne_bytes(self.bytes())), visitor),
         }
     }
 

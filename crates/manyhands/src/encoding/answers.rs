@@ -4,92 +4,72 @@
 //! the fields that stand there, in any order; a variant may be read as a text or a map, bytes as a sequence, `Some` as its value.
 //! Where JSON loses something (numbers as keys, `Some(None)`, numbers that are none), this does not.
 
-use super::access::{Elements, Entries, OneEntry, Row, Variant};
+use super::access::{Elements, Floats, Row, Variant, not_all_taken};
 use super::error::Error;
-use super::fields::{ByName, Fields};
-use super::reader::{ByPlace, Head, Reader};
+use super::numbers::{self, NO_ROW};
+use super::pairs::{ByName, Pairs};
+use super::parts::{Parts, Whole};
+use super::reader::{Head, Reader};
 use super::tag;
-use crate::arena::Shape;
 use serde::de::{Deserializer, Error as _, Unexpected, Visitor};
 
 impl<'de> Reader<'de> {
     /// Gives the number that comes next to the visitor.
     #[inline(never)]
     fn number<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
-        let tag = self.byte()?;
-        match tag {
-            ..tag::POSITIVE_END => visitor.visit_u64(u64::from(tag)),
-            tag::U8 => visitor.visit_u64(u64::from(self.byte()?)),
-            tag::U16 => visitor.visit_u64(u64::from(u16::from_le_bytes(self.array()?))),
-            tag::U32 => visitor.visit_u64(u64::from(u32::from_le_bytes(self.array()?))),
-            tag::U64 => visitor.visit_u64(u64::from_le_bytes(self.array()?)),
-            tag::F64 => visitor.visit_f64(f64::from_le_bytes(self.array()?)),
-            tag::F32 => visitor.visit_f32(f32::from_le_bytes(self.array()?)),
-            tag::NEGATIVE..tag::NEGATIVE_END => {
-                visitor.visit_i64(i64::from(tag) - i64::from(tag::NEGATIVE_END))
-            }
-            tag::I8 => visitor.visit_i64(i64::from(i8::from_le_bytes(self.array()?))),
-            tag::I16 => visitor.visit_i64(i64::from(i16::from_le_bytes(self.array()?))),
-            tag::I32 => visitor.visit_i64(i64::from(i32::from_le_bytes(self.array()?))),
-            tag::I64 => visitor.visit_i64(i64::from_le_bytes(self.array()?)),
-            tag::U128 => visitor.visit_u128(u128::from_le_bytes(self.array()?)),
-            tag::I128 => visitor.visit_i128(i128::from_le_bytes(self.array()?)),
+        match self.whole()? {
+            Whole::Unsigned(number) => return visitor.visit_u64(number),
+            Whole::Negative(number) => return visitor.visit_i64(number),
+            Whole::No => {}
+        }
+        match self.byte()? {
+            tag::F64 => visitor.visit_f64(f64::from_ne_bytes(self.array()?)),
+            tag::F32 => visitor.visit_f32(f32::from_ne_bytes(self.array()?)),
+            tag::U128 => visitor.visit_u128(u128::from_ne_bytes(self.array()?)),
+            tag::I128 => visitor.visit_i128(i128::from_ne_bytes(self.array()?)),
             tag => Err(unexpected(&Head::Other(tag), &visitor)),
         }
     }
 
-    #[inline]
-    fn sequence<V: Visitor<'de>>(&mut self, count: usize, visitor: V) -> Result<V::Value, Error> {
-        let mut left = count;
-        let value = visitor.visit_seq(Elements { reader: self, left: &mut left })?;
-        all_taken(left, value)
+    /// Gives the elements, or numbers of a kind, that come next to the visitor.
+    #[inline(always)]
+    fn elements<V: Visitor<'de>>(&mut self, count: usize, kind: u8, visitor: V) -> Result<V::Value, Error> {
+        if kind != NO_ROW {
+            return self.row(count, kind, visitor);
+        }
+        let mut elements = Elements { reader: self, left: count };
+        let value = visitor.visit_seq(&mut elements)?;
+        match elements.left {
+            0 => Ok(value),
+            left => Err(not_all_taken(left)),
+        }
     }
 
-    fn fields<V: Visitor<'de>>(&mut self, mut fields: Fields, visitor: V) -> Result<V::Value, Error> {
-        let value = visitor.visit_map(ByName { reader: self, fields: &mut fields })?;
-        fields.end(self)?;
+    #[inline(never)]
+    fn row<V: Visitor<'de>>(&mut self, count: usize, kind: u8, visitor: V) -> Result<V::Value, Error> {
+        let size = numbers::size_of_kind(kind)?;
+        let length = count.checked_mul(size).ok_or_else(Error::ended)?;
+        let mut row = Row { kind, bytes: self.bytes(length)? };
+        let value = visitor.visit_seq(&mut row)?;
+        match row.bytes.len() / size {
+            0 => Ok(value),
+            left => Err(not_all_taken(left)),
+        }
+    }
+
+    #[inline(never)]
+    fn pairs<V: Visitor<'de>>(&mut self, pairs: Pairs<'de>, visitor: V) -> Result<V::Value, Error> {
+        let mut by_name = ByName { reader: self, pairs };
+        let value = visitor.visit_map(&mut by_name)?;
+        by_name.pairs.end(self)?;
         Ok(value)
     }
 
-    /// Whether fields that stand there as `names` lists them are to be read by their places.
-    #[inline]
-    fn is_by_place(&mut self, shape: &'static Shape, names: &'static [&'static str]) -> bool {
-        if !shape.is(names) || shape.is_read_by_name() {
-            return false;
-        }
-        match &mut self.by_place {
-            ByPlace::Forbidden(shapes) => {
-                shapes.push(shape);
-                false
-            }
-            by_place => {
-                *by_place = ByPlace::Used;
-                true
-            }
-        }
-    }
-
-    fn entries<V: Visitor<'de>>(&mut self, count: usize, visitor: V) -> Result<V::Value, Error> {
-        let mut left = count;
-        let value = visitor.visit_map(Entries { reader: self, left: &mut left })?;
-        all_taken(left, value)
-    }
-
-    #[inline(never)]
-    fn any_text<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
-        match self.head()? {
-            Head::Text(text) | Head::UnitVariant(text) => visitor.visit_borrowed_str(text),
-            head => Err(unexpected(&head, &visitor)),
-        }
-    }
-
-    #[inline(never)]
-    fn any_sequence<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
-        match self.head()? {
-            Head::Sequence(count) => self.sequence(count, visitor),
-            Head::Numbers(kind, row) => Row::new(kind, row).give(visitor),
-            Head::Bytes(bytes) => Row::new(tag::U8, bytes).give(visitor),
-            head => Err(unexpected(&head, &visitor)),
+    #[inline(always)]
+    fn parts<V: Visitor<'de>>(&mut self, parts: Parts<'de>, visitor: V) -> Result<V::Value, Error> {
+        match parts {
+            Parts::Elements(count, kind) => self.elements(count, kind, visitor),
+            Parts::Pairs(pairs) => self.pairs(pairs, visitor),
         }
     }
 
@@ -99,57 +79,12 @@ impl<'de> Reader<'de> {
         names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        match self.head()? {
-            Head::Struct(Fields::Shaped(shape, _)) if self.is_by_place(shape, names) => {
-                self.sequence(names.len(), visitor)
-            }
-            Head::Struct(fields) => self.fields(fields, visitor),
-            Head::Map(count) => self.entries(count, visitor),
-            Head::Variant(name) => self.variant_as_map(name, visitor),
-            Head::Sequence(count) => self.sequence(count, visitor),
-            Head::Numbers(kind, row) => Row::new(kind, row).give(visitor),
-            head => Err(unexpected(&head, &visitor)),
-        }
-    }
-
-    #[inline(never)]
-    fn any_enum<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Error> {
-        let (name, has_content) = match self.head()? {
-            Head::UnitVariant(name) | Head::Text(name) => (name, false),
-            Head::Variant(name) => (name, true),
-            Head::Struct(mut fields) => {
-                let Some(name) = fields.next(self)? else {
-                    return Err(unexpected(&Head::Map(0), &visitor));
-                };
-                let value = visitor.visit_enum(Variant { reader: self, name, has_content: true })?;
-                fields.end(self)?;
-                return Ok(value);
-            }
-            head @ Head::Map(1) => match self.text_if_next()? {
-                Some(name) => (name, true),
-                None => return Err(unexpected(&head, &visitor)),
-            },
-            head => return Err(unexpected(&head, &visitor)),
+        let parts = match self.placed_fields(names) {
+            Some(count) => Parts::Elements(count, NO_ROW),
+            None => self.any_fields(names)?.map_err(|head| unexpected(&head, &visitor))?,
         };
-        visitor.visit_enum(Variant { reader: self, name, has_content })
+        self.parts(parts, visitor)
     }
-
-    /// A variant and its content, as a map of one entry.
-    fn variant_as_map<V: Visitor<'de>>(&mut self, name: &'de str, visitor: V) -> Result<V::Value, Error> {
-        let mut left = 1;
-        let value = visitor.visit_map(OneEntry { reader: self, name, left: &mut left })?;
-        all_taken(left, value)
-    }
-}
-
-#[inline]
-fn all_taken<T>(left: usize, value: T) -> Result<T, Error> {
-    if left == 0 { Ok(value) } else { Err(not_all_taken(left)) }
-}
-
-#[cold]
-pub(super) fn not_all_taken(left: usize) -> Error {
-    Error::custom(format_args!("{left} more elements stand there than the type takes"))
 }
 
 /// What stands there is not what the visitor takes.
@@ -157,9 +92,9 @@ pub(super) fn not_all_taken(left: usize) -> Error {
 fn unexpected<'de>(head: &Head<'de>, visitor: &impl Visitor<'de>) -> Error {
     let found = match head {
         Head::Text(text) => Unexpected::Str(text),
-        Head::Bytes(bytes) => Unexpected::Bytes(bytes),
-        Head::Sequence(_) | Head::Numbers(..) => Unexpected::Seq,
-        Head::Struct(_) | Head::Map(_) => Unexpected::Map,
+        Head::Bytes(_) => Unexpected::Other("bytes"),
+        Head::Sequence(..) => Unexpected::Seq,
+        Head::Pairs(_) => Unexpected::Map,
         Head::UnitVariant(_) => Unexpected::UnitVariant,
         Head::Variant(_) => Unexpected::Other("variant"),
         Head::Other(tag::UNIT) => Unexpected::Unit,
@@ -176,12 +111,17 @@ macro_rules! whole_numbers {
     ($($method:ident)*) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-            match self.rest {
+            let whole = match self.rest {
                 [small @ ..tag::POSITIVE_END, rest @ ..] => {
                     self.rest = rest;
-                    visitor.visit_u64(u64::from(*small))
+                    Whole::Unsigned(u64::from(*small))
                 }
-                _ => self.number(visitor),
+                _ => self.whole()?,
+            };
+            match whole {
+                Whole::Unsigned(number) => visitor.visit_u64(number),
+                Whole::Negative(number) => visitor.visit_i64(number),
+                Whole::No => self.number(visitor),
             }
         }
     )*};
@@ -200,7 +140,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         match self.rest.split_first_chunk::<9>() {
             Some(([tag::F64, number @ ..], rest)) => {
                 self.rest = rest;
-                visitor.visit_f64(f64::from_le_bytes(*number))
+                visitor.visit_f64(f64::from_ne_bytes(*number))
             }
             _ => self.number(visitor),
         }
@@ -211,26 +151,25 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         match self.rest.split_first_chunk::<5>() {
             Some(([tag::F32, number @ ..], rest)) => {
                 self.rest = rest;
-                visitor.visit_f32(f32::from_le_bytes(*number))
+                visitor.visit_f32(f32::from_ne_bytes(*number))
             }
             _ => self.number(visitor),
         }
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.head()? {
-            Head::Text(text) | Head::UnitVariant(text) => visitor.visit_borrowed_str(text),
-            Head::Bytes(bytes) => Row::new(tag::U8, bytes).give(visitor),
-            Head::Sequence(count) => self.sequence(count, visitor),
-            Head::Numbers(kind, row) => Row::new(kind, row).give(visitor),
-            Head::Struct(fields) => self.fields(fields, visitor),
-            Head::Map(count) => self.entries(count, visitor),
-            Head::Variant(name) => self.variant_as_map(name, visitor),
-            Head::Other(tag::TRUE | tag::FALSE) => self.deserialize_bool(visitor),
-            Head::Other(tag::UNIT | tag::NONE) => self.deserialize_unit(visitor),
-            Head::Other(tag::SOME) => self.deserialize_option(visitor),
-            Head::Other(_) => self.number(visitor),
-        }
+        let parts = match self.head()? {
+            Head::Text(text) | Head::UnitVariant(text) => return visitor.visit_borrowed_str(text),
+            Head::Bytes(length) => Parts::Elements(length, tag::U8),
+            Head::Sequence(count, kind) => Parts::Elements(count, kind),
+            Head::Pairs(pairs) => Parts::Pairs(pairs),
+            Head::Variant(name) => Parts::Pairs(Pairs::Variant(name)),
+            Head::Other(tag::TRUE | tag::FALSE) => return self.deserialize_bool(visitor),
+            Head::Other(tag::UNIT | tag::NONE) => return self.deserialize_unit(visitor),
+            Head::Other(tag::SOME) => return self.deserialize_option(visitor),
+            Head::Other(_) => return self.number(visitor),
+        };
+        self.parts(parts, visitor)
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -253,11 +192,13 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 
     #[inline]
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        if let [tag @ tag::TEXT..tag::TEXT_END, rest @ ..] = self.rest {
+        let text = if let [tag @ tag::TEXT..tag::TEXT_END, rest @ ..] = self.rest {
             self.rest = rest;
-            return visitor.visit_borrowed_str(self.text(usize::from(tag - tag::TEXT))?);
-        }
-        self.any_text(visitor)
+            self.text(usize::from(tag - tag::TEXT))?
+        } else {
+            self.any_text()?.map_err(|head| unexpected(&head, &visitor))?
+        };
+        visitor.visit_borrowed_str(text)
     }
 
     #[inline]
@@ -267,10 +208,9 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.head()? {
-            Head::Bytes(bytes) => visitor.visit_borrowed_bytes(bytes),
+            Head::Bytes(length) => visitor.visit_borrowed_bytes(self.bytes(length)?),
             Head::Text(text) | Head::UnitVariant(text) => visitor.visit_borrowed_bytes(text.as_bytes()),
-            Head::Sequence(count) => self.sequence(count, visitor),
-            Head::Numbers(kind, row) => Row::new(kind, row).give(visitor),
+            Head::Sequence(count, kind) => self.elements(count, kind, visitor),
             head => Err(unexpected(&head, &visitor)),
         }
     }
@@ -308,18 +248,20 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     ) -> Result<V::Value, Error> {
         // No type is called so; it is how libraries tell their own formats of something special, which they write as a
         // struct: serde_json's `RawValue`.
-        let is_special =
-            name.starts_with('$') && matches!(self.peek()?, tag::STRUCT..tag::MAP_END | tag::SHAPED);
+        let is_special = name.starts_with('$')
+            && matches!(self.peek()?, tag::STRUCT..tag::MAP_END | tag::SHAPED..=tag::SHAPED_F64);
         if is_special { self.deserialize_map(visitor) } else { visitor.visit_newtype_struct(self) }
     }
 
     #[inline]
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        if let [tag @ tag::SEQUENCE..tag::SEQUENCE_END, rest @ ..] = self.rest {
+        let (count, kind) = if let [tag @ tag::SEQUENCE..tag::SEQUENCE_END, rest @ ..] = self.rest {
             self.rest = rest;
-            return self.sequence(usize::from(tag - tag::SEQUENCE), visitor);
-        }
-        self.any_sequence(visitor)
+            (usize::from(tag - tag::SEQUENCE), NO_ROW)
+        } else {
+            self.any_elements()?.map_err(|head| unexpected(&head, &visitor))?
+        };
+        self.elements(count, kind, visitor)
     }
 
     #[inline]
@@ -338,9 +280,8 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.head()? {
-            Head::Map(count) => self.entries(count, visitor),
-            Head::Struct(fields) => self.fields(fields, visitor),
-            Head::Variant(name) => self.variant_as_map(name, visitor),
+            Head::Pairs(pairs) => self.pairs(pairs, visitor),
+            Head::Variant(name) => self.pairs(Pairs::Variant(name), visitor),
             head => Err(unexpected(&head, &visitor)),
         }
     }
@@ -352,13 +293,17 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         names: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        if let [tag::SHAPED, number, rest @ ..] = self.rest
-            && *number != tag::LONG_SHAPE
-            && let Some(shape) = self.arena.and_then(|arena| arena.shape(u16::from(*number)))
-            && self.is_by_place(shape, names)
-        {
-            self.rest = rest;
-            return self.sequence(names.len(), visitor);
+        if let [tag::SHAPED_F64, ..] = self.rest {
+            let floats = self.placed_floats(names);
+            // Where this is compiled into, that is the number of fields of the type.
+            if !floats.is_empty() && floats.len() == names.len() * size_of::<f64>() {
+                let mut floats = Floats(floats);
+                let value = visitor.visit_seq(&mut floats)?;
+                return match floats.0.len() / size_of::<f64>() {
+                    0 => Ok(value),
+                    left => Err(not_all_taken(left)),
+                };
+            }
         }
         self.any_struct(names, visitor)
     }
@@ -370,13 +315,16 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Error> {
-        if let [tag @ (tag::UNIT_VARIANT | tag::VARIANT), rest @ ..] = self.rest {
-            let has_content = *tag == tag::VARIANT;
-            self.rest = rest;
-            let name = self.name()?;
-            return visitor.visit_enum(Variant { reader: self, name, has_content });
-        }
-        self.any_enum(visitor)
+        let (name, has_content, rest) =
+            if let [tag @ (tag::UNIT_VARIANT | tag::VARIANT), rest @ ..] = self.rest {
+                self.rest = rest;
+                (self.name()?, *tag == tag::VARIANT, Pairs::Over)
+            } else {
+                self.any_variant()?.map_err(|head| unexpected(&head, &visitor))?
+            };
+        let value = visitor.visit_enum(Variant { reader: self, name, has_content })?;
+        rest.end(self)?;
+        Ok(value)
     }
 
     #[inline]

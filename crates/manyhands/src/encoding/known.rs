@@ -4,7 +4,9 @@
 //! look. The arena's tables are asked once per thread and name. How a struct's fields are called is learnt from the first one
 //! that is written; one with other fields is written as what it lacks and has more, and, a few times, taught to the rest.
 
-use crate::arena::Arena;
+use super::numbers::NO_ROW;
+use super::tag;
+use crate::arena::{Arena, Shape};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
@@ -21,23 +23,24 @@ const SPARE: usize = 3;
 /// Where a constant stands, and how long it is.
 type Place = (usize, usize);
 /// A kind of struct: where its name stands, and how many fields it says that it has.
-type Kind = (Place, usize);
+pub(super) type Kind = (Place, usize);
 
 /// What one thread knows.
 pub(super) struct Known {
     names: [Cell<(Place, u16)>; FRONT],
-    shapes: [Cell<Option<(Kind, Layout)>>; FRONT],
+    layouts: [Cell<(Kind, Option<Layout>)>; FRONT],
     all_names: RefCell<BTreeMap<Place, u16>>,
-    all_shapes: RefCell<BTreeMap<Kind, Learnt>>,
+    all_layouts: RefCell<BTreeMap<Kind, Learnt>>,
     /// Room for the bytes of a value.
     pub(super) room: Cell<Vec<u8>>,
 }
 
-/// How structs of a kind are written: the number of their shape, and its names.
+/// How structs of a kind are written.
 #[derive(Clone, Copy)]
 pub(super) struct Layout {
-    pub(super) number: u16,
-    pub(super) names: &'static [&'static str],
+    pub(super) shape: &'static Shape,
+    /// Their first byte: [`tag::SHAPED`], or what says that all their fields are floats, as those of the first one were.
+    pub(super) first: u8,
 }
 
 /// What was learnt of a kind of struct.
@@ -52,9 +55,9 @@ thread_local! {
     static KNOWN: Known = const {
         Known {
             names: [const { Cell::new(((0, 0), NO_NUMBER)) }; FRONT],
-            shapes: [const { Cell::new(None) }; FRONT],
+            layouts: [const { Cell::new((((0, 0), 0), None)) }; FRONT],
             all_names: RefCell::new(BTreeMap::new()),
-            all_shapes: RefCell::new(BTreeMap::new()),
+            all_layouts: RefCell::new(BTreeMap::new()),
             room: Cell::new(Vec::new()),
         }
     };
@@ -76,6 +79,12 @@ pub(super) struct Lesson {
     kind: Kind,
     lessons: u8,
     pub(super) names: Vec<&'static str>,
+    /// Of which kind all fields so far are, if they are floats.
+    floats: Option<u8>,
+    /// Where the struct begins.
+    pub(super) start: usize,
+    /// That of a struct around it.
+    pub(super) outer: Option<Box<Lesson>>,
 }
 
 impl Known {
@@ -105,44 +114,66 @@ impl Known {
     #[inline(always)]
     pub(super) fn layout(&self, name: &'static str, fields: usize) -> Option<Layout> {
         let kind = (place_of(name), fields);
-        match self.shapes[front_of(kind.0)].get() {
-            Some((known, layout)) if known == kind => Some(layout),
+        match self.layouts[front_of(kind.0)].get() {
+            (known, Some(layout)) if known == kind => Some(layout),
             _ => self.look_up_layout(kind),
         }
     }
 
     #[cold]
     fn look_up_layout(&self, kind: Kind) -> Option<Layout> {
-        let learnt = self.all_shapes.borrow().get(&kind).copied()?;
-        let layout = learnt.layout.filter(|layout| layout.names.len() <= kind.1 + SPARE)?;
-        self.shapes[front_of(kind.0)].set(Some((kind, layout)));
+        let learnt = self.all_layouts.borrow().get(&kind).copied()?;
+        let layout = learnt.layout.filter(|layout| layout.shape.names().len() <= kind.1 + SPARE)?;
+        self.layouts[front_of(kind.0)].set((kind, Some(layout)));
         Some(layout)
     }
 
-    /// The lesson of a struct that is the first of its kind.
-    pub(super) fn first_lesson(&self, name: &'static str, fields: usize) -> Option<Lesson> {
-        let kind = (place_of(name), fields);
-        let is_first = !self.all_shapes.borrow().contains_key(&kind);
-        is_first.then(|| Lesson { kind, lessons: 0, names: Vec::with_capacity(fields.min(128)) })
+    /// From now on each field of structs of this kind says for itself what it is.
+    #[cold]
+    pub(super) fn forget_floats(&self, kind: Kind) {
+        self.layouts[front_of(kind.0)].set((kind, None));
+        if let Some(Learnt { layout: Some(layout), .. }) = self.all_layouts.borrow_mut().get_mut(&kind) {
+            layout.first = tag::SHAPED;
+        }
     }
 
-    /// The lesson of a struct that had fields which its layout has not.
-    pub(super) fn another_lesson(&self, name: &'static str, fields: usize, layout: Layout) -> Option<Lesson> {
-        let kind = (place_of(name), fields);
-        let lessons = self.all_shapes.borrow().get(&kind)?.lessons + 1;
-        (lessons <= LESSONS).then(|| Lesson { kind, lessons, names: layout.names.to_vec() })
+    /// The lesson of a struct that is the first of its kind.
+    pub(super) fn first_lesson(&self, kind: Kind, start: usize) -> Option<Lesson> {
+        let is_first = !self.all_layouts.borrow().contains_key(&kind);
+        let names = || Vec::with_capacity(kind.1.min(128));
+        is_first.then(|| Lesson { kind, lessons: 0, names: names(), floats: None, start, outer: None })
+    }
+
+    /// The lesson of a struct that had fields which its shape has not.
+    pub(super) fn another_lesson(&self, kind: Kind, shape: &'static Shape, start: usize) -> Option<Lesson> {
+        let lessons = self.all_layouts.borrow().get(&kind)?.lessons + 1;
+        let (names, floats) = (|| shape.names().to_vec(), Some(NO_ROW));
+        (lessons <= LESSONS).then(|| Lesson { kind, lessons, names: names(), floats, start, outer: None })
     }
 
     /// From now on structs of the lesson's kind are written as it was.
     #[cold]
-    pub(super) fn learn(&self, lesson: Lesson) {
-        let Lesson { kind, lessons, names } = lesson;
-        let shape = Arena::get().ok().and_then(|arena| {
-            let number = arena.number_of_shape(&names)?;
-            Some(Layout { number, names: arena.shape(number)?.names() })
-        });
-        remember(&self.all_shapes, kind, Learnt { layout: shape, lessons });
-        self.shapes[front_of(kind.0)].set(None);
+    pub(super) fn learn(&self, lesson: &Lesson) {
+        let Lesson { kind, lessons, ref names, floats, .. } = *lesson;
+        let shape = Arena::get().ok().and_then(|arena| arena.shape_of(names));
+        let first = match floats {
+            Some(tag::F32) if names.len() > 1 => tag::SHAPED_F32,
+            Some(tag::F64) if names.len() > 1 => tag::SHAPED_F64,
+            _ => tag::SHAPED,
+        };
+        let layout = shape.map(|shape| Layout { shape, first });
+        remember(&self.all_layouts, kind, Learnt { layout, lessons });
+        self.layouts[front_of(kind.0)].set((kind, None));
+    }
+}
+
+impl Lesson {
+    /// A field that comes after all others, and whether it is a float.
+    pub(super) fn add(&mut self, name: &'static str, float: u8) {
+        self.names.push(name);
+        if *self.floats.get_or_insert(float) != float {
+            self.floats = Some(NO_ROW);
+        }
     }
 }
 
@@ -155,7 +186,7 @@ fn remember<K: Ord, V>(all: &RefCell<BTreeMap<K, V>>, key: K, value: V) {
 }
 
 #[inline]
-fn place_of(name: &'static str) -> Place {
+pub(super) fn place_of(name: &'static str) -> Place {
     (name.as_ptr() as usize, name.len())
 }
 

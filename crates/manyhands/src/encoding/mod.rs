@@ -8,7 +8,7 @@
 //! ```text
 //! tag                                     the bytes
 //! writer   containers  record  known      values to bytes
-//! reader   answers  access  fields  key   bytes to values
+//! reader   parts  answers  access  pairs  key   bytes to values
 //! numbers                                 rows of numbers, in one piece
 //! ```
 
@@ -16,10 +16,11 @@ mod access;
 mod answers;
 mod containers;
 mod error;
-mod fields;
 mod key;
 mod known;
 mod numbers;
+mod pairs;
+mod parts;
 mod reader;
 mod record;
 mod tag;
@@ -33,6 +34,7 @@ use known::{Known, with_known};
 use reader::Reader;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use writer::Writer;
@@ -116,29 +118,26 @@ pub(crate) fn with_room<R>(code: impl FnOnce(&mut Room<'_>) -> R) -> R {
 /// When they are none of this type, or more than one value.
 #[inline]
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    let (value, rest) = read_first(bytes)?;
-    if rest.is_empty() { Ok(value) } else { Err(Error::left_over(rest.len())) }
-}
-
-/// Reads a value from the front, and gives the bytes behind it as well.
-///
-/// # Errors
-/// When no value of this type stands there.
-#[inline]
-pub(crate) fn read_first<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), Error> {
     let mut reader = Reader::new(bytes);
     match reader.value(PhantomData::<T>) {
-        Ok(value) => Ok((value, reader.rest())),
+        Ok(value) if reader.rest.is_empty() => Ok(value),
+        Ok(_) => Err(Error::left_over(reader.rest.len())),
         Err(_) if reader.has_read_by_place() => read_by_name(bytes),
         Err(error) => Err(error),
     }
 }
 
-/// As [`read_first`], for a type that may know its fields by name only, as some that were written by hand do.
+/// As [`read`], for a type that may know its fields by name only, as some that were written by hand do.
 #[cold]
-fn read_by_name<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), Error> {
-    let mut reader = Reader::by_name(bytes);
+#[inline(never)]
+fn read_by_name<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    let shapes = RefCell::new(Vec::new());
+    let mut reader = Reader::by_name(bytes, &shapes);
     let value = reader.value(PhantomData::<T>)?;
-    reader.remember_by_name();
-    Ok((value, reader.rest()))
+    if !reader.rest.is_empty() {
+        return Err(Error::left_over(reader.rest.len()));
+    }
+    // From now on this process reads by name what was so read here.
+    shapes.borrow().iter().for_each(|shape| shape.read_by_name());
+    Ok(value)
 }

@@ -1,4 +1,4 @@
-//! Many numbers of one kind: a `Vec<u8>`, a `Vec<f64>`, a slice.
+//! Many numbers of one kind: a `Vec<u8>`, a `Vec<f64>`, a slice, an array.
 //!
 //! Serde hands them over one by one, which costs many times what a copy does. So where a value is handed over whose type
 //! is one of these, it is written and read as one piece. That is no other encoding than serde's as far as a type can tell:
@@ -7,125 +7,122 @@
 use super::error::Error;
 use super::reader::Reader;
 use super::tag;
-use castaway::{LifetimeFree, cast};
+use crate::platform::numbers::{Form, Number, bytes_of_number, bytes_of_row, numbers_of, value_of};
 use serde::de::DeserializeSeed;
-use std::any::TypeId;
 use std::marker::PhantomData;
 
 /// So many whole numbers or fewer are written one by one, since small ones are shorter so.
 const FEW: usize = 104;
 
-/// A number that goes in one piece with others of its kind.
-pub(super) trait Number: Copy + LifetimeFree + 'static {
-    /// Which kind.
-    const TAG: u8;
-    /// Whether few of them, too, are best written in one piece.
-    const ALWAYS: bool;
+/// In the place of a number's first byte: there is none, and each number says for itself what it is.
+pub(super) const NO_ROW: u8 = 0;
 
-    fn write(numbers: &[Self], out: &mut Vec<u8>);
-    /// From whole elements.
-    fn read(bytes: &[u8]) -> Vec<Self>;
+/// The first byte of a number of a kind that is as long as it can be, which names the kind.
+#[inline(always)]
+const fn tag_of(kind: Number) -> u8 {
+    match kind {
+        Number::U8 => tag::U8,
+        Number::I8 => tag::I8,
+        Number::U16 => tag::U16,
+        Number::I16 => tag::I16,
+        Number::U32 => tag::U32,
+        Number::I32 => tag::I32,
+        Number::U64 => tag::U64,
+        Number::I64 => tag::I64,
+        Number::F32 => tag::F32,
+        Number::F64 => tag::F64,
+    }
 }
 
-macro_rules! numbers {
-    ($($type:ty: $tag:ident, $always:expr;)*) => {$(
-        impl Number for $type {
-            const TAG: u8 = tag::$tag;
-            const ALWAYS: bool = $always;
-
-            fn write(numbers: &[$type], out: &mut Vec<u8>) {
-                if cfg!(target_endian = "little") {
-                    out.extend_from_slice(bytemuck::cast_slice(numbers));
-                } else {
-                    numbers.iter().for_each(|number| out.extend_from_slice(&number.to_le_bytes()));
-                }
-            }
-
-            fn read(bytes: &[u8]) -> Vec<$type> {
-                let (elements, _) = bytes.as_chunks::<{ size_of::<$type>() }>();
-                elements.iter().map(|element| <$type>::from_le_bytes(*element)).collect()
-            }
-        }
-    )*
-
-        /// How many bytes a number of a kind has.
-        pub(super) fn size_of_kind(kind: u8) -> Result<usize, Error> {
-            match kind {
-                $(tag::$tag => Ok(size_of::<$type>()),)*
-                _ => Err(Error::malformed("numbers of no known kind")),
-            }
-        }
-
-        /// Writes the value if it is a row of numbers which is best written in one piece.
-        #[inline(always)]
-        pub(super) fn write<T: ?Sized>(value: &T, out: &mut Vec<u8>) -> bool {
-            $(
-                if let Ok(numbers) = cast!(value, &Vec<$type>) {
-                    return write_row::<$type>(numbers, out);
-                }
-                if let Ok(numbers) = cast!(value, &[$type]) {
-                    return write_row::<$type>(numbers, out);
-                }
-            )*
-            false
-        }
-
-        /// Reads the value if it is a row of numbers that stands there in one piece; else gives the seed back.
-        #[inline(always)]
-        pub(super) fn read<'de, S: DeserializeSeed<'de>>(
-            seed: S,
-            reader: &mut Reader<'de>,
-        ) -> Result<Result<S::Value, S>, Error> {
-            let wanted = typeid::of::<S>();
-            $(
-                // The marker's own seed is the type's implementation, which for these is the standard one.
-                if wanted == TypeId::of::<PhantomData<Vec<$type>>>() {
-                    return read_row::<$type, S>(seed, reader);
-                }
-            )*
-            Ok(Err(seed))
-        }
-    };
+/// How many bytes a number of a kind has.
+#[inline]
+pub(super) fn size_of_kind(kind: u8) -> Result<usize, Error> {
+    match kind {
+        tag::U8 | tag::I8 => Ok(1),
+        tag::U16 | tag::I16 => Ok(2),
+        tag::U32 | tag::I32 | tag::F32 => Ok(4),
+        tag::U64 | tag::I64 | tag::F64 => Ok(8),
+        _ => Err(Error::malformed("numbers of no known kind")),
+    }
 }
 
-numbers! {
-    u8: U8, true;
-    i8: I8, true;
-    u16: U16, false;
-    i16: I16, false;
-    u32: U32, false;
-    i32: I32, false;
-    u64: U64, false;
-    i64: I64, false;
-    f32: F32, true;
-    f64: F64, true;
+/// Writes the value if it is a row of numbers which is best written in one piece.
+#[inline(always)]
+pub(super) fn write<T: ?Sized>(value: &T, out: &mut Vec<u8>) -> bool {
+    match bytes_of_row(value) {
+        Some((kind, bytes)) => write_row(kind, bytes, out),
+        None => false,
+    }
 }
 
-fn write_row<N: Number>(numbers: &[N], out: &mut Vec<u8>) -> bool {
-    if numbers.len() < 2 || !N::ALWAYS && numbers.len() <= FEW {
+/// Writes a row of numbers in one piece, if that is best.
+#[inline]
+pub(super) fn write_row(kind: Number, bytes: &[u8], out: &mut Vec<u8>) -> bool {
+    // Small ones of these kinds are no shorter by themselves.
+    let always = matches!(kind, Number::U8 | Number::I8 | Number::F32 | Number::F64);
+    let count = bytes.len() / kind.size();
+    if count < 2 || !always && count <= FEW {
         return false;
     }
-    match u8::try_from(numbers.len()) {
-        Ok(count) => out.extend_from_slice(&[tag::SHORT_NUMBERS, N::TAG, count]),
+    match u8::try_from(count) {
+        Ok(count) => out.extend_from_slice(&[tag::SHORT_NUMBERS, tag_of(kind), count]),
         Err(_) => {
-            out.reserve(10 + size_of_val(numbers));
-            out.extend_from_slice(&[tag::LONG_NUMBERS, N::TAG]);
-            out.extend_from_slice(&(numbers.len() as u64).to_le_bytes());
+            out.reserve(10 + bytes.len());
+            out.extend_from_slice(&[tag::LONG_NUMBERS, tag_of(kind)]);
+            out.extend_from_slice(&(count as u64).to_ne_bytes());
         }
     }
-    N::write(numbers, out);
+    out.extend_from_slice(bytes);
     true
 }
 
-fn read_row<'de, N, S>(seed: S, reader: &mut Reader<'de>) -> Result<Result<S::Value, S>, Error>
-where
-    N: Number,
-    S: DeserializeSeed<'de>,
-{
-    let Some(row) = reader.row_of(N::TAG)? else { return Ok(Err(seed)) };
-    let mut value: Option<S::Value> = None;
-    if let Ok(place) = cast!(&mut value, &mut Option<Vec<N>>) {
-        *place = Some(N::read(row));
+/// The value's kind and bytes, if it is a float.
+#[inline(always)]
+pub(super) fn float<T: ?Sized>(value: &T) -> Option<(u8, &[u8])> {
+    match bytes_of_number(value) {
+        Some((kind @ (Number::F32 | Number::F64), bytes)) => Some((tag_of(kind), bytes)),
+        _ => None,
     }
-    Ok(Ok(value.expect("the seed of a vector gives a vector")))
+}
+
+/// Which numbers the value is made of that the seed makes: of a marker's own seed, which is the type's implementation, and
+/// for these the standard one.
+#[inline(always)]
+fn numbers_of_seed<'de, S: DeserializeSeed<'de>>() -> Option<(Number, Form)> {
+    if typeid::of::<S>() == typeid::of::<PhantomData<S::Value>>() { numbers_of::<S::Value>() } else { None }
+}
+
+/// Reads the value if it is a row of numbers that stands there in one piece; else gives the seed back.
+#[inline(always)]
+pub(super) fn read<'de, S: DeserializeSeed<'de>>(
+    seed: S,
+    reader: &mut Reader<'de>,
+) -> Result<Result<S::Value, S>, Error> {
+    let row = match numbers_of_seed::<S>() {
+        Some((kind, Form::Vec)) => reader.row_of(tag_of(kind))?,
+        Some((kind, Form::Array)) => {
+            let length = size_of::<S::Value>();
+            reader.array_of(tag_of(kind), length / kind.size(), length)
+        }
+        Some((_, Form::One)) | None => None,
+    };
+    Ok(row.and_then(value_of).ok_or(seed))
+}
+
+/// Reads the first number of a row of a kind, if that is what the seed makes, and gives the others as well; else gives the seed
+/// back.
+#[inline(always)]
+pub(super) fn first<'de, S: DeserializeSeed<'de>>(
+    seed: S,
+    kind: u8,
+    bytes: &'de [u8],
+) -> Result<(S::Value, &'de [u8]), S> {
+    if let Some((wanted, Form::One)) = numbers_of_seed::<S>()
+        && tag_of(wanted) == kind
+        && let Some((first, rest)) = bytes.split_at_checked(wanted.size())
+        && let Some(value) = value_of(first)
+    {
+        return Ok((value, rest));
+    }
+    Err(seed)
 }

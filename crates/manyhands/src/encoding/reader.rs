@@ -4,34 +4,38 @@
 //! Whatever the bytes are, they make no panic.
 
 use super::error::Error;
-use super::fields::Fields;
-use super::{numbers, tag};
+use super::numbers::{self, NO_ROW};
+use super::pairs::{Called, Pairs};
+use super::tag;
 use crate::arena::{Arena, Shape};
 use serde::de::DeserializeSeed;
+use std::cell::RefCell;
 
 /// Reads values from the front of bytes.
 pub(super) struct Reader<'de> {
     pub(super) rest: &'de [u8],
     pub(super) arena: Option<&'static Arena>,
-    pub(super) by_place: ByPlace,
+    pub(super) by_place: ByPlace<'de>,
 }
 
 /// Whether a struct whose fields stand there as its type lists them is read without a look at their names. A type may be
 /// unable to: then the value is read again, by name, and what was read so is remembered.
-pub(super) enum ByPlace {
+#[derive(Clone, Copy)]
+pub(super) enum ByPlace<'a> {
     Allowed,
     Used,
-    Forbidden(Vec<&'static Shape>),
+    /// By which shapes it would have been done.
+    Forbidden(&'a RefCell<Vec<&'static Shape>>),
 }
 
 /// What begins where the reader is.
 pub(super) enum Head<'de> {
     Text(&'de str),
-    Bytes(&'de [u8]),
-    Sequence(usize),
-    Numbers(u8, &'de [u8]),
-    Struct(Fields),
-    Map(usize),
+    /// So many bytes come next.
+    Bytes(usize),
+    /// So many elements, or numbers of that kind.
+    Sequence(usize, u8),
+    Pairs(Pairs<'de>),
     UnitVariant(&'de str),
     Variant(&'de str),
     Other(u8),
@@ -42,26 +46,29 @@ impl<'de> Reader<'de> {
         Reader { rest: bytes, arena: Arena::current(), by_place: ByPlace::Allowed }
     }
 
-    /// One that reads all structs by name.
-    pub(super) fn by_name(bytes: &'de [u8]) -> Reader<'de> {
-        Reader { by_place: ByPlace::Forbidden(Vec::new()), ..Reader::new(bytes) }
+    /// One that reads all structs by name, and lists the shapes by which it would not have done so.
+    pub(super) fn by_name(bytes: &'de [u8], shapes: &'de RefCell<Vec<&'static Shape>>) -> Reader<'de> {
+        Reader { by_place: ByPlace::Forbidden(shapes), ..Reader::new(bytes) }
     }
 
     /// Whether some struct was read by the places of its fields.
+    #[inline]
     pub(super) fn has_read_by_place(&self) -> bool {
         matches!(self.by_place, ByPlace::Used)
     }
 
-    /// From now on this process reads by name what was so read here.
-    pub(super) fn remember_by_name(&self) {
-        if let ByPlace::Forbidden(shapes) = &self.by_place {
-            shapes.iter().for_each(|shape| shape.read_by_name());
+    /// Whether fields that stand there as `names` lists them are to be read by their places.
+    #[inline(always)]
+    pub(super) fn is_by_place(&mut self, shape: &'static Shape, names: &'static [&'static str]) -> bool {
+        if !shape.is(names) || shape.is_read_by_name() {
+            return false;
         }
-    }
-
-    /// The bytes that were not read yet.
-    pub(super) fn rest(&self) -> &'de [u8] {
-        self.rest
+        if let ByPlace::Forbidden(shapes) = self.by_place {
+            shapes.borrow_mut().push(shape);
+            return false;
+        }
+        self.by_place = ByPlace::Used;
+        true
     }
 
     /// Reads a value, a row of numbers in one piece.
@@ -98,7 +105,7 @@ impl<'de> Reader<'de> {
 
     #[inline]
     pub(super) fn length(&mut self) -> Result<usize, Error> {
-        usize::try_from(u64::from_le_bytes(self.array()?)).map_err(|_| Error::ended())
+        usize::try_from(u64::from_ne_bytes(self.array()?)).map_err(|_| Error::ended())
     }
 
     #[inline]
@@ -116,7 +123,7 @@ impl<'de> Reader<'de> {
     #[inline]
     pub(super) fn name(&mut self) -> Result<&'de str, Error> {
         let number = match self.byte()? {
-            tag::LONG_NAME => u16::from_le_bytes(self.array()?),
+            tag::LONG_NAME => u16::from_ne_bytes(self.array()?),
             tag::TEXT_NAME => {
                 let length = self.length()?;
                 return self.text(length);
@@ -130,7 +137,7 @@ impl<'de> Reader<'de> {
     #[inline]
     fn shape(&mut self) -> Result<&'static Shape, Error> {
         let number = match self.byte()? {
-            tag::LONG_SHAPE => u16::from_le_bytes(self.array()?),
+            tag::LONG_SHAPE => u16::from_ne_bytes(self.array()?),
             number => u16::from(number),
         };
         let shape = self.arena.and_then(|arena| arena.shape(number));
@@ -148,26 +155,42 @@ impl<'de> Reader<'de> {
     }
 
     /// The numbers that come next, if they are of this kind and stand there in one piece.
+    #[inline]
     pub(super) fn row_of(&mut self, kind: u8) -> Result<Option<&'de [u8]>, Error> {
-        let [tag @ (tag::SHORT_NUMBERS | tag::LONG_NUMBERS), present, ..] = *self.rest else {
-            return Ok(None);
-        };
-        if present != kind {
-            return Ok(None);
+        match *self.rest {
+            [tag @ (tag::SHORT_NUMBERS | tag::LONG_NUMBERS), present, ..] if present == kind => {
+                self.rest = &self.rest[1..];
+                let (_, _, length) = self.row_head(tag == tag::SHORT_NUMBERS)?;
+                self.bytes(length).map(Some)
+            }
+            _ => Ok(None),
         }
-        self.rest = &self.rest[1..];
-        self.row(tag == tag::SHORT_NUMBERS).map(|(_, row)| Some(row))
     }
 
-    fn row(&mut self, is_short: bool) -> Result<(u8, &'de [u8]), Error> {
+    /// As many numbers of this kind, if they come next and stand there in one piece of so many bytes.
+    #[inline(always)]
+    pub(super) fn array_of(&mut self, kind: u8, count: usize, length: usize) -> Option<&'de [u8]> {
+        match self.rest {
+            [tag::SHORT_NUMBERS, present, many, rest @ ..]
+                if *present == kind && usize::from(*many) == count =>
+            {
+                let (row, rest) = rest.split_at_checked(length)?;
+                self.rest = rest;
+                Some(row)
+            }
+            _ => None,
+        }
+    }
+
+    /// Of which kind the numbers of a row are, how many there are, and in how many bytes, which are there.
+    fn row_head(&mut self, is_short: bool) -> Result<(u8, usize, usize), Error> {
         let kind = self.byte()?;
         let count = self.short_or_long(is_short)?;
         let length = count.checked_mul(numbers::size_of_kind(kind)?).ok_or_else(Error::ended)?;
-        Ok((kind, self.bytes(length)?))
+        if length <= self.rest.len() { Ok((kind, count, length)) } else { Err(Error::ended()) }
     }
 
     /// Reads the first part of what comes next, if it is anything but a number, `()`, a `bool` or an `Option`.
-    #[inline]
     pub(super) fn head(&mut self) -> Result<Head<'de>, Error> {
         let tag = self.peek()?;
         if tag < tag::TEXT || (tag::NEGATIVE..tag::SHORT_TEXT).contains(&tag) {
@@ -176,27 +199,32 @@ impl<'de> Reader<'de> {
         self.rest = &self.rest[1..];
         Ok(match tag {
             tag::TEXT..tag::TEXT_END => Head::Text(self.text(usize::from(tag - tag::TEXT))?),
-            tag::SEQUENCE..tag::SEQUENCE_END => Head::Sequence(usize::from(tag - tag::SEQUENCE)),
-            tag::STRUCT..tag::STRUCT_END => Head::Struct(Fields::Named(usize::from(tag - tag::STRUCT))),
-            tag::SHAPED => Head::Struct(Fields::Shaped(self.shape()?, 0)),
-            tag::PARTLY_SHAPED => Head::Struct(Fields::Partly(self.shape()?, 0)),
-            tag::MAP..tag::MAP_END => Head::Map(usize::from(tag - tag::MAP)),
+            tag::SEQUENCE..tag::SEQUENCE_END => Head::Sequence(usize::from(tag - tag::SEQUENCE), NO_ROW),
+            tag::STRUCT..tag::STRUCT_END => Head::Pairs(Pairs::Named(usize::from(tag - tag::STRUCT))),
+            tag::SHAPED => Head::Pairs(Pairs::Shaped(self.shape()?, 0)),
+            tag::SHAPED_F32 => Head::Pairs(Pairs::Numbers(self.shape()?, 0, tag::F32)),
+            tag::SHAPED_F64 => Head::Pairs(Pairs::Numbers(self.shape()?, 0, tag::F64)),
+            tag::PARTLY_SHAPED => Head::Pairs(Pairs::Partly(self.shape()?, 0)),
+            tag::MAP..tag::MAP_END => Head::Pairs(Pairs::Entries(usize::from(tag - tag::MAP))),
             tag::SHORT_TEXT | tag::LONG_TEXT => {
                 let length = self.short_or_long(tag == tag::SHORT_TEXT)?;
                 Head::Text(self.text(length)?)
             }
             tag::SHORT_BYTES | tag::LONG_BYTES => {
                 let length = self.short_or_long(tag == tag::SHORT_BYTES)?;
-                Head::Bytes(self.bytes(length)?)
+                if length > self.rest.len() {
+                    return Err(Error::ended());
+                }
+                Head::Bytes(length)
             }
-            tag::LONG_SEQUENCE => Head::Sequence(self.length()?),
-            tag::LONG_STRUCT => Head::Struct(Fields::Named(self.length()?)),
-            tag::LONG_MAP => Head::Map(self.length()?),
+            tag::LONG_SEQUENCE => Head::Sequence(self.length()?, NO_ROW),
+            tag::LONG_STRUCT => Head::Pairs(Pairs::Named(self.length()?)),
+            tag::LONG_MAP => Head::Pairs(Pairs::Entries(self.length()?)),
             tag::UNIT_VARIANT => Head::UnitVariant(self.name()?),
             tag::VARIANT => Head::Variant(self.name()?),
             tag::SHORT_NUMBERS | tag::LONG_NUMBERS => {
-                let (kind, row) = self.row(tag == tag::SHORT_NUMBERS)?;
-                Head::Numbers(kind, row)
+                let (kind, count, _) = self.row_head(tag == tag::SHORT_NUMBERS)?;
+                Head::Sequence(count, kind)
             }
             _ => return Err(Error::malformed("an unknown first byte")),
         })
@@ -227,20 +255,22 @@ impl<'de> Reader<'de> {
         Ok(is_none)
     }
 
+    /// Passes over a value.
     pub(super) fn skip(&mut self) -> Result<(), Error> {
         match self.head()? {
-            Head::Text(_) | Head::Bytes(_) | Head::Numbers(..) | Head::UnitVariant(_) => Ok(()),
-            Head::Sequence(count) => (0..count).try_for_each(|_| self.skip()),
-            Head::Struct(mut fields) => {
-                while fields.next(self)?.is_some() {
-                    self.skip()?;
+            Head::Text(_) | Head::UnitVariant(_) => Ok(()),
+            Head::Bytes(length) => self.bytes(length).map(drop),
+            Head::Sequence(count, NO_ROW) => (0..count).try_for_each(|_| self.skip()),
+            Head::Sequence(count, kind) => self.bytes(count * numbers::size_of_kind(kind)?).map(drop),
+            Head::Pairs(mut pairs) => {
+                while let Some(called) = pairs.next(self)? {
+                    if let Called::Key = called {
+                        self.skip()?;
+                    }
+                    pairs.skip_value(self)?;
                 }
                 Ok(())
             }
-            Head::Map(count) => (0..count).try_for_each(|_| {
-                self.skip()?;
-                self.skip()
-            }),
             Head::Variant(_) => self.skip(),
             Head::Other(tag) => {
                 self.rest = &self.rest[1..];

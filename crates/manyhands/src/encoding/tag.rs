@@ -8,9 +8,9 @@
 //! | 0xb0-0xbf | a struct of 0 to 15 fields that has no shape | for each a name and a value |
 //! | 0xc0-0xc7 | a map of 0 to 7 entries | for each a value and another |
 //! | 0xc8-0xcf | the number -8 to -1 | |
-//! | 0xd0-0xf0 | as the constants below say | |
+//! | 0xd0-0xf2 | as the constants below say | |
 //!
-//! Numbers are as short as they can be, little end first. Lengths and counts that do not stand in the first byte are one byte
+//! Numbers are as short as they can be, in the machine's own order. Lengths and counts that do not stand in the first byte are one byte
 //! in a form called `SHORT`, else eight.
 //!
 //! A name is its number in the arena's table, in one byte up to 253; or [`LONG_NAME`] and two bytes; or [`TEXT_NAME`], eight
@@ -57,18 +57,27 @@ pub(super) const LONG_MAP: u8 = 0xe7;
 pub(super) const UNIT_VARIANT: u8 = 0xe8;
 /// A variant: a name and a value.
 pub(super) const VARIANT: u8 = 0xe9;
-/// Numbers of one kind: which ([`Number::TAG`](super::numbers::Number)), how many, all of them.
+/// Numbers of one kind: the first byte of one such number, how many, all of them.
 pub(super) const SHORT_NUMBERS: u8 = 0xea;
 pub(super) const LONG_NUMBERS: u8 = 0xeb;
 
 /// A struct: its shape and a value for each name of that.
 pub(super) const SHAPED: u8 = 0xec;
+/// A struct of floats: its shape and for each name of that, of two or more, the float's bytes.
+pub(super) const SHAPED_F32: u8 = 0xed;
+pub(super) const SHAPED_F64: u8 = 0xee;
 /// A struct that has not the same fields as its shape: the shape, then until [`END`] for each name a value or [`ABSENT`], and
 /// anywhere in between [`EXTRA`], a name and a value.
-pub(super) const PARTLY_SHAPED: u8 = 0xed;
-pub(super) const ABSENT: u8 = 0xee;
-pub(super) const EXTRA: u8 = 0xef;
-pub(super) const END: u8 = 0xf0;
+pub(super) const PARTLY_SHAPED: u8 = 0xef;
+pub(super) const ABSENT: u8 = 0xf0;
+pub(super) const EXTRA: u8 = 0xf1;
+pub(super) const END: u8 = 0xf2;
+
+/// The first byte of a struct of floats of a kind.
+#[inline(always)]
+pub(super) const fn of_floats(kind: u8) -> u8 {
+    kind - F32 + SHAPED_F32
+}
 
 pub(super) const LONG_SHAPE: u8 = 0xff;
 pub(super) const LONG_NAME: u8 = 0xfe;

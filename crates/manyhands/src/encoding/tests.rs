@@ -1,6 +1,6 @@
 //! The bytes: how few they are, and that none of them make the reader panic.
 
-use super::{read, read_first, write, write_spelt_out};
+use super::{read, write, write_spelt_out};
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,7 @@ enum Dish {
     Soup,
     Fish { weight: f64 },
     Other(String, BTreeMap<u8, i64>),
+    Cake { height: f64, width: f64 },
 }
 
 fn bytes_of<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
@@ -32,6 +33,7 @@ fn order(table: Option<u8>) -> Order {
         Dish::Soup,
         Dish::Fish { weight: 0.5 },
         Dish::Other("eel".to_owned(), BTreeMap::from([(1, -1), (2, i64::MAX)])),
+        Dish::Cake { height: 0.5, width: -2.0 },
     ];
     Order { number: 4711, table, dishes }
 }
@@ -54,7 +56,38 @@ fn small_values_are_few_bytes() {
     }
     let point = Point { across: 0.5, up: 1.5 };
     bytes_of(&point);
-    assert!(bytes_of(&point).len() <= 2 + 2 + 18, "the shape and two numbers");
+    assert!(bytes_of(&point).len() <= 4 + 16, "the shape and two floats");
+    assert_eq!(bytes_of(&[0.5_f64; 12]).len(), 3 + 96);
+    assert_eq!(bytes_of(&(0.5_f32, 1.5_f32)).len(), 3 + 8);
+    assert_eq!(bytes_of(&vec![[1_u8; 16]; 2]).len(), 1 + 2 * (3 + 16));
+    assert_eq!(bytes_of(&vec![vec![1_u8; 50]; 2]).len(), 1 + 2 * (3 + 50));
+}
+
+#[test]
+fn a_struct_is_one_of_floats_as_long_as_all_its_fields_are() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Pair<A, B> {
+        one: A,
+        two: B,
+    }
+    fn check<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(value: &T) -> usize {
+        let bytes = bytes_of(value);
+        assert_eq!(read::<T>(&bytes).as_ref().unwrap(), value);
+        for end in 0..bytes.len() {
+            assert!(read::<T>(&bytes[..end]).is_err());
+        }
+        bytes.len()
+    }
+    let floats = Pair { one: 0.5_f64, two: 1.5_f64 };
+    check(&floats);
+    let of_floats = check(&floats);
+    assert!(of_floats <= 4 + 16);
+    // The same name and the same fields: the second is found to be no float, or the first, or one of another kind.
+    check(&Pair { one: 0.5_f64, two: "text".to_owned() });
+    assert_eq!(check(&floats), of_floats + 2, "each says that it is a float, from then on");
+    check(&Pair { one: 1_u8, two: 0.5_f64 });
+    check(&Pair { one: 0.5_f32, two: 0.5_f64 });
+    check(&Pair { one: floats, two: Pair { one: (), two: Some(0.5_f64) } });
 }
 
 #[test]
@@ -78,7 +111,6 @@ fn bytes_left_over_and_bytes_that_lack_are_errors() {
         let more = [&bytes[..], &[0]].concat();
         let error = read::<T>(&more).map(drop).unwrap_err().to_string();
         assert_eq!(error, "1 bytes are left over behind the value");
-        assert_eq!(read_first::<T>(&more).map(|(_, rest)| rest.len()).unwrap(), 1);
     }
     check(&order(None));
     check(&order(Some(1)));

@@ -3,10 +3,13 @@
 //! Each value begins with a byte that says what it is, and each field and variant with its name, so that whatever a type asks
 //! for when it is read can be answered as JSON answers it. See [`tag`](super::tag) for the bytes.
 
+use super::containers::{Container, MAP, SEQUENCE};
 use super::error::Error;
-use super::known::Known;
+use super::known::{Known, Lesson};
 use super::record::Record;
 use super::{numbers, tag};
+use crate::arena::Shape;
+use crate::platform::numbers::Behind;
 use serde::ser::{Serialize, Serializer};
 use std::fmt::{self, Write};
 
@@ -14,47 +17,14 @@ use std::fmt::{self, Write};
 pub(super) struct Writer<'a> {
     pub(super) out: Vec<u8>,
     pub(super) known: Option<&'a Known>,
+    /// What is to be learnt from structs that are being written, the innermost first.
+    pub(super) lesson: Option<Box<Lesson>>,
 }
-
-/// A sequence or map whose header is written.
-pub(super) struct Container<'w, 'a> {
-    pub(super) writer: &'w mut Writer<'a>,
-    form: Form,
-    header: Header,
-    pub(super) count: usize,
-}
-
-/// Where a container's header is, and how many elements it says that there are.
-#[derive(Clone, Copy)]
-pub(super) struct Header {
-    pub(super) start: usize,
-    pub(super) said: usize,
-}
-
-/// How the header of a kind of container is written.
-#[derive(Clone, Copy)]
-pub(super) struct Form {
-    short: u8,
-    short_end: u8,
-    long: u8,
-}
-
-impl Form {
-    #[inline]
-    fn is_short(self, count: usize) -> bool {
-        count < usize::from(self.short_end - self.short)
-    }
-}
-
-const SEQUENCE: Form = Form { short: tag::SEQUENCE, short_end: tag::SEQUENCE_END, long: tag::LONG_SEQUENCE };
-pub(super) const STRUCT: Form =
-    Form { short: tag::STRUCT, short_end: tag::STRUCT_END, long: tag::LONG_STRUCT };
-const MAP: Form = Form { short: tag::MAP, short_end: tag::MAP_END, long: tag::LONG_MAP };
 
 impl<'a> Writer<'a> {
     /// One that knows no names spells them out.
     pub(super) fn new(out: Vec<u8>, known: Option<&'a Known>) -> Writer<'a> {
-        Writer { out, known }
+        Writer { out, known, lesson: None }
     }
 
     /// Writes a value, a row of numbers in one piece.
@@ -86,11 +56,11 @@ impl<'a> Writer<'a> {
         } else if number <= u64::from(u8::MAX) {
             self.tagged(tag::U8, [number as u8])
         } else if number <= u64::from(u16::MAX) {
-            self.tagged(tag::U16, (number as u16).to_le_bytes())
+            self.tagged(tag::U16, (number as u16).to_ne_bytes())
         } else if number <= u64::from(u32::MAX) {
-            self.tagged(tag::U32, (number as u32).to_le_bytes())
+            self.tagged(tag::U32, (number as u32).to_ne_bytes())
         } else {
-            self.tagged(tag::U64, number.to_le_bytes())
+            self.tagged(tag::U64, number.to_ne_bytes())
         }
     }
 
@@ -101,13 +71,13 @@ impl<'a> Writer<'a> {
         } else if number >= -8 {
             self.one(tag::NEGATIVE_END.wrapping_add(number as u8))
         } else if number >= i64::from(i8::MIN) {
-            self.tagged(tag::I8, (number as i8).to_le_bytes())
+            self.tagged(tag::I8, (number as i8).to_ne_bytes())
         } else if number >= i64::from(i16::MIN) {
-            self.tagged(tag::I16, (number as i16).to_le_bytes())
+            self.tagged(tag::I16, (number as i16).to_ne_bytes())
         } else if number >= i64::from(i32::MIN) {
-            self.tagged(tag::I32, (number as i32).to_le_bytes())
+            self.tagged(tag::I32, (number as i32).to_ne_bytes())
         } else {
-            self.tagged(tag::I64, number.to_le_bytes())
+            self.tagged(tag::I64, number.to_ne_bytes())
         }
     }
 
@@ -128,9 +98,9 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn length(&mut self, tag: u8, length: usize) {
+    pub(super) fn length(&mut self, tag: u8, length: usize) {
         self.out.push(tag);
-        self.out.extend_from_slice(&(length as u64).to_le_bytes());
+        self.out.extend_from_slice(&(length as u64).to_ne_bytes());
     }
 
     /// Writes the name of a field or variant.
@@ -140,7 +110,7 @@ impl<'a> Writer<'a> {
             Some(number) if number < u16::from(tag::NAME_END) => self.out.push(number as u8),
             Some(number) => {
                 self.out.push(tag::LONG_NAME);
-                self.out.extend_from_slice(&number.to_le_bytes());
+                self.out.extend_from_slice(&number.to_ne_bytes());
             }
             None => {
                 self.length(tag::TEXT_NAME, name.len());
@@ -150,60 +120,20 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes the first part of a struct of a shape.
-    #[inline]
-    pub(super) fn shape(&mut self, number: u16) {
-        match u8::try_from(number) {
-            Ok(number) if number != tag::LONG_SHAPE => self.out.extend_from_slice(&[tag::SHAPED, number]),
-            _ => {
-                self.out.extend_from_slice(&[tag::SHAPED, tag::LONG_SHAPE]);
-                self.out.extend_from_slice(&number.to_le_bytes());
-            }
-        }
-    }
-
-    /// Begins a container.
     #[inline(always)]
-    pub(super) fn header(&mut self, form: Form, said: usize) -> Header {
-        let start = self.out.len();
-        if form.is_short(said) {
-            self.out.push(form.short + said as u8);
+    pub(super) fn shape(&mut self, first: u8, shape: &'static Shape) {
+        let number = shape.number();
+        if number < u16::from(tag::LONG_SHAPE) {
+            self.out.extend_from_slice(&[first, number as u8]);
         } else {
-            self.length(form.long, said);
-        }
-        Header { start, said }
-    }
-
-    /// Ends a container that has so many elements, whatever its header says.
-    #[inline]
-    pub(super) fn correct(&mut self, form: Form, header: Header, count: usize) {
-        if count != header.said {
-            self.replace(form, header, count);
+            self.long_shape(first, number);
         }
     }
 
     #[cold]
-    fn replace(&mut self, form: Form, Header { start, said }: Header, count: usize) {
-        let end = self.out.len();
-        self.header(form, count);
-        // The new header goes in the place of the old one.
-        let length = self.out.len() - end;
-        self.out[start..].rotate_right(length);
-        let old = if form.is_short(said) { 1 } else { 9 };
-        self.out.drain(start + length..start + length + old);
-    }
-
-    #[inline(always)]
-    fn container<'w>(&'w mut self, form: Form, said: usize) -> Container<'w, 'a> {
-        let header = self.header(form, said);
-        Container { writer: self, form, header, count: 0 }
-    }
-}
-
-impl Container<'_, '_> {
-    #[inline]
-    pub(super) fn finish(self) -> Result<(), Error> {
-        self.writer.correct(self.form, self.header, self.count);
-        Ok(())
+    fn long_shape(&mut self, first: u8, number: u16) {
+        self.out.extend_from_slice(&[first, tag::LONG_SHAPE]);
+        self.out.extend_from_slice(&number.to_ne_bytes());
     }
 }
 
@@ -255,7 +185,7 @@ impl<'w, 'a> Serializer for &'w mut Writer<'a> {
         match (i64::try_from(value), u128::try_from(value)) {
             (Ok(value), _) => self.signed(value),
             (_, Ok(value)) => self.serialize_u128(value),
-            _ => self.tagged(tag::I128, value.to_le_bytes()),
+            _ => self.tagged(tag::I128, value.to_ne_bytes()),
         }
     }
 
@@ -280,18 +210,18 @@ impl<'w, 'a> Serializer for &'w mut Writer<'a> {
     fn serialize_u128(self, value: u128) -> Result<(), Error> {
         match u64::try_from(value) {
             Ok(value) => self.unsigned(value),
-            Err(_) => self.tagged(tag::U128, value.to_le_bytes()),
+            Err(_) => self.tagged(tag::U128, value.to_ne_bytes()),
         }
     }
 
     #[inline]
     fn serialize_f32(self, value: f32) -> Result<(), Error> {
-        self.tagged(tag::F32, value.to_le_bytes())
+        self.tagged(tag::F32, value.to_ne_bytes())
     }
 
     #[inline]
     fn serialize_f64(self, value: f64) -> Result<(), Error> {
-        self.tagged(tag::F64, value.to_le_bytes())
+        self.tagged(tag::F64, value.to_ne_bytes())
     }
 
     fn serialize_char(self, value: char) -> Result<(), Error> {
@@ -416,6 +346,24 @@ impl<'w, 'a> Serializer for &'w mut Writer<'a> {
         self.out.push(tag::VARIANT);
         self.name(variant);
         Ok(Record::begin(self, variant, length))
+    }
+
+    #[inline]
+    fn collect_seq<I>(self, elements: I) -> Result<(), Error>
+    where
+        I: IntoIterator,
+        I::Item: Serialize,
+    {
+        let mut elements = elements.into_iter();
+        let mut container = self.container(SEQUENCE, elements.size_hint().0);
+        match Behind::<I::Item>::new() {
+            None => elements.try_for_each(|element| container.element(&element))?,
+            Some(rows) => elements.try_for_each(|element| {
+                let (kind, numbers) = rows.bytes(&element);
+                if container.row(kind, numbers) { Ok(()) } else { container.element(&element) }
+            })?,
+        }
+        container.finish()
     }
 
     fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), Error> {

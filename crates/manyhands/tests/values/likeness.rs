@@ -138,6 +138,61 @@ fn structs_maps_and_variants() {
     as_in_json::<String, Side>("left".to_owned());
 }
 
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Floats {
+    one: f64,
+    two: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Turned {
+    #[serde(default)]
+    three: Option<f64>,
+    two: f32,
+    one: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Small {
+    one: f32,
+    two: f32,
+}
+
+#[test]
+fn structs_of_floats() {
+    let floats = Floats { one: 0.5, two: 2.0 };
+    as_in_json::<Floats, Floats>(floats.clone());
+    as_in_json::<Floats, Turned>(floats.clone());
+    as_in_json::<Floats, Small>(floats.clone());
+    as_in_json::<Small, Floats>(Small { one: 0.5, two: 2.0 });
+    as_in_json::<Floats, Fields>(floats.clone());
+    as_in_json::<Fields, Floats>(Fields { one: 1, two: Some(2) });
+    as_in_json::<Floats, Map<String, f64>>(floats.clone());
+    as_in_json::<Floats, Map<String, Value>>(floats.clone());
+    as_in_json::<Floats, Value>(floats.clone());
+    as_in_json::<Floats, (f64, f64)>(floats.clone());
+    as_in_json::<Floats, Side>(floats.clone());
+    as_in_json::<Floats, String>(floats);
+    as_in_json::<(f64, f64), Floats>((0.5, 2.0));
+    as_in_json::<[f64; 3], Floats>([0.5, 2.0, 1.0]);
+    as_in_json::<Turned, Floats>(Turned { three: Some(1.0), two: 0.5, one: 1.5 });
+}
+
+#[test]
+fn arrays_and_tuples() {
+    as_in_json::<[f64; 3], Vec<f64>>([0.5, 1.5, 2.5]);
+    as_in_json::<[f64; 3], (f64, f32, f64)>([0.5, 1.5, 2.5]);
+    as_in_json::<[f64; 3], [f64; 2]>([0.5, 1.5, 2.5]);
+    as_in_json::<[f64; 2], [f64; 3]>([0.5, 1.5]);
+    as_in_json::<(f64, f64), [f32; 2]>((0.5, 1.5));
+    as_in_json::<(f32, f32), [f64; 2]>((0.5, 1.5));
+    as_in_json::<(f64, f64), Value>((0.5, 1.5));
+    as_in_json::<Vec<(f64, f64)>, Vec<Vec<f64>>>(vec![(0.5, 1.5); 3]);
+    as_in_json::<Vec<[u8; 4]>, Vec<(u8, u16, i32, u64)>>(vec![[1, 2, 3, 200]; 3]);
+    as_in_json::<Vec<Vec<u8>>, Vec<ByteBuf>>(vec![vec![1, 2, 200]; 3]);
+    as_in_json::<[u8; 4], String>([1, 2, 3, 4]);
+}
+
 #[test]
 fn something_and_nothing() {
     as_in_json::<Option<u8>, u8>(Some(1));
