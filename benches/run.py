@@ -4,8 +4,10 @@
 
 Every subject of a case runs once in each round, in an order that turns from round to round, so that a quiet or busy
 moment of the machine meets them all. A ratio is taken within a round; medians of the rounds are shown, with the lowest
-and highest ratio. `free` leaves the placement to the scheduler. `pinned` means two cores: each end of a ring, each
-contender of a lock keeps to its own, all other cases share the two. Size `smoke` only shows that everything runs.
+and highest ratio. A second table is about values in queues, whose times are so short that one process takes them by
+turns. `free` leaves the placement to the scheduler. `pinned` means two cores: each end of a ring, each contender of a
+lock keeps to its own, all other cases share the two; values in queues have one. Size `smoke` only shows that everything
+runs.
 """
 
 import argparse
@@ -20,6 +22,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LIMIT = 300
+# The name of the table of values in queues, which is no case.
+VALUES = "values"
 
 
 @dataclass(frozen=True)
@@ -162,11 +166,23 @@ def machine():
     )
 
 
+def values(program, placement, how_many):
+    """Prints the table of values in queues, which one thread puts and gets."""
+    one_core = sorted(os.sched_getaffinity(0))[-1:] if placement == "pinned" else None
+
+    def settle():
+        if one_core:
+            os.sched_setaffinity(0, one_core)
+
+    print(f"\nValues through a queue, {placement}, medians of {how_many} rounds:\n", flush=True)
+    subprocess.run([program, "values", str(how_many)], check=True, timeout=LIMIT, preexec_fn=settle)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=["full", "smoke"], default="full")
     parser.add_argument("--rounds", type=int)
-    parser.add_argument("--only", action="append", choices=[case.name for case in CASES])
+    parser.add_argument("--only", action="append", choices=[*(case.name for case in CASES), VALUES])
     parser.add_argument("--placement", action="append", choices=["free", "pinned"])
     options = parser.parse_args()
     is_smoke = options.size == "smoke"
@@ -185,6 +201,9 @@ def main():
             ours = short(statistics.median(numbers["manyhands"]))
             peers = "; ".join(cell(case, numbers, peer) for peer in case.peers)
             print(f"| {case.title} | {placement} | {ours} {case.unit} | {peers} |", flush=True)
+    if not options.only or VALUES in options.only:
+        for placement in placements:
+            values(program, placement, 1 if is_smoke else 300)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 //! A process per measurement keeps the subjects out of each other's way: no warm pool, no grown heap, no thread of one
 //! is there when the next is measured. `run.py` beside this crate decides what runs, how often and in which order, and
 //! makes the table. With `--pinned` the two ends of a ring and the two contenders of a lock each keep to one core.
+//!
+//! `peers values ROUNDS [WORD]` is apart from that: it prints a table of its own.
 
 mod lock;
 mod placement;
@@ -10,6 +12,7 @@ mod pool;
 mod queue;
 mod ring;
 mod start;
+mod values;
 mod wait;
 
 use std::process::ExitCode;
@@ -21,6 +24,13 @@ fn main() -> ExitCode {
     procspawn::init();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments == ["--nothing"] {
+        return ExitCode::SUCCESS;
+    }
+    if let [case, rounds, rest @ ..] = arguments.as_slice()
+        && case == "values"
+        && let Ok(rounds) = rounds.parse()
+    {
+        values::table(rounds, rest.first().map_or("", String::as_str));
         return ExitCode::SUCCESS;
     }
     let [case, subject, count, rest @ ..] = arguments.as_slice() else {
