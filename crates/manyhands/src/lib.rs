@@ -62,6 +62,7 @@ pub mod arena;
 #[allow(dead_code, reason = "in the model only what the model tests use is used")]
 mod arena {
     mod once;
+    mod window;
 }
 
 #[cfg(not(manyhands_model))]

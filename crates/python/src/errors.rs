@@ -20,7 +20,10 @@ pub fn from_arena(error: ArenaError) -> PyErr {
             PyValueError::new_err(text)
         }
         ArenaError::OutOfSlots { .. } => PyOSError::new_err((libc::EAGAIN, text)),
-        ArenaError::OutOfMemory { .. } => PyMemoryError::new_err(text),
+        ArenaError::OutOfMemory { .. } | ArenaError::AddressSpace { .. } => PyMemoryError::new_err(text),
+        ArenaError::System { ref source, .. } if source.raw_os_error() == Some(libc::ENOMEM) => {
+            PyMemoryError::new_err(text)
+        }
         ArenaError::System { source, .. } => match source.raw_os_error() {
             Some(code) => PyOSError::new_err((code, text)),
             None => PyOSError::new_err(text),

@@ -11,14 +11,14 @@
 //! What the receiver gets is private memory: small buffers are copied out, large ones are views of the block.
 
 use crate::errors::from_arena;
-use crate::ffi::{SharedBuffer, bytes_of};
+use crate::ffi::{SharedBuffer, byte_array, bytes, bytes_of};
 use crate::value::{PICKLE, PICKLE_WITH_BUFFERS, Tag};
 use manyhands::arena::{Block, Payload};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{IntoPyDict, PyByteArray, PyBytes, PyList};
+use pyo3::types::{IntoPyDict, PyBytes, PyList};
 use std::sync::Arc;
 
 /// Blocks from this size on become private views; smaller ones are copied out.
@@ -99,7 +99,7 @@ fn places(stream: usize, lengths: &[usize]) -> (Vec<usize>, usize) {
 
 /// The object of a pickle.
 pub fn unpickle<'py>(py: Python<'py>, stream: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-    loads(py)?.call1((PyBytes::new(py, stream),))
+    loads(py)?.call1((bytes(py, stream)?,))
 }
 
 /// The object of a pickle that arrived with its buffers.
@@ -115,8 +115,8 @@ pub struct Arrived {
 
 impl Arrived {
     /// Of a pickle without buffers.
-    pub fn new(py: Python<'_>, stream: &[u8]) -> Arrived {
-        Arrived { stream: PyBytes::new(py, stream).unbind(), buffers: None }
+    pub fn new(py: Python<'_>, stream: &[u8]) -> PyResult<Arrived> {
+        Ok(Arrived { stream: bytes(py, stream)?.unbind(), buffers: None })
     }
 
     /// Of a pickle with its buffers.
@@ -151,11 +151,11 @@ fn parts(py: Python<'_>, block: Block) -> PyResult<(Bound<'_, PyBytes>, Bound<'_
     if total > block.len() {
         return Err(damaged());
     }
-    let stream = PyBytes::new(py, &block[stream_start..stream_start + length]);
+    let stream = bytes(py, &block[stream_start..stream_start + length])?;
     let buffers = PyList::empty(py);
     if block.len() < VIEWED {
         for (start, length) in starts.into_iter().zip(lengths) {
-            buffers.append(PyByteArray::new(py, &block[start..start + length]))?;
+            buffers.append(byte_array(py, &block[start..start + length])?)?;
         }
     } else {
         let payload = Arc::new(Payload::new(block).map_err(from_arena)?);

@@ -135,8 +135,8 @@ pub fn object<'py>(py: Python<'py>, tag: Tag, bytes: &[u8]) -> PyResult<Option<B
         TRUE => PyBool::new(py, true).to_owned().into_any(),
         INT => i64::from_le_bytes(eight(bytes)?).into_pyobject(py)?.into_any(),
         FLOAT => PyFloat::new(py, f64::from_le_bytes(eight(bytes)?)).into_any(),
-        STR => PyString::new(py, std::str::from_utf8(bytes).map_err(|_| damaged())?).into_any(),
-        BYTES => PyBytes::new(py, bytes).into_any(),
+        STR => crate::ffi::text(py, std::str::from_utf8(bytes).map_err(|_| damaged())?)?.into_any(),
+        BYTES => crate::ffi::bytes(py, bytes)?.into_any(),
         PICKLE | PICKLE_WITH_BUFFERS => return Ok(None),
         _ => return Err(damaged()),
     }))

@@ -13,6 +13,8 @@
 //!
 //! How a word passes from one state to the next is the business of [`super::block`].
 
+use super::carve::Part;
+use super::error::ArenaError;
 use super::header::BLOCK_DIRECTORY;
 use super::region::Arena;
 use super::shared::{Offset, Shared};
@@ -119,6 +121,27 @@ impl Entry {
     }
 }
 
+/// Why an entry is not to be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoEntry {
+    /// There is none.
+    Stale,
+    /// This process has no address space left for it.
+    Unreachable,
+}
+
+impl From<NoEntry> for ArenaError {
+    #[cold]
+    fn from(why: NoEntry) -> ArenaError {
+        match why {
+            NoEntry::Stale => ArenaError::StaleBlock,
+            NoEntry::Unreachable => {
+                ArenaError::AddressSpace { wanted: ENTRIES_PER_CHUNK * size_of::<Entry>() }
+            }
+        }
+    }
+}
+
 /// A block's number: class (5 bits), entry + 1 (27 bits), generation (32 bits); never 0. It travels, and names the block only until that
 /// is freed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -162,27 +185,50 @@ impl Arena {
         self.at(Offset::new(BLOCK_DIRECTORY))
     }
 
-    pub(super) fn entry_at(&self, class: usize, index: u64) -> Option<&'static Entry> {
-        let chunk = self.directory().classes.get(class)?.chunks.get(index as usize / ENTRIES_PER_CHUNK)?;
-        let place = chunk.load(Ordering::Acquire);
-        let entries: &'static [Entry] =
-            (place != 0).then(|| self.slice(Offset::new(place), ENTRIES_PER_CHUNK))?;
-        Some(&entries[index as usize % ENTRIES_PER_CHUNK])
+    /// An entry of the directory. Entries stand among the structures, which are mapped always, unless there are many hundreds of
+    /// thousands of blocks.
+    #[inline]
+    pub(super) fn entry_at(&self, class: usize, index: u64) -> Result<&'static Entry, NoEntry> {
+        let chunk = self.directory().classes.get(class);
+        let chunk = chunk.and_then(|class| class.chunks.get(index as usize / ENTRIES_PER_CHUNK));
+        let place = chunk.map_or(0, |chunk| chunk.load(Ordering::Acquire));
+        if place == 0 {
+            return Err(NoEntry::Stale);
+        }
+        let entries: &'static [Entry] = match Part::of(place) {
+            Part::Tables => self.slice(Offset::new(place), ENTRIES_PER_CHUNK),
+            Part::Chunks => {
+                self.structure(Offset::new(place), ENTRIES_PER_CHUNK).map_err(|_| NoEntry::Unreachable)?
+            }
+        };
+        Ok(&entries[index as usize % ENTRIES_PER_CHUNK])
     }
 
-    pub(super) fn entry(&self, id: BlockId) -> &'static Entry {
-        self.entry_at(id.class(), id.index()).expect("a block's number names an entry that exists")
+    #[inline]
+    pub(super) fn entry(&self, id: BlockId) -> Result<&'static Entry, NoEntry> {
+        self.entry_at(id.class(), id.index())
     }
 
-    pub(super) fn each_entry(&self, mut visit: impl FnMut(BlockId, &'static Entry, Word)) {
+    /// Visits all entries that this process can see; says whether these are all there are.
+    pub(super) fn each_entry(
+        &self,
+        mut visit: impl FnMut(BlockId, &'static Entry, Word),
+    ) -> Result<(), ArenaError> {
+        let mut all = Ok(());
         for class in 0..CLASSES {
             let count = self.directory().classes[class].count.load(Ordering::Acquire);
             for index in 0..count {
-                if let Some(entry) = self.entry_at(class, index) {
-                    let word = entry.load();
-                    visit(BlockId::new(class, index, word.generation), entry, word);
+                match self.entry_at(class, index) {
+                    Ok(entry) => {
+                        let word = entry.load();
+                        visit(BlockId::new(class, index, word.generation), entry, word);
+                    }
+                    // Counted, and not carved yet.
+                    Err(NoEntry::Stale) => {}
+                    Err(error) => all = Err(error.into()),
                 }
             }
         }
+        all
     }
 }

@@ -56,6 +56,14 @@ pub enum ArenaError {
         /// The size of the arena in bytes.
         limit: usize,
     },
+    /// This process cannot map a part of the arena: its address space is limited and used up.
+    #[error(
+        "no address space is left in this process to map {wanted} bytes of shared memory; it is limited (RLIMIT_AS)"
+    )]
+    AddressSpace {
+        /// How many bytes were to be mapped.
+        wanted: usize,
+    },
     /// The memory offered is no arena of this engine.
     #[error("cannot use this arena: {reason}")]
     Foreign {

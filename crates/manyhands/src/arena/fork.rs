@@ -78,6 +78,7 @@ pub fn in_parent() {
 /// After the fork, in the child: takes the slot.
 fn in_child() {
     let Some(arena) = Arena::current() else { return };
+    arena.unmap_idle_in_child();
     if let Some(child) = PREPARED.take()
         && arena.adopt_slot(child).is_ok()
     {

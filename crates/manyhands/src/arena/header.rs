@@ -10,11 +10,12 @@ use super::names;
 use super::object;
 use super::process_table;
 use super::thread_table;
+use super::window::CHUNK;
 use crate::platform::atomic::{AtomicU32, AtomicU64};
 
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"mnyhands");
 /// Raised whenever a layout in the arena changes its meaning without changing its size.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
 
 pub(super) const HEADER_BYTES: u64 = 4096;
 pub(super) const PROCESS_TABLE: u64 = HEADER_BYTES;
@@ -23,7 +24,12 @@ pub(super) const BLOCK_DIRECTORY: u64 = THREAD_TABLE + thread_table::TABLE_BYTES
 pub(super) const OBJECT_TABLE: u64 = (BLOCK_DIRECTORY + block_entry::DIRECTORY_BYTES).next_multiple_of(4096);
 pub(super) const NAME_TABLE: u64 = (OBJECT_TABLE + object::TABLE_BYTES).next_multiple_of(4096);
 pub(super) const SHAPE_TABLE: u64 = NAME_TABLE + names::NAME_TABLE_BYTES;
-pub(super) const FRONTIER_START: u64 = (SHAPE_TABLE + names::SHAPE_TABLE_BYTES).next_multiple_of(4096);
+/// Behind the tables comes room for structures, up to the end of the chunk; every process has all of that mapped.
+pub(super) const STRUCTURES_START: u64 = (SHAPE_TABLE + names::SHAPE_TABLE_BYTES).next_multiple_of(4096);
+/// Room for so much at least.
+const STRUCTURES: u64 = 16 << 20;
+/// How much every process has mapped, from the beginning on. What is behind it is mapped by chunks: see `window`.
+pub(super) const TABLES_END: u64 = (STRUCTURES_START + STRUCTURES).next_multiple_of(CHUNK);
 
 /// A number that differs between builds whose arenas do not have the same layout.
 pub(super) const LAYOUT: u64 = {
@@ -35,7 +41,8 @@ pub(super) const LAYOUT: u64 = {
         OBJECT_TABLE,
         NAME_TABLE,
         SHAPE_TABLE,
-        FRONTIER_START,
+        STRUCTURES_START,
+        TABLES_END,
         size_of::<usize>() as u64,
     ];
     let mut index = 0;
@@ -63,8 +70,14 @@ pub(super) struct Header {
     pub(super) size: AtomicU64,
     /// When it was made, in nanoseconds of the boot clock: part of the memory file's name.
     pub(super) made_at: AtomicU64,
-    /// The first byte that nobody has carved.
+    /// The first chunk of which nobody has carved anything, in bytes from the arena's start.
     pub(super) frontier: AtomicU64,
+    /// Where the next structure is carved from.
+    pub(super) structures: AtomicU64,
+    /// Where the next small block is carved from, up to the end of the chunk; at a border there is no chunk.
+    pub(super) small: AtomicU64,
+    /// The same for large blocks that are shorter than a chunk.
+    pub(super) large: AtomicU64,
     /// One past the highest number ever used, so that scans end early.
     pub(super) process_high: AtomicU32,
     pub(super) thread_high: AtomicU32,

@@ -1,6 +1,7 @@
 //! Memory that several processes see, and what it takes to keep it right when any of them is killed.
 //!
-//! One arena serves a tree of processes. It is found by offset only, since each member may map it elsewhere. In it
+//! One arena serves a tree of processes. It is found by offset only, since each member maps it elsewhere, and only the parts
+//! that it uses. In it
 //! stand the slots of its processes and threads ([`ProcessId`], [`ThreadId`]: the owners), objects with a
 //! header and references ([`Object`], [`Handle`]), blocks for large payloads ([`Block`]), and memory carved off for
 //! ever. Whatever a process may be killed over carries its owner in the same word that says it is held, and [`sweep`]
@@ -9,6 +10,8 @@
 
 mod block;
 mod block_entry;
+mod carve;
+mod claim;
 mod copies;
 mod error;
 mod fork;
@@ -20,6 +23,7 @@ mod object;
 mod once;
 mod owner;
 mod payload;
+mod place;
 mod process_slot;
 mod process_table;
 mod reference;
@@ -28,6 +32,7 @@ mod shared;
 mod sweep;
 mod thread_table;
 mod travel;
+mod window;
 
 pub use block::Block;
 pub use block_entry::BlockId;
@@ -40,6 +45,7 @@ pub use object::{BODY, Handle, Kind, Object};
 pub use owner::{ProcessId, ThreadId, this_process, this_thread};
 pub use payload::Payload;
 pub(crate) use payload::PayloadSweep;
+pub use place::Pinned;
 pub use process_slot::{ProcessSlot, ProcessState, Role};
 pub(crate) use process_slot::{name_of, text_into};
 pub use process_table::PROCESSES;

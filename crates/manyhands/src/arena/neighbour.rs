@@ -46,6 +46,7 @@ fn mapped() -> Option<Neighbour> {
     let _ = maps::for_each(c"/proc/self/maps", |line| {
         if let Some(line) = maps::Line::read(line)
             && line.access == b"rw-s"
+            && line.offset == 0
             && line.name.starts_with(super::region::LISTED_PREFIX)
             && found.is_none()
         {

@@ -81,6 +81,18 @@ impl Arena {
         let busy = ProcessId::from_raw(word.other).is_some_and(|sweeper| !self.is_dead(sweeper));
         !busy && slot.exchange(word, Word { other: by.raw(), ..word })
     }
+
+    /// Leaves a sweep that `by` claimed to somebody else.
+    pub(super) fn give_back_sweep(&self, process: ProcessId, by: ProcessId) {
+        let slot = self.process(process);
+        let word = slot.load();
+        if word.state == ProcessState::Dead
+            && word.generation == process.generation()
+            && word.other == by.raw()
+        {
+            slot.exchange(word, Word { other: 0, ..word });
+        }
+    }
 }
 
 fn note_ending(slot: &ProcessSlot, pidfd: &PidFd) {

@@ -399,8 +399,11 @@ impl Arena {
 
     fn finish_unmaking(&'static self, index: u32, word: Word) {
         if let Some(kind) = Kind::from_raw(word.kind) {
-            for layer in crate::SWEEPS {
-                layer.release(self, kind, Handle { index, generation: word.generation });
+            let object = Handle { index, generation: word.generation };
+            let released = crate::SWEEPS.iter().map(|layer| layer.release(self, kind, object));
+            // What cannot be done from here is done when this process has ended, whose name is in the word.
+            if released.fold(Ok(()), Result::and).is_err() {
+                return;
             }
         }
         self.clear_references(index);

@@ -38,10 +38,16 @@ impl Payload {
         // From here on the object frees it, also when this process is killed before the next step.
         let arena = Arena::get()?;
         arena.block_in_flight(block.into_id(), this_process()?);
-        let map = arena
-            .memfd()
-            .and_then(|memory| PrivateMap::new(memory, arena.block_place(id), length))
-            .map_err(ArenaError::system("a private map"))?;
+        let place = arena.block_place(id)?;
+        let memory = arena.memfd().map_err(ArenaError::system("a private map"))?;
+        let map = PrivateMap::new(memory, place, length).or_else(|_| {
+            // What is mapped and not used may be in the way.
+            arena.unmap_idle();
+            PrivateMap::new(memory, place, length).map_err(|error| match error.kind() {
+                std::io::ErrorKind::OutOfMemory => ArenaError::AddressSpace { wanted: length },
+                _ => ArenaError::system("a private map")(error),
+            })
+        })?;
         Ok(Payload { map, length, _pin: pin })
     }
 
@@ -64,9 +70,11 @@ impl Payload {
 pub(crate) struct PayloadSweep;
 
 impl Sweep for PayloadSweep {
-    fn sweep(&self, _arena: &'static Arena, _dead: &Dead) {}
+    fn sweep(&self, _arena: &'static Arena, _dead: &Dead) -> Result<(), ArenaError> {
+        Ok(())
+    }
 
-    fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) {
+    fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) -> Result<(), ArenaError> {
         if kind == Kind::Payload {
             let body: &AtomicU64 = arena.body(object.index());
             // Freeing by number can be done twice; so nothing is lost when this is interrupted.
@@ -75,5 +83,6 @@ impl Sweep for PayloadSweep {
                 arena.free_block(BlockId::from_raw(id));
             }
         }
+        Ok(())
     }
 }

@@ -120,6 +120,8 @@ impl Arena {
                 reason: "the slot of this process was given up; its parent has ended".to_owned(),
             });
         }
+        // What the parent used, if this is its copy, may be more than there is room for here.
+        self.unmap_idle();
         become_process(process);
         self.process(process).set_mapped_at(self.base(), self.doorbell_number());
         Ok(())

@@ -44,7 +44,7 @@ impl Arena {
     }
 
     /// Whether no process refers to the object and no message carries it.
-    pub(super) fn is_unreferenced(&self, index: u32) -> bool {
+    pub(super) fn is_unreferenced(&'static self, index: u32) -> bool {
         let record = self.record(index);
         loop {
             let version = record.version.load(Ordering::Acquire);
@@ -68,7 +68,7 @@ impl Arena {
     }
 
     /// Whether the calling process refers to the object once, nobody else does, and no message carries it.
-    pub(super) fn is_referenced_once(&self, handle: Handle, process: ProcessId) -> bool {
+    pub(super) fn is_referenced_once(&'static self, handle: Handle, process: ProcessId) -> bool {
         let (record, (own_word, own)) = (self.record(handle.index()), bit(process));
         let is_free_of_others = || {
             record.references.iter().enumerate().all(|(index, word)| {

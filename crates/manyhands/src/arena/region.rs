@@ -1,15 +1,16 @@
-//! The arena itself: one memory file, mapped by every process of a tree.
+//! The arena itself: one memory file, which every process of a tree has mapped as far as it uses it.
 //!
-//! Made at the first use in a process that inherited none, and in which no other copy of the engine has one; a fork's child inherits the map, an exec'd one is
+//! Made at the first use in a process that inherited none, and in which no other copy of the engine has one; a fork's child inherits the maps, an exec'd one is
 //! handed the descriptor and [`Arena::adopt`]s it, after it has checked that it is of the same making. The memory is
-//! sized once, sparse, and used from a frontier that only grows: what is carved is never given back, so an offset never
-//! dangles. Everybody on one arena is one trust domain.
+//! sized once and sparse, whatever a process may map of it: its tables are mapped here, the rest when it is used (`place`).
+//! Everybody on one arena is one trust domain.
 
 use super::error::ArenaError;
-use super::header::{Counters, FORMAT, FRONTIER_START, Header, LAYOUT, MAGIC};
+use super::header::{Counters, FORMAT, Header, LAYOUT, MAGIC, STRUCTURES_START, TABLES_END};
 use super::object::LocalCounts;
 use super::owner::{ProcessId, ThreadId, this_process};
-use super::shared::{Offset, Shared};
+use super::shared::Offset;
+use super::window::{CHUNK, CHUNKS, Window};
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::lasting::{self, Identity, Lasting};
 use crate::platform::maps::FileMap;
@@ -20,7 +21,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-const LARGEST: u64 = 64 << 30;
+const LARGEST: u64 = CHUNKS as u64 * CHUNK;
 const NAME: usize = 64;
 
 /// How the name of an arena begins in the kernel's list of a process's maps.
@@ -34,7 +35,7 @@ fn file_name(made_at: u64) -> String {
 
 /// A memory that several processes see. There is at most one per process.
 pub struct Arena {
-    base: NonNull<u8>,
+    pub(super) tables: NonNull<u8>,
     size: u64,
     memfd: Lasting,
     doorbell: Lasting,
@@ -43,9 +44,11 @@ pub struct Arena {
     /// which the warden forgets.
     listed_as: [u8; NAME],
     pub(super) local: LocalCounts,
+    /// What else of the memory file is mapped here. It stands here as well, for the same reason.
+    pub(super) window: Window,
 }
 
-// SAFETY: the base points to a map that lives as long as the process; everything in it is reached through atomics or
+// SAFETY: the tables are a map that lives as long as the process; everything in it is reached through atomics or
 // owned blocks, whatever the thread.
 unsafe impl Send for Arena {}
 // SAFETY: as above.
@@ -90,10 +93,12 @@ impl Arena {
     }
 
     fn make_first() -> Result<&'static Arena, ArenaError> {
-        let limit = memory::address_space_limit();
-        let size = limit.map_or(LARGEST, |limit| LARGEST.min(limit / 4)) / 4096 * 4096;
-        if size < FRONTIER_START + (1 << 20) {
-            return Err(ArenaError::OutOfMemory { wanted: FRONTIER_START as usize, limit: size as usize });
+        let size = memory::file_size_limit().map_or(LARGEST, |limit| LARGEST.min(limit)) / CHUNK * CHUNK;
+        if size < TABLES_END + CHUNK {
+            return Err(ArenaError::OutOfMemory {
+                wanted: (TABLES_END + CHUNK) as usize,
+                limit: size as usize,
+            });
         }
         let made_at = clock::boot_ns();
         let memfd =
@@ -107,7 +112,8 @@ impl Arena {
         header.layout.store(LAYOUT, Ordering::Relaxed);
         header.pid_namespace.store(process::pid_namespace(), Ordering::Relaxed);
         header.size.store(size, Ordering::Relaxed);
-        header.frontier.store(FRONTIER_START, Ordering::Relaxed);
+        header.frontier.store(TABLES_END, Ordering::Relaxed);
+        header.structures.store(STRUCTURES_START, Ordering::Relaxed);
         header.process_high.store(1, Ordering::Relaxed);
         header.thread_high.store(1, Ordering::Relaxed);
         header.magic.store(MAGIC, Ordering::Release);
@@ -144,8 +150,8 @@ impl Arena {
                 Err(foreign("this process uses another one already"))
             };
         }
-        if size < FRONTIER_START {
-            return Err(foreign("the memory is too small to be one"));
+        if !(TABLES_END..=LARGEST).contains(&size) || !size.is_multiple_of(CHUNK) {
+            return Err(foreign("the memory is not as long as one"));
         }
         if !memory::cannot_shrink(&memfd).map_err(|_| foreign("it is no memory file"))? {
             return Err(foreign("its size is not sealed"));
@@ -174,7 +180,7 @@ impl Arena {
     fn map(memfd: OwnedFd, doorbell: OwnedFd, size: u64) -> Result<Arena, ArenaError> {
         let (inode, _) =
             memory::inode_and_size(&memfd).map_err(ArenaError::system("a look at the arena's descriptor"))?;
-        let base = memory::map_shared(&memfd, size as usize)
+        let tables = memory::map_shared(&memfd, 0, TABLES_END as usize)
             .map_err(ArenaError::system("the arena's address space"))?;
         let local = LocalCounts::new().map_err(ArenaError::system("address space"))?;
         wipe::prepare().map_err(ArenaError::system("a page that children find cleared"))?;
@@ -184,7 +190,8 @@ impl Arena {
             (Ok(memfd), Ok(doorbell)) => (memfd, doorbell),
             (Err(error), _) | (_, Err(error)) => return Err(looked(error)),
         };
-        Ok(Arena { base, size, memfd, doorbell, inode, listed_as: [0; NAME], local })
+        let listed_as = [0; NAME];
+        Ok(Arena { tables, size, memfd, doorbell, inode, listed_as, local, window: Window::new() })
     }
 
     fn remember_name(&mut self, made_at: u64) {
@@ -192,15 +199,15 @@ impl Arena {
         self.listed_as[..name.len()].copy_from_slice(name.as_bytes());
     }
 
-    /// The arena as the kernel lists it among what a process has mapped, if it stands at `start` there.
+    /// The arena's tables as the kernel lists them among what a process has mapped, if they stand at `start` there.
     pub(super) fn as_listed(&self, start: u64) -> FileMap<'_> {
         let end = self.listed_as.iter().position(|byte| *byte == 0).unwrap_or(NAME);
-        FileMap { start, size: self.size, name: &self.listed_as[..end], inode: self.inode }
+        FileMap { start, size: TABLES_END, name: &self.listed_as[..end], inode: self.inode }
     }
 
-    /// Where the arena stands in the calling process's memory.
+    /// Where the arena's tables stand in the calling process's memory.
     pub(super) fn base(&self) -> u64 {
-        self.base.as_ptr() as u64
+        self.tables.as_ptr() as u64
     }
 
     fn install(arena: Arena) -> Result<&'static Arena, ArenaError> {
@@ -244,8 +251,13 @@ impl Arena {
 
     /// The memory file as what is mapped here, which the kernel lets only the privileged open.
     fn open_own_map(&self) -> Option<OwnedFd> {
-        let (start, end) = (self.base(), self.base() + self.size);
+        let (start, end) = (self.base(), self.base() + TABLES_END);
         lasting::open(format!("/proc/self/map_files/{start:x}-{end:x}").as_ref())
+    }
+
+    /// The arena's memory file, if the program has not closed it.
+    pub(super) fn memfd_if_open(&self) -> Option<BorrowedFd<'_>> {
+        self.memfd.get()
     }
 
     /// The numbers that the two descriptors have in this process, if the program has not closed them.
@@ -287,71 +299,6 @@ impl Arena {
     /// How many bytes the arena has.
     pub fn size(&self) -> usize {
         self.size as usize
-    }
-
-    /// How many bytes of it are in use or were: everything below the frontier.
-    pub fn used(&self) -> usize {
-        self.header().frontier.load(Ordering::Relaxed) as usize
-    }
-
-    /// The `T` at a place.
-    ///
-    /// # Panics
-    /// When the place lies outside the arena or is not aligned for `T`.
-    #[inline]
-    pub(crate) fn at<T: Shared>(&self, place: Offset<T>) -> &'static T {
-        let address = self.address(place.bytes(), size_of::<T>()).cast::<T>();
-        assert!(address.is_aligned(), "an offset is aligned for what stands there");
-        // SAFETY: inside the map, which lives as long as the process, and aligned; `Shared` allows any bytes there.
-        unsafe { address.as_ref() }
-    }
-
-    /// `count` of `T`, one after the other, from a place on.
-    ///
-    /// # Panics
-    /// As [`Arena::at`].
-    #[inline]
-    pub(crate) fn slice<T: Shared>(&self, place: Offset<T>, count: usize) -> &'static [T] {
-        let bytes = size_of::<T>().checked_mul(count).expect("the length fits the address space");
-        let address = self.address(place.bytes(), bytes).cast::<T>();
-        assert!(address.is_aligned(), "an offset is aligned for what stands there");
-        // SAFETY: as in `at`, for each element.
-        unsafe { std::slice::from_raw_parts(address.as_ptr(), count) }
-    }
-
-    /// The address of `size` bytes from `offset` on, in this process.
-    ///
-    /// # Panics
-    /// When they do not lie inside the arena.
-    #[inline]
-    pub(crate) fn address(&self, offset: u64, size: usize) -> NonNull<u8> {
-        let end = offset.checked_add(size as u64);
-        assert!(end.is_some_and(|end| end <= self.size), "an offset lies inside the arena");
-        // SAFETY: just checked to lie inside the map.
-        unsafe { self.base.add(offset as usize) }
-    }
-
-    /// Takes `bytes` zeroed bytes from the frontier, aligned to `align` (a power of two, at most a page), for ever.
-    /// Should the caller be killed before it notes the place, that much address space is lost, but no memory, since a
-    /// page is taken when first touched.
-    ///
-    /// # Errors
-    /// When the arena's end is reached.
-    pub(crate) fn carve(&self, bytes: usize, align: usize) -> Result<u64, ArenaError> {
-        debug_assert!(align.is_power_of_two() && align <= 4096);
-        let frontier = &self.header().frontier;
-        let mut start = frontier.load(Ordering::Relaxed);
-        loop {
-            let place = start.next_multiple_of(align as u64);
-            let end = place.checked_add(bytes as u64).filter(|end| *end <= self.size);
-            let Some(end) = end else {
-                return Err(ArenaError::OutOfMemory { wanted: bytes, limit: self.size() });
-            };
-            match frontier.compare_exchange_weak(start, end, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => return Ok(place),
-                Err(now) => start = now,
-            }
-        }
     }
 
     /// A line on what a process and a thread are called, for messages: `name (pid N)`.

@@ -5,6 +5,7 @@
 //! names nobody else until the last step has given its slot back. What only a later layer understands (locks, rings, calls) it undoes itself, through [`Sweep`], before blocks
 //! and references go. Sweeping allocates nothing, since the warden must be able to do it.
 
+use super::error::ArenaError;
 use super::object::{Handle, Kind};
 use super::owner::{ProcessId, ThreadId, this_process};
 use super::process_slot::ProcessState;
@@ -14,15 +15,23 @@ use crate::platform::clock::now_ns;
 
 /// What a layer contributes to the undoing of deaths and of objects.
 ///
-/// Implementations allocate nothing and take no private locks: they also run in the warden.
+/// Implementations allocate nothing and take no private locks: they also run in the warden. They may find that this process
+/// has no address space left to see some of it: then somebody else has to do it.
 pub trait Sweep: Sync {
     /// Undoes what the dead process held of this layer's kinds, each step one compare-and-swap away from its number.
-    fn sweep(&self, arena: &'static Arena, dead: &Dead);
+    ///
+    /// # Errors
+    /// When not all of it could be seen from here.
+    fn sweep(&self, arena: &'static Arena, dead: &Dead) -> Result<(), ArenaError>;
 
     /// Gives back what an object holds outside its body (blocks, counts), when its last reference is gone. May be run
     /// again after its runner died halfway. Objects of other layers' kinds are none of its business.
-    fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) {
+    ///
+    /// # Errors
+    /// When it could not be seen from here; it is done when this process has ended.
+    fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) -> Result<(), ArenaError> {
         let _ = (arena, kind, object);
+        Ok(())
     }
 }
 
@@ -53,10 +62,11 @@ pub(crate) fn sweep(arena: &'static Arena, table: &[&dyn Sweep], process: Proces
     }
     let slot = arena.process(process);
     let dead = Dead { process, pid: slot.pid(), clean: slot.ended_by_itself(), arena };
-    for layer in table {
-        layer.sweep(arena, &dead);
+    let undone = table.iter().map(|layer| layer.sweep(arena, &dead)).fold(Ok(()), Result::and);
+    if undone.and_then(|()| arena.free_blocks_of(process)).is_err() {
+        arena.give_back_sweep(process, by);
+        return false;
     }
-    arena.free_blocks_of(process);
     arena.settle_records_of(process, by);
     arena.drop_references_of(process, by);
     arena.abandon_children_of(process);

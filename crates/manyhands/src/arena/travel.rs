@@ -13,6 +13,7 @@ use super::block_entry::BlockId;
 use super::error::ArenaError;
 use super::object::{Handle, State, Word};
 use super::owner::this_process;
+use super::place::Pinned;
 use super::region::Arena;
 use crate::platform::atomic::Ordering;
 use std::cell::{Cell, RefCell};
@@ -72,33 +73,12 @@ pub fn note(handle: Handle) {
     }
 }
 
-impl Arena {
-    /// Claims a block for `length` bytes which keeps the objects of `handles` alive until it is freed. The calling
-    /// process must refer to them now.
-    ///
-    /// # Errors
-    /// As [`Arena::claim_block`].
-    pub fn claim_carrying_block(&self, length: usize, handles: &[Handle]) -> Result<Block, ArenaError> {
-        let list = (handles.len() + 1) * 8;
-        let mut block = self.claim_block(length + list)?;
-        let room = self.block_bytes_mut(&mut block);
-        let mut end = room.len();
-        for number in
-            std::iter::once(handles.len() as u64).chain(handles.iter().map(|handle| handle.to_raw()))
-        {
-            room[end - 8..end].copy_from_slice(&number.to_le_bytes());
-            end -= 8;
-        }
-        block.shorten(length);
-        self.mark_carrying(block.id());
-        for handle in handles.iter().filter(|handle| handle.is_possible()) {
-            self.record(handle.index()).references[0].fetch_or(SENT, Ordering::AcqRel);
-        }
-        Ok(block)
-    }
+/// The end of a carrying block: how many objects it keeps alive, and before that which.
+pub(super) struct Carried(Pinned);
 
-    fn carried(&self, id: BlockId) -> impl Iterator<Item = Handle> + use<> {
-        let room = self.block_bytes(id, id.capacity());
+impl Carried {
+    fn handles(&self) -> impl Iterator<Item = Handle> {
+        let room = &*self.0;
         let number = |place: usize| {
             let end = room.len() - place * 8;
             u64::from_le_bytes(room[end - 8..end].try_into().expect("eight bytes"))
@@ -106,17 +86,59 @@ impl Arena {
         let count = (number(0) as usize).min(room.len() / 8 - 1);
         (1..=count).map(move |place| Handle::from_raw(number(place)))
     }
+}
 
-    /// Whether a block that is held or in flight carries the object.
-    pub(super) fn is_carried(&self, index: u32) -> bool {
+impl Arena {
+    /// Claims a block for `length` bytes which keeps the objects of `handles` alive until it is freed. The calling
+    /// process must refer to them now.
+    ///
+    /// # Errors
+    /// As [`Arena::claim_block`].
+    pub fn claim_carrying_block(
+        &'static self,
+        length: usize,
+        handles: &[Handle],
+    ) -> Result<Block, ArenaError> {
+        let list = (handles.len() + 1) * 8;
+        let mut block = self.claim_block(length + list)?;
+        let tail = self.block_tail(block.id(), self.block_place(block.id())?)?;
+        if tail.len() < list {
+            let limit = tail.len() / 8 - 1;
+            return Err(ArenaError::OutOfSlots { what: "shared object in one message", limit });
+        }
+        let numbers = std::iter::once(handles.len() as u64).chain(handles.iter().map(|it| it.to_raw()));
+        for (place, number) in numbers.enumerate() {
+            let start = tail.len() - (place + 1) * 8;
+            // SAFETY: inside the tail, which is part of the block that this process has just claimed for itself.
+            unsafe { tail.address.add(start).cast::<[u8; 8]>().write(number.to_le_bytes()) };
+        }
+        block.shorten(length);
+        self.mark_carrying(block.id())?;
+        for handle in handles.iter().filter(|handle| handle.is_possible()) {
+            self.record(handle.index()).references[0].fetch_or(SENT, Ordering::AcqRel);
+        }
+        Ok(block)
+    }
+
+    /// The objects that a carrying block at this place lists.
+    pub(super) fn carried(&'static self, id: BlockId, place: u64) -> Result<Carried, ArenaError> {
+        self.block_tail(id, place).map(Carried)
+    }
+
+    /// Whether a block that is held or in flight carries the object; also when that cannot be seen from here.
+    pub(super) fn is_carried(&'static self, index: u32) -> bool {
         let mut found = false;
-        self.each_carrying_block(|id| found |= self.carried(id).any(|handle| handle.index() == index));
-        found
+        let all = self.each_carrying_block(|id, place| {
+            found |= self
+                .carried(id, place)
+                .map_or(true, |carried| carried.handles().any(|handle| handle.index() == index));
+        });
+        found || all.is_err()
     }
 
     /// Before a block that no longer counts as carrying is freed: unmakes those of its objects that nobody refers to.
-    pub(super) fn drop_carried(&'static self, id: BlockId) {
-        for handle in self.carried(id) {
+    pub(super) fn drop_carried(&'static self, carried: &Carried) {
+        for handle in carried.handles() {
             self.unmake_if_unreferenced(handle);
         }
     }

@@ -75,6 +75,8 @@ pub(crate) enum Link<'a, const W: usize> {
     Open,
     /// Nothing ever: the queue was closed and its end was reached.
     End,
+    /// A ring that this process has no address space for.
+    Unreachable,
 }
 
 /// Where a chain gets its rings from. Number 0 is always there.
@@ -98,6 +100,8 @@ pub(crate) enum Refused<E> {
     Full,
     Ended,
     NoRing(E),
+    /// The stream goes on in a ring that this process cannot map.
+    Unreachable,
 }
 
 /// Why no message was taken.
@@ -105,6 +109,10 @@ pub(crate) enum Refused<E> {
 pub(crate) enum Nothing {
     Yet,
     Ever,
+    /// The stream goes on in a ring that this process cannot map.
+    Unreachable,
+    /// There is a message, which this process could not take; it is there for anybody.
+    Left,
 }
 
 /// A stream of messages: two ends and the rings between them, all borrowed.
@@ -154,6 +162,7 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
             let ring = match self.rings.ring(place.ring()) {
                 Link::Ring(ring) => ring,
                 Link::End => return Err(Refused::Ended),
+                Link::Unreachable => return Err(Refused::Unreachable),
                 Link::Open => {
                     self.rings.link(place.ring(), place.position()).map_err(Refused::NoRing)?;
                     continue;
@@ -178,28 +187,29 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
         }
     }
 
-    /// Takes one message; `read` copies its payload out and must neither wait nor fail.
+    /// Takes one message; `read` copies its payload out and must not wait. When it cannot, the message is there for anybody
+    /// again.
     #[inline(always)]
-    pub(crate) fn take<T>(&self, owner: u32, read: impl Fn(&Payload<W>) -> T) -> Result<T, Nothing> {
+    pub(crate) fn take<T>(&self, owner: u32, read: impl Fn(&Payload<W>) -> Option<T>) -> Result<T, Nothing> {
         let head = &self.ends.head;
         let place = Place(head.hint.load(Ordering::Acquire));
         if head.returned.load(Ordering::Acquire) == head.searched.load(Ordering::Relaxed)
             && let Link::Ring(ring) = self.rings.ring(place.ring())
-            && let Some(message) = ring.take_here(place.position(), owner, &read)
+            && let Some(taken) = ring.take_here(place.position(), owner, &read)
         {
             push_forward(&head.hint, Place(place.0 + 1));
-            return Ok(message);
+            return taken.ok_or_else(|| self.left());
         }
         self.take_slowly(owner, read)
     }
 
     #[cold]
-    fn take_slowly<T>(&self, owner: u32, read: impl Fn(&Payload<W>) -> T) -> Result<T, Nothing> {
+    fn take_slowly<T>(&self, owner: u32, read: impl Fn(&Payload<W>) -> Option<T>) -> Result<T, Nothing> {
         let head = &self.ends.head;
         let returned = head.returned.load(Ordering::Acquire);
         if returned != head.searched.load(Ordering::Relaxed) {
-            if let Some(message) = self.take_returned(owner, &read) {
-                return Ok(message);
+            if let Some(taken) = self.take_returned(owner, &read) {
+                return taken.ok_or_else(|| self.left());
             }
             head.searched.store(returned, Ordering::Relaxed);
             may_die();
@@ -210,11 +220,12 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
                 Link::Ring(ring) => ring,
                 Link::Open => return Err(Nothing::Yet),
                 Link::End => return Err(Nothing::Ever),
+                Link::Unreachable => return Err(Nothing::Unreachable),
             };
             match ring.take(place.position(), owner, &read) {
-                Take::Got(next, message) => {
+                Take::Got(next, taken) => {
                     push_forward(&head.hint, Place::new(place.ring(), next));
-                    return Ok(message);
+                    return taken.ok_or_else(|| self.left());
                 }
                 Take::Empty(position) => {
                     push_forward(&head.hint, Place::new(place.ring(), position));
@@ -226,16 +237,29 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
     }
 
     #[cold]
-    fn take_returned<T>(&self, owner: u32, read: &impl Fn(&Payload<W>) -> T) -> Option<T> {
+    fn take_returned<T>(&self, owner: u32, read: &impl Fn(&Payload<W>) -> Option<T>) -> Option<Option<T>> {
         self.linked().find_map(|ring| ring.take_returned(owner, read))
+    }
+
+    /// After a message was put back: has consumers search for it.
+    #[cold]
+    fn left(&self) -> Nothing {
+        self.ends.head.returned.fetch_add(1, Ordering::AcqRel);
+        may_die();
+        Nothing::Left
     }
 
     /// The rings that are linked, the oldest first.
     fn linked(&self) -> impl Iterator<Item = Ring<'_, W>> {
         (0..RINGS_MAX).map_while(|number| match self.rings.ring(number) {
             Link::Ring(ring) => Some(ring),
-            Link::Open | Link::End => None,
+            Link::Open | Link::End | Link::Unreachable => None,
         })
+    }
+
+    /// Whether this process can see all rings that are linked.
+    pub(crate) fn is_whole(&self) -> bool {
+        !(0..RINGS_MAX).any(|number| matches!(self.rings.ring(number), Link::Unreachable))
     }
 
     /// Undoes what `dead` was at, in all rings. May be stopped anywhere, repeated, and run by several at once.
@@ -309,7 +333,7 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
                 },
                 // Whoever goes on to this ring is told.
                 Link::Open => return Await::Noted,
-                Link::End => return Await::Something,
+                Link::End | Link::Unreachable => return Await::Something,
             }
         }
     }

@@ -71,14 +71,15 @@ impl End {
 }
 
 /// When the last reference to an end is gone: tells the other side.
-pub(super) fn disconnect(arena: &'static Arena, body: &EndBody) {
+pub(super) fn disconnect(arena: &'static Arena, body: &EndBody) -> Result<(), ArenaError> {
     let (queue, gone) = (body.queue.load(Ordering::Acquire), body.side.load(Ordering::Acquire));
     // Nobody is there to be told when the queue is gone as well.
-    let Ok(object) = Object::attach(Handle::from_raw(queue), Kind::Queue) else { return };
-    let view: View<WORDS> = View::of(&object);
+    let Ok(object) = Object::attach(Handle::from_raw(queue), Kind::Queue) else { return Ok(()) };
+    let view: View<WORDS> = View::of(&object)?;
     view.close(gone);
-    let Ok(me) = this_process() else { return };
+    let Ok(me) = this_process() else { return Ok(()) };
     // Nobody will take what waits, and it may carry what others wait for.
-    let mine = |payload: &_| message::block(payload).and_then(|id| arena.take_block(id, 0).ok());
+    let mine = |payload: &_| Some(message::block(payload).and_then(|id| arena.take_block(id, 0).ok()));
     while gone == NO_RECEIVERS && view.chain().take(me.raw(), mine).is_ok() {}
+    Ok(())
 }

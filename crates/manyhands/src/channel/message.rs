@@ -221,30 +221,38 @@ impl<'b> Receiver<'b> {
         Receiver { arena, buffer, block: Cell::new(None) }
     }
 
-    /// Copies a small message into the buffer, or makes a large one's block this process's. Returns word 0.
+    /// Copies a small message into the buffer, or makes a large one's block this process's. Returns word 0; nothing when this
+    /// process has no address space left for the block.
     ///
     /// # Safety
-    /// The caller has claimed the slot for reading. Called once per receiver.
+    /// The caller has claimed the slot for reading. Nothing was read by this receiver before.
     #[inline(always)]
-    pub(super) unsafe fn read(&self, payload: &Payload<WORDS>) -> u64 {
+    pub(super) unsafe fn read(&self, payload: &Payload<WORDS>) -> Option<u64> {
         let head = payload[0].load(Ordering::Relaxed);
         let length = (head >> 32) as usize;
         if length > INLINE {
-            self.take_block(payload);
-            return head;
+            return self.take_block(payload).then_some(head);
         }
         let bytes = payload[BYTES..].as_ptr().cast::<u8>();
         // SAFETY: so many bytes are in the slot, which only its claimer writes, and that is the caller. The buffer has
         // as many, was borrowed exclusively, and nothing was lent of it yet.
         unsafe { copy(bytes, self.buffer.0.get().cast::<u8>(), length) };
-        head
+        Some(head)
     }
 
     #[cold]
-    fn take_block(&self, payload: &Payload<WORDS>) {
+    fn take_block(&self, payload: &Payload<WORDS>) -> bool {
         let id = BlockId::from_raw(payload[1].load(Ordering::Relaxed));
         let length = payload[2].load(Ordering::Relaxed) as usize;
-        self.block.set(Some(self.arena.take_block(id, length)));
+        let taken = self.arena.take_block(id, length);
+        let leave = matches!(taken, Err(ArenaError::AddressSpace { .. }));
+        self.block.set(Some(taken));
+        !leave
+    }
+
+    /// Why the message was left where it was, if it was.
+    pub(super) fn refusal(self) -> Option<ArenaError> {
+        self.block.into_inner()?.err()
     }
 
     /// The message whose word 0 is `head`.

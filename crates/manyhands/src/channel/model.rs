@@ -59,7 +59,7 @@ impl Stream {
     }
 
     pub(super) fn take(&self, owner: u32) -> Result<u64, Nothing> {
-        self.chain().take(owner, read)
+        self.chain().take(owner, |payload| Some(read(payload)))
     }
 
     /// Puts as many of `messages` as there is room for and gives those.

@@ -58,7 +58,7 @@ fn dead_consumer(steps: u32, sweeps: u32) {
             let (stream, held) = (stream.clone(), held.clone());
             thread::spawn(move || {
                 dies_after(steps, || {
-                    let note = |payload: &_| held.store(read(payload), Ordering::Relaxed);
+                    let note = |payload: &_| Some(held.store(read(payload), Ordering::Relaxed));
                     let _ = stream.chain().take(DEAD, note);
                 })
                 .is_some()

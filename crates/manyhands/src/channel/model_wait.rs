@@ -5,7 +5,7 @@
 //! where a consumer sleeps but shortly, since a producer is at its message already, it yields and looks again.
 
 use super::chain::{Nothing, Refused};
-use super::model::{NoRing, Stream, assert_same, read, write};
+use super::model::{NoRing, Stream, assert_same, write};
 use super::ring::Await;
 use crate::platform::{Scope, thread::yield_now};
 use crate::sync::{Blocking, Gate, Wait, dies_after};
@@ -35,7 +35,7 @@ impl Place {
 
     /// Takes a message, sleeping until there is one; `None` when there never will be.
     fn take(&self, owner: u32) -> Option<u64> {
-        let early = || match self.stream.chain().take(owner, read) {
+        let early = || match self.stream.take(owner) {
             Err(Nothing::Yet) => None,
             end => Some(end.ok()),
         };

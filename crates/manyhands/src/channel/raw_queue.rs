@@ -228,6 +228,11 @@ impl RawQueue {
         match head {
             // SAFETY: the receiver gave it to the stream, which handed it on.
             Ok(head) => unsafe { receiver.message(head) }.map_err(|error| self.get_error(error.into())),
+            Err(stop @ Stop::Arena(_)) => {
+                // It says how long the message is that there is no room for.
+                let stop = receiver.refusal().map_or(stop, Stop::from);
+                Err(self.get_error(stop))
+            }
             Err(stop) => Err(self.get_error(stop)),
         }
     }

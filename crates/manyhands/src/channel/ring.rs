@@ -159,8 +159,8 @@ impl<'a, const W: usize> Ring<'a, W> {
         &self,
         position: u64,
         owner: u32,
-        read: impl FnOnce(&Payload<W>) -> R,
-    ) -> Option<R> {
+        read: impl FnOnce(&Payload<W>) -> Option<R>,
+    ) -> Option<Option<R>> {
         let (slot, word) = (self.slot(position), Word::new(position, State::Full, 0));
         self.step(slot, word, word.with(State::Reading, owner)).ok()?;
         self.will_take(position + AHEAD);
@@ -169,14 +169,14 @@ impl<'a, const W: usize> Ring<'a, W> {
 
     /// Takes the message at the first untaken position, looking from `position` on.
     ///
-    /// `read` copies the payload out and must neither wait nor fail. If the process dies in it the message is
-    /// delivered again.
+    /// `read` copies the payload out and must not wait. If the process dies in it, or it gives nothing, the message is
+    /// delivered again; in the latter case the caller then tells the consumers to look for it.
     pub(crate) fn take<R>(
         &self,
         mut position: u64,
         owner: u32,
-        read: impl FnOnce(&Payload<W>) -> R,
-    ) -> Take<R> {
+        read: impl FnOnce(&Payload<W>) -> Option<R>,
+    ) -> Take<Option<R>> {
         loop {
             let slot = self.slot(position);
             let word = Word(slot.word.load(Ordering::Acquire));
@@ -197,7 +197,11 @@ impl<'a, const W: usize> Ring<'a, W> {
     }
 
     /// Takes some message that a dead reader had claimed, wherever it is.
-    pub(crate) fn take_returned<R>(&self, owner: u32, read: impl FnOnce(&Payload<W>) -> R) -> Option<R> {
+    pub(crate) fn take_returned<R>(
+        &self,
+        owner: u32,
+        read: impl FnOnce(&Payload<W>) -> Option<R>,
+    ) -> Option<Option<R>> {
         for slot in self.slots {
             let word = Word(slot.word.load(Ordering::Acquire));
             if word.state() == State::Returned
@@ -334,9 +338,10 @@ impl<'a, const W: usize> Ring<'a, W> {
     }
 
     #[inline(always)]
-    fn read<R>(&self, slot: &Slot<W>, word: Word, read: impl FnOnce(&Payload<W>) -> R) -> R {
+    fn read<R>(&self, slot: &Slot<W>, word: Word, read: impl FnOnce(&Payload<W>) -> Option<R>) -> Option<R> {
         let value = read(&slot.payload);
-        slot.word.store(word.freed(self.length()).0, Ordering::Release);
+        let next = if value.is_some() { word.freed(self.length()) } else { word.with(State::Returned, 0) };
+        slot.word.store(next.0, Ordering::Release);
         may_die();
         value
     }

@@ -7,7 +7,7 @@
 
 use super::chain::{Chain, Ends, Link, RINGS_MAX, Rings};
 use super::ring::{Ring, Slot};
-use crate::arena::{Arena, ArenaError, BODY, BlockId, Object, Offset, ProcessId, Shared, this_process};
+use crate::arena::{Arena, ArenaError, BODY, BlockId, Object, ProcessId, Shared, this_process};
 use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::sync::Gate;
 
@@ -129,10 +129,10 @@ impl Body {
     /// Fills the body of a new queue: its ends and its first ring.
     pub(super) fn init<const W: usize>(&self, arena: &'static Arena, shape: Shape) -> Result<(), ArenaError> {
         debug_assert_eq!(shape.words(), W);
-        let mut lines = arena.claim_block(size_of::<Lines>())?;
+        let mut lines = arena.claim_structure(size_of::<Lines>())?;
         lines.fill(0);
-        let ring = arena.claim_block(shape.slots(0) * size_of::<Slot<W>>())?;
-        prepare::<W>(arena, ring.id(), shape.slots(0), 0);
+        let ring = arena.claim_structure(shape.slots(0) * size_of::<Slot<W>>())?;
+        prepare::<W>(arena, ring.id(), shape.slots(0), 0)?;
         shape.store(self);
         // The blocks stay this process's until the object lives: killed before, its sweep frees them.
         self.rings[0].store(ring.into_id().raw() + 1, Ordering::Relaxed);
@@ -185,11 +185,12 @@ fn block(stored: u64) -> Option<BlockId> {
 }
 
 /// Makes a block that nobody else sees yet a ring for the positions from `base` on.
-fn prepare<const W: usize>(arena: &Arena, id: BlockId, slots: usize, base: u64) {
-    let ring: &[Slot<W>] = arena.slice(Offset::new(arena.block_place(id)), slots);
+fn prepare<const W: usize>(arena: &Arena, id: BlockId, slots: usize, base: u64) -> Result<(), ArenaError> {
+    let ring: &[Slot<W>] = arena.block_records(id, slots)?;
     for position in base..base + slots as u64 {
         ring[position as usize & (slots - 1)].prepare(position);
     }
+    Ok(())
 }
 
 /// A queue's stream as this process sees it. Valid while the object lives, which its user sees to.
@@ -203,20 +204,40 @@ pub(super) struct View<const W: usize> {
 }
 
 impl<const W: usize> View<W> {
-    /// The stream of a body that was filled by [`Body::init`], or the `visible` oldest rings of it.
-    pub(super) fn new(arena: &'static Arena, body: &'static Body, visible: usize) -> View<W> {
+    /// The stream of a body that was filled by [`Body::init`], or the `visible` oldest rings of it. All that there are now are
+    /// mapped.
+    ///
+    /// # Errors
+    /// When this process has no address space left for them.
+    pub(super) fn new(
+        arena: &'static Arena,
+        body: &'static Body,
+        visible: usize,
+    ) -> Result<View<W>, ArenaError> {
         let lines = body.lines_block().expect("a queue's body is filled before it is seen");
-        View {
-            body,
-            lines: arena.at(Offset::new(arena.block_place(lines))),
-            shape: body.shape(),
-            visible,
-            rings: [const { AtomicPtr::new(std::ptr::null_mut()) }; RINGS_MAX],
-        }
+        let lines = &arena.block_records(lines, 1)?[0];
+        let view = View::around(body, lines, visible);
+        let wanted = view.smallest_ring();
+        view.chain().is_whole().then_some(view).ok_or(ArenaError::AddressSpace { wanted })
     }
 
-    pub(super) fn of(object: &Object) -> View<W> {
+    pub(super) fn of(object: &Object) -> Result<View<W>, ArenaError> {
         View::new(Arena::current().expect("an object was made in it"), object.body(), RINGS_MAX)
+    }
+
+    /// How many bytes the first ring has.
+    pub(super) fn smallest_ring(&self) -> usize {
+        self.shape.slots(0) * size_of::<Slot<W>>()
+    }
+
+    /// The same view once more.
+    pub(super) fn again(&self) -> View<W> {
+        View::around(self.body, self.lines, self.visible)
+    }
+
+    fn around(body: &'static Body, lines: &'static Lines, visible: usize) -> View<W> {
+        let rings = [const { AtomicPtr::new(std::ptr::null_mut()) }; RINGS_MAX];
+        View { body, lines, shape: body.shape(), visible, rings }
     }
 
     /// Frees the visible rings, the youngest first. Nobody uses the queue any more.
@@ -242,8 +263,9 @@ impl<const W: usize> View<W> {
         }
         let Some(id) = block(stored) else { return Link::Open };
         let arena = Arena::current().expect("the view was made in it");
-        let slots: &'static [Slot<W>] =
-            arena.slice(Offset::new(arena.block_place(id)), self.shape.slots(number));
+        let Ok(slots) = arena.block_records::<Slot<W>>(id, self.shape.slots(number)) else {
+            return Link::Unreachable;
+        };
         self.rings[number].store(slots.as_ptr().cast_mut(), Ordering::Release);
         Link::Ring(Ring::new(slots, self.shape.grows))
     }
@@ -279,8 +301,8 @@ impl<const W: usize> Rings<W> for &View<W> {
             self.end(number);
             return Ok(());
         }
-        let ring = arena.claim_block(slots * size_of::<Slot<W>>())?;
-        prepare::<W>(arena, ring.id(), slots, base);
+        let ring = arena.claim_structure(slots * size_of::<Slot<W>>())?;
+        prepare::<W>(arena, ring.id(), slots, base)?;
         let stored = ring.id().raw() + 1;
         if place.compare_exchange(0, stored, Ordering::AcqRel, Ordering::Acquire).is_ok() {
             // Killed before the next step, the queue's sweep does it.

@@ -83,7 +83,7 @@ pub(super) struct Stream<const W: usize> {
 impl<const W: usize> Clone for Stream<W> {
     fn clone(&self) -> Self {
         let object = self.object.clone();
-        Stream { view: View::of(&object), object, gives_up_alone: self.gives_up_alone }
+        Stream { view: self.view.again(), object, gives_up_alone: self.gives_up_alone }
     }
 }
 
@@ -91,14 +91,14 @@ impl<const W: usize> Stream<W> {
     pub(super) fn create(limit: Option<u64>) -> Result<Stream<W>, ArenaError> {
         let shape = Shape::new(W, limit);
         let object = Object::create::<Body>(Kind::Queue, |arena, body| body.init::<W>(arena, shape))?;
-        let view = View::of(&object);
+        let view = View::of(&object)?;
         view.body.adopt_blocks(crate::arena::Arena::get()?, this_process()?);
         Ok(Stream { object, view, gives_up_alone: false })
     }
 
     pub(super) fn attach(handle: Handle) -> Result<Stream<W>, ArenaError> {
         let object = Object::attach(handle, Kind::Queue)?;
-        let view: View<W> = View::of(&object);
+        let view: View<W> = View::of(&object)?;
         if view.shape.words() != W {
             return Err(ArenaError::Stale { handle, kind: Kind::Queue });
         }
@@ -161,6 +161,7 @@ impl<const W: usize> Stream<W> {
             Err(Refused::Full) => Err(Stop::TimedOut),
             Err(Refused::Ended) => Err(Stop::Closed),
             Err(Refused::NoRing(error)) => Err(error.into()),
+            Err(Refused::Unreachable) => Err(self.unreachable()),
         }
     }
 
@@ -219,7 +220,7 @@ impl<const W: usize> Stream<W> {
 
     /// Takes one message if there is one now.
     #[inline(always)]
-    pub(super) fn try_take<T>(&self, read: impl Fn(&Payload<W>) -> T) -> Result<T, Stop> {
+    pub(super) fn try_take<T>(&self, read: impl Fn(&Payload<W>) -> Option<T>) -> Result<T, Stop> {
         let owner = this_process()?.raw();
         let chain = self.view.chain();
         let taken = match chain.take(owner, &read) {
@@ -234,7 +235,7 @@ impl<const W: usize> Stream<W> {
 
     /// After a take that found nothing: what that means, and once more if nothing can be put any more.
     #[cold]
-    fn take_last<T>(&self, mut nothing: Nothing, read: impl Fn(&Payload<W>) -> T) -> Result<T, Stop> {
+    fn take_last<T>(&self, mut nothing: Nothing, read: impl Fn(&Payload<W>) -> Option<T>) -> Result<T, Stop> {
         if nothing == Nothing::Yet && self.view.body.is_closed() {
             self.view.chain().end();
             match self.view.chain().take(this_process()?.raw(), read) {
@@ -242,7 +243,21 @@ impl<const W: usize> Stream<W> {
                 Err(still) => nothing = still,
             }
         }
-        Err(if nothing == Nothing::Ever { Stop::Closed } else { Stop::TimedOut })
+        Err(match nothing {
+            Nothing::Yet => Stop::TimedOut,
+            Nothing::Ever => Stop::Closed,
+            Nothing::Unreachable | Nothing::Left => {
+                // Another consumer may have room for it.
+                self.view.lines.items.gate.notify_one(Scope::Shared);
+                self.unreachable()
+            }
+        })
+    }
+
+    /// This process cannot map the ring in which the stream goes on, of at least so many bytes.
+    #[cold]
+    fn unreachable(&self) -> Stop {
+        ArenaError::AddressSpace { wanted: self.view.smallest_ring() }.into()
     }
 
     /// Takes one message, waiting for it until `deadline`.
@@ -251,7 +266,7 @@ impl<const W: usize> Stream<W> {
         &self,
         deadline: Option<Deadline>,
         waiting: &dyn Waiting,
-        read: impl Fn(&Payload<W>) -> T,
+        read: impl Fn(&Payload<W>) -> Option<T>,
     ) -> Result<T, Stop> {
         match self.try_take(&read) {
             Ok(message) => Ok(message),
@@ -265,7 +280,7 @@ impl<const W: usize> Stream<W> {
         &self,
         deadline: Option<Deadline>,
         waiting: &dyn Waiting,
-        read: impl Fn(&Payload<W>) -> T,
+        read: impl Fn(&Payload<W>) -> Option<T>,
     ) -> Result<T, Stop> {
         let alone = Alone::new(self, waiting);
         let plain = Wait::arena(deadline, self.hooks(deadline, &alone, waiting));

@@ -8,7 +8,7 @@
 use super::ends;
 use super::message::{self, WORDS};
 use super::storage::{Body, View};
-use crate::arena::{Arena, Block, Dead, Handle, Kind, Object, Sweep};
+use crate::arena::{Arena, ArenaError, Block, Dead, Handle, Kind, Object, Sweep};
 use crate::platform::Scope;
 use crate::platform::atomic::Ordering;
 
@@ -16,12 +16,19 @@ use crate::platform::atomic::Ordering;
 pub(crate) struct QueueSweep;
 
 impl Sweep for QueueSweep {
-    fn sweep(&self, arena: &'static Arena, dead: &Dead) {
+    fn sweep(&self, arena: &'static Arena, dead: &Dead) -> Result<(), ArenaError> {
+        let mut all = Ok(());
         for (handle, body) in arena.objects::<Body>(Kind::Queue) {
             body.adopt_blocks(arena, dead.process);
             // Whoever unmakes a queue frees what its messages name; for one that lives, this keeps it from going.
             let Ok(object) = Object::attach(handle, Kind::Queue) else { continue };
-            let view: View<WORDS> = View::of(&object);
+            let view: View<WORDS> = match View::of(&object) {
+                Ok(view) => view,
+                Err(error) => {
+                    all = Err(error);
+                    continue;
+                }
+            };
             let keep = |block| arena.block_in_flight(block, dead.process);
             view.chain().each_message(message::block, |block| block.into_iter().for_each(keep));
             view.chain().sweep(dead.process.raw());
@@ -29,13 +36,14 @@ impl Sweep for QueueSweep {
             view.lines.items.gate.recover(Scope::Shared);
             view.lines.space.gate.recover(Scope::Shared);
         }
+        all
     }
 
-    fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) {
+    fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) -> Result<(), ArenaError> {
         match kind {
             Kind::Queue => release(arena, arena.body(object.index())),
             Kind::QueueEnd => ends::disconnect(arena, arena.body(object.index())),
-            _ => {}
+            _ => Ok(()),
         }
     }
 }
@@ -45,22 +53,30 @@ pub(crate) fn messages_so_far(arena: &'static Arena) -> u64 {
     arena
         .objects::<Body>(Kind::Queue)
         .filter_map(|(handle, _)| Object::attach(handle, Kind::Queue).ok())
-        .map(|object| View::<WORDS>::of(&object).chain().put_so_far())
+        .filter_map(|object| Some(View::<WORDS>::of(&object).ok()?.chain().put_so_far()))
         .sum()
 }
 
 /// Gives a queue's blocks back: those of the messages in it, then the youngest ring first and the ends last, so that
 /// whoever has to do it again finds how far it got.
-fn release(arena: &'static Arena, body: &'static Body) {
+fn release(arena: &'static Arena, body: &'static Body) -> Result<(), ArenaError> {
     // Taking a block makes sure that it still is this queue's, and not another's by now.
     let take = |id| arena.take_block(id, 0).ok();
-    let Some(lines) = body.lines_block().and_then(take) else { return };
+    let Some(lines) = body.lines_block().and_then(take) else { return Ok(()) };
     let rings = body.ring_blocks().map_while(take).map(Block::into_id).count();
-    let view: View<WORDS> = View::new(arena, body, rings);
+    let view: View<WORDS> = match View::new(arena, body, rings) {
+        Ok(view) => view,
+        Err(error) => {
+            // It is this process's until that has ended.
+            let _ = lines.into_id();
+            return Err(error);
+        }
+    };
     view.chain().each_message(message::block, |block| {
         block.into_iter().for_each(|block| arena.free_block(block));
     });
     arena.counters().messages.fetch_add(view.chain().put_so_far(), Ordering::Relaxed);
     view.free_rings(arena);
     drop(lines);
+    Ok(())
 }

@@ -24,7 +24,8 @@ struct KeptPool {
 pub fn kept(pool: Handle, _told: &[u8]) -> Result<Box<dyn Kept>, String> {
     let object = Object::attach(pool, Kind::Pool).map_err(|error| error.to_string())?;
     let arena = Arena::get().map_err(|error| error.to_string())?;
-    let view = View::of(arena, object.body::<PoolBody>()).ok_or("the pool is gone")?;
+    let view = View::of(arena, object.body::<PoolBody>()).map_err(|error| error.to_string())?;
+    let view = view.ok_or("the pool is gone")?;
     Ok(Box::new(KeptPool { view, _object: object }))
 }
 

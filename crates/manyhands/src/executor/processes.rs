@@ -92,6 +92,15 @@ fn work_for(pool: Handle) {
     // The same function is mostly called many times.
     let mut known: Option<(u64, Trampoline)> = None;
     worker.work(&Blocking, &mut |request| {
+        if let Some(refusal) = request.take_refusal() {
+            let (expected, reason) = ("what the function takes".to_owned(), refusal.to_string());
+            let refused = entry::failed(&entry::Failure::Arguments { expected, reason });
+            // A small answer needs no memory.
+            if request.answer(0, &[&refused]).is_err() {
+                let _ = request.answer(0, &[&refused[..refused.len().min(super::INLINE)]]);
+            }
+            return;
+        }
         let function = match known {
             Some((number, function)) if number == request.function => Ok(function),
             _ => Entry::at(request.function).trampoline(),

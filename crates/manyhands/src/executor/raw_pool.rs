@@ -83,7 +83,7 @@ impl RawPool {
         let object =
             Object::create::<PoolBody>(Kind::Pool, |arena, body| make_record(arena, body, process, plan))?;
         let body: &PoolBody = object.body();
-        let view = View::of(Arena::get()?, body).expect("a pool is made with its record");
+        let view = View::of(Arena::get()?, body)?.expect("a pool is made with its record");
         // From here on the object frees the blocks, whoever is left to do it.
         keep(view.arena, &body.record, process);
         view.record.storage().for_each(|cell| keep(view.arena, cell, process));
@@ -127,9 +127,9 @@ impl RawPool {
             requester.view.arena.free_block(of_one_that_failed);
             entry.block.store(0, Ordering::Relaxed);
         }
-        let block = furnish(requester.view.arena, &entry.block, payload.len(), 0)?;
-        let mut block = requester.view.arena.take_block(block, payload.len())?;
+        let mut block = requester.view.arena.claim_block(payload.len())?;
         block.copy_from_slice(payload);
+        entry.block.store(block.id().raw() + 1, Ordering::Release);
         requester.view.arena.block_in_flight(block.into_id(), requester.process);
         entry.length.store(payload.len() as u64, Ordering::Relaxed);
         record.functions_used.store(number + 1, Ordering::Release);
@@ -318,7 +318,8 @@ fn make_record(
     plan: &PoolPlan<'_>,
 ) -> Result<(), ArenaError> {
     let block = furnish(arena, &body.record, size_of::<PoolRecord>(), size_of::<PoolRecord>())?;
-    let record: &PoolRecord = arena.at(crate::arena::Offset::new(arena.block_place(block)));
+    let record: &[PoolRecord] = arena.block_records(block, 1).inspect_err(|_| arena.free_block(block))?;
+    let record = &record[0];
     record.requester.store(process.raw(), Ordering::Relaxed);
     record.workers.store(plan.workers as u32, Ordering::Relaxed);
     record.calls_per_worker.store(plan.calls_per_worker.map_or(0, NonZeroU32::get), Ordering::Relaxed);

@@ -4,7 +4,7 @@
 //! needed and kept until the object goes. They belong to nobody once they are named here, so that the requester's
 //! death does not take them from under a worker that is still at it. Nothing shrinks: a slot is used again and again.
 
-use crate::arena::{Arena, ArenaError, BlockId, Offset, ProcessId, Shared, shared_record};
+use crate::arena::{Arena, ArenaError, BlockId, ProcessId, shared_record};
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::Gate;
 
@@ -212,7 +212,7 @@ pub(super) fn furnish(
     if let Some(block) = block_in(cell) {
         return Ok(block);
     }
-    let mut block = arena.claim_block(bytes)?;
+    let mut block = arena.claim_structure(bytes)?;
     block[..zeroed].fill(0);
     let id = block.id();
     match cell.compare_exchange(0, id.raw() + 1, Ordering::AcqRel, Ordering::Acquire) {
@@ -226,11 +226,6 @@ pub(super) fn keep(arena: &'static Arena, cell: &AtomicU64, holder: ProcessId) {
     if let Some(block) = block_in(cell) {
         arena.block_in_flight(block, holder);
     }
-}
-
-/// The records that stand in a block.
-pub(super) fn table<T: Shared>(arena: &'static Arena, block: BlockId, length: usize) -> &'static [T] {
-    arena.slice(Offset::new(arena.block_place(block)), length)
 }
 
 fn write_text(words: &[AtomicU64], text: &str) {

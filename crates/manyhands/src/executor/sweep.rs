@@ -10,7 +10,7 @@ use super::obituary::Obituary;
 use super::record::{EXPECTED, KEEPER_LOST, PoolBody, PoolState, block_in, keep};
 use super::slot::CallSlot;
 use super::view::View;
-use crate::arena::{Arena, Dead, Handle, Kind, Object, ProcessId, Sweep, this_process};
+use crate::arena::{Arena, ArenaError, Dead, Handle, Kind, Object, ProcessId, Sweep, this_process};
 use crate::platform::Scope;
 use crate::platform::atomic::{Ordering, fence};
 use crate::platform::futex;
@@ -58,8 +58,11 @@ pub(super) fn fail(
     if slot.word().conclude(by.raw(), end).is_some_and(|before| before.has_waiter()) {
         futex::wake(slot.futex(), u32::MAX, Scope::Shared);
     }
-    if latch != 0 {
-        view.latch(latch as usize - 1).tell(index);
+    // A latch that this process cannot map is told by whoever sweeps next.
+    if latch != 0
+        && let Ok(latch) = view.reach_latch(latch as usize - 1)
+    {
+        latch.tell(index);
     }
     true
 }
@@ -78,14 +81,22 @@ pub(super) fn fail_pending(view: &View, by: ProcessId, note: Note) {
 pub struct PoolSweep;
 
 impl Sweep for PoolSweep {
-    fn sweep(&self, arena: &'static Arena, dead: &Dead) {
-        let Ok(by) = this_process() else { return };
+    fn sweep(&self, arena: &'static Arena, dead: &Dead) -> Result<(), ArenaError> {
+        let by = this_process()?;
+        let mut all = Ok(());
         for (handle, body) in arena.objects::<PoolBody>(Kind::Pool) {
             keep(arena, &body.record, dead.process);
             // One that is being unmade is waited for by nobody, and its memory may be another's by now; one that lives is
             // kept from going while it is looked at.
             let Ok(_object) = Object::attach(handle, Kind::Pool) else { continue };
-            let Some(view) = View::of(arena, body) else { continue };
+            let view = match View::of(arena, body) {
+                Ok(Some(view)) => view,
+                Ok(None) => continue,
+                Err(error) => {
+                    all = Err(error);
+                    continue;
+                }
+            };
             for cell in view.record.storage() {
                 keep(arena, cell, dead.process);
             }
@@ -96,24 +107,26 @@ impl Sweep for PoolSweep {
                 tell_of_keeper(&view, dead.process);
             }
         }
+        all
     }
 
-    fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) {
+    fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) -> Result<(), ArenaError> {
         if kind != Kind::Pool {
-            return;
+            return Ok(());
         }
         let body = arena.objects::<PoolBody>(Kind::Pool).find(|(handle, _)| *handle == object);
-        let Some((_, body)) = body else { return };
-        if let Some(view) = View::of(arena, body) {
-            free_contents(&view);
+        let Some((_, body)) = body else { return Ok(()) };
+        if let Some(view) = View::of(arena, body)? {
+            free_contents(&view)?;
         }
         // The record goes last and as this process's own: whoever does this again after our death finds it whole or
         // not at all.
         if let Some(record) = block_in(&body.record) {
-            let block = arena.take_block(record, record.capacity());
+            let block = arena.take_block(record, 0);
             body.record.store(0, Ordering::Release);
             drop(block);
         }
+        Ok(())
     }
 }
 
@@ -123,7 +136,7 @@ pub(crate) fn calls_so_far(arena: &'static Arena) -> u64 {
     pools
         .filter_map(|(handle, body)| {
             let _object = Object::attach(handle, Kind::Pool).ok()?;
-            let view = View::of(arena, body)?;
+            let view = View::of(arena, body).ok()??;
             let present = view.enlisted().map(|(_, member)| u64::from(member.calls.load(Ordering::Relaxed)));
             Some(view.record.calls.load(Ordering::Relaxed) + present.sum::<u64>())
         })
@@ -255,8 +268,11 @@ pub(super) fn break_pool(view: &View, by: ProcessId, reason: &str) {
 }
 
 /// Frees all blocks of a pool that nobody refers to any more, but for the record.
-fn free_contents(view: &View) {
+fn free_contents(view: &View) -> Result<(), ArenaError> {
     let arena = view.arena;
+    // Looked at first, so that nothing is begun that cannot be finished.
+    let functions = 0..view.record.functions_used.load(Ordering::Acquire);
+    functions.clone().try_for_each(|index| view.function(index).map(drop))?;
     arena.counters().calls.fetch_add(view.record.calls.swap(0, Ordering::AcqRel), Ordering::Relaxed);
     for (_, slot) in view.slots() {
         if slot.word().read().state() != State::Free {
@@ -264,8 +280,8 @@ fn free_contents(view: &View) {
             slot.result().discard(arena);
         }
     }
-    for index in 0..view.record.functions_used.load(Ordering::Acquire) {
-        if let Some(payload) = view.function(index).and_then(|entry| block_in(&entry.block)) {
+    for index in functions {
+        if let Some(payload) = view.function(index)?.and_then(|entry| block_in(&entry.block)) {
             arena.free_block(payload);
         }
     }
@@ -274,4 +290,5 @@ fn free_contents(view: &View) {
     view.record.functions_used.store(0, Ordering::Release);
     // Freeing a block by a number of the past does nothing.
     view.record.storage().filter_map(block_in).for_each(|block| arena.free_block(block));
+    Ok(())
 }

@@ -155,9 +155,9 @@ fn functions_are_found_by_number() {
     }
     let worker = Worker::enlist(pool.handle()).unwrap();
     for number in 0..200_u32 {
-        assert_eq!(worker.function(number).unwrap(), vec![number as u8; number as usize]);
+        assert_eq!(*worker.function(number).unwrap().unwrap(), vec![number as u8; number as usize]);
     }
-    assert!(worker.function(200).is_none());
+    assert!(worker.function(200).unwrap().is_none());
 }
 
 #[test]

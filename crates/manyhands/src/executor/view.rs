@@ -2,17 +2,18 @@
 //!
 //! Requester, workers and sweepers all reach slots, rings and latches through a [`View`]. It takes and puts
 //! calls; it does not wait, and knows nothing of what a call means. Taking memory is left to the requester,
-//! except where a ring must grow to hold the calls of a dead worker.
+//! except where a ring must grow to hold the calls of a dead worker. What a table needs is mapped when it is first used here,
+//! or before: all there is when the view is made, and a requester's own when it takes the memory.
 
 use super::call_ring::CallRing;
 use super::call_word::State;
 use super::latch::Latch;
 use super::record::{
     CHUNKS, EXPECTED, FIRST_FUNCTIONS, FIRST_RING, FIRST_SLAB, FunctionEntry, LATCHES, Member, PoolBody,
-    PoolRecord, block_in, chunk_of, furnish, keep, table,
+    PoolRecord, block_in, chunk_of, furnish, keep,
 };
 use super::slot::CallSlot;
-use crate::arena::{Arena, ArenaError, PROCESSES, ProcessId, this_process};
+use crate::arena::{Arena, ArenaError, PROCESSES, ProcessId, Shared, this_process};
 use crate::platform::atomic::{AtomicU64, Ordering, fence};
 use std::sync::OnceLock;
 
@@ -23,33 +24,64 @@ pub(super) struct View {
     crew: &'static [Member],
     slabs: [OnceLock<&'static [CallSlot]>; CHUNKS],
     rings: [OnceLock<&'static [AtomicU64]>; CHUNKS],
-    latches: [OnceLock<&'static Latch>; LATCHES],
+    latches: [OnceLock<&'static [Latch]>; LATCHES],
 }
 
 impl View {
     /// The view of the pool that a body belongs to; `None` when it has no record (any more).
-    pub(super) fn of(arena: &'static Arena, body: &PoolBody) -> Option<View> {
-        let record: &PoolRecord = &table(arena, block_in(&body.record)?, 1)[0];
-        Some(View {
+    ///
+    /// # Errors
+    /// When this process has no address space left for the tables that there are.
+    pub(super) fn of(arena: &'static Arena, body: &PoolBody) -> Result<Option<View>, ArenaError> {
+        let Some(record) = block_in(&body.record) else { return Ok(None) };
+        let record: &PoolRecord = &arena.block_records(record, 1)?[0];
+        let Some(crew) = block_in(&record.crew) else { return Ok(None) };
+        let view = View {
             arena,
             record,
-            crew: table(arena, block_in(&record.crew)?, PROCESSES),
+            crew: arena.block_records(crew, PROCESSES)?,
             slabs: [const { OnceLock::new() }; CHUNKS],
             rings: [const { OnceLock::new() }; CHUNKS],
             latches: [const { OnceLock::new() }; LATCHES],
-        })
+        };
+        view.reach_all()?;
+        Ok(Some(view))
     }
 
-    /// The slot of a call.
+    /// Maps all tables that there are now.
+    fn reach_all(&self) -> Result<(), ArenaError> {
+        for chunk in 0..CHUNKS {
+            if block_in(&self.record.slabs[chunk]).is_some() {
+                self.slab(chunk)?;
+            }
+            if block_in(&self.record.rings[chunk]).is_some() {
+                self.ring(chunk)?;
+            }
+        }
+        for (number, cell) in self.record.latches.iter().enumerate() {
+            if block_in(cell).is_some() {
+                self.reach_latch(number)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn slab(&self, chunk: usize) -> Result<&'static [CallSlot], ArenaError> {
+        let length = (FIRST_SLAB << chunk) as usize;
+        reach(&self.slabs[chunk], self.arena, &self.record.slabs[chunk], length)
+    }
+
+    /// The slot of a call, which this process has mapped: a requester's, since it took the memory.
     #[inline]
     pub(super) fn slot(&self, index: u32) -> &'static CallSlot {
+        self.try_slot(index).expect("a slab is mapped before its slots are used")
+    }
+
+    /// The slot of a call, if there is address space for its slab.
+    #[inline]
+    fn try_slot(&self, index: u32) -> Result<&'static CallSlot, ArenaError> {
         let (chunk, place) = chunk_of(index, FIRST_SLAB);
-        let slab = self.slabs[chunk].get_or_init(|| {
-            let block =
-                block_in(&self.record.slabs[chunk]).expect("a slab is there before its slots are used");
-            table(self.arena, block, (FIRST_SLAB << chunk) as usize)
-        });
-        &slab[place]
+        Ok(&self.slab(chunk)?[place])
     }
 
     /// Makes sure that the slot of a call has its memory.
@@ -62,7 +94,7 @@ impl View {
         // A slot's word is written before the slot counts as used, and nothing else of it is read before that.
         furnish(self.arena, cell, size_of::<CallSlot>() * (FIRST_SLAB << chunk) as usize, 0)?;
         keep(self.arena, cell, this_process()?);
-        Ok(())
+        self.slab(chunk).map(drop)
     }
 
     /// The entry of a function, with its memory.
@@ -76,25 +108,23 @@ impl View {
         let bytes = size_of::<FunctionEntry>() * length;
         let block = furnish(self.arena, cell, bytes, bytes)?;
         keep(self.arena, cell, this_process()?);
-        Ok(&table(self.arena, block, length)[place])
+        Ok(&self.arena.block_records(block, length)?[place])
     }
 
     /// The entry of a function that was put into the table.
-    pub(super) fn function(&self, index: u32) -> Option<&'static FunctionEntry> {
+    pub(super) fn function(&self, index: u32) -> Result<Option<&'static FunctionEntry>, ArenaError> {
         let known = self.record.functions_used.load(Ordering::Acquire);
         let (chunk, place) = chunk_of(index, FIRST_FUNCTIONS);
-        let block = block_in(self.record.functions.get(chunk).filter(|_| index < known)?)?;
-        Some(&table(self.arena, block, (FIRST_FUNCTIONS << chunk) as usize)[place])
+        let cell = self.record.functions.get(chunk).filter(|_| index < known);
+        let Some(block) = cell.and_then(block_in) else { return Ok(None) };
+        Ok(Some(&self.arena.block_records(block, (FIRST_FUNCTIONS << chunk) as usize)?[place]))
     }
 
     #[inline]
-    fn ring(&self, chunk: usize) -> CallRing<'static> {
-        let slots = self.rings[chunk].get_or_init(|| {
-            let block = block_in(&self.record.rings[chunk]).expect("a ring is there before it is named");
-            table(self.arena, block, FIRST_RING << chunk)
-        });
+    fn ring(&self, chunk: usize) -> Result<CallRing<'static>, ArenaError> {
+        let slots = reach(&self.rings[chunk], self.arena, &self.record.rings[chunk], FIRST_RING << chunk)?;
         let ends = &self.record.ends[chunk];
-        CallRing { head: &ends.head, tail: &ends.tail, slots }
+        Ok(CallRing { head: &ends.head, tail: &ends.tail, slots })
     }
 
     /// Takes memory for ring number `chunk`, and has the producers use it.
@@ -107,6 +137,7 @@ impl View {
         let bytes = size_of::<AtomicU64>() * (FIRST_RING << chunk);
         furnish(self.arena, cell, bytes, bytes)?;
         keep(self.arena, cell, this_process()?);
+        self.ring(chunk)?;
         self.record.newest_ring.fetch_max(chunk as u32, Ordering::AcqRel);
         Ok(())
     }
@@ -116,13 +147,13 @@ impl View {
     pub(super) fn put(&self, index: u32) -> Result<(), ArenaError> {
         loop {
             let newest = self.record.newest_ring.load(Ordering::Acquire) as usize;
-            let ring = self.ring(newest);
+            let ring = self.ring(newest)?;
             if ring.push(index) {
                 return Ok(());
             }
             // Calls that were withdrawn leave entries behind, which nobody clears while all workers are busy.
             match ring.peek() {
-                Some(entry) if self.slot(entry.index()).word().read().state() != State::Pending => {
+                Some(entry) if self.try_slot(entry.index())?.word().read().state() != State::Pending => {
                     ring.clear(entry);
                 }
                 _ => self.furnish_ring(newest + 1)?,
@@ -130,50 +161,57 @@ impl View {
         }
     }
 
-    /// Takes the oldest call that waits.
+    /// Takes the oldest call that waits. Fails, and takes none, when there is no address space to see it.
     #[inline]
-    pub(super) fn take(&self, worker: ProcessId) -> Option<(u32, &'static CallSlot)> {
+    pub(super) fn take(&self, worker: ProcessId) -> Result<Option<(u32, &'static CallSlot)>, ArenaError> {
         let newest = self.record.newest_ring.load(Ordering::Acquire) as usize;
         for chunk in 0..=newest {
-            let ring = self.ring(chunk);
+            let ring = self.ring(chunk)?;
             while let Some(entry) = ring.peek() {
-                let slot = self.slot(entry.index());
+                let slot = self.try_slot(entry.index())?;
                 let claimed = slot.word().claim(worker.raw());
                 ring.clear(entry);
                 if claimed {
-                    return Some((entry.index(), slot));
+                    return Ok(Some((entry.index(), slot)));
                 }
             }
         }
-        None
+        Ok(None)
     }
 
     /// Whether there may be a call to take.
     pub(super) fn has_entries(&self) -> bool {
         let newest = self.record.newest_ring.load(Ordering::Acquire) as usize;
-        (0..=newest).any(|chunk| self.ring(chunk).peek().is_some())
+        (0..=newest).any(|chunk| self.ring(chunk).map_or(true, |ring| ring.peek().is_some()))
     }
 
-    /// All slots that were ever used.
+    /// All slots that were ever used, as far as this process has mapped them: those that were when the view was made, and
+    /// a requester's own.
     pub(super) fn slots(&self) -> impl Iterator<Item = (u32, &'static CallSlot)> {
-        (0..self.record.used.load(Ordering::Acquire)).map(|index| (index, self.slot(index)))
+        (0..self.record.used.load(Ordering::Acquire))
+            .filter_map(|index| Some((index, self.try_slot(index).ok()?)))
     }
 
     /// Whether any call has no answer yet. To be asked after the pool was seen closed.
     pub(super) fn has_unanswered(&self) -> bool {
         fence(Ordering::SeqCst);
-        self.slots().any(|(_, slot)| {
+        let is_unanswered = |slot: &CallSlot| {
             matches!(slot.word().read().state(), State::Pending | State::Taken | State::Answering)
-        })
+        };
+        (0..self.record.used.load(Ordering::Acquire))
+            .any(|index| self.try_slot(index).map_or(true, is_unanswered))
+    }
+
+    /// A latch that this process has furnished.
+    #[inline]
+    pub(super) fn latch(&self, number: usize) -> &'static Latch {
+        self.reach_latch(number).expect("a latch is mapped by whoever furnished it")
     }
 
     /// A latch that was furnished.
     #[inline]
-    pub(super) fn latch(&self, number: usize) -> &'static Latch {
-        self.latches[number].get_or_init(|| {
-            let block = block_in(&self.record.latches[number]).expect("a latch is there before it is named");
-            &table(self.arena, block, 1)[0]
-        })
+    pub(super) fn reach_latch(&self, number: usize) -> Result<&'static Latch, ArenaError> {
+        Ok(&reach(&self.latches[number], self.arena, &self.record.latches[number], 1)?[0])
     }
 
     /// Makes sure that a latch has its memory.
@@ -181,15 +219,15 @@ impl View {
         let cell = &self.record.latches[number];
         furnish(self.arena, cell, size_of::<Latch>(), size_of::<Latch>())?;
         keep(self.arena, cell, this_process()?);
-        Ok(())
+        self.reach_latch(number).map(drop)
     }
 
-    /// All latches that were furnished.
+    /// All latches that were furnished, as far as this process has mapped them.
     pub(super) fn furnished_latches(&self) -> impl Iterator<Item = &'static Latch> {
         let numbers = 0..LATCHES;
         numbers
             .filter(|number| block_in(&self.record.latches[*number]).is_some())
-            .map(|number| self.latch(number))
+            .filter_map(|number| self.reach_latch(number).ok())
     }
 
     /// Sends a signal to a worker, which may just have ended: then to nobody.
@@ -222,4 +260,30 @@ impl View {
     pub(super) fn enlisted(&self) -> impl Iterator<Item = (ProcessId, &'static Member)> + use<> {
         self.crew().filter(|(_, member)| member.calls.load(Ordering::Acquire) != EXPECTED)
     }
+}
+
+/// A table whose block a cell names, mapped now unless this process has.
+#[inline]
+fn reach<T: Shared>(
+    known: &OnceLock<&'static [T]>,
+    arena: &'static Arena,
+    cell: &AtomicU64,
+    length: usize,
+) -> Result<&'static [T], ArenaError> {
+    match known.get() {
+        Some(table) => Ok(table),
+        None => reach_slowly(known, arena, cell, length),
+    }
+}
+
+#[cold]
+fn reach_slowly<T: Shared>(
+    known: &OnceLock<&'static [T]>,
+    arena: &'static Arena,
+    cell: &AtomicU64,
+    length: usize,
+) -> Result<&'static [T], ArenaError> {
+    let block = block_in(cell).ok_or(ArenaError::StaleBlock)?;
+    let table = arena.block_records(block, length)?;
+    Ok(known.get_or_init(|| table))
 }

@@ -10,7 +10,7 @@ use super::record::{Member, PoolBody, PoolState, block_in};
 use super::slot::{CallSlot, INLINE};
 use super::sweep::break_pool;
 use super::view::View;
-use crate::arena::{Arena, ArenaError, Block, Handle, Kind, Object, ProcessId, this_process};
+use crate::arena::{Arena, ArenaError, Block, Handle, Kind, Object, Pinned, ProcessId, this_process};
 use crate::platform::Scope;
 use crate::platform::atomic::Ordering;
 use crate::platform::futex;
@@ -24,10 +24,20 @@ pub struct CallRequest<'a> {
     pub function: u64,
     /// What kind of bytes the arguments are, as the requester said.
     pub tag: u32,
-    arguments: &'a [u8],
+    arguments: Arguments<'a>,
     worker: &'a Worker,
     slot: &'a CallSlot,
     is_answered: bool,
+}
+
+/// Where a call's arguments are.
+enum Arguments<'a> {
+    Inline(&'a [u8]),
+    InBlock(Pinned),
+    /// This process cannot map them.
+    Refused(ArenaError),
+    /// They were given away.
+    Gone,
 }
 
 /// Why a worker's life is over.
@@ -41,6 +51,8 @@ pub enum WorkerEnd {
     Aborted,
     /// A signal's handler asked for the end.
     Interrupted,
+    /// It has no address space left for the pool's tables, and makes room for another worker.
+    NoAddressSpace,
 }
 
 /// A worker: a process that takes calls of one pool.
@@ -53,19 +65,19 @@ pub struct Worker {
 
 enum Next {
     Call(u32, &'static CallSlot),
-    End,
+    End(WorkerEnd),
 }
 
 impl Worker {
     /// Makes the calling process a worker of a pool.
     ///
     /// # Errors
-    /// When the pool is gone.
+    /// When the pool is gone, or this process has no address space left for its tables.
     pub fn enlist(pool: Handle) -> Result<Worker, ArenaError> {
         let process = this_process()?;
         let object = Object::attach(pool, Kind::Pool)?;
         let gone = || ArenaError::Stale { handle: pool, kind: Kind::Pool };
-        let view = View::of(Arena::get()?, object.body::<PoolBody>()).ok_or_else(gone)?;
+        let view = View::of(Arena::get()?, object.body::<PoolBody>())?.ok_or_else(gone)?;
         let member = view.member(process);
         member.set_name(&view.arena.process(process).name());
         member.calls.store(0, Ordering::Release);
@@ -74,11 +86,14 @@ impl Worker {
         Ok(Worker { _object: object, view, member, process })
     }
 
-    /// The payload that the requester registered under a number.
-    pub fn function(&self, number: u32) -> Option<&[u8]> {
-        let entry = self.view.function(number)?;
+    /// The payload that the requester registered under a number, if it did.
+    ///
+    /// # Errors
+    /// When this process has no address space left for it.
+    pub fn function(&self, number: u32) -> Result<Option<Pinned>, ArenaError> {
+        let Some(entry) = self.view.function(number)? else { return Ok(None) };
         let length = entry.length.load(Ordering::Acquire) as usize;
-        Some(self.view.arena.block_bytes(block_in(&entry.block)?, length))
+        block_in(&entry.block).map(|block| self.view.arena.block_bytes(block, length)).transpose()
     }
 
     /// Ends the pool because no worker can work, for this reason: all calls that wait fail with it.
@@ -108,7 +123,7 @@ impl Worker {
             };
             let (index, slot) = match next {
                 Ok(Next::Call(index, slot)) => (index, slot),
-                Ok(Next::End) => return WorkerEnd::PoolEnded,
+                Ok(Next::End(why)) => return why,
                 Err(WaitError::Interrupted) => return WorkerEnd::Interrupted,
                 Err(_) => continue,
             };
@@ -128,13 +143,16 @@ impl Worker {
         let state = self.view.record.state();
         let is_retired = self.member.retired.load(Ordering::Relaxed) == self.process.raw();
         if state > PoolState::Closed || is_retired {
-            return Some(Next::End);
+            return Some(Next::End(WorkerEnd::PoolEnded));
         }
-        if let Some((index, slot)) = self.view.take(self.process) {
-            return Some(Next::Call(index, slot));
+        match self.view.take(self.process) {
+            Ok(Some((index, slot))) => return Some(Next::Call(index, slot)),
+            Ok(None) => {}
+            Err(_) => return Some(Next::End(WorkerEnd::NoAddressSpace)),
         }
         // A call that another worker has may still be given up and run here.
-        (state == PoolState::Closed && !self.view.has_unanswered()).then_some(Next::End)
+        let is_over = state == PoolState::Closed && !self.view.has_unanswered();
+        is_over.then_some(Next::End(WorkerEnd::PoolEnded))
     }
 
     /// Runs a call; `false` when it was answered in this worker's place.
@@ -145,9 +163,12 @@ impl Worker {
         let arguments = match side.block() {
             None => {
                 let length = side.copy_inline(&mut inline);
-                &inline[..length]
+                Arguments::Inline(&inline[..length])
             }
-            Some(block) => self.view.arena.block_bytes(block, side.len()),
+            Some(block) => match self.view.arena.block_bytes(block, side.len()) {
+                Ok(bytes) => Arguments::InBlock(bytes),
+                Err(error) => Arguments::Refused(error),
+            },
         };
         let mut request = CallRequest {
             number: slot.number.load(Ordering::Relaxed),
@@ -180,7 +201,11 @@ impl Worker {
         }
         for latch in [latch_before, if latch_after == latch_before { 0 } else { latch_after }] {
             if latch != 0 {
-                self.view.latch(latch as usize - 1).tell(index);
+                match self.view.reach_latch(latch as usize - 1) {
+                    Ok(latch) => latch.tell(index),
+                    // The sweep of this worker tells.
+                    Err(_) => return false,
+                }
             }
         }
         if self.view.record.state() != PoolState::Open {
@@ -218,10 +243,26 @@ impl CallRequest<'_> {
         Ok(())
     }
 
-    /// The arguments; none once [`CallRequest::take_arguments`] has given them away.
+    /// The arguments; none once [`CallRequest::take_arguments`] has given them away, or where there is a refusal.
     #[inline]
     pub fn arguments(&self) -> &[u8] {
-        self.arguments
+        match &self.arguments {
+            Arguments::Inline(bytes) => bytes,
+            Arguments::InBlock(bytes) => bytes,
+            Arguments::Refused(_) | Arguments::Gone => &[],
+        }
+    }
+
+    /// Why this process cannot see the arguments, if it cannot. To be asked first: the call is to be answered with it.
+    #[inline]
+    pub fn take_refusal(&mut self) -> Option<ArenaError> {
+        match &self.arguments {
+            Arguments::Refused(_) => match std::mem::replace(&mut self.arguments, Arguments::Gone) {
+                Arguments::Refused(error) => Some(error),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// Whether somebody still wants the answer.
@@ -240,7 +281,7 @@ impl CallRequest<'_> {
         let id = side.block()?;
         let block = self.worker.view.arena.take_block(id, side.len()).ok()?;
         side.forget_block();
-        self.arguments = &[];
+        self.arguments = Arguments::Gone;
         Some(block)
     }
 

@@ -9,7 +9,7 @@ use super::process::getpid;
 use std::ffi::CStr;
 use std::io::{self, Write};
 
-/// A part of a process's memory that is a whole file, mapped from its beginning.
+/// A part of a process's memory in which a file is mapped from its beginning.
 #[derive(Clone, Copy, Debug)]
 pub struct FileMap<'a> {
     /// The address of its first byte, in that process.
@@ -117,6 +117,8 @@ pub struct Line<'a> {
     pub end: usize,
     /// What may be done there: `rw-s` for shared memory that may be written.
     pub access: &'a [u8],
+    /// Where in the file it begins.
+    pub offset: u64,
     /// The file's inode; 0 for no file.
     pub inode: u64,
     /// The file's name; empty for none.
@@ -133,12 +135,13 @@ impl Line<'_> {
             rest = after.trim_ascii_start();
             field
         };
-        let (range, access, _offset, _device, inode) = (field(), field(), field(), field(), field());
+        let (range, access, offset, _device, inode) = (field(), field(), field(), field(), field());
         let (start, end) = std::str::from_utf8(range).ok()?.split_once('-')?;
         Some(Line {
             start: usize::from_str_radix(start, 16).ok()?,
             end: usize::from_str_radix(end, 16).ok()?,
             access,
+            offset: u64::from_str_radix(std::str::from_utf8(offset).ok()?, 16).ok()?,
             inode: std::str::from_utf8(inode).ok()?.parse().ok()?,
             name: rest,
         })
@@ -184,7 +187,7 @@ mod tests {
         const SIZE: u64 = 64 << 10;
         let file = memory_file("maps-test", SIZE).unwrap();
         let (inode, _) = inode_and_size(&file).unwrap();
-        let start = map_shared(&file, SIZE as usize).unwrap().as_ptr() as u64;
+        let start = map_shared(&file, 0, SIZE as usize).unwrap().as_ptr() as u64;
         let name = b"/memfd:maps-test (deleted)";
         let map = FileMap { start, size: SIZE, name, inode };
         let me = std::process::id();
@@ -207,10 +210,11 @@ mod tests {
 
     #[test]
     fn lines_are_taken_apart() {
-        let text = b"7f22-7f32 rw-s 00000000 00:01 84822                      /memfd:a b (deleted)";
+        let text = b"7f22-7f32 rw-s 04000000 00:01 84822                      /memfd:a b (deleted)";
         let line = Line::read(text).unwrap();
         assert_eq!((line.start, line.end, line.inode), (0x7f22, 0x7f32, 84822));
         assert_eq!((line.access, line.name), (&b"rw-s"[..], &b"/memfd:a b (deleted)"[..]));
+        assert_eq!(line.offset, 64 << 20);
         assert!(Line::read(b"7f22-7f32 rw-p 00000000 00:00 0 ").unwrap().name.is_empty());
         assert!(Line::read(b"nonsense").is_none());
     }

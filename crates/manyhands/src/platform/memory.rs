@@ -51,12 +51,18 @@ pub fn address_space_limit() -> Option<u64> {
     rustix::process::getrlimit(rustix::process::Resource::As).current
 }
 
-/// Maps the first `size` bytes of `file`, shared, for reading and writing, until the process ends.
+/// The largest file that this process may make, in bytes, if there is a limit.
+pub fn file_size_limit() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Fsize).current
+}
+
+/// Maps `size` bytes of `file` from `offset` on, a multiple of the page size, shared, for reading and writing, until
+/// [`unmap`].
 ///
 /// # Errors
-/// ENOMEM when the address space is limited below `size`.
-pub fn map_shared(file: impl AsFd, size: usize) -> io::Result<NonNull<u8>> {
-    // SAFETY: a fresh map at an address of the kernel's choice overlaps nothing; it is never unmapped.
+/// ENOMEM when address space or maps have run out.
+pub fn map_shared(file: impl AsFd, offset: u64, size: usize) -> io::Result<NonNull<u8>> {
+    // SAFETY: a fresh map at an address of the kernel's choice overlaps nothing.
     let address = unsafe {
         rustix::mm::mmap(
             std::ptr::null_mut(),
@@ -64,10 +70,73 @@ pub fn map_shared(file: impl AsFd, size: usize) -> io::Result<NonNull<u8>> {
             ProtFlags::READ | ProtFlags::WRITE,
             MapFlags::SHARED | MapFlags::NORESERVE,
             file,
-            0,
+            offset,
         )?
     };
     NonNull::new(address.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+}
+
+/// Maps what is `distance` bytes further in the file of a shared map than the map's page at `known`: for a file of which no
+/// descriptor is left. Both are multiples of the page size.
+///
+/// # Errors
+/// As [`map_shared`].
+///
+/// # Safety
+/// `known` is a page of a shared map of a file that is longer than `distance + size` from there on.
+pub unsafe fn map_beyond(known: NonNull<u8>, distance: usize, size: usize) -> io::Result<NonNull<u8>> {
+    /// How far one step goes where the whole way is too long for the address space that is left.
+    const STEP: usize = 16 << 20;
+    let page = rustix::param::page_size();
+    // SAFETY: the caller's promise, in all that follows: moving nothing makes another map of the same file, which the kernel
+    // lets be longer than the old one; what is unmapped is part of that.
+    unsafe {
+        if let Ok(map) = map_again(known, distance + size) {
+            if distance > 0 {
+                unmap(map, distance);
+            }
+            return Ok(map.add(distance));
+        }
+        let (mut from, mut left) = (known, distance);
+        let mut last: Option<NonNull<u8>> = None;
+        while left > STEP {
+            let map = map_again(from, STEP + page);
+            if let Some(last) = last.take() {
+                unmap(last, STEP + page);
+            }
+            let map = map?;
+            (from, left, last) = (map.add(STEP), left - STEP, Some(map));
+        }
+        let map = map_again(from, left + size);
+        if let Some(last) = last {
+            unmap(last, STEP + page);
+        }
+        let map = map?;
+        if left > 0 {
+            unmap(map, left);
+        }
+        Ok(map.add(left))
+    }
+}
+
+/// Another map of a file, from the page at `known` of a shared map on.
+///
+/// # Safety
+/// As [`map_beyond`].
+unsafe fn map_again(known: NonNull<u8>, size: usize) -> io::Result<NonNull<u8>> {
+    // SAFETY: of no bytes of the old map, which stays as it is; the new one is at an address of the kernel's choice.
+    let address =
+        unsafe { rustix::mm::mremap(known.as_ptr().cast(), 0, size, rustix::mm::MremapFlags::MAYMOVE)? };
+    NonNull::new(address.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+}
+
+/// Takes a map away, or a part of one.
+///
+/// # Safety
+/// Nobody uses the range, which consists of whole pages.
+pub unsafe fn unmap(address: NonNull<u8>, size: usize) {
+    // SAFETY: the caller's promise. Should the kernel refuse, for want of maps, the range is merely lost.
+    let _ = unsafe { rustix::mm::munmap(address.as_ptr().cast(), size) };
 }
 
 /// A copy-on-write view of a part of a file: what is written to it, or by others to the file's pages after
@@ -145,7 +214,18 @@ pub fn reserve_private(size: usize) -> io::Result<NonNull<u8>> {
     NonNull::new(address.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }
 
-/// Gives the pages of a shared range back to the kernel; they read as zeros afterwards.
+/// Gives the pages of a part of a memory file back to the kernel; they read as zeros afterwards. Nobody uses what is stored
+/// there.
+///
+/// # Errors
+/// What the kernel says; the memory is then merely kept.
+pub fn punch_file(file: impl AsFd, offset: u64, size: u64) -> io::Result<()> {
+    use rustix::fs::FallocateFlags;
+    let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    Ok(rustix::fs::fallocate(file, flags, offset, size)?)
+}
+
+/// As [`punch_file`], of a range that is mapped.
 ///
 /// # Errors
 /// What the kernel says; the memory is then merely kept.

@@ -98,7 +98,8 @@ unsafe fn watch(task: *const libc::c_void) {
         orphan::close_all_but(kept);
         orphan::forget(&[std::ptr::from_ref(arena) as usize]);
     }
-    raise_descriptor_limit();
+    arena.unmap_idle();
+    raise_limits();
     if arena.process_state(slot) == Some(ProcessState::Starting) && arena.adopt_slot(slot).is_ok() {
         Warden {
             arena,
@@ -113,13 +114,16 @@ unsafe fn watch(task: *const libc::c_void) {
     }
 }
 
-fn raise_descriptor_limit() {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: reads and writes one record of ours.
-    unsafe {
-        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
-            limit.rlim_cur = limit.rlim_max;
-            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+/// Limits that a program sets for its own work are not meant for the warden, who sweeps for all.
+fn raise_limits() {
+    for resource in [libc::RLIMIT_NOFILE, libc::RLIMIT_AS] {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: reads and writes one record of ours.
+        unsafe {
+            if libc::getrlimit(resource, &raw mut limit) == 0 {
+                limit.rlim_cur = limit.rlim_max;
+                libc::setrlimit(resource, &raw const limit);
+            }
         }
     }
 }

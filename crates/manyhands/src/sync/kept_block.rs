@@ -43,9 +43,12 @@ impl KeptBlock {
         }
     }
 
-    /// Where the block stands, in bytes from the arena's start.
-    pub(super) fn place(&self, arena: &Arena) -> Option<u64> {
-        self.id().map(|id| arena.block_place(id))
+    /// The first `count` records of the block; none where it names none.
+    ///
+    /// # Errors
+    /// When this process has no address space left for them.
+    pub(super) fn records<T: Shared>(&self, arena: &Arena, count: usize) -> Result<&'static [T], ArenaError> {
+        self.id().map_or(Ok(&[]), |id| arena.block_records(id, count))
     }
 
     /// Frees the block, when the object is unmade; may be done twice.

@@ -13,7 +13,7 @@ use super::thread_number::thread_number;
 use super::wait_graph::{process_token, watched};
 use super::wait_record::WaitRecord;
 use crate::arena::{
-    Arena, ArenaError, Dead, Handle, Kind, Object, Offset, ProcessId, Shared, ThreadId, name_of, text_into,
+    Arena, ArenaError, Dead, Handle, Kind, Object, ProcessId, Shared, ThreadId, name_of, text_into,
     this_process, this_thread,
 };
 use crate::platform::Deadline;
@@ -37,20 +37,20 @@ const fn words(resources: usize) -> usize {
 }
 
 impl BankerBody {
-    fn words(&self, arena: &Arena, resources: usize) -> &'static [AtomicU64] {
-        let place = self.block.place(arena).expect("a banker's block is named before anybody sees it");
-        arena.slice(Offset::new(place), words(resources))
+    fn words(&self, arena: &Arena, resources: usize) -> Result<&'static [AtomicU64], ArenaError> {
+        self.block.records(arena, words(resources))
     }
 
     /// A sweep's part for one banker.
-    pub(super) fn sweep(&'static self, arena: &'static Arena, dead: &Dead) {
+    pub(super) fn sweep(&'static self, arena: &'static Arena, dead: &Dead) -> Result<(), ArenaError> {
         self.block.settle(arena, dead.process);
         let resources = self.head.resources();
-        let words = &self.words(arena, resources)[resources * NAME_WORDS..];
+        let words = &self.words(arena, resources)?[resources * NAME_WORDS..];
         let place = Wait::arena(None, &Blocking);
         let is_dead_thread = |owner| ThreadId::from_raw(owner).is_some_and(|thread| dead.owns(thread));
         Ledger { head: &self.head, words, place, me: 0 }
             .recover(|owner| owner == dead.process.raw(), is_dead_thread);
+        Ok(())
     }
 
     pub(super) fn block(&self) -> &KeptBlock {
@@ -137,8 +137,8 @@ impl RawBanker {
         check(resources)?;
         let arena = Arena::get()?;
         let count = resources.len();
-        let block = arena.claim_block(words(count) * size_of::<u64>())?;
-        let all: &'static [AtomicU64] = arena.slice(Offset::new(arena.block_place(block.id())), words(count));
+        let block = arena.claim_structure(words(count) * size_of::<u64>())?;
+        let all: &'static [AtomicU64] = arena.block_records(block.id(), words(count))?;
         let (names, ledger) = all.split_at(count * NAME_WORDS);
         for (words, (name, _)) in names.chunks(NAME_WORDS).zip(resources) {
             text_into(words, name);
@@ -149,23 +149,23 @@ impl RawBanker {
             Ok(())
         })?;
         keep(arena, Some(block))?;
-        Ok(Self::from_object(arena, object))
+        Ok(Self::from_object(arena, object)?)
     }
 
     /// The banker in the arena that a handle names.
     ///
     /// # Errors
-    /// When it is gone or no banker.
+    /// When it is gone or no banker, or this process has no address space left for it.
     pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
-        Ok(Self::from_object(Arena::get()?, Object::attach(handle, Kind::Banker)?))
+        Self::from_object(Arena::get()?, Object::attach(handle, Kind::Banker)?)
     }
 
-    fn from_object(arena: &'static Arena, object: Object) -> Self {
+    fn from_object(arena: &'static Arena, object: Object) -> Result<Self, ArenaError> {
         let body: &'static BankerBody = object.body();
         let count = body.head.resources();
-        let (names, words) = body.words(arena, count).split_at(count * NAME_WORDS);
+        let (names, words) = body.words(arena, count)?.split_at(count * NAME_WORDS);
         let names = names.chunks(NAME_WORDS).map(name_of).collect();
-        RawBanker(Place::Arena { names, object, body, words })
+        Ok(RawBanker(Place::Arena { names, object, body, words }))
     }
 
     /// Another reference to the same banker; `None` for a private one.

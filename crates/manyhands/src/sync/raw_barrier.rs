@@ -66,8 +66,9 @@ unsafe impl Shared for BarrierBody {}
 
 impl BarrierBody {
     /// A sweep's part for one barrier.
-    pub(super) fn sweep(&self, arena: &Arena, dead: &Dead) {
+    pub(super) fn sweep(&self, arena: &Arena, dead: &Dead) -> Result<(), ArenaError> {
         self.records.block().settle(arena, dead.process);
+        self.records.reach(arena)?;
         for record in self.records.records() {
             let (owner, noted) = record.noted();
             if !ThreadId::from_raw(owner).is_some_and(|thread| dead.owns(thread)) {
@@ -84,6 +85,7 @@ impl BarrierBody {
             record.free();
         }
         self.word.recover(Scope::Shared);
+        Ok(())
     }
 
     pub(super) fn block(&self) -> &KeptBlock {

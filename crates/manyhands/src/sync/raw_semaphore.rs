@@ -12,7 +12,7 @@ use super::permits::{MOST_RECORDS, Permits, TakenFor};
 use super::wait_graph::watched;
 use super::wait_record::{WaitRecord, waited_for};
 use crate::arena::{
-    Arena, ArenaError, BODY, Dead, Handle, Kind, Object, Offset, ProcessId, Shared, this_process, this_thread,
+    Arena, ArenaError, BODY, Dead, Handle, Kind, Object, ProcessId, Shared, this_process, this_thread,
 };
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::platform::{Deadline, Scope};
@@ -60,18 +60,20 @@ const INLINE_RECORDS: usize = (BODY - 32) / 8;
 unsafe impl Shared for SemaphoreBody {}
 
 impl SemaphoreBody {
-    fn permits(&'static self, arena: &Arena) -> Permits<'static> {
-        let records = match (self.in_block.load(Ordering::Relaxed), self.block.place(arena)) {
-            (0, _) | (_, None) => &self.records[..],
-            (count, Some(place)) => arena.slice(Offset::new(place), count as usize),
+    fn permits(&'static self, arena: &Arena) -> Result<Permits<'static>, ArenaError> {
+        let in_block = self.in_block.load(Ordering::Relaxed) as usize;
+        let records = match self.block.records(arena, in_block)? {
+            [] => &self.records[..],
+            records => records,
         };
-        Permits { state: &self.state, records, maximum: self.maximum.load(Ordering::Relaxed) }
+        Ok(Permits { state: &self.state, records, maximum: self.maximum.load(Ordering::Relaxed) })
     }
 
     /// A sweep's part for one semaphore.
-    pub(super) fn sweep(&'static self, arena: &Arena, dead: &Dead) {
-        self.permits(arena).recover(dead.process.raw());
+    pub(super) fn sweep(&'static self, arena: &Arena, dead: &Dead) -> Result<(), ArenaError> {
+        self.permits(arena)?.recover(dead.process.raw());
         self.gate.recover(Scope::Shared);
+        Ok(())
     }
 
     pub(super) fn block(&self) -> &KeptBlock {
@@ -106,7 +108,7 @@ impl RawSemaphore {
         };
         let mut block = None;
         if in_block > 0 {
-            let mut claimed = arena.claim_block(in_block * size_of::<AtomicU64>())?;
+            let mut claimed = arena.claim_structure(in_block * size_of::<AtomicU64>())?;
             claimed.fill(0);
             block = Some(claimed);
         }
@@ -118,20 +120,20 @@ impl RawSemaphore {
             Ok(())
         })?;
         keep(arena, block)?;
-        Ok(Self::from_object(arena, object))
+        Self::from_object(arena, object)
     }
 
     /// The semaphore in the arena that a handle names.
     ///
     /// # Errors
-    /// When it is gone or no semaphore.
+    /// When it is gone or no semaphore, or this process has no address space left for it.
     pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
-        Ok(Self::from_object(Arena::get()?, Object::attach(handle, Kind::Semaphore)?))
+        Self::from_object(Arena::get()?, Object::attach(handle, Kind::Semaphore)?)
     }
 
-    fn from_object(arena: &Arena, object: Object) -> Self {
+    fn from_object(arena: &Arena, object: Object) -> Result<Self, ArenaError> {
         let body: &'static SemaphoreBody = object.body();
-        RawSemaphore(Place::Arena { object, permits: body.permits(arena), gate: &body.gate })
+        Ok(RawSemaphore(Place::Arena { object, permits: body.permits(arena)?, gate: &body.gate }))
     }
 
     /// Another reference to the same semaphore; `None` for a private one.

@@ -6,7 +6,7 @@
 
 use super::kept_block::KeptBlock;
 use super::waiting_list::{Record, Records};
-use crate::arena::{Arena, Offset, Shared};
+use crate::arena::{Arena, ArenaError, Shared};
 use crate::platform::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 // SAFETY: repr(C), two atomic words, every pattern of which is a record; no address, no drop glue.
@@ -99,7 +99,16 @@ impl<const INLINE: usize> ArenaRecords<INLINE> {
 
     fn in_block(&self) -> &[Record] {
         let arena = Arena::current().expect("the records stand in it");
-        self.block.place(arena).map_or(&[], |place| arena.slice(Offset::new(place), IN_BLOCK))
+        // Whoever is not seen here would not be woken. Structures are mapped always, as long as there are not too many.
+        self.reach(arena).expect("no address space is left to see who waits")
+    }
+
+    /// The records in the block.
+    ///
+    /// # Errors
+    /// When this process has no address space left for them.
+    pub(super) fn reach(&self, arena: &Arena) -> Result<&'static [Record], ArenaError> {
+        self.block.records(arena, IN_BLOCK)
     }
 }
 
@@ -115,7 +124,7 @@ impl<const INLINE: usize> Records for ArenaRecords<INLINE> {
         let arena = Arena::current().expect("the records stand in it");
         let high = self.high.load(Ordering::Acquire);
         if high as usize >= INLINE && self.in_block().is_empty() {
-            let Ok(mut block) = arena.claim_block(IN_BLOCK * size_of::<Record>()) else { return false };
+            let Ok(mut block) = arena.claim_structure(IN_BLOCK * size_of::<Record>()) else { return false };
             block.fill(0);
             if self.block.offer(arena, block).is_err() {
                 return false;

@@ -1,11 +1,12 @@
 //! The raw interfaces of the interpreter and of the system, and with them all unsafe code of this crate.
 //!
-//! `gil` gives the interpreter lock up while somebody waits; `buffer` shows received memory to Python; `forking` is what
+//! `gil` gives the interpreter lock up while somebody waits; `buffer` shows received memory to Python, `copies` makes objects of it; `forking` is what
 //! the interpreter must do around a fork; `functions` lets methods look like functions; `methods` and `queue_methods` put the hot methods of locks and of queues on their
 //! classes, `places` tells where in a Python program something happens. What is exported from here is safe to call while
 //! the interpreter lock is held.
 
 mod buffer;
+mod copies;
 mod forking;
 mod functions;
 mod gil;
@@ -14,6 +15,7 @@ mod places;
 mod queue_methods;
 
 pub use buffer::{SharedBuffer, bytes_of};
+pub use copies::{byte_array, bytes, text};
 pub use forking::Interpreter;
 pub use functions::look_like_functions;
 pub use gil::{Patient, attached, keep_own_waits, prepare_forks, raise_in_wait, waits_for};

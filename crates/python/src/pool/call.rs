@@ -73,7 +73,8 @@ impl Target<'_> {
         Some(self.submit(Kind::One.with(tag), &[&bytes]))
     }
 
-    /// Submits a call with plain arguments; `None` when one is not plain.
+    /// Submits a call with plain arguments; `None` when one is not plain, or they are long: copying these may need more memory
+    /// than there is, and pickle can say so.
     #[inline]
     pub fn plain(&self, arguments: &Bound<'_, PyTuple>) -> Option<Result<RawCall, SubmitError>> {
         if arguments.len() == 1 {
@@ -82,6 +83,9 @@ impl Target<'_> {
         let mut bytes = vec![u8::try_from(arguments.len()).ok()?];
         for argument in arguments {
             let (tag, value) = value::plain(&argument)?;
+            if value.len() > LONG {
+                return None;
+            }
             bytes.push(tag as u8);
             bytes.extend(u32::try_from(value.len()).ok()?.to_le_bytes());
             bytes.extend_from_slice(&value);
@@ -110,6 +114,9 @@ impl Target<'_> {
     }
 }
 
+/// Longer arguments are not gathered in a vector.
+const LONG: usize = 1 << 16;
+
 /// Integers of 64 bits as bytes.
 #[derive(Default)]
 pub struct PackedInts(Vec<u8>);
@@ -129,6 +136,8 @@ impl PackedInts {
         if !element.is_exact_instance_of::<PyInt>() {
             return Err(NotAnInt);
         }
+        // Without memory for it, there may be some in another way, and an exception if not.
+        self.0.try_reserve(8).map_err(|_| NotAnInt)?;
         self.0.extend(element.extract::<i64>().map_err(|_| NotAnInt)?.to_le_bytes());
         Ok(())
     }

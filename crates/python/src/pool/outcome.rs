@@ -72,7 +72,7 @@ impl Unread {
 #[inline]
 pub fn begin_reading(py: Python<'_>, answer: RawAnswer) -> PyResult<Reading<'_>> {
     let unread = match answer.tag {
-        RAISED => Unread::Raised(PyBytes::new(py, &answer.bytes).unbind()),
+        RAISED => Unread::Raised(crate::ffi::bytes(py, &answer.bytes)?.unbind()),
         INTS => return Ok(Reading::Made(PyList::new(py, unpacked_ints(&answer.bytes))?.into_any())),
         NONE_WRITTEN => {
             return Err(PyMemoryError::new_err(
@@ -83,7 +83,7 @@ pub fn begin_reading(py: Python<'_>, answer: RawAnswer) -> PyResult<Reading<'_>>
             Some(object) => return Ok(Reading::Made(object)),
             None => Unread::Result(match answer.bytes {
                 Bytes::Block(block) if tag == value::PICKLE_WITH_BUFFERS => Arrived::with_buffers(py, block)?,
-                bytes => Arrived::new(py, &bytes),
+                bytes => Arrived::new(py, &bytes)?,
             }),
         },
     };

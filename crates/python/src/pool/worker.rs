@@ -118,6 +118,11 @@ impl<'py> Desk<'py, '_> {
 
     fn call(&mut self, request: &mut CallRequest<'_>) -> PyResult<Answer<'py>> {
         let py = self.py;
+        if let Some(refusal) = request.take_refusal() {
+            // It is the call's answer, not the error of who reads.
+            self.reads = false;
+            return Err(from_arena(refusal));
+        }
         let damaged = value::damaged;
         let (kind, tag) = Kind::of(request.tag).ok_or_else(damaged)?;
         match kind {
@@ -144,7 +149,7 @@ impl<'py> Desk<'py, '_> {
             Kind::Ints => {
                 let function = self.function(request)?.clone();
                 // Made one by one as they are asked for, so that they need no memory of their own.
-                let bytes = PyBytes::new(py, request.arguments());
+                let bytes = crate::ffi::bytes(py, request.arguments())?;
                 let numbers = ARRAY.import(py, "array", "array")?.call1(("q", bytes))?;
                 self.begin()?;
                 each(&MAP, py, ("builtins", "map"), &function, &numbers)
@@ -183,11 +188,11 @@ impl<'py> Desk<'py, '_> {
         if let Some(function) = self.functions.get(&number) {
             return Ok(function.clone());
         }
-        let payload = u32::try_from(number.wrapping_sub(1)).ok().and_then(|at| request.worker().function(at));
-        let payload = payload.ok_or_else(|| {
+        let payload = u32::try_from(number.wrapping_sub(1)).map(|at| request.worker().function(at));
+        let payload = payload.unwrap_or(Ok(None)).map_err(from_arena)?.ok_or_else(|| {
             PyRuntimeError::new_err(format!("call {} is of a function that nobody sent", request.number))
         })?;
-        let function = pickled::unpickle(self.py, payload)?;
+        let function = pickled::unpickle(self.py, &payload)?;
         self.functions.insert(number, function.clone());
         Ok(function)
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::travels;
 use crate::arena::{Arena, ArenaError, BODY, Handle, Kind, Object, Shared};
 use crate::platform::Deadline;
-use crate::platform::atomic::{AtomicU64, Ordering};
+use crate::platform::atomic::{AtomicU8, AtomicU64, Ordering};
 use crate::sync::arena_lock::{ArenaLock, LockBody};
 use crate::sync::condition::Yields;
 use crate::sync::holder::{Acquired, DeadOwner};
@@ -77,14 +77,14 @@ impl<T: Shared> Lock<T> {
     pub fn new(value: T) -> Result<Self, ArenaError> {
         const { assert!(align_of::<T>() <= 64, "the arena aligns values to 64 bytes at most") };
         let arena = Arena::get()?;
-        let block = if Self::INLINE { None } else { Some(arena.claim_block(size_of::<T>())?) };
+        let block = if Self::INLINE { None } else { Some(arena.claim_structure(size_of::<T>())?) };
         let object = Object::create::<LockBody>(Kind::Lock, |_, body| {
             body.value_type.store(UNFINISHED, Ordering::Relaxed);
             body.block.name(block.as_ref());
             Ok(())
         })?;
         keep(arena, block)?;
-        let lock = Self::around(arena, object);
+        let lock = Self::around(arena, object)?;
         // SAFETY: the place is the value's alone, large and aligned enough; whoever guesses the handle is refused until the
         // lock says what its value is.
         unsafe { lock.value.as_ptr().write(UnsafeCell::new(value)) };
@@ -95,28 +95,28 @@ impl<T: Shared> Lock<T> {
     /// The lock that a handle names.
     ///
     /// # Errors
-    /// When it is gone, is no lock, or is one around a value of another type.
+    /// When it is gone, is no lock, or is one around a value of another type; when this process has no address space left for it.
     pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
         let object = Object::attach(handle, Kind::Lock)?;
         if object.body::<LockBody>().value_type.load(Ordering::Acquire) != fingerprint::<T>() {
             return Err(ArenaError::WrongValue { handle, kind: Kind::Lock });
         }
-        Ok(Self::around(Arena::get()?, object))
+        Self::around(Arena::get()?, object)
     }
 
     /// The lock in an object around a `T`.
-    fn around(arena: &'static Arena, object: Object) -> Self {
+    fn around(arena: &'static Arena, object: Object) -> Result<Self, ArenaError> {
         let head: &'static LockBody = object.body();
-        let value = match head.block.place(arena) {
-            Some(place) => arena.address(place, size_of::<T>()),
-            None => {
+        let value = match head.block.records::<AtomicU8>(arena, size_of::<T>())? {
+            [] => {
                 let body: &'static [AtomicU64; BODY / 8] = object.body();
                 let start = NonNull::from(body).cast::<u8>();
                 // SAFETY: the offset lies in the body, since a value that does not fit has a block.
                 unsafe { start.add(inline_offset::<T>()) }
             }
+            bytes => NonNull::from(bytes).cast(),
         };
-        Lock { lock: ArenaLock::from_object(object, Kind::Lock), value: value.cast() }
+        Ok(Lock { lock: ArenaLock::from_object(object, Kind::Lock), value: value.cast() })
     }
 
     /// What names the lock to other processes.

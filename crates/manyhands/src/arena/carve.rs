@@ -1,0 +1,169 @@
+//! Taking fresh memory from the arena: from a frontier that only grows, chunk by chunk.
+//!
+//! What is carved is never given back, so an offset never dangles. Nothing crosses a chunk's border, so that it can be mapped
+//! with its chunk; what is longer than a chunk begins with one and has all of them to itself. Small blocks come from one
+//! chunk after the other, large ones from others, and structures, which processes use for long, from a part that every
+//! process has mapped, as long as that lasts. A process that is killed in between leaves address space unused, but no memory:
+//! pages are taken when first touched.
+
+use super::error::ArenaError;
+use super::header::{STRUCTURES_START, TABLES_END};
+use super::region::Arena;
+use super::window::CHUNK;
+use crate::platform::atomic::{AtomicU64, Ordering};
+
+/// Blocks of at least so many bytes are carved from chunks of their own.
+pub(super) const LARGE: u64 = 1 << 20;
+/// Structures of more bytes are carved like anything else.
+const LARGEST_STRUCTURE: u64 = 256 << 10;
+
+/// Where memory is carved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Behind the tables, where every process has it mapped: for what processes work with for long.
+    Tables,
+    /// In chunks that are mapped while they are used: for what processes hand to one another.
+    Chunks,
+}
+
+impl Part {
+    /// Where structures of so many bytes are carved, as long as there is room.
+    pub(super) fn of_structure(bytes: usize) -> Part {
+        if bytes as u64 <= LARGEST_STRUCTURE { Part::Tables } else { Part::Chunks }
+    }
+
+    /// In which part a place is.
+    pub(super) fn of(place: u64) -> Part {
+        if place < TABLES_END { Part::Tables } else { Part::Chunks }
+    }
+}
+
+/// Where `bytes` bytes may stand that are carved from `start` on: not across a border. `None` when the chunk has no room; a
+/// start at a border is the end of a chunk.
+fn place_in_chunk(start: u64, bytes: u64, align: u64) -> Option<u64> {
+    let end_of_chunk = start.next_multiple_of(CHUNK);
+    let place = start.next_multiple_of(align);
+    (start != end_of_chunk && place.checked_add(bytes)? <= end_of_chunk).then_some(place)
+}
+
+impl Arena {
+    /// Takes `bytes` zeroed bytes, aligned to `align` (a power of two, at most a page), for ever.
+    ///
+    /// # Errors
+    /// When there is no room left in that part.
+    pub(super) fn carve(&self, bytes: usize, align: usize, part: Part) -> Result<u64, ArenaError> {
+        debug_assert!(align.is_power_of_two() && align <= 4096);
+        let (bytes, align) = (bytes as u64, align as u64);
+        let header = self.header();
+        if part == Part::Tables {
+            let limit = self.size();
+            return take_from(&header.structures, bytes, align)
+                .ok_or(ArenaError::OutOfMemory { wanted: bytes as usize, limit });
+        }
+        if bytes > CHUNK / 2 {
+            return self.carve_chunks(bytes.div_ceil(CHUNK), bytes);
+        }
+        let cursor = if bytes < LARGE { &header.small } else { &header.large };
+        loop {
+            if let Some(place) = take_from(cursor, bytes, align) {
+                return Ok(place);
+            }
+            let used_up = cursor.load(Ordering::Acquire);
+            if place_in_chunk(used_up, bytes, align).is_some() {
+                continue;
+            }
+            let fresh = self.carve_chunks(1, bytes)?;
+            if cursor.compare_exchange(used_up, fresh + bytes, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                return Ok(fresh);
+            }
+            // Somebody else brought one; this goes back, if nobody has carved another since.
+            let _ =
+                header.frontier.compare_exchange(fresh + CHUNK, fresh, Ordering::AcqRel, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether there is room in that part, so far as can be seen without taking it.
+    pub(super) fn may_carve(&self, bytes: usize, part: Part) -> bool {
+        let structures = self.header().structures.load(Ordering::Relaxed);
+        part == Part::Chunks || place_in_chunk(structures, bytes as u64, 4096).is_some()
+    }
+
+    fn carve_chunks(&self, count: u64, wanted: u64) -> Result<u64, ArenaError> {
+        let limit = self.size() as u64;
+        let beyond = |start: u64| start.checked_add(count * CHUNK).filter(|end| *end <= limit);
+        let taken = self.header().frontier.fetch_update(Ordering::AcqRel, Ordering::Relaxed, beyond);
+        taken.map_err(|_| ArenaError::OutOfMemory { wanted: wanted as usize, limit: limit as usize })
+    }
+
+    /// How many bytes of the arena are in use or were.
+    pub fn used(&self) -> usize {
+        let header = self.header();
+        let left = |cursor: &AtomicU64| {
+            let cursor = cursor.load(Ordering::Relaxed);
+            cursor.next_multiple_of(CHUNK) - cursor
+        };
+        let chunks = header.frontier.load(Ordering::Relaxed) - TABLES_END;
+        let structures = header.structures.load(Ordering::Relaxed) - STRUCTURES_START;
+        let unused = left(&header.small) + left(&header.large);
+        (STRUCTURES_START + structures + chunks).saturating_sub(unused) as usize
+    }
+}
+
+/// Carves from the chunk that a cursor is in.
+fn take_from(cursor: &AtomicU64, bytes: u64, align: u64) -> Option<u64> {
+    let mut start = cursor.load(Ordering::Relaxed);
+    loop {
+        let place = place_in_chunk(start, bytes, align)?;
+        match cursor.compare_exchange_weak(start, place + bytes, Ordering::AcqRel, Ordering::Relaxed) {
+            Ok(_) => return Some(place),
+            Err(now) => start = now,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_crosses_a_border() {
+        assert_eq!(place_in_chunk(0, 64, 64), None, "no chunk yet");
+        assert_eq!(place_in_chunk(CHUNK, 64, 64), None, "the chunk before is full");
+        assert_eq!(place_in_chunk(CHUNK + 1, 64, 64), Some(CHUNK + 64));
+        assert_eq!(place_in_chunk(2 * CHUNK - 64, 64, 64), Some(2 * CHUNK - 64), "to the border");
+        assert_eq!(place_in_chunk(2 * CHUNK - 63, 64, 64), None, "aligned, it would begin the next one");
+        assert_eq!(place_in_chunk(2 * CHUNK - 64, 65, 1), None);
+        assert_eq!(place_in_chunk(CHUNK + 4096, CHUNK / 2, 4096), Some(CHUNK + 4096));
+        assert_eq!(place_in_chunk(CHUNK + 4096, CHUNK - 4096, 4096), Some(CHUNK + 4096));
+        assert_eq!(place_in_chunk(CHUNK + 4096, CHUNK, 4096), None);
+        assert_eq!(place_in_chunk(CHUNK + 1, u64::MAX, 1), None);
+    }
+
+    #[test]
+    fn a_cursor_stops_at_the_border() {
+        let cursor = AtomicU64::new(2 * CHUNK - 1024);
+        let taken: Vec<_> = std::iter::from_fn(|| take_from(&cursor, 256, 256)).collect();
+        assert_eq!(taken, [1024, 768, 512, 256].map(|before| 2 * CHUNK - before));
+        assert_eq!(cursor.load(Ordering::Relaxed), 2 * CHUNK);
+        assert_eq!(take_from(&cursor, 1, 1), None);
+    }
+
+    #[test]
+    fn what_is_carved_lies_in_one_chunk_or_begins_with_one() {
+        let arena = Arena::get().unwrap();
+        for bytes in [256, 1 << 20, 1 << 25, 3 << 20, 1 << 26, 1 << 27, 1 << 19] {
+            for part in [Part::Chunks, Part::of_structure(bytes)] {
+                let place = arena.carve(bytes, bytes.min(4096), part).unwrap();
+                let last = place + bytes as u64 - 1;
+                let fits = place / CHUNK == last / CHUNK || place.is_multiple_of(CHUNK);
+                assert!(fits && place.is_multiple_of(256), "{bytes} bytes at {place}");
+                assert_eq!((Part::of(place), Part::of(last)), (part, part), "{bytes} bytes at {place}");
+            }
+        }
+        let used = arena.used();
+        arena.carve(256, 256, Part::Chunks).unwrap();
+        assert!(arena.used() >= used + 256);
+        let error = arena.carve(arena.size(), 4096, Part::Chunks).unwrap_err();
+        assert!(matches!(error, ArenaError::OutOfMemory { .. }), "{error}");
+    }
+}

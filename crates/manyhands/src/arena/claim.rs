@@ -1,0 +1,239 @@
+//! Claiming a block: one that was freed, or fresh memory.
+//!
+//! The block that this process freed last comes first, then what a short search finds, then fresh memory, and at last any
+//! free block there is. Structures come from where every process has them mapped (see [`super::carve`]), as long as there is
+//! room; so blocks of the two parts do not take one another's places.
+
+use super::block::{Block, PUNCH_SIZE};
+use super::block_entry::{BlockId, CLASSES, ENTRIES_PER_CHUNK, Entry, NoEntry, SMALLEST, State, Word};
+use super::carve::Part;
+use super::error::ArenaError;
+use super::owner::{ProcessId, this_process};
+use super::region::Arena;
+use crate::platform::atomic::{AtomicU32, Ordering};
+
+/// How many entries a claim looks at before it takes fresh memory.
+const PROBES: u64 = 64;
+
+/// The last block of each class that this process freed, in each part: entry + 1. A hint, so a fork's copy of it does no harm.
+static FREED: [[AtomicU32; CLASSES]; 2] = [const { [const { AtomicU32::new(0) }; CLASSES] }; 2];
+
+pub(super) fn freed(part: Part, class: usize) -> &'static AtomicU32 {
+    &FREED[part as usize][class]
+}
+
+/// The class of blocks for so many bytes; [`CLASSES`] or more when there is none.
+fn class_of(length: usize) -> usize {
+    (length.max(SMALLEST).next_power_of_two() / SMALLEST).trailing_zeros() as usize
+}
+
+impl Arena {
+    /// The block of an entry that this process has just become the holder of.
+    fn block_of(
+        &'static self,
+        id: BlockId,
+        entry: &'static Entry,
+        length: usize,
+    ) -> Result<Block, ArenaError> {
+        match self.pin(entry.offset.load(Ordering::Acquire), length) {
+            Ok((address, pin)) => Ok(Block::new(id, address, length, pin)),
+            Err(error) => {
+                let word = entry.load();
+                let _ = self.release_entry(id, entry, word);
+                Err(error)
+            }
+        }
+    }
+
+    /// Claims a block for `length` bytes, whose content is whatever stood there before.
+    ///
+    /// # Errors
+    /// When the arena's end is reached and no block of the size is free, or this process has no address space left for it.
+    pub fn claim_block(&'static self, length: usize) -> Result<Block, ArenaError> {
+        let class = class_of(length);
+        let claimed = self.claim_in(class, length, Part::Chunks);
+        self.or_any_free(class, length, claimed)
+    }
+
+    /// As [`Arena::claim_block`], for what processes work with for long: as far as there is room, where all have it mapped.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn claim_structure(&'static self, length: usize) -> Result<Block, ArenaError> {
+        let class = class_of(length);
+        if Part::of_structure(SMALLEST << class) == Part::Tables {
+            match self.claim_in(class, length, Part::Tables) {
+                Err(ArenaError::OutOfMemory { .. }) => {}
+                claimed => return claimed,
+            }
+        }
+        self.claim_block(length)
+    }
+
+    /// What was claimed, or, where there was no room, any free block of the class.
+    fn or_any_free(
+        &'static self,
+        class: usize,
+        length: usize,
+        claimed: Result<Block, ArenaError>,
+    ) -> Result<Block, ArenaError> {
+        match claimed {
+            Err(ArenaError::OutOfMemory { wanted, limit }) if class < CLASSES => {
+                let found = self.search(class, length, this_process()?, u64::MAX, None)?;
+                found.ok_or(ArenaError::OutOfMemory { wanted, limit })
+            }
+            claimed => claimed,
+        }
+    }
+
+    fn claim_in(&'static self, class: usize, length: usize, part: Part) -> Result<Block, ArenaError> {
+        if class >= CLASSES {
+            return Err(ArenaError::OutOfMemory { wanted: length, limit: self.size() });
+        }
+        let me = this_process()?;
+        let freed = freed(part, class).swap(0, Ordering::Relaxed);
+        if freed != 0
+            && let Some(block) = self.try_claim(class, u64::from(freed) - 1, length, me, Some(part))?
+        {
+            return Ok(block);
+        }
+        let table = &self.directory().classes[class];
+        if table.free.load(Ordering::Relaxed) > 0
+            && let Some(block) = self.search(class, length, me, PROBES, Some(part))?
+        {
+            return Ok(block);
+        }
+        self.claim_fresh(class, length, me, part)
+    }
+
+    /// Looks at so many entries for a free block, in one part or in any.
+    fn search(
+        &'static self,
+        class: usize,
+        length: usize,
+        me: ProcessId,
+        probes: u64,
+        part: Option<Part>,
+    ) -> Result<Option<Block>, ArenaError> {
+        let table = &self.directory().classes[class];
+        let count = table.count.load(Ordering::Acquire);
+        let start = table.hint.load(Ordering::Relaxed);
+        for step in 0..probes.min(count) {
+            let index = (start + step) % count;
+            if let Some(block) = self.try_claim(class, index, length, me, part)? {
+                table.hint.store((index + 1) % count, Ordering::Relaxed);
+                return Ok(Some(block));
+            }
+        }
+        if probes >= count && part.is_none() {
+            table.free.store(0, Ordering::Relaxed);
+        }
+        Ok(None)
+    }
+
+    fn try_claim(
+        &'static self,
+        class: usize,
+        index: u64,
+        length: usize,
+        me: ProcessId,
+        part: Option<Part>,
+    ) -> Result<Option<Block>, ArenaError> {
+        let entry = match self.entry_at(class, index) {
+            Ok(entry) => entry,
+            // Counted, and not carved yet.
+            Err(NoEntry::Stale) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let word = entry.load();
+        let table = &self.directory().classes[class];
+        if word.state != State::Free
+            || part.is_some_and(|part| part != Part::of(entry.offset.load(Ordering::Acquire)))
+            || !entry.exchange(word, Word { state: State::Held, owner: me.raw(), ..word })
+        {
+            return Ok(None);
+        }
+        table.free.fetch_sub(1, Ordering::Relaxed);
+        let id = BlockId::new(class, index, word.generation);
+        if id.capacity() >= PUNCH_SIZE {
+            self.directory().kept.fetch_sub(id.capacity() as i64, Ordering::Relaxed);
+        }
+        self.block_of(id, entry, length).map(Some)
+    }
+
+    fn claim_fresh(
+        &'static self,
+        class: usize,
+        length: usize,
+        me: ProcessId,
+        part: Part,
+    ) -> Result<Block, ArenaError> {
+        let table = &self.directory().classes[class];
+        let size = SMALLEST << class;
+        if !self.may_carve(size, part) {
+            return Err(ArenaError::OutOfMemory { wanted: length, limit: self.size() });
+        }
+        // An entry that was counted by somebody who died before it was carved is found by the sweep of that.
+        let index = table.count.fetch_add(1, Ordering::AcqRel);
+        let undo = |error| {
+            let _ = table.count.compare_exchange(index + 1, index, Ordering::AcqRel, Ordering::Relaxed);
+            error
+        };
+        let chunk = table
+            .chunks
+            .get(index as usize / ENTRIES_PER_CHUNK)
+            .ok_or(ArenaError::OutOfMemory { wanted: length, limit: self.size() })
+            .map_err(undo)?;
+        if chunk.load(Ordering::Acquire) == 0 {
+            let bytes = ENTRIES_PER_CHUNK * size_of::<Entry>();
+            let carved = self.carve(bytes, 64, Part::Tables).or_else(|_| self.carve(bytes, 64, Part::Chunks));
+            let place = carved.map_err(undo)?;
+            // The loser of a race leaves 64 KiB of address space unused.
+            let _ = chunk.compare_exchange(0, place, Ordering::AcqRel, Ordering::Acquire);
+        }
+        let entry = self.entry_at(class, index).map_err(|error| undo(error.into()))?;
+        let word = entry.load();
+        let carving = Word { state: State::Carving, owner: me.raw(), ..word };
+        if word.state != State::Empty || !entry.exchange(word, carving) {
+            return Err(ArenaError::OutOfMemory { wanted: length, limit: self.size() });
+        }
+        let place = match self.carve(size, size.min(4096), part) {
+            Ok(place) => place,
+            Err(error) => {
+                entry.exchange(carving, word);
+                return Err(undo(error));
+            }
+        };
+        entry.offset.store(place, Ordering::Release);
+        entry.exchange(carving, Word { state: State::Held, ..carving });
+        self.block_of(BlockId::new(class, index, word.generation), entry, length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_do_not_take_one_anothers_places() {
+        let arena = Arena::get().unwrap();
+        let part_of =
+            |block: &Block| Part::of(arena.entry(block.id()).unwrap().offset.load(Ordering::Acquire));
+        for length in [100, 5000, 200_000] {
+            for _ in 0..3 {
+                let (structure, payload) =
+                    (arena.claim_structure(length).unwrap(), arena.claim_block(length).unwrap());
+                assert_eq!((part_of(&structure), part_of(&payload)), (Part::Tables, Part::Chunks));
+                drop(structure);
+                assert_eq!(part_of(&arena.claim_block(length).unwrap()), Part::Chunks);
+                drop(payload);
+                assert_eq!(part_of(&arena.claim_structure(length).unwrap()), Part::Tables);
+            }
+        }
+        assert_eq!(
+            part_of(&arena.claim_structure(1 << 20).unwrap()),
+            Part::Chunks,
+            "too long to stand there"
+        );
+    }
+}

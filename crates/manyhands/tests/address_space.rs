@@ -1,0 +1,115 @@
+//! Processes that limit their own address space, with a real setrlimit: what they can map they use, what they cannot is an
+//! error of that operation, and is lost to nobody.
+//!
+//! The limit is set in children only, which have one thread; the test itself has none.
+
+use manyhands::arena::{Arena, ArenaError};
+use manyhands::executor::CallError;
+use manyhands::{GetError, Pool, Process, PutError, Queue};
+use serde_bytes::ByteBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The tests take turns: one counts what is held in the arena.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const MIB: u64 = 1 << 20;
+/// More than a limited process may map, with the arena's tables and the program.
+const TOO_LONG: usize = 400_000_000;
+
+fn limit(mib: u64) {
+    let limit = libc::rlimit { rlim_cur: mib * MIB, rlim_max: mib * MIB };
+    // SAFETY: sets a limit of this process from one record.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+}
+
+fn bytes(length: usize) -> ByteBuf {
+    ByteBuf::from(vec![7; length])
+}
+
+fn length(bytes: ByteBuf) -> usize {
+    assert!(bytes.iter().all(|byte| *byte == 7));
+    bytes.len()
+}
+
+#[test]
+fn a_limited_worker_does_what_it_can() {
+    let _turn = turn();
+    let pool = Pool::new(1).unwrap();
+    pool.submit(limit, 512).unwrap().get().unwrap();
+    for _ in 0..2 {
+        let refused = pool.submit(length, bytes(TOO_LONG)).unwrap().get().unwrap_err();
+        let CallError::Failed { failure, .. } = &refused else { panic!("{refused}") };
+        assert!(failure.to_string().contains("no address space is left"), "{failure}");
+        assert_eq!(pool.submit(length, bytes(20_000_000)).unwrap().get().unwrap(), 20_000_000);
+        let answer = pool.submit(bytes, 20_000_000).unwrap().get().unwrap();
+        assert_eq!(length(answer), 20_000_000);
+    }
+    // Many that wait are far apart, and more than it may map at a time.
+    let calls: Vec<_> = (0..40).map(|_| pool.submit(length, bytes(20_000_000)).unwrap()).collect();
+    assert!(calls.into_iter().all(|call| call.get().unwrap() == 20_000_000));
+    assert_eq!(pool.statistics().workers_ended, 0);
+}
+
+fn take_all((calls, answers): (Queue<ByteBuf>, Queue<String>)) {
+    limit(512);
+    loop {
+        let answer = match calls.get() {
+            Ok(message) => length(message).to_string(),
+            Err(GetError::Arena { source: ArenaError::AddressSpace { wanted }, .. }) => {
+                answers.put(&format!("no room for {wanted}")).unwrap();
+                return;
+            }
+            Err(GetError::Closed { .. }) => return,
+            Err(error) => error.to_string(),
+        };
+        answers.put(&answer).unwrap();
+    }
+}
+
+#[test]
+fn a_message_that_cannot_be_mapped_stays_for_another_taker() {
+    let _turn = turn();
+    let (calls, answers) = (Queue::growing().unwrap(), Queue::growing().unwrap());
+    let child = Process::spawn(take_all, (calls.clone(), answers.clone())).unwrap();
+    for length in [10, 1000, 3_000_000, 100_000_000, TOO_LONG, 5] {
+        calls.put(&bytes(length)).unwrap();
+    }
+    for length in ["10", "1000", "3000000", "100000000"] {
+        assert_eq!(answers.get().unwrap(), length);
+    }
+    assert!(answers.get().unwrap().starts_with("no room for 4000000"));
+    child.join().unwrap();
+    assert_eq!(calls.len(), 2);
+    assert_eq!(length(calls.get().unwrap()), TOO_LONG);
+    assert_eq!(length(calls.get().unwrap()), 5);
+}
+
+fn put_all(calls: Queue<ByteBuf>) {
+    let arena = Arena::get().unwrap();
+    let small = bytes(30_000_000);
+    // The value itself has to be there first.
+    let large = bytes(TOO_LONG / 2);
+    limit(660);
+    calls.put(&small).unwrap();
+    let held = arena.blocks_held();
+    match calls.put(&large) {
+        Err(PutError::Arena { source: ArenaError::AddressSpace { .. }, .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(arena.blocks_held(), held, "what was not put is held by nobody");
+    calls.put(&small).unwrap();
+}
+
+#[test]
+fn a_put_that_cannot_be_mapped_puts_nothing() {
+    let _turn = turn();
+    let calls = Queue::growing().unwrap();
+    let child = Process::spawn(put_all, calls.clone()).unwrap();
+    child.join().unwrap();
+    assert_eq!(calls.len(), 2);
+    assert!((0..2).all(|_| length(calls.get().unwrap()) == 30_000_000));
+}

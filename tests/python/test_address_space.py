@@ -1,0 +1,326 @@
+"""Programs whose processes may map little: `ulimit -v`, RLIMIT_AS and RLIMIT_DATA, set before the start, in an
+initializer, in a process or in the parent. Modest work goes on; what is too much is a MemoryError, and the next call
+works."""
+
+import subprocess
+
+import pytest
+
+COMMON = """
+import os, resource, sys
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+
+MIB = 1 << 20
+
+def limit(mib, which=resource.RLIMIT_AS):
+    resource.setrlimit(which, (mib * MIB, mib * MIB))
+
+def length(content):
+    return len(content)
+
+def fill(size):
+    try:
+        return len(bytearray(size))
+    except MemoryError:
+        return "MemoryError"
+
+def make(size):
+    return bytes(size)
+
+def checksum(content):
+    return content[:3] == b"abc" and len(content)
+"""
+
+IN_INITIALIZER = """
+def main(ctx, mib, which):
+    with ctx.Pool(1, limit, (mib, which)) as pool:
+        print(pool.map(fill, [1000, 300_000, 60_000_000, 9 << 30]))
+        print(len(pool.apply(bytes, (20_000_000,))), pool.apply(length, (bytearray(20_000_000),)))
+        print(sum(map(len, pool.imap_unordered(make, [3_000_000] * 40))))
+        try:
+            pool.apply(make, (8 << 30,))
+        except MemoryError:
+            print("MemoryError")
+        print(pool.map(abs, range(-3, 0)))
+    with ProcessPoolExecutor(1, ctx, limit, (mib, which)) as executor:
+        print(list(executor.map(fill, [1000, 60_000_000, 9 << 30])))
+        print(len(executor.submit(make, 20_000_000).result()))
+
+if __name__ == "__main__":
+    main(multiprocessing.get_context(sys.argv[1]), int(sys.argv[2]), getattr(resource, sys.argv[3]))
+"""
+
+WORKS = """\
+[1000, 300000, 60000000, 'MemoryError']
+20000000 20000000
+120000000
+MemoryError
+[3, 2, 1]
+[1000, 60000000, 'MemoryError']
+20000000
+"""
+
+
+@pytest.mark.parametrize(
+    ("mib", "which"), [(2048, "RLIMIT_AS"), (512, "RLIMIT_AS"), (2048, "RLIMIT_DATA"), (256, "RLIMIT_DATA")]
+)
+def test_in_an_initializer(runner, method, mib, which):
+    done = runner.run(runner.write(COMMON + IN_INITIALIZER), method, mib, which)
+    assert (done.stdout, done.stderr) == (WORKS, "")
+
+
+MANY = """
+if __name__ == "__main__":
+    ctx = multiprocessing.get_context(sys.argv[1])
+    with ctx.Pool(1, limit, (640,)) as pool:
+        # All that wait are more than the worker may have mapped, but each one is not.
+        sizes = [20_000_000 + 100_000 * number for number in range(60)]
+        results = [pool.apply_async(checksum, (b"abc" + bytes(size),)) for size in sizes]
+        print([result.get() for result in results] == [size + 3 for size in sizes])
+        print(sum(pool.map(checksum, [b"abc" + bytes(300_000)] * 5000, chunksize=1)))
+"""
+
+
+def test_far_more_waits_than_a_worker_may_map(runner, method):
+    done = runner.run(runner.write(COMMON + MANY), method)
+    assert (done.stdout, done.stderr) == ("True\n1500015000\n", "")
+
+
+TOO_LARGE = """
+if __name__ == "__main__":
+    ctx = multiprocessing.get_context(sys.argv[1])
+    with ctx.Pool(1, limit, (640,)) as pool:
+        pool.apply(abs, (-1,))
+        large = b"abc" + bytes(900_000_000)
+        for _ in range(2):
+            try:
+                print(pool.apply(checksum, (large,)))
+            except MemoryError:
+                print("MemoryError")
+            print(pool.apply(checksum, (large[:9_000_000],)))
+    del large
+    with ProcessPoolExecutor(1, ctx, limit, (640,)) as executor:
+        executor.submit(abs, -1).result()
+        large = b"abc" + bytes(900_000_000)
+        print(type(executor.submit(checksum, large).exception()).__name__)
+        print(executor.submit(checksum, large[:9_000_000]).result())
+"""
+
+
+def test_arguments_that_a_worker_cannot_map(runner, method):
+    done = runner.run(runner.write(COMMON + TOO_LARGE), method)
+    assert done.stdout == "MemoryError\n9000000\n" * 3, done.stderr
+    assert done.stderr == ""
+
+
+IN_PROCESS = """
+def work(calls, answers):
+    limit(640)
+    while True:
+        try:
+            call = calls.get()
+        except MemoryError:
+            answers.put("MemoryError")
+            # Its turn comes again when there is somebody who has room.
+            answers.put(None)
+            return
+        answers.put(call and (call[0], checksum(call[1])))
+        if call is None:
+            return
+
+if __name__ == "__main__":
+    ctx = multiprocessing.get_context(sys.argv[1])
+    calls, answers = ctx.Queue(), ctx.Queue()
+    sizes = [10, 1000, 100_000, 9_000_000, 30_000_000] * 4
+    for number, size in enumerate(sizes):
+        calls.put((number, b"abc" + bytes(size)))
+    calls.put(None)
+    process = ctx.Process(target=work, args=(calls, answers))
+    process.start()
+    print(list(iter(answers.get, None)) == [(number, size + 3) for number, size in enumerate(sizes)])
+    process.join()
+    print(process.exitcode)
+    calls.put((1, b"abc" + bytes(900_000_000)))
+    calls.put(None)
+    process = ctx.Process(target=work, args=(calls, answers))
+    process.start()
+    print(list(iter(answers.get, None)))
+    process.join()
+    print(process.exitcode, checksum(calls.get()[1]), calls.get())
+"""
+
+
+def test_in_a_process_with_queues(runner, method):
+    done = runner.run(runner.write(COMMON + IN_PROCESS), method)
+    # What it could not take is there for the next one.
+    assert done.stdout == "True\n0\n['MemoryError']\n0 900000003 None\n", done.stderr
+    assert done.stderr == ""
+
+
+IN_PARENT = """
+def put(queue, size):
+    queue.put(bytes(size))
+
+if __name__ == "__main__":
+    ctx = multiprocessing.get_context(sys.argv[1])
+    if sys.argv[2] == "after use":
+        with ctx.Pool(1) as pool:
+            print(sum(map(len, pool.map(make, [70_000_000, 10_000_000, 150_000_000]))))
+    limit(1024)
+    with ctx.Pool(2) as pool:
+        print(pool.map(fill, [1000, 60_000_000, 9 << 30]))
+        print(len(pool.apply(make, (20_000_000,))), pool.apply(length, (bytearray(20_000_000),)))
+    queue = ctx.Queue()
+    process = ctx.Process(target=put, args=(queue, 20_000_000))
+    process.start()
+    print(len(queue.get()))
+    process.join()
+    print(process.exitcode)
+    with ctx.Manager() as manager:
+        shared = manager.list(range(3))
+        print(list(shared))
+"""
+
+IN_PARENT_RIGHT = "[1000, 60000000, 'MemoryError']\n20000000 20000000\n20000000\n0\n[0, 1, 2]\n"
+
+
+@pytest.mark.parametrize("when", ["at first", "after use"])
+def test_in_the_parent(runner, method, when):
+    done = runner.run(runner.write(COMMON + IN_PARENT), method, when)
+    before = "230000000\n" if when == "after use" else ""
+    assert (done.stdout, done.stderr) == (before + IN_PARENT_RIGHT, "")
+
+
+def test_before_the_start(runner, method):
+    command = runner.command(runner.write(COMMON + IN_PARENT), method, "at first")
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -v 1048576; exec "$@"', "sh", *command],
+        cwd=runner.folder,
+        env=runner.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == (IN_PARENT_RIGHT, "")
+
+
+THREADS = """
+import queue, threading
+
+if __name__ == "__main__":
+    limit(640)
+    items, lock, sums = queue.Queue(4), threading.Lock(), []
+
+    def take():
+        total = 0
+        for item in iter(items.get, None):
+            total += item
+        with lock:
+            sums.append(total)
+
+    threads = [threading.Thread(target=take) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for number in range(1000):
+        items.put(number)
+    for _ in threads:
+        items.put(None)
+    for thread in threads:
+        thread.join()
+    print(sum(sums), fill(60_000_000), fill(9 << 30))
+    shared = multiprocessing.Lock(), multiprocessing.Event(), multiprocessing.Value("i", 3)
+    print(shared[0].acquire(), shared[1].is_set(), shared[2].value)
+"""
+
+
+def test_in_a_program_of_threads(runner):
+    done = runner.run(runner.write(COMMON + THREADS))
+    assert (done.stdout, done.stderr) == ("499500 60000000 MemoryError\nTrue False 3\n", "")
+
+
+NUMPY = """
+import numpy
+
+def double(array):
+    return array * 2
+
+if __name__ == "__main__":
+    ctx = multiprocessing.get_context(sys.argv[1])
+    with ctx.Pool(1, limit, (2048,)) as pool:
+        for size in (10, 1_000_000, 9_000_000):
+            array = numpy.arange(size, dtype="int64")
+            print((pool.apply(double, (array,)) == array * 2).all())
+        try:
+            pool.apply(double, (numpy.zeros(150_000_000, "int64"),))
+        except MemoryError:
+            print("MemoryError")
+        print(pool.apply(double, (numpy.arange(3),)))
+"""
+
+
+def test_with_arrays(runner, method):
+    pytest.importorskip("numpy")
+    program = runner.write(COMMON + NUMPY)
+    # Its threads take address space that has nothing to do with us.
+    done = runner.run(program, method, environment={"OPENBLAS_NUM_THREADS": "1"})
+    assert (done.stdout, done.stderr) == ("True\nTrue\nTrue\nMemoryError\n[0 2 4]\n", "")
+
+
+CLOSED = """
+if __name__ == "__main__":
+    ctx = multiprocessing.get_context(sys.argv[1])
+    queue = ctx.Queue()
+    os.closerange(3, 1024)
+    limit(int(sys.argv[2]))
+    # Each has memory of its own, far apart, of which nobody has a descriptor.
+    contents = [b"abc" + bytes(size) for size in (200, 100_000, 3_000_000, 40_000_000, 70_000_000, 5000)]
+    for content in contents:
+        queue.put(content)
+    print([queue.get() == content for content in contents])
+    print(sum(checksum(queue.get()) for _ in range(40) if queue.put(contents[3]) is None) // 40)
+"""
+
+
+@pytest.mark.parametrize("mib", [1024, 1 << 20])
+def test_where_the_descriptor_was_closed(runner, mib):
+    done = runner.run(runner.write(COMMON + CLOSED), "fork", mib)
+    assert (done.stdout, done.stderr) == (f"{[True] * 6}\n40000003\n", "")
+
+
+FILE_SIZE = """
+if __name__ == "__main__":
+    with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+        print(pool.map(fill, [1000, 60_000_000]), len(pool.apply(make, (5_000_000,))))
+"""
+
+
+def test_where_files_may_not_be_long(runner, method):
+    command = runner.command(runner.write(COMMON + FILE_SIZE), method)
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 1000000; exec "$@"', "sh", *command],
+        cwd=runner.folder,
+        env=runner.environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("[1000, 60000000] 5000000\n", "")
+
+
+def test_the_arena_does_not_take_much(runner):
+    text = """
+import multiprocessing, re
+
+def mapped():
+    with open("/proc/self/status") as status:
+        return int(re.search(r"VmSize:\\s+(\\d+)", status.read())[1]) >> 10
+
+if __name__ == "__main__":
+    before = mapped()
+    queue = multiprocessing.SimpleQueue()
+    queue.put(bytes(100_000))
+    print(len(queue.get()), mapped() - before < 300)
+"""
+    done = runner.run(runner.write(text))
+    assert (done.stdout, done.stderr) == ("100000 True\n", "")
