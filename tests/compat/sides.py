@@ -59,6 +59,7 @@ def surroundings() -> dict[str, str]:
 def run(command: list[str], folder: Path, limit: float, more: dict[str, str] | None = None) -> Ended:
     """Runs `command` in `folder` for at most `limit` seconds; nothing that it has started lives on."""
     output = WORK / "output"
+    WORK.mkdir(parents=True, exist_ok=True)
     with output.open("wb") as file:
         process = subprocess.Popen(
             command,
