@@ -73,26 +73,26 @@ def test_in_an_initializer(runner, method, mib, which):
 MANY = """
 if __name__ == "__main__":
     ctx = multiprocessing.get_context(sys.argv[1])
-    with ctx.Pool(1, limit, (640,)) as pool:
+    with ctx.Pool(1, limit, (512,)) as pool:
         # All that wait are more than the worker may have mapped, but each one is not.
-        sizes = [20_000_000 + 100_000 * number for number in range(60)]
+        sizes = [20_000_000 + 100_000 * number for number in range(30)]
         results = [pool.apply_async(checksum, (b"abc" + bytes(size),)) for size in sizes]
         print([result.get() for result in results] == [size + 3 for size in sizes])
-        print(sum(pool.map(checksum, [b"abc" + bytes(300_000)] * 5000, chunksize=1)))
+        print(sum(pool.map(checksum, [b"abc" + bytes(300_000)] * 1500, chunksize=1)))
 """
 
 
 def test_far_more_waits_than_a_worker_may_map(runner, method):
     done = runner.run(runner.write(COMMON + MANY), method)
-    assert (done.stdout, done.stderr) == ("True\n1500015000\n", "")
+    assert (done.stdout, done.stderr) == ("True\n450004500\n", "")
 
 
 TOO_LARGE = """
 if __name__ == "__main__":
     ctx = multiprocessing.get_context(sys.argv[1])
-    with ctx.Pool(1, limit, (640,)) as pool:
+    with ctx.Pool(1, limit, (512,)) as pool:
         pool.apply(abs, (-1,))
-        large = b"abc" + bytes(900_000_000)
+        large = b"abc" + bytes(500_000_000)
         for _ in range(2):
             try:
                 print(pool.apply(checksum, (large,)))
@@ -100,9 +100,9 @@ if __name__ == "__main__":
                 print("MemoryError")
             print(pool.apply(checksum, (large[:9_000_000],)))
     del large
-    with ProcessPoolExecutor(1, ctx, limit, (640,)) as executor:
+    with ProcessPoolExecutor(1, ctx, limit, (512,)) as executor:
         executor.submit(abs, -1).result()
-        large = b"abc" + bytes(900_000_000)
+        large = b"abc" + bytes(500_000_000)
         print(type(executor.submit(checksum, large).exception()).__name__)
         print(executor.submit(checksum, large[:9_000_000]).result())
 """
@@ -116,7 +116,7 @@ def test_arguments_that_a_worker_cannot_map(runner, method):
 
 IN_PROCESS = """
 def work(calls, answers):
-    limit(640)
+    limit(512)
     while True:
         try:
             call = calls.get()
@@ -132,7 +132,7 @@ def work(calls, answers):
 if __name__ == "__main__":
     ctx = multiprocessing.get_context(sys.argv[1])
     calls, answers = ctx.Queue(), ctx.Queue()
-    sizes = [10, 1000, 100_000, 9_000_000, 30_000_000] * 4
+    sizes = [10, 1000, 100_000, 9_000_000, 30_000_000] * 2
     for number, size in enumerate(sizes):
         calls.put((number, b"abc" + bytes(size)))
     calls.put(None)
@@ -141,7 +141,7 @@ if __name__ == "__main__":
     print(list(iter(answers.get, None)) == [(number, size + 3) for number, size in enumerate(sizes)])
     process.join()
     print(process.exitcode)
-    calls.put((1, b"abc" + bytes(900_000_000)))
+    calls.put((1, b"abc" + bytes(500_000_000)))
     calls.put(None)
     process = ctx.Process(target=work, args=(calls, answers))
     process.start()
@@ -154,7 +154,7 @@ if __name__ == "__main__":
 def test_in_a_process_with_queues(runner, method):
     done = runner.run(runner.write(COMMON + IN_PROCESS), method)
     # What it could not take is there for the next one.
-    assert done.stdout == "True\n0\n['MemoryError']\n0 900000003 None\n", done.stderr
+    assert done.stdout == "True\n0\n['MemoryError']\n0 500000003 None\n", done.stderr
     assert done.stderr == ""
 
 
