@@ -24,7 +24,7 @@ from sides import SIDES, WORK, Environment, adopt_orphans, end_all, surroundings
 CLIENTS = 8
 START_LIMIT = 120
 END_LIMIT = 60
-NEEDS = ["fastapi", "uvicorn", "flask", "gunicorn", "gevent"]
+NEEDS = ["fastapi", "uvicorn", "flask", "gunicorn", "gevent", "packaging"]
 
 FASTAPI = """
 import threading

@@ -68,10 +68,11 @@ fn a_thread_is_new_until_it_is_started() {
 #[test]
 fn a_blocked_thread_tells_what_it_waits_for() {
     let told = |thread: &Thread<()>, object: &str| {
-        until("it to wait", || thread.waits_for().is_some());
+        // A thread that has just been started has its name when it has begun.
+        until("it to wait", || thread.waits_for().is_some_and(|step| step.object.contains(object)));
         assert_eq!(thread.state(), ThreadState::Blocked);
         let step = thread.waits_for().unwrap();
-        assert!(step.object.contains(object) && step.thread == thread.name(), "{step}");
+        assert_eq!(step.thread, thread.name(), "{step}");
         step
     };
     let (lock, event) = (Arc::new(Lock::new(())), Arc::new(Event::new()));
