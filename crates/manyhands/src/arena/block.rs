@@ -94,6 +94,8 @@ impl DerefMut for Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
+        // First: once it is free, another thread may claim it longer than it is mapped, and finds a map that nobody uses.
+        self.unpin();
         let arena = Arena::current().expect("a block was claimed in it");
         if let Ok(entry) = arena.entry(self.id) {
             let word = entry.load();
@@ -104,7 +106,6 @@ impl Drop for Block {
                 let _ = arena.release_entry(self.id, entry, word);
             }
         }
-        self.unpin();
     }
 }
 
