@@ -5,9 +5,11 @@
 
 use manyhands::arena::{Arena, ArenaError};
 use manyhands::executor::CallError;
-use manyhands::{GetError, Pool, Process, PutError, Queue};
+use manyhands::shared::Event;
+use manyhands::{GetError, Pool, Process, PutError, Queue, Sender};
 use serde_bytes::ByteBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// The tests take turns: one counts what is held in the arena.
 static TURN: Mutex<()> = Mutex::new(());
@@ -16,6 +18,7 @@ fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+const GENEROUS: Duration = Duration::from_secs(60);
 const MIB: u64 = 1 << 20;
 /// More than a limited process may map, with the arena's tables and the program.
 const TOO_LONG: usize = 400_000_000;
@@ -24,6 +27,12 @@ fn limit(mib: u64) {
     let limit = libc::rlimit { rlim_cur: mib * MIB, rlim_max: mib * MIB };
     // SAFETY: sets a limit of this process from one record.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+}
+
+/// Nothing can be mapped any more, whatever is unmapped. What is allocated from here on has to fit where something was freed.
+fn limit_to_less_than_is_mapped() {
+    drop(vec![1_u8; 100_000]);
+    limit(1);
 }
 
 fn bytes(length: usize) -> ByteBuf {
@@ -112,4 +121,58 @@ fn a_put_that_cannot_be_mapped_puts_nothing() {
     child.join().unwrap();
     assert_eq!(calls.len(), 2);
     assert!((0..2).all(|_| length(calls.get().unwrap()) == 30_000_000));
+}
+
+/// For a child: the sender that it is to drop, where nobody else has one, and what it hears and says.
+type Blind = (Queue<Sender<u32>>, Steps);
+
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+struct Steps {
+    begun: Event,
+    go: Event,
+    done: Event,
+    end: Event,
+}
+
+impl Steps {
+    fn new() -> Steps {
+        let event = || Event::new().unwrap();
+        Steps { begun: event(), go: event(), done: event(), end: event() }
+    }
+
+    /// In a child: what `work` does is done without any address space left, when the parent says so.
+    fn take(self, work: impl FnOnce()) {
+        self.begun.set();
+        self.go.wait();
+        limit_to_less_than_is_mapped();
+        work();
+        self.done.set();
+        self.end.wait();
+    }
+}
+
+fn drop_blindly((parcels, steps): Blind) {
+    let sender = parcels.get().unwrap();
+    steps.take(|| drop(sender));
+}
+
+#[test]
+fn what_a_process_cannot_see_to_unmake_is_unmade_when_it_has_ended() {
+    let _turn = turn();
+    let (sender, receiver) = Queue::<u32>::channel().unwrap();
+    let (parcels, steps) = (Queue::growing().unwrap(), Steps::new());
+    parcels.put(&sender).unwrap();
+    drop(sender);
+    let child =
+        Process::builder().daemon(true).spawn(drop_blindly, (parcels.clone(), steps.clone())).unwrap();
+    steps.begun.wait();
+    // It might carry the sender, so far as can be told by a process that cannot map it.
+    let elsewhere = Queue::growing().unwrap();
+    elsewhere.put(&(bytes(2_000_000), parcels)).unwrap();
+    steps.go.set();
+    steps.done.wait();
+    assert!(matches!(receiver.try_get(), Err(GetError::Empty { .. })), "it could see");
+    steps.end.set();
+    child.join().unwrap();
+    assert!(matches!(receiver.get_timeout(GENEROUS), Err(GetError::Disconnected { .. })));
 }

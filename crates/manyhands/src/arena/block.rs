@@ -110,8 +110,8 @@ impl Drop for Block {
 }
 
 impl Arena {
-    /// Frees a block whose entry said `word`. Fails when this process cannot see which objects the block carries; the block
-    /// stays as it is then.
+    /// Frees a block whose entry said `word`. Fails when this process cannot see which objects the block carries, or what else
+    /// keeps these alive; the block stays whose it is then.
     pub(super) fn release_entry(
         &'static self,
         id: BlockId,
@@ -128,7 +128,7 @@ impl Arena {
                 return Ok(());
             }
             word = dropping;
-            self.drop_carried(&carried);
+            self.drop_carried(&carried)?;
         }
         let directory = self.directory();
         let large = id.capacity() >= PUNCH_SIZE;
@@ -199,13 +199,20 @@ impl Arena {
     /// since it cannot see what the block carries, becomes its own, and is freed when it has ended.
     pub(crate) fn free_block(&'static self, id: BlockId) {
         let Ok(entry) = self.entry(id) else { return };
-        let word = entry.load();
-        if matches!(word.state, State::Held | State::InFlight)
-            && word.generation == id.generation()
-            && self.release_entry(id, entry, word).is_err()
-            && let Ok(me) = this_process()
-        {
-            entry.exchange(word, Word { state: State::Held, owner: me.raw(), ..word });
+        let there = |word: Word| {
+            matches!(word.state, State::Held | State::InFlight) && word.generation == id.generation()
+        };
+        let mut word = entry.load();
+        if !there(word) || self.release_entry(id, entry, word).is_ok() {
+            return;
+        }
+        let Ok(me) = this_process() else { return };
+        loop {
+            // It may count as letting its objects go by now.
+            word = entry.load();
+            if !there(word) || entry.exchange(word, Word { state: State::Held, owner: me.raw(), ..word }) {
+                return;
+            }
         }
     }
 
@@ -270,10 +277,24 @@ impl Arena {
         })
     }
 
-    /// The last bytes that a block has room for, a chunk of them at most: a long block's are mapped apart from it.
-    pub(super) fn block_tail(&'static self, id: BlockId, place: u64) -> Result<Pinned, ArenaError> {
-        let length = id.capacity().min(CHUNK as usize);
-        Pinned::new(self, place + (id.capacity() - length) as u64, length)
+    /// Whether a block is held or in flight still, and keeps what it carries alive.
+    pub(super) fn is_carrying(&self, id: BlockId) -> bool {
+        self.entry(id).is_ok_and(|entry| {
+            let word = entry.load();
+            let there = matches!(word.state, State::Held | State::InFlight);
+            there && word.generation == id.generation() && word.carrying && !word.dropping
+        })
+    }
+
+    /// The last bytes that a block has room for, so many and a chunk of them at most: a long block's are mapped apart from it.
+    pub(super) fn block_tail(
+        &'static self,
+        id: BlockId,
+        place: u64,
+        bytes: usize,
+    ) -> Result<Pinned, ArenaError> {
+        let length = bytes.min(id.capacity()).min(CHUNK as usize);
+        Pinned::part(self, place + (id.capacity() - length) as u64, length, id.capacity())
     }
 
     /// Part of a sweep, after every layer has kept what was announced: a dead process's blocks are free. Fails when some could

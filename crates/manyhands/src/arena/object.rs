@@ -12,8 +12,7 @@
 //! Free --create--> Claimed(me) --made--> Live --last reference gone--> Freeing(me) --unmade--> Free, next generation
 //! ```
 //!
-//! Making and unmaking can both be finished by a sweep: Claimed(dead) becomes Free, Freeing(dead) is taken over and
-//! done again.
+//! Making and unmaking can both be finished by a sweep: Claimed(dead) becomes Free, Freeing(dead) is done again.
 
 use super::error::ArenaError;
 use super::header::OBJECT_TABLE;
@@ -383,37 +382,42 @@ impl Arena {
         })
     }
 
-    /// Unmakes a live object, if nobody has begun to.
-    pub(super) fn unmake(&'static self, index: u32, by: ProcessId) {
+    /// Unmakes a live object in the name of `by`, if nobody has begun to.
+    ///
+    /// # Errors
+    /// When not all that it holds could be given back from here; the sweep of `by` does that.
+    pub(super) fn unmake(&'static self, index: u32, by: ProcessId) -> Result<(), ArenaError> {
         let record = self.record(index);
         let seen = record.word.load(Ordering::Acquire);
         let word = Word::unpack(seen);
         if word.state != State::Live {
-            return;
+            return Ok(());
         }
         let freeing = Word { state: State::Freeing, owner: by.raw(), ..word };
-        if record.word.compare_exchange(seen, freeing.pack(), Ordering::AcqRel, Ordering::Acquire).is_ok() {
-            self.finish_unmaking(index, freeing);
+        match record.word.compare_exchange(seen, freeing.pack(), Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => self.finish_unmaking(index, freeing),
+            Err(_) => Ok(()),
         }
     }
 
-    fn finish_unmaking(&'static self, index: u32, word: Word) {
+    fn finish_unmaking(&'static self, index: u32, word: Word) -> Result<(), ArenaError> {
         if let Some(kind) = Kind::from_raw(word.kind) {
             let object = Handle { index, generation: word.generation };
             let released = crate::SWEEPS.iter().map(|layer| layer.release(self, kind, object));
-            // What cannot be done from here is done when this process has ended, whose name is in the word.
-            if released.fold(Ok(()), Result::and).is_err() {
-                return;
-            }
+            // What cannot be done from here is done by the sweep of the process whose name is in the word.
+            released.fold(Ok(()), Result::and)?;
         }
         self.clear_references(index);
         let record = self.record(index);
         let _ =
             record.word.compare_exchange(word.pack(), word.free_next(), Ordering::AcqRel, Ordering::Acquire);
+        Ok(())
     }
 
-    /// Part of a sweep: what the dead process was making is undone, what it was unmaking is finished.
-    pub(super) fn settle_records_of(&'static self, dead: ProcessId, by: ProcessId) {
+    /// Part of a sweep: what the dead process was making is undone, what was being unmade in its name is finished. Fails when
+    /// some of it could not be from here.
+    pub(super) fn settle_records_of(&'static self, dead: ProcessId) -> Result<(), ArenaError> {
+        let mut all = Ok(());
         for index in self.record_numbers() {
             let record = self.record(index);
             let seen = record.word.load(Ordering::Acquire);
@@ -431,16 +435,11 @@ impl Arena {
                         Ordering::Acquire,
                     );
                 }
-                State::Freeing => {
-                    let mine = Word { owner: by.raw(), ..word };
-                    let taken =
-                        record.word.compare_exchange(seen, mine.pack(), Ordering::AcqRel, Ordering::Acquire);
-                    if taken.is_ok() {
-                        self.finish_unmaking(index, mine);
-                    }
-                }
+                // It keeps the dead one's name, so that whoever takes this sweep over finds it again.
+                State::Freeing => all = self.finish_unmaking(index, word).and(all),
                 State::Free | State::Live => {}
             }
         }
+        all
     }
 }

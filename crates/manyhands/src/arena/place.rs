@@ -34,7 +34,17 @@ pub struct Pinned {
 
 impl Pinned {
     pub(super) fn new(arena: &'static Arena, offset: u64, length: usize) -> Result<Pinned, ArenaError> {
-        let (address, pin) = arena.pin(offset, length)?;
+        Pinned::part(arena, offset, length, length)
+    }
+
+    /// As [`Pinned::new`], of a part of a block that has so many bytes.
+    pub(super) fn part(
+        arena: &'static Arena,
+        offset: u64,
+        length: usize,
+        block: usize,
+    ) -> Result<Pinned, ArenaError> {
+        let (address, pin) = arena.pin_part(offset, length, block)?;
         Ok(Pinned { arena, address, length, pin })
     }
 }
@@ -155,6 +165,11 @@ impl Arena {
     /// Maps `size` bytes from `offset` on, until [`Arena::unpin`].
     #[inline]
     pub(super) fn pin(&self, offset: u64, size: usize) -> Result<(NonNull<u8>, Pin), ArenaError> {
+        self.pin_part(offset, size, size)
+    }
+
+    #[inline]
+    fn pin_part(&self, offset: u64, size: usize, block: usize) -> Result<(NonNull<u8>, Pin), ArenaError> {
         if size == 0 {
             return Ok((NonNull::dangling(), Pin::NONE));
         }
@@ -166,12 +181,13 @@ impl Arena {
         {
             return Ok((address_in(start, offset), Pin::NONE));
         }
-        self.pin_chunks(offset, size)
+        // By the block: the chunks of large ones are not kept for a look at a few bytes.
+        let need = if (block as u64) < LARGE { Need::Small } else { Need::Pin };
+        self.pin_chunks(offset, size, need)
     }
 
-    fn pin_chunks(&self, offset: u64, size: usize) -> Result<(NonNull<u8>, Pin), ArenaError> {
+    fn pin_chunks(&self, offset: u64, size: usize, need: Need) -> Result<(NonNull<u8>, Pin), ArenaError> {
         let (first, count) = self.chunks_of(offset, size);
-        let need = if (size as u64) < LARGE { Need::Small } else { Need::Pin };
         match self.window.hold(self, first, count, need) {
             Some(start) => Ok((address_in(start, offset), Pin(first as u32))),
             None => self.map_alone(offset, size),

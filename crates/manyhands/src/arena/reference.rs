@@ -5,8 +5,10 @@
 //! only, a sweep the dead one's. An object is unmade when all bits are clear, which takes care to see, as they stand in
 //! several words: whoever clears a bit first raises the object's version. Had a scan missed a bit that was set behind it
 //! while it met the giver's bit already cleared, the giver's clearing would have raised the version meanwhile. Objects
-//! that were sent in messages are kept by those as well: see `travel`.
+//! that were sent in messages are kept by those as well: see `travel`. A process whose address space is used up may be unable to
+//! see those. Then the bit stays that was to be cleared last, and whoever sweeps its process, when that has ended, clears it.
 
+use super::error::ArenaError;
 use super::object::{Handle, State, Word};
 use super::owner::{ProcessId, this_process};
 use super::region::Arena;
@@ -32,42 +34,65 @@ impl Arena {
         self.record(index).references[word].load(Ordering::Acquire) & bit != 0
     }
 
-    /// Takes a process's record away; unmakes the object when it was the last one.
-    pub(super) fn remove_reference(&'static self, index: u32, process: ProcessId, by: ProcessId) {
+    /// Takes a process's record away; unmakes the object, in that process's name, when it was the last one.
+    ///
+    /// # Errors
+    /// When this process cannot see whether a message carries the object, or cannot unmake it. The record, or the unmaking,
+    /// then stays in the name of `process`, and is found by the sweep of that.
+    pub(super) fn remove_reference(&'static self, index: u32, process: ProcessId) -> Result<(), ArenaError> {
         let (word, bit) = bit(process);
         let record = self.record(index);
-        record.version.fetch_add(1, Ordering::AcqRel);
-        if record.references[word].fetch_and(!bit, Ordering::AcqRel) & bit != 0 && self.is_unreferenced(index)
-        {
-            self.unmake(index, by);
+        loop {
+            let object = record.word.load(Ordering::Acquire);
+            record.version.fetch_add(1, Ordering::AcqRel);
+            if record.references[word].fetch_and(!bit, Ordering::AcqRel) & bit == 0 {
+                return Ok(());
+            }
+            match self.is_unreferenced(index) {
+                Ok(true) => return self.unmake(index, process),
+                Ok(false) => return Ok(()),
+                Err(error) => {
+                    self.add_reference(index, process);
+                    if record.word.load(Ordering::Acquire) == object {
+                        return Err(error);
+                    }
+                    // Somebody who could see has unmade it meanwhile, and the bit keeps another object alive: take it away again.
+                }
+            }
         }
     }
 
     /// Whether no process refers to the object and no message carries it.
-    pub(super) fn is_unreferenced(&'static self, index: u32) -> bool {
+    ///
+    /// # Errors
+    /// When no process does, and this one cannot see whether a message carries it.
+    pub(super) fn is_unreferenced(&'static self, index: u32) -> Result<bool, ArenaError> {
         let record = self.record(index);
         loop {
             let version = record.version.load(Ordering::Acquire);
             fence(Ordering::SeqCst);
             // Messages first: a sender that lets one go after this look clears its own bit after that.
             let sent = record.references[0].load(Ordering::Acquire) & SENT != 0;
-            if sent && self.is_carried(index) {
-                return false;
+            let carried = if sent { self.is_carried(index) } else { Ok(false) };
+            if matches!(carried, Ok(true)) {
+                return Ok(false);
             }
             let [first, rest @ ..] = &record.references;
             let held = first.load(Ordering::Acquire) & !SENT != 0
                 || rest.iter().any(|word| word.load(Ordering::Acquire) != 0);
             if held {
-                return false;
+                return Ok(false);
             }
+            carried?;
             fence(Ordering::SeqCst);
             if record.version.load(Ordering::Acquire) == version {
-                return true;
+                return Ok(true);
             }
         }
     }
 
-    /// Whether the calling process refers to the object once, nobody else does, and no message carries it.
+    /// Whether the calling process refers to the object once, nobody else does, and no message carries it, so far as can be
+    /// seen from here.
     pub(super) fn is_referenced_once(&'static self, handle: Handle, process: ProcessId) -> bool {
         let (record, (own_word, own)) = (self.record(handle.index()), bit(process));
         let is_free_of_others = || {
@@ -82,7 +107,8 @@ impl Arena {
         // Messages before processes, and the version around both, as in `is_unreferenced`.
         self.local.of(handle.index()).load(Ordering::Acquire) == 1
             && is_free_of_others()
-            && (record.references[0].load(Ordering::Acquire) & SENT == 0 || !self.is_carried(handle.index()))
+            && (record.references[0].load(Ordering::Acquire) & SENT == 0
+                || matches!(self.is_carried(handle.index()), Ok(false)))
             && is_free_of_others()
             && record.version.load(Ordering::Acquire) == version
     }
@@ -125,7 +151,8 @@ impl Arena {
             }
         }
         if seen == 1 {
-            self.remove_reference(handle.index(), process, process);
+            // What cannot be done from here is done when this process has ended.
+            let _ = self.remove_reference(handle.index(), process);
             count.store(0, Ordering::Release);
         }
     }
@@ -158,7 +185,8 @@ impl Arena {
             let held = count.load(Ordering::Relaxed) > 0;
             match (held, self.has_reference(index, process)) {
                 (true, false) => self.add_reference(index, process),
-                (false, true) => self.remove_reference(index, process, process),
+                // Otherwise it is done when this process has ended.
+                (false, true) => drop(self.remove_reference(index, process)),
                 _ => {}
             }
         }
@@ -170,13 +198,15 @@ impl Arena {
         self.reconcile_references();
     }
 
-    /// Part of a sweep: a dead process keeps nothing alive.
-    pub(super) fn drop_references_of(&'static self, dead: ProcessId, by: ProcessId) {
+    /// Part of a sweep: a dead process keeps nothing alive. Fails when that could not be seen from here of all objects.
+    pub(super) fn drop_references_of(&'static self, dead: ProcessId) -> Result<(), ArenaError> {
+        let mut all = Ok(());
         for index in self.record_numbers() {
             let word = Word::unpack(self.record(index).word.load(Ordering::Acquire));
             if word.state == State::Live && self.has_reference(index, dead) {
-                self.remove_reference(index, dead, by);
+                all = self.remove_reference(index, dead).and(all);
             }
         }
+        all
     }
 }

@@ -63,12 +63,14 @@ pub(crate) fn sweep(arena: &'static Arena, table: &[&dyn Sweep], process: Proces
     let slot = arena.process(process);
     let dead = Dead { process, pid: slot.pid(), clean: slot.ended_by_itself(), arena };
     let undone = table.iter().map(|layer| layer.sweep(arena, &dead)).fold(Ok(()), Result::and);
-    if undone.and_then(|()| arena.free_blocks_of(process)).is_err() {
+    let undone = undone
+        .and_then(|()| arena.free_blocks_of(process))
+        .and_then(|()| arena.settle_records_of(process))
+        .and_then(|()| arena.drop_references_of(process));
+    if undone.is_err() {
         arena.give_back_sweep(process, by);
         return false;
     }
-    arena.settle_records_of(process, by);
-    arena.drop_references_of(process, by);
     arena.abandon_children_of(process);
     arena.free_threads_of(process);
     arena.free_slot(process, by);

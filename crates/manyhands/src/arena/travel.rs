@@ -15,11 +15,15 @@ use super::object::{Handle, State, Word};
 use super::owner::this_process;
 use super::place::Pinned;
 use super::region::Arena;
+use super::window::CHUNK;
 use crate::platform::atomic::Ordering;
 use std::cell::{Cell, RefCell};
 
 /// The bit of process slot 0, which is nobody's: the object was in a message once.
 pub(super) const SENT: u64 = 1;
+
+/// Most lists are shorter.
+const PAGE: usize = 4096;
 
 thread_local! {
     /// How many [`collect`]s this thread is in. Apart from the list, since most values name no object and this is cheap.
@@ -73,18 +77,28 @@ pub fn note(handle: Handle) {
     }
 }
 
-/// The end of a carrying block: how many objects it keeps alive, and before that which.
+/// How many bytes at the end of a block list so many objects.
+fn list_bytes(objects: usize) -> usize {
+    (objects + 1) * 8
+}
+
+/// The end of a carrying block: how many objects it keeps alive, and before that which. So much of it is mapped as the list needs.
 pub(super) struct Carried(Pinned);
 
 impl Carried {
+    /// The number that stands at this place, counted from the end.
+    fn number(&self, place: usize) -> u64 {
+        let end = self.0.len() - place * 8;
+        u64::from_le_bytes(self.0[end - 8..end].try_into().expect("eight bytes"))
+    }
+
+    fn count(&self) -> usize {
+        self.number(0) as usize
+    }
+
     fn handles(&self) -> impl Iterator<Item = Handle> {
-        let room = &*self.0;
-        let number = |place: usize| {
-            let end = room.len() - place * 8;
-            u64::from_le_bytes(room[end - 8..end].try_into().expect("eight bytes"))
-        };
-        let count = (number(0) as usize).min(room.len() / 8 - 1);
-        (1..=count).map(move |place| Handle::from_raw(number(place)))
+        let count = self.count().min(self.0.len() / 8 - 1);
+        (1..=count).map(|place| Handle::from_raw(self.number(place)))
     }
 }
 
@@ -99,13 +113,13 @@ impl Arena {
         length: usize,
         handles: &[Handle],
     ) -> Result<Block, ArenaError> {
-        let list = (handles.len() + 1) * 8;
-        let mut block = self.claim_block(length + list)?;
-        let tail = self.block_tail(block.id(), self.block_place(block.id())?)?;
-        if tail.len() < list {
-            let limit = tail.len() / 8 - 1;
+        let list = list_bytes(handles.len());
+        if list > CHUNK as usize {
+            let limit = CHUNK as usize / 8 - 1;
             return Err(ArenaError::OutOfSlots { what: "shared object in one message", limit });
         }
+        let mut block = self.claim_block(length + list)?;
+        let tail = self.block_tail(block.id(), self.block_place(block.id())?, list)?;
         let numbers = std::iter::once(handles.len() as u64).chain(handles.iter().map(|it| it.to_raw()));
         for (place, number) in numbers.enumerate() {
             let start = tail.len() - (place + 1) * 8;
@@ -122,39 +136,46 @@ impl Arena {
 
     /// The objects that a carrying block at this place lists.
     pub(super) fn carried(&'static self, id: BlockId, place: u64) -> Result<Carried, ArenaError> {
-        self.block_tail(id, place).map(Carried)
+        let page = Carried(self.block_tail(id, place, PAGE)?);
+        let list = list_bytes(page.count().min(id.capacity() / 8));
+        if list <= PAGE { Ok(page) } else { self.block_tail(id, place, list).map(Carried) }
     }
 
-    /// Whether a block that is held or in flight carries the object; also when that cannot be seen from here.
-    pub(super) fn is_carried(&'static self, index: u32) -> bool {
-        let mut found = false;
-        let all = self.each_carrying_block(|id, place| {
-            found |= self
-                .carried(id, place)
-                .map_or(true, |carried| carried.handles().any(|handle| handle.index() == index));
+    /// Whether a block that is held or in flight carries the object.
+    ///
+    /// # Errors
+    /// When none was seen that does, and not all could be seen from here.
+    pub(super) fn is_carried(&'static self, index: u32) -> Result<bool, ArenaError> {
+        let (mut found, mut unseen) = (false, Ok(()));
+        let all = self.each_carrying_block(|id, place| match self.carried(id, place) {
+            Ok(carried) => found |= carried.handles().any(|handle| handle.index() == index),
+            // Of one that was let go meanwhile the place may hold anything, a list that is too long as well.
+            Err(error) if self.is_carrying(id) => unseen = Err(error),
+            Err(_) => {}
         });
-        found || all.is_err()
+        if found { Ok(true) } else { all.and(unseen).map(|()| false) }
     }
 
     /// Before a block that no longer counts as carrying is freed: unmakes those of its objects that nobody refers to.
-    pub(super) fn drop_carried(&'static self, carried: &Carried) {
-        for handle in carried.handles() {
-            self.unmake_if_unreferenced(handle);
-        }
+    ///
+    /// # Errors
+    /// When that cannot be seen from here of all of them. It may be done again.
+    pub(super) fn drop_carried(&'static self, carried: &Carried) -> Result<(), ArenaError> {
+        carried.handles().map(|handle| self.unmake_if_unreferenced(handle)).fold(Ok(()), Result::and)
     }
 
-    fn unmake_if_unreferenced(&'static self, handle: Handle) {
+    fn unmake_if_unreferenced(&'static self, handle: Handle) -> Result<(), ArenaError> {
         // The list may be another block's by now, if somebody else freed this one, too.
         if !handle.is_possible() {
-            return;
+            return Ok(());
         }
         let word = Word::unpack(self.record(handle.index()).word.load(Ordering::Acquire));
-        let Ok(by) = this_process() else { return };
         if word.state == State::Live
             && Handle::of(handle.index(), word) == handle
-            && self.is_unreferenced(handle.index())
+            && self.is_unreferenced(handle.index())?
         {
-            self.unmake(handle.index(), by);
+            self.unmake(handle.index(), this_process()?)?;
         }
+        Ok(())
     }
 }
