@@ -235,8 +235,10 @@ impl Object {
             record.word.store(word.free_next(), Ordering::Release);
             return Err(error);
         }
+        // Counted as an attachment is: another thread may just be counting the last reference to the object that had this
+        // number before, or one to it that came too late. The bit once more, as that thread may have set it, and lost it.
+        arena.attach_reference(index, process);
         arena.add_reference(index, process);
-        arena.local.of(index).store(1, Ordering::Release);
         record.word.store(Word { state: State::Live, owner: 0, ..word }.pack(), Ordering::Release);
         Ok(Object { handle: Handle { index, generation: word.generation }, process })
     }
