@@ -105,10 +105,12 @@ pub unsafe fn close_all_but(keep: &[RawFd]) {
 
 /// Gives large private memory back that was inherited and holds none of `needed`, this stack or this thread's
 /// own data. What was there reads as zeros afterwards. The heap of the first thread is left alone: the tables
-/// through which thread-local data is found may stand there.
+/// through which thread-local data is found may stand there. So is what begins where the map of a file ends: the zeroed
+/// statics of a program or library stand there, and the kernel makes one map of them and of a private one that happens
+/// to come next.
 ///
 /// # Safety
-/// Everything that is used later stands in `needed`, on the stack, in thread-local storage or in files.
+/// Everything that is used later stands in `needed`, in statics, on the stack, in thread-local storage or in files.
 pub unsafe fn forget(needed: &[usize]) {
     const LARGE: usize = 1 << 20;
     let here = 0_u8;
@@ -120,15 +122,20 @@ pub unsafe fn forget(needed: &[usize]) {
             .chain(needed)
             .any(|address| (start..end).contains(address))
     };
+    let mut end_of_file = 0;
     // What cannot be listed is kept.
     let _ = maps::for_each(c"/proc/self/maps", |line| {
         let Some(line) = maps::Line::read(line) else { return };
         let (start, end) = (line.start, line.end);
+        if line.inode != 0 {
+            end_of_file = end;
+        }
         if line.access.starts_with(b"rw")
             && line.access.ends_with(b"p")
             && line.inode == 0
             && end - start >= LARGE
             && line.name != b"[heap]"
+            && start != end_of_file
             && !holds(start, end)
         {
             // SAFETY: the caller's promise; the range is a whole map.
@@ -161,4 +168,34 @@ fn thread_table() -> usize {
         table = 0;
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::fork::{Side, fork_plain};
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    /// Zeroed, and of a size that would be given back.
+    static LARGE_AND_ZEROED: [AtomicU32; 1 << 19] = [const { AtomicU32::new(0) }; 1 << 19];
+
+    #[test]
+    fn statics_are_not_forgotten() {
+        let middle = &LARGE_AND_ZEROED[1 << 18];
+        middle.store(7, Ordering::Relaxed);
+        // SAFETY: the child makes system calls and uses a static and its stack.
+        match unsafe { fork_plain() }.unwrap() {
+            // SAFETY: nothing but those two, as was said; and it ends without a look back.
+            Side::Child => unsafe {
+                forget(&[]);
+                libc::_exit(middle.load(Ordering::Relaxed) as i32);
+            },
+            Side::Parent(child) => {
+                let mut status = 0;
+                // SAFETY: waits for the child just made, which nobody else knows.
+                assert_eq!(unsafe { libc::waitpid(child as i32, &raw mut status, 0) }, child as i32);
+                assert_eq!((libc::WIFEXITED(status), libc::WEXITSTATUS(status)), (true, 7));
+            }
+        }
+    }
 }
