@@ -104,19 +104,18 @@ def test_after_the_end_nothing_is_taken(library):
             submit()
 
 
-@pytest.mark.skipif(FREE_THREADED, reason="there the workers run meanwhile")
 def test_a_map_that_is_terminated_next_has_hardly_begun(library):
-    """Chance has a say in it, so the best of some rounds counts."""
-    begun = []
+    """How many workers had taken a call by then is chance; afterwards none takes another one."""
+    workers, begun = 3, []
     for _ in range(10):
         gate, calls = threading.Event(), []
-        pool = library.pool.ThreadPool(3)
+        pool = library.pool.ThreadPool(workers)
         pool.map_async(lambda _, calls=calls, gate=gate: (calls.append(1), gate.wait()), range(10_000), 1)
         pool.terminate()
         gate.set()
         pool.join()
         begun.append(len(calls))
-    assert min(begun) == 0, begun
+    assert max(begun) <= workers, begun
 
 
 def test_terminating_drops_what_waits(library):
