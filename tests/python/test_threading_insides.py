@@ -1,5 +1,6 @@
 """What programs read and write inside of conditions, events, semaphores and barriers: by the standard names."""
 
+import pytest
 from conftest import eventually
 
 
@@ -81,6 +82,21 @@ def test_to_notify_all_goes_through_a_subclass(threading):
         condition.notify_all()
     thread.join()
     assert (condition.notified, woken) == (1, [True])
+
+
+@pytest.mark.parametrize("timeout", [None, 60, 0, -1])
+def test_to_wait_for_something_goes_through_a_subclass(threading, timeout):
+    waits, answers = [], iter([False, True])
+
+    class Noting(threading.Condition):
+        def wait(self, timeout=None):
+            waits.append(timeout)
+            return super().wait(0)
+
+    condition = Noting()
+    with condition:
+        assert condition.wait_for(lambda: next(answers), timeout)
+    assert waits == [timeout]
 
 
 def test_those_who_have_come_to_a_barrier(threading):

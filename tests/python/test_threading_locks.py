@@ -66,6 +66,17 @@ def test_arguments_of_acquire(threading, kind):
     lock.release()
 
 
+@pytest.mark.parametrize("kind", ["Lock", "RLock"])
+@pytest.mark.parametrize("arguments", [(False, 1), (True, -2), (True, 1e100), (True, float("nan"))])
+def test_refused_arguments_are_refused_in_the_standard_words(kind, arguments):
+    refusals = []
+    for module in (standard, ours_alone):
+        with pytest.raises((ValueError, OverflowError)) as refused:
+            getattr(module, kind)().acquire(*arguments)
+        refusals.append((refused.type, str(refused.value)))
+    assert refusals[0] == refusals[1]
+
+
 def test_a_lock_that_is_not_held(threading):
     with pytest.raises(RuntimeError, match="release unlocked lock"):
         threading.Lock().release()

@@ -56,18 +56,19 @@ pub trait Guarding: PyClass<Frozen = True> + Sync {
 }
 
 /// What `blocking` and `timeout` mean, as the standard library checks them: `None` = do not wait.
-pub fn patience(blocking: bool, timeout: f64) -> PyResult<Option<Option<Deadline>>> {
+pub fn patience(py: Python<'_>, blocking: bool, timeout: f64) -> PyResult<Option<Option<Deadline>>> {
     if timeout.is_nan() {
         return Err(PyValueError::new_err("Invalid value NaN (not a number)"));
     }
     if timeout.abs() > LONGEST {
-        return Err(PyOverflowError::new_err("timeout value is too large"));
+        return Err(PyOverflowError::new_err("timestamp out of range for platform time_t"));
     }
     if !blocking && timeout != -1.0 {
         return Err(PyValueError::new_err("can't specify a timeout for a non-blocking call"));
     }
     if timeout < 0.0 && timeout != -1.0 {
-        return Err(PyValueError::new_err("timeout value must be a non-negative number"));
+        let right = if py.version_info() < (3, 13) { "positive" } else { "a non-negative number" };
+        return Err(PyValueError::new_err(format!("timeout value must be {right}")));
     }
     Ok(match (blocking, timeout) {
         (false, _) => None,
@@ -197,7 +198,7 @@ unsafe extern "C" fn acquire<L: Guarding>(
     slowly(|py| {
         // SAFETY: `count` objects, and as many more as there are names, borrowed for the call.
         let (blocking, timeout) = unsafe { parse(py, arguments, count, names) }?;
-        let patience = patience(blocking, timeout)?;
+        let patience = patience(py, blocking, timeout)?;
         let taking = bare(here(py));
         if this.get().take_at_once(taking) {
             return Ok(true_object());

@@ -249,17 +249,16 @@ impl ThreadCondition {
     ) -> PyResult<Bound<'py, PyAny>> {
         let mut result = predicate.call0()?;
         let until = limit(timeout);
-        // The first wait may be of no time at all: it says whether the lock is held.
-        let mut has_waited = false;
+        // The first wait gets the time as it was given, even if that is none: it also checks that the lock is held.
+        let mut left = timeout;
         while !result.is_truthy()? {
             // A subclass may wait in a way of its own.
-            let left = until.map(|until| until.remaining().as_secs_f64());
-            if left == Some(0.0) && has_waited {
-                break;
-            }
-            has_waited = true;
             slf.call_method1("wait", (left,))?;
             result = predicate.call0()?;
+            left = until.map(|until| until.remaining().as_secs_f64());
+            if left == Some(0.0) {
+                break;
+            }
         }
         Ok(result)
     }
