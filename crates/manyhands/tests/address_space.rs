@@ -3,13 +3,16 @@
 //!
 //! The limit is set in children only, which have one thread; the test itself has none.
 
+mod witness;
+
 use manyhands::arena::{Arena, ArenaError};
 use manyhands::executor::CallError;
 use manyhands::shared::Event;
-use manyhands::{GetError, Pool, Process, PutError, Queue, Sender};
+use manyhands::{GetError, Pool, Process, PutError, Queue, Receiver, Sender};
 use serde_bytes::ByteBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use witness::eventually;
 
 /// The tests take turns: one counts what is held in the arena.
 static TURN: Mutex<()> = Mutex::new(());
@@ -175,4 +178,49 @@ fn what_a_process_cannot_see_to_unmake_is_unmade_when_it_has_ended() {
     steps.end.set();
     child.join().unwrap();
     assert!(matches!(receiver.get_timeout(GENEROUS), Err(GetError::Disconnected { .. })));
+}
+
+/// Messages enough for a ring that stands where it has to be mapped.
+const MANY: u32 = 10_000;
+
+#[test]
+fn a_sender_that_cannot_map_the_queue_is_gone_all_the_same() {
+    fn drop_it((sender, steps): (Sender<u32>, Steps)) {
+        steps.take(|| drop(sender));
+    }
+    let _turn = turn();
+    let (sender, receiver) = Queue::<u32>::channel().unwrap();
+    let steps = Steps::new();
+    let child = Process::builder().daemon(true).spawn(drop_it, (sender.clone(), steps.clone())).unwrap();
+    steps.begun.wait();
+    (0..MANY).for_each(|number| sender.put(&number).unwrap());
+    drop(sender);
+    steps.go.set();
+    steps.done.wait();
+    assert!((0..MANY).all(|number| receiver.get().unwrap() == number));
+    assert!(matches!(receiver.get_timeout(GENEROUS), Err(GetError::Disconnected { .. })));
+    steps.end.set();
+    child.join().unwrap();
+}
+
+#[test]
+fn a_receiver_that_cannot_map_the_queue_is_gone_all_the_same() {
+    fn drop_it((receiver, steps): (Receiver<u32>, Steps)) {
+        steps.take(|| drop(receiver));
+    }
+    let _turn = turn();
+    let (sender, receiver) = Queue::<u32>::bounded_channel(u64::from(MANY)).unwrap();
+    let steps = Steps::new();
+    let child = Process::builder().daemon(true).spawn(drop_it, (receiver, steps.clone())).unwrap();
+    steps.begun.wait();
+    (0..MANY).for_each(|number| sender.put(&number).unwrap());
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| sender.put_timeout(&MANY, GENEROUS));
+        steps.go.set();
+        assert!(matches!(waits.join().unwrap(), Err(PutError::Disconnected { .. })));
+    });
+    assert_eq!(sender.len(), MANY as usize, "it could map the queue");
+    steps.end.set();
+    child.join().unwrap();
+    eventually("what nobody takes is dropped", || sender.is_empty());
 }

@@ -184,6 +184,18 @@ impl Arena {
         }
     }
 
+    /// Makes this process the holder of a block, of which it maps nothing; `None` when it was freed meanwhile.
+    ///
+    /// # Errors
+    /// When this process has no address space left for its entry.
+    pub(crate) fn take_block_if_there(&'static self, id: BlockId) -> Result<Option<Block>, ArenaError> {
+        match self.take_block(id, 0) {
+            Ok(block) => Ok(Some(block)),
+            Err(ArenaError::StaleBlock) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Makes a block of `holder`'s nobody's, to live until it is taken or freed by number. Does nothing when the block
     /// is somebody else's: for sweeps (a dead sender's block that was announced) and for what an object keeps.
     pub(crate) fn block_in_flight(&self, id: BlockId, holder: ProcessId) {

@@ -5,11 +5,13 @@
 //! carried it, or in the sweep of a dead process, and then the queue is closed for the other side and its sleepers are woken.
 //! So nothing is counted that a kill could leave counted. Unmaking may be done twice, by a sweeper too: it allocates nothing.
 
+use super::chain::Nothing;
 use super::message::{self, WORDS};
 use super::raw_queue::RawQueue;
-use super::storage::{NO_RECEIVERS, NO_SENDERS, View};
-use crate::arena::{Arena, ArenaError, Handle, Kind, Object, Shared, this_process};
+use super::storage::{Body, NO_RECEIVERS, NO_SENDERS, View};
+use crate::arena::{Arena, ArenaError, Handle, Kind, Object, ProcessId, Shared, this_process};
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::cell::Cell;
 
 /// The body of an end.
 #[repr(C)]
@@ -71,15 +73,38 @@ impl End {
 }
 
 /// When the last reference to an end is gone: tells the other side.
+///
+/// # Errors
+/// When this process cannot map what waits in the queue; the other side knows all the same. The sweep of this process drops it.
 pub(super) fn disconnect(arena: &'static Arena, body: &EndBody) -> Result<(), ArenaError> {
     let (queue, gone) = (body.queue.load(Ordering::Acquire), body.side.load(Ordering::Acquire));
     // Nobody is there to be told when the queue is gone as well.
     let Ok(object) = Object::attach(Handle::from_raw(queue), Kind::Queue) else { return Ok(()) };
+    // First what others wait for, which needs no ring: there may be no address space for those.
+    let queue: &'static Body = object.body();
+    queue.set_closed(gone);
+    queue.lines(arena)?.notify_all();
+    if gone != NO_RECEIVERS {
+        // Takers that find it closed see to its end.
+        return Ok(());
+    }
     let view: View<WORDS> = View::of(&object)?;
-    view.close(gone);
-    let Ok(me) = this_process() else { return Ok(()) };
-    // Nobody will take what waits, and it may carry what others wait for.
-    let mine = |payload: &_| Some(message::block(payload).and_then(|id| arena.take_block(id, 0).ok()));
-    while gone == NO_RECEIVERS && view.chain().take(me.raw(), mine).is_ok() {}
-    Ok(())
+    view.chain().end();
+    drop_messages(arena, &view, this_process()?)
+}
+
+/// Nobody will take what waits, and it may carry what others wait for.
+fn drop_messages(arena: &'static Arena, view: &View<WORDS>, me: ProcessId) -> Result<(), ArenaError> {
+    let unseen = Cell::new(None);
+    let mine = |payload: &_| {
+        let Some(id) = message::block(payload) else { return Some(None) };
+        arena.take_block_if_there(id).map_err(|error| unseen.set(Some(error))).ok()
+    };
+    loop {
+        match view.chain().take(me.raw(), mine) {
+            Ok(block) => drop(block),
+            Err(Nothing::Yet | Nothing::Ever) => return Ok(()),
+            Err(Nothing::Unreachable | Nothing::Left) => return Err(view.unreachable(unseen.take())),
+        }
+    }
 }

@@ -8,6 +8,7 @@
 use super::chain::{Chain, Ends, Link, RINGS_MAX, Rings};
 use super::ring::{Ring, Slot};
 use crate::arena::{Arena, ArenaError, BODY, BlockId, Object, ProcessId, Shared, this_process};
+use crate::platform::Scope;
 use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::sync::Gate;
 
@@ -47,6 +48,14 @@ pub(super) struct Lines {
 
 // SAFETY: repr(C), atomics only.
 unsafe impl Shared for Lines {}
+
+impl Lines {
+    /// Wakes all who sleep, on both sides.
+    pub(super) fn notify_all(&self) {
+        self.items.gate.notify_all(Scope::Shared);
+        self.space.gate.notify_all(Scope::Shared);
+    }
+}
 
 /// A gate, on a cache line of its own.
 #[repr(C, align(64))]
@@ -163,6 +172,12 @@ impl Body {
         self.state.load(Ordering::Acquire) & (NO_SENDERS | NO_RECEIVERS) != 0
     }
 
+    /// What changes with every message, which every process has mapped unless there are very many queues.
+    pub(super) fn lines(&self, arena: &Arena) -> Result<&'static Lines, ArenaError> {
+        let block = self.lines_block().expect("a queue's body is filled before it is seen");
+        Ok(&arena.block_records(block, 1)?[0])
+    }
+
     pub(super) fn lines_block(&self) -> Option<BlockId> {
         block(self.lines.load(Ordering::Acquire))
     }
@@ -214,20 +229,18 @@ impl<const W: usize> View<W> {
         body: &'static Body,
         visible: usize,
     ) -> Result<View<W>, ArenaError> {
-        let lines = body.lines_block().expect("a queue's body is filled before it is seen");
-        let lines = &arena.block_records(lines, 1)?[0];
-        let view = View::around(body, lines, visible);
-        let wanted = view.smallest_ring();
-        view.chain().is_whole().then_some(view).ok_or(ArenaError::AddressSpace { wanted })
+        let view = View::around(body, body.lines(arena)?, visible);
+        if view.chain().is_whole() { Ok(view) } else { Err(view.unreachable(None)) }
     }
 
     pub(super) fn of(object: &Object) -> Result<View<W>, ArenaError> {
         View::new(Arena::current().expect("an object was made in it"), object.body(), RINGS_MAX)
     }
 
-    /// How many bytes the first ring has.
-    pub(super) fn smallest_ring(&self) -> usize {
-        self.shape.slots(0) * size_of::<Slot<W>>()
+    /// Why this process cannot go on: for this reason, or since it cannot map a ring, of as many bytes as the first one at least.
+    #[cold]
+    pub(super) fn unreachable(&self, why: Option<ArenaError>) -> ArenaError {
+        why.unwrap_or(ArenaError::AddressSpace { wanted: self.shape.slots(0) * size_of::<Slot<W>>() })
     }
 
     /// The same view once more.

@@ -62,12 +62,11 @@ impl From<WaitError> for Stop {
 }
 
 impl<const W: usize> View<W> {
-    /// Refuses all further puts, lets takers have what is there, and wakes all sleepers; `gone` as in `Body::set_closed`.
-    pub(super) fn close(&self, gone: u32) {
-        self.body.set_closed(gone);
+    /// Refuses all further puts, lets takers have what is there, and wakes all sleepers.
+    fn close(&self) {
+        self.body.set_closed(0);
         self.chain().end();
-        self.lines.items.gate.notify_all(Scope::Shared);
-        self.lines.space.gate.notify_all(Scope::Shared);
+        self.lines.notify_all();
     }
 }
 
@@ -133,7 +132,7 @@ impl<const W: usize> Stream<W> {
 
     /// Refuses all further puts, lets takers have what is there, and wakes all sleepers.
     pub(super) fn close(&self) {
-        self.view.close(0);
+        self.view.close();
     }
 
     pub(super) fn is_disconnected(&self) -> bool {
@@ -254,10 +253,10 @@ impl<const W: usize> Stream<W> {
         })
     }
 
-    /// This process cannot map the ring in which the stream goes on, of at least so many bytes.
+    /// This process cannot map the ring in which the stream goes on.
     #[cold]
     fn unreachable(&self) -> Stop {
-        ArenaError::AddressSpace { wanted: self.view.smallest_ring() }.into()
+        self.view.unreachable(None).into()
     }
 
     /// Takes one message, waiting for it until `deadline`.
