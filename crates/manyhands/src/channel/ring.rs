@@ -196,21 +196,26 @@ impl<'a, const W: usize> Ring<'a, W> {
         }
     }
 
-    /// Takes some message that a dead reader had claimed, wherever it is.
+    /// Takes the first of the messages that were returned, wherever they are.
     pub(crate) fn take_returned<R>(
         &self,
         owner: u32,
         read: impl FnOnce(&Payload<W>) -> Option<R>,
     ) -> Option<Option<R>> {
-        for slot in self.slots {
-            let word = Word(slot.word.load(Ordering::Acquire));
-            if word.state() == State::Returned
-                && self.step(slot, word, word.with(State::Reading, owner)).is_ok()
-            {
+        loop {
+            let (slot, word) = self.first_returned()?;
+            if self.step(slot, word, word.with(State::Reading, owner)).is_ok() {
                 return Some(self.read(slot, word, read));
             }
+            // Another consumer has it: look again.
         }
-        None
+    }
+
+    fn first_returned(&self) -> Option<(&'a Slot<W>, Word)> {
+        let words = self.slots.iter().map(|slot| (slot, Word(slot.word.load(Ordering::Acquire))));
+        words
+            .filter(|(_, word)| word.state() == State::Returned)
+            .reduce(|first, other| if other.1.is_before(first.1) { other } else { first })
     }
 
     /// The first position from `position` on that no consumer has taken, or the one where the ring ends.

@@ -1,6 +1,8 @@
 //! Behaviour of the queues within one process; what needs kills is in `tests/storm.rs`, what needs an arena of its
 //! own in `tests/queue_memory.rs`.
 
+use super::message::WORDS;
+use super::stream::{Stop, Stream};
 use super::{Buffer, Content, GetError, INLINE, PutError, Queue, RawQueue};
 use crate::arena::ArenaError;
 use crate::encoding;
@@ -235,6 +237,33 @@ fn many_threads_lose_and_double_nothing() {
             assert!(seen.iter().copied().eq(0..EACH), "messages lost or doubled");
         }
     }
+}
+
+/// As many consumers as this, each with a message that it cannot take.
+fn refuse(stream: &Stream<WORDS>, consumers: u32) {
+    let refused = stream.try_take(|_| {
+        if consumers > 1 {
+            refuse(stream, consumers - 1);
+        }
+        None::<u64>
+    });
+    assert!(matches!(refused, Err(Stop::Arena(_))), "{refused:?}");
+}
+
+#[test]
+fn what_could_not_be_taken_is_taken_first_and_in_order() {
+    let stream: Stream<WORDS> = Stream::create(Some(4)).unwrap();
+    let put = |number| stream.try_put(|payload| payload[0].store(number, Ordering::Relaxed)).unwrap();
+    let take = || stream.try_take(|payload| Some(payload[0].load(Ordering::Relaxed))).unwrap();
+    (0..4).for_each(put);
+    assert_eq!((take(), take()), (0, 1));
+    // The next ones stand before those that came first.
+    (4..6).for_each(put);
+    refuse(&stream, 4);
+    assert_eq!(stream.len(), 4);
+    assert_eq!(take(), 2);
+    put(6);
+    assert_eq!(std::array::from_fn(|_| take()), [3, 4, 5, 6]);
 }
 
 #[test]

@@ -73,6 +73,12 @@ impl Word {
         (difference << (64 - POSITION_BITS)) as i64 >> (64 - POSITION_BITS)
     }
 
+    /// Whether the word's position comes before that of another one of the same ring.
+    #[inline(always)]
+    pub(crate) fn is_before(self, other: Word) -> bool {
+        self.ahead_of(other.0 >> POSITION_SHIFT) < 0
+    }
+
     /// The same position in another state, with another owner.
     #[inline(always)]
     pub(crate) fn with(self, state: State, owner: u32) -> Word {
@@ -104,6 +110,8 @@ mod tests {
         assert_eq!(Word::new(last, State::Full, 1).ahead_of(last + 2), -2);
         assert_eq!(Word::new(last + 3, State::Full, 1).ahead_of(last), 3);
         assert_eq!(Word::new(last, State::Full, 1).freed(4), Word::new(3, State::Empty, 0));
+        let (before, after) = (Word::new(last, State::Full, 1), Word::new(last + 1, State::Full, 1));
+        assert!(before.is_before(after) && !after.is_before(before) && !before.is_before(before));
         let far = 5 << POSITION_BITS;
         assert_eq!(Word::new(far - 1, State::Full, 0).ahead_of(far), -1);
     }
