@@ -3,11 +3,12 @@
 //!
 //! The limit is set in children only, which have one thread; the test itself has none.
 
+mod limited;
 mod witness;
 
+use limited::{Steps, limit};
 use manyhands::arena::{Arena, ArenaError};
 use manyhands::executor::CallError;
-use manyhands::shared::Event;
 use manyhands::{GetError, Pool, Process, PutError, Queue, Receiver, Sender};
 use serde_bytes::ByteBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -22,21 +23,8 @@ fn turn() -> MutexGuard<'static, ()> {
 }
 
 const GENEROUS: Duration = Duration::from_secs(60);
-const MIB: u64 = 1 << 20;
 /// More than a limited process may map, with the arena's tables and the program.
 const TOO_LONG: usize = 400_000_000;
-
-fn limit(mib: u64) {
-    let limit = libc::rlimit { rlim_cur: mib * MIB, rlim_max: mib * MIB };
-    // SAFETY: sets a limit of this process from one record.
-    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
-}
-
-/// Nothing can be mapped any more, whatever is unmapped. What is allocated from here on has to fit where something was freed.
-fn limit_to_less_than_is_mapped() {
-    drop(vec![1_u8; 100_000]);
-    limit(1);
-}
 
 fn bytes(length: usize) -> ByteBuf {
     ByteBuf::from(vec![7; length])
@@ -128,31 +116,6 @@ fn a_put_that_cannot_be_mapped_puts_nothing() {
 
 /// For a child: the sender that it is to drop, where nobody else has one, and what it hears and says.
 type Blind = (Queue<Sender<u32>>, Steps);
-
-#[derive(Clone, serde::Serialize, serde::Deserialize)]
-struct Steps {
-    begun: Event,
-    go: Event,
-    done: Event,
-    end: Event,
-}
-
-impl Steps {
-    fn new() -> Steps {
-        let event = || Event::new().unwrap();
-        Steps { begun: event(), go: event(), done: event(), end: event() }
-    }
-
-    /// In a child: what `work` does is done without any address space left, when the parent says so.
-    fn take(self, work: impl FnOnce()) {
-        self.begun.set();
-        self.go.wait();
-        limit_to_less_than_is_mapped();
-        work();
-        self.done.set();
-        self.end.wait();
-    }
-}
 
 fn drop_blindly((parcels, steps): Blind) {
     let sender = parcels.get().unwrap();

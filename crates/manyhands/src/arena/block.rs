@@ -12,7 +12,7 @@
 //! used again, the most recently freed of this process first, which keeps warm pages in use. The pages of large
 //! free blocks go back to the kernel once there are many. A block that a process cannot map stays whose it is.
 
-use super::block_entry::{BlockId, Entry, State, Word};
+use super::block_entry::{BlockId, Entry, NoEntry, State, Word};
 use super::carve::Part;
 use super::claim::freed;
 use super::error::ArenaError;
@@ -209,21 +209,28 @@ impl Arena {
 
     /// Frees a block by number, whoever holds it; does nothing when it was freed before. One that this process cannot free,
     /// since it cannot see what the block carries, becomes its own, and is freed when it has ended.
-    pub(crate) fn free_block(&'static self, id: BlockId) {
-        let Ok(entry) = self.entry(id) else { return };
+    ///
+    /// # Errors
+    /// When this process has no address space left for the block's entry: it has to be freed by another.
+    pub(crate) fn free_block(&'static self, id: BlockId) -> Result<(), ArenaError> {
+        let entry = match self.entry(id) {
+            Ok(entry) => entry,
+            Err(NoEntry::Stale) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
         let there = |word: Word| {
             matches!(word.state, State::Held | State::InFlight) && word.generation == id.generation()
         };
         let mut word = entry.load();
         if !there(word) || self.release_entry(id, entry, word).is_ok() {
-            return;
+            return Ok(());
         }
-        let Ok(me) = this_process() else { return };
+        let me = this_process()?;
         loop {
             // It may count as letting its objects go by now.
             word = entry.load();
             if !there(word) || entry.exchange(word, Word { state: State::Held, owner: me.raw(), ..word }) {
-                return;
+                return Ok(());
             }
         }
     }

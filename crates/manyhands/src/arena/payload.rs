@@ -80,7 +80,7 @@ impl Sweep for PayloadSweep {
             // Freeing by number can be done twice; so nothing is lost when this is interrupted.
             let id = body.load(Ordering::Acquire);
             if id != 0 {
-                arena.free_block(BlockId::from_raw(id));
+                arena.free_block(BlockId::from_raw(id))?;
             }
         }
         Ok(())

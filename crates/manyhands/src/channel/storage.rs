@@ -254,12 +254,12 @@ impl<const W: usize> View<W> {
     }
 
     /// Frees the visible rings, the youngest first. Nobody uses the queue any more.
-    pub(super) fn free_rings(&self, arena: &'static Arena) {
-        for ring in self.body.rings[..self.visible].iter().rev() {
-            if let Some(id) = block(ring.load(Ordering::Acquire)) {
-                arena.free_block(id);
-            }
-        }
+    ///
+    /// # Errors
+    /// When this process has no address space left to free one of them; the older ones are left as well.
+    pub(super) fn free_rings(&self, arena: &'static Arena) -> Result<(), ArenaError> {
+        let rings = self.body.rings[..self.visible].iter().rev();
+        rings.filter_map(|ring| block(ring.load(Ordering::Acquire))).try_for_each(|id| arena.free_block(id))
     }
 
     #[inline(always)]

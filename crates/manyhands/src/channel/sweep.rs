@@ -8,7 +8,7 @@
 use super::ends;
 use super::message::{self, WORDS};
 use super::storage::{Body, View};
-use crate::arena::{Arena, ArenaError, Block, Dead, Handle, Kind, Object, Sweep};
+use crate::arena::{Arena, ArenaError, Dead, Handle, Kind, Object, Sweep};
 use crate::platform::Scope;
 use crate::platform::atomic::Ordering;
 
@@ -61,22 +61,35 @@ pub(crate) fn messages_so_far(arena: &'static Arena) -> u64 {
 /// whoever has to do it again finds how far it got.
 fn release(arena: &'static Arena, body: &'static Body) -> Result<(), ArenaError> {
     // Taking a block makes sure that it still is this queue's, and not another's by now.
-    let take = |id| arena.take_block(id, 0).ok();
-    let Some(lines) = body.lines_block().and_then(take) else { return Ok(()) };
-    let rings = body.ring_blocks().map_while(take).map(Block::into_id).count();
-    let view: View<WORDS> = match View::new(arena, body, rings) {
-        Ok(view) => view,
-        Err(error) => {
-            // It is this process's until that has ended.
-            let _ = lines.into_id();
-            return Err(error);
-        }
+    let Some(lines) = body.lines_block().map(|id| arena.take_block_if_there(id)).transpose()?.flatten()
+    else {
+        return Ok(());
     };
+    let released = release_rings(arena, body);
+    if released.is_err() {
+        // It is this process's until somebody does this again.
+        let _ = lines.into_id();
+    }
+    released
+}
+
+fn release_rings(arena: &'static Arena, body: &'static Body) -> Result<(), ArenaError> {
+    let mut rings = 0;
+    for id in body.ring_blocks() {
+        let Some(ring) = arena.take_block_if_there(id)? else { break };
+        let _ = ring.into_id();
+        rings += 1;
+    }
+    let view: View<WORDS> = View::new(arena, body, rings)?;
+    let mut freed = Ok(());
     view.chain().each_message(message::block, |block| {
-        block.into_iter().for_each(|block| arena.free_block(block));
+        if let Some(Err(error)) = block.map(|block| arena.free_block(block)) {
+            freed = Err(error);
+        }
     });
-    arena.counters().messages.fetch_add(view.chain().put_so_far(), Ordering::Relaxed);
-    view.free_rings(arena);
-    drop(lines);
+    freed?;
+    let put = view.chain().put_so_far();
+    view.free_rings(arena)?;
+    arena.counters().messages.fetch_add(put, Ordering::Relaxed);
     Ok(())
 }

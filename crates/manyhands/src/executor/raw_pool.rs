@@ -124,7 +124,7 @@ impl RawPool {
         let number = record.functions_used.load(Ordering::Relaxed);
         let entry: &FunctionEntry = requester.view.furnish_function(number)?;
         if let Some(of_one_that_failed) = block_in(&entry.block) {
-            requester.view.arena.free_block(of_one_that_failed);
+            requester.view.arena.free_block(of_one_that_failed)?;
             entry.block.store(0, Ordering::Relaxed);
         }
         let mut block = requester.view.arena.claim_block(payload.len())?;
@@ -318,12 +318,14 @@ fn make_record(
     plan: &PoolPlan<'_>,
 ) -> Result<(), ArenaError> {
     let block = furnish(arena, &body.record, size_of::<PoolRecord>(), size_of::<PoolRecord>())?;
-    let record: &[PoolRecord] = arena.block_records(block, 1).inspect_err(|_| arena.free_block(block))?;
+    // What cannot be freed now is this process's, and freed when that has ended.
+    let undo = |_: &ArenaError| drop(arena.free_block(block));
+    let record: &[PoolRecord] = arena.block_records(block, 1).inspect_err(undo)?;
     let record = &record[0];
     record.requester.store(process.raw(), Ordering::Relaxed);
     record.workers.store(plan.workers as u32, Ordering::Relaxed);
     record.calls_per_worker.store(plan.calls_per_worker.map_or(0, NonZeroU32::get), Ordering::Relaxed);
     record.set_worker_prefix(plan.worker_prefix);
     let crew = size_of::<Member>() * PROCESSES;
-    furnish(arena, &record.crew, crew, crew).map(drop).inspect_err(|_| arena.free_block(block))
+    furnish(arena, &record.crew, crew, crew).map(drop).inspect_err(undo)
 }

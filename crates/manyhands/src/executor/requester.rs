@@ -136,30 +136,42 @@ impl Requester {
             let Some(oldest) = left.pop_front() else { break };
             let slot = self.view.slot(oldest.index);
             let is_read = oldest.until_dead.is_some_and(|worker| !self.view.arena.is_dead(worker));
-            if slot.word().read().is_answered() && !is_read {
-                self.release(slot, oldest.index);
-            } else {
+            let is_over = slot.word().read().is_answered() && !is_read;
+            if !is_over || self.try_release(slot, oldest.index).is_err() {
                 left.push_back(oldest);
             }
         }
         self.left_count.store(left.len(), Ordering::Relaxed);
     }
 
-    /// Frees the slot of an answered call.
+    /// Frees the slot of an answered call, now or, where there is no address space left to do so, later.
     #[inline]
     pub(super) fn release(&self, slot: &CallSlot, index: u32) {
-        slot.arguments().discard(self.view.arena);
-        slot.result().discard(self.view.arena);
+        if self.try_release(slot, index).is_err() {
+            self.leave_for_later(index, None);
+        }
+    }
+
+    #[inline]
+    fn try_release(&self, slot: &CallSlot, index: u32) -> Result<(), ArenaError> {
+        slot.arguments().discard(self.view.arena)?;
+        slot.result().discard(self.view.arena)?;
         slot.word().vacate();
         self.free.put(index, slot.link());
+        Ok(())
+    }
+
+    #[cold]
+    fn leave_for_later(&self, index: u32, until_dead: Option<ProcessId>) {
+        let mut left = self.left();
+        left.push_back(Left { index, until_dead });
+        self.left_count.store(left.len(), Ordering::Relaxed);
     }
 
     /// Nobody wants the answer of a call any more. `until_dead`: its worker may still read the arguments.
     pub(super) fn leave(&self, slot: &CallSlot, index: u32, until_dead: Option<ProcessId>) {
         if until_dead.is_some() || slot.word().detach() {
-            let mut left = self.left();
-            left.push_back(Left { index, until_dead });
-            self.left_count.store(left.len(), Ordering::Relaxed);
+            self.leave_for_later(index, until_dead);
         } else {
             self.release(slot, index);
         }

@@ -258,12 +258,16 @@ impl Side<'_> {
     }
 
     /// Frees the block, if there is one and somebody holds it still.
+    ///
+    /// # Errors
+    /// When this process has no address space left to do so; the slot names it still.
     #[inline]
-    pub(super) fn discard(&self, arena: &'static Arena) {
+    pub(super) fn discard(&self, arena: &'static Arena) -> Result<(), ArenaError> {
         if let Some(id) = self.block() {
-            arena.free_block(id);
+            arena.free_block(id)?;
             self.forget_block();
         }
+        Ok(())
     }
 
     /// The block is somebody else's business from here on.

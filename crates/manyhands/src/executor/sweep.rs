@@ -122,7 +122,7 @@ impl Sweep for PoolSweep {
         // The record goes last and as this process's own: whoever does this again after our death finds it whole or
         // not at all.
         if let Some(record) = block_in(&body.record) {
-            let block = arena.take_block(record, 0);
+            let block = arena.take_block_if_there(record)?;
             body.record.store(0, Ordering::Release);
             drop(block);
         }
@@ -276,19 +276,18 @@ fn free_contents(view: &View) -> Result<(), ArenaError> {
     arena.counters().calls.fetch_add(view.record.calls.swap(0, Ordering::AcqRel), Ordering::Relaxed);
     for (_, slot) in view.slots() {
         if slot.word().read().state() != State::Free {
-            slot.arguments().discard(arena);
-            slot.result().discard(arena);
+            slot.arguments().discard(arena)?;
+            slot.result().discard(arena)?;
         }
     }
     for index in functions {
         if let Some(payload) = view.function(index)?.and_then(|entry| block_in(&entry.block)) {
-            arena.free_block(payload);
+            arena.free_block(payload)?;
         }
     }
     // Whoever does this again after our death must not look into tables that are free by then.
     view.record.used.store(0, Ordering::Release);
     view.record.functions_used.store(0, Ordering::Release);
     // Freeing a block by a number of the past does nothing.
-    view.record.storage().filter_map(block_in).for_each(|block| arena.free_block(block));
-    Ok(())
+    view.record.storage().filter_map(block_in).try_for_each(|block| arena.free_block(block))
 }

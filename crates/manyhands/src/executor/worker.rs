@@ -192,7 +192,8 @@ impl Worker {
         // requester may have asked for a word meanwhile.
         let latch_before = slot.latch.load(Ordering::Relaxed);
         let Some(before) = slot.word().answer(self.process.raw()) else {
-            slot.result().discard(self.view.arena);
+            // What cannot be freed now is freed when this worker has ended, which it does next.
+            let _ = slot.result().discard(self.view.arena);
             return false;
         };
         let latch_after = slot.latch.load(Ordering::SeqCst);
@@ -232,7 +233,7 @@ impl CallRequest<'_> {
     /// As there.
     pub fn answer_naming(&mut self, tag: u32, parts: &[&[u8]], objects: &[Handle]) -> Result<(), ArenaError> {
         if self.is_answered {
-            self.slot.result().discard(self.worker.view.arena);
+            self.slot.result().discard(self.worker.view.arena)?;
             self.is_answered = false;
         }
         // Nobody wants it: spare the memory.

@@ -52,10 +52,11 @@ impl KeptBlock {
     }
 
     /// Frees the block, when the object is unmade; may be done twice.
-    pub(super) fn free(&self, arena: &'static Arena) {
-        if let Some(id) = self.id() {
-            arena.free_block(id);
-        }
+    ///
+    /// # Errors
+    /// When it has to be done by another process: this one has no address space left for that.
+    pub(super) fn free(&self, arena: &'static Arena) -> Result<(), ArenaError> {
+        self.id().map_or(Ok(()), |id| arena.free_block(id))
     }
 }
 

@@ -44,9 +44,8 @@ impl Sweep for SyncSweep {
             Kind::Condition => arena.body::<ConditionBody>(object.index()).block().free(arena),
             Kind::Barrier => arena.body::<BarrierBody>(object.index()).block().free(arena),
             Kind::Banker => arena.body::<BankerBody>(object.index()).block().free(arena),
-            _ => {}
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 

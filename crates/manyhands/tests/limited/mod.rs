@@ -1,0 +1,45 @@
+//! Children that limit their address space, for the tests of what they cannot map.
+
+#![allow(dead_code, reason = "each test program uses its part")]
+
+use manyhands::shared::Event;
+
+const MIB: u64 = 1 << 20;
+
+pub fn limit(mib: u64) {
+    let limit = libc::rlimit { rlim_cur: mib * MIB, rlim_max: mib * MIB };
+    // SAFETY: sets a limit of this process from one record.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+}
+
+/// Nothing can be mapped any more, whatever is unmapped. What is allocated from here on has to fit where something was freed.
+fn limit_to_less_than_is_mapped() {
+    drop(vec![1_u8; 100_000]);
+    limit(1);
+}
+
+/// What a child and its parent tell one another.
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+pub struct Steps {
+    pub begun: Event,
+    pub go: Event,
+    pub done: Event,
+    pub end: Event,
+}
+
+impl Steps {
+    pub fn new() -> Steps {
+        let event = || Event::new().unwrap();
+        Steps { begun: event(), go: event(), done: event(), end: event() }
+    }
+
+    /// In a child: what `work` does is done without any address space left, when the parent says so.
+    pub fn take(self, work: impl FnOnce()) {
+        self.begun.set();
+        self.go.wait();
+        limit_to_less_than_is_mapped();
+        work();
+        self.done.set();
+        self.end.wait();
+    }
+}
