@@ -6,9 +6,21 @@ mod witness;
 
 use limited::Steps;
 use manyhands::arena::Arena;
+use manyhands::shared::{Condition, Lock};
 use manyhands::{Process, Queue};
 use serde_bytes::ByteBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use witness::eventually;
+
+const GENEROUS: Duration = Duration::from_secs(60);
+
+/// The tests take turns: one counts what is held in the arena.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn bytes(length: usize) -> ByteBuf {
     ByteBuf::from(vec![7; length])
@@ -27,24 +39,56 @@ fn leave_the_chunk() {
     std::mem::forget(filler);
 }
 
+fn tell_all((changed, steps): (Condition, Steps)) {
+    steps.take(|| {
+        changed.notify_all();
+    });
+}
+
+/// More than have room in the condition itself.
+const WAITERS: usize = 40;
+
+#[test]
+fn waiters_are_told_by_a_process_that_can_map_nothing() {
+    let _turn = turn();
+    fill_tables();
+    let (lock, changed, steps) = (Lock::new(0_u32).unwrap(), Condition::new().unwrap(), Steps::new());
+    // It knows the condition before the waiters come.
+    let child = Process::builder().daemon(true).spawn(tell_all, (changed.clone(), steps.clone())).unwrap();
+    steps.begun.wait();
+    std::thread::scope(|scope| {
+        let wait = || changed.wait_timeout(lock.lock().unwrap(), GENEROUS).unwrap().1;
+        let waiters: Vec<_> = (0..WAITERS).map(|_| scope.spawn(wait)).collect();
+        eventually("all wait", || changed.statistics().waiters == WAITERS);
+        steps.go.set();
+        let in_time: Vec<bool> = waiters.into_iter().map(|waiter| waiter.join().unwrap()).collect();
+        assert!(in_time.iter().all(|in_time| *in_time), "{in_time:?}");
+    });
+    steps.end.set();
+    child.join().unwrap();
+}
+
 fn drop_it((queue, steps): (Queue<ByteBuf>, Steps)) {
     steps.take(|| drop(queue));
 }
 
 #[test]
 fn a_block_that_a_process_cannot_free_is_freed_when_it_has_ended() {
+    let _turn = turn();
     let arena = Arena::get().unwrap();
-    fill_tables();
-    leave_the_chunk();
     let before = arena.blocks_held();
-    let (queue, steps) = (Queue::growing().unwrap(), Steps::new());
+    let (queue, steps) = (Queue::bounded(1024).unwrap(), Steps::new());
     let child = Process::builder().daemon(true).spawn(drop_it, (queue.clone(), steps.clone())).unwrap();
     steps.begun.wait();
     let held = arena.blocks_held();
+    fill_tables();
     leave_the_chunk();
+    // So many of one size that the entries of later ones do not stand in the tables.
+    let crowd = Queue::growing().unwrap();
+    (0..5000).for_each(|_| crowd.put(&bytes(200)).unwrap());
+    std::mem::forget(crowd);
     let filled = arena.blocks_held();
-    // The first of its size: the entry of its block comes into a fresh chunk.
-    queue.put(&bytes(5_000_000)).unwrap();
+    (0..1000).for_each(|_| queue.put(&bytes(200)).unwrap());
     drop(queue);
     steps.go.set();
     steps.done.wait();

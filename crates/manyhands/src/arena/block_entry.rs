@@ -204,6 +204,12 @@ impl Arena {
         Ok(&entries[index as usize % ENTRIES_PER_CHUNK])
     }
 
+    /// Whether every process can see an entry at any time.
+    pub(super) fn is_entry_in_tables(&self, class: usize, index: u64) -> bool {
+        let chunk = &self.directory().classes[class].chunks[index as usize / ENTRIES_PER_CHUNK];
+        Part::of(chunk.load(Ordering::Acquire)) == Part::Tables
+    }
+
     #[inline]
     pub(super) fn entry(&self, id: BlockId) -> Result<&'static Entry, NoEntry> {
         self.entry_at(id.class(), id.index())

@@ -7,7 +7,7 @@
 //! pages are taken when first touched.
 
 use super::error::ArenaError;
-use super::header::{STRUCTURES_START, TABLES_END};
+use super::header::{STRUCTURES_END, STRUCTURES_START, TABLES_END};
 use super::region::Arena;
 use super::window::CHUNK;
 use crate::platform::atomic::{AtomicU64, Ordering};
@@ -42,8 +42,13 @@ impl Part {
 /// start at a border is the end of a chunk.
 fn place_in_chunk(start: u64, bytes: u64, align: u64) -> Option<u64> {
     let end_of_chunk = start.next_multiple_of(CHUNK);
+    (start != end_of_chunk).then(|| place_before(end_of_chunk, start, bytes, align))?
+}
+
+/// The same, of a start that is no border, up to an end that lies in the same chunk.
+fn place_before(end: u64, start: u64, bytes: u64, align: u64) -> Option<u64> {
     let place = start.next_multiple_of(align);
-    (start != end_of_chunk && place.checked_add(bytes)? <= end_of_chunk).then_some(place)
+    (place.checked_add(bytes)? <= end).then_some(place)
 }
 
 impl Arena {
@@ -57,8 +62,10 @@ impl Arena {
         let header = self.header();
         if part == Part::Tables {
             let limit = self.size();
-            return take_from(&header.structures, bytes, align)
-                .ok_or(ArenaError::OutOfMemory { wanted: bytes as usize, limit });
+            return take(&header.structures, bytes, |start| {
+                place_before(STRUCTURES_END, start, bytes, align)
+            })
+            .ok_or(ArenaError::OutOfMemory { wanted: bytes as usize, limit });
         }
         if bytes > CHUNK / 2 {
             return self.carve_chunks(bytes.div_ceil(CHUNK), bytes);
@@ -82,10 +89,18 @@ impl Arena {
         }
     }
 
+    /// As [`Arena::carve`], of the spare room in the tables.
+    pub(super) fn carve_spare(&self, bytes: usize, align: usize) -> Result<u64, ArenaError> {
+        let limit = self.size();
+        let (bytes, align) = (bytes as u64, align as u64);
+        take(&self.header().spare, bytes, |start| place_before(TABLES_END, start, bytes, align))
+            .ok_or(ArenaError::OutOfMemory { wanted: bytes as usize, limit })
+    }
+
     /// Whether there is room in that part, so far as can be seen without taking it.
     pub(super) fn may_carve(&self, bytes: usize, part: Part) -> bool {
         let structures = self.header().structures.load(Ordering::Relaxed);
-        part == Part::Chunks || place_in_chunk(structures, bytes as u64, 4096).is_some()
+        part == Part::Chunks || place_before(STRUCTURES_END, structures, bytes as u64, 4096).is_some()
     }
 
     fn carve_chunks(&self, count: u64, wanted: u64) -> Result<u64, ArenaError> {
@@ -105,15 +120,20 @@ impl Arena {
         let chunks = header.frontier.load(Ordering::Relaxed) - TABLES_END;
         let structures = header.structures.load(Ordering::Relaxed) - STRUCTURES_START;
         let unused = left(&header.small) + left(&header.large);
-        (STRUCTURES_START + structures + chunks).saturating_sub(unused) as usize
+        let spare = header.spare.load(Ordering::Relaxed) - STRUCTURES_END;
+        (STRUCTURES_START + structures + spare + chunks).saturating_sub(unused) as usize
     }
 }
 
 /// Carves from the chunk that a cursor is in.
 fn take_from(cursor: &AtomicU64, bytes: u64, align: u64) -> Option<u64> {
+    take(cursor, bytes, |start| place_in_chunk(start, bytes, align))
+}
+
+fn take(cursor: &AtomicU64, bytes: u64, place: impl Fn(u64) -> Option<u64>) -> Option<u64> {
     let mut start = cursor.load(Ordering::Relaxed);
     loop {
-        let place = place_in_chunk(start, bytes, align)?;
+        let place = place(start)?;
         match cursor.compare_exchange_weak(start, place + bytes, Ordering::AcqRel, Ordering::Relaxed) {
             Ok(_) => return Some(place),
             Err(now) => start = now,

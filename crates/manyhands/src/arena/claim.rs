@@ -70,6 +70,27 @@ impl Arena {
         self.claim_block(length)
     }
 
+    /// As [`Arena::claim_structure`], for what every process must see at any time: there is no error to be returned where it looks.
+    /// It stands where all have it mapped.
+    ///
+    /// # Errors
+    /// When there is no room left there.
+    pub(crate) fn claim_lasting(&'static self, length: usize) -> Result<Block, ArenaError> {
+        let class = class_of(length);
+        let block = match self.claim_in(class, length, Part::Tables) {
+            Err(ArenaError::OutOfMemory { .. }) if class < CLASSES => {
+                let carve = |size| self.carve_spare(size, size.min(4096));
+                self.claim_fresh(class, length, this_process()?, carve)?
+            }
+            claimed => claimed?,
+        };
+        let id = block.id();
+        if self.is_entry_in_tables(id.class(), id.index()) {
+            return Ok(block);
+        }
+        Err(ArenaError::OutOfMemory { wanted: length, limit: self.size() })
+    }
+
     /// What was claimed, or, where there was no room, any free block of the class.
     fn or_any_free(
         &'static self,
@@ -103,7 +124,11 @@ impl Arena {
         {
             return Ok(block);
         }
-        self.claim_fresh(class, length, me, part)
+        let size = SMALLEST << class;
+        if !self.may_carve(size, part) {
+            return Err(ArenaError::OutOfMemory { wanted: length, limit: self.size() });
+        }
+        self.claim_fresh(class, length, me, |size| self.carve(size, size.min(4096), part))
     }
 
     /// Looks at so many entries for a free block, in one part or in any.
@@ -166,13 +191,10 @@ impl Arena {
         class: usize,
         length: usize,
         me: ProcessId,
-        part: Part,
+        carve: impl FnOnce(usize) -> Result<u64, ArenaError>,
     ) -> Result<Block, ArenaError> {
         let table = &self.directory().classes[class];
         let size = SMALLEST << class;
-        if !self.may_carve(size, part) {
-            return Err(ArenaError::OutOfMemory { wanted: length, limit: self.size() });
-        }
         // An entry that was counted by somebody who died before it was carved is found by the sweep of that.
         let index = table.count.fetch_add(1, Ordering::AcqRel);
         let undo = |error| {
@@ -186,7 +208,12 @@ impl Arena {
             .map_err(undo)?;
         if chunk.load(Ordering::Acquire) == 0 {
             let bytes = ENTRIES_PER_CHUNK * size_of::<Entry>();
-            let carved = self.carve(bytes, 64, Part::Tables).or_else(|_| self.carve(bytes, 64, Part::Chunks));
+            let mut carved = self.carve(bytes, 64, Part::Tables);
+            if carved.is_err() && index < ENTRIES_PER_CHUNK as u64 {
+                // The first ones of each class are seen everywhere.
+                carved = self.carve_spare(bytes, 64);
+            }
+            let carved = carved.or_else(|_| self.carve(bytes, 64, Part::Chunks));
             let place = carved.map_err(undo)?;
             // The loser of a race leaves 64 KiB of address space unused.
             let _ = chunk.compare_exchange(0, place, Ordering::AcqRel, Ordering::Acquire);
@@ -197,7 +224,7 @@ impl Arena {
         if word.state != State::Empty || !entry.exchange(word, carving) {
             return Err(ArenaError::OutOfMemory { wanted: length, limit: self.size() });
         }
-        let place = match self.carve(size, size.min(4096), part) {
+        let place = match carve(size) {
             Ok(place) => place,
             Err(error) => {
                 entry.exchange(carving, word);

@@ -24,12 +24,14 @@ pub(super) const BLOCK_DIRECTORY: u64 = THREAD_TABLE + thread_table::TABLE_BYTES
 pub(super) const OBJECT_TABLE: u64 = (BLOCK_DIRECTORY + block_entry::DIRECTORY_BYTES).next_multiple_of(4096);
 pub(super) const NAME_TABLE: u64 = (OBJECT_TABLE + object::TABLE_BYTES).next_multiple_of(4096);
 pub(super) const SHAPE_TABLE: u64 = NAME_TABLE + names::NAME_TABLE_BYTES;
-/// Behind the tables comes room for structures, up to the end of the chunk; every process has all of that mapped.
+/// Behind the tables comes room for structures, up to the spare room; every process has all of that mapped.
 pub(super) const STRUCTURES_START: u64 = (SHAPE_TABLE + names::SHAPE_TABLE_BYTES).next_multiple_of(4096);
 /// Room for so much at least.
 const STRUCTURES: u64 = 16 << 20;
 /// How much every process has mapped, from the beginning on. What is behind it is mapped by chunks: see `window`.
 pub(super) const TABLES_END: u64 = (STRUCTURES_START + STRUCTURES).next_multiple_of(CHUNK);
+/// The last bytes of that are for what must be mapped everywhere when the other structures have used up their room.
+pub(super) const STRUCTURES_END: u64 = TABLES_END - (4 << 20);
 
 /// A number that differs between builds whose arenas do not have the same layout.
 pub(super) const LAYOUT: u64 = {
@@ -42,6 +44,7 @@ pub(super) const LAYOUT: u64 = {
         NAME_TABLE,
         SHAPE_TABLE,
         STRUCTURES_START,
+        STRUCTURES_END,
         TABLES_END,
         size_of::<usize>() as u64,
     ];
@@ -74,6 +77,8 @@ pub(super) struct Header {
     pub(super) frontier: AtomicU64,
     /// Where the next structure is carved from.
     pub(super) structures: AtomicU64,
+    /// Where the spare room begins that is left behind them.
+    pub(super) spare: AtomicU64,
     /// Where the next small block is carved from, up to the end of the chunk; at a border there is no chunk.
     pub(super) small: AtomicU64,
     /// The same for large blocks that are shorter than a chunk.

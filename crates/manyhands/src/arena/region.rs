@@ -6,7 +6,7 @@
 //! Everybody on one arena is one trust domain.
 
 use super::error::ArenaError;
-use super::header::{Counters, FORMAT, Header, LAYOUT, MAGIC, STRUCTURES_START, TABLES_END};
+use super::header::{Counters, FORMAT, Header, LAYOUT, MAGIC, STRUCTURES_END, STRUCTURES_START, TABLES_END};
 use super::object::LocalCounts;
 use super::owner::{ProcessId, ThreadId, this_process};
 use super::shared::Offset;
@@ -114,6 +114,7 @@ impl Arena {
         header.size.store(size, Ordering::Relaxed);
         header.frontier.store(TABLES_END, Ordering::Relaxed);
         header.structures.store(STRUCTURES_START, Ordering::Relaxed);
+        header.spare.store(STRUCTURES_END, Ordering::Relaxed);
         header.process_high.store(1, Ordering::Relaxed);
         header.thread_high.store(1, Ordering::Relaxed);
         header.magic.store(MAGIC, Ordering::Release);

@@ -68,7 +68,6 @@ impl BarrierBody {
     /// A sweep's part for one barrier.
     pub(super) fn sweep(&self, arena: &Arena, dead: &Dead) -> Result<(), ArenaError> {
         self.records.block().settle(arena, dead.process);
-        self.records.reach(arena)?;
         for record in self.records.records() {
             let (owner, noted) = record.noted();
             if !ThreadId::from_raw(owner).is_some_and(|thread| dead.owns(thread)) {

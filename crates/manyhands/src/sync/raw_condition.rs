@@ -102,7 +102,6 @@ impl ConditionBody {
     /// A sweep's part for one condition.
     pub(super) fn sweep(&self, arena: &Arena, dead: &Dead) -> Result<(), ArenaError> {
         self.records.block().settle(arena, dead.process);
-        self.records.reach(arena)?;
         self.list().recover(|owner| ThreadId::from_raw(owner).is_some_and(|thread| dead.owns(thread)));
         Ok(())
     }

@@ -2,11 +2,12 @@
 //!
 //! A few stand beside the words they belong to; when those are in use, more are added, which stay until the object goes.
 //! In private memory that is a chain of pieces, as long as it needs to be; in the arena one block of 8,172 records, which
-//! together with the object's own are as many as there can be threads.
+//! together with the object's own are as many as there can be threads. The block stands where every process has it mapped: one
+//! that could not see a waiter would not wake it.
 
 use super::kept_block::KeptBlock;
 use super::waiting_list::{Record, Records};
-use crate::arena::{Arena, ArenaError, Shared};
+use crate::arena::{Arena, Shared};
 use crate::platform::atomic::{AtomicPtr, AtomicU32, Ordering};
 
 // SAFETY: repr(C), two atomic words, every pattern of which is a record; no address, no drop glue.
@@ -97,18 +98,10 @@ impl<const INLINE: usize> ArenaRecords<INLINE> {
         &self.block
     }
 
-    fn in_block(&self) -> &[Record] {
+    /// The records in the block. Whoever is not seen here would not be woken, so the block stands where it is always mapped.
+    fn in_block(&self) -> &'static [Record] {
         let arena = Arena::current().expect("the records stand in it");
-        // Whoever is not seen here would not be woken. Structures are mapped always, as long as there are not too many.
-        self.reach(arena).expect("no address space is left to see who waits")
-    }
-
-    /// The records in the block.
-    ///
-    /// # Errors
-    /// When this process has no address space left for them.
-    pub(super) fn reach(&self, arena: &Arena) -> Result<&'static [Record], ArenaError> {
-        self.block.records(arena, IN_BLOCK)
+        self.block.records(arena, IN_BLOCK).expect("a lasting block is mapped in every process")
     }
 }
 
@@ -124,7 +117,7 @@ impl<const INLINE: usize> Records for ArenaRecords<INLINE> {
         let arena = Arena::current().expect("the records stand in it");
         let high = self.high.load(Ordering::Acquire);
         if high as usize >= INLINE && self.in_block().is_empty() {
-            let Ok(mut block) = arena.claim_structure(IN_BLOCK * size_of::<Record>()) else { return false };
+            let Ok(mut block) = arena.claim_lasting(IN_BLOCK * size_of::<Record>()) else { return false };
             block.fill(0);
             if self.block.offer(arena, block).is_err() {
                 return false;
