@@ -181,7 +181,7 @@ impl Arena {
     fn map(memfd: OwnedFd, doorbell: OwnedFd, size: u64) -> Result<Arena, ArenaError> {
         let (inode, _) =
             memory::inode_and_size(&memfd).map_err(ArenaError::system("a look at the arena's descriptor"))?;
-        let tables = memory::map_shared(&memfd, 0, TABLES_END as usize)
+        let tables = memory::map_shared_apart(&memfd, TABLES_END as usize)
             .map_err(ArenaError::system("the arena's address space"))?;
         let local = LocalCounts::new().map_err(ArenaError::system("address space"))?;
         wipe::prepare().map_err(ArenaError::system("a page that children find cleared"))?;
@@ -335,6 +335,24 @@ impl std::fmt::Debug for Arena {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::maps;
+
+    #[test]
+    fn nothing_stands_right_behind_the_tables() {
+        let start = Arena::get().unwrap().base() as usize;
+        let end = start + TABLES_END as usize;
+        let (mut tables, mut guard) = (None, None);
+        maps::for_each(c"/proc/self/maps", |line| {
+            let Some(line) = maps::Line::read(line) else { return };
+            if line.start == start {
+                tables = Some(line.end);
+            } else if line.start == end {
+                guard = Some(line.access.to_vec());
+            }
+        })
+        .unwrap();
+        assert_eq!((tables, guard.as_deref()), (Some(end), Some(&b"---p"[..])));
+    }
 
     #[test]
     fn a_stranger_is_refused() {

@@ -76,6 +76,30 @@ pub fn map_shared(file: impl AsFd, offset: u64, size: usize) -> io::Result<NonNu
     NonNull::new(address.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }
 
+/// As [`map_shared`], from the file's beginning on, with a page behind it in which nothing can stand: so the kernel never makes one
+/// map of this and another of the same file, and lists it from its first byte to its last.
+///
+/// # Errors
+/// As there.
+pub fn map_shared_apart(file: impl AsFd, size: usize) -> io::Result<NonNull<u8>> {
+    let map = map_shared(file, 0, size + rustix::param::page_size())?;
+    // SAFETY: the last page of a fresh map, which nobody knows.
+    let guarded = unsafe {
+        rustix::mm::mmap_anonymous(
+            map.add(size).as_ptr().cast(),
+            rustix::param::page_size(),
+            ProtFlags::empty(),
+            MapFlags::PRIVATE | MapFlags::FIXED | MapFlags::NORESERVE,
+        )
+    };
+    if let Err(error) = guarded {
+        // SAFETY: the same map, all of it.
+        unsafe { unmap(map, size + rustix::param::page_size()) };
+        return Err(error.into());
+    }
+    Ok(map)
+}
+
 /// Maps what is `distance` bytes further in the file of a shared map than the map's page at `known`: for a file of which no
 /// descriptor is left. Both are multiples of the page size.
 ///
