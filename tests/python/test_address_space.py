@@ -114,6 +114,50 @@ def test_arguments_that_a_worker_cannot_map(runner, method):
     assert done.stderr == ""
 
 
+ANSWERS = """
+def tell(work):
+    try:
+        print(work())
+    except MemoryError as error:
+        print("MemoryError:", "no address space is left in this process" in str(error))
+
+if __name__ == "__main__":
+    ctx = multiprocessing.get_context(sys.argv[1])
+    large = 600_000_000
+    with ctx.Pool(1) as pool, ProcessPoolExecutor(1, ctx) as executor:
+        print(pool.apply(abs, (-1,)), executor.submit(abs, -1).result())
+        limit(700)
+        tell(lambda: len(pool.apply(make, (large,))))
+        tell(lambda: len(pool.map(make, [10, large, 20], 1)))
+        tell(lambda: list(map(len, pool.imap(make, [large, 10]))))
+        tell(lambda: list(map(len, pool.imap_unordered(make, [large, 10]))))
+        told = []
+        tell(lambda: len(pool.apply_async(make, (large,), {}, told.append, told.append).get()))
+        print([type(word).__name__ for word in told])
+        tell(lambda: len(executor.submit(make, large).result()))
+        tell(lambda: list(map(len, executor.map(make, [10, large]))))
+        print(len(pool.apply(make, (20_000_000,))), len(executor.submit(make, 20_000_000).result()))
+"""
+
+ANSWERED = """\
+1 1
+MemoryError: True
+MemoryError: True
+MemoryError: True
+MemoryError: True
+MemoryError: True
+['MemoryError']
+MemoryError: True
+MemoryError: True
+20000000 20000000
+"""
+
+
+def test_answers_that_the_program_cannot_map(runner, method):
+    done = runner.run(runner.write(COMMON + ANSWERS), method)
+    assert (done.stdout, done.stderr) == (ANSWERED, "")
+
+
 IN_PROCESS = """
 def work(calls, answers):
     limit(512)

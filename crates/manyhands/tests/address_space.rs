@@ -6,9 +6,10 @@
 mod limited;
 mod witness;
 
-use limited::{Steps, limit};
+use limited::{Steps, limit, limit_softly, mapped};
 use manyhands::arena::{Arena, ArenaError};
 use manyhands::executor::CallError;
+use manyhands::shared::Event;
 use manyhands::{GetError, Pool, Process, PutError, Queue, Receiver, Sender};
 use serde_bytes::ByteBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -186,4 +187,28 @@ fn a_receiver_that_cannot_map_the_queue_is_gone_all_the_same() {
     steps.end.set();
     child.join().unwrap();
     eventually("what nobody takes is dropped", || sender.is_empty());
+}
+
+#[test]
+fn a_pool_whose_workers_cannot_map_its_calls_breaks() {
+    const CALLS: u32 = 10_000;
+    fn wait_for(event: Event) {
+        event.wait();
+    }
+    fn request((): ()) {
+        // The keeper and the workers have room for what they allocate, but for none of the shared memory.
+        limit_softly(mapped() + (30 << 20));
+        let pool = Pool::new(1).unwrap();
+        let all_are_there = Event::new().unwrap();
+        let first = pool.submit(wait_for, all_are_there.clone()).unwrap();
+        limit_softly(libc::RLIM_INFINITY);
+        let calls: Vec<_> = (0..CALLS).map(|number| pool.submit(u32::count_ones, number).unwrap()).collect();
+        all_are_there.set();
+        first.get().unwrap();
+        let ends: Vec<_> = calls.into_iter().map(|call| call.get()).collect();
+        let last = ends.last().unwrap().as_ref().unwrap_err();
+        assert!(last.to_string().contains("workers in a row ended"), "{last}");
+    }
+    let _turn = turn();
+    Process::spawn(request, ()).unwrap().join().unwrap();
 }

@@ -71,7 +71,7 @@ impl CallWatch {
             if self.is_over() {
                 break;
             }
-            self.requester.look_after_keeper();
+            self.requester.look_after_pool();
             parker.sleep(self.slot.futex(), announced.bits())?;
         }
         Ok(())

@@ -100,7 +100,7 @@ impl RawCall {
             return Ok(());
         }
         while let Some(announced) = self.word().announce_waiter() {
-            self.requester.look_after_keeper();
+            self.requester.look_after_pool();
             parker.sleep(self.slot.futex(), announced.bits())?;
         }
         Ok(())

@@ -147,7 +147,7 @@ impl RawPool {
 
     pub(super) fn submit_for(&self, call: &NewCall<'_>, latch: u32) -> Result<RawCall, SubmitError> {
         self.0.check_own()?;
-        self.0.look_after_keeper();
+        self.0.look_after_pool();
         self.0.check_open()?;
         let (index, number) = self.0.claim_slot()?;
         let view = &self.0.view;
@@ -257,7 +257,7 @@ impl RawPool {
     pub fn join(&self, wait: &Wait<'_>) -> Result<(), WaitError> {
         let view = &self.0.view;
         let is_empty = || {
-            self.0.look_after_keeper();
+            self.0.look_after_pool();
             view.crew().next().is_none() && !view.has_unanswered()
         };
         view.record.crew_changed.gate.wait_until(wait, || is_empty().then_some(()), || true)

@@ -10,11 +10,11 @@ use super::free_list::FreeList;
 use super::raw_pool::RawPool;
 use super::record::{KEEPER_LOST, LATCHES, PoolState};
 use super::slot::CallSlot;
-use super::sweep::{Note, break_pool, fail};
+use super::sweep::{Note, break_pool, fail, fail_pending, note_of};
 use super::view::View;
 use crate::arena::{ArenaError, Object, ProcessId, this_process};
 use crate::platform::Scope;
-use crate::platform::atomic::{AtomicUsize, Ordering};
+use crate::platform::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{History, Wait, WaitError};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -35,6 +35,8 @@ pub(super) struct Requester {
     left_count: AtomicUsize,
     callbacks: OnceLock<CallbackThread>,
     replace_keeper: OnceLock<ReplaceKeeper>,
+    /// Whether this process has failed what waited when the pool ended before its time.
+    has_failed_all: AtomicBool,
     latches: Mutex<Vec<usize>>,
     pub(super) history: History,
 }
@@ -60,6 +62,7 @@ impl Requester {
             left_count: AtomicUsize::new(0),
             callbacks: OnceLock::new(),
             replace_keeper: OnceLock::new(),
+            has_failed_all: AtomicBool::new(false),
             latches: Mutex::new((0..LATCHES).rev().collect()),
             history: History::new(),
         }
@@ -202,11 +205,23 @@ impl Requester {
         }
     }
 
-    /// Gets another keeper when the pool's has died.
+    /// For who waits: gets another keeper when the pool's has died, and fails all calls when the pool has ended before its time.
     #[inline]
-    pub(super) fn look_after_keeper(&self) {
+    pub(super) fn look_after_pool(&self) {
         if self.view.record.keeper.load(Ordering::Relaxed) == KEEPER_LOST {
             self.replace_keeper();
+        }
+        let state = self.view.record.state();
+        if state > PoolState::Closed && !self.has_failed_all.load(Ordering::Relaxed) {
+            self.fail_all(state);
+        }
+    }
+
+    /// The pool was ended, perhaps by a keeper which could not map all calls. This process has mapped its own.
+    #[cold]
+    fn fail_all(&self, state: PoolState) {
+        if self.is_own() && !self.has_failed_all.swap(true, Ordering::Relaxed) {
+            fail_pending(&self.view, self.process, note_of(state));
         }
     }
 
@@ -313,7 +328,7 @@ impl Requester {
         mut ready: impl FnMut() -> Option<R>,
     ) -> Result<R, WaitError> {
         let ready = || {
-            self.look_after_keeper();
+            self.look_after_pool();
             ready()
         };
         // Threads that share a future wait at one latch, each for the same: whoever leaves lets the next one look.

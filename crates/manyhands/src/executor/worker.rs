@@ -123,7 +123,16 @@ impl Worker {
             };
             let (index, slot) = match next {
                 Ok(Next::Call(index, slot)) => (index, slot),
-                Ok(Next::End(why)) => return why,
+                Ok(Next::End(why)) => {
+                    if why == WorkerEnd::NoAddressSpace && calls == 0 {
+                        // The next one may fare no better: it is as if this one had never been ready.
+                        self.member.ready.store(0, Ordering::Release);
+                        self.set_reason(
+                            "a worker has no address space left to see the calls; it is limited (RLIMIT_AS)",
+                        );
+                    }
+                    return why;
+                }
                 Err(WaitError::Interrupted) => return WorkerEnd::Interrupted,
                 Err(_) => continue,
             };

@@ -12,6 +12,19 @@ pub fn limit(mib: u64) {
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
 }
 
+/// A limit in bytes that can be taken back.
+pub fn limit_softly(bytes: u64) {
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: sets a limit of this process from one record.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
+}
+
+/// How many bytes of this process's address space are mapped.
+pub fn mapped() -> u64 {
+    let listed = std::fs::read_to_string("/proc/self/statm").unwrap();
+    listed.split(' ').next().unwrap().parse::<u64>().unwrap() * 4096
+}
+
 /// Nothing can be mapped any more, whatever is unmapped. What is allocated from here on has to fit where something was freed.
 fn limit_to_less_than_is_mapped() {
     drop(vec![1_u8; 100_000]);
