@@ -6,7 +6,7 @@
 mod limited;
 mod witness;
 
-use limited::{Steps, limit, limit_softly, mapped};
+use limited::{Steps, limit, limit_softly, mapped, raise_limit};
 use manyhands::arena::{Arena, ArenaError};
 use manyhands::executor::CallError;
 use manyhands::shared::Event;
@@ -142,6 +142,36 @@ fn what_a_process_cannot_see_to_unmake_is_unmade_when_it_has_ended() {
     steps.end.set();
     child.join().unwrap();
     assert!(matches!(receiver.get_timeout(GENEROUS), Err(GetError::Disconnected { .. })));
+}
+
+#[test]
+fn what_a_process_could_not_see_to_unmake_is_unmade_when_it_can() {
+    fn drop_it((parcels, steps): Blind) {
+        let sender = parcels.get().unwrap();
+        steps.begun.set();
+        steps.go.wait();
+        limit_softly(1 << 20);
+        drop(sender);
+        steps.done.set();
+        // It ticks while it waits.
+        steps.end.wait();
+    }
+    let _turn = turn();
+    let (sender, receiver) = Queue::<u32>::channel().unwrap();
+    let (parcels, steps) = (Queue::growing().unwrap(), Steps::new());
+    parcels.put(&sender).unwrap();
+    drop(sender);
+    let child = Process::builder().daemon(true).spawn(drop_it, (parcels.clone(), steps.clone())).unwrap();
+    steps.begun.wait();
+    let elsewhere = Queue::growing().unwrap();
+    elsewhere.put(&(bytes(2_000_000), parcels)).unwrap();
+    steps.go.set();
+    steps.done.wait();
+    assert!(matches!(receiver.try_get(), Err(GetError::Empty { .. })), "it could see");
+    raise_limit(child.pid());
+    assert!(matches!(receiver.get_timeout(GENEROUS), Err(GetError::Disconnected { .. })));
+    steps.end.set();
+    child.join().unwrap();
 }
 
 /// Messages enough for a ring that stands where it has to be mapped.

@@ -6,14 +6,15 @@
 //! several words: whoever clears a bit first raises the object's version. Had a scan missed a bit that was set behind it
 //! while it met the giver's bit already cleared, the giver's clearing would have raised the version meanwhile. Objects
 //! that were sent in messages are kept by those as well: see `travel`. A process whose address space is used up may be unable to
-//! see those. Then the bit stays that was to be cleared last, and whoever sweeps its process, when that has ended, clears it.
+//! see those. Then the bit stays that was to be cleared last: the process tries again at its ticks, and whoever sweeps it, when it has ended,
+//! clears it.
 
 use super::error::ArenaError;
 use super::object::{Handle, State, Word};
 use super::owner::{ProcessId, this_process};
 use super::region::Arena;
 use super::travel::SENT;
-use crate::platform::atomic::{Ordering, fence};
+use crate::platform::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use crate::platform::thread::yield_now;
 
 /// In the process's private count: somebody is taking the record away.
@@ -21,6 +22,35 @@ const CLOSING: u32 = u32::MAX;
 
 fn bit(process: ProcessId) -> (usize, u64) {
     (process.index() / 64, 1 << (process.index() % 64))
+}
+
+/// The numbers of a few objects of which this process has a record and no reference, since it could not see whether a message
+/// carries them. A hint: what has no room here is done when the process has ended. A fork's child has no such records.
+pub(super) struct Unsettled {
+    any: AtomicBool,
+    /// 0: none.
+    objects: [AtomicU32; 32],
+}
+
+impl Unsettled {
+    pub(super) fn new() -> Unsettled {
+        Unsettled { any: AtomicBool::new(false), objects: std::array::from_fn(|_| AtomicU32::new(0)) }
+    }
+
+    fn note(&self, index: u32) {
+        let free =
+            |cell: &&AtomicU32| cell.compare_exchange(0, index, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        let _ = self.objects.iter().find(free);
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// Takes out what is there now.
+    fn take(&self, mut settle: impl FnMut(u32)) {
+        if self.any.load(Ordering::Relaxed) && self.any.swap(false, Ordering::AcqRel) {
+            let noted = self.objects.each_ref().map(|cell| cell.swap(0, Ordering::AcqRel));
+            noted.into_iter().filter(|index| *index != 0).for_each(&mut settle);
+        }
+    }
 }
 
 impl Arena {
@@ -151,10 +181,26 @@ impl Arena {
             }
         }
         if seen == 1 {
-            // What cannot be done from here is done when this process has ended.
-            let _ = self.remove_reference(handle.index(), process);
+            if self.remove_reference(handle.index(), process).is_err() {
+                self.unsettled.note(handle.index());
+            }
             count.store(0, Ordering::Release);
         }
+    }
+
+    /// At a tick: what this process has let go and could not see to unmake, once more.
+    pub(super) fn settle_references(&'static self) {
+        let Ok(process) = this_process() else { return };
+        self.unsettled.take(|index| {
+            let count = self.local.of(index);
+            // Else it has a reference again, whose drop sees to it.
+            if count.compare_exchange(0, CLOSING, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                if self.remove_reference(index, process).is_err() {
+                    self.unsettled.note(index);
+                }
+                count.store(0, Ordering::Release);
+            }
+        });
     }
 
     /// Gives a child, before it exists, a record for everything that the calling process holds; for a fork, which copies

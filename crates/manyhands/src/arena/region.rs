@@ -9,6 +9,7 @@ use super::error::ArenaError;
 use super::header::{Counters, FORMAT, Header, LAYOUT, MAGIC, STRUCTURES_END, STRUCTURES_START, TABLES_END};
 use super::object::LocalCounts;
 use super::owner::{ProcessId, ThreadId, this_process};
+use super::reference::Unsettled;
 use super::shared::Offset;
 use super::window::{CHUNK, CHUNKS, Window};
 use crate::platform::atomic::{AtomicU32, Ordering};
@@ -44,6 +45,7 @@ pub struct Arena {
     /// which the warden forgets.
     listed_as: [u8; NAME],
     pub(super) local: LocalCounts,
+    pub(super) unsettled: Unsettled,
     /// What else of the memory file is mapped here. It stands here as well, for the same reason.
     pub(super) window: Window,
 }
@@ -192,7 +194,8 @@ impl Arena {
             (Err(error), _) | (_, Err(error)) => return Err(looked(error)),
         };
         let listed_as = [0; NAME];
-        Ok(Arena { tables, size, memfd, doorbell, inode, listed_as, local, window: Window::new() })
+        let (unsettled, window) = (Unsettled::new(), Window::new());
+        Ok(Arena { tables, size, memfd, doorbell, inode, listed_as, local, unsettled, window })
     }
 
     fn remember_name(&mut self, made_at: u64) {

@@ -93,6 +93,7 @@ pub(crate) fn sweep_the_dead(arena: &'static Arena, table: &[&dyn Sweep]) -> usi
 /// is one per process, so that the looking does not grow with their number squared.
 pub(crate) fn sweep_in_turn(arena: &'static Arena, table: &[&dyn Sweep]) {
     const REST_NS: u64 = 50_000_000;
+    arena.settle_references();
     let looked = &arena.header().looked;
     let last = looked.load(Ordering::Relaxed);
     let now = now_ns();

@@ -19,6 +19,14 @@ pub fn limit_softly(bytes: u64) {
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) }, 0);
 }
 
+/// Takes the soft limit of another process back.
+pub fn raise_limit(pid: u32) {
+    let limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: sets a limit of that process from one record.
+    let set = unsafe { libc::prlimit(pid as i32, libc::RLIMIT_AS, &raw const limit, std::ptr::null_mut()) };
+    assert_eq!(set, 0);
+}
+
 /// How many bytes of this process's address space are mapped.
 pub fn mapped() -> u64 {
     let listed = std::fs::read_to_string("/proc/self/statm").unwrap();
