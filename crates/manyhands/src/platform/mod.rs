@@ -37,6 +37,8 @@ pub(crate) mod orphan;
 #[cfg(not(manyhands_model))]
 pub mod pidfd;
 #[cfg(not(manyhands_model))]
+pub(crate) mod privilege;
+#[cfg(not(manyhands_model))]
 pub mod process;
 #[cfg(not(manyhands_model))]
 pub(crate) mod signal;

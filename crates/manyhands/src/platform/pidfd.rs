@@ -8,7 +8,7 @@ use super::lasting::Lasting;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +97,21 @@ pub fn opened(pid: u32) -> io::Result<OwnedFd> {
 pub fn has_ended(pidfd: impl AsFd) -> bool {
     let now = rustix::time::Timespec { tv_sec: 0, tv_nsec: 0 };
     matches!(polls_readable(pidfd.as_fd(), Some(&now)), Ok(true))
+}
+
+/// Whether a borrowed descriptor stands for a process at all.
+pub(crate) fn is_one(descriptor: impl AsFd) -> bool {
+    // SAFETY: signal 0 is not sent; the call says only whether it could be.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            descriptor.as_fd().as_raw_fd(),
+            0,
+            std::ptr::null::<libc::siginfo_t>(),
+            0,
+        )
+    };
+    done == 0 || matches!(io::Error::last_os_error().raw_os_error(), Some(libc::ESRCH | libc::EPERM))
 }
 
 fn polls_readable(pidfd: BorrowedFd<'_>, timeout: Option<&rustix::time::Timespec>) -> io::Result<bool> {

@@ -2,8 +2,10 @@
 //!
 //! A keeper, or a process started by exec, inherits four descriptors: a socket to its starter, the arena's memory and
 //! doorbell, and a pidfd of the starter. One environment variable names them; it is taken out of the environment when
-//! it has been read. It counts only when the descriptor is the very socket that it speaks of and the starter is the
-//! parent, or has ended, so a stale copy of the variable does nothing.
+//! it has been read. It counts only when the descriptor is the very socket that it speaks of, one of a pair which the
+//! starter has made as the same user, and the starter is the parent, or has ended: so a stale copy of the variable does
+//! nothing. A program that runs with more rights than its starter had never believes it: whoever starts such a program
+//! writes its environment.
 
 use super::error::StartError;
 use super::keeper::Keeper;
@@ -11,10 +13,11 @@ use super::request::{self, Head, StartRequest};
 use super::serve::Requester;
 use crate::arena::{Arena, ArenaError, ProcessId, Role};
 use crate::platform::exec::{Exec, exec};
-use crate::platform::message;
 use crate::platform::pidfd::{self, PidFd, has_ended};
 use crate::platform::process::{getpid, getppid};
 use crate::platform::signal::Mask;
+use crate::platform::{message, privilege};
+use rustix::fs::FileType;
 use std::ffi::{CString, OsStr};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -22,6 +25,10 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// The environment variable that names the descriptors.
 pub const VARIABLE: &str = "MANYHANDS_HANDOVER";
+
+/// Why a program that is setuid, setgid or has capabilities cannot be executed for this: it would run its `main` instead.
+const RAISED: &str = "an exec would give it more rights than this process's own user and group have, so it would not \
+                      trust this process; fork instead, or make the effective user and group the real ones first";
 
 /// A program that finds its [`Inherited`] when it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +92,9 @@ pub(super) fn launch(
     part: Part,
     blocked: Mask,
 ) -> io::Result<(u32, OwnedFd)> {
+    if privilege::would_be_raised(&program.file) {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, RAISED));
+    }
     let (near, far) = message::pair()?;
     let me = getpid();
     let myself = pidfd::opened(me)?;
@@ -134,6 +144,9 @@ impl Inherited {
         let Some(value) = std::env::var_os(VARIABLE) else { return Ok(None) };
         // SAFETY: the caller's promise.
         unsafe { std::env::remove_var(VARIABLE) };
+        if privilege::is_raised() {
+            return Ok(None);
+        }
         let Some(handed) = Handed::read(&value) else { return Ok(None) };
         for descriptor in [&handed.socket, &handed.memory, &handed.doorbell, &handed.starter_pidfd] {
             let _ = rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC);
@@ -200,8 +213,16 @@ impl Handed {
         if inode(socket).ok()? != socket_inode {
             return None;
         }
+        if !privilege::is_paired_by(socket, starter_pid).ok()? {
+            return None;
+        }
         // SAFETY: as above.
-        let starter_descriptor = unsafe { BorrowedFd::borrow_raw(raw[3]) };
+        let [doorbell, starter_descriptor] =
+            [raw[2], raw[3]].map(|raw| unsafe { BorrowedFd::borrow_raw(raw) });
+        // Of the memory file the arena sees for itself what it is.
+        if !is_of_kind(doorbell, FileType::Fifo) || !pidfd::is_one(starter_descriptor) {
+            return None;
+        }
         // A starter that ended meanwhile left its child to somebody else; what it told stands in the socket.
         if starter_pid != getppid() && !has_ended(starter_descriptor) {
             return None;
@@ -214,9 +235,12 @@ impl Handed {
 }
 
 fn inode(socket: BorrowedFd<'_>) -> io::Result<u64> {
-    let status = rustix::fs::fstat(socket)?;
-    if rustix::fs::FileType::from_raw_mode(status.st_mode) != rustix::fs::FileType::Socket {
+    if !is_of_kind(socket, FileType::Socket) {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    Ok(status.st_ino)
+    Ok(rustix::fs::fstat(socket)?.st_ino)
+}
+
+fn is_of_kind(descriptor: BorrowedFd<'_>, kind: FileType) -> bool {
+    rustix::fs::fstat(descriptor).is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == kind)
 }
