@@ -1,8 +1,10 @@
 """What programs put in the place of an executor's parts, or find there: its `submit`, its queue, its threads."""
 
 import concurrent.futures
+import logging
 import multiprocessing.pool
 import os
+import sys
 from unittest import mock
 
 import pytest
@@ -11,6 +13,7 @@ from calls import square
 from manyhands import futures
 from manyhands.multiprocessing import pool as our_pool
 
+LIMIT = 60
 LIBRARIES = {"standard": concurrent.futures, "ours": futures}
 KINDS = ("ProcessPoolExecutor", "ThreadPoolExecutor")
 
@@ -97,3 +100,22 @@ def test_as_many_workers_as_the_process_may_use(processors, monkeypatch):
     for kind in ("Pool", "ThreadPool"):
         with getattr(processors, kind)() as pool:
             assert pool._processes == getattr(os, "process_cpu_count", os.cpu_count)()
+
+
+def leave(path):
+    logging.getLogger("concurrent.futures").addHandler(logging.FileHandler(path))
+    logging.getLogger("concurrent.futures").critical("begins")
+    sys.exit(3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_initializer_that_ends_its_worker_breaks_the_executor_at_once(library, kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("concurrent.futures"), "handlers", [])
+    path = tmp_path / "log"
+    with (
+        getattr(library, kind)(1, initializer=leave, initargs=(path,)) as executor,
+        pytest.raises(library.BrokenExecutor),
+    ):
+        executor.submit(square, 1).result(LIMIT)
+    begins, reported, *_, error = path.read_text().splitlines()
+    assert (begins, reported, error) == ("begins", "Exception in initializer:", "SystemExit: 3")

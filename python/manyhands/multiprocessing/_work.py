@@ -36,11 +36,12 @@ _LENGTHS = struct.Struct("<QQ")
 class Plan:
     """What all workers of a pool are told."""
 
-    #: What the workers are called, whether they are daemons if they are of our class, and whether they send whatever
-    #: their calls raise.
+    #: What the workers are called, whether they are daemons if they are of our class, whether they send whatever their
+    #: calls raise, and what breaks the pool when the initializer raises it.
     kind = "PoolWorker"
     daemon = True
     sends_all = False
+    breaks_it: type[BaseException] = Exception
 
     def __init__(
         self,
@@ -95,7 +96,7 @@ class Plan:
         if self.initializer is not None:
             try:
                 self.initializer(*self.initargs)
-            except Exception as error:
+            except self.breaks_it as error:
                 # Told before the pool is broken, since that ends this process.
                 self.tell(error)
                 text = "".join(traceback.format_exception_only(error)).strip()
@@ -103,7 +104,7 @@ class Plan:
                 raise SystemExit(1) from None
         worker.work(self.sends_all)
 
-    def tell(self, error: Exception) -> None:
+    def tell(self, error: BaseException) -> None:
         """The initializer raised something."""
         whole = "".join(traceback.format_exception(error))
         print(f"Process {process.current_process().name}:\n{whole}", end="", file=sys.stderr, flush=True)
@@ -115,11 +116,12 @@ class ExecutorPlan(Plan):
     kind = "Process"
     daemon = False
     sends_all = True
+    breaks_it = BaseException
 
     def adapt(self, worker: Any) -> None:
         pass
 
-    def tell(self, error: Exception) -> None:
+    def tell(self, error: BaseException) -> None:
         import logging
 
         logging.getLogger("concurrent.futures").critical("Exception in initializer:", exc_info=error)
