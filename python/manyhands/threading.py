@@ -10,10 +10,11 @@ standard module itself (`lay_names`). What a thread has of ours is under names t
 from __future__ import annotations
 
 import _thread
+import functools
 import sys
 from time import monotonic
 
-from . import _aside, _engine, _overlay, _std, _synchronize
+from . import _aside, _engine, _overlay, _refusals, _std, _synchronize
 from ._bare import without_annotations
 from ._engine import ThreadLock as Lock, ThreadRLock as RLock
 from ._passed_on import pass_on
@@ -131,6 +132,7 @@ class Thread(_Thread):  # type: ignore[misc]
         life = _life(self)
         life.begin(self._name)
         context = self._manyhands_context
+        self._invoke_excepthook = functools.partial(_refusals.tell_first, self._invoke_excepthook)
         try:
             if context is None:
                 _Thread._bootstrap_inner(self)
@@ -267,6 +269,7 @@ def _join_all() -> None:
     """The interpreter ends: waits, as part of the wait graph, for the threads that it waits for anyway."""
     if not isinstance(_standard._main_thread, _MainThread) or current_thread() is not _standard._main_thread:
         return
+    _refusals.tell_at_end()
     # Whoever joins the main thread does not wait for this.
     _end_of(_standard._main_thread).end()
     while True:

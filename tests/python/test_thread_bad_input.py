@@ -1,4 +1,4 @@
-"""What makes no sense between threads is refused with the standard type and text; a note names the object."""
+"""What makes no sense between threads is refused with the standard type and text; the object is named if nobody catches it."""
 
 import pytest
 
@@ -7,12 +7,13 @@ from manyhands.multiprocessing.pool import ThreadPool
 
 
 def refused(kind, call, words, about):
-    """The call is refused in the standard library's words; by what, a note says."""
+    """The call is refused in the standard library's words, and nothing more; by what, the error knows."""
     with pytest.raises(kind) as caught:
         call()
     assert type(caught.value) is kind
     assert str(caught.value) == words
-    assert caught.value.__notes__ == [f"refused by {about}"]
+    assert not hasattr(caught.value, "__notes__")
+    assert caught.value._manyhands_refused_by == about
 
 
 def test_a_release_of_what_is_not_held():
@@ -91,12 +92,12 @@ def test_a_thread_that_joins_itself():
         try:
             threading.current_thread().join()
         except RuntimeError as error:
-            told.append((str(error), *error.__notes__))
+            told.append((str(error), error._manyhands_refused_by))
 
     thread = threading.Thread(target=join, name="worker")
     thread.start()
     thread.join()
-    assert told == [("cannot join current thread", "refused by Thread 'worker'")]
+    assert told == [("cannot join current thread", "Thread 'worker'")]
     main = threading.main_thread()
     refused(RuntimeError, main.join, "cannot join current thread", "_MainThread 'MainThread'")
 
@@ -132,3 +133,30 @@ def test_a_claim_beyond_the_total():
         banker.claim("greedy", memory=5)
     with banker.claim("modest", memory=4) as claim, claim.request(memory=4):
         pass
+
+
+UNCAUGHT = """
+import sys, threading
+def release(): threading.Lock().release()
+thread = threading.Thread(target=release, name="worker")
+thread.start()
+thread.join()
+thread.start()
+"""
+
+
+@pytest.mark.parametrize("caught", [False, True])
+def test_the_object_is_told_where_nobody_caught_the_error(runner, caught):
+    text = UNCAUGHT
+    if caught:
+        text = text.replace("thread.start()\n", "", 1).replace("thread.join()\nthread.start()", "")
+        text += "try: release()\nexcept RuntimeError as error: print(error)\n"
+    runner.write(text)
+    done = runner.run("program.py")
+    lines = done.stderr.splitlines()
+    if caught:
+        assert (done.stdout, lines) == ("release unlocked lock\n", [])
+        return
+    in_thread, in_main = "RuntimeError: release unlocked lock", "RuntimeError: threads can only be started once"
+    assert lines[lines.index(in_thread) + 1] == "refused by lock"
+    assert lines[-2:] == [in_main, "manyhands: refused by Thread 'worker'"]

@@ -100,13 +100,12 @@ fn description(object: &Bound<'_, PyAny>) -> PyResult<String> {
     })
 }
 
-/// The error, with a note that says which object refused. The text is for all objects the same, so that logs and warnings
-/// can tell that it is.
+/// The error, which knows which object refused. The text is for all objects the same, so that logs and warnings can tell that
+/// it is; what it knows is told where nobody caught it (`_refusals.py`).
 pub fn refused_by(error: PyErr, object: &Bound<'_, PyAny>) -> PyErr {
-    let noted = description(object).and_then(|description| {
-        error.value(object.py()).call_method1("add_note", (format!("refused by {description}"),))
-    });
-    noted.map_or_else(|otherwise| otherwise, |_| error)
+    let noted = description(object)
+        .and_then(|description| error.value(object.py()).setattr("_manyhands_refused_by", description));
+    noted.map_or_else(|otherwise| otherwise, |()| error)
 }
 
 /// The same for what the Python package raises.
