@@ -9,11 +9,13 @@ that. How a class or a code object is taken apart is cloudpickle's affair. An er
 from __future__ import annotations
 
 import dis
+import enum
 import functools
 import hashlib
 import importlib
 import io
 import pickle
+import re
 import sys
 import types
 import weakref
@@ -21,7 +23,7 @@ from collections import ChainMap
 
 import cloudpickle
 
-from . import _namespaces, _pickling
+from . import _made_again, _namespaces, _pickling
 from ._known import Known
 
 TYPE_CHECKING = False
@@ -33,6 +35,11 @@ if TYPE_CHECKING:
 _as_a_copy = cloudpickle.Pickler.dispatch_table[io.TextIOWrapper]
 #: A function's attributes that are not in its code.
 _VALUES = ("__name__", "__qualname__", "__module__", "__doc__", "__defaults__", "__kwdefaults__", "__annotations__")
+#: Who uses one of these finds global names by their text.
+_LOOKS_UP = frozenset(("globals", "eval", "exec", "modules", "__main__"))
+_WORD = re.compile(r"[^\W\d]\w*")
+#: The longest text that travels on the chance that it is needed.
+_SMALL = 256
 _LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 
 _used: weakref.WeakKeyDictionary[types.CodeType, tuple[str, ...]] = weakref.WeakKeyDictionary()
@@ -54,16 +61,19 @@ class _Along:
         #: and which function uses it.
         self.called: dict[Name, tuple[Any, str]] = {}
         self.used: dict[Name, tuple[Any, str]] = {}
+        #: Names that a function may look up by their text.
+        self.hoped: dict[Name, tuple[Any, str]] = {}
         self.classes: dict[str, type] = {}
         self.about: dict[str, dict[str, Any] | None] = {}
 
     def __bool__(self) -> bool:
-        return bool(self.called or self.used or self.classes)
+        return bool(self.called or self.used or self.hoped or self.classes)
 
     def add(self, other: _Along) -> None:
         """And what comes along with that."""
         self.called.update(other.called)
         self.used.update(other.used)
+        self.hoped.update(other.hoped)
         self.classes.update(other.classes)
         self.about.update(other.about)
 
@@ -83,7 +93,14 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, types.FunctionType):
-            return self._function(obj)
+            return self._function(obj) if obj.__code__ is not _made_again.DISPATCHER else self._again(obj)
+        if isinstance(obj, _made_again.CACHED):
+            return self._again(obj)
+        if self._whole and type(obj) in _made_again.ANEW:
+            # Of the program, not of the call: as if the other side had run the program, too.
+            return _made_again.anew(obj)
+        if isinstance(obj, enum.Enum) and _made_again.is_plain_member(obj):
+            return getattr, (type(obj), obj._name_)
         if isinstance(obj, types.CellType) and id(obj) in self._cells:
             # What is in it comes with the function's state, when the function is there to be referred to.
             return types.CellType, ()
@@ -94,6 +111,12 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return importlib.import_module, (obj.__name__,)
         return NotImplemented
 
+    def _again(self, obj: Any) -> Any:
+        """What decorators of `functools` have made of a function: made again of what that has become."""
+        found = _place(obj)
+        reduced = None if found is None else self._by_name(obj, *found)
+        return _made_again.reduced(obj) if reduced is None else reduced
+
     def _by_name(self, obj: Any, place: Name, is_called_so: bool) -> Any:
         """By reference if the other side has it, or will have it by then; `None` otherwise."""
         key, name = place
@@ -103,7 +126,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
                 # Pickle says it in fewer words.
                 return NotImplemented
             return _namespaces.named, place
-        if not isinstance(obj, types.FunctionType) or "." in name or _namespaces.is_importable(key):
+        if isinstance(obj, type) or "." in name or _namespaces.is_importable(key):
             return None
         if place in self._whole:
             return None
@@ -137,6 +160,9 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             for name in used:
                 if self._along.known.may_lack(key, name):
                     self._along.used.setdefault((key, name), (names[name], function.__qualname__))
+            for name in _names_looked_up(function):
+                if self._along.known.may_lack(key, name):
+                    self._along.hoped.setdefault((key, name), (names[name], function.__qualname__))
         closed_over = function.__closure__ or ()
         self._cells.update(map(id, closed_over))
         values = {name: getattr(function, name) for name in _VALUES}
@@ -145,12 +171,12 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         contents = [_content(cell) for cell in closed_over]
         state = function.__dict__, values, contents
         modules = _submodules(code, [names[name] for name in used] + [content[0] for content in contents if content])
-        made_of = about, not used, code, closed_over, modules
+        made_of = key, about, not used, code, closed_over, modules
         if found is not None and found[0] in self._whole:
             place = found[0]
             call = _namespaces.make_named, (*place, self._whole[place], *made_of)
             return *call, (*place, self._whole[place], state), None, None, _namespaces.fill_named
-        return _namespaces.make_function, (key, *made_of), state, None, None, _namespaces.fill_function
+        return _namespaces.make_function, made_of, state, None, None, _namespaces.fill_function
 
     def _class(self, cls: Any) -> Any:
         if getattr(cls, "__module__", None) in _namespaces.MAINS:
@@ -161,6 +187,9 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         reduced = super().reducer_override(cls)
         if reduced is NotImplemented or len(reduced) < 6:
             return reduced
+        if _made_again.is_of_an_extension(cls):
+            # Not a copy of what only its own module can make; pickle says that it is not found by name.
+            return NotImplemented
         number = _namespaces.identity(cls)
         if number not in self._whole:
             self._along.classes.setdefault(number, cls)
@@ -214,6 +243,24 @@ def _names_used(code: types.CodeType) -> tuple[str, ...]:
                 names.update(dict.fromkeys(_names_used(constant)))
         found = _used[code] = tuple(names)
     return found
+
+
+def _names_looked_up(function: types.FunctionType) -> list[str]:
+    """The global names that a function may look up by their text, so far as they stand for code or for constants."""
+    names = function.__globals__
+    if not _LOOKS_UP.isdisjoint(_words(function.__code__)):
+        found = list(names)
+    else:
+        texts = [text for text in function.__annotations__.values() if isinstance(text, str)]
+        found = [word for text in texts for word in _WORD.findall(text) if word in names]
+    return [name for name in found if _is_small(names[name])]
+
+
+def _is_small(value: Any) -> bool:
+    """Whether it may travel on the chance that it is needed."""
+    return isinstance(value, (types.FunctionType, type, int, float, complex, bool, types.NoneType)) or (
+        isinstance(value, (str, bytes)) and len(value) <= _SMALL
+    )
 
 
 def _submodules(code: types.CodeType, values: list[Any]) -> list[types.ModuleType]:
@@ -279,7 +326,8 @@ def _values(along: _Along, apart: bool) -> tuple[dict[Any, Any], dict[Name | str
     values: dict[Any, Any] = {}
     digests: dict[Name | str, bytes] = {}
     missing: dict[Name, str] = {}
-    while new := _wanted(along, values.keys() | missing.keys()):
+    dropped: set[Any] = set()
+    while new := _wanted(along, values.keys() | missing.keys() | (dropped - along.used.keys())):
         for what, (value, user) in new.items():
             more = _Along(along.known)
             try:
@@ -287,6 +335,9 @@ def _values(along: _Along, apart: bool) -> tuple[dict[Any, Any], dict[Name | str
             except Exception as error:
                 if isinstance(what, str) or what in along.called:
                     raise
+                if what not in along.used:
+                    dropped.add(what)
+                    continue
                 # Only the other side can tell whether it has one of its own.
                 missing[what] = f"{what[1]!r}, which {user} uses, cannot be sent: {error}"
                 continue
@@ -301,5 +352,5 @@ def _values(along: _Along, apart: bool) -> tuple[dict[Any, Any], dict[Name | str
 
 def _wanted(along: _Along, seen: set[Any]) -> dict[Any, tuple[Any, str]]:
     classes = {number: (cls, "") for number, cls in along.classes.items()}
-    everything: dict[Any, tuple[Any, str]] = {**along.used, **along.called, **classes}
+    everything: dict[Any, tuple[Any, str]] = {**along.hoped, **along.used, **along.called, **classes}
     return {what: value for what, value in everything.items() if what not in seen}

@@ -205,7 +205,7 @@ def arrived(key: str, name: str) -> Any:
 def make_named(key: str, name: str, digest: bytes, *made_of: Any) -> types.FunctionType:
     """A function that has a name: the one that came before, if it is the same."""
     found = _came_so(key, name, digest)
-    return make_function(key, *made_of) if found is None else found
+    return make_function(*made_of) if found is None else found
 
 
 def fill_named(function: types.FunctionType, state: tuple[str, str, bytes, Any]) -> None:

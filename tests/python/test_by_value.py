@@ -222,6 +222,7 @@ if __name__ == "__main__":
     print([result.get() for result in [pool.apply_async(f) for f in (lambda: 1, lambda: 2)]])
 
     gate = threading.Lock()
+    gate.acquire()
     def enter():
         with gate:
             return "entered"

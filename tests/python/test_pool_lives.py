@@ -139,7 +139,7 @@ def test_endings(ctx):
         lambda: pool.map(square, [1]),
         lambda: pool.imap(square, [1]),
     ):
-        with pytest.raises(ValueError, match="^Pool not running$"):
+        with pytest.raises(ValueError, match=r"^Pool not running$"):
             attempt()
     pool.join()
     assert [result.get(0) for result in slow] == [0, 1, 2, 3]
@@ -168,7 +168,7 @@ def test_close_lets_a_stream_go_on(ctx):
 
     stream = pool.imap(square, elements())
     pool.close()
-    with pytest.raises(ValueError, match="^Pool not running$"):
+    with pytest.raises(ValueError, match=r"^Pool not running$"):
         pool.apply_async(square, (1,))
     assert list(stream) == [0, 1, 4, 9, 16]
     pool.join()

@@ -143,10 +143,10 @@ def test_the_sentinel_polls_readable_at_the_end(ctx):
 
 def test_misuse(ctx):
     child = ctx.Process(target=wait_for_ever)
-    with pytest.raises(AssertionError, match="^can only join a started process$"):
+    with pytest.raises(AssertionError, match=r"^can only join a started process$"):
         child.join()
     child.start()
-    with pytest.raises(AssertionError, match="^cannot start a process twice$"):
+    with pytest.raises(AssertionError, match=r"^cannot start a process twice$"):
         child.start()
     with pytest.raises(ValueError, match="still running"):
         child.close()

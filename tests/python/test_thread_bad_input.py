@@ -1,4 +1,7 @@
-"""What makes no sense between threads is refused with the standard type and text; the object is named if nobody catches it."""
+"""What makes no sense between threads is refused with the standard type and text.
+
+The object that refused is named where nobody catches the error.
+"""
 
 import pytest
 
