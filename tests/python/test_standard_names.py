@@ -139,3 +139,15 @@ def test_no_module_was_forgotten():
     for each in pkgutil.iter_modules([folder]):
         if not each.name.endswith("win32"):
             assert __import__(f"manyhands.multiprocessing.{each.name}", fromlist=["_"])
+
+
+def test_submodules_that_an_executor_has_imported(runner):
+    runner.write(
+        "import multiprocessing\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "print(multiprocessing.queues.Queue is type(multiprocessing.Queue()), multiprocessing.connection.__name__)\n"
+        "print([hasattr(multiprocessing, name) for name in ('context', 'process', 'reduction', 'util', 'managers')])\n"
+    )
+    done = runner.run("program.py")
+    said = "True multiprocessing.connection\n[True, True, True, True, False]\n"
+    assert (done.stdout, done.stderr, done.returncode) == (said, "", 0)

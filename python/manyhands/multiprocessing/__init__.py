@@ -31,11 +31,12 @@ _names = [name for name in dir(context._default_context) if not name.startswith(
 globals().update((name, getattr(context._default_context, name)) for name in _names)
 __all__ = _names
 
-#: A submodule that the standard library's others import, and by which of them it is there without an import of its own.
+#: A submodule that others of the standard library import, and by which of them it is there without an import of its own.
+_EXECUTORS = "manyhands.futures.process"
 _IMPORTED_BY = {
-    "connection": ("forkserver", "managers", "pool", "queues"),
+    "connection": ("forkserver", "managers", "pool", "queues", _EXECUTORS),
     "heap": ("sharedctypes", "synchronize"),
-    "queues": ("pool",),
+    "queues": ("pool", _EXECUTORS),
     "resource_tracker": ("forkserver", "popen_spawn_posix", "shared_memory", "synchronize"),
     "spawn": ("forkserver", "popen_spawn_posix", "resource_tracker", "synchronize"),
     "synchronize": ("pool", "queues", "sharedctypes"),
@@ -43,8 +44,14 @@ _IMPORTED_BY = {
 }
 
 
+def _is_imported(name: str) -> bool:
+    """Whether the standard library would have imported the module by now: the program has, or one of its users."""
+    full = name if name == _EXECUTORS else f"{__name__}.{name}"
+    return full in sys.modules or any(map(_is_imported, _IMPORTED_BY.get(name, ())))
+
+
 def __getattr__(name: str) -> Any:
-    if any(f"{__name__}.{user}" in sys.modules for user in _IMPORTED_BY.get(name, ())):
+    if name in _IMPORTED_BY and _is_imported(name):
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
