@@ -39,13 +39,40 @@ class Condition(_engine.ThreadCondition):
             # It goes through the subclass's own `notify`, as the standard class does.
             cls.notify_all = _Condition.notify_all  # type: ignore[method-assign]
 
+    # How it works with waiters that a program has given it.
+    _manyhands_wait = _Condition.wait
+    _manyhands_notify = _Condition.notify
+    _manyhands_notify_all = _Condition.notify_all
+
+    @property
+    def _lock(self) -> Any:
+        return self._manyhands_lock if self._manyhands_is_made else vars(self)["_lock"]
+
+    @_lock.setter
+    def _lock(self, lock: Any) -> None:
+        if self._manyhands_is_made:
+            self._manyhands_stand_on(lock)
+        else:
+            vars(self)["_lock"] = lock
+
     @property
     def _waiters(self) -> Any:
+        if "_waiters" in vars(self):
+            return vars(self)["_waiters"]
         # As many as there are threads that wait; what each waits on is the engine's.
         return deque(range(_engine.ThreadCondition.statistics(self)["waiters"]))
 
+    @_waiters.setter
+    def _waiters(self, waiters: Any) -> None:
+        vars(self)["_waiters"] = waiters
+        if self._manyhands_is_made:
+            # Those who wait at the engine are forgotten, as those in the place of which the program puts its own.
+            self._manyhands_open()
+
     def __init__(self, lock: Any = None) -> None:
         _engine.ThreadCondition.__init__(self, lock)
+        if type(self) is not Condition:
+            _forget(self, "_lock", "_waiters")
 
     def __getstate__(self) -> dict[str, Any]:
         return parts_of(self, _lock=self._lock)
@@ -82,6 +109,20 @@ class _Inside:
         self.__get__(thing)
         thing.__dict__["_cond"] = condition
 
+    def open(self, thing: Any) -> None:
+        """Has the object work as one of the standard class does from now on."""
+        self.__get__(thing)
+
+
+def _forget(thing: Any, *names: str) -> None:
+    """What a subclass has set before `__init__` is no longer so: that sets it anew."""
+    for name in names:
+        vars(thing).pop(name, None)
+
+
+#: The most permits that the engine can have.
+_MOST_PERMITS = 2**31 - 1
+
 
 class Semaphore(_engine.ThreadSemaphore):
     """A number of permits."""
@@ -93,30 +134,56 @@ class Semaphore(_engine.ThreadSemaphore):
     _manyhands_release = _Semaphore.release
 
     def _manyhands_look_inside(self) -> None:
-        self.__dict__["_manyhands_value"] = self._manyhands_open()
+        if not self._manyhands_is_made:
+            # A subclass makes the insides itself.
+            _engine.ThreadSemaphore.__init__(self, 0)
+        self.__dict__.setdefault("_manyhands_value", self._manyhands_open())
 
     def __repr__(self) -> str:
-        return str(_Semaphore.__repr__(self) if "_cond" in self.__dict__ else super().__repr__())
+        standard = _BoundedSemaphore if self._manyhands_bounded else _Semaphore
+        return str(standard.__repr__(self) if "_cond" in self.__dict__ else super().__repr__())
 
     @property
-    def _value(self) -> int:
+    def _value(self) -> Any:
         if "_manyhands_value" in self.__dict__:
-            return self.__dict__["_manyhands_value"]  # type: ignore[no-any-return]
-        return int(_engine.ThreadSemaphore._value.__get__(self))
+            return self.__dict__["_manyhands_value"]
+        return _engine.ThreadSemaphore._value.__get__(self)
 
     @_value.setter
-    def _value(self, value: int) -> None:
-        if "_manyhands_value" in self.__dict__:
-            self.__dict__["_manyhands_value"] = value
-            return
+    def _value(self, value: Any) -> None:
+        inside = self.__dict__
+        if "_manyhands_value" not in inside and self._manyhands_is_made:
+            if isinstance(value, int) and value >= 0 and self._manyhands_set_value(value):
+                return
+            # More than it may have, or no number of permits: the standard class takes anything.
+            Semaphore._cond.open(self)
+        inside["_manyhands_value"] = value
+
+    def _manyhands_set_value(self, value: int) -> bool:
+        """Takes permits away or adds some; False when it cannot have so many."""
         while self._value > value and _engine.ThreadSemaphore.acquire(self, False):
             pass
-        more = value - self._value
-        if more > 0:
-            _engine.ThreadSemaphore.release(self, more)
+        try:
+            if value > self._value:
+                _engine.ThreadSemaphore.release(self, value - self._value)
+        except (ValueError, OverflowError):
+            return False
+        return True
 
     def __init__(self, value: int = 1) -> None:
-        _engine.ThreadSemaphore.__init__(self, value)
+        if type(self) not in (Semaphore, BoundedSemaphore):
+            if "_cond" in self.__dict__:
+                # A subclass has made the insides before.
+                _Semaphore.__init__(self, value)
+                return
+            _forget(self, "_manyhands_value")
+        if isinstance(value, int) and 0 <= value <= _MOST_PERMITS:
+            _engine.ThreadSemaphore.__init__(self, value)
+            return
+        if value < 0:
+            raise ValueError("semaphore initial value must be >= 0")
+        Semaphore._cond.open(self)
+        self.__dict__["_manyhands_value"] = value
 
     def __getstate__(self) -> dict[str, Any]:
         return parts_of(self, _cond=Lock(), _value=self._value)
@@ -125,11 +192,26 @@ class Semaphore(_engine.ThreadSemaphore):
         del state["_cond"]
         value = state.pop("_value")
         # A bounded one may have had more.
-        _engine.ThreadSemaphore.__init__(self, state.get("_initial_value", value))
+        Semaphore.__init__(self, state.get("_initial_value", value))
         self._value = value
         vars(self).update(state)
 
     __copy__ = no_copy
+
+
+class _FirstValue:
+    """The most permits that a bounded semaphore may have. The engine keeps the first, so to change it opens the
+    semaphore."""
+
+    def __get__(self, semaphore: Any, kind: type | None = None) -> Any:
+        if semaphore is None:
+            return self
+        return semaphore._manyhands_first
+
+    def __set__(self, semaphore: Any, value: Any) -> None:
+        if semaphore._manyhands_is_made and semaphore._manyhands_first != value:
+            Semaphore._cond.open(semaphore)
+        semaphore._manyhands_first = value
 
 
 class BoundedSemaphore(Semaphore):
@@ -137,10 +219,21 @@ class BoundedSemaphore(Semaphore):
 
     _manyhands_bounded = True
     _manyhands_release = _BoundedSemaphore.release
+    #: As it was set last; of one that is not made yet there is none.
+    _manyhands_first: Any = None
+
+    _initial_value: Any = _FirstValue()
 
     def __init__(self, value: int = 1) -> None:
         super().__init__(value)
-        self._initial_value = value
+        self._manyhands_first = value
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "_initial_value": self._initial_value}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._manyhands_first = self.__dict__.pop("_initial_value")
 
 
 class Event(_engine.ThreadEvent):
@@ -155,25 +248,30 @@ class Event(_engine.ThreadEvent):
     def _manyhands_look_inside(self) -> None:
         self.__dict__["_manyhands_flag"] = self._manyhands_open()
 
-    def _manyhands_is_set(self) -> bool:
+    def _manyhands_is_set(self) -> Any:
         # There is a flag once there is a condition.
         return self._cond is not None and self._flag
 
     @property
-    def _flag(self) -> bool:
+    def _flag(self) -> Any:
         if "_manyhands_flag" in self.__dict__:
-            return self.__dict__["_manyhands_flag"]  # type: ignore[no-any-return]
+            return self.__dict__["_manyhands_flag"]
         return _engine.ThreadEvent.is_set(self)
 
     @_flag.setter
-    def _flag(self, is_set: object) -> None:
-        if "_manyhands_flag" in self.__dict__:
-            self.__dict__["_manyhands_flag"] = is_set
-            return
-        (_engine.ThreadEvent.set if is_set else _engine.ThreadEvent.clear)(self)
+    def _flag(self, is_set: Any) -> None:
+        if "_manyhands_flag" not in self.__dict__:
+            if is_set is True or is_set is False:
+                (_engine.ThreadEvent.set if is_set else _engine.ThreadEvent.clear)(self)
+                return
+            # The standard class's methods return what is set here.
+            Event._cond.open(self)
+        self.__dict__["_manyhands_flag"] = is_set
 
     def __init__(self) -> None:
-        pass
+        if type(self) is not Event:
+            # It may have been set before.
+            self._flag = False
 
     def __getstate__(self) -> dict[str, Any]:
         return parts_of(self, _cond=Lock(), _flag=self._flag)
@@ -195,15 +293,30 @@ class Barrier(_engine.ThreadBarrier):
     """A place that nobody leaves before all have come."""
 
     @property
-    def _count(self) -> int:
-        return self.n_waiting
+    def _count(self) -> Any:
+        return self.n_waiting if self._manyhands_is_made else vars(self)["_count"]
+
+    @_count.setter
+    def _count(self, count: Any) -> None:
+        # How many have come is for the engine to count; this is accepted, and counts for nothing.
+        if not self._manyhands_is_made:
+            vars(self)["_count"] = count
 
     @property
-    def _parties(self) -> int:
-        return self.parties
+    def _parties(self) -> Any:
+        return self.parties if self._manyhands_is_made else vars(self)["_parties"]
+
+    @_parties.setter
+    def _parties(self, parties: Any) -> None:
+        if self._manyhands_is_made:
+            self._manyhands_set_parties(parties)
+        else:
+            vars(self)["_parties"] = parties
 
     def __init__(self, parties: int, action: Callable[[], object] | None = None, timeout: float | None = None) -> None:
         _engine.ThreadBarrier.__init__(self, parties, action, timeout)
+        if type(self) is not Barrier:
+            _forget(self, "_count", "_parties")
 
     def __getstate__(self) -> dict[str, Any]:
         made = (self.parties, self._action, self._timeout)
@@ -252,7 +365,8 @@ def _inside(thing: Any) -> tuple[Callable[..., None], tuple[Any, ...], dict[str,
             arguments = (thing.parties, thing._action, thing._timeout)
             return _Barrier.__init__, arguments, {"_state": -2} if thing.broken else {}
         case Semaphore():
-            return _nothing, (), {"_cond": thing._cond, "_value": thing._value}
+            first = {"_initial_value": thing._initial_value} if isinstance(thing, BoundedSemaphore) else {}
+            return _nothing, (), {"_cond": thing._cond, "_value": thing._value, **first}
         case _:
             return _nothing, (), {"_cond": thing._cond, "_flag": thing._flag}
 

@@ -47,6 +47,7 @@ Lock.__module__, Lock.__qualname__ = __name__, "Lock"
 RLock.__module__ = __name__
 BrokenBarrierError = _standard.BrokenBarrierError
 get_ident = _standard.get_ident
+TIMEOUT_MAX = _standard.TIMEOUT_MAX
 
 
 def trust_with(trusted: bool) -> None:
@@ -160,7 +161,8 @@ class Thread(_Thread):  # type: ignore[misc]
             life = _life(self)
             if timeout is None:
                 life.join(self)
-            else:
+            elif max(timeout, 0) <= TIMEOUT_MAX:
+                # Of any other time the standard method says what is wrong with it.
                 begin = monotonic()
                 life.join(self, max(timeout, 0))
                 timeout = max(timeout - (monotonic() - begin), 0)

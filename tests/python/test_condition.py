@@ -225,7 +225,7 @@ def test_the_last_party_runs_the_action():
 
 def test_a_broken_barrier(ctx):
     barrier, said = ctx.Barrier(3, timeout=0.05), ctx.Queue()
-    with pytest.raises(threading.BrokenBarrierError, match="waited too long"):
+    with pytest.raises(threading.BrokenBarrierError, match=r"^$"):
         barrier.wait()
     assert barrier.broken
     assert repr(barrier).endswith(": broken>")
@@ -237,7 +237,7 @@ def test_a_broken_barrier(ctx):
         eventually(lambda: patient.n_waiting == 1)  # noqa: B023
         assert repr(patient).endswith(": waiters=1/3>")
         getattr(patient, end.__name__)()
-        assert said.get(timeout=30).startswith("the barrier is broken")
+        assert said.get(timeout=30) == ""
         child.join()
         assert patient.broken is (end.__name__ == "abort")
 

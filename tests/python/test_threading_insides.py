@@ -1,5 +1,7 @@
 """What programs read and write inside of conditions, events, semaphores and barriers: by the standard names."""
 
+from collections import deque
+
 import pytest
 from conftest import eventually
 
@@ -144,6 +146,158 @@ def test_the_condition_of_a_semaphore(threading):
     assert (taken, semaphore._value, semaphore._initial_value) == ([True] * 3, 0, 3)
     semaphore.release()
     assert semaphore.acquire(timeout=0) and not semaphore.acquire(timeout=0.001)
+
+
+def test_a_subclass_sets_a_lock_of_its_own(threading):
+    class Own(threading.Condition):
+        def __init__(self):
+            self._lock = threading.RLock()
+            super().__init__(self._lock)
+
+    condition, first = Own(), threading.Lock()
+    with condition:
+        condition.notify()
+    condition = threading.Condition(first)
+    condition._lock = second = threading.Lock()
+    woken = []
+
+    def wait():
+        with condition:
+            woken.append((first.locked(), second.locked(), condition.wait()))
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    eventually(lambda: condition._waiters)
+    with second:
+        condition.notify()
+    thread.join()
+    assert woken == [(False, True, True)] and condition._lock is second and not second.locked()
+    condition.acquire()
+    assert first.locked()
+    condition.release()
+
+
+def test_the_waiters_of_a_condition_are_the_program_s_own(threading):
+    condition, woken = threading.Condition(), []
+    condition._waiters = waiters = deque()
+
+    def wait():
+        with condition:
+            woken.append(condition.wait())
+
+    threads = [threading.Thread(target=wait) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: len(waiters) == 2)
+    with condition:
+        condition.notify_all()
+    for thread in threads:
+        thread.join()
+    assert woken == [True, True] and condition._waiters is waiters and not waiters
+
+
+def test_a_barrier_goes_by_what_was_set(threading):
+    ran = []
+
+    class Own(threading.Barrier):
+        def __init__(self):
+            self._parties, self._timeout = 9, 60
+            self.before = self._parties, self._timeout
+            super().__init__(2)
+            self._timeout, self._action = 0, lambda: ran.append("action")
+
+    barrier = Own()
+    with pytest.raises(threading.BrokenBarrierError):
+        barrier.wait()
+    assert barrier.before == (9, 60) and (barrier.parties, barrier._timeout) == (2, 0)
+    barrier.reset()
+    barrier._timeout, barrier._parties = None, 1
+    assert barrier.wait() == 0 and ran == ["action"] and barrier.parties == 1
+
+
+def test_a_barrier_is_made_smaller_while_somebody_waits(threading):
+    barrier, came = threading.Barrier(5), []
+    thread = threading.Thread(target=lambda: came.append(barrier.wait()))
+    thread.start()
+    eventually(lambda: barrier.n_waiting == 1)
+    barrier._parties = 2
+    came.append(barrier.wait())
+    thread.join()
+    assert sorted(came) == [0, 1]
+
+
+def test_a_subclass_sets_the_value_before_it_is_begun(threading):
+    class Own(threading.Semaphore):
+        def __init__(self, value):
+            self._value = value + 3
+            self.before = self._value
+            super().__init__(value)
+
+    semaphore = Own(1)
+    assert (semaphore.before, semaphore._value) == (4, 1)
+    assert semaphore.acquire(False) and not semaphore.acquire(False)
+
+
+@pytest.mark.parametrize("begins", [False, True])
+def test_a_subclass_makes_the_insides_of_a_semaphore(threading, begins):
+    class Own(threading.Semaphore):
+        def __init__(self, value):
+            self._cond = threading.Condition(threading.Lock())
+            self._value = value
+            if begins:
+                super().__init__(value)
+
+    semaphore = Own(1)
+    assert semaphore.acquire(False) and not semaphore.acquire(False)
+    semaphore.release()
+    assert semaphore._value == 1
+
+
+def test_the_most_of_a_bounded_semaphore_is_what_it_was_set_to(threading):
+    class Growing(threading.BoundedSemaphore):
+        def grow(self):
+            self._initial_value += 1
+            self.release()
+
+    semaphore = Growing(1)
+    semaphore.grow()
+    semaphore.grow()
+    assert [semaphore.acquire(False) for _ in range(4)] == [True] * 3 + [False]
+    semaphore.release(3)
+    with pytest.raises(ValueError, match="Semaphore released too many times"):
+        semaphore.release()
+    semaphore = threading.BoundedSemaphore(1)
+    semaphore._initial_value = 3
+    semaphore._value = 3
+    assert [semaphore.acquire(False) for _ in range(4)] == [True] * 3 + [False]
+    semaphore = threading.BoundedSemaphore(1)
+    semaphore._value = 2
+    assert [semaphore.acquire(False) for _ in range(3)] == [True] * 2 + [False]
+
+
+@pytest.mark.parametrize("value", [1.5, 2**40])
+def test_a_semaphore_takes_any_number(threading, value):
+    semaphore = threading.Semaphore(value)
+    assert semaphore.acquire(False) and semaphore._value == value - 1
+    assert threading.BoundedSemaphore(value)._initial_value == value
+    with pytest.raises(ValueError, match="semaphore initial value must be >= 0"):
+        threading.Semaphore(-value)
+
+
+def test_a_flag_that_is_neither_true_nor_false(threading):
+    class Own(threading.Event):
+        def __init__(self):
+            self._flag = "before"
+            super().__init__()
+
+    event = Own()
+    assert event.is_set() is False
+    event._flag = "go"
+    assert event.is_set() == event.wait() == event.wait(0) == "go"
+    event.clear()
+    assert event.is_set() is False and event.wait(0) is False
+    event.set()
+    assert event.is_set() is True
 
 
 def test_those_who_wait_when_the_condition_is_looked_at(threading):

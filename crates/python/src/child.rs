@@ -5,6 +5,7 @@
 
 use crate::errors::from_start;
 use crate::ffi::{Interpreter, inherited, serve_as_keeper};
+use crate::patience::limit_of_poll;
 use crate::value::kept_name;
 use manyhands::arena::{Arena, Handle, Role};
 use manyhands::platform::Deadline;
@@ -67,7 +68,7 @@ impl Child {
     /// Waits until it has ended, or for `timeout` seconds; gives what `poll` gives.
     #[pyo3(signature = (timeout = None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<i32>> {
-        let until = deadline(timeout);
+        let until = limit_of_poll(py, timeout)?;
         loop {
             // A signal that came before the sleep has not interrupted it, so nobody sleeps for long at a time.
             py.check_signals()?;

@@ -4,11 +4,11 @@
 //! as it was held. A waiter that is killed takes no notification with it; the end of a process that waits at a barrier breaks
 //! it. A negative time-out is zero.
 
-use crate::child::deadline;
 use crate::errors::{from_arena, from_wait, waited};
 use crate::ffi::Patient;
 use crate::later::Later;
 use crate::lock::{Lock, RLock};
+use crate::patience::limit_of_semaphore;
 use manyhands::arena::Handle;
 use manyhands::sync::{BarrierError, RawBarrier, RawCondition, WaitError};
 use pyo3::exceptions::PyValueError;
@@ -50,6 +50,7 @@ impl Condition {
     /// time was over first.
     #[pyo3(name = "_manyhands_wait")]
     fn wait(slf: &Bound<'_, Self>, lock: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<bool> {
+        let until = limit_of_semaphore(timeout)?;
         let patient = Patient::on(slf);
         let place = match slf.get().raw.get()?.enlist() {
             Ok(place) => place,
@@ -62,7 +63,7 @@ impl Condition {
         for _ in 0..held {
             lock.call_method0("release")?;
         }
-        let notified = waited(place.wait(deadline(timeout), &patient), patient);
+        let notified = waited(place.wait(until, &patient), patient);
         for number in 0..held {
             lock.call_method0(if by_with && number == 0 { "__enter__" } else { "acquire" })?;
         }
@@ -137,6 +138,7 @@ impl Barrier {
         timeout: Option<f64>,
         action: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Place> {
+        let until = limit_of_semaphore(timeout)?;
         let patient = Patient::on(slf);
         let mut raised = None;
         // The last to arrive has not waited, so it has the interpreter lock.
@@ -147,16 +149,16 @@ impl Barrier {
             }
             _ => true,
         };
-        let result = slf.get().raw.get()?.wait(deadline(timeout), &patient, act);
+        let result = slf.get().raw.get()?.wait(until, &patient, act);
         match (result, raised) {
             (_, Some(error)) => Err(error),
             (Ok(place), None) => Ok(Place::Number(place)),
-            (Err(BarrierError::Wait(WaitError::TimedOut)), None) => {
-                Ok(Place::Broken("the barrier is broken: this party waited too long".to_owned()))
-            }
+            (Err(BarrierError::Wait(WaitError::TimedOut)), None) => Ok(Place::Broken(String::new())),
             (Err(BarrierError::Wait(error)), None) => {
                 from_wait(error, patient).map(|_| Place::Broken("the wait was ended".to_owned()))
             }
+            // As in the standard library there is nothing to say, unless a process died.
+            (Err(BarrierError::Broken), None) => Ok(Place::Broken(String::new())),
             (Err(broken), None) => Ok(Place::Broken(broken.to_string())),
         }
     }

@@ -5,10 +5,10 @@
 //! lock is taken. As in the standard library the child of an `os.fork` has a copy of the forking thread's hold on a
 //! re-entrant lock: it may take the lock again, and release it.
 
-use crate::child::deadline;
 use crate::errors::{from_arena, from_wait};
 use crate::ffi::Patient;
 use crate::later::Later;
+use crate::patience::limit_of_semaphore;
 use crate::value::truth;
 use manyhands::arena::{self, Arena, Handle, Role};
 use manyhands::platform::atomic::{AtomicBool, Ordering};
@@ -114,7 +114,7 @@ macro_rules! lock_class {
             fn take(slf: &Bound<'_, Self>, timeout: Option<f64>, guarded: bool) -> PyResult<bool> {
                 let patient = Patient::on(slf);
                 let taking = Taking { guarded, ..Taking::default() };
-                match slf.get().raw.get()?.acquire_as(deadline(timeout), &patient, taking) {
+                match slf.get().raw.get()?.acquire_as(limit_of_semaphore(timeout)?, &patient, taking) {
                     Ok(acquired) => slf.get().taken(slf.py(), acquired),
                     Err(error) => from_wait(error, patient),
                 }

@@ -1,14 +1,59 @@
-//! What callers of a queue between threads say with it: how long to wait, and how many items may stand in it.
+//! How long callers wait, as the standard library's functions take it, and how many items may stand in a queue.
 //!
-//! Both are taken as the standard library's functions take them: a time that makes no sense is refused also when there is
-//! nothing to wait for, and a limit is any number.
+//! A time that the standard library cannot tell is an error here, too. Which one depends on what waits there: a lock of
+//! threads (`limit`), a semaphore of the system (`limit_of_semaphore`), or `poll` (`limit_of_poll`). A queue between threads
+//! refuses a negative time also when there is nothing to wait for; its limit is any number.
 
 use crate::child::deadline;
+use crate::ffi::LONGEST;
 use manyhands::platform::Deadline;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyOSError, PyOverflowError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+
+/// The most seconds that `poll` takes: a C `int` of milliseconds.
+const LONGEST_POLL: f64 = 2_147_483.647;
+
+/// How far the clock of a semaphore of the system goes, in seconds.
+const LONGEST_OF_SEMAPHORE: f64 = 9.2e18;
+
+/// The error for a time that the interpreter has no room for.
+pub fn too_large(py: Python<'_>) -> PyErr {
+    let kind = if py.version_info() < (3, 13) { "_PyTime_t" } else { "PyTime_t" };
+    PyOverflowError::new_err(format!("timestamp too large to convert to C {kind}"))
+}
+
+/// Until when a wait between threads lasts. Below zero is zero, and so is what is no number.
+#[inline]
+pub fn limit(timeout: Option<f64>) -> PyResult<Option<Deadline>> {
+    if timeout.is_some_and(|seconds| seconds > LONGEST) {
+        return Err(PyOverflowError::new_err("timestamp out of range for platform time_t"));
+    }
+    Ok(deadline(timeout))
+}
+
+/// Until when a wait at a lock, a semaphore, a condition or an event between processes lasts.
+pub fn limit_of_semaphore(timeout: Option<f64>) -> PyResult<Option<Deadline>> {
+    // What is no number is not below it, either.
+    if timeout.is_some_and(|seconds| seconds.is_nan() || seconds >= LONGEST_OF_SEMAPHORE) {
+        return Err(PyOSError::new_err((libc::EINVAL, "Invalid argument")));
+    }
+    Ok(deadline(timeout))
+}
+
+/// Until when a wait for a descriptor lasts: for a process's end, for what comes through a queue.
+pub fn limit_of_poll(py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<Deadline>> {
+    match timeout {
+        Some(seconds) if seconds.is_nan() => {
+            Err(PyValueError::new_err("cannot convert float NaN to integer"))
+        }
+        Some(f64::INFINITY) => Err(PyOverflowError::new_err("cannot convert float infinity to integer")),
+        Some(seconds) if seconds > LONGEST => Err(too_large(py)),
+        Some(seconds) if seconds > LONGEST_POLL => Err(PyOverflowError::new_err("timeout is too large")),
+        _ => Ok(deadline(timeout)),
+    }
+}
 
 /// What a subclass's `put` and `get` are told, by name since it may have them take nothing else.
 pub fn without_wait(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
@@ -51,13 +96,24 @@ impl Patience {
         }
     }
 
+    /// A ValueError for what is no number, as a simple queue has it.
+    #[inline]
+    pub fn check_number(&self) -> PyResult<()> {
+        match self.timeout {
+            Some(seconds) if self.block && seconds.is_nan() => {
+                Err(PyValueError::new_err("Invalid value NaN (not a number)"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The deadline; `late` when there is to be no wait.
     pub fn until(&mut self, late: impl FnOnce() -> PyErr) -> PyResult<Option<Deadline>> {
         if !self.settled {
             if !self.block {
                 return Err(late());
             }
-            self.until = deadline(self.timeout);
+            self.until = limit(self.timeout)?;
             self.settled = true;
         }
         Ok(self.until)

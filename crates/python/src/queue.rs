@@ -4,10 +4,10 @@
 //! are, everything else is pickled before it is put, so `put` never waits for anything but room. Closing is a matter of
 //! one process, as in the standard library: a copy of the object in a fork's child is open.
 
-use crate::child::deadline;
 use crate::errors::from_arena;
 use crate::ffi::Patient;
 use crate::later::Later;
+use crate::patience::{limit_of_poll, limit_of_semaphore};
 use crate::pickled::{self, Pickled};
 use crate::value::{self, generic, truth};
 use manyhands::arena::{Handle, this_process};
@@ -40,9 +40,9 @@ pub fn full(py: Python<'_>) -> PyErr {
     }
 }
 
-/// Whether to wait, and until when: `Err` for not at all.
-fn patience(block: bool, timeout: Option<f64>) -> Result<Option<Deadline>, ()> {
-    if !block || timeout.is_some_and(|seconds| seconds <= 0.0) { Err(()) } else { Ok(deadline(timeout)) }
+/// Whether there is to be a wait at all.
+fn waits(block: bool, timeout: Option<f64>) -> bool {
+    block && timeout.is_none_or(|seconds| seconds > 0.0 || seconds.is_nan())
 }
 
 /// A queue, whether this process has closed it, and whether it has put something there before.
@@ -74,6 +74,10 @@ impl Ends {
         self.closed_by.store(getpid(), Ordering::Relaxed);
     }
 
+    fn open_again(&self) {
+        self.closed_by.store(0, Ordering::Relaxed);
+    }
+
     #[inline]
     fn note_put(&self) {
         if let Ok(process) = this_process() {
@@ -93,12 +97,13 @@ impl Ends {
         block: bool,
         timeout: Option<f64>,
     ) -> PyResult<()> {
+        let until = if waits(block, timeout) { Some(limit_of_semaphore(timeout)?) } else { None };
         let patient = Patient::on(queue);
-        let put = match (patience(block, timeout), parts) {
-            (Ok(until), _) => self.raw.put_parts(parts, tag, until, &patient),
-            (Err(()), [bytes]) => self.raw.try_put(bytes, tag),
+        let put = match (until, parts) {
+            (Some(until), _) => self.raw.put_parts(parts, tag, until, &patient),
+            (None, [bytes]) => self.raw.try_put(bytes, tag),
             // A time that is past lets the queue look before it gives up.
-            (Err(()), _) => self.raw.put_parts(parts, tag, Deadline::after(Duration::ZERO), &patient),
+            (None, _) => self.raw.put_parts(parts, tag, Deadline::after(Duration::ZERO), &patient),
         };
         match put {
             Ok(()) => Ok(()),
@@ -127,9 +132,10 @@ impl Ends {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = queue.py();
         let mut buffer = Buffer::new();
-        let taken = match patience(block, timeout) {
-            Err(()) => self.raw.try_get(&mut buffer),
-            Ok(until) => {
+        let until = if waits(block, timeout) { Some(limit_of_poll(py, timeout)?) } else { None };
+        let taken = match until {
+            None => self.raw.try_get(&mut buffer),
+            Some(until) => {
                 let patient = Patient::on(queue);
                 let taken = self.raw.get(&mut buffer, until, &patient);
                 if let Err(GetError::Interrupted { .. }) = taken {
@@ -286,8 +292,18 @@ impl Queue {
         Ok(self.ends.get()?.is_closed())
     }
 
-    #[getter]
-    fn _maxsize(&self) -> PyResult<Option<u64>> {
+    /// For a program that writes it. Before `__init__` that means nothing, which makes a queue that is open.
+    #[setter(_closed)]
+    fn set_closed(&self, #[pyo3(from_py_with = truth)] closed: bool) {
+        match self.ends.get() {
+            Ok(ends) if closed => ends.close(),
+            Ok(ends) => ends.open_again(),
+            Err(_) => {}
+        }
+    }
+
+    #[getter(_manyhands_maxsize)]
+    fn maxsize(&self) -> PyResult<Option<u64>> {
         Ok(self.ends.get()?.raw.limit())
     }
 

@@ -3,14 +3,14 @@
 //! A permit taken by `acquire` is nobody's; one taken by `with` comes back when its process is killed. A negative time-out
 //! is zero.
 
-use crate::child::deadline;
 use crate::errors::{from_arena, waited};
 use crate::ffi::Patient;
 use crate::later::Later;
+use crate::patience::limit_of_semaphore;
 use crate::value::truth;
 use manyhands::arena::Handle;
 use manyhands::sync::{MOST_PERMITS, RawEvent, RawSemaphore};
-use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict, PyTuple};
 
@@ -44,10 +44,10 @@ impl Semaphore {
             (Ok(permits), Ok(limit)) if value <= most && maximum <= most => {
                 self.raw.set(RawSemaphore::shared(permits, limit.max(permits)).map_err(from_arena)?)
             }
-            _ => Err(PyOSError::new_err((
-                libc::EINVAL,
-                format!("a semaphore has between 0 and {most} permits, not {value}"),
-            ))),
+            _ if i32::try_from(value).is_err() => {
+                Err(PyOverflowError::new_err("Python int too large to convert to C int"))
+            }
+            _ => Err(PyOSError::new_err((libc::EINVAL, "Invalid argument"))),
         }
     }
 
@@ -65,7 +65,7 @@ impl Semaphore {
             return Ok(false);
         }
         let patient = Patient::on(slf);
-        waited(slf.get().raw.get()?.acquire(deadline(timeout), &patient), patient)
+        waited(slf.get().raw.get()?.acquire(limit_of_semaphore(timeout)?, &patient), patient)
     }
 
     /// Gives a permit back, or adds one.
@@ -164,7 +164,7 @@ impl Event {
             return Ok(false);
         }
         let patient = Patient::on(slf);
-        waited(slf.get().raw.get()?.wait(deadline(timeout), &patient), patient)
+        waited(slf.get().raw.get()?.wait(limit_of_semaphore(timeout)?, &patient), patient)
     }
 
     /// Whether it is set, and how many wait.

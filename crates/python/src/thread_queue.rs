@@ -390,6 +390,7 @@ impl ThreadSimpleQueue {
         let (py, this) = (slf.py(), slf.get());
         let mut patience = Patience::new(block, timeout);
         patience.check()?;
+        patience.check_number()?;
         loop {
             let mut inside = within(py, &this.monitor)?;
             if let Some((item, items)) = inside.pop() {

@@ -95,6 +95,8 @@ class Pool(_engine.PoolBase):
             raise TypeError("initializer must be a callable")
         if retries < 0:
             raise ValueError("retries must not be negative")
+        # A subclass may have set it before.
+        vars(self).pop("_pool", None)
         assert not process.current_process()._config.get("daemon"), (
             "daemonic processes are not allowed to have children"
         )
@@ -121,9 +123,16 @@ class Pool(_engine.PoolBase):
 
     @property
     def _pool(self) -> list[Any]:
-        """The workers that there are now: process objects, or threads."""
-        members: list[Any] = self._manyhands.members
-        return members
+        """The workers that there are now, process objects or threads; or what a program has set."""
+        if "_pool" not in vars(self):
+            members: list[Any] = self._manyhands.members
+            return members
+        own: list[Any] = vars(self)["_pool"]
+        return own
+
+    @_pool.setter
+    def _pool(self, members: list[Any]) -> None:
+        vars(self)["_pool"] = members
 
     def _repopulate_pool(self) -> None:
         """Waits until workers that have ended are replaced, which they are by themselves."""

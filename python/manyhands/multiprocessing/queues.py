@@ -12,7 +12,7 @@ from manyhands import _engine, _pickling, _std
 from manyhands._bare import without_annotations
 from manyhands.queue import Empty, Full  # noqa: F401  Where programs look for them.
 
-from .synchronize import handle_for_child, made
+from .synchronize import SEM_VALUE_MAX, handle_for_child, made
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,6 +59,19 @@ class Queue(_Travelling, _engine.Queue["T"]):
     def __init__(self, maxsize: int = 0, *, ctx: Any) -> None:
         _note_readers(ctx)
         self._manyhands_open(maxsize)
+        # A subclass may have set it before.
+        vars(self).pop("_maxsize", None)
+
+    @property
+    def _maxsize(self) -> Any:
+        if "_maxsize" in vars(self):
+            return vars(self)["_maxsize"]
+        return self._manyhands_maxsize or SEM_VALUE_MAX
+
+    @_maxsize.setter
+    def _maxsize(self, maxsize: Any) -> None:
+        # How many fit was said when it was made; as in the standard library this changes nothing of it.
+        vars(self)["_maxsize"] = maxsize
 
     def put_nowait(self, obj: T) -> None:
         """`put` that raises Full instead of waiting."""

@@ -224,7 +224,7 @@ class Condition(Shared, _engine.Condition):
     def notify(self, n: int = 1) -> None:
         """Wakes `n` of those that wait, or all if they are fewer."""
         if not self._lock._manyhands_is_mine():
-            raise AssertionError("lock is not owned: acquire() the condition before using notify()")
+            raise AssertionError("lock is not owned")
         self._manyhands_notify(n)
 
     def notify_all(self) -> None:
@@ -296,7 +296,7 @@ class Barrier(Shared, _engine.Barrier):
         """
         place = self._manyhands_wait(self._timeout if timeout is None else timeout, self._action)
         if isinstance(place, str):
-            raise threading.BrokenBarrierError(place)
+            raise threading.BrokenBarrierError(place) if place else threading.BrokenBarrierError
         return place
 
 

@@ -114,7 +114,7 @@ impl Drop for Frees<'_> {
 pub struct RawBarrier(Place);
 
 enum Place {
-    Private { word: BarrierWord, parties: u32 },
+    Private { word: BarrierWord, parties: AtomicU32 },
     Arena { object: Object, body: &'static BarrierBody },
 }
 
@@ -133,7 +133,7 @@ impl RawBarrier {
     /// When `parties` is 0 or more than [`RawBarrier::MOST_PARTIES`].
     pub const fn private(parties: u32) -> Self {
         check(parties);
-        RawBarrier(Place::Private { word: BarrierWord::new(), parties })
+        RawBarrier(Place::Private { word: BarrierWord::new(), parties: AtomicU32::new(parties) })
     }
 
     /// A barrier for so many threads of all processes of the arena.
@@ -205,7 +205,8 @@ impl RawBarrier {
         let result = match &self.0 {
             Place::Private { word, parties } => {
                 let round = word.round();
-                let wait = |wait: &Wait<'_>| word.wait(*parties, wait, |_| (), action);
+                let parties = parties.load(Ordering::Relaxed);
+                let wait = |wait: &Wait<'_>| word.wait(parties, wait, |_| (), action);
                 watched(|| word.is_over(round), deadline, waiting, wait)
             }
             Place::Arena { object, body } => {
@@ -231,6 +232,20 @@ impl RawBarrier {
         BarrierError::Broken
     }
 
+    /// Changes how many must arrive: what whoever arrives from now on goes by. Those who wait go on when one of these completes
+    /// the new number.
+    ///
+    /// # Panics
+    /// As [`RawBarrier::private`].
+    pub fn set_parties(&self, number: u32) {
+        check(number);
+        let parties = match &self.0 {
+            Place::Private { parties, .. } => parties,
+            Place::Arena { body, .. } => &body.parties,
+        };
+        parties.store(number, Ordering::Relaxed);
+    }
+
     /// Breaks the barrier: who waits and who comes fails, until it is reset.
     pub fn abort(&self) {
         let (word, scope) = self.word();
@@ -249,7 +264,7 @@ impl RawBarrier {
     /// How many must arrive.
     pub fn parties(&self) -> u32 {
         match &self.0 {
-            Place::Private { parties, .. } => *parties,
+            Place::Private { parties, .. } => parties.load(Ordering::Relaxed),
             Place::Arena { body, .. } => body.parties.load(Ordering::Relaxed),
         }
     }

@@ -10,12 +10,13 @@ use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
-use pyo3::types::{PyString, PyTuple, PyType};
+use pyo3::types::{PyFloat, PyString, PyTuple, PyType};
 use std::ffi::{CStr, c_int};
 use std::ptr::null_mut;
 use std::time::Duration;
 
 use super::places::{entering, here};
+use crate::patience::too_large;
 use manyhands::platform::Deadline;
 use manyhands::platform::atomic::{AtomicBool, Ordering};
 
@@ -215,6 +216,18 @@ fn flag(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     if value.py().version_info() < (3, 12) { Ok(value.extract::<c_int>()? != 0) } else { value.is_truthy() }
 }
 
+/// A time-out: a float, or what can stand for a whole number.
+fn seconds(value: &Bound<'_, PyAny>) -> PyResult<f64> {
+    if let Ok(number) = value.cast::<PyFloat>() {
+        return Ok(number.value());
+    }
+    match value.extract::<i64>() {
+        Ok(whole) => Ok(whole as f64),
+        Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => Err(too_large(value.py())),
+        Err(error) => Err(error),
+    }
+}
+
 /// # Safety
 /// `arguments` are `count` objects and one more for each of `names`, a tuple of strings or NULL.
 unsafe fn parse(
@@ -253,7 +266,7 @@ unsafe fn parse(
         }
     }
     let [blocking, timeout] = found;
-    Ok((blocking.map_or(Ok(true), flag)?, timeout.map_or(Ok(-1.0), PyAnyMethods::extract)?))
+    Ok((blocking.map_or(Ok(true), flag)?, timeout.map_or(Ok(-1.0), seconds)?))
 }
 
 /// Puts the methods on the class.

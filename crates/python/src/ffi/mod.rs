@@ -19,7 +19,7 @@ pub use copies::{byte_array, bytes, text};
 pub use forking::Interpreter;
 pub use functions::look_like_functions;
 pub use gil::{Patient, attached, keep_own_waits, prepare_forks, raise_in_wait, waits_for};
-pub use methods::{Guarding, install, trust_with};
+pub use methods::{Guarding, LONGEST, install, trust_with};
 pub use places::{MadeIn, behind, here, kept_code, learn_places, made_here, mark_of_code};
 pub use queue_methods::{Handing, install_queue, within};
 

@@ -6,9 +6,9 @@
 
 use super::change::{After, Change};
 use super::remote::Remote;
-use crate::child::deadline;
 use crate::errors::{ended, refused_by};
 use crate::ffi::{Patient, track};
+use crate::patience::limit;
 use crate::thread_queue::ThreadSimpleQueue;
 use crate::value::{generic, leave_to_init};
 use manyhands::executor::threads::{Call, Standing};
@@ -85,7 +85,7 @@ impl Future {
         if standing.is_over() {
             return Ok(standing);
         }
-        let until = deadline(timeout);
+        let until = limit(timeout)?;
         match slf.get().remote.get() {
             Some(remote) => {
                 Self::wait_for_worker(slf, remote, until)?.ok_or_else(|| PyTimeoutError::new_err(()))
@@ -325,7 +325,7 @@ impl Future {
     fn await_worker(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<()> {
         match slf.get().remote.get() {
             Some(remote) if !Self::settle(slf)?.is_over() => {
-                Self::wait_for_worker(slf, remote, deadline(timeout)).map(drop)
+                Self::wait_for_worker(slf, remote, limit(timeout)?).map(drop)
             }
             _ => Ok(()),
         }

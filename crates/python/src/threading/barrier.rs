@@ -4,16 +4,17 @@
 //! signal handler ends breaks nothing: its thread has not come. A subclass may have any constructor: what the barrier is
 //! for comes with `__init__`.
 
-use super::{limit, named};
+use super::named;
 use crate::errors::ended;
 use crate::ffi::Patient;
+use crate::patience::limit;
 use manyhands::sync::{BarrierError, RawBarrier};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 static BROKEN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
@@ -24,22 +25,44 @@ fn broken(py: Python<'_>) -> PyErr {
     }
 }
 
-struct Made {
-    raw: RawBarrier,
+/// What a wait goes by, as a program has set it last.
+#[derive(Default)]
+struct Manner {
     action: Option<Py<PyAny>>,
-    timeout: Option<f64>,
+    timeout: Option<Py<PyAny>>,
 }
 
 /// A place that nobody leaves before all have come.
 #[pyclass(frozen, subclass, module = "manyhands._engine")]
 pub struct ThreadBarrier {
-    made: OnceLock<Made>,
+    raw: OnceLock<RawBarrier>,
+    manner: Mutex<Manner>,
 }
 
 impl ThreadBarrier {
-    fn made(&self) -> PyResult<&Made> {
-        self.made.get().ok_or_else(|| PyRuntimeError::new_err("Barrier.__init__() was not called"))
+    fn raw(&self) -> PyResult<&RawBarrier> {
+        self.raw.get().ok_or_else(|| PyRuntimeError::new_err("Barrier.__init__() was not called"))
     }
+
+    fn manner(&self) -> MutexGuard<'_, Manner> {
+        self.manner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn action_and_timeout(&self, py: Python<'_>) -> (Option<Py<PyAny>>, Option<Py<PyAny>>) {
+        let manner = self.manner();
+        let copy = |object: &Option<Py<PyAny>>| object.as_ref().map(|object| object.clone_ref(py));
+        (copy(&manner.action), copy(&manner.timeout))
+    }
+}
+
+/// So many parties as a barrier can have.
+fn checked(parties: i64) -> PyResult<u32> {
+    let most = RawBarrier::MOST_PARTIES;
+    if parties < 1 {
+        return Err(PyValueError::new_err("parties must be > 0"));
+    }
+    let parties = u32::try_from(parties).ok().filter(|parties| *parties <= most);
+    parties.ok_or_else(|| PyValueError::new_err(format!("a barrier has {most} parties at most")))
 }
 
 #[pymethods]
@@ -47,45 +70,43 @@ impl ThreadBarrier {
     #[new]
     #[pyo3(signature = (*_arguments, **_more), text_signature = "(parties, action=None, timeout=None)")]
     fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> ThreadBarrier {
-        ThreadBarrier { made: OnceLock::new() }
+        ThreadBarrier { raw: OnceLock::new(), manner: Mutex::default() }
     }
 
     #[pyo3(signature = (parties, action = None, timeout = None))]
-    fn __init__(&self, parties: i64, action: Option<Py<PyAny>>, timeout: Option<f64>) -> PyResult<()> {
-        let most = RawBarrier::MOST_PARTIES;
-        if parties < 1 {
-            return Err(PyValueError::new_err(format!(
-                "parties must be > 0: a barrier has between 1 and {most} parties, not {parties}"
-            )));
-        }
-        let parties = u32::try_from(parties).ok().filter(|parties| *parties <= most);
-        let parties =
-            parties.ok_or_else(|| PyValueError::new_err(format!("a barrier has {most} parties at most")))?;
-        let made = Made { raw: RawBarrier::private(parties), action, timeout };
-        self.made.set(made).map_err(|_| PyRuntimeError::new_err("Barrier.__init__() was called before"))
+    fn __init__(&self, parties: i64, action: Option<Py<PyAny>>, timeout: Option<Py<PyAny>>) -> PyResult<()> {
+        let raw = RawBarrier::private(checked(parties)?);
+        self.raw.set(raw).map_err(|_| PyRuntimeError::new_err("Barrier.__init__() was called before"))?;
+        let before = std::mem::replace(&mut *self.manner(), Manner { action, timeout });
+        drop(before);
+        Ok(())
     }
 
     /// Waits until all have come; gives a number from 0 on, another one to each.
     #[pyo3(signature = (timeout = None))]
     fn wait(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<u32> {
         let py = slf.py();
-        let made = slf.get().made()?;
-        let until = limit(timeout.or(made.timeout));
+        let raw = slf.get().raw()?;
+        let (action, usual) = slf.get().action_and_timeout(py);
+        let timeout = match (timeout, usual) {
+            (None, Some(usual)) => Some(usual.extract::<f64>(py)?),
+            (timeout, _) => timeout,
+        };
+        let until = limit(timeout)?;
         let patient = Patient::on(slf);
         let mut raised = None;
-        let result =
-            made.raw.wait(until, &patient, || match made.action.as_ref().map(|action| action.call0(py)) {
-                Some(Err(error)) => {
-                    raised = Some(error);
-                    false
-                }
-                _ => true,
-            });
+        let result = raw.wait(until, &patient, || match action.as_ref().map(|action| action.call0(py)) {
+            Some(Err(error)) => {
+                raised = Some(error);
+                false
+            }
+            _ => true,
+        });
         if let Some(raised) = raised {
             return Err(raised);
         }
         match result {
-            Ok(arrived) => Ok(made.raw.parties() - 1 - arrived),
+            Ok(arrived) => Ok((raw.parties() - 1).saturating_sub(arrived)),
             Err(BarrierError::Wait(error)) => Err(ended(error, patient, || broken(py))),
             Err(_) => Err(broken(py)),
         }
@@ -93,49 +114,77 @@ impl ThreadBarrier {
 
     /// Makes it as it was when it was new; who waits gets BrokenBarrierError.
     fn reset(&self) -> PyResult<()> {
-        self.made()?.raw.reset();
+        self.raw()?.reset();
         Ok(())
     }
 
     /// Breaks it: who waits, and who comes, gets BrokenBarrierError.
     fn abort(&self) -> PyResult<()> {
-        self.made()?.raw.abort();
+        self.raw()?.abort();
         Ok(())
     }
 
     /// How many must come.
     #[getter]
     fn parties(&self) -> PyResult<u32> {
-        Ok(self.made()?.raw.parties())
+        Ok(self.raw()?.parties())
     }
 
     /// How many have come and wait.
     #[getter]
     fn n_waiting(&self) -> PyResult<u32> {
-        Ok(self.made()?.raw.statistics().waiters)
+        Ok(self.raw()?.statistics().waiters)
+    }
+
+    /// Whether `__init__` has run.
+    #[getter]
+    fn _manyhands_is_made(&self) -> bool {
+        self.raw.get().is_some()
     }
 
     /// What the last to come runs.
     #[getter]
-    fn _action(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(self.made()?.action.as_ref().map(|action| action.clone_ref(py)))
+    fn _action(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.action_and_timeout(py).0
+    }
+
+    /// From now on the last to come runs another. What stands here before `__init__` is replaced by that.
+    #[setter(_action)]
+    fn set_action(&self, action: Option<Py<PyAny>>) {
+        let before = std::mem::replace(&mut self.manner().action, action);
+        drop(before);
     }
 
     /// How long each waits who does not say, in seconds.
     #[getter]
-    fn _timeout(&self) -> PyResult<Option<f64>> {
-        Ok(self.made()?.timeout)
+    fn _timeout(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.action_and_timeout(py).1
+    }
+
+    /// From now on each waits so long.
+    #[setter(_timeout)]
+    fn set_timeout(&self, timeout: Option<Py<PyAny>>) {
+        let before = std::mem::replace(&mut self.manner().timeout, timeout);
+        drop(before);
+    }
+
+    /// From now on so many must come. Before `__init__`, which says how many, it means nothing.
+    fn _manyhands_set_parties(&self, parties: i64) -> PyResult<()> {
+        if let Some(raw) = self.raw.get() {
+            raw.set_parties(checked(parties)?);
+        }
+        Ok(())
     }
 
     /// Whether it is broken.
     #[getter]
     fn broken(&self) -> PyResult<bool> {
-        Ok(self.made()?.raw.statistics().broken)
+        Ok(self.raw()?.statistics().broken)
     }
 
     /// How many must come, how many wait, and whether it is broken.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let statistics = self.made()?.raw.statistics();
+        let statistics = self.raw()?.statistics();
         let told = PyDict::new(py);
         told.set_item("parties", statistics.parties)?;
         told.set_item("waiters", statistics.waiters)?;
@@ -144,11 +193,14 @@ impl ThreadBarrier {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.made.get().map_or(Ok(()), |made| visit.call(&made.action))
+        match self.manner.try_lock() {
+            Ok(manner) => visit.call(&manner.action).and_then(|()| visit.call(&manner.timeout)),
+            Err(_) => Ok(()),
+        }
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let statistics = slf.get().made()?.raw.statistics();
+        let statistics = slf.get().raw()?.statistics();
         let tells = match statistics.broken {
             true => "broken".to_owned(),
             false => format!("waiters={}/{}", statistics.waiters, statistics.parties),

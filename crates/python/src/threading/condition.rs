@@ -4,24 +4,20 @@
 //! Python; on others it does what the lock offers (`_release_save`, `_acquire_restore`, `_is_owned`), or `release` and
 //! `acquire`, as the standard library does.
 
-use super::limit;
+use super::held::{Held, Locks, offered};
 use super::lock::{ThreadLock, ThreadRLock, refused, restore};
+use crate::child::deadline;
 use crate::errors::{from_wait, waited};
 use crate::ffi::{Guarding, Patient, here};
+use crate::patience::limit;
 use manyhands::platform::Deadline;
+use manyhands::platform::atomic::{AtomicBool, Ordering};
 use manyhands::sync::{RawCondition, Taking, WaitError};
-use pyo3::exceptions::{PyAttributeError, PyRuntimeError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::sync::OnceLock;
-
-/// The lock of a condition.
-enum Held {
-    Lock(Py<ThreadLock>),
-    RLock(Py<ThreadRLock>),
-    Other(Py<PyAny>),
-}
 
 /// What is kept of a lock while it is given up.
 enum Saved {
@@ -36,45 +32,41 @@ enum Saved {
 #[pyclass(frozen, subclass, module = "manyhands._engine")]
 pub struct ThreadCondition {
     raw: RawCondition,
-    held: OnceLock<Held>,
-}
-
-impl Held {
-    fn of(lock: Bound<'_, PyAny>) -> Held {
-        // Exactly these: a subclass may do something of its own.
-        if let Ok(lock) = lock.cast_exact::<ThreadLock>() {
-            return Held::Lock(lock.clone().unbind());
-        }
-        if let Ok(lock) = lock.cast_exact::<ThreadRLock>() {
-            return Held::RLock(lock.clone().unbind());
-        }
-        Held::Other(lock.unbind())
-    }
-
-    fn object<'py>(&self, py: Python<'py>) -> &Bound<'py, PyAny> {
-        match self {
-            Held::Lock(lock) => lock.bind(py).as_any(),
-            Held::RLock(lock) => lock.bind(py).as_any(),
-            Held::Other(lock) => lock.bind(py),
-        }
-    }
-}
-
-fn offered<'py>(lock: &Bound<'py, PyAny>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
-    match lock.getattr(name) {
-        Ok(method) => Ok(Some(method)),
-        Err(error) if error.is_instance_of::<PyAttributeError>(lock.py()) => Ok(None),
-        Err(error) => Err(error),
-    }
+    locks: OnceLock<Locks>,
+    /// Whether a program has given it waiters of its own: then it works with the standard class's functions.
+    opened: AtomicBool,
 }
 
 impl ThreadCondition {
+    #[inline]
+    fn locks(&self) -> PyResult<&Locks> {
+        self.locks.get().ok_or_else(|| PyRuntimeError::new_err("Condition.__init__() was not called"))
+    }
+
+    /// The lock that it stands on now.
+    #[inline]
     fn held(&self) -> PyResult<&Held> {
-        self.held.get().ok_or_else(|| PyRuntimeError::new_err("Condition.__init__() was not called"))
+        Ok(&self.locks()?.last().held)
+    }
+
+    /// The lock whose own methods are used to give it up for a wait. As in the standard library these are taken over when
+    /// the condition is made, and those of a lock that has none are the condition's, for the lock that it stands on.
+    #[inline]
+    fn given_up(&self, py: Python<'_>, method: &str) -> PyResult<&Held> {
+        let locks = self.locks()?;
+        if locks.next.get().is_none() {
+            return Ok(&locks.held);
+        }
+        let offers = match &locks.held {
+            Held::Lock(_) => false,
+            Held::RLock(_) => true,
+            Held::Other(lock) => offered(lock.bind(py), method)?.is_some(),
+        };
+        Ok(if offers { &locks.held } else { &locks.last().held })
     }
 
     fn owned(&self, py: Python<'_>) -> PyResult<bool> {
-        match self.held()? {
+        match self.given_up(py, "_is_owned")? {
             Held::Lock(lock) => Ok(lock.get().raw.is_held()),
             Held::RLock(lock) => Ok(lock.get().raw.depth() > 0),
             Held::Other(lock) => {
@@ -92,7 +84,7 @@ impl ThreadCondition {
     }
 
     fn save(&self, py: Python<'_>) -> PyResult<Saved> {
-        match self.held()? {
+        match self.given_up(py, "_release_save")? {
             Held::Lock(lock) => {
                 let guarded = lock.get().raw.is_guarded();
                 let released = lock.get().raw.release().map(|()| Saved::Lock(guarded));
@@ -113,7 +105,7 @@ impl ThreadCondition {
     }
 
     fn restore(&self, py: Python<'_>, saved: &Saved) -> PyResult<()> {
-        match (self.held()?, saved) {
+        match (self.given_up(py, "_acquire_restore")?, saved) {
             (Held::RLock(lock), Saved::Depth(depth)) => restore(lock.bind(py), *depth),
             (Held::Lock(lock), saved) => {
                 let (lock, guarded) = (lock.bind(py), matches!(saved, Saved::Lock(true)));
@@ -138,11 +130,17 @@ impl ThreadCondition {
         }
     }
 
-    fn wait_until(slf: &Bound<'_, Self>, until: Option<Deadline>) -> PyResult<bool> {
+    #[inline]
+    fn is_opened(&self) -> bool {
+        self.opened.load(Ordering::Acquire)
+    }
+
+    fn wait_until(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<bool> {
         let (py, this) = (slf.py(), slf.get());
         if !this.owned(py)? {
             return Err(refused("cannot wait on un-acquired lock", slf));
         }
+        let until: Option<Deadline> = limit(timeout)?;
         let enlisted = match this.raw.enlist() {
             Ok(enlisted) => enlisted,
             Err(error) => return from_wait(error, Patient::new(py)),
@@ -170,7 +168,11 @@ impl ThreadCondition {
     #[new]
     #[pyo3(signature = (*_arguments, **_more), text_signature = "(lock=None)")]
     fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> ThreadCondition {
-        ThreadCondition { raw: RawCondition::private(), held: OnceLock::new() }
+        ThreadCondition {
+            raw: RawCondition::private(),
+            locks: OnceLock::new(),
+            opened: AtomicBool::new(false),
+        }
     }
 
     #[pyo3(signature = (lock = None))]
@@ -183,23 +185,49 @@ impl ThreadCondition {
         lock.getattr("acquire")?;
         lock.getattr("release")?;
         let refused = |_| PyRuntimeError::new_err("Condition.__init__() was called before");
-        slf.get().held.set(Held::of(lock)).map_err(refused)
+        slf.get().locks.set(Locks::of(lock)).map_err(refused)
     }
 
-    /// The lock's own method.
+    /// The method of the lock that it was made with.
     #[getter]
     fn acquire<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.held()?.object(py).getattr("acquire")
+        self.locks()?.held.object(py).getattr("acquire")
     }
 
-    /// The lock's own method.
+    /// The method of the lock that it was made with.
     #[getter]
     fn release<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.held()?.object(py).getattr("release")
+        self.locks()?.held.object(py).getattr("release")
     }
 
+    /// Whether `__init__` has run.
     #[getter]
-    fn _lock<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    fn _manyhands_is_made(&self) -> bool {
+        self.locks.get().is_some()
+    }
+
+    /// Puts another lock in the place of its own.
+    fn _manyhands_stand_on(&self, py: Python<'_>, lock: Bound<'_, PyAny>) -> PyResult<()> {
+        let mut locks = self.locks()?.last();
+        if locks.held.object(py).is(&lock) {
+            return Ok(());
+        }
+        let mut next = Box::new(Locks::of(lock));
+        // Another thread may write as well: the last one counts.
+        while let Err(refused) = locks.next.set(next) {
+            next = refused;
+            locks = locks.last();
+        }
+        Ok(())
+    }
+
+    /// Opens it: from now on the methods that the Python package adds do the work. Who waits here stays.
+    fn _manyhands_open(&self) {
+        self.opened.store(true, Ordering::Release);
+    }
+
+    #[getter(_manyhands_lock)]
+    fn lock<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         Ok(self.held()?.object(py).clone())
     }
 
@@ -217,7 +245,7 @@ impl ThreadCondition {
 
     #[pyo3(signature = (state, /))]
     fn _acquire_restore(&self, py: Python<'_>, state: Option<Bound<'_, PyAny>>) -> PyResult<()> {
-        let saved = match (self.held()?, state) {
+        let saved = match (self.given_up(py, "_acquire_restore")?, state) {
             (Held::RLock(_), Some(state)) => Saved::Depth(state.get_item(0)?.extract()?),
             (_, Some(state)) => Saved::Other(state.unbind()),
             (_, None) => Saved::Once,
@@ -237,7 +265,10 @@ impl ThreadCondition {
     /// Gives the lock up, waits to be notified, takes the lock again; False when the time was over first.
     #[pyo3(signature = (timeout = None))]
     fn wait(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<bool> {
-        ThreadCondition::wait_until(slf, limit(timeout))
+        if slf.get().is_opened() {
+            return slf.call_method1("_manyhands_wait", (timeout,))?.is_truthy();
+        }
+        ThreadCondition::wait_until(slf, timeout)
     }
 
     /// Waits until `predicate()` is true; gives what it gave last.
@@ -248,7 +279,8 @@ impl ThreadCondition {
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let mut result = predicate.call0()?;
-        let until = limit(timeout);
+        // The wait says what is wrong with the time; a subclass may take any.
+        let until = deadline(timeout);
         // The first wait gets the time as it was given, even if that is none: it also checks that the lock is held.
         let mut left = timeout;
         while !result.is_truthy()? {
@@ -266,6 +298,9 @@ impl ThreadCondition {
     /// Wakes `n` of the threads that wait.
     #[pyo3(signature = (n = 1))]
     fn notify(slf: &Bound<'_, Self>, n: i64) -> PyResult<()> {
+        if slf.get().is_opened() {
+            return slf.call_method1("_manyhands_notify", (n,)).map(drop);
+        }
         Self::check_owned(slf)?;
         slf.get().raw.notify(u32::try_from(n.max(0)).unwrap_or(u32::MAX));
         Ok(())
@@ -273,6 +308,9 @@ impl ThreadCondition {
 
     /// Wakes all threads that wait.
     fn notify_all(slf: &Bound<'_, Self>) -> PyResult<()> {
+        if slf.get().is_opened() {
+            return slf.call_method0("_manyhands_notify_all").map(drop);
+        }
         Self::check_owned(slf)?;
         slf.get().raw.notify_all();
         Ok(())
@@ -291,12 +329,16 @@ impl ThreadCondition {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.held.get() {
-            Some(Held::Lock(lock)) => visit.call(lock),
-            Some(Held::RLock(lock)) => visit.call(lock),
-            Some(Held::Other(lock)) => visit.call(lock),
-            None => Ok(()),
+        let mut locks = self.locks.get();
+        while let Some(each) = locks {
+            match &each.held {
+                Held::Lock(lock) => visit.call(lock)?,
+                Held::RLock(lock) => visit.call(lock)?,
+                Held::Other(lock) => visit.call(lock)?,
+            }
+            locks = each.next.get().map(|next| &**next);
         }
+        Ok(())
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {

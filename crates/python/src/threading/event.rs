@@ -3,14 +3,15 @@
 //! Whoever waits goes on when it is set, also when it is cleared at once. The Python package adds the older names; a
 //! subclass may have any constructor.
 
-use super::{limit, named};
+use super::named;
 use crate::errors::waited;
 use crate::ffi::Patient;
+use crate::patience::limit;
 use crate::value::leave_to_init;
 use manyhands::platform::atomic::{AtomicBool, Ordering};
 use manyhands::sync::RawEvent;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyBool, PyDict, PyTuple, PyType};
 
 /// A flag that threads wait for.
 #[pyclass(frozen, subclass, module = "manyhands._engine")]
@@ -24,6 +25,11 @@ impl ThreadEvent {
     fn is_opened(&self) -> bool {
         self.opened.load(Ordering::Acquire)
     }
+}
+
+#[inline]
+fn truth(py: Python<'_>, value: bool) -> Bound<'_, PyAny> {
+    PyBool::new(py, value).to_owned().into_any()
 }
 
 #[pymethods]
@@ -40,12 +46,12 @@ impl ThreadEvent {
         Ok(ThreadEvent { raw: RawEvent::private(), opened: AtomicBool::new(false) })
     }
 
-    /// Whether the flag is set.
-    fn is_set(slf: &Bound<'_, Self>) -> PyResult<bool> {
+    /// Whether the flag is set; of one that a program has set otherwise, what it was set to.
+    fn is_set<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         if slf.get().is_opened() {
-            return slf.call_method0("_manyhands_is_set")?.is_truthy();
+            return slf.call_method0("_manyhands_is_set");
         }
-        Ok(slf.get().raw.is_set())
+        Ok(truth(slf.py(), slf.get().raw.is_set()))
     }
 
     /// Sets the flag; everybody who waits goes on.
@@ -77,22 +83,22 @@ impl ThreadEvent {
 
     /// Waits until the flag is set; False when the time was over first.
     #[pyo3(signature = (timeout = None))]
-    fn wait(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<bool> {
-        let this = slf.get();
+    fn wait<'py>(slf: &Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        let (py, this) = (slf.py(), slf.get());
         if this.is_opened() {
-            return slf.call_method1("_manyhands_wait", (timeout,))?.is_truthy();
+            return slf.call_method1("_manyhands_wait", (timeout,));
         }
         if this.raw.is_set() {
-            return Ok(true);
+            return Ok(truth(py, true));
         }
-        let until = limit(timeout);
+        let until = limit(timeout)?;
         let patient = Patient::on(slf);
         let result = waited(this.raw.wait(until, &patient), patient)?;
         if this.is_opened() {
             let left = until.map(|until| until.remaining().as_secs_f64());
-            return slf.call_method1("_manyhands_wait", (left,))?.is_truthy();
+            return slf.call_method1("_manyhands_wait", (left,));
         }
-        Ok(result)
+        Ok(truth(py, result))
     }
 
     /// Whether the flag is set, and how many wait for it.
@@ -112,6 +118,6 @@ impl ThreadEvent {
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        named(slf, if Self::is_set(slf)? { "set" } else { "unset" })
+        named(slf, if Self::is_set(slf)?.is_truthy()? { "set" } else { "unset" })
     }
 }

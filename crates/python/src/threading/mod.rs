@@ -6,6 +6,7 @@
 mod barrier;
 mod condition;
 mod event;
+mod held;
 mod lock;
 mod semaphore;
 mod thread;
@@ -19,21 +20,10 @@ pub use thread::{ThreadLife, enter_thread, kernel_state};
 
 use crate::errors::deadlock_text;
 use crate::ffi::{attached, install, raise_in_wait};
-use manyhands::platform::Deadline;
 use manyhands::sync::{interrupts_only_raise_if, suspicions_go_to};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
-use std::time::Duration;
-
-/// A time-out as `Condition`, `Event` and `Semaphore` take it: below zero is zero, and so is what is no number; more than can
-/// be told is for ever.
-fn limit(timeout: Option<f64>) -> Option<Deadline> {
-    match timeout {
-        None => None,
-        Some(seconds) => Duration::try_from_secs_f64(seconds.max(0.0)).ok().and_then(Deadline::after),
-    }
-}
 
 /// What stands for an object in `repr`, as the standard library writes it.
 fn named<T>(object: &Bound<'_, T>, tells: &str) -> PyResult<String> {

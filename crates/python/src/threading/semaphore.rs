@@ -3,9 +3,10 @@
 //! A class says by `_manyhands_bounded` whether its semaphores may get more permits than they began with. A subclass may have any
 //! constructor: the value comes with `__init__`.
 
-use super::{limit, named};
+use super::named;
 use crate::errors::{refused_by, waited};
 use crate::ffi::Patient;
+use crate::patience::limit;
 use crate::value::truth;
 use manyhands::platform::atomic::{AtomicBool, AtomicU32, Ordering};
 use manyhands::sync::{MOST_PERMITS, RawSemaphore};
@@ -90,7 +91,7 @@ impl ThreadSemaphore {
         if !blocking {
             return Ok(false);
         }
-        let until = limit(timeout);
+        let until = limit(timeout)?;
         let patient = Patient::on(slf);
         let result = waited(raw.acquire(until, &patient), patient);
         if this.is_opened() {
@@ -102,6 +103,12 @@ impl ThreadSemaphore {
             return slf.call_method1("_manyhands_acquire", (true, left))?.is_truthy();
         }
         result
+    }
+
+    /// Whether `__init__` has run.
+    #[getter]
+    fn _manyhands_is_made(&self) -> bool {
+        self.raw.get().is_some()
     }
 
     /// Opens it: from now on the methods that the Python package adds do the work. Gives the permits that were free.

@@ -3,13 +3,14 @@
 //! Python's own thread stays what it is; this stands beside it. Whoever joins a thread waits here first, with an edge in
 //! the wait graph, and then for the interpreter's word.
 
-use super::limit;
 use crate::errors::waited;
 use crate::ffi::{Patient, behind};
+use crate::patience::limit;
 use crate::value::kept_name;
 use manyhands::platform::atomic::{AtomicU32, Ordering};
 use manyhands::platform::stat;
 use manyhands::sync::{RawEvent, name_this_thread, this_thread_number};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
@@ -69,8 +70,11 @@ impl ThreadLife {
     /// Waits for the end, on behalf of whoever called the caller; `thread` is what is told of the wait.
     #[pyo3(signature = (thread, timeout = None))]
     fn join(&self, thread: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<bool> {
+        if timeout.is_some_and(f64::is_nan) {
+            return Err(PyValueError::new_err("Invalid value NaN (not a number)"));
+        }
         let patient = Patient::on(thread);
-        let result = match (limit(timeout), self.number()) {
+        let result = match (limit(timeout)?, self.number()) {
             (None, number) if number != 0 => {
                 self.ended.wait_for_end_of(number, behind(thread.py(), 1), &patient)
             }
