@@ -1,5 +1,6 @@
 """Futures that a program ends by what it finds inside: `_condition`, `_state`, `_waiters`, the callbacks' list."""
 
+import asyncio
 import concurrent.futures
 import threading
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
@@ -82,6 +83,58 @@ def test_a_state_is_what_it_was_set_to(library):
     future = library.Future()
     future._state = FINISHED
     assert future.done() and future.result() is None and future.exception() is None
+
+
+def test_a_result_and_an_exception_are_what_they_were_set_to(library):
+    future = library.Future()
+    future._result = 3
+    assert future._result == 3 and not future.done()
+    future._state = FINISHED
+    assert future.result(0) == 3
+    future._exception = error = ValueError()
+    assert future.exception(0) is error is future._exception and "raised ValueError" in repr(future)
+    future._exception = None
+    assert future.exception(0) is None
+
+
+@pytest.mark.parametrize("untrue", [None, "", 0])
+def test_an_exception_that_is_not_true_is_none(library, untrue):
+    future = library.Future()
+    future.set_exception(untrue)
+    assert future.done() and future.result(0) is None and future.exception(0) == untrue
+    assert "finished returned NoneType" in repr(future)
+
+
+def test_an_exception_that_nobody_can_raise(library):
+    future = library.Future()
+    future.set_exception("text")
+    assert future.exception(0) == "text" and "finished raised str" in repr(future)
+    with pytest.raises(TypeError, match="exceptions must derive from BaseException"):
+        future.result(0)
+    future = library.Future()
+    future.set_exception(ValueError)
+    with pytest.raises(ValueError, match=r"^$"):
+        future.result(0)
+
+
+def test_an_untrue_exception_ends_a_coroutine_s_wait(library):
+    async def wait():
+        future = library.Future()
+        wrapped = asyncio.wrap_future(future)
+        future.set_exception(None)
+        return await asyncio.wait_for(wrapped, LIMIT)
+
+    assert asyncio.run(wait()) is None
+
+
+@pytest.mark.parametrize("attributes", [{"_state": "mine", "_result": 5}, {"__slots__": ("_state",)}])
+def test_what_a_subclass_has_by_the_same_names(library, attributes):
+    own = type("Own", (library.Future,), attributes)
+    future = own()
+    assert future._state == PENDING and future._result is None and "state=pending" in repr(future)
+    future.set_result(3)
+    assert future._state == FINISHED and future.result(0) == future._result == 3
+    assert own._state == attributes.get("_state", own._state)
 
 
 def test_an_unknown_state_is_refused():

@@ -8,6 +8,7 @@ there, made when first looked at.
 from __future__ import annotations
 
 import time
+from types import MemberDescriptorType
 
 from manyhands import _aside, _engine, _std
 from manyhands._bare import without_annotations
@@ -125,8 +126,31 @@ class _Callbacks:
             instance.__dict__[self._name] = value
 
 
+class _Covered:
+    """What a subclass has by the name of such an attribute: each future has its own, which an object of the standard
+    class gets when it begins. The class keeps what it says."""
+
+    def __init__(self, of_class: object, ours: Any) -> None:
+        self._of_class = of_class
+        self._ours = ours
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self._of_class if instance is None else self._ours.__get__(instance, owner)
+
+    def __set__(self, instance: Any, value: object) -> None:
+        self._ours.__set__(instance, value)
+
+
 class Future(_engine.Future["T"], _standard.Future["T"]):
     """The answer of a call."""
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        for name in _INSIDE & vars(cls).keys():
+            own = vars(cls)[name]
+            # One that says how it is set has its way, unless it is a slot, which is a mere place.
+            if not hasattr(type(own), "__set__") or isinstance(own, MemberDescriptorType):
+                setattr(cls, name, _Covered(own, getattr(Future, name)))
 
     _condition: Any = _Inside(Condition)
     _waiters: Any = _Inside(list)
@@ -138,25 +162,32 @@ class Future(_engine.Future["T"], _standard.Future["T"]):
     # The standard one makes what is made here when somebody looks.
     __init__ = object.__init__
 
+    # The engine keeps the one or the other: an exception hides a result that stands beside it.
+
     @property
     def _result(self) -> Any:
-        # The engine's own ways, whatever those of the class are: here nothing is waited for.
-        is_there = self._state == FINISHED and _engine.Future.exception(self) is None
-        return _engine.Future.result(self) if is_there else None
+        is_error, answer = self._manyhands_settled()
+        return None if is_error else answer
 
     @_result.setter
     def _result(self, result: Any) -> None:
-        if result is not None:
+        if not self._manyhands_settled()[0]:
             self._manyhands_replace(result, False)
 
     @property
-    def _exception(self) -> BaseException | None:
-        return _engine.Future.exception(self) if self._state == FINISHED else None
+    def _exception(self) -> Any:
+        is_error, answer = self._manyhands_settled()
+        return answer if is_error else None
 
     @_exception.setter
-    def _exception(self, exception: BaseException | None) -> None:
-        if exception is not None:
-            self._manyhands_replace(exception, True)
+    def _exception(self, exception: Any) -> None:
+        if exception is not None or self._manyhands_settled()[0]:
+            self._manyhands_replace(exception, exception is not None)
+
+    def _manyhands_settled(self) -> tuple[bool, Any]:
+        # A worker's answer is fetched by the look at the state.
+        _engine.Future.done(self)
+        return self._manyhands_answer()
 
     def __setattr__(self, name: str, value: Any) -> None:
         # An attribute of a program's own may lead back here.
@@ -187,11 +218,14 @@ class Future(_engine.Future["T"], _standard.Future["T"]):
         state = _standard._STATE_TO_DESCRIPTION_MAP[self._state]
         came_to = ""
         if self._state == FINISHED:
-            error = self.exception()
-            came_to = (
-                f" returned {type(self.result()).__name__}" if error is None else f" raised {type(error).__name__}"
-            )
+            # As the class asks that is this one's example: an exception that is not true is none.
+            error: Any = self._exception
+            came_to = f" raised {type(error).__name__}" if error else f" returned {type(self._result).__name__}"
         return f"<{type(self).__name__} at {id(self):#x} state={state}{came_to}>"
+
+
+#: What each future has of its own.
+_INSIDE = {"_state", "_result", "_exception", "_condition", "_waiters", "_done_callbacks"}
 
 
 def _left(deadline: float | None) -> float | None:

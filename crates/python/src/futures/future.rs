@@ -176,8 +176,9 @@ impl Future {
         });
         match answer {
             Some(Ok(value)) => Ok(value.into_bound(py)),
-            Some(Err(error)) => Err(PyErr::from_value(error.into_bound(py))),
-            None => Ok(py.None().into_bound(py)),
+            // The standard class asks for the truth of what it was given: `set_exception(None)` is a result of `None`.
+            Some(Err(error)) if error.bind(py).is_truthy()? => Err(PyErr::from_value(error.into_bound(py))),
+            _ => Ok(py.None().into_bound(py)),
         }
     }
 
@@ -287,6 +288,16 @@ impl Future {
     fn replace(&self, outcome: Py<PyAny>, is_error: bool) {
         let outcome = if is_error { Outcome::Error(outcome) } else { Outcome::Value(outcome) };
         drop(self.call.replace_answer(outcome));
+    }
+
+    /// What was set as the result or as the exception, wherever the call stands; whether it is the exception comes first.
+    #[pyo3(name = "_manyhands_answer")]
+    fn answer(&self, py: Python<'_>) -> (bool, Py<PyAny>) {
+        let answer = self.call.with_answer(|outcome| match outcome {
+            Outcome::Value(value) => (false, value.clone_ref(py)),
+            Outcome::Error(error) => (true, error.clone_ref(py)),
+        });
+        answer.unwrap_or_else(|| (false, py.None()))
     }
 
     /// The collector of cycles is to look at it: it may be part of one. A million futures that cannot be are passed over.
