@@ -31,7 +31,8 @@ _names = [name for name in dir(context._default_context) if not name.startswith(
 globals().update((name, getattr(context._default_context, name)) for name in _names)
 __all__ = _names
 
-#: A submodule that others of the standard library import, and by which of them it is there without an import of its own.
+#: A submodule that others of the standard library import, and by which of them it is there without an import of its
+#: own.
 _EXECUTORS = "manyhands.futures.process"
 _IMPORTED_BY = {
     "connection": ("forkserver", "managers", "pool", "queues", _EXECUTORS),
