@@ -2,8 +2,8 @@
 
 The standard library's conditions, events and queues are objects of Python's with a lock in them. A pickle of one fails
 at that lock, and a library that takes locks along takes the whole. Ours have their state in the engine, and say here
-what a standard one would have: a lock first. A shallow copy would share a standard one's lock; ours has none to share,
-and is refused.
+what a standard one would have: a lock first. A shallow copy of a standard one shares its lock; where ours has none to
+share it is refused.
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
 Their state is the engine's. Whoever reaches for the condition inside an event or a semaphore finds one, and the object
 works with it from then on, by the standard class's own functions. What a program takes apart (`_parts`) looks like
-what the standard one is made of. Where the program's threads are greenlets, all of it becomes the standard library's.
+what the standard one is made of. Where the program's threads are greenlets, all of it becomes the standard library's
+(`_made_standard`).
 """
 
 from __future__ import annotations
 
 import _thread
-import gc
 from collections import deque
 
 from . import _engine, _overlay, _std
@@ -27,7 +27,7 @@ _Semaphore: Any = _std.original("threading", "Semaphore")
 _BoundedSemaphore: Any = _std.original("threading", "BoundedSemaphore")
 _Barrier: Any = _std.original("threading", "Barrier")
 
-__all__ = ["Barrier", "BoundedSemaphore", "Condition", "Event", "Semaphore", "outdated", "stand_aside"]
+__all__ = ["Barrier", "BoundedSemaphore", "Condition", "Event", "Semaphore", "outdated"]
 
 
 class Condition(_engine.ThreadCondition):
@@ -81,7 +81,16 @@ class Condition(_engine.ThreadCondition):
         _engine.ThreadCondition.__init__(self, state.pop("_lock"))
         vars(self).update(state)
 
-    __copy__ = no_copy
+    def __copy__(self) -> Any:
+        if not vars(self).get("_waiters") and _engine.ThreadCondition.statistics(self)["waiters"]:
+            # They wait at the engine, where the copy could not wake them.
+            return no_copy(self)
+        self._waiters = self._waiters
+        made = type(self).__new__(type(self))
+        _engine.ThreadCondition.__init__(made, self._lock)
+        vars(made).update(vars(self))
+        made._waiters = self._waiters
+        return made
 
     def notifyAll(self) -> None:
         """Deprecated: use `notify_all`."""
@@ -112,6 +121,14 @@ class _Inside:
     def open(self, thing: Any) -> None:
         """Has the object work as one of the standard class does from now on."""
         self.__get__(thing)
+
+
+def _copy(thing: Any) -> Any:
+    """A copy has a flag or a value of its own, and shares the condition inside, as one of a standard object does."""
+    made = thing.__class__.__new__(thing.__class__)
+    made._cond = thing._cond
+    vars(made).update(vars(thing))
+    return made
 
 
 def _forget(thing: Any, *names: str) -> None:
@@ -196,7 +213,7 @@ class Semaphore(_engine.ThreadSemaphore):
         self._value = value
         vars(self).update(state)
 
-    __copy__ = no_copy
+    __copy__ = _copy
 
 
 class _FirstValue:
@@ -281,7 +298,7 @@ class Event(_engine.ThreadEvent):
         self._flag = state.pop("_flag")
         vars(self).update(state)
 
-    __copy__ = no_copy
+    __copy__ = _copy
 
     def isSet(self) -> bool:
         """Deprecated: use `is_set`."""
@@ -337,57 +354,6 @@ def outdated(text: str) -> None:
     import warnings
 
     warnings.warn(text, DeprecationWarning, stacklevel=3)
-
-
-def stand_aside() -> None:
-    """The program's threads become greenlets: what there is and what will be made is as the standard library's is."""
-    found = [each for each in gc.get_objects() if isinstance(each, Condition | Semaphore | Event | Barrier)]
-    insides = [_inside(each) for each in found]
-    for ours, standard in (
-        (Condition, _Condition),
-        (Semaphore, _Semaphore),
-        (BoundedSemaphore, _BoundedSemaphore),
-        (Event, _Event),
-        (Barrier, _Barrier),
-    ):
-        _make_standard(ours, standard)
-    for each, (begin, arguments, attributes) in zip(found, insides, strict=True):
-        begin(each, *arguments)
-        vars(each).update(attributes)
-
-
-def _inside(thing: Any) -> tuple[Callable[..., None], tuple[Any, ...], dict[str, Any]]:
-    """What makes a standard object of one of ours: what begins it, with which arguments, and what it has then."""
-    match thing:
-        case Condition():
-            return _Condition.__init__, (thing._lock,), {}
-        case Barrier():
-            arguments = (thing.parties, thing._action, thing._timeout)
-            return _Barrier.__init__, arguments, {"_state": -2} if thing.broken else {}
-        case Semaphore():
-            first = {"_initial_value": thing._initial_value} if isinstance(thing, BoundedSemaphore) else {}
-            return _nothing, (), {"_cond": thing._cond, "_value": thing._value, **first}
-        case _:
-            return _nothing, (), {"_cond": thing._cond, "_flag": thing._flag}
-
-
-def _nothing(thing: object) -> None:
-    """Begins what is complete."""
-
-
-def _make_standard(ours: Any, standard: Any) -> None:
-    """Gives one of our classes the standard one's methods; what those keep in the object is found there."""
-    for name in dir(ours):
-        if not name.startswith(("__", "_manyhands_")) and hasattr(getattr(ours, name), "__set__"):
-            setattr(ours, name, None)
-    for name in ("__getstate__", "__setstate__", "__copy__"):
-        if name in vars(ours):
-            delattr(ours, name)
-    for name, value in vars(standard).items():
-        # One that asks for `super()` is meant for the standard class alone; ours asks in its own place.
-        by_super = "__class__" in getattr(getattr(value, "__code__", None), "co_freevars", ())
-        if name not in ("__dict__", "__weakref__", "__module__", "__qualname__", "__doc__", "__new__") and not by_super:
-            setattr(ours, name, value)
 
 
 without_annotations(globals())

@@ -141,6 +141,10 @@ class Queue(_engine.ThreadQueue["T"]):
         # A subclass with a store of its own has no other: a manager reads all that is listed.
         return [name for name in names if not isinstance(vars(Queue).get(name), _Inside) or name in vars(self)]
 
+    # They call whichever `put` and `get` the class has.
+    put_nowait: Any = standard.Queue.put_nowait
+    get_nowait: Any = standard.Queue.get_nowait
+
     _init: Any = standard.Queue._init
     _put: Any = standard.Queue._put
     _get: Any = standard.Queue._get

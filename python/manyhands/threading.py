@@ -14,7 +14,7 @@ import functools
 import sys
 from time import monotonic
 
-from . import _aside, _engine, _overlay, _refusals, _std, _synchronize
+from . import _aside, _engine, _overlay, _refusals, _std
 from ._bare import without_annotations
 from ._engine import ThreadLock as Lock, ThreadRLock as RLock
 from ._passed_on import pass_on
@@ -172,9 +172,19 @@ class Thread(_Thread):  # type: ignore[misc]
     state: Any = _Told()
 
 
+class _Began(_std.original("threading", "Event")):  # type: ignore[misc]
+    """What is set when a thread has begun. A pickle names a class by which it is found."""
+
+    def __reduce__(self) -> Any:
+        return Event, (), {"_cond": Lock(), "_flag": self._flag}
+
+
+_Began.__name__, _Began.__qualname__ = "Event", "Event"
+
+
 def _plain_event() -> Any:
     """A standard event of standard parts: to wait until a thread has begun is no wait of the program's own."""
-    event = object.__new__(_std.original("threading", "Event"))
+    event: Any = object.__new__(_Began)
     event._cond = _std.original("threading", "Condition")(_overlay.original(_thread, "allocate_lock")())
     event._flag = False
     return event
@@ -311,7 +321,9 @@ def _stand_aside() -> None:
     for thread in _standard.enumerate():
         thread.__class__ = kinds.get(type(thread), type(thread))
     _standard._threading_atexits.remove(_join_all)
-    _synchronize.stand_aside()
+    from ._made_standard import stand_aside
+
+    stand_aside()
 
 
 def _begin() -> None:

@@ -1,5 +1,6 @@
 """What programs read and write inside of conditions, events, semaphores and barriers: by the standard names."""
 
+import copy
 from collections import deque
 
 import pytest
@@ -298,6 +299,46 @@ def test_a_flag_that_is_neither_true_nor_false(threading):
     assert event.is_set() is False and event.wait(0) is False
     event.set()
     assert event.is_set() is True
+
+
+def test_a_copy_of_a_condition_wakes_those_of_the_other(threading):
+    condition, woken = threading.Condition(), []
+    other = copy.copy(condition)
+    assert type(other) is threading.Condition and other._lock is condition._lock
+
+    def wait():
+        with condition:
+            woken.append(condition.wait())
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    eventually(lambda: other._waiters)
+    with other:
+        other.notify()
+    thread.join()
+    assert woken == [True]
+
+
+@pytest.mark.parametrize("name", ["Semaphore", "BoundedSemaphore"])
+def test_a_copy_of_a_semaphore_has_a_value_of_its_own(threading, name):
+    semaphore = getattr(threading, name)(2)
+    semaphore.acquire()
+    other = copy.copy(semaphore)
+    assert other._cond is semaphore._cond and (other._value, semaphore._value) == (1, 1)
+    assert other.acquire(False) and not other.acquire(False)
+    assert semaphore._value == 1
+    semaphore.release()
+    if name == "BoundedSemaphore":
+        with pytest.raises(ValueError, match="released too many times"):
+            semaphore.release()
+
+
+def test_a_copy_of_an_event_has_a_flag_of_its_own(threading):
+    event = threading.Event()
+    event.note = "mine"
+    other = copy.copy(event)
+    other.set()
+    assert other.is_set() and other.note == "mine" and not event.is_set() and other._cond is event._cond
 
 
 def test_those_who_wait_when_the_condition_is_looked_at(threading):

@@ -8,9 +8,7 @@ use crate::child::deadline;
 use crate::ffi::LONGEST;
 use manyhands::platform::Deadline;
 use pyo3::exceptions::{PyOSError, PyOverflowError, PyValueError};
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 /// The most seconds that `poll` takes: a C `int` of milliseconds.
 const LONGEST_POLL: f64 = 2_147_483.647;
@@ -53,13 +51,6 @@ pub fn limit_of_poll(py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<De
         Some(seconds) if seconds > LONGEST_POLL => Err(PyOverflowError::new_err("timeout is too large")),
         _ => Ok(deadline(timeout)),
     }
-}
-
-/// What a subclass's `put` and `get` are told, by name since it may have them take nothing else.
-pub fn without_wait(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let named = PyDict::new(py);
-    named.set_item(intern!(py, "block"), false)?;
-    Ok(named)
 }
 
 /// The limit that a program's number means: 0 for none.

@@ -8,7 +8,7 @@
 use crate::errors::{ended, refused_by};
 use crate::ffi::{Handing, Patient, within};
 use crate::items::{Items, drop_waiting, show_waiting};
-use crate::patience::{Patience, limit_of, without_wait};
+use crate::patience::{Patience, limit_of};
 use crate::process::count;
 use crate::queue::{empty, full};
 use crate::value::{generic, leave_to_init, truth};
@@ -172,16 +172,6 @@ impl ThreadQueue {
                 return Err(ended(error, patient, || empty(py)));
             }
         }
-    }
-
-    /// Puts an item if there is room now.
-    fn put_nowait(slf: &Bound<'_, Self>, item: &Bound<'_, PyAny>) -> PyResult<()> {
-        slf.call_method("put", (item,), Some(&without_wait(slf.py())?)).map(drop)
-    }
-
-    /// Takes an item if there is one now.
-    fn get_nowait<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        slf.call_method("get", (), Some(&without_wait(slf.py())?))
     }
 
     /// Reports one item done that was got.

@@ -149,7 +149,7 @@ class _ExecutorCrew(Crew):
         return _engine.refused_by(RuntimeError(f"cannot schedule new futures after {since}"), executor)
 
 
-class ProcessPoolExecutor(_engine.ExecutorBase, _Standard):  # type: ignore[misc]
+class ProcessPoolExecutor(_engine.ProcessPoolExecutor, _Standard):  # type: ignore[misc]
     """Runs calls in processes. `retries`: how often a call is run again whose worker died. `resources`: what calls may
     say that they need (`_admission`)."""
 
@@ -258,12 +258,13 @@ class ProcessPoolExecutor(_engine.ExecutorBase, _Standard):  # type: ignore[misc
         return crew.broken_because if crew.phase == "broken" else False
 
     def __reduce__(self) -> Any:
-        raise NotImplementedError("executors cannot be passed between processes or pickled")
+        # What a pickle of a standard one meets first.
+        raise TypeError("cannot pickle '_thread.lock' object")
 
 
 def _submit_is_ours(executor: ProcessPoolExecutor) -> bool:
     own = vars(executor).get("submit")
-    is_ours = type(executor).submit is _engine.ExecutorBase.submit
+    is_ours = type(executor).submit is _engine.ProcessPoolExecutor.submit
     return is_ours and (own is None or own is executor._manyhands.admission)
 
 

@@ -100,7 +100,7 @@ def _run(
     _opened_threads.go_on(pool)
 
 
-class ThreadPoolExecutor(_engine.ThreadPool, _Standard):  # type: ignore[misc]
+class ThreadPoolExecutor(_engine.ThreadPoolExecutor, _Standard):  # type: ignore[misc]
     """Runs calls in threads of this process. `resources`: what calls may say that they need (`_admission`)."""
 
     _counter = itertools.count().__next__

@@ -145,9 +145,23 @@ fn as_programs_know_it(py: Python<'_>, error: PyErr, method: &str) -> PyErr {
     let text = error.value(py).to_string();
     let known = method.trim_start_matches("_manyhands_").trim_end_matches("_usually");
     match text.strip_prefix("Thread").and_then(|text| text.split_once(&format!(".{method}()"))) {
+        // The standard class's is a function, which counts the queue among its arguments.
+        Some(("Queue", what)) if what.contains(" takes ") => {
+            PyTypeError::new_err(format!("Queue.{known}(){}", with_one_more(what)))
+        }
         Some((class, what)) => PyTypeError::new_err(format!("{class}.{known}(){what}")),
         None => error,
     }
+}
+
+/// A text of how many arguments were given and how many may be, with one more in each place. Its names of arguments are
+/// in quotes, so that none is a number.
+fn with_one_more(text: &str) -> String {
+    let words = text.split(' ').map(|word| match word.parse::<u32>() {
+        Ok(number) => (number + 1).to_string(),
+        Err(_) => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Puts the methods on the class, which has them as `_manyhands_put_usually` and `_manyhands_get_usually`.

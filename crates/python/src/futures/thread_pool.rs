@@ -34,7 +34,7 @@ struct Calls {
 type Desk = Monitor<Calls>;
 
 /// What `ThreadPoolExecutor` is made of: the handle, whose end is the pool's.
-#[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
+#[pyclass(subclass, frozen, weakref, name = "ThreadPoolExecutor", module = "manyhands._engine")]
 pub struct ThreadPool {
     desk: Arc<Desk>,
 }

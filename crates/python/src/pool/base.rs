@@ -93,7 +93,7 @@ impl PoolBase {
 }
 
 /// What `ProcessPoolExecutor` is made of.
-#[pyclass(extends = Crewed, subclass, frozen, module = "manyhands._engine")]
+#[pyclass(extends = Crewed, subclass, frozen, name = "ProcessPoolExecutor", module = "manyhands._engine")]
 pub struct ExecutorBase;
 
 #[pymethods]
