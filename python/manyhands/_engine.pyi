@@ -7,7 +7,7 @@ from typing import Any, Generic, Self, TypedDict, TypeVar, final
 from typing_extensions import disjoint_base
 
 __all__ = [
-    "AsyncResult",
+    "ApplyResult",
     "Banker",
     "Barrier",
     "Child",
@@ -15,11 +15,12 @@ __all__ = [
     "Condition",
     "Crewed",
     "Event",
-    "ProcessPoolExecutor",
     "Future",
     "Lock",
+    "MapResult",
     "PoolBase",
     "PoolCore",
+    "ProcessPoolExecutor",
     "Queue",
     "RLock",
     "Semaphore",
@@ -52,6 +53,8 @@ __all__ = [
     "leave",
     "leave_note",
     "mark_of_code",
+    "note_future_class",
+    "note_queue_class",
     "own_name",
     "refused_by",
     "serve_zygote",
@@ -328,8 +331,8 @@ class ThreadWorker:
     def run(self) -> None: ...
     def close(self) -> None: ...
 
-@final
-class AsyncResult(Generic[_T]):
+@disjoint_base
+class ApplyResult(Generic[_T]):
     def get(self, timeout: float | None = None) -> _T: ...
     def _manyhands_gather(self) -> _T: ...
     def wait(self, timeout: float | None = None) -> None: ...
@@ -344,9 +347,16 @@ class AsyncResult(Generic[_T]):
     @property
     def _value(self) -> Any: ...
     @property
+    def _callback(self) -> Any: ...
+    @property
+    def _error_callback(self) -> Any: ...
+    @property
     def _event(self) -> Any: ...
     @classmethod
     def __class_getitem__(cls, item: Any) -> GenericAlias: ...
+
+@final
+class MapResult(ApplyResult[_T]): ...
 
 @disjoint_base
 class Crewed:
@@ -361,7 +371,7 @@ class PoolBase(Crewed):
         kwds: Mapping[str, Any] = {},
         callback: Callable[[_T], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
-    ) -> AsyncResult[_T]: ...
+    ) -> ApplyResult[_T]: ...
 
 class ProcessPoolExecutor(Crewed):
     def __new__(cls, *_arguments: Any, **_more: Any) -> Self: ...
@@ -381,7 +391,7 @@ class PoolCore:
         kwds: Mapping[str, Any] | None = None,
         callback: Callable[[_T], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
-    ) -> AsyncResult[_T]: ...
+    ) -> ApplyResult[_T]: ...
     def map_elements(
         self,
         pool: object,
@@ -391,7 +401,7 @@ class PoolCore:
         star: bool,
         callback: Callable[[Any], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
-    ) -> AsyncResult[Any]: ...
+    ) -> ApplyResult[Any]: ...
     def submit_list(
         self, pool: object, func: Callable[..., _T], elements: list[Any], star: bool
     ) -> Future[list[_T]]: ...
@@ -561,6 +571,8 @@ def waits_for(number: int) -> tuple[bool, Any | None] | None: ...
 def learn_places() -> bool: ...
 def trust_with(trusted: bool) -> None: ...
 def keep_own_waits() -> None: ...
+def note_future_class(class_: type) -> None: ...
+def note_queue_class(class_: type) -> None: ...
 def kept_code() -> list[CodeType]: ...
 def mark_of_code(code: CodeType) -> int: ...
 def count_threads() -> None: ...

@@ -1,9 +1,9 @@
 """Queues between threads: the names of the standard library's `queue`, on the engine.
 
 Items stand in a store of the engine's, and a wait costs no lock, no condition and no bytecode. A program that looks
-inside (`mutex`, `queue`, `not_empty` and so on), or a subclass that overrides `_init`, `_put`, `_get` or `_qsize`,
-finds there what the standard class has, and that queue works with it from then on (`_opened_queue`). Nothing is
-pickled. `shutdown` is there on every version of Python.
+inside (`mutex`, `queue`, `not_empty` and so on), or has its own `_init`, `_put`, `_get` or `_qsize` in a subclass or in
+place of the class's, finds there what the standard class has, and that queue works with it from then on
+(`_opened_queue`). Nothing is pickled. `shutdown` is there on every version of Python.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ._parts import no_copy, parts_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TypeVar
+    from typing import Any, ClassVar, TypeVar
 
     T = TypeVar("T")
 
@@ -81,6 +81,18 @@ def _open(queue: Queue[Any]) -> None:
         attributes.pop("_manyhands_inside", None)
 
 
+def _has_other_hooks(kind: type[Queue[Any]]) -> bool:
+    """Whether a program has given the class hooks since it was made."""
+    return any(getattr(kind, name) is not hook for name, hook in kind._manyhands_hooks.items())
+
+
+_begin: Any = standard.Queue._init
+
+# Inherited, so that the engine sees it when a program gives the class another one.
+for _name in _HOOKS:
+    setattr(_engine.ThreadQueue, _name, getattr(standard.Queue, _name))
+
+
 class Queue(_engine.ThreadQueue["T"]):
     """A queue for any number of threads, first in, first out; a positive `maxsize` bounds it."""
 
@@ -114,7 +126,9 @@ class Queue(_engine.ThreadQueue["T"]):
 
     def __init__(self, maxsize: int = 0) -> None:
         self.maxsize = maxsize
-        if self._manyhands_hooked or _aside.in_force:
+        # A queue of this very class is opened when something is put, at the latest.
+        is_as_made = Queue._init is _begin if type(self) is Queue else not _has_other_hooks(type(self))
+        if self._manyhands_hooked or _aside.in_force or not is_as_made:
             self._manyhands_open()
             self.__dict__.update(_opened_queue.attributes())
             self._init(maxsize)
@@ -145,11 +159,10 @@ class Queue(_engine.ThreadQueue["T"]):
     put_nowait: Any = standard.Queue.put_nowait
     get_nowait: Any = standard.Queue.get_nowait
 
-    _init: Any = standard.Queue._init
-    _put: Any = standard.Queue._put
-    _get: Any = standard.Queue._get
-    _qsize: Any = standard.Queue._qsize
+    #: Those that it was made with.
+    _manyhands_hooks: ClassVar[dict[str, Any]] = {name: getattr(standard.Queue, name) for name in _HOOKS}
 
+    _manyhands_look_inside = _open
     _manyhands_put_opened = _opened_queue.put
     _manyhands_get_opened = _opened_queue.get
     _manyhands_task_done_opened = _opened_queue.task_done
@@ -172,6 +185,7 @@ class LifoQueue(Queue["T"], known=True):
     _put = standard.LifoQueue._put
     _get = standard.LifoQueue._get
     _qsize = standard.LifoQueue._qsize
+    _manyhands_hooks: ClassVar[dict[str, Any]] = {name: getattr(standard.LifoQueue, name) for name in _HOOKS}
 
 
 class PriorityQueue(Queue["T"]):
@@ -206,6 +220,7 @@ def _stand_aside() -> None:
 
 
 without_annotations(globals())
+_engine.note_queue_class(Queue)
 if _std.aliased:
     lay_names()
 _aside.standing_aside(_stand_aside)

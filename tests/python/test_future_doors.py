@@ -2,13 +2,16 @@
 
 import asyncio
 import concurrent.futures
+import multiprocessing.pool
 import threading
 from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED, PENDING, RUNNING
 
 import pytest
-from calls import square
+from calls import fail, square
+from conftest import eventually
 
 from manyhands import futures
+from manyhands.multiprocessing import pool as our_pools
 
 LIBRARIES = {"standard": concurrent.futures, "ours": futures}
 LIMIT = 60
@@ -18,6 +21,10 @@ LIMIT = 60
 def library(request):
     """The standard library's module, and ours."""
     return LIBRARIES[request.param]
+
+
+def wait_for(path):
+    return eventually(path.exists)
 
 
 def ending_itself(library):
@@ -178,3 +185,83 @@ def test_the_list_of_callbacks_of_a_call(library):
         assert future._done_callbacks == []
         future.add_done_callback(lambda future: over.set())
         assert over.wait(LIMIT) and future.result() == 9
+
+
+KINDS = ("ThreadPoolExecutor", "ProcessPoolExecutor")
+METHODS = ("set_running_or_notify_cancel", "set_result", "set_exception")
+
+
+@pytest.fixture
+def noted(library, monkeypatch):
+    """What the methods are called with that a tracer puts in the place of the class's."""
+    calls = []
+
+    def noting(name, method):
+        def note(future, *answer):
+            calls.append((name, *map(repr, answer)))
+            return method(future, *answer)
+
+        return note
+
+    for name in METHODS:
+        monkeypatch.setattr(library.Future, name, noting(name, getattr(library.Future, name)))
+    return calls
+
+
+BEGUN = ("set_running_or_notify_cancel",)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_executors_answer_by_the_methods_that_the_class_has(library, kind, noted):
+    with getattr(library, kind)(1) as executor:
+        assert executor.submit(square, 3).result(LIMIT) == 9
+        assert noted == [BEGUN, ("set_result", "9")]
+        del noted[:]
+        with pytest.raises(KeyError):
+            executor.submit(fail, 3).result(LIMIT)
+        assert noted == [BEGUN, ("set_exception", "KeyError(3)")]
+        del noted[:]
+        # Unasked, too.
+        executor.submit(square, 4)
+        eventually(lambda: noted == [BEGUN, ("set_result", "16")])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_call_that_is_withdrawn_is_begun_with_and_not_answered(library, kind, noted, tmp_path):
+    with getattr(library, kind)(1) as executor:
+        first = executor.submit(wait_for, tmp_path / "go")
+        others = [executor.submit(square, number) for number in range(4)]
+        assert others[-1].cancel()
+        (tmp_path / "go").touch()
+        assert first.result(LIMIT) and [future.result(LIMIT) for future in others[:3]] == [0, 1, 4]
+        eventually(lambda: noted.count(BEGUN) == 5)
+    assert len(noted) == 5 + 4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_methods_that_are_put_back_are_the_class_s_own(library, kind, monkeypatch):
+    heard, own = [], library.Future.set_result
+    with getattr(library, kind)(1) as executor:
+        for _ in range(2):
+            monkeypatch.setattr(library.Future, "set_result", lambda future, value: heard.append(own(future, value)))
+            assert executor.submit(square, 3).result(LIMIT) == 9
+            library.Future.set_result = own
+            assert executor.submit(square, 4).result(LIMIT) == 16
+            monkeypatch.undo()
+            assert executor.submit(square, 5).result(LIMIT) == 25
+    assert heard == [None, None]
+
+
+def test_callbacks_are_invoked_by_the_method_that_the_class_has(library, monkeypatch):
+    heard, own = [], library.Future._invoke_callbacks
+    monkeypatch.setattr(library.Future, "_invoke_callbacks", lambda future: (heard.append("invoked"), own(future)))
+    with library.ThreadPoolExecutor(1) as executor:
+        executor.submit(square, 3).add_done_callback(lambda over: heard.append(over.result()))
+    assert sorted(map(str, heard)) == ["9", "invoked"]
+
+
+def test_results_of_thread_pools_are_no_futures(library, noted):
+    pools = multiprocessing.pool if library is concurrent.futures else our_pools
+    with pools.ThreadPool(1) as pool:
+        assert pool.apply_async(square, (3,)).get(LIMIT) == 9
+    assert noted == []

@@ -137,3 +137,36 @@ def test_the_end_of_the_program_waits_for_an_opened_executor(module):
     )
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=LIMIT)
     assert (ran.stdout.split(), ran.stderr, ran.returncode) == (["before"] + ["after"] * 3, "", 0)
+
+
+@pytest.fixture(params=["the standard module", "the executor's module"])
+def place(request, library):
+    """Where a program puts a class of threads."""
+    return threading if request.param == "the standard module" else library.thread.threading
+
+
+def test_threads_are_of_the_class_that_a_program_has_put_there(library, place, monkeypatch):
+    made = []
+
+    class Own(threading.Thread):
+        def __init__(self, *arguments, **named):
+            made.append((arguments, sorted(named)))
+            super().__init__(*arguments, **named)
+
+    before = place.Thread
+    monkeypatch.setattr(place, "Thread", Own)
+    with library.ThreadPoolExecutor(1) as executor:
+        assert type(executor.submit(threading.current_thread).result(LIMIT)) is Own
+    place.Thread = before
+    with library.ThreadPoolExecutor(1) as executor:
+        assert type(executor.submit(threading.current_thread).result(LIMIT)) is not Own
+    assert made == [((), ["args", "name", "target"])]
+
+
+def test_threads_are_made_by_the_method_that_their_class_has(library, monkeypatch):
+    of_workers, made = library.thread.threading.Thread, []
+    own = of_workers.__init__
+    monkeypatch.setattr(of_workers, "__init__", lambda *given, **named: (made.append(given), own(*given, **named))[1])
+    with library.ThreadPoolExecutor(1) as executor:
+        thread = executor.submit(threading.current_thread).result(LIMIT)
+    assert made == [(thread,)]

@@ -1,11 +1,12 @@
 //! The compiled half of the Python package: `manyhands._engine`.
 //!
-//! Each file is one group of names: `child` (processes started), `process` (this one), `lock`, `condition` (with
+//! Each file is one group of names: `as_made` (classes whose methods a program may replace), `child` (processes started), `process` (this one), `lock`, `condition` (with
 //! barriers), `semaphore` (with events), `queue`, `thread_queue` (whose waiting `items` are), `threading`, `pool`,
 //! `futures` (with thread pools), `value` (what travels without pickle), `buffer` (large payloads as private memory),
 //! `command` (subcommands of the command line), `later` (what is there once `__init__` has run). It translates, and decides nothing: the engine is the crate
 //! `manyhands`. Unsafe code, which the interpreter's raw interface needs, stands in `ffi` alone.
 
+mod as_made;
 mod banker;
 mod child;
 mod command;
@@ -35,6 +36,8 @@ mod _engine {
     use pyo3::types::PyString;
 
     #[pymodule_export]
+    use super::as_made::{note_future_class, note_queue_class};
+    #[pymodule_export]
     use super::banker::{Banker, Claim};
     #[pymodule_export]
     use super::child::{Child, exec_child, fork_child, serve_zygote, take_request, zygote_child};
@@ -53,7 +56,7 @@ mod _engine {
     #[pymodule_export]
     use super::lock::{Lock, RLock};
     #[pymodule_export]
-    use super::pool::{AsyncResult, Crewed, ExecutorBase, PoolBase, PoolCore, Worker};
+    use super::pool::{AsyncResult, Crewed, ExecutorBase, MapResult, PoolBase, PoolCore, Worker};
     #[pymodule_export]
     use super::process::{
         count_thread, count_threads, environment, ignored_signals, leave, leave_note, own_name, set_own_name,

@@ -5,6 +5,7 @@
 //! conditions); then the queue is *opened*: the items move into the standard library's attributes, and its own
 //! functions, which the Python package adds, take over. No Python code runs while a thread is inside a monitor.
 
+use crate::as_made::QUEUE_CLASS;
 use crate::errors::{ended, refused_by};
 use crate::ffi::{Handing, Patient, within};
 use crate::items::{Items, drop_waiting, show_waiting};
@@ -47,11 +48,22 @@ impl ThreadQueue {
     fn is_opened(&self) -> bool {
         self.opened.load(Ordering::Acquire)
     }
+
+    /// The same; a queue whose class has other hooks than at first is opened here.
+    fn is_to_be_opened(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        if !QUEUE_CLASS.holds(slf.py()) && !slf.get().is_opened() {
+            slf.call_method0("_manyhands_look_inside")?;
+        }
+        Ok(slf.get().is_opened())
+    }
 }
 
 impl Handing for ThreadQueue {
     #[inline]
     fn put_at_once(&self, item: &Bound<'_, PyAny>) -> bool {
+        if !QUEUE_CLASS.holds(item.py()) {
+            return false;
+        }
         let Ok(mut inside) = within(item.py(), &self.monitor) else { return false };
         if self.is_opened() || self.monitor.is_closed() || self.monitor.is_full() {
             return false;
@@ -64,6 +76,9 @@ impl Handing for ThreadQueue {
 
     #[inline]
     fn take_at_once(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        if !QUEUE_CLASS.holds(py) {
+            return None;
+        }
         let mut inside = within(py, &self.monitor).ok()?;
         let (item, items) = inside.pop()?;
         inside.leave_with_fewer(items);
@@ -114,6 +129,9 @@ impl ThreadQueue {
         timeout: Option<f64>,
     ) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
+        if Self::is_to_be_opened(slf)? {
+            return slf.call_method1("_manyhands_put_opened", (item, block, timeout)).map(drop);
+        }
         let mut patience = Patience::new(block, timeout);
         if this.monitor.limit() > 0 {
             patience.check()?;
@@ -151,6 +169,9 @@ impl ThreadQueue {
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (py, this) = (slf.py(), slf.get());
+        if Self::is_to_be_opened(slf)? {
+            return slf.call_method1("_manyhands_get_opened", (block, timeout));
+        }
         let mut patience = Patience::new(block, timeout);
         patience.check()?;
         loop {
@@ -208,8 +229,9 @@ impl ThreadQueue {
     #[pyo3(signature = (immediate = false))]
     fn shutdown(slf: &Bound<'_, Self>, #[pyo3(from_py_with = truth)] immediate: bool) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
+        let is_opened = Self::is_to_be_opened(slf)?;
         let mut inside = within(py, &this.monitor)?;
-        if this.is_opened() {
+        if is_opened || this.is_opened() {
             drop(inside);
             return slf.call_method1("_manyhands_shutdown_opened", (immediate,)).map(drop);
         }
@@ -226,7 +248,7 @@ impl ThreadQueue {
     /// How many items wait.
     fn qsize(slf: &Bound<'_, Self>) -> PyResult<usize> {
         let this = slf.get();
-        if this.is_opened() {
+        if Self::is_to_be_opened(slf)? {
             return slf.call_method0("_manyhands_qsize_opened")?.extract();
         }
         Ok(this.monitor.items())

@@ -307,3 +307,4 @@ def _stand_aside() -> None:
 _aside.standing_aside(_stand_aside)
 
 without_annotations(globals())
+_engine.note_future_class(Future)

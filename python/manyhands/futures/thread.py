@@ -28,11 +28,17 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
     _standard: Any
+    _ours: Any
+    _plain: Any
 else:
     # At its end the interpreter asks the module of this name, whosever it is, to end threads and executors.
     import_module("threading")
     from manyhands import threading
 
+    _ours, _plain = threading.Thread, _std.original("threading", "Thread")
+    if _std.aliased:
+        # The one that programs have, and that has our names: what they put there is found.
+        threading = _std.standard("threading")
     _standard = _std.standard("concurrent.futures.thread")
     BrokenThreadPool, _Standard = _standard.BrokenThreadPool, _standard.ThreadPoolExecutor
 
@@ -76,6 +82,14 @@ os.register_at_fork(
     after_in_parent=_starting.release,
     after_in_child=_starting._at_fork_reinit,  # type: ignore[attr-defined]
 )
+
+
+def _thread_class() -> Any:
+    """What threads are made of: the class that a program has put into one of the modules, or ours."""
+    for module in (threading, _std.standard("threading")):
+        if module.Thread not in (_ours, _plain):
+            return module.Thread
+    return _ours
 
 
 def _run(
@@ -165,7 +179,7 @@ class ThreadPoolExecutor(_engine.ThreadPoolExecutor, _Standard):  # type: ignore
             if number >= self._max_workers:
                 return
             worker = self._manyhands_worker()
-            thread = threading.Thread(
+            thread = _thread_class()(
                 name=f"{self._thread_name_prefix}_{number}",
                 target=_run,
                 args=(worker, weakref.ref(self), self._initializer, self._initargs),

@@ -51,7 +51,7 @@ class MapResult(_MapResult, ApplyResult):  # type: ignore[type-arg]
 
 
 #: The classes of our pools' results: the engine's, and those of threads once there are any.
-our_results: list[type] = [_engine.AsyncResult]
+our_results: list[type] = [_engine.ApplyResult]
 
 
 class ResultEvent:

@@ -10,6 +10,7 @@ import contextlib
 import sys
 from _thread import allocate_lock
 
+from manyhands import _engine
 from manyhands._bare import without_annotations
 from manyhands.futures import Future, InvalidStateError
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from ._thread_pool import ThreadPool
 
 __all__ = ["ThreadMapResult", "ThreadResult"]
+
+
+_Future: Any = _engine.Future
 
 
 class ThreadResult:
@@ -56,9 +60,10 @@ class ThreadResult:
         del callback
         try:
             if is_value:
-                self._manyhands_future.set_result(answer)
+                # Not by methods that a program has given to futures: this one is ours alone.
+                _Future.set_result(self._manyhands_future, answer)
             else:
-                self._manyhands_future.set_exception(answer)
+                _Future.set_exception(self._manyhands_future, answer)
         except InvalidStateError:
             pass
 

@@ -6,8 +6,11 @@
 //!
 //! Callbacks stand here until a program looks at `_done_callbacks`: then it has a list of its own, and the standard
 //! library's functions keep and call what stands there. A subclass is asked to invoke its callbacks itself.
+//!
+//! A program may put methods of its own into the class, as tracers do. Then whoever runs a call goes through these.
 
 use super::future::{FUTURE, Future, Outcome};
+use crate::as_made::FUTURE_CLASS;
 use crate::ffi::{may_refer, track};
 use crate::thread_queue::ThreadSimpleQueue;
 use manyhands::executor::threads::{Refused, Standing};
@@ -133,10 +136,11 @@ impl Future {
         Ok(Ok(()))
     }
 
-    /// Whether the future is of a class of a program's own, which may have its own way of invoking callbacks.
+    /// Whether a program may have its own way of invoking callbacks: by a subclass, or by what it has put into the class.
     #[inline]
     fn is_subclassed(slf: &Bound<'_, Self>) -> bool {
-        FUTURE.get(slf.py()).is_none_or(|kind| !slf.get_type().is(kind))
+        let py = slf.py();
+        FUTURE.get(py).is_none_or(|kind| !slf.get_type().is(kind)) || !FUTURE_CLASS.holds(py)
     }
 
     /// Has the call stand where a program says that it does. Who is to hear of that, the program sees to, except those that
@@ -176,6 +180,31 @@ impl Future {
     pub fn begin(slf: &Bound<'_, Self>) -> PyResult<Result<bool, Standing>> {
         let begun = Self::change(slf, Change::Begin)?;
         Ok(begun.map(|()| slf.get().call.state().standing() != Standing::Skipped))
+    }
+
+    /// As `begin`, by the class's own method where a program has replaced any.
+    #[inline]
+    pub fn begin_call(slf: &Bound<'_, Self>) -> PyResult<Result<bool, Standing>> {
+        if FUTURE_CLASS.holds(slf.py()) {
+            return Self::begin(slf);
+        }
+        slf.call_method0("set_running_or_notify_cancel")?.is_truthy().map(Ok)
+    }
+
+    /// As `finish`, by the class's own methods where a program has replaced any.
+    #[inline]
+    pub fn finish_call(
+        slf: &Bound<'_, Self>,
+        result: PyResult<Bound<'_, PyAny>>,
+    ) -> PyResult<Result<(), Standing>> {
+        if FUTURE_CLASS.holds(slf.py()) {
+            return Self::finish(slf, result);
+        }
+        match result {
+            Ok(value) => slf.call_method1("set_result", (value,))?,
+            Err(error) => slf.call_method1("set_exception", (error.into_value(slf.py()),))?,
+        };
+        Ok(Ok(()))
     }
 
     /// Answers with what a function returned or raised.

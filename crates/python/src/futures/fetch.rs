@@ -1,11 +1,13 @@
 //! A future whose call a worker process runs: how the answer comes to it.
 //!
 //! Whoever asks about the future fetches the answer if it is there. When somebody is to be told unasked, a thread of the
-//! pool's fetches it instead, and tells. Either way the future then changes like any other.
+//! pool's fetches it instead, and tells. Either way the future then changes like any other. Where a program has replaced
+//! the methods by which that is done, they are to be called unasked, too.
 
 use super::change::Change;
 use super::future::{FUTURE, Future};
 use super::remote::{Fetched, Read, Remote};
+use crate::as_made::FUTURE_CLASS;
 use crate::ffi::{track, untrack};
 use manyhands::executor::threads::Standing;
 use pyo3::prelude::*;
@@ -28,13 +30,16 @@ impl Future {
             track(future.as_any());
         }
         let _ = future.get().remote.set(Box::new(remote));
+        if !FUTURE_CLASS.holds(py) {
+            Self::have_told(&future)?;
+        }
         Ok(future)
     }
 
     /// The future of a call that could not be handed in.
     pub fn failed(py: Python<'_>, error: PyErr) -> PyResult<Bound<'_, Future>> {
         let future = Self::new_for_a_call(py)?;
-        let _ = Self::finish(&future, Err(error))?;
+        Self::come_to(&future, Err(error))?;
         Ok(future)
     }
 
@@ -56,12 +61,12 @@ impl Future {
         Ok(this.standing())
     }
 
-    /// A worker's answer has been fetched. A future that somebody answered otherwise stays as it is.
+    /// A worker's answer has been fetched.
     fn arrive(slf: &Bound<'_, Self>, fetched: Fetched) -> PyResult<()> {
         let this = slf.get();
         let Some(remote) = this.remote.get() else { return Ok(()) };
         match remote.read(slf.py(), fetched) {
-            Read::Outcome(result) => Self::finish(slf, result).map(drop),
+            Read::Outcome(result) => Self::come_to(slf, result),
             Read::Withdrawn => Self::withdraw(slf),
             Read::Interrupted(error, unread) => {
                 let after = this.after();
@@ -77,10 +82,28 @@ impl Future {
         }
     }
 
+    /// What a worker's call came to. A future that somebody answered otherwise stays as it is.
+    fn come_to(slf: &Bound<'_, Self>, result: PyResult<Bound<'_, PyAny>>) -> PyResult<()> {
+        if FUTURE_CLASS.holds(slf.py()) {
+            return Self::finish(slf, result).map(drop);
+        }
+        // Nobody has called the method by which a future learns that a worker has its call.
+        let standing = || slf.get().call.state().standing();
+        let is_begun = standing() != Standing::Pending || matches!(Self::begin_call(slf)?, Ok(true));
+        if is_begun && !standing().is_over() {
+            let _ = Self::finish_call(slf, result)?;
+        }
+        Ok(())
+    }
+
     /// The call was withdrawn, and nobody will run it.
     pub(super) fn withdraw(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let _ = Self::change(slf, Change::Cancel)?;
-        Self::change(slf, Change::Begin).map(drop)
+        let is_first = Self::change(slf, Change::Cancel)?.is_ok();
+        // Whoever withdraws the call and the callback thread both come here; a program's method is called once.
+        if is_first || FUTURE_CLASS.holds(slf.py()) {
+            let _ = Self::begin_call(slf)?;
+        }
+        Ok(())
     }
 
     /// Somebody is to be told when the call is over, unasked: then a thread fetches a worker's answer.

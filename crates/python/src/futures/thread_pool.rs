@@ -181,7 +181,7 @@ impl ThreadWorker {
 fn run(py: Python<'_>, work: Work) -> PyResult<()> {
     let Work { future, function, arguments, named } = work;
     let future = future.into_bound(py);
-    match Future::begin(&future)? {
+    match Future::begin_call(&future)? {
         Ok(true) => {}
         Ok(false) => return Ok(()),
         Err(standing) => return Err(unexpected(standing)),
@@ -190,7 +190,7 @@ fn run(py: Python<'_>, work: Work) -> PyResult<()> {
     let result = function.bind(py).call(arguments.into_bound(py), named.as_ref());
     // The arguments are gone before the answer is there, so that whoever gets it may find nobody else holding them.
     drop((function, named));
-    Future::finish(&future, result)?.map_err(unexpected)
+    Future::finish_call(&future, result)?.map_err(unexpected)
 }
 
 fn unexpected(standing: Standing) -> PyErr {

@@ -32,6 +32,6 @@ pub use base::{Crewed, ExecutorBase, PoolBase};
 pub use core::PoolCore;
 pub use function::Called;
 pub use outcome::{Reading, Unread, begin_reading, broken, of_failure};
-pub use result::AsyncResult;
+pub use result::{AsyncResult, MapResult};
 pub use shared::Shared;
 pub use worker::Worker;

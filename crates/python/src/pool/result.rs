@@ -63,8 +63,8 @@ pub struct Awaited {
     left: AtomicUsize,
 }
 
-/// The result of `apply_async`, `map_async` or `starmap_async`.
-#[pyclass(frozen, dict, weakref, module = "manyhands._engine")]
+/// The result of `apply_async`; of `map_async` or `starmap_async` as a [`MapResult`].
+#[pyclass(frozen, dict, weakref, subclass, name = "ApplyResult", module = "manyhands._engine")]
 pub struct AsyncResult {
     state: Mutex<State>,
     shared: Arc<Shared>,
@@ -72,7 +72,16 @@ pub struct AsyncResult {
     awaited: Option<Arc<Awaited>>,
     /// How many elements of a map go into each call.
     chunksize: Option<usize>,
+    /// Who is told of a value, and who of an error.
+    told: Mutex<Told>,
 }
+
+/// The result of `map_async` or `starmap_async`, which programs know by its class.
+#[pyclass(extends = AsyncResult, frozen, module = "manyhands._engine")]
+pub struct MapResult;
+
+/// The functions that are called with what a result came to.
+pub type Told = [Option<Py<PyAny>>; 2];
 
 impl AsyncResult {
     /// Of calls that were submitted; `pool` stays alive until they are answered.
@@ -86,7 +95,8 @@ impl AsyncResult {
         let state = State::Fresh { calls, pool: shared.keep_alive(pool) };
         let function = shared.functions.called(function);
         let is_object = function.is_object();
-        let result = Bound::new(pool.py(), AsyncResult::new(shared, state, Some(function), None, chunksize))?;
+        let result =
+            AsyncResult::new(shared, state, Some(function), None, chunksize).into_object(pool.py())?;
         // Until there is something that a cycle could go through.
         if !is_object {
             untrack(result.as_any());
@@ -110,6 +120,19 @@ impl AsyncResult {
         AsyncResult::new(shared, State::Taking, None, Some(Arc::new(awaited)), chunksize)
     }
 
+    /// As the object that programs have: a map's is of a class of its own.
+    pub fn into_object(self, py: Python<'_>) -> PyResult<Bound<'_, AsyncResult>> {
+        if self.chunksize.is_none() {
+            return Bound::new(py, self);
+        }
+        Ok(Bound::new(py, PyClassInitializer::from(self).add_subclass(MapResult))?.into_super())
+    }
+
+    /// With those who are told of it, for programs that look.
+    pub fn telling(self, told: Told) -> AsyncResult {
+        AsyncResult { told: Mutex::new(told), ..self }
+    }
+
     /// So many of the calls that somebody else waits for have no answer yet.
     pub fn leave(&self, left: usize) {
         if let Some(awaited) = &self.awaited {
@@ -124,7 +147,8 @@ impl AsyncResult {
         awaited: Option<Arc<Awaited>>,
         chunksize: Option<usize>,
     ) -> AsyncResult {
-        AsyncResult { state: Mutex::new(state), shared: Arc::clone(shared), function, awaited, chunksize }
+        let (state, shared, told) = (Mutex::new(state), Arc::clone(shared), Mutex::default());
+        AsyncResult { state, shared, function, awaited, chunksize, told }
     }
 
     /// Sets the outcome; those who wait go on after [`AsyncResult::announce`].
@@ -146,6 +170,10 @@ impl AsyncResult {
         if let Some(awaited) = &self.awaited {
             awaited.done.set();
         }
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // Never held while Python code runs or the interpreter lock is given up.
@@ -287,7 +315,7 @@ impl AsyncResult {
 }
 
 fn no_attribute(name: &str) -> PyErr {
-    PyAttributeError::new_err(format!("'AsyncResult' object has no attribute '{name}'"))
+    PyAttributeError::new_err(format!("'ApplyResult' object has no attribute '{name}'"))
 }
 
 /// What a function is called in messages.
@@ -399,6 +427,18 @@ impl AsyncResult {
         }
     }
 
+    /// What is called with the value.
+    #[getter]
+    fn _callback(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.told()[0].as_ref().map(|callback| callback.clone_ref(py))
+    }
+
+    /// What is called with the exception.
+    #[getter]
+    fn _error_callback(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.told()[1].as_ref().map(|callback| callback.clone_ref(py))
+    }
+
     /// The event that is set when the result is there.
     #[getter]
     fn _event<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
@@ -428,6 +468,9 @@ impl AsyncResult {
         if let Some(function) = &self.function {
             function.visit(&visit)?;
         }
+        if let Ok(told) = self.told.try_lock() {
+            told.iter().try_for_each(|callback| visit.call(callback))?;
+        }
         match self.state.try_lock().as_deref() {
             Ok(State::Value(value)) => visit.call(value),
             Ok(State::Error(error)) => visit.call(error),
@@ -438,5 +481,7 @@ impl AsyncResult {
     fn __clear__(&self) {
         let state = self.state.try_lock().map(|mut state| std::mem::replace(&mut *state, State::Taking));
         drop(state);
+        let told = self.told.try_lock().map(|mut told| std::mem::take(&mut *told));
+        drop(told);
     }
 }

@@ -4,7 +4,7 @@
 //! callback before anybody who waits goes on. A callback that raises is reported as unraisable and costs nobody else.
 
 use super::calls::{Calls, outcome_of};
-use super::result::{AsyncResult, name_of};
+use super::result::{AsyncResult, Told, name_of};
 use super::shared::locked;
 use super::submit::{Refused, Through};
 use manyhands::executor::{Callbacks, RawCall};
@@ -18,6 +18,11 @@ pub struct Wanted<'a, 'py> {
 }
 
 impl<'a, 'py> Wanted<'a, 'py> {
+    /// As the result keeps it.
+    fn told(&self) -> Told {
+        [self.callback, self.error_callback].map(|given| given.map(|given| given.clone().unbind()))
+    }
+
     /// What was given, `None` among it, is what is wanted.
     pub fn new(
         callback: Option<&'a Bound<'py, PyAny>>,
@@ -47,14 +52,15 @@ pub fn finish<'py>(
             if let Some(callback) = wanted.error_callback {
                 run_callback(callback, raised.as_any());
             }
-            return Bound::new(py, AsyncResult::failed(py, shared, error, chunksize));
+            return AsyncResult::failed(py, shared, error, chunksize).telling(wanted.told()).into_object(py);
         }
     };
     // A map of nothing is done at once; as in the standard library nobody is told.
     if calls.is_nothing() || (wanted.callback.is_none() && wanted.error_callback.is_none()) {
         return AsyncResult::running(shared, calls, through.pool, func, chunksize);
     }
-    let result = Bound::new(py, AsyncResult::awaited(shared, calls.count(), chunksize))?;
+    let result =
+        AsyncResult::awaited(shared, calls.count(), chunksize).telling(wanted.told()).into_object(py)?;
     let then = Then {
         result: result.clone().unbind(),
         callback: wanted.callback.map(|callback| callback.clone().unbind()),

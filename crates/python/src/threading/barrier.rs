@@ -182,6 +182,13 @@ impl ThreadBarrier {
         Ok(self.raw()?.statistics().broken)
     }
 
+    /// In the standard library's words: 0 while it fills, -2 once it is broken. All who have come leave in one step, as all leave
+    /// that is reset, so nobody meets its 1 and its -1.
+    #[getter]
+    fn _state(&self) -> PyResult<i32> {
+        Ok(if self.made()?.raw.statistics().broken { -2 } else { 0 })
+    }
+
     /// How many must come, how many wait, and whether it is broken.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let statistics = self.raw()?.statistics();
