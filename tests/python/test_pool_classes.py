@@ -1,6 +1,7 @@
 """Workers of a process class that a program has written: a context's own, or one that a pool's `Process` makes."""
 
 import os
+from multiprocessing.process import BaseProcess
 
 import pytest
 from calls import square
@@ -156,8 +157,42 @@ def test_a_start_that_starts_nothing_is_refused(ctx):
 
 
 def test_the_workers_of_the_default_class_are_what_they_were(pool, ctx):
-    assert {type(worker).__name__ for worker in pool._pool} == {"WorkerProcess"}
+    assert {type(worker).__name__ for worker in pool._pool} == {ctx.Process.__name__}
+    assert all(isinstance(worker, ctx.Process) for worker in pool._pool)
     assert all(worker.daemon for worker in pool._pool)
     with futures.ProcessPoolExecutor(1, ctx) as executor:
         executor.submit(square, 1).result(LIMIT)
         assert not any(worker.daemon for worker in executor._processes.values())
+
+
+@pytest.fixture
+def replaced(monkeypatch):
+    """What the methods are called for that a program has put in the place of those of all process classes."""
+    calls = []
+
+    def noting(name, method):
+        def note(this, *given, **named):
+            method(this, *given, **named)
+            calls.append((name, type(this).__name__))
+
+        return note
+
+    for name in ("__init__", "start"):
+        monkeypatch.setattr(BaseProcess, name, noting(name, getattr(BaseProcess, name)))
+    return calls
+
+
+def test_workers_are_made_and_started_by_the_methods_that_processes_have(ctx, replaced, monkeypatch):
+    each = [("__init__", ctx.Process.__name__), ("start", ctx.Process.__name__)]
+    with pools.Pool(2, context=ctx) as pool:
+        assert pool.map(square, range(3)) == [0, 1, 4]
+        assert all(worker.is_alive() for worker in pool._pool)
+    assert replaced == each * 2
+    del replaced[:]
+    with futures.ProcessPoolExecutor(1, ctx) as executor:
+        assert executor.submit(square, 3).result(LIMIT) == 9
+    assert replaced == each
+    monkeypatch.undo()
+    with pools.Pool(1, context=ctx) as pool:
+        assert pool.apply(square, (4,)) == 16
+    assert replaced == each

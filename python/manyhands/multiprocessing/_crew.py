@@ -22,7 +22,7 @@ from manyhands._bare import without_annotations
 from . import _payload, _tracker, context, forkserver, util
 from ._own_process import OwnObjects
 from ._work import Plan, end_template, run_forked
-from ._workers import WorkerPopen, WorkerProcess
+from ._workers import WorkerPopen, worker_class
 
 __all__ = ["PATIENCE", "Crew", "workers_here"]
 
@@ -83,7 +83,8 @@ class Crew(_engine.PoolCore):
     def _process_object(self, name: str, pid: int) -> Any:
         own: Any = self.plan.own and self.plan.own.found(name)
         if own is None:
-            return WorkerProcess(name, pid, self.plan.daemon)
+            kind = context._concrete_contexts[self.plan.method].Process
+            return worker_class(kind)(name, pid, self.plan.daemon)
         if own._popen is None or own._popen.pid != pid:
             own._popen = WorkerPopen(pid)
             own._sentinel = own._popen.sentinel

@@ -1,4 +1,5 @@
-"""Workers whose process class is a program's own: of its context, or made by its pool's `Process`.
+"""Workers whose process class is a program's own: of its context, or made by its pool's `Process`; or whose `__init__` or
+`start` a program has replaced.
 
 Each is made, named and started here as any process of that class, and then handed to whoever starts the pool's workers
 instead of being started. What its own process becomes is the object as it was at that moment. One that takes another's
@@ -25,8 +26,17 @@ _STOCK = ("multiprocessing.context", "manyhands.multiprocessing.context")
 
 
 def is_own(kind: object) -> bool:
-    """Whether a context's `Process` is a program's own class, or a function that makes processes."""
-    return not isinstance(kind, type) or kind.__module__ not in _STOCK
+    """Whether a context's `Process` is a program's own class, or a function that makes processes, or a class whose methods
+    it has replaced."""
+    if not isinstance(kind, type) or kind.__module__ not in _STOCK:
+        return True
+    return any(_is_replaced(getattr(kind, name)) for name in ("__init__", "start"))
+
+
+def _is_replaced(method: Any) -> bool:
+    # By where it is written: a program may have done so before this was imported, and copied the names.
+    code = getattr(method, "__code__", None)
+    return code is None or code.co_filename != process.__file__
 
 
 class OwnObjects:

@@ -7,6 +7,7 @@ that die; here they can be looked at, waited for and ended, as the standard libr
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 from typing import Any
@@ -15,7 +16,7 @@ from manyhands import _std
 
 from . import connection
 
-__all__ = ["WorkerPopen", "WorkerProcess"]
+__all__ = ["WorkerPopen", "WorkerProcess", "worker_class"]
 
 process: Any = _std.module("process")
 
@@ -103,3 +104,9 @@ class WorkerProcess(process.BaseProcess):  # type: ignore[misc]
 
     def __hash__(self) -> int:
         return hash(self.pid)
+
+
+@functools.cache
+def worker_class(kind: type) -> Any:
+    """The class of workers of a context whose processes are of class `kind`: one of these, by its name."""
+    return type(kind.__name__, (WorkerProcess, kind), {"__module__": kind.__module__, "__qualname__": kind.__qualname__})
