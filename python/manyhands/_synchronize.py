@@ -306,8 +306,37 @@ class Event(_engine.ThreadEvent):
         return self.is_set()
 
 
+#: What the standard class goes through at a barrier, and what it keeps in it.
+_STEPS = ("_enter", "_wait", "_release", "_exit", "_break")
+_KEPT = ("_action", "_timeout", "_parties", "_state", "_count")
+
+
 class Barrier(_engine.ThreadBarrier):
     """A place that nobody leaves before all have come."""
+
+    #: Whether a subclass has its own steps: then it is one of the standard class's making, and works by its functions.
+    _manyhands_stepwise = False
+
+    _enter = _Barrier._enter
+    _wait = _Barrier._wait
+    _release = _Barrier._release
+    _exit = _Barrier._exit
+    _break = _Barrier._break
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if any(getattr(cls, name) is not getattr(_Barrier, name) for name in _STEPS):
+            cls._manyhands_stepwise = True
+            for name in _KEPT:
+                # Ours tell what the engine knows.
+                if getattr(cls, name) is getattr(Barrier, name):
+                    setattr(cls, name, None)
+
+    def _manyhands_by_steps(self, name: str, *arguments: Any) -> Any:
+        if not self._manyhands_stepwise or "_cond" not in self.__dict__:
+            raise RuntimeError("Barrier.__init__() was not called")
+        found = vars(_Barrier)[name].__get__(self)
+        return found(*arguments) if callable(found) else found
 
     @property
     def _count(self) -> Any:
@@ -331,6 +360,9 @@ class Barrier(_engine.ThreadBarrier):
             vars(self)["_parties"] = parties
 
     def __init__(self, parties: int, action: Callable[[], object] | None = None, timeout: float | None = None) -> None:
+        if self._manyhands_stepwise:
+            _Barrier.__init__(self, parties, action, timeout)
+            return
         _engine.ThreadBarrier.__init__(self, parties, action, timeout)
         if type(self) is not Barrier:
             _forget(self, "_count", "_parties")

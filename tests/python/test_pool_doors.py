@@ -147,6 +147,27 @@ def test_a_result_tells_what_it_came_to(opened):
     assert not failed._success and isinstance(failed._value, KeyError)
 
 
+def test_a_result_tells_who_is_told_of_it(opened):
+    pool, _ = opened
+    heard, failed = [], []
+    for result in [
+        pool.apply_async(square, (3,), callback=heard.append, error_callback=failed.append),
+        pool.map_async(square, [1], callback=heard.append, error_callback=failed.append),
+    ]:
+        assert result._callback == heard.append and result._error_callback == failed.append
+        result.wait(LIMIT)
+        assert result._callback == heard.append
+    assert pool.apply_async(square, (3,))._callback is pool.map_async(square, [3])._error_callback is None
+    assert sorted(map(str, heard)) == ["9", "[1]"] and not failed
+
+
+def test_results_are_of_the_classes_that_programs_know(opened):
+    pool, _ = opened
+    results = [pool.apply_async(square, (3,)), pool.map_async(square, [3]), pool.map_async(square, [3], None, repr)]
+    assert [type(result).__name__ for result in results] == ["ApplyResult", "MapResult", "MapResult"]
+    assert [result.get(LIMIT) for result in results] == [9, [9], [9]]
+
+
 @pytest.mark.parametrize("kind", [Standard, Ours])
 def test_a_result_that_is_not_there_has_no_value(kind):
     gate = threading.Event()

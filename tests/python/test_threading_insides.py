@@ -360,3 +360,71 @@ def test_those_who_wait_when_the_condition_is_looked_at(threading):
     assert go_on == [True] * 6 and "value=0" in repr(semaphore)
     event.clear()
     assert not event.wait(0.001) and "unset" in repr(event)
+
+
+def test_the_state_of_a_barrier(threading):
+    barrier = threading.Barrier(3)
+    assert barrier._state == 0
+    barrier.abort()
+    assert barrier._state == -2
+    barrier.reset()
+    assert barrier._state == 0
+
+
+def test_a_barrier_goes_through_the_steps_of_a_subclass(threading):
+    class Noting(threading.Barrier):
+        def __init__(self, *arguments, **named):
+            self.steps = []
+            super().__init__(*arguments, **named)
+
+        def _enter(self):
+            self.steps.append("enter")
+            super()._enter()
+
+        def _wait(self, timeout):
+            self.steps.append(("wait", timeout))
+            super()._wait(timeout)
+
+        def _release(self):
+            self.steps.append(("release", self._state, self._count))
+            super()._release()
+
+        def _exit(self):
+            super()._exit()
+            self.steps.append(("exit", self._count))
+
+    class Derived(Noting):
+        def wait(self, timeout=None):
+            return super().wait(timeout or 30)
+
+    ran = []
+    barrier = Derived(2, lambda: ran.append("action"))
+    assert (barrier.parties, barrier.n_waiting, barrier.broken) == (2, 0, False)
+    other = threading.Thread(target=lambda: ran.append(barrier.wait()))
+    other.start()
+    eventually(lambda: barrier.n_waiting == 1)
+    assert barrier.wait(20) == 1
+    other.join()
+    assert ran == ["action", 0]
+    assert barrier.steps[:4] == ["enter", ("wait", 30), "enter", ("release", 0, 2)]
+    assert barrier.steps[-1] == ("exit", 0) and barrier._state == 0 and "waiters=0/2" in repr(barrier)
+    barrier.abort()
+    assert barrier.broken and repr(barrier).endswith("broken>")
+    with pytest.raises(threading.BrokenBarrierError):
+        barrier.wait()
+    barrier.reset()
+    assert not barrier.broken
+
+
+def test_a_barrier_that_breaks_is_broken_by_the_step_of_a_subclass(threading):
+    broken = []
+
+    class Noting(threading.Barrier):
+        def _break(self):
+            broken.append(self._state)
+            super()._break()
+
+    barrier = Noting(2, timeout=0)
+    with pytest.raises(threading.BrokenBarrierError):
+        barrier.wait()
+    assert broken == [0] and barrier._state == -2

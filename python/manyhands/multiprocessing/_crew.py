@@ -83,7 +83,7 @@ class Crew(_engine.PoolCore):
     def _process_object(self, name: str, pid: int) -> Any:
         own: Any = self.plan.own and self.plan.own.found(name)
         if own is None:
-            kind = context._concrete_contexts[self.plan.method].Process
+            kind: Any = context._concrete_contexts[self.plan.method].Process
             return worker_class(kind)(name, pid, self.plan.daemon)
         if own._popen is None or own._popen.pid != pid:
             own._popen = WorkerPopen(pid)

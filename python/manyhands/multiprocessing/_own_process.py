@@ -1,5 +1,5 @@
-"""Workers whose process class is a program's own: of its context, or made by its pool's `Process`; or whose `__init__` or
-`start` a program has replaced.
+"""Workers whose process class is a program's own: of its context, or made by its pool's `Process`; or one whose
+`__init__` or `start` the program has replaced.
 
 Each is made, named and started here as any process of that class, and then handed to whoever starts the pool's workers
 instead of being started. What its own process becomes is the object as it was at that moment. One that takes another's
@@ -26,8 +26,8 @@ _STOCK = ("multiprocessing.context", "manyhands.multiprocessing.context")
 
 
 def is_own(kind: object) -> bool:
-    """Whether a context's `Process` is a program's own class, or a function that makes processes, or a class whose methods
-    it has replaced."""
+    """Whether a context's `Process` is a program's own class, or a function that makes processes, or has methods that
+    the program has replaced."""
     if not isinstance(kind, type) or kind.__module__ not in _STOCK:
         return True
     return any(_is_replaced(getattr(kind, name)) for name in ("__init__", "start"))

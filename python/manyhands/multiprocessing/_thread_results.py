@@ -33,6 +33,9 @@ _Future: Any = _engine.Future
 class ThreadResult:
     """The result of a call, or of several that make one."""
 
+    #: Whether the callbacks are called.
+    _manyhands_tells = True
+
     def __init__(
         self,
         pool: ThreadPool,
@@ -47,12 +50,12 @@ class ThreadResult:
 
     def _manyhands_answer(self, is_value: bool, answer: Any) -> None:
         pool, self._pool = self._pool, None
+        callback = None
         if pool is not None:
             pool._manyhands.results.discard(self)
+            callback = self._callback if is_value else self._error_callback
         del pool
-        callback = self._callback if is_value else self._error_callback
-        self._callback = self._error_callback = None
-        if callback is not None:
+        if callback is not None and self._manyhands_tells:
             try:
                 callback(answer)
             except Exception:
@@ -128,7 +131,7 @@ class ThreadMapResult(ThreadResult):
         self._manyhands_parts = _Parts(self, calls)
         if not calls:
             # As in the standard library nobody is told of a map of nothing.
-            self._callback = self._error_callback = None
+            self._manyhands_tells = False
             self._manyhands_answer(True, [])
 
     #: How many elements go into each call.
@@ -141,6 +144,9 @@ class ThreadMapResult(ThreadResult):
 
 
 our_results.append(ThreadResult)
+# As programs know them.
+for _kind, _name in ((ThreadResult, "ApplyResult"), (ThreadMapResult, "MapResult")):
+    _kind.__name__ = _kind.__qualname__ = _name
 
 
 class _Parts:

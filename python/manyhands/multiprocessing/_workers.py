@@ -109,4 +109,6 @@ class WorkerProcess(process.BaseProcess):  # type: ignore[misc]
 @functools.cache
 def worker_class(kind: type) -> Any:
     """The class of workers of a context whose processes are of class `kind`: one of these, by its name."""
-    return type(kind.__name__, (WorkerProcess, kind), {"__module__": kind.__module__, "__qualname__": kind.__qualname__})
+    return type(
+        kind.__name__, (WorkerProcess, kind), {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
+    )

@@ -2,7 +2,8 @@
 //!
 //! The action is run by the last thread to come; what it raises breaks the barrier and is raised there. A wait that a
 //! signal handler ends breaks nothing: its thread has not come. A subclass may have any constructor: what the barrier is
-//! for comes with `__init__`.
+//! for comes with `__init__`. One that has its own steps (`_enter`, `_wait`, `_release`, `_exit`, `_break`) begins and works by
+//! the standard class's functions, which take them.
 
 use super::named;
 use crate::errors::ended;
@@ -53,6 +54,19 @@ impl ThreadBarrier {
         let copy = |object: &Option<Py<PyAny>>| object.as_ref().map(|object| object.clone_ref(py));
         (copy(&manner.action), copy(&manner.timeout))
     }
+
+    /// What the standard class's method or property gives; RuntimeError where there is nothing that it could work on.
+    #[cold]
+    fn by_steps<'py>(
+        slf: &Bound<'py, Self>,
+        name: &str,
+        timeout: Option<Option<f64>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        match timeout {
+            None => slf.call_method1("_manyhands_by_steps", (name,)),
+            Some(timeout) => slf.call_method1("_manyhands_by_steps", (name, timeout)),
+        }
+    }
 }
 
 /// So many parties as a barrier can have.
@@ -86,7 +100,9 @@ impl ThreadBarrier {
     #[pyo3(signature = (timeout = None))]
     fn wait(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<u32> {
         let py = slf.py();
-        let raw = slf.get().raw()?;
+        let Some(raw) = slf.get().raw.get() else {
+            return Self::by_steps(slf, "wait", Some(timeout))?.extract();
+        };
         let (action, usual) = slf.get().action_and_timeout(py);
         let timeout = match (timeout, usual) {
             (None, Some(usual)) => Some(usual.extract::<f64>(py)?),
@@ -113,27 +129,31 @@ impl ThreadBarrier {
     }
 
     /// Makes it as it was when it was new; who waits gets BrokenBarrierError.
-    fn reset(&self) -> PyResult<()> {
-        self.raw()?.reset();
+    fn reset(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let Some(raw) = slf.get().raw.get() else { return Self::by_steps(slf, "reset", None).map(drop) };
+        raw.reset();
         Ok(())
     }
 
     /// Breaks it: who waits, and who comes, gets BrokenBarrierError.
-    fn abort(&self) -> PyResult<()> {
-        self.raw()?.abort();
+    fn abort(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let Some(raw) = slf.get().raw.get() else { return Self::by_steps(slf, "abort", None).map(drop) };
+        raw.abort();
         Ok(())
     }
 
     /// How many must come.
     #[getter]
-    fn parties(&self) -> PyResult<u32> {
-        Ok(self.raw()?.parties())
+    fn parties(slf: &Bound<'_, Self>) -> PyResult<u32> {
+        let Some(raw) = slf.get().raw.get() else { return Self::by_steps(slf, "parties", None)?.extract() };
+        Ok(raw.parties())
     }
 
     /// How many have come and wait.
     #[getter]
-    fn n_waiting(&self) -> PyResult<u32> {
-        Ok(self.raw()?.statistics().waiters)
+    fn n_waiting(slf: &Bound<'_, Self>) -> PyResult<u32> {
+        let Some(raw) = slf.get().raw.get() else { return Self::by_steps(slf, "n_waiting", None)?.extract() };
+        Ok(raw.statistics().waiters)
     }
 
     /// Whether `__init__` has run.
@@ -178,24 +198,24 @@ impl ThreadBarrier {
 
     /// Whether it is broken.
     #[getter]
-    fn broken(&self) -> PyResult<bool> {
-        Ok(self.raw()?.statistics().broken)
+    fn broken(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        let Some(raw) = slf.get().raw.get() else { return Self::by_steps(slf, "broken", None)?.extract() };
+        Ok(raw.statistics().broken)
     }
 
     /// In the standard library's words: 0 while it fills, -2 once it is broken. All who have come leave in one step, as all leave
     /// that is reset, so nobody meets its 1 and its -1.
     #[getter]
     fn _state(&self) -> PyResult<i32> {
-        Ok(if self.made()?.raw.statistics().broken { -2 } else { 0 })
+        Ok(if self.raw()?.statistics().broken { -2 } else { 0 })
     }
 
     /// How many must come, how many wait, and whether it is broken.
-    fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let statistics = self.raw()?.statistics();
-        let told = PyDict::new(py);
-        told.set_item("parties", statistics.parties)?;
-        told.set_item("waiters", statistics.waiters)?;
-        told.set_item("broken", statistics.broken)?;
+    fn statistics<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        let told = PyDict::new(slf.py());
+        told.set_item("parties", Self::parties(slf)?)?;
+        told.set_item("waiters", Self::n_waiting(slf)?)?;
+        told.set_item("broken", Self::broken(slf)?)?;
         Ok(told)
     }
 
@@ -207,10 +227,9 @@ impl ThreadBarrier {
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let statistics = slf.get().raw()?.statistics();
-        let tells = match statistics.broken {
+        let tells = match Self::broken(slf)? {
             true => "broken".to_owned(),
-            false => format!("waiters={}/{}", statistics.waiters, statistics.parties),
+            false => format!("waiters={}/{}", Self::n_waiting(slf)?, Self::parties(slf)?),
         };
         named(slf, &tells)
     }
