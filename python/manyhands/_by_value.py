@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _as_a_copy = cloudpickle.Pickler.dispatch_table[io.TextIOWrapper]
 #: A function's attributes that are not in its code.
 _VALUES = ("__name__", "__qualname__", "__module__", "__doc__", "__defaults__", "__kwdefaults__", "__annotations__")
-#: Who uses one of these finds global names by their text.
+#: A function that uses one of these may find global names by their text.
 _LOOKS_UP = frozenset(("globals", "eval", "exec", "modules", "__main__"))
 _WORD = re.compile(r"[^\W\d]\w*")
 #: The longest text that travels on the chance that it is needed.
