@@ -101,10 +101,10 @@ def test_a_collection_is_not_asked_for_more_than_is_taken(either, stream, patien
 @pytest.mark.parametrize("stream", STREAMS)
 def test_the_end_of_a_pool_ends_its_feeders(either, stream, patient):
     getattr(either, stream)(square, Source(10 * MOST))
-    (feeder,) = either._manyhands.feeders._all
+    ((thread, _),) = either._manyhands.feeders._all
     either.terminate()
     either.join()
-    assert not feeder.thread.is_alive()
+    assert not thread.is_alive()
 
 
 def test_streams_are_of_the_standard_classes(either):

@@ -278,7 +278,6 @@ impl ThreadQueue {
     #[setter]
     fn set_maxsize(&self, maxsize: Bound<'_, PyAny>) -> PyResult<()> {
         self.monitor.set_limit(limit_of(&maxsize)?);
-        // No more than a number is kept, which is part of no cycle.
         let mut kept = self.maxsize.lock().unwrap_or_else(PoisonError::into_inner);
         let before = kept.replace(maxsize.unbind());
         drop(kept);
@@ -319,10 +318,15 @@ impl ThreadQueue {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Ok(maxsize) = self.maxsize.try_lock() {
+            visit.call(&*maxsize)?;
+        }
         show_waiting(&self.monitor, &visit)
     }
 
     fn __clear__(&self) {
+        let maxsize = self.maxsize.try_lock().map(|mut maxsize| maxsize.take());
+        drop(maxsize);
         drop_waiting(&self.monitor);
     }
 }

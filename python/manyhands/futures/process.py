@@ -21,7 +21,7 @@ from manyhands._bare import without_annotations
 from manyhands.multiprocessing import context
 from manyhands.multiprocessing._crew import Crew
 from manyhands.multiprocessing._own_process import is_own
-from manyhands.multiprocessing._work import ExecutorPlan, Plan
+from manyhands.multiprocessing._work import ExecutorPlan
 
 from . import _map
 
@@ -61,9 +61,9 @@ def __dir__() -> list[str]:
     return dir(_standard)
 
 
-#: The cores of executors whose workers may not all have ended; what these were told, and a reference that closes the
-#: core when the executor goes.
-_cores: dict[_engine.PoolCore, tuple[Plan, weakref.ref[Any]]] = {}
+#: The cores of executors whose workers may not all have ended, each with a reference that closes the core when the
+#: executor goes. What the workers are told is not kept here: it may refer to the executor, which would then never go.
+_cores: dict[_engine.PoolCore, weakref.ref[Any]] = {}
 #: The interpreter ends: no executor takes calls any more.
 _ending = False
 
@@ -136,7 +136,7 @@ class _ExecutorCrew(Crew):
                 raise
             self.core = core = self.alias()
             # Not `weakref.finalize`: that has a say in what a forked child's own finalizers do at its end.
-            _cores[core] = plan, weakref.ref(executor, lambda _gone: core.close())
+            _cores[core] = weakref.ref(executor, lambda _gone: core.close())
 
     def refusal(self, executor: ProcessPoolExecutor) -> Exception:
         """Why no more calls are taken."""

@@ -8,7 +8,6 @@ is set on the job that the register has. What the pool submits itself does not p
 from __future__ import annotations
 
 import functools
-import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -128,7 +127,6 @@ class TaskFeeder:
         self.unanswered = 0
         self.stopped = False
         self.room = Condition(Lock())
-        self.thread = threading.Thread(target=self.run, name="PoolFeeder", daemon=True)
 
     def run(self) -> None:
         length = 0

@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Sized
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -333,7 +334,6 @@ class Feeder:
         self.iterable = iterable
         self.chunksize = chunksize
         results.most = AHEAD * pool._processes
-        self.thread = threading.Thread(target=self.run, name="PoolFeeder", daemon=True)
 
     def is_small(self) -> bool:
         """Whether all of it may be ahead, so that no thread is needed."""
@@ -374,23 +374,31 @@ class Feeders:
     """Those of a pool that still submit what an iterable gives, each in its thread."""
 
     def __init__(self) -> None:
-        self._all: list[Any] = []
+        #: Threads, and whom they run. Only the thread keeps its feeder, and what that refers to, until it has ended.
+        self._all: list[tuple[threading.Thread, weakref.ref[Any]]] = []
 
     def start(self, feeder: Any) -> None:
-        self._all = [feeder for feeder in self._all if feeder.thread.is_alive()]
-        self._all.append(feeder)
-        feeder.thread.start()
+        thread = threading.Thread(target=feeder.run, name="PoolFeeder", daemon=True)
+        # One that another thread is about to start has no number yet.
+        self._all = [(each, whom) for each, whom in self._all if each.ident is None or each.is_alive()]
+        self._all.append((thread, weakref.ref(feeder)))
+        thread.start()
 
     def are_busy(self) -> bool:
-        return any(feeder.thread.is_alive() for feeder in self._all)
+        return any(thread.is_alive() for thread, _ in self._all)
 
     def stop(self) -> None:
         """Nothing more is to be submitted."""
-        for feeder in self._all:
-            feeder.hurry(stop=True)
+        self._hurry(stop=True)
 
     def join(self) -> None:
         """Waits until all is submitted."""
-        for feeder in self._all:
-            feeder.hurry()
-            feeder.thread.join()
+        self._hurry(stop=False)
+        for thread, _ in self._all:
+            thread.join()
+
+    def _hurry(self, stop: bool) -> None:
+        for _, whom in self._all:
+            feeder = whom()
+            if feeder is not None:
+                feeder.hurry(stop)

@@ -81,11 +81,13 @@ struct Then {
 
 impl Then {
     fn run(self, calls: Calls) {
-        Python::attach(|py| {
-            let outcome = outcome_of(py, calls, &self.name);
-            let result = self.result.bind(py);
+        // All that it refers to goes while the interpreter is attached; else it would stay until the next callback is run.
+        Python::attach(move |py| {
+            let then = self;
+            let outcome = outcome_of(py, calls, &then.name);
+            let result = then.result.bind(py);
             AsyncResult::set(result, &outcome);
-            match (&outcome, &self.callback, &self.error_callback) {
+            match (&outcome, &then.callback, &then.error_callback) {
                 (Ok(value), Some(callback), _) => run_callback(callback.bind(py), value.bind(py)),
                 (Err(error), _, Some(callback)) => run_callback(callback.bind(py), error.value(py).as_any()),
                 _ => {}
