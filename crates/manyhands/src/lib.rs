@@ -61,6 +61,7 @@ pub mod arena;
 #[cfg(manyhands_model)]
 #[allow(dead_code, reason = "in the model only what the model tests use is used")]
 mod arena {
+    mod free_bits;
     mod once;
     mod window;
 }

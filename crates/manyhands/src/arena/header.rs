@@ -6,6 +6,7 @@
 
 use super::Shared;
 use super::block_entry;
+use super::free_bits::FreeBits;
 use super::names;
 use super::object;
 use super::process_table;
@@ -21,8 +22,10 @@ pub(super) const HEADER_BYTES: u64 = 4096;
 pub(super) const PROCESS_TABLE: u64 = HEADER_BYTES;
 pub(super) const THREAD_TABLE: u64 = PROCESS_TABLE + process_table::TABLE_BYTES;
 pub(super) const BLOCK_DIRECTORY: u64 = THREAD_TABLE + thread_table::TABLE_BYTES;
-pub(super) const OBJECT_TABLE: u64 = (BLOCK_DIRECTORY + block_entry::DIRECTORY_BYTES).next_multiple_of(4096);
-pub(super) const NAME_TABLE: u64 = (OBJECT_TABLE + object::TABLE_BYTES).next_multiple_of(4096);
+pub(super) const OBJECT_WORDS: u64 = (BLOCK_DIRECTORY + block_entry::DIRECTORY_BYTES).next_multiple_of(4096);
+pub(super) const OBJECT_TABLE: u64 = OBJECT_WORDS + object::WORDS_BYTES;
+pub(super) const FREE_TABLE: u64 = (OBJECT_TABLE + object::TABLE_BYTES).next_multiple_of(4096);
+pub(super) const NAME_TABLE: u64 = (FREE_TABLE + size_of::<Free>() as u64).next_multiple_of(4096);
 pub(super) const SHAPE_TABLE: u64 = NAME_TABLE + names::NAME_TABLE_BYTES;
 /// Behind the tables comes room for structures, up to the spare room; every process has all of that mapped.
 pub(super) const STRUCTURES_START: u64 = (SHAPE_TABLE + names::SHAPE_TABLE_BYTES).next_multiple_of(4096);
@@ -40,7 +43,9 @@ pub(super) const LAYOUT: u64 = {
         PROCESS_TABLE,
         THREAD_TABLE,
         BLOCK_DIRECTORY,
+        OBJECT_WORDS,
         OBJECT_TABLE,
+        FREE_TABLE,
         NAME_TABLE,
         SHAPE_TABLE,
         STRUCTURES_START,
@@ -87,8 +92,7 @@ pub(super) struct Header {
     pub(super) process_high: AtomicU32,
     pub(super) thread_high: AtomicU32,
     pub(super) object_high: AtomicU32,
-    /// Where the next search for a free object begins.
-    pub(super) object_hint: AtomicU32,
+    unused: AtomicU32,
     /// When somebody last looked for the dead at a tick, in nanoseconds of the monotonic clock.
     pub(super) looked: AtomicU64,
     pub(super) counters: Counters,
@@ -96,6 +100,16 @@ pub(super) struct Header {
 
 // SAFETY: repr(C), atomics only.
 unsafe impl Shared for Header {}
+
+/// Which records and slots may be free, of those below the high-water marks.
+#[repr(C)]
+pub(super) struct Free {
+    pub(super) objects: FreeBits<{ object::OBJECTS / 64 }, { object::OBJECTS / 4096 }>,
+    pub(super) threads: FreeBits<{ thread_table::THREADS / 64 }, { thread_table::THREADS / 4096 }>,
+}
+
+// SAFETY: repr(C), atomics only.
+unsafe impl Shared for Free {}
 
 /// What the engine did in this arena since it was made. Counted only where it costs nothing: in slow paths, and
 /// when something that counts for itself (a queue's positions) goes away.

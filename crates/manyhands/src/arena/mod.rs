@@ -15,6 +15,7 @@ mod claim;
 mod copies;
 mod error;
 mod fork;
+mod free_bits;
 mod header;
 mod names;
 mod neighbour;

@@ -15,7 +15,7 @@
 //! Making and unmaking can both be finished by a sweep: Claimed(dead) becomes Free, Freeing(dead) is done again.
 
 use super::error::ArenaError;
-use super::header::OBJECT_TABLE;
+use super::header::{FREE_TABLE, Free, OBJECT_TABLE, OBJECT_WORDS};
 use super::owner::{ProcessId, this_process};
 use super::region::Arena;
 use super::shared::{Offset, Shared};
@@ -28,7 +28,8 @@ use std::ptr::NonNull;
 pub const BODY: usize = 192;
 
 /// How many objects an arena holds at a time, plus one.
-const OBJECTS: usize = 262_144;
+pub(super) const OBJECTS: usize = 262_144;
+pub(super) const WORDS_BYTES: u64 = (OBJECTS * size_of::<AtomicU64>()) as u64;
 pub(super) const TABLE_BYTES: u64 = (OBJECTS * size_of::<Record>()) as u64;
 
 pub(super) const REFERENCE_WORDS: usize = super::process_table::PROCESSES / 64;
@@ -131,10 +132,9 @@ pub(super) enum State {
 
 #[repr(C, align(64))]
 pub(super) struct Record {
-    pub(super) word: AtomicU64,
     /// Raised before any reference is taken away, so that a count of none can be verified.
     pub(super) version: AtomicU64,
-    unused: [AtomicU64; 6],
+    unused: [AtomicU64; 7],
     /// One bit per process slot.
     pub(super) references: [AtomicU64; REFERENCE_WORDS],
     body: [AtomicU64; BODY / 8],
@@ -232,14 +232,14 @@ impl Object {
             cell.store(0, Ordering::Relaxed);
         }
         if let Err(error) = init(arena, arena.body(index)) {
-            record.word.store(word.free_next(), Ordering::Release);
+            arena.free_record(index, word);
             return Err(error);
         }
         // Counted as an attachment is: another thread may just be counting the last reference to the object that had this
         // number before, or one to it that came too late. The bit once more, as that thread may have set it, and lost it.
         arena.attach_reference(index, process);
         arena.add_reference(index, process);
-        record.word.store(Word { state: State::Live, owner: 0, ..word }.pack(), Ordering::Release);
+        arena.word_of(index).store(Word { state: State::Live, owner: 0, ..word }.pack(), Ordering::Release);
         Ok(Object { handle: Handle { index, generation: word.generation }, process })
     }
 
@@ -311,6 +311,16 @@ impl Drop for Object {
 }
 
 impl Arena {
+    pub(super) fn free(&self) -> &'static Free {
+        self.at(Offset::new(FREE_TABLE))
+    }
+
+    /// The word of an object's header. These stand apart from the rest, one beside the other, since a sweep looks at all of them.
+    pub(super) fn word_of(&self, index: u32) -> &'static AtomicU64 {
+        let words: &'static [AtomicU64] = self.slice(Offset::new(OBJECT_WORDS), OBJECTS);
+        &words[index as usize]
+    }
+
     pub(super) fn record(&self, index: u32) -> &'static Record {
         let records: &'static [Record] = self.slice(Offset::new(OBJECT_TABLE), OBJECTS);
         &records[index as usize]
@@ -324,38 +334,53 @@ impl Arena {
         unsafe { &*body }
     }
 
+    /// A record for the caller to make an object of: one that was given back, then a fresh one. Once all have been used, and a
+    /// killed process may have taken some of the bits with it, any that is free.
     fn claim_record(&self, kind: Kind, owner: ProcessId) -> Result<(u32, Word), ArenaError> {
-        let header = self.header();
-        let start = header.object_hint.load(Ordering::Relaxed) as usize % OBJECTS;
-        let high = header.object_high.load(Ordering::Acquire).max(1) as usize;
-        // Look where the last search ended, then below the high-water mark, then beyond it.
-        for index in (start..high).chain(1..start.min(high)).chain(high..OBJECTS) {
-            if index == 0 {
-                continue;
-            }
-            let record = self.record(index as u32);
-            let seen = record.word.load(Ordering::Acquire);
-            let word = Word::unpack(seen);
-            if word.state != State::Free {
-                continue;
-            }
-            let word = Word {
-                state: State::Claimed,
-                kind: kind as u8,
-                owner: owner.raw(),
-                generation: word.generation,
-            };
-            if record.word.compare_exchange(seen, word.pack(), Ordering::AcqRel, Ordering::Acquire).is_ok() {
-                header.object_high.fetch_max(index as u32 + 1, Ordering::AcqRel);
-                header.object_hint.store(index as u32 + 1, Ordering::Relaxed);
-                return Ok((index as u32, word));
-            }
+        let given_back = std::iter::from_fn(|| self.free().objects.take());
+        let fresh = std::iter::from_fn(|| self.fresh_record());
+        let any = 1..OBJECTS;
+        given_back
+            .chain(fresh)
+            .chain(any)
+            .find_map(|index| self.try_claim_record(index as u32, kind, owner))
+            .ok_or(ArenaError::OutOfSlots { what: "shared object", limit: OBJECTS - 1 })
+    }
+
+    /// A record that was never used. Counted before it is claimed, so that the sweep of whoever is killed in between sees it.
+    fn fresh_record(&self) -> Option<usize> {
+        let next = |high| ((high as usize) < OBJECTS).then_some(high + 1);
+        let high = &self.header().object_high;
+        high.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).ok().map(|high| high as usize)
+    }
+
+    fn try_claim_record(&self, index: u32, kind: Kind, owner: ProcessId) -> Option<(u32, Word)> {
+        let header = self.word_of(index);
+        let seen = header.load(Ordering::Acquire);
+        let free = Word::unpack(seen);
+        if free.state != State::Free {
+            return None;
         }
-        Err(ArenaError::OutOfSlots { what: "shared object", limit: OBJECTS - 1 })
+        let word = Word { state: State::Claimed, kind: kind as u8, owner: owner.raw(), ..free };
+        let claimed = header.compare_exchange(seen, word.pack(), Ordering::AcqRel, Ordering::Acquire);
+        claimed.is_ok().then_some((index, word))
+    }
+
+    /// The last step with a record that `word` says the caller, or a dead process, makes or unmakes.
+    fn free_record(&self, index: u32, word: Word) {
+        let freed = self.word_of(index).compare_exchange(
+            word.pack(),
+            word.free_next(),
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        if freed.is_ok() {
+            self.free().objects.put(index as usize);
+        }
     }
 
     pub(super) fn check(&self, handle: Handle, kind: Kind) -> Result<(), ArenaError> {
-        let word = Word::unpack(self.record(handle.index).word.load(Ordering::Acquire));
+        let word = Word::unpack(self.word_of(handle.index).load(Ordering::Acquire));
         if word.state != State::Live || word.generation != handle.generation & Word::GENERATIONS {
             return Err(ArenaError::Stale { handle, kind });
         }
@@ -377,7 +402,7 @@ impl Arena {
         kind: Kind,
     ) -> impl Iterator<Item = (Handle, &'static T)> + use<'_, T> {
         self.record_numbers().filter_map(move |index| {
-            let word = Word::unpack(self.record(index).word.load(Ordering::Acquire));
+            let word = Word::unpack(self.word_of(index).load(Ordering::Acquire));
             // One that is being unmade still holds what a sweep looks for.
             let there = matches!(word.state, State::Live | State::Freeing) && word.kind == kind as u8;
             there.then(|| (Handle { index, generation: word.generation }, self.body(index)))
@@ -389,14 +414,14 @@ impl Arena {
     /// # Errors
     /// When not all that it holds could be given back from here; the sweep of `by` does that.
     pub(super) fn unmake(&'static self, index: u32, by: ProcessId) -> Result<(), ArenaError> {
-        let record = self.record(index);
-        let seen = record.word.load(Ordering::Acquire);
+        let header = self.word_of(index);
+        let seen = header.load(Ordering::Acquire);
         let word = Word::unpack(seen);
         if word.state != State::Live {
             return Ok(());
         }
         let freeing = Word { state: State::Freeing, owner: by.raw(), ..word };
-        match record.word.compare_exchange(seen, freeing.pack(), Ordering::AcqRel, Ordering::Acquire) {
+        match header.compare_exchange(seen, freeing.pack(), Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => self.finish_unmaking(index, freeing),
             Err(_) => Ok(()),
         }
@@ -410,9 +435,7 @@ impl Arena {
             released.fold(Ok(()), Result::and)?;
         }
         self.clear_references(index);
-        let record = self.record(index);
-        let _ =
-            record.word.compare_exchange(word.pack(), word.free_next(), Ordering::AcqRel, Ordering::Acquire);
+        self.free_record(index, word);
         Ok(())
     }
 
@@ -421,21 +444,18 @@ impl Arena {
     pub(super) fn settle_records_of(&'static self, dead: ProcessId) -> Result<(), ArenaError> {
         let mut all = Ok(());
         for index in self.record_numbers() {
-            let record = self.record(index);
-            let seen = record.word.load(Ordering::Acquire);
-            let word = Word::unpack(seen);
+            let word = Word::unpack(self.word_of(index).load(Ordering::Acquire));
+            // It may have been killed between a record and the bit that says that it is free.
+            if word.state == State::Free && !self.free().objects.has(index as usize) {
+                self.free().objects.put(index as usize);
+            }
             if word.owner != dead.raw() {
                 continue;
             }
             match word.state {
                 State::Claimed => {
                     self.clear_references(index);
-                    let _ = record.word.compare_exchange(
-                        seen,
-                        word.free_next(),
-                        Ordering::AcqRel,
-                        Ordering::Acquire,
-                    );
+                    self.free_record(index, word);
                 }
                 // It keeps the dead one's name, so that whoever takes this sweep over finds it again.
                 State::Freeing => all = self.finish_unmaking(index, word).and(all),
@@ -445,3 +465,6 @@ impl Arena {
         all
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -73,7 +73,7 @@ impl Arena {
         let (word, bit) = bit(process);
         let record = self.record(index);
         loop {
-            let object = record.word.load(Ordering::Acquire);
+            let object = self.word_of(index).load(Ordering::Acquire);
             record.version.fetch_add(1, Ordering::AcqRel);
             if record.references[word].fetch_and(!bit, Ordering::AcqRel) & bit == 0 {
                 return Ok(());
@@ -83,7 +83,7 @@ impl Arena {
                 Ok(false) => return Ok(()),
                 Err(error) => {
                     self.add_reference(index, process);
-                    if record.word.load(Ordering::Acquire) == object {
+                    if self.word_of(index).load(Ordering::Acquire) == object {
                         return Err(error);
                     }
                     // Somebody who could see has unmade it meanwhile, and the bit keeps another object alive: take it away again.
@@ -248,7 +248,7 @@ impl Arena {
     pub(super) fn drop_references_of(&'static self, dead: ProcessId) -> Result<(), ArenaError> {
         let mut all = Ok(());
         for index in self.record_numbers() {
-            let word = Word::unpack(self.record(index).word.load(Ordering::Acquire));
+            let word = Word::unpack(self.word_of(index).load(Ordering::Acquire));
             if word.state == State::Live && self.has_reference(index, dead) {
                 all = self.remove_reference(index, dead).and(all);
             }

@@ -119,6 +119,7 @@ impl Arena {
         header.spare.store(STRUCTURES_END, Ordering::Relaxed);
         header.process_high.store(1, Ordering::Relaxed);
         header.thread_high.store(1, Ordering::Relaxed);
+        header.object_high.store(1, Ordering::Relaxed);
         header.magic.store(MAGIC, Ordering::Release);
         Arena::install(arena)
     }

@@ -8,6 +8,7 @@
 //! ```
 
 use super::error::ArenaError;
+use super::free_bits::FreeBits;
 use super::header::THREAD_TABLE;
 use super::owner::{ProcessId, ThreadId};
 use super::region::Arena;
@@ -18,6 +19,10 @@ use crate::platform::thread::gettid;
 /// How many threads of an arena have a slot at a time, plus one.
 pub const THREADS: usize = 8192;
 pub(super) const TABLE_BYTES: u64 = (THREADS * size_of::<ThreadSlot>()) as u64;
+
+/// The slots of this process's threads that have ended. A hint, as all such bits: a fork's copy of it names slots of the parent,
+/// whose words say so.
+static ENDED_HERE: FreeBits<{ THREADS / 64 }, { THREADS / 4096 }> = FreeBits::new();
 
 const FREE: u64 = 0;
 const RUNNING: u64 = 1;
@@ -70,7 +75,42 @@ fn unpack(word: u64) -> (u64, u32, u32) {
     (word & 0xff, (word >> 8) as u32 & 0xffff, (word >> 24) as u32 & 0xff_ffff)
 }
 
+/// Objects that threads waited for when it was made, and perhaps others.
+pub(crate) struct Waited([u64; Waited::WORDS]);
+
+impl Waited {
+    const WORDS: usize = 64;
+
+    fn place(object: u64) -> (usize, u64) {
+        (object as usize / 64 % Waited::WORDS, 1 << (object % 64))
+    }
+
+    /// Whether somebody may have waited for the object of this number.
+    pub(crate) fn may_be_for(&self, object: u32) -> bool {
+        let (word, bit) = Waited::place(u64::from(object));
+        self.0[word] & bit != 0
+    }
+}
+
 impl Arena {
+    /// What threads wait for now. Each says so in its slot before it sleeps; only when there may be some that got none, it
+    /// is anything.
+    pub(crate) fn waited(&self) -> Waited {
+        let high = self.header().thread_high.load(Ordering::Acquire) as usize;
+        if high == THREADS {
+            return Waited([u64::MAX; Waited::WORDS]);
+        }
+        let mut waited = Waited([0; Waited::WORDS]);
+        for slot in &self.thread_slots()[..high] {
+            let what = slot.waits_for();
+            if what != 0 {
+                let (word, bit) = Waited::place(what & u64::from(u32::MAX));
+                waited.0[word] |= bit;
+            }
+        }
+        waited
+    }
+
     fn thread_slots(&self) -> &'static [ThreadSlot] {
         self.slice(Offset::new(THREAD_TABLE), THREADS)
     }
@@ -103,34 +143,42 @@ impl Arena {
         self.thread_slots()[..high].iter().filter(waits).count()
     }
 
+    /// A slot for a thread of `process`: one of its own threads that have ended, one that was given back, then a fresh one. At
+    /// last any that is free, as with the records of objects.
     pub(super) fn claim_thread(&self, process: ProcessId) -> Result<ThreadId, ArenaError> {
-        let high = self.header().thread_high.load(Ordering::Acquire) as usize;
-        let slots = self.thread_slots();
-        // First the slots of this process's own ended threads, then anybody's.
-        let known = slots.iter().enumerate().take(high).skip(1);
-        for (index, slot) in known {
-            let word = slot.word.load(Ordering::Acquire);
-            let (state, generation, owner) = unpack(word);
-            if state == ENDED && owner == process.raw() {
-                let taken = pack(RUNNING, generation.wrapping_add(1), owner);
-                if slot.word.compare_exchange(word, taken, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-                    return Ok(self.settle(index, generation.wrapping_add(1)));
-                }
-            }
+        let of_own = std::iter::from_fn(|| ENDED_HERE.take());
+        let given_back = std::iter::from_fn(|| self.free().threads.take());
+        let fresh = std::iter::from_fn(|| self.fresh_thread());
+        let any = 1..THREADS;
+        of_own
+            .chain(given_back)
+            .chain(fresh)
+            .chain(any)
+            .find_map(|index| self.try_claim_thread(index, process))
+            .ok_or(ArenaError::OutOfSlots { what: "thread that uses shared objects", limit: THREADS - 1 })
+    }
+
+    fn fresh_thread(&self) -> Option<usize> {
+        let next = |high| ((high as usize) < THREADS).then_some(high + 1);
+        let high = &self.header().thread_high;
+        high.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).ok().map(|high| high as usize)
+    }
+
+    fn try_claim_thread(&self, index: usize, process: ProcessId) -> Option<ThreadId> {
+        let slot = &self.thread_slots()[index];
+        let word = slot.word.load(Ordering::Acquire);
+        let (state, generation, owner) = unpack(word);
+        let generation = match state {
+            ENDED if owner == process.raw() => generation.wrapping_add(1),
+            FREE => generation,
+            _ => return None,
+        };
+        let taken = pack(RUNNING, generation, process.raw());
+        slot.word.compare_exchange(word, taken, Ordering::AcqRel, Ordering::Acquire).ok()?;
+        if state == FREE {
+            slot.first_generation.store(generation & 0xffff, Ordering::Release);
         }
-        for (index, slot) in slots.iter().enumerate().skip(1) {
-            let word = slot.word.load(Ordering::Acquire);
-            let (state, generation, _) = unpack(word);
-            if state == FREE {
-                let taken = pack(RUNNING, generation, process.raw());
-                if slot.word.compare_exchange(word, taken, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-                    slot.first_generation.store(generation & 0xffff, Ordering::Release);
-                    self.header().thread_high.fetch_max(index as u32 + 1, Ordering::AcqRel);
-                    return Ok(self.settle(index, generation));
-                }
-            }
-        }
-        Err(ArenaError::OutOfSlots { what: "thread that uses shared objects", limit: THREADS - 1 })
+        Some(self.settle(index, generation))
     }
 
     fn settle(&self, index: usize, generation: u32) -> ThreadId {
@@ -147,19 +195,26 @@ impl Arena {
         if state == RUNNING && generation == thread.generation() {
             slot.waits_for.store(0, Ordering::Relaxed);
             let ended = pack(ENDED, generation, process);
-            let _ = slot.word.compare_exchange(word, ended, Ordering::AcqRel, Ordering::Acquire);
+            if slot.word.compare_exchange(word, ended, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                ENDED_HERE.put(thread.index());
+            }
         }
     }
 
     /// Part of a sweep: the threads of a dead process are nobody's.
     pub(super) fn free_threads_of(&self, process: ProcessId) {
         let high = self.header().thread_high.load(Ordering::Acquire) as usize;
-        for slot in &self.thread_slots()[..high] {
+        for (index, slot) in self.thread_slots()[..high].iter().enumerate().skip(1) {
             let word = slot.word.load(Ordering::Acquire);
             let (state, generation, owner) = unpack(word);
             if state != FREE && owner == process.raw() {
                 let free = pack(FREE, generation.wrapping_add(1), 0);
                 let _ = slot.word.compare_exchange(word, free, Ordering::AcqRel, Ordering::Acquire);
+            }
+            // Also what a killed process has freed, or taken the bit of, and no more.
+            let is_free = unpack(slot.word.load(Ordering::Acquire)).0 == FREE;
+            if is_free && !self.free().threads.has(index) {
+                self.free().threads.put(index);
             }
         }
     }

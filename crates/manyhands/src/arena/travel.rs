@@ -169,7 +169,7 @@ impl Arena {
         if !handle.is_possible() {
             return Ok(());
         }
-        let word = Word::unpack(self.record(handle.index()).word.load(Ordering::Acquire));
+        let word = Word::unpack(self.word_of(handle.index()).load(Ordering::Acquire));
         if word.state == State::Live
             && Handle::of(handle.index(), word) == handle
             && self.is_unreferenced(handle.index())?

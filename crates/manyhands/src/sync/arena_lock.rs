@@ -38,6 +38,12 @@ unsafe impl Shared for LockBody {}
 
 impl LockBody {
     /// A sweep's part for one lock: a dead holder is written down, and whoever may have lost a wake-up looks again.
+    /// Whether the dead process held it.
+    pub(super) fn concerns(&self, dead: &Dead) -> bool {
+        let seen = self.word.seen();
+        !seen.dead && ThreadId::from_raw(seen.owner).is_some_and(|thread| dead.owns(thread))
+    }
+
     pub(super) fn sweep(&self, arena: &Arena, dead: &Dead) {
         let is_its = |owner| ThreadId::from_raw(owner).is_some_and(|thread| dead.owns(thread));
         let stays = |guarded: bool| dead.clean && !guarded;

@@ -209,6 +209,11 @@ impl Permits<'_> {
         }
     }
 
+    /// Whose record it is; 0: nobody's.
+    pub(super) fn owner_of(record: &AtomicU64) -> u32 {
+        (record.load(Ordering::Acquire) & OWNER) as u32
+    }
+
     /// A record through which `owner` holds a permit.
     pub(super) fn held_by(&self, owner: u32) -> Option<usize> {
         let held = u64::from(owner) | HELD;

@@ -69,6 +69,12 @@ impl SemaphoreBody {
         Ok(Permits { state: &self.state, records, maximum: self.maximum.load(Ordering::Relaxed) })
     }
 
+    /// Whether the dead process may have held permits of it, or been about to.
+    pub(super) fn concerns(&self, dead: &Dead) -> bool {
+        let is_its = |record: &AtomicU64| Permits::owner_of(record) == dead.process.raw();
+        self.in_block.load(Ordering::Relaxed) != 0 || self.records.iter().any(is_its)
+    }
+
     /// A sweep's part for one semaphore.
     pub(super) fn sweep(&'static self, arena: &Arena, dead: &Dead) -> Result<(), ArenaError> {
         self.permits(arena)?.recover(dead.process.raw());
