@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import sys
 
+from ._standard_error import report
+
 SUBCOMMANDS = ("compare",)
 
 
@@ -40,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not first.startswith("-") and not os.path.exists(first):
         meant = _meant(first)
         if meant is not None:
-            print(f"manyhands: there is no command and no file {first!r}; did you mean {meant!r}?", file=sys.stderr)
+            report(f"manyhands: there is no command and no file {first!r}; did you mean {meant!r}?")
             return 2
     return run(given)
 

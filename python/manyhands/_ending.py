@@ -15,6 +15,7 @@ import signal
 import sys
 
 from . import _std
+from ._standard_error import report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _end() -> None:
         unguarded = guard.unreported() if guard is not None else None
         if unguarded is not None:
             flush()
-            print(unguarded, file=sys.stderr)
+            report(unguarded)
         if _stats:
             _print_stats()
     tell_engine()
@@ -102,8 +103,7 @@ def _print_stats() -> None:
     counted = engine.statistics() if engine is not None else {}
     for key in ("processes started", "threads started", "calls", "messages", "lock waits"):
         lines.append(f"{key}: {counted.get(key, 0)}")
-    print("\n".join(lines), file=sys.stderr)
-    flush()
+    report("\n".join(lines))
 
 
 def flush() -> None:

@@ -16,6 +16,8 @@ import pkgutil
 import sys
 from types import ModuleType
 
+from ._standard_error import report
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType, TracebackType
@@ -42,7 +44,7 @@ def run_or_exit(settings: str, command: list[str]) -> None:
     try:
         run(settings, command)
     except _NotFound as error:
-        print(error.args[0], file=sys.stderr)
+        report(error.args[0])
         sys.exit(error.args[1])
 
 
@@ -58,7 +60,7 @@ def _prepare(main: ModuleType, command: list[str]) -> CodeType:
     if kind in ("-c", "-"):
         sys.path[:first] = [""][:first]
         sys.argv = [kind, *rest[1 if kind == "-c" else 0 :]]
-        text, name = (rest[0], "<string>") if kind == "-c" else (sys.stdin.read(), "<stdin>")
+        text, name = (rest[0], "<string>") if kind == "-c" else (sys.stdin.read() if sys.stdin else "", "<stdin>")
         if sys.version_info >= (3, 13) and kind == "-c":
             # A traceback shows the code that was given so.
             linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)

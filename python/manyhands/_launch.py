@@ -12,6 +12,8 @@ import os
 import sys
 from typing import NamedTuple
 
+from ._standard_error import report
+
 USAGE = """\
 usage: manyhands run [options] program.py [arguments]
        manyhands run [options] -m module [arguments]
@@ -196,22 +198,19 @@ def run(arguments: list[str]) -> int:
         if plan is not None:
             plan.plain_for.extend(_of_project(_folder(plan.command)))
     except UsageError as error:
-        print(f"manyhands: {error}", file=sys.stderr)
+        report(f"manyhands: {error}")
         return 2
     if plan is None:
         print(USAGE, end="")
         return 0
     if watched():
-        if not plan.flags and not (plan.command[0] == "-" and sys.stdin.isatty()):
+        if not plan.flags and not (plan.command[0] == "-" and sys.stdin is not None and sys.stdin.isatty()):
             from ._inside import run_or_exit
 
             run_or_exit(plan.settings(), plan.command)
             return 0
         what = " ".join(plan.flags) or "the prompt"
-        print(
-            f"manyhands: {what} needs an interpreter of its own, which is not watched by what watches this one",
-            file=sys.stderr,
-        )
+        report(f"manyhands: {what} needs an interpreter of its own, which is not watched by what watches this one")
     become(plan, interpreter_flags())
     return 0
 
@@ -219,8 +218,10 @@ def run(arguments: list[str]) -> int:
 def become(plan: Plan, inherited: list[str]) -> None:
     """Replaces this process by an interpreter that runs the program."""
     flags = [*inherited, *plan.flags]
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        # None of a descriptor that is closed.
+        if stream is not None:
+            stream.flush()
     folder = os.path.dirname(os.path.abspath(__file__))
     if WITHOUT_HOOK & {letter for flag in flags if flag[1] not in FLAGS_WITH_VALUE for letter in flag[1:]}:
         script = os.path.join(folder, "_hook", "inside.py")

@@ -11,6 +11,7 @@ import sys
 from types import CodeType, FunctionType
 
 from . import _engine
+from ._standard_error import report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,13 +61,10 @@ def _line(code: CodeType, offset: int) -> int:
 
 def suspect(text: str) -> None:
     """Tells of waits that may never end, on standard error."""
-    if sys.stderr is not None:
-        print(
-            f"manyhands: these threads have waited for a second:{text}\n"
-            "unless somebody else ends one of these waits, they last for ever",
-            file=sys.stderr,
-            flush=True,
-        )
+    report(
+        f"manyhands: these threads have waited for a second:{text}\n"
+        "unless somebody else ends one of these waits, they last for ever"
+    )
 
 
 class _Learning:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import sys
 
+from ._standard_error import report
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,18 +21,18 @@ def _object_of(error: object) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def tell_first(report: Callable[[object], None], thread: object) -> None:
+def tell_first(hook: Callable[[object], None], thread: object) -> None:
     """Reports the error that ends a thread, with a note that says which object refused, if one did."""
     error = sys.exc_info()[1]
     refused_by = _object_of(error)
     if error is not None and refused_by is not None:
         error.add_note(f"refused by {refused_by}")
-    report(thread)
+    hook(thread)
 
 
 def tell_at_end() -> None:
     """When the main thread has ended: says which object refused, if an error of that kind has just been reported."""
     # A prompt has it of an earlier input.
     refused_by = None if hasattr(sys, "ps1") else _object_of(getattr(sys, "last_value", None))
-    if refused_by is not None and sys.stderr is not None:
-        print(f"manyhands: refused by {refused_by}", file=sys.stderr)
+    if refused_by is not None:
+        report(f"manyhands: refused by {refused_by}")

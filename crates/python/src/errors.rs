@@ -24,7 +24,8 @@ pub fn from_arena(error: ArenaError) -> PyErr {
         ArenaError::System { ref source, .. } if source.raw_os_error() == Some(libc::ENOMEM) => {
             PyMemoryError::new_err(text)
         }
-        ArenaError::System { source, .. } => match source.raw_os_error() {
+        ArenaError::System { source, .. } | ArenaError::Missing { source, .. } => match source.raw_os_error()
+        {
             Some(code) => PyOSError::new_err((code, text)),
             None => PyOSError::new_err(text),
         },

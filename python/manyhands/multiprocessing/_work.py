@@ -11,10 +11,10 @@ import itertools
 import os
 import signal
 import struct
-import sys
 import traceback
 
 from manyhands import _ending, _engine, _pickling, _signals, _std
+from manyhands._standard_error import report
 
 from . import context
 from ._child import sentinel_of
@@ -107,7 +107,7 @@ class Plan:
     def tell(self, error: BaseException) -> None:
         """The initializer raised something."""
         whole = "".join(traceback.format_exception(error))
-        print(f"Process {process.current_process().name}:\n{whole}", end="", file=sys.stderr, flush=True)
+        report(f"Process {process.current_process().name}:\n{whole.removesuffix(chr(10))}")
 
 
 class ExecutorPlan(Plan):
@@ -151,7 +151,7 @@ def end_worker(error: BaseException) -> NoReturn:
         elif isinstance(error.code, int):
             code = error.code
         else:
-            print(error.code, file=sys.stderr)
+            report(error.code)
     elif not isinstance(error, KeyboardInterrupt):
         traceback.print_exception(error)
     try:

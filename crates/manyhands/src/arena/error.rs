@@ -5,6 +5,7 @@
 //! returned.
 
 use super::object::{Handle, Kind};
+use crate::platform::needs::Missing;
 use std::io;
 
 /// Why the arena did not do what it was asked.
@@ -70,6 +71,14 @@ pub enum ArenaError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The operating system, or what this process may ask of it, lacks something that the engine cannot do without.
+    #[error("between processes manyhands needs {what}: {source}")]
+    Missing {
+        /// What, and since when there is one.
+        what: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// The operating system refused.
     #[error("the operating system refused {action}: {source}")]
     System {
@@ -83,5 +92,9 @@ pub enum ArenaError {
 impl ArenaError {
     pub(crate) fn system(action: &'static str) -> impl FnOnce(io::Error) -> ArenaError {
         move |source| ArenaError::System { action, source }
+    }
+
+    pub(super) fn missing(missing: Missing) -> ArenaError {
+        ArenaError::Missing { what: missing.what, source: missing.source }
     }
 }

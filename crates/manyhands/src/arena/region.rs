@@ -16,7 +16,7 @@ use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::lasting::{self, Identity, Lasting};
 use crate::platform::maps::FileMap;
 use crate::platform::turn::Turn;
-use crate::platform::{clock, doorbell, memory, process, wipe};
+use crate::platform::{clock, doorbell, memory, needs, process, wipe};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
@@ -95,6 +95,9 @@ impl Arena {
     }
 
     fn make_first() -> Result<&'static Arena, ArenaError> {
+        if let Some(missing) = needs::missing() {
+            return Err(ArenaError::missing(missing));
+        }
         let size = memory::file_size_limit().map_or(LARGEST, |limit| LARGEST.min(limit)) / CHUNK * CHUNK;
         if size < TABLES_END + CHUNK {
             return Err(ArenaError::OutOfMemory {
@@ -103,8 +106,10 @@ impl Arena {
             });
         }
         let made_at = clock::boot_ns();
-        let memfd =
-            memory::memory_file(&file_name(made_at), size).map_err(ArenaError::system("a memory file"))?;
+        let memfd = memory::memory_file(&file_name(made_at), size).map_err(|error| {
+            needs::missing_memory_file(error)
+                .map_or_else(ArenaError::system("a memory file"), ArenaError::missing)
+        })?;
         let doorbell = doorbell::doorbell().map_err(ArenaError::system("an event descriptor"))?;
         let mut arena = Arena::map(memfd, doorbell, size)?;
         arena.remember_name(made_at);

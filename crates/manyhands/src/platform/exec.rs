@@ -21,7 +21,7 @@ pub struct Exec<'a> {
     pub environment: &'a [CString],
     /// Descriptors it gets, under the same numbers; each at least 3.
     pub descriptors: &'a [BorrowedFd<'a>],
-    /// Whether descriptors 0 to 2 are /dev/null instead of the caller's.
+    /// Whether descriptors 0 to 2 are /dev/null, or an empty file where there is none, instead of the caller's.
     pub detached: bool,
     /// The signals that are blocked in it.
     pub blocked: Mask,
@@ -101,7 +101,11 @@ extern "C" fn become_program(child: *mut libc::c_void) -> libc::c_int {
     // SAFETY: plain system calls; the descriptor table is this process's own copy.
     unsafe {
         if child.detached {
-            let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+            let mut null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR);
+            if null < 0 {
+                // Where there is no such file: an empty one, which takes what is written to it with it in the end.
+                null = libc::syscall(libc::SYS_memfd_create, c"null".as_ptr(), 0) as libc::c_int;
+            }
             if null < 0 {
                 child.error = *libc::__errno_location();
                 libc::_exit(127);

@@ -45,6 +45,19 @@ pub fn open(path: &std::path::Path) -> Option<OwnedFd> {
     rustix::fs::open(path, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty()).ok()
 }
 
+/// A descriptor of the same file whose number is no standard stream's. In a program that was started with one of these closed,
+/// the kernel gives its number to the next file that is opened; and whatever the program writes to the stream that it takes it for
+/// would be written to that.
+///
+/// # Errors
+/// EMFILE.
+pub fn above_standard(descriptor: OwnedFd) -> io::Result<OwnedFd> {
+    if descriptor.as_raw_fd() > 2 {
+        return Ok(descriptor);
+    }
+    Ok(rustix::io::fcntl_dupfd_cloexec(&descriptor, 3)?)
+}
+
 /// A descriptor that is looked at before it is used.
 #[derive(Debug)]
 pub struct Lasting {
@@ -54,11 +67,12 @@ pub struct Lasting {
 }
 
 impl Lasting {
-    /// Takes charge of a descriptor.
+    /// Takes charge of a descriptor, under a number that is no standard stream's.
     ///
     /// # Errors
-    /// None for an open one.
+    /// EMFILE, if it has such a number.
     pub fn new(descriptor: OwnedFd) -> io::Result<Lasting> {
+        let descriptor = above_standard(descriptor)?;
         let identity = Identity::of(&descriptor)?;
         Ok(Lasting {
             number: AtomicU32::new(descriptor.into_raw_fd() as u32),
@@ -78,6 +92,7 @@ impl Lasting {
     /// # Errors
     /// None for an open one.
     pub fn replace(&self, descriptor: OwnedFd) -> io::Result<()> {
+        let descriptor = above_standard(descriptor)?;
         let identity = Identity::of(&descriptor)?;
         self.inode.store(identity.inode, Ordering::Release);
         self.device.store(identity.device, Ordering::Release);
@@ -97,7 +112,7 @@ impl Lasting {
     pub fn renewed(&self, find: impl FnOnce(Identity) -> Option<OwnedFd>) -> Option<BorrowedFd<'_>> {
         let before = self.number();
         if self.get().is_none() {
-            let found = find(self.identity())?;
+            let found = above_standard(find(self.identity())?).ok()?;
             if Identity::of(&found).ok()? != self.identity() {
                 return None;
             }

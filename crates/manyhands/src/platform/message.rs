@@ -4,6 +4,7 @@
 //! Sending never raises SIGPIPE; received descriptors are close-on-exec. The two ends take turns, so there is no queueing
 //! here and no time-out: who waits for an answer sees the end of the stream when the other process dies.
 
+use super::lasting::above_standard;
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -23,7 +24,9 @@ const CONTROL_BYTES: usize = rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS));
 /// # Errors
 /// EMFILE, ENFILE.
 pub fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    Ok(rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?)
+    let (one, other) =
+        rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    Ok((above_standard(one)?, above_standard(other)?))
 }
 
 /// Says that nothing more will be sent, also by the copies of the socket that forked processes have.
@@ -72,7 +75,8 @@ pub fn send(socket: impl AsFd, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> 
 /// Receives the next message; `None` when the other end is closed.
 ///
 /// # Errors
-/// `UnexpectedEof` when the other end closed in the middle of a message; EMFILE shows as missing descriptors.
+/// `UnexpectedEof` when the other end closed in the middle of a message; EMFILE shows as missing descriptors, or is returned where
+/// one came under a standard stream's number.
 pub fn receive(socket: impl AsFd) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
     let mut length = [0_u8; 8];
     let mut descriptors = Vec::new();
@@ -92,7 +96,9 @@ pub fn receive(socket: impl AsFd) -> io::Result<Option<(Vec<u8>, Vec<OwnedFd>)>>
     }
     for message in control.drain() {
         if let RecvAncillaryMessage::ScmRights(received) = message {
-            descriptors.extend(received);
+            for descriptor in received {
+                descriptors.push(above_standard(descriptor)?);
+            }
         }
     }
     fill(&socket, &mut length, &mut got)?;

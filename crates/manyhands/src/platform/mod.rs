@@ -31,6 +31,8 @@ pub mod memory;
 #[cfg(not(manyhands_model))]
 pub(crate) mod message;
 #[cfg(not(manyhands_model))]
+pub(crate) mod needs;
+#[cfg(not(manyhands_model))]
 pub(crate) mod numbers;
 #[cfg(not(manyhands_model))]
 pub(crate) mod orphan;

@@ -7,6 +7,7 @@
 //! new zygote.
 
 use super::error::StartError;
+use crate::platform::lasting::above_standard;
 use crate::platform::signal;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::FdFlags;
@@ -128,12 +129,7 @@ impl Inheritance {
         environment_in_place: bool,
     ) -> io::Result<()> {
         // None of them may stand where another belongs.
-        let raised = descriptors.map(|descriptor| -> io::Result<OwnedFd> {
-            if descriptor.as_raw_fd() > 2 {
-                return Ok(descriptor);
-            }
-            Ok(rustix::io::fcntl_dupfd_cloexec(&descriptor, 3)?)
-        });
+        let raised = descriptors.map(above_standard);
         let mut arrived = raised.collect::<io::Result<Vec<OwnedFd>>>()?.into_iter();
         let mut next = || arrived.next().ok_or(io::Error::from(io::ErrorKind::UnexpectedEof));
         for (number, open) in self.standard.iter().enumerate() {
