@@ -237,30 +237,6 @@ def test_an_idle_workers_death_is_noticed_by_nobody(pool):
     eventually(lambda: len(pool._pool) == 2)
 
 
-def test_a_killed_keeper(ctx):
-    with ctx.Pool(2) as pool:
-        workers = eventually(lambda: len(pool._pool) == 2 and pool._pool)
-        keeper = parent_of(workers[0].pid)
-        assert keeper != os.getpid()
-        os.kill(keeper, signal.SIGKILL)
-        eventually(lambda: not alive(keeper))
-        if ctx.get_start_method() == "fork":
-            # A template cannot be forked again; the pool says so, and does not hang.
-            for worker in workers:
-                os.kill(worker.pid, signal.SIGKILL)
-            with pytest.raises(manyhands.BrokenProcessPool, match="was killed"):
-                pool.map(square, range(100))
-        else:
-            for worker in workers:
-                os.kill(worker.pid, signal.SIGKILL)
-            assert pool.map(square, range(100)) == [x * x for x in range(100)]
-
-
-def parent_of(pid):
-    with open(f"/proc/{pid}/stat") as file:
-        return int(file.read().rpartition(")")[2].split()[1])
-
-
 def test_a_keeper_that_is_not_needed_any_more_was_not_killed():
     """It has ended while a callback runs, which somebody waits for who looks after it."""
     go = threading.Event()

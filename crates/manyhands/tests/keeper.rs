@@ -44,6 +44,10 @@ impl Kept for FilePool {
 
     fn expect_no_more(&self, _slot: ProcessId) {}
 
+    fn progress(&self) -> u64 {
+        0
+    }
+
     fn worker_ended(&self, ended: &Ended) -> bool {
         witness::write(&self.log, &format!("{} {:?}\n", ended.pid, ended.status));
         // Only a worker that was killed had done something.

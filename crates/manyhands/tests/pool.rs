@@ -324,15 +324,25 @@ fn kill_the_keeper((): ()) {
     let worker = marker.pid();
     wait_until("workers", || pids(&pool).len() == 2);
     let before = pids(&pool);
-    kill(parent_of(worker));
+    let keeper = parent_of(worker);
+    kill(keeper);
     let answers: Result<Vec<u64>, _> = pool.map(double, 0..100).unwrap().collect();
     assert_eq!(answers.unwrap().len(), 100);
     kill(worker);
     assert!(lost.get().unwrap_err().worker_died().is_some());
-    wait_until("the new keeper's workers", || {
+    // The other worker goes on, and the new keeper counts it in.
+    let survivor = before.into_iter().find(|pid| *pid != worker).unwrap();
+    wait_until("the new keeper's worker", || {
         assert_eq!(pool.submit(double, 1).unwrap().get().unwrap(), 2);
         let pids = pids(&pool);
-        pids.len() == 2 && !pids.iter().any(|pid| before.contains(pid))
+        pids.len() == 2 && pids.contains(&survivor) && !pids.contains(&worker)
+    });
+    // Its end is noticed by the new keeper.
+    kill(survivor);
+    wait_until("two workers of the new keeper", || {
+        assert_eq!(pool.submit(double, 1).unwrap().get().unwrap(), 2);
+        let pids = pids(&pool);
+        pids.len() == 2 && !pids.contains(&survivor) && pids.iter().all(|pid| parent_of(*pid) != keeper)
     });
 }
 

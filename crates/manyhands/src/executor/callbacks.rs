@@ -151,7 +151,10 @@ impl Desk {
         let pool = calls.pool().clone();
         let wait = Wait::arena(None, &Blocking);
         loop {
-            let next = pool.requester().at_latch(calls.latch(), &wait, || self.next(&mut calls));
+            let next = pool.requester().at_latch(calls.latch(), &wait, || {
+                pool.requester().look_unasked();
+                self.next(&mut calls)
+            });
             match next {
                 Ok(Next::Run(told)) => {
                     // The panic hook has told; the next callback is not to suffer.

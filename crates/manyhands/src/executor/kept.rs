@@ -41,6 +41,8 @@ impl Kept for KeptPool {
     }
 
     fn worker_name(&self, number: u64) -> String {
+        // For whoever takes this keeper's place, should it be killed.
+        self.view.record.hired.fetch_max(number, Ordering::Relaxed);
         format!("{}{number}", self.view.record.worker_prefix())
     }
 
@@ -54,6 +56,11 @@ impl Kept for KeptPool {
         let process = &self.view.member(slot).process;
         let _ = process.compare_exchange(slot.raw(), 0, Ordering::AcqRel, Ordering::Relaxed);
         self.view.record.crew_changed.gate.notify_all(Scope::Shared);
+    }
+
+    fn progress(&self) -> u64 {
+        let present = self.view.enlisted().map(|(_, member)| u64::from(member.calls.load(Ordering::Relaxed)));
+        self.view.record.calls.load(Ordering::Relaxed) + present.sum::<u64>()
     }
 
     fn worker_ended(&self, ended: &Ended) -> bool {

@@ -15,7 +15,7 @@ use super::worker::Worker;
 use crate::arena::{self, Handle, Role};
 use crate::spawn::entry::Trampoline;
 use crate::spawn::{
-    Entry, Inheritance, Instruction, Keeper, Order, Refusal, Share, StartError, entry, zygote,
+    Entry, Inheritance, Instruction, Keeper, Order, Predecessor, Refusal, Share, StartError, entry, zygote,
 };
 use crate::sync::{Blocking, Wait};
 use serde::Serialize;
@@ -53,22 +53,30 @@ impl Processes {
         };
         let raw = RawPool::new(&raw_plan)?;
         let inheritance = Inheritance::now(plan.name)?;
-        let first = hire(plan.name, raw.handle(), &inheritance)?;
+        let first = hire(plan.name, raw.handle(), &inheritance, None)?;
         let number = first.slot();
         let keeper = Arc::new(Mutex::new(first));
         let (current, handle, name) = (Arc::clone(&keeper), raw.handle(), plan.name.to_owned());
-        raw.set_keeper(number, move || {
-            let hired = hire(&name, handle, &inheritance).map_err(|error| error.to_string())?;
+        raw.replace_keeper_by(move |before| {
+            current.lock().unwrap_or_else(PoisonError::into_inner).end();
+            let hired = hire(&name, handle, &inheritance, Some(before)).map_err(|error| error.to_string())?;
             let number = hired.slot();
             *current.lock().unwrap_or_else(PoisonError::into_inner) = hired;
             Ok(number)
         });
+        raw.set_keeper(number);
         Ok(Processes { raw, keeper, retries: plan.retries })
     }
 }
 
-/// Has this process's zygote keep a pool's workers, which inherit what they would have when the pool was made.
-fn hire(name: &str, pool: Handle, inheritance: &Inheritance) -> Result<Arc<Keeper>, StartError> {
+/// Has this process's zygote keep a pool's workers, which inherit what they would have when the pool was made, in the place of
+/// the keeper that it had before.
+fn hire(
+    name: &str,
+    pool: Handle,
+    inheritance: &Inheritance,
+    before: Option<Predecessor>,
+) -> Result<Arc<Keeper>, StartError> {
     let in_pool = |source| StartError::Entry { name: name.to_owned(), source };
     let entry = Entry::of(work_for).map_err(in_pool)?;
     let payload = entry.written(&entry::arguments(&pool).expect("two numbers can always be written"));
@@ -76,7 +84,7 @@ fn hire(name: &str, pool: Handle, inheritance: &Inheritance) -> Result<Arc<Keepe
     let order = Order { name, role, payload: Instruction::entry(&payload), descriptors: &[], share };
     for _ in 0..ATTEMPTS {
         let keeper = zygote(name)?;
-        match keeper.keep_ordered(pool, &order, Some(inheritance)) {
+        match keeper.keep_ordered(before.clone(), pool, &order, Some(inheritance)) {
             Ok(()) => return Ok(keeper),
             Err(Refusal::Failed(error)) => return Err(error),
             Err(Refusal::Lost) => {}

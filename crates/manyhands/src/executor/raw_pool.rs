@@ -15,6 +15,7 @@ use super::view::View;
 use crate::arena::{Arena, ArenaError, Handle, Kind, Object, PROCESSES, ProcessId, this_process};
 use crate::platform::Scope;
 use crate::platform::atomic::{Ordering, fence};
+use crate::spawn::Predecessor;
 use crate::sync::{Wait, WaitError};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -208,14 +209,47 @@ impl RawPool {
         }
     }
 
-    /// Says who keeps the pool's workers, and what to do when that process has died: `replace` makes another one do it, and
-    /// says which, or why it cannot: then the pool is broken. It runs in whichever thread submits or waits next.
-    pub fn set_keeper(
+    /// Says who keeps the pool's workers.
+    pub fn set_keeper(&self, keeper: ProcessId) {
+        self.0.set_keeper(keeper);
+    }
+
+    /// Says what to do when the keeper has died: `replace` makes another process take its place, and says which, or why it
+    /// cannot: then it is asked again later, and the pool is broken only once it has no worker left. It runs in whichever
+    /// thread submits or waits next. A pool without has its owner look, see [`RawPool::has_lost_keeper`].
+    pub fn replace_keeper_by(
         &self,
-        keeper: ProcessId,
-        replace: impl Fn() -> Result<ProcessId, String> + Send + Sync + 'static,
+        replace: impl Fn(Predecessor) -> Result<ProcessId, String> + Send + Sync + 'static,
     ) {
-        self.0.set_keeper(keeper, Box::new(replace));
+        self.0.replace_keeper_by(Box::new(replace));
+    }
+
+    /// Whether the keeper has died, and whoever asks should have another process take its place now.
+    #[inline]
+    pub fn has_lost_keeper(&self) -> bool {
+        self.0.has_lost_keeper()
+    }
+
+    /// Whether the keeper has died and nobody has taken its place yet.
+    #[inline]
+    pub fn is_keeper_lost(&self) -> bool {
+        self.0.is_keeper_lost()
+    }
+
+    /// Says what the callback thread does as long as the keeper is lost, since it may be the only one that waits.
+    pub fn look_unasked_by(&self, look: impl Fn() + Send + Sync + 'static) {
+        self.0.look_unasked_by(Box::new(look));
+    }
+
+    /// What a keeper that is lost has left to the one that takes its place.
+    pub fn left_by_keeper(&self) -> Predecessor {
+        self.0.left_by_keeper()
+    }
+
+    /// The keeper is lost, and another one could not be had now, for this reason: reports it the first time, and breaks the pool
+    /// when it has no worker left and this goes on for long.
+    pub fn note_no_keeper(&self, reason: &str) {
+        self.0.note_no_keeper(reason);
     }
 
     /// Whether any call has no answer yet. A closed pool that has none needs no keeper any more.

@@ -83,8 +83,7 @@ shared_record! {
         pub(super) ready: AtomicU32,
         /// How many calls it has taken; [`EXPECTED`] before it has come.
         pub(super) calls: AtomicU32,
-        /// The process that came here last and is to make room for another one before its next call.
-        pub(super) retired: AtomicU32,
+        _rest: AtomicU32,
         name: [AtomicU64; NAME_WORDS],
     }
 }
@@ -108,6 +107,8 @@ shared_record! {
         pub(super) keeper: AtomicU32,
         /// How many functions are in the table.
         pub(super) functions_used: AtomicU32,
+        /// The highest number of a worker so far.
+        pub(super) hired: AtomicU64,
         /// Workers that died, of whatever.
         pub(super) deaths: AtomicU64,
         /// Calls that workers took which are gone.

@@ -12,9 +12,10 @@ use super::record::{KEEPER_LOST, LATCHES, PoolState};
 use super::slot::CallSlot;
 use super::sweep::{Note, break_pool, fail, fail_pending, note_of};
 use super::view::View;
-use crate::arena::{ArenaError, Object, ProcessId, this_process};
+use crate::arena::{ArenaError, Object, ProcessId, ProcessState, this_process};
 use crate::platform::Scope;
 use crate::platform::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::spawn::{Predecessor, Setbacks};
 use crate::sync::{History, Wait, WaitError};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -35,14 +36,18 @@ pub(super) struct Requester {
     left_count: AtomicUsize,
     callbacks: OnceLock<CallbackThread>,
     replace_keeper: OnceLock<ReplaceKeeper>,
+    /// Another keeper could not be had, so often in a row.
+    no_keeper: Mutex<Setbacks>,
+    /// What the callback thread does when the keeper is lost.
+    look_unasked: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// Whether this process has failed what waited when the pool ended before its time.
     has_failed_all: AtomicBool,
     latches: Mutex<Vec<usize>>,
     pub(super) history: History,
 }
 
-/// Has another process keep the pool's workers; which one, or why not.
-type ReplaceKeeper = Box<dyn Fn() -> Result<ProcessId, String> + Send + Sync>;
+/// Has another process keep the pool's workers, of which the lost one has left these; which one, or why not.
+type ReplaceKeeper = Box<dyn Fn(Predecessor) -> Result<ProcessId, String> + Send + Sync>;
 
 /// A slot that becomes free by itself.
 pub(super) struct Left {
@@ -62,6 +67,8 @@ impl Requester {
             left_count: AtomicUsize::new(0),
             callbacks: OnceLock::new(),
             replace_keeper: OnceLock::new(),
+            no_keeper: Mutex::default(),
+            look_unasked: OnceLock::new(),
             has_failed_all: AtomicBool::new(false),
             latches: Mutex::new((0..LATCHES).rev().collect()),
             history: History::new(),
@@ -187,12 +194,61 @@ impl Requester {
         }
     }
 
-    pub(super) fn set_keeper(&self, keeper: ProcessId, replace: ReplaceKeeper) {
+    /// Has whoever submits or waits replace a keeper that is lost.
+    pub(super) fn replace_keeper_by(&self, replace: ReplaceKeeper) {
         let _ = self.replace_keeper.set(replace);
-        self.set_keeper_number(keeper);
     }
 
-    fn set_keeper_number(&self, keeper: ProcessId) {
+    pub(super) fn look_unasked_by(&self, look: Box<dyn Fn() + Send + Sync>) {
+        let _ = self.look_unasked.set(look);
+    }
+
+    /// For the callback thread, of a pool whose keeper others replace: nobody else may be awake.
+    pub(super) fn look_unasked(&self) {
+        if self.has_lost_keeper()
+            && let Some(look) = self.look_unasked.get()
+        {
+            look();
+        }
+    }
+
+    /// Whether the keeper has died, and another one is needed.
+    #[inline]
+    pub(super) fn has_lost_keeper(&self) -> bool {
+        self.is_keeper_lost() && self.needs_keeper()
+    }
+
+    #[inline]
+    pub(super) fn is_keeper_lost(&self) -> bool {
+        self.view.record.keeper.load(Ordering::Relaxed) == KEEPER_LOST
+    }
+
+    #[cold]
+    fn needs_keeper(&self) -> bool {
+        let goes_on = match self.view.record.state() {
+            PoolState::Open => true,
+            PoolState::Closed => self.view.has_unanswered(),
+            PoolState::Broken | PoolState::Terminated => false,
+        };
+        goes_on && self.is_own() && self.setbacks().rest().is_none()
+    }
+
+    fn setbacks(&self) -> MutexGuard<'_, Setbacks> {
+        self.no_keeper.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a keeper that is lost has left to the one that takes its place.
+    pub(super) fn left_by_keeper(&self) -> Predecessor {
+        let alive = |(process, _): &(ProcessId, _)| {
+            self.view.arena.process_state(*process) == Some(ProcessState::Alive)
+        };
+        let workers = self.view.crew().filter(alive);
+        let workers = workers.map(|(process, _)| (process, self.view.arena.process(process).pid()));
+        Predecessor::lost(self.view.record.hired.load(Ordering::Relaxed), workers.collect())
+    }
+
+    pub(super) fn set_keeper(&self, keeper: ProcessId) {
+        self.setbacks().clear();
         self.view.record.keeper.store(keeper.raw(), Ordering::SeqCst);
         // It may have died before it was known here, and been swept.
         if self.view.arena.is_dead(keeper) {
@@ -208,7 +264,7 @@ impl Requester {
     /// For who waits: gets another keeper when the pool's has died, and fails all calls when the pool has ended before its time.
     #[inline]
     pub(super) fn look_after_pool(&self) {
-        if self.view.record.keeper.load(Ordering::Relaxed) == KEEPER_LOST {
+        if self.has_lost_keeper() {
             self.replace_keeper();
         }
         let state = self.view.record.state();
@@ -228,21 +284,37 @@ impl Requester {
     #[cold]
     fn replace_keeper(&self) {
         let record = self.view.record;
-        let lost = record.keeper.compare_exchange(KEEPER_LOST, 0, Ordering::AcqRel, Ordering::Relaxed);
-        let Some(replace) = self.replace_keeper.get().filter(|_| lost.is_ok() && self.is_own()) else {
-            return;
-        };
-        // Workers of the dead keeper are watched by nobody: they make room for those of the new one.
-        for (process, member) in self.view.crew() {
-            member.retired.store(process.raw(), Ordering::Relaxed);
-        }
-        record.work.gate.notify_all(Scope::Shared);
-        if record.state() > PoolState::Closed {
+        let Some(replace) = self.replace_keeper.get() else { return };
+        if record.keeper.compare_exchange(KEEPER_LOST, 0, Ordering::AcqRel, Ordering::Relaxed).is_err() {
             return;
         }
-        match replace() {
-            Ok(keeper) => self.set_keeper_number(keeper),
-            Err(reason) => break_pool(&self.view, self.process, &reason),
+        // Nobody else comes here before the keeper is lost again.
+        match replace(self.left_by_keeper()) {
+            Ok(keeper) => self.set_keeper(keeper),
+            Err(reason) => self.note_no_keeper(&reason),
+        }
+    }
+
+    /// The keeper is lost, and another one could not be had now. That is tried again; a pool that has no worker left, and
+    /// gets no keeper for long, is broken.
+    pub(super) fn note_no_keeper(&self, reason: &str) {
+        let mut setbacks = self.setbacks();
+        setbacks.note();
+        let (times, are_hopeless) = (setbacks.times(), setbacks.are_hopeless());
+        self.view.record.keeper.store(KEEPER_LOST, Ordering::Release);
+        drop(setbacks);
+        if are_hopeless && self.left_by_keeper().is_empty() {
+            let reason = format!(
+                "it has no worker left, and the process that starts its workers, which was killed, could not be \
+                 replaced in {times} attempts: {reason}"
+            );
+            break_pool(&self.view, self.process, &reason);
+        } else if times == 1 {
+            let prefix = self.view.record.worker_prefix();
+            eprintln!(
+                "manyhands: the process that starts the workers {prefix}... of a pool was killed and cannot be replaced \
+                 now: {reason}; the pool goes on with the workers that it has, and tries again"
+            );
         }
     }
 

@@ -150,8 +150,7 @@ impl Worker {
     #[inline]
     fn take(&self) -> Option<Next> {
         let state = self.view.record.state();
-        let is_retired = self.member.retired.load(Ordering::Relaxed) == self.process.raw();
-        if state > PoolState::Closed || is_retired {
+        if state > PoolState::Closed {
             return Some(Next::End(WorkerEnd::PoolEnded));
         }
         match self.view.take(self.process) {

@@ -60,11 +60,22 @@ impl PidFd {
     /// # Errors
     /// `Interrupted` when a signal handler ran meanwhile.
     pub fn wait_dead(&self, deadline: Option<Deadline>) -> io::Result<bool> {
-        let timeout = deadline.map(|deadline| {
-            let left = deadline.remaining();
-            rustix::time::Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos() as _ }
-        });
+        let timeout = timeout_until(deadline);
         self.present().map_or(Ok(true), |descriptor| polls_readable(descriptor, timeout.as_ref()))
+    }
+
+    /// Waits until this process or `other` has ended, at most until `deadline`: which of the two have.
+    ///
+    /// # Errors
+    /// As [`PidFd::wait_dead`].
+    pub fn wait_either_dead(&self, other: &PidFd, deadline: Option<Deadline>) -> io::Result<(bool, bool)> {
+        let (Ok(first), Ok(second)) = (self.present(), other.present()) else {
+            return Ok((self.is_dead(), other.is_dead()));
+        };
+        let mut fds = [PollFd::new(&first, PollFlags::IN), PollFd::new(&second, PollFlags::IN)];
+        rustix::event::poll(&mut fds, timeout_until(deadline).as_ref())?;
+        let [first, second] = fds.map(|polled| polled.revents().contains(PollFlags::IN));
+        Ok((first, second))
     }
 
     /// Sends a signal to the process.
@@ -112,6 +123,13 @@ pub(crate) fn is_one(descriptor: impl AsFd) -> bool {
         )
     };
     done == 0 || matches!(io::Error::last_os_error().raw_os_error(), Some(libc::ESRCH | libc::EPERM))
+}
+
+fn timeout_until(deadline: Option<Deadline>) -> Option<rustix::time::Timespec> {
+    deadline.map(|deadline| {
+        let left = deadline.remaining();
+        rustix::time::Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos() as _ }
+    })
 }
 
 fn polls_readable(pidfd: BorrowedFd<'_>, timeout: Option<&rustix::time::Timespec>) -> io::Result<bool> {

@@ -23,7 +23,7 @@ pub(super) struct Here {
     children: Mutex<Vec<Arc<Started>>>,
     /// Helpers that were given up and whose status has not been taken.
     helpers: Mutex<Vec<(u32, PidFd)>>,
-    warden: Mutex<Option<(ProcessId, PidFd)>>,
+    warden: Mutex<Option<(ProcessId, Arc<PidFd>)>>,
     adopting: Mutex<Adopting>,
 }
 
@@ -95,7 +95,7 @@ impl Here {
         locked(&self.zygotes)
     }
 
-    pub(super) fn warden(&self) -> MutexGuard<'_, Option<(ProcessId, PidFd)>> {
+    pub(super) fn warden(&self) -> MutexGuard<'_, Option<(ProcessId, Arc<PidFd>)>> {
         locked(&self.warden)
     }
 

@@ -96,6 +96,12 @@ impl Inheritance {
         self.standard.iter().filter(|open| **open).count() + usize::from(self.directory)
     }
 
+    /// Which of the descriptors that came along is the standard error, if there is one.
+    pub(super) fn standard_error<'a>(&self, descriptors: &'a [OwnedFd]) -> Option<&'a OwnedFd> {
+        let before = self.standard[..2].iter().filter(|open| **open).count();
+        descriptors.get(before).filter(|_| self.standard[2])
+    }
+
     /// The form in which it travels to a keeper that was last told the environment `told`, which is brought up to date.
     pub(super) fn for_keeper(&self, told: &mut Option<Vec<u8>>) -> Inheritance {
         let environment = (self.environment != *told).then(|| self.environment.clone()).flatten();

@@ -145,7 +145,8 @@ impl Keeper {
         descriptors: &[BorrowedFd<'_>],
     ) -> Result<(), Refusal> {
         let role = Role::Worker;
-        self.keep_ordered(pool, &Order { name, role, payload, descriptors, share: Share::These(&[]) }, None)
+        let order = Order { name, role, payload, descriptors, share: Share::These(&[]) };
+        self.keep_ordered(None, pool, &order, None)
     }
 
     /// Has the keeper start no more workers, so that another one can take its place: see [`Keeper::succeed`]. It looks after
@@ -175,25 +176,16 @@ impl Keeper {
     pub fn succeed(&self, before: Predecessor, name: &str, pool: Handle) -> Result<(), Refusal> {
         let (role, payload) = (Role::Worker, Instruction::default());
         let order = Order { name, role, payload, descriptors: &[], share: Share::These(&[]) };
-        self.keep_after(Some(before), pool, &order, None)
+        self.keep_ordered(Some(before), pool, &order, None)
     }
 
     /// As [`Keeper::keep`], with workers that keep the order's shared objects alive from the start; so does the keeper, until
-    /// its last pool is over. A pool whose keeper has ended says what its workers inherited when it was made: those of the
-    /// next keeper inherit the same.
+    /// its last pool is over. A pool whose keeper has ended says what that one has left, and what its workers inherited when
+    /// it was made: those of the next keeper inherit the same.
     ///
     /// # Errors
     /// As [`Keeper::keep`].
     pub fn keep_ordered(
-        &self,
-        pool: Handle,
-        order: &Order<'_>,
-        at_first: Option<&Inheritance>,
-    ) -> Result<(), Refusal> {
-        self.keep_after(None, pool, order, at_first)
-    }
-
-    fn keep_after(
         &self,
         before: Option<Predecessor>,
         pool: Handle,
@@ -252,6 +244,18 @@ impl Keeper {
             if let Some(socket) = socket.get() {
                 message::hang_up(socket);
             }
+        }
+    }
+
+    /// Ends a keeper that can be asked no more and may live all the same, when its socket was closed: two must not keep one
+    /// pool. Its workers go on.
+    pub fn end(&self) {
+        if self.owner == getpid()
+            && let Some(pidfd) = &self.pidfd
+        {
+            self.lost.store(true, Ordering::Relaxed);
+            let _ = pidfd.signal(libc::SIGKILL);
+            while pidfd.wait_dead(None).is_err_and(|error| error.kind() == io::ErrorKind::Interrupted) {}
         }
     }
 

@@ -76,8 +76,21 @@ pub struct StartRequest {
 pub struct Predecessor {
     /// How many workers were started so far.
     pub(super) hired: u64,
-    /// Those that were there still, with their numbers. They stay the children of whoever started them.
+    /// Those that were there still, with their numbers. They stay the children of whoever started them, or of init.
     pub(super) workers: Vec<(ProcessId, u32)>,
+}
+
+impl Predecessor {
+    /// One that has ended, or can be asked no more, and had started `hired` workers, of which these are there still: their
+    /// slots and numbers.
+    pub fn lost(hired: u64, workers: Vec<(ProcessId, u32)>) -> Predecessor {
+        Predecessor { hired, workers }
+    }
+
+    /// Whether no worker was left.
+    pub fn is_empty(&self) -> bool {
+        self.workers.is_empty()
+    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! The loop of a keeper, whichever it is: a zygote in Rust, one in Python, a forked template.
 //!
-//! It waits for requests of the process that made it, for the end of that process, and for the ends of its pools' workers.
+//! It waits for requests of the process that made it, for the end of that process, for the ends of its pools' workers, and
+//! for the end of the warden, which it replaces.
 //! It returns in each child that it makes, with what the child is to do, and in the keeper when nobody needs it any
 //! more. It has one thread and blocks all signals: Ctrl-C is for the processes that it starts. A child returns as its
 //! requester would have forked it, except for what it does on purpose.
@@ -116,6 +117,10 @@ impl Service {
                 return Served::End;
             }
             let seen = self.wait(next);
+            if seen.warden_ended {
+                // Nobody else may look for long: a program that sleeps does not.
+                let _ = warden::ensure(self.arena);
+            }
             if seen.requester_ended {
                 for staff in &self.staffs {
                     staff.dismiss();
@@ -150,7 +155,8 @@ impl Service {
                 Ok(Filled::Worker(start)) => return (None, Some(self.leave(start))),
                 Ok(Filled::Until(Some(time))) => next = Some(time.earlier(next)),
                 Ok(Filled::Until(None)) => {}
-                Err(_) => {
+                Err(error) => {
+                    self.staffs[index].report_refusal(&error);
                     // It has noted its setback, and says at the next look when to try again.
                     next = Deadline::after(Duration::from_millis(5)).map(|soon| soon.earlier(next));
                 }
@@ -277,8 +283,13 @@ impl Service {
                 .extend(staff.sentinels().map(|sentinel| PollFd::from_borrowed_fd(sentinel, PollFlags::IN)));
         }
         polled.extend(self.strangers.iter().map(|(_, pidfd)| PollFd::new(pidfd, PollFlags::IN)));
+        let last_worker = polled.len();
+        let warden = warden::known();
+        polled.extend(warden.as_ref().map(|warden| PollFd::new(&**warden, PollFlags::IN)));
         // Of a worker that executes another program no descriptor tells.
-        let look = if self.staffs.is_empty() { None } else { Deadline::after(EXEC_LOOK) };
+        let exec_look = (!self.staffs.is_empty()).then_some(EXEC_LOOK);
+        let look = exec_look.into_iter().chain(warden.is_none().then_some(warden::KNOWN_LOOK)).min();
+        let look = look.and_then(Deadline::after);
         let until = look.map_or(until, |look| Some(look.earlier(until)));
         let timeout = until.map(|until| {
             let left = until.remaining();
@@ -297,7 +308,8 @@ impl Service {
         Seen {
             requester_ended: ready(&polled[0]),
             request: first_worker == 2 && ready(&polled[1]),
-            worker_ended: is_quiet || polled[first_worker..].iter().any(ready),
+            worker_ended: is_quiet || polled[first_worker..last_worker].iter().any(ready),
+            warden_ended: warden.is_none() || polled[last_worker..].iter().any(ready),
         }
     }
 }
@@ -307,6 +319,8 @@ struct Seen {
     request: bool,
     /// Or may have become another program.
     worker_ended: bool,
+    /// Or is not known.
+    warden_ended: bool,
 }
 
 impl Requester {

@@ -1,14 +1,16 @@
 //! The workers of one pool, kept at their number.
 //!
 //! A keeper starts a worker whenever one is missing, at once when the last one had done something, and ever more slowly
-//! when workers die before they have: 10 ms, then twice as long each time. After [`FRUITLESS`] such deaths in a row it gives
-//! the pool up and says why. Workers are the keeper's own children, so their ends are reaped here, and their status stands in
-//! their slot before the sweep begins.
+//! when workers die before they have: 10 ms, then twice as long each time. After [`FRUITLESS`] such deaths in a row, with no
+//! call taken in between, it gives the pool up and says why. That a worker cannot be *started* is no such death: it is reported
+//! once and tried again, and costs a pool its life only when there is no worker at all for long ([`Setbacks`]). Workers are
+//! the keeper's own children, so their ends are reaped here, and their status stands in their slot before the sweep begins.
 
 use super::birth::{self, Forking};
 use super::inherit::Inheritance;
 use super::keeper::note_started;
 use super::request::Predecessor;
+use super::setbacks::Setbacks;
 use super::started::end_unwatched;
 use crate::arena::{Arena, Handle, ProcessId, Role, sweep};
 use crate::platform::fork::Side;
@@ -18,7 +20,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-/// How many workers in a row may die without having done anything.
+/// How many workers in a row may die without having done anything, while nobody else has done anything either.
 pub const FRUITLESS: u32 = 8;
 
 /// A pool as its keeper sees it. The keeper's children inherit a copy, which they drop: a drop gives references back and
@@ -35,6 +37,9 @@ pub trait Kept {
 
     /// It was not made, or has ended before it took its slot.
     fn expect_no_more(&self, slot: ProcessId);
+
+    /// A number that changes whenever a worker takes a call.
+    fn progress(&self) -> u64;
 
     /// A worker has ended, and is not swept yet. Says whether it had done something: taken a call, or ended because it was told to.
     fn worker_ended(&self, ended: &Ended) -> bool;
@@ -70,8 +75,14 @@ pub(super) struct Staff {
     environment_in_place: bool,
     workers: Vec<Worker>,
     hired: u64,
+    /// How many workers in a row have died without having done anything, and the pool's progress then.
     fruitless: u32,
+    progress: u64,
     not_before: Option<Deadline>,
+    /// Starts that the system has refused, one after the other.
+    refused: Setbacks,
+    /// Whether it was reported that workers are missing.
+    has_reported: bool,
     given_up: bool,
     stood_down: bool,
 }
@@ -121,7 +132,10 @@ impl Staff {
             workers: Vec::new(),
             hired: 0,
             fruitless: 0,
+            progress: 0,
             not_before: None,
+            refused: Setbacks::default(),
+            has_reported: false,
             given_up: false,
             stood_down: false,
         }
@@ -176,7 +190,7 @@ impl Staff {
     /// Starts workers until their number is right.
     ///
     /// # Errors
-    /// When one could not be started; that is tried again later.
+    /// When the system has refused one; that is tried again later.
     pub(super) fn fill(
         &mut self,
         arena: &'static Arena,
@@ -184,19 +198,44 @@ impl Staff {
         forking: &mut dyn Forking,
     ) -> io::Result<Filled> {
         while !self.given_up && !self.stood_down && self.workers.len() < self.kept.wanted() {
-            if let Some(not_before) = self.not_before.filter(|not_before| !not_before.is_past()) {
+            let not_before = self.not_before.filter(|not_before| !not_before.is_past());
+            if let Some(not_before) = not_before.or(self.refused.rest()) {
                 return Ok(Filled::Until(Some(not_before)));
             }
             match self.hire(arena, requester, forking) {
-                Ok(None) => {}
+                Ok(None) => self.refused.clear(),
                 Ok(Some(start)) => return Ok(Filled::Worker(start)),
                 Err(error) => {
-                    self.setback(&format!("a worker could not be started: {error}"));
+                    self.refused.note();
                     return Err(error);
                 }
             }
         }
+        self.has_reported = false;
         Ok(Filled::Until(None))
+    }
+
+    /// A worker could not be started, in a pool that is there: says so, once until all workers are there again. A pool that
+    /// has no worker left, and gets none for long, is given up.
+    pub(super) fn report_refusal(&mut self, error: &io::Error) {
+        let (present, wanted) = (self.workers.len(), self.kept.wanted());
+        if present == 0 && self.refused.are_hopeless() && !self.given_up {
+            self.given_up = true;
+            self.kept.give_up(&format!(
+                "it has no worker left, and none could be started in {} attempts; the last one failed: {error}",
+                self.refused.times()
+            ));
+        } else if !self.has_reported {
+            self.has_reported = true;
+            let name = self.kept.worker_name(self.hired + 1);
+            let text = format!(
+                "manyhands: worker {name} cannot be started: {error}; its pool goes on with {present} of {wanted} \
+                 workers, and tries again\n"
+            );
+            if let Some(errors) = self.inheritance.standard_error(&self.descriptors) {
+                let _ = rustix::io::write(errors, text.as_bytes());
+            }
+        }
     }
 
     fn hire(
@@ -300,6 +339,11 @@ impl Staff {
     }
 
     fn setback(&mut self, last: &str) {
+        let progress = self.kept.progress();
+        if progress != self.progress {
+            self.progress = progress;
+            self.fruitless = 0;
+        }
         self.fruitless += 1;
         if self.fruitless >= FRUITLESS && !self.given_up && !self.stood_down {
             self.given_up = true;

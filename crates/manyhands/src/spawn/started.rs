@@ -4,6 +4,7 @@
 //! program have reaped the child behind our back, the kernel is asked (Linux 6.15 and later) and otherwise the status is
 //! 255. Signals go through the pidfd, so they never reach another process of the same number.
 
+use super::warden;
 use crate::arena::{Arena, ProcessId, Role};
 use crate::platform::pidfd::{ExitStatus, PidFd};
 use crate::platform::{Deadline, pidfd, process, stat};
@@ -132,7 +133,7 @@ impl Started {
     /// # Errors
     /// `Interrupted` when a signal handler ran meanwhile: call again.
     pub fn wait(&self, deadline: Option<Deadline>) -> io::Result<Option<ExitStatus>> {
-        if self.pidfd.wait_dead(deadline)? { Ok(self.status()) } else { Ok(None) }
+        if warden::wait_dead(&self.pidfd, deadline)? { Ok(self.status()) } else { Ok(None) }
     }
 
     /// Sends it a signal; nothing happens when it has ended.

@@ -4,16 +4,19 @@
 //! the arena and its doorbell, looks once a second who has executed another program, sweeps the dead, and ends who must
 //! end with a parent: pool workers and daemons however it ended, others when a signal ended it. It ends itself when no process is left. It is a bare clone, perhaps of a process with
 //! threads: it allocates nothing, takes no lock, holds no descriptor but its own and the memory's, and drops the memory it was cloned with. It
-//! may be killed: the next start makes another one, and meanwhile waiters sweep for themselves.
+//! may be killed: keepers, and whoever waits for a process or starts one, notice that and make another one; meanwhile
+//! waiters sweep for themselves.
 
 use super::here::here;
 use crate::arena::{Arena, ProcessId, ProcessSlot, ProcessState, Role, sweep, sweep_noticed};
 use crate::platform::atomic::Ordering;
 use crate::platform::pidfd::{ExitStatus, PidFd};
 use crate::platform::stat::how_it_ended;
-use crate::platform::{clock, orphan};
+use crate::platform::{Deadline, clock, orphan};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// How long a process that was asked to end may take to do so before it is made to.
 const PATIENCE_NS: u64 = 1_000_000_000;
@@ -22,8 +25,46 @@ const PATIENCE_NS: u64 = 1_000_000_000;
 const REST_NS: u64 = 2_000_000;
 /// How often the warden looks for ends of which no descriptor tells.
 const SILENT_LOOK_NS: u64 = 1_000_000_000;
+/// How soon somebody who does not know the warden looks whether there is one.
+pub(super) const KNOWN_LOOK: Duration = Duration::from_millis(100);
 /// How soon the warden looks again when it has no descriptor left to watch somebody with.
 const BLIND_LOOK_NS: u64 = 100_000_000;
+
+/// The warden as far as this process knows one, for whoever waits for long and should notice its end, see [`ensure`]: polls
+/// readable then. One that is known to have ended is not given.
+pub fn known() -> Option<Arc<PidFd>> {
+    let known = here().warden();
+    known.as_ref().map(|(_, pidfd)| Arc::clone(pidfd)).filter(|pidfd| !pidfd.is_dead())
+}
+
+/// Waits until a process has ended; `false` when `deadline` came first. A warden that ends meanwhile is replaced.
+///
+/// # Errors
+/// `Interrupted` when a signal handler ran meanwhile.
+pub(super) fn wait_dead(process: &PidFd, deadline: Option<Deadline>) -> io::Result<bool> {
+    let is_no_wait = deadline.is_some_and(Deadline::is_past);
+    let Some(arena) = Arena::current().filter(|_| !is_no_wait) else { return process.wait_dead(deadline) };
+    loop {
+        let Some(warden) = known() else {
+            // One that was just made is known as soon as it has begun; where none can be made it is tried again.
+            let _ = ensure(arena);
+            let look = Deadline::after(KNOWN_LOOK).map(|look| look.earlier(deadline));
+            if process.wait_dead(look)? {
+                return Ok(true);
+            }
+            if deadline.is_some_and(Deadline::is_past) {
+                return Ok(false);
+            }
+            continue;
+        };
+        match process.wait_either_dead(&warden, deadline)? {
+            (true, _) => return Ok(true),
+            (false, true) => drop(ensure(arena)),
+            (false, false) if deadline.is_some_and(Deadline::is_past) => return Ok(false),
+            (false, false) => {}
+        }
+    }
+}
 
 /// Makes sure that the arena has a warden.
 ///
@@ -44,7 +85,7 @@ pub fn ensure(arena: &'static Arena) -> io::Result<()> {
         match arena.process_state(present) {
             Some(ProcessState::Alive) if !arena.notice(present) => {
                 if let Ok(Some(pidfd)) = arena.process(present).pidfd() {
-                    *known = Some((present, pidfd));
+                    *known = Some((present, Arc::new(pidfd)));
                 }
                 return Ok(());
             }

@@ -6,7 +6,7 @@
 use super::calls::Calls;
 use super::outcome::of_refusal;
 use super::result::AsyncResult;
-use super::shared::{Hiring, Shared, keep_by_zygote, locked};
+use super::shared::{Hiring, Kept, Shared, keep_by_zygote, locked};
 use super::submit::{Refused, Through, submit_call, submit_list, submit_map};
 use super::told::{Wanted, finish};
 use crate::child::{Start, told};
@@ -25,6 +25,9 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+/// Of a template that is gone before it has begun.
+const KILLED: &str = "the process that starts the pool's workers was killed";
 
 /// A pool of processes, for Python's `Crew`.
 #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
@@ -95,7 +98,7 @@ impl PoolCore {
 
     /// Makes the pool's part in the arena.
     fn open(
-        &self,
+        slf: &Bound<'_, Self>,
         workers: usize,
         calls_per_worker: Option<u32>,
         prefix: &str,
@@ -113,8 +116,8 @@ impl PoolCore {
             worker_prefix: prefix,
         };
         let raw = RawPool::new(&plan).map_err(from_arena)?;
-        let shared = Shared::new(raw, retries, workers);
-        self.shared.set(Arc::new(shared)).map_err(|_| PyRuntimeError::new_err("this pool is made already"))
+        let shared = Shared::new(raw, retries, workers, slf)?;
+        slf.get().shared.set(shared).map_err(|_| PyRuntimeError::new_err("this pool is made already"))
     }
 
     /// Forks a template that starts the workers from now on. Returns "parent" in this process, "worker" in each worker, and "end"
@@ -128,17 +131,26 @@ impl PoolCore {
         let ended_before = shared.ended_before();
         let forked = match fork_template(py, &name) {
             Ok(forked) => forked,
-            // The one that it has goes on.
-            Err(_) if shared.has_template() => return Ok("parent"),
+            // The one that it has goes on; or its workers do, and it is tried again.
+            Err(error) if shared.has_template() => {
+                shared.note_no_template(&error.to_string());
+                return Ok("parent");
+            }
             Err(error) => return Err(from_start(error)),
         };
         match forked {
             ForkedKeeper::Parent(keeper) => match py.detach(|| shared.keep_by(keeper, &name, ended_before)) {
                 Ok(()) => Ok("parent"),
-                Err(Refusal::Failed(error)) => Err(from_start(error)),
-                Err(Refusal::Lost) => {
-                    Err(PyRuntimeError::new_err("the process that starts the pool's workers was killed"))
+                Err(refusal) if shared.has_template() => {
+                    let reason = match refusal {
+                        Refusal::Failed(error) => error.to_string(),
+                        Refusal::Lost => KILLED.to_owned(),
+                    };
+                    shared.note_no_template(&reason);
+                    Ok("parent")
                 }
+                Err(Refusal::Failed(error)) => Err(from_start(error)),
+                Err(Refusal::Lost) => Err(PyRuntimeError::new_err(KILLED)),
             },
             ForkedKeeper::Child(requester) => {
                 match serve_as_keeper(py, requester, &mut Interpreter::of_program()) {
@@ -155,8 +167,11 @@ impl PoolCore {
     /// Has this process's zygote start the workers, each with the payload.
     fn keep_by_zygote(&self, py: Python<'_>, start: Start) -> PyResult<()> {
         let shared = self.shared()?;
-        let kept = keep_by_zygote(py, &shared.raw, Hiring::now(start)?)?;
-        *locked(&shared.kept) = kept;
+        let hiring = Hiring::now(start)?;
+        let keeper = keep_by_zygote(py, &shared.raw, None, &hiring)?;
+        let number = keeper.slot();
+        *locked(&shared.kept) = Kept::ByZygote(keeper, hiring);
+        shared.raw.set_keeper(number);
         Ok(())
     }
 
@@ -246,6 +261,7 @@ impl PoolCore {
     /// Waits until all workers have begun, or the pool is not open any more, or for `timeout` seconds.
     fn await_workers(&self, py: Python<'_>, timeout: f64) -> PyResult<()> {
         let Some(shared) = self.shared.get() else { return Ok(()) };
+        shared.look_after_keeper(py);
         let patient = Patient::new(py);
         let wait = Wait::arena(crate::child::deadline(Some(timeout)), &patient);
         match shared.raw.wait_for_workers(shared.workers, &wait) {

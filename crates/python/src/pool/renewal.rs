@@ -3,7 +3,8 @@
 //! A forked worker that replaces another should see the program as it is by then. Only the program's own threads can fork
 //! it, so whoever submits does, where a worker has ended since the last template was made or may end over what is
 //! submitted. The new template's keeper takes the old one's place, which stays with its workers until they end. Where a new
-//! one cannot be made, the old one goes on.
+//! one cannot be made, the old one goes on. The place of one that was killed is taken in the same way, by whoever submits or
+//! waits: its workers are counted in as well.
 
 use super::shared::{Kept, Shared, locked};
 use manyhands::executor::PoolState;
@@ -56,6 +57,15 @@ impl Shared {
         if made_at == NONE || made_at == self.raw.workers_ended() && !self.raw.may_retire_within(calls) {
             return None;
         }
+        if self.raw.is_keeper_lost() {
+            // Whoever looks after it has just had to put it off.
+            return None;
+        }
+        self.turn()
+    }
+
+    /// The turn to make a template, unless it is another one's.
+    pub fn turn(&self) -> Option<Turn<'_>> {
         let is_mine = self.raw.is_own() && !self.renewal.busy.swap(true, Ordering::Acquire);
         is_mine.then_some(Turn(&self.renewal))
     }
@@ -63,6 +73,13 @@ impl Shared {
     /// Whether the pool's workers come from a template.
     pub fn has_template(&self) -> bool {
         self.renewal.made_at.load(Ordering::Relaxed) != NONE
+    }
+
+    /// A template could not be made. If the pool has lost the one that it had, that is noted.
+    pub fn note_no_template(&self, reason: &str) {
+        if !matches!(&*locked(&self.kept), Kept::ByTemplate(keeper) if keeper.is_alive()) {
+            self.raw.note_no_keeper(reason);
+        }
     }
 
     /// How many workers have ended, to be asked before a template is forked.
@@ -82,16 +99,25 @@ impl Shared {
         let keeper = Arc::new(keeper);
         let Some(earlier) = earlier else {
             keeper.keep(name, self.raw.handle(), Default::default(), &[])?;
+            self.raw.set_keeper(keeper.slot());
             *locked(&self.kept) = Kept::ByTemplate(keeper);
             self.renewal.made_at.store(ended_before, Ordering::Relaxed);
             return Ok(());
         };
-        // One that has been killed is noticed by whoever looks after it.
-        let Ok(left) = earlier.stand_down(name) else { return Ok(()) };
-        if keeper.succeed(left, name, self.raw.handle()).is_err() {
-            earlier.go_on();
-            return Ok(());
+        match earlier.stand_down(name) {
+            Ok(left) => {
+                if keeper.succeed(left, name, self.raw.handle()).is_err() {
+                    earlier.go_on();
+                    return Ok(());
+                }
+            }
+            // It was killed.
+            Err(_) => {
+                earlier.end();
+                keeper.succeed(self.raw.left_by_keeper(), name, self.raw.handle())?;
+            }
         }
+        self.raw.set_keeper(keeper.slot());
         {
             let mut kept = locked(&self.kept);
             if matches!(&*kept, Kept::ByTemplate(_)) {

@@ -1,18 +1,19 @@
 //! What a pool and its results have in common: the engine's pool, and who starts its workers.
 //!
 //! A keeper starts the workers and replaces those that die: a template forked from this process, or this process's
-//! zygote. A zygote that was killed is replaced; a template that was
-//! killed is not, so that pool is given up when it is looked at. The callback thread is made when the first callback is registered.
+//! zygote. One that was killed is replaced by whoever submits or waits next, and the new one counts the workers in that there
+//! are. The callback thread is made when the first callback is registered.
 
 use super::function::Functions;
 use super::outcome::of_refusal;
 use super::renewal::Renewal;
 use crate::child::Start;
 use crate::errors::from_start;
-use manyhands::executor::{Callbacks, PoolState, RawPool};
+use manyhands::executor::{Callbacks, RawPool};
 use manyhands::platform::Deadline;
-use manyhands::spawn::{Inheritance, Keeper, Refusal, StartError, zygote_of};
+use manyhands::spawn::{Inheritance, Keeper, Predecessor, Refusal, StartError, zygote_of};
 use pyo3::prelude::*;
+use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ const ATTEMPTS: u32 = 2;
 pub enum Kept {
     NotYet,
     ByTemplate(Arc<Keeper>),
-    ByZygote(Arc<Keeper>, Box<Hiring>),
+    ByZygote(Arc<Keeper>, Arc<Hiring>),
     GivenUp,
 }
 
@@ -39,9 +40,9 @@ pub struct Hiring {
 
 impl Hiring {
     /// Of a pool that is being made.
-    pub fn now(start: Start) -> PyResult<Box<Hiring>> {
+    pub fn now(start: Start) -> PyResult<Arc<Hiring>> {
         let inheritance = Inheritance::now(start.name()).map_err(from_start)?;
-        Ok(Box::new(Hiring { start, inheritance }))
+        Ok(Arc::new(Hiring { start, inheritance }))
     }
 }
 
@@ -55,6 +56,8 @@ pub struct Shared {
     pub renewal: Renewal,
     pub callbacks: Mutex<Option<Arc<Callbacks>>>,
     kept_alive: Mutex<KeptAlive>,
+    /// The pool's core, as long as somebody has it.
+    core: Py<PyWeakrefReference>,
 }
 
 /// Keeps a pool alive while results of its are to come.
@@ -95,8 +98,8 @@ pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Shared {
     /// Of a pool that nobody starts workers for yet.
-    pub fn new(raw: RawPool, retries: u32, workers: usize) -> Shared {
-        Shared {
+    pub fn new(raw: RawPool, retries: u32, workers: usize, core: &Bound<'_, PyAny>) -> PyResult<Arc<Shared>> {
+        let shared = Arc::new(Shared {
             raw,
             functions: Functions::default(),
             retries,
@@ -105,7 +108,15 @@ impl Shared {
             renewal: Renewal::default(),
             callbacks: Mutex::new(None),
             kept_alive: Mutex::default(),
-        }
+            core: PyWeakrefReference::new(core)?.unbind(),
+        });
+        let unasked = Arc::downgrade(&shared);
+        shared.raw.look_unasked_by(move || {
+            if let Some(shared) = unasked.upgrade() {
+                Python::attach(|py| shared.look_after_keeper(py));
+            }
+        });
+        Ok(shared)
     }
 
     /// Keeps the pool alive for one result that is to come.
@@ -125,35 +136,42 @@ impl Shared {
         drop(before);
     }
 
-    /// Replaces a keeper that has ended, or gives the pool up.
+    /// Has another keeper take the place of one that has died, if one is needed; where none can be had it is tried again later.
     pub fn look_after_keeper(&self, py: Python<'_>) {
-        if self.raw.state() > PoolState::Closed || !self.raw.is_own() {
+        if !self.raw.has_lost_keeper() {
             return;
         }
-        let ended = {
-            let mut kept = locked(&self.kept);
-            let alive = match &*kept {
-                Kept::ByTemplate(keeper) => keeper.is_alive(),
-                Kept::ByZygote(keeper, _) => keeper.is_alive(),
-                Kept::NotYet | Kept::GivenUp => true,
-            };
-            // One that was dismissed ends when all is done.
-            if alive || self.raw.state() == PoolState::Closed && !self.raw.has_unanswered() {
-                return;
+        let Some(_turn) = self.turn() else { return };
+        let again = match self.lost_hiring() {
+            Some((lost, hiring)) => {
+                lost.end();
+                let before = self.raw.left_by_keeper();
+                keep_by_zygote(py, &self.raw, Some(before), &hiring).map(|keeper| {
+                    self.raw.set_keeper(keeper.slot());
+                    *locked(&self.kept) = Kept::ByZygote(keeper, hiring);
+                })
             }
-            // Not held any longer: what follows gives the interpreter lock up.
-            std::mem::replace(&mut *kept, Kept::NotYet)
+            None => self.renew_template(py),
         };
-        let again = match ended {
-            Kept::ByZygote(_, hiring) => {
-                keep_by_zygote(py, &self.raw, hiring).map_err(|error| error.to_string())
-            }
-            _ => Err("the process that its workers are forked from was killed; make a new pool".to_owned()),
-        };
-        *locked(&self.kept) = again.unwrap_or_else(|reason| {
-            self.raw.give_up(&reason);
-            Kept::GivenUp
-        });
+        if let Err(error) = again {
+            self.raw.note_no_keeper(&error.to_string());
+        }
+    }
+
+    /// The zygote that is lost, and what the pool's workers are started with.
+    fn lost_hiring(&self) -> Option<(Arc<Keeper>, Arc<Hiring>)> {
+        match &*locked(&self.kept) {
+            Kept::ByZygote(keeper, hiring) => Some((Arc::clone(keeper), Arc::clone(hiring))),
+            Kept::NotYet | Kept::ByTemplate(_) | Kept::GivenUp => None,
+        }
+    }
+
+    /// Forks a template of this process as it is now. The caller has the turn.
+    pub fn renew_template(&self, py: Python<'_>) -> PyResult<()> {
+        // A pool that nobody has any more needs no workers.
+        let Some(core) = self.core.bind(py).upgrade() else { return Ok(()) };
+        core.call_method0("renew_template")?;
+        self.functions.check(&core)
     }
 
     /// The keeper is to look at what the pool wants now.
@@ -208,13 +226,18 @@ impl Drop for Shared {
     }
 }
 
-/// Has this process's zygote start the workers.
-pub fn keep_by_zygote(py: Python<'_>, raw: &RawPool, hiring: Box<Hiring>) -> PyResult<Kept> {
-    let kept = hiring.start.with(true, |program, order| {
+/// Has this process's zygote start the workers, in the place of the keeper that the pool had before.
+pub fn keep_by_zygote(
+    py: Python<'_>,
+    raw: &RawPool,
+    before: Option<Predecessor>,
+    hiring: &Hiring,
+) -> PyResult<Arc<Keeper>> {
+    hiring.start.with(true, |program, order| {
         py.detach(|| {
             for _ in 0..ATTEMPTS {
                 let keeper = zygote_of(program, order.name)?;
-                match keeper.keep_ordered(raw.handle(), order, Some(&hiring.inheritance)) {
+                match keeper.keep_ordered(before.clone(), raw.handle(), order, Some(&hiring.inheritance)) {
                     Ok(()) => return Ok(keeper),
                     Err(Refusal::Failed(error)) => return Err(error),
                     // Killed since it was last used: once more with a new one.
@@ -224,6 +247,5 @@ pub fn keep_by_zygote(py: Python<'_>, raw: &RawPool, hiring: Box<Hiring>) -> PyR
             Err(StartError::ZygoteLost { name: order.name.to_owned(), times: ATTEMPTS })
         })
         .map_err(from_start)
-    })?;
-    Ok(Kept::ByZygote(kept, hiring))
+    })
 }

@@ -43,9 +43,9 @@ fn target<'a, 'py>(
         core.get().check_broken(core.py())?;
         return Err(PoolCore::refusal(pool).into());
     }
+    shared.look_after_keeper(core.py());
     if let Some(_turn) = shared.turn_to_renew(calls) {
-        core.call_method0("renew_template")?;
-        shared.functions.check(core)?;
+        shared.renew_template(core.py())?;
     }
     let number = shared.functions.number(core, &shared.raw, func)?;
     let number = number.map_err(|error| of_refusal(core.py(), error))?;
