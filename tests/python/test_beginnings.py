@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 
 import pytest
 from conftest import eventually
@@ -213,3 +214,25 @@ def test_workers_know_whose_they_are(runner, method):
     ours = runner.run(program, method)
     assert ours.stdout == runner.run(program, method, manyhands=False).stdout
     assert ours.stdout.startswith("MainProcess ")
+
+
+def handovers(_=None):
+    """What is left of the variable that tells a process whose it is: in the interpreter, and in the C library."""
+    listing = subprocess.run(["env"], stdout=subprocess.PIPE, text=True).stdout
+    found = [line for line in listing.splitlines() if line.startswith("MANYHANDS_HANDOVER=")]
+    return os.environ.get("MANYHANDS_HANDOVER"), found
+
+
+def test_nobody_finds_what_was_handed_to_a_process_in_its_environment(ctx):
+    with ctx.Pool(1) as pool:
+        assert pool.apply(handovers) == (None, [])
+    with ProcessPoolExecutor(1, mp_context=ctx) as executor:
+        assert executor.submit(handovers).result() == (None, [])
+
+
+def test_a_stale_copy_of_it_is_taken_out():
+    code = f"from manyhands import _engine; import sys; sys.path.append({os.path.dirname(__file__)!r})"
+    code += "; import test_beginnings; print(test_beginnings.handovers())"
+    environment = os.environ | {"MANYHANDS_HANDOVER": "keeper:1:3:4:5:6:1:1025:1026"}
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+    assert ran.stdout == "(None, [])\n"

@@ -9,7 +9,7 @@ use crate::patience::limit_of_poll;
 use crate::value::kept_name;
 use manyhands::arena::{Arena, Handle, Role};
 use manyhands::platform::Deadline;
-use manyhands::platform::pidfd::ExitStatus;
+use manyhands::platform::pidfd::{ExitStatus, PidFd};
 use manyhands::spawn::{
     Forked, Instruction, Order, Program, Served, Share, StartRequest, Started, start_exec,
     start_through_zygote,
@@ -100,6 +100,13 @@ fn role(name: &str) -> PyResult<Role> {
         "worker" => Ok(Role::Worker),
         _ => Err(PyValueError::new_err(format!("no role is called {name:?}"))),
     }
+}
+
+/// Whether a process runs that is none of this arena's, so that it must not be taken for a worker.
+#[pyfunction]
+pub fn is_stranger(pid: u32) -> bool {
+    let (Some(arena), Ok(process)) = (Arena::current(), PidFd::open(pid)) else { return false };
+    !arena.is_member(&process) && !process.is_dead()
 }
 
 /// Forks this process. The parent gets the child, the child `None`.

@@ -40,7 +40,9 @@ mod _engine {
     #[pymodule_export]
     use super::banker::{Banker, Claim};
     #[pymodule_export]
-    use super::child::{Child, exec_child, fork_child, serve_zygote, take_request, zygote_child};
+    use super::child::{
+        Child, exec_child, fork_child, is_stranger, serve_zygote, take_request, zygote_child,
+    };
     #[pymodule_export]
     use super::command::command_line;
     #[pymodule_export]
@@ -99,6 +101,10 @@ mod _engine {
             (py.get_type::<Barrier>(), "Barrier", "multiprocessing.synchronize"),
         ] {
             super::ffi::look_like_functions(&class, &PyString::new(py, name), &PyString::new(py, place))?;
+        }
+        // The C library's environment is rid of it since the module was loaded; the interpreter has a copy.
+        if let Ok(os) = py.import("sys")?.getattr("modules")?.get_item("os") {
+            os.getattr("environ")?.call_method1("pop", (manyhands::spawn::HANDOVER, py.None()))?;
         }
         super::ffi::prepare_forks(module.py(), &module.getattr("keep_own_waits")?)?;
         super::threading::prepare(module)

@@ -12,7 +12,7 @@ import os
 import signal
 from typing import Any
 
-from manyhands import _std
+from manyhands import _engine, _std
 
 from . import connection
 
@@ -37,6 +37,10 @@ class WorkerPopen:
             self.sentinel = -1
         else:
             self._file = os.fstat(self.sentinel)
+            if _engine.is_stranger(self.pid):
+                # The number stands in shared memory, and something wrote another one over it.
+                os.close(self.sentinel)
+                self.sentinel = -1
 
     def _present(self) -> int:
         """The descriptor, which is opened again where the program has closed it; -1 when there is no such process."""

@@ -17,6 +17,7 @@ mod error;
 mod fork;
 mod free_bits;
 mod header;
+mod member;
 mod names;
 mod neighbour;
 mod notice;

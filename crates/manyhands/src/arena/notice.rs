@@ -2,7 +2,7 @@
 //!
 //! Its pidfd decides, and one thing that a pidfd does not tell: a process that executes another program keeps its number and
 //! its start time, while all that it did here is over. It is known by its memory: the arena, which a process never
-//! unmaps, is no longer mapped. Both are facts that the kernel states; nobody is taken for dead because time has passed, nor
+//! unmaps, is no longer mapped. One that has not come to map it yet has a descriptor of it. Both are facts that the kernel states; nobody is taken for dead because time has passed, nor
 //! because something cannot be told. Whoever looks first marks the slot, and notes how the process ended where the kernel
 //! tells. Looking undoes nothing: that is the sweep's business, which is claimed in a marked slot.
 
@@ -47,18 +47,31 @@ impl Arena {
         let slot = self.process(process);
         let word = slot.load();
         let is_there = word.state == ProcessState::Alive && word.generation == process.generation();
-        if !is_there || known_process() == Some(process) {
+        // A number that is not the descriptor's was written over the slot's own.
+        if !is_there || word.pid != pidfd.pid() || known_process() == Some(process) {
             return false;
         }
-        // Before it has mapped the arena itself it cannot have lost it.
-        let Some(start) = slot.mapped_at() else { return false };
+        let mapped_at = slot.mapped_at();
+        let map = self.as_listed(mapped_at.unwrap_or(self.base()));
+        if maps::is_mapped(word.pid, &map) != Some(false) {
+            return false;
+        }
+        // One that has not taken its slot may be about to map the arena: then it has its descriptor, until it has the slot.
+        let may_come = || maps::is_open(word.pid, &map) != Some(false) || slot.mapped_at().is_some();
         // The pidfd last: as long as it is silent, the number was this process's, which still had a memory, but another one.
-        if maps::is_mapped(word.pid, &self.as_listed(start)) != Some(false) || pidfd.is_dead() {
+        if (mapped_at.is_none() && may_come()) || pidfd.is_dead() {
             return false;
         }
         slot.set_executed(word);
         mark(slot, word);
         true
+    }
+
+    /// Whether the slot is no longer that of the living process that had it when `pidfd` was opened: something wrote over it.
+    pub(crate) fn is_overwritten(&self, process: ProcessId, pidfd: &PidFd) -> bool {
+        let word = self.process(process).load();
+        let is_its = word.state == ProcessState::Alive && word.generation == process.generation();
+        !(is_its && word.pid == pidfd.pid()) && self.is_mapped_by(pidfd) == Some(true)
     }
 
     /// Marks a process dead whose end the caller has seen on its pidfd.

@@ -328,7 +328,9 @@ impl Arena {
 }
 
 fn closed() -> io::Error {
-    io::Error::other("the program has closed the engine's descriptors, and no other process has them")
+    io::Error::other(
+        "the program has closed the engine's descriptors, and no other process has them that this process's user may open anew",
+    )
 }
 
 impl std::fmt::Debug for Arena {

@@ -230,12 +230,13 @@ impl View {
             .filter_map(|number| self.reach_latch(number).ok())
     }
 
-    /// Sends a signal to a worker, which may just have ended: then to nobody.
+    /// Sends a signal to a worker, which may just have ended: then to nobody. Nor to a process that is none of the arena's.
     pub(super) fn signal(&self, worker: ProcessId, signal: i32) {
         let pidfd = self.arena.process(worker).pidfd();
         // Asked after the descriptor is there: until here the slot, and so the descriptor, was the worker's.
         if let Ok(Some(pidfd)) = pidfd
             && self.arena.process_state(worker).is_some()
+            && self.arena.is_member(&pidfd)
         {
             let _ = pidfd.signal(signal);
         }

@@ -5,6 +5,7 @@
 
 use super::{process, stat};
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat};
+use std::ffi::CStr;
 use std::io::{self, Write};
 use std::mem::MaybeUninit;
 
@@ -12,8 +13,16 @@ use std::mem::MaybeUninit;
 ///
 /// # Errors
 /// What the kernel says, when /proc cannot be read to its end.
-pub fn for_each(mut look: impl FnMut(u32) -> bool) -> io::Result<()> {
-    let proc = openat(CWD, c"/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+pub fn for_each(look: impl FnMut(u32) -> bool) -> io::Result<()> {
+    for_each_in(c"/proc", look)
+}
+
+/// As [`for_each`], with each entry of a folder of /proc whose name is a number.
+///
+/// # Errors
+/// As there.
+pub fn for_each_in(folder: &CStr, mut look: impl FnMut(u32) -> bool) -> io::Result<()> {
+    let proc = openat(CWD, folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     let mut buffer = [MaybeUninit::<u8>::uninit(); 4096];
     let mut entries = RawDir::new(proc, &mut buffer);
     while let Some(entry) = entries.next() {
@@ -44,7 +53,7 @@ pub fn look_at(pid: u32) -> Option<Seen> {
     let (parent, has_ended) = stat::parent_and_end(pid)?;
     let mut path = [0; 24];
     write!(&mut path[..23], "/proc/{pid}").ok()?;
-    let path = std::ffi::CStr::from_bytes_until_nul(&path).ok()?;
+    let path = CStr::from_bytes_until_nul(&path).ok()?;
     let owner = rustix::fs::stat(path).ok()?.st_uid;
     let started = process::start_time(pid)?;
     Some(Seen { parent, started, has_ended, is_mine: owner == rustix::process::geteuid().as_raw() })

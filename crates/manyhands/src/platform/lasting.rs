@@ -7,6 +7,7 @@
 //! before Linux 6.9.)
 
 use super::atomic::{AtomicU32, AtomicU64, Ordering};
+use rustix::fs::{Mode, OFlags};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
@@ -35,13 +36,18 @@ impl Identity {
             let status = std::fs::metadata(path);
             status.is_ok_and(|it| it.dev() == self.device && it.ino() == self.inode)
         })?;
-        open(&found).filter(|opened| Identity::of(opened).is_ok_and(|it| it == self))
+        // Held without being opened, until it is known to be this one: the process may not be one of ours, and the number
+        // may stand for another file by now, whose opening does something.
+        let held = rustix::fs::open(&found, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+        if Identity::of(&held).ok()? != self {
+            return None;
+        }
+        open(format!("/proc/self/fd/{}", held.as_raw_fd()).as_ref())
     }
 }
 
 /// Opens a file that /proc lists.
 pub fn open(path: &std::path::Path) -> Option<OwnedFd> {
-    use rustix::fs::{Mode, OFlags};
     rustix::fs::open(path, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty()).ok()
 }
 

@@ -1,10 +1,11 @@
 //! What memory a process has mapped, as the kernel lists it.
 //!
-//! Reads `/proc/PID/maps` and asks for single entries of `/proc/PID/map_files`, without allocating and without a lock, so that
-//! it works in a process cloned out of one with threads. It tells apart "is not mapped" and "cannot be told", since the
+//! Reads `/proc/PID/maps` and asks for single entries of `/proc/PID/map_files` and `/proc/PID/fd`, without allocating and without a
+//! lock, so that it works in a process cloned out of one with threads. It tells apart "is not mapped" and "cannot be told", since the
 //! first is how an `exec` is noticed (`arena::notice`): the memory goes while the process, its number and its
 //! start time stay.
 
+use super::census;
 use super::process::getpid;
 use std::ffi::CStr;
 use std::io::{self, Write};
@@ -52,6 +53,21 @@ pub fn may_be_mapped(pid: u32, map: &FileMap<'_>, untold: bool) -> bool {
     }
 }
 
+/// Whether process `pid` has a descriptor of the file; `None` when that cannot be told, as with [`is_mapped`].
+pub fn is_open(pid: u32, map: &FileMap<'_>) -> Option<bool> {
+    let mut folder = [0; 32];
+    write!(&mut folder[..31], "/proc/{pid}/fd").ok()?;
+    let mut found = false;
+    census::for_each_in(CStr::from_bytes_until_nul(&folder).ok()?, |descriptor| {
+        let (mut path, mut target) = ([0; 48], [0; 128]);
+        found = write!(&mut path[..47], "/proc/{pid}/fd/{descriptor}").is_ok()
+            && read_link(&path, &mut target).is_some_and(|target| target == map.name);
+        !found
+    })
+    .ok()?;
+    if found { Some(true) } else { is_proc_ours().then_some(false) }
+}
+
 enum Listed {
     Yes,
     No,
@@ -62,7 +78,8 @@ enum Listed {
 
 fn is_mapped_there(pid: u32, map: &FileMap<'_>) -> bool {
     let mut path = [0; 96];
-    let (start, end) = (map.start, map.start + map.size);
+    // The start may stand in memory that others write.
+    let (start, end) = (map.start, map.start.wrapping_add(map.size));
     let mut target = [0; 128];
     write!(&mut path[..95], "/proc/{pid}/map_files/{start:x}-{end:x}").is_ok()
         && read_link(&path, &mut target).is_some_and(|target| target == map.name)
@@ -196,6 +213,18 @@ mod tests {
         let elsewhere = FileMap { start: start + 4096, inode: inode + 1, ..map };
         assert_eq!(is_mapped(me, &elsewhere), Some(false));
         assert_eq!(is_mapped(u32::MAX / 2, &map), None, "there is no such process");
+        assert_eq!(is_mapped(me, &FileMap { start: u64::MAX, ..map }), Some(true), "no address");
+    }
+
+    #[test]
+    fn tells_what_is_open_and_what_is_not() {
+        let file = memory_file("maps-test-open", 4096).unwrap();
+        let map = FileMap { start: 0, size: 0, name: b"/memfd:maps-test-open (deleted)", inode: 0 };
+        let me = std::process::id();
+        assert_eq!(is_open(me, &map), Some(true));
+        drop(file);
+        assert_eq!(is_open(me, &map), Some(false));
+        assert_eq!(is_open(u32::MAX / 2, &map), None, "there is no such process");
     }
 
     #[test]

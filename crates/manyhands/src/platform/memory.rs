@@ -10,12 +10,14 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 
-/// Makes a memory file of `size` bytes, close-on-exec, that can neither shrink nor grow.
+/// Makes a memory file of `size` bytes, close-on-exec, that can neither shrink nor grow. Nobody but its user opens it anew
+/// through /proc; whoever has a descriptor keeps what that allows.
 ///
 /// # Errors
 /// What the kernel says: EMFILE, ENFILE, ENOMEM, or EINVAL where memory files are switched off.
 pub fn memory_file(name: &str, size: u64) -> io::Result<OwnedFd> {
     let file = rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    rustix::fs::fchmod(&file, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
     rustix::fs::ftruncate(&file, size)?;
     rustix::fs::fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
     Ok(file)
@@ -277,4 +279,15 @@ pub unsafe fn populate(address: *mut u8, size: usize) -> io::Result<()> {
     // SAFETY: rounding to pages stays inside the map, which is made of whole pages; populating changes no byte.
     unsafe { rustix::mm::madvise(first.cast(), end - start, rustix::mm::Advice::LinuxPopulateWrite)? };
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_memory_file_is_its_users_own() {
+        let file = memory_file("mode-test", 4096).unwrap();
+        assert_eq!(rustix::fs::fstat(&file).unwrap().st_mode & 0o777, 0o600);
+    }
 }

@@ -44,6 +44,11 @@ impl PidFd {
         Ok(PidFd { pid, descriptor: Lasting::new(descriptor)? })
     }
 
+    /// The process's number, as long as the process has not been reaped.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
     fn present(&self) -> io::Result<BorrowedFd<'_>> {
         let pid = self.pid;
         let again = |_| opened(pid).ok();

@@ -3,6 +3,7 @@
 //! A program whose file is setuid or setgid, or has capabilities, must not believe what its environment says: that is its
 //! starter's, who may have no such rights. The kernel marks such a start (AT_SECURE, see getauxval(3)).
 
+use rustix::fs::{Mode, StatVfsMountFlags};
 use rustix::net::{AddressFamily, SocketAddrAny, SocketType, sockopt};
 use std::ffi::CStr;
 use std::io;
@@ -14,14 +15,39 @@ pub fn is_raised() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
+/// Whether the kernel lets the calling process look at the memory of every process.
+pub fn sees_every_process() -> bool {
+    use rustix::thread::{CapabilitySet, capabilities};
+    capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_PTRACE))
+}
+
 /// Whether an exec of `file` by the calling process would be such a start.
 pub fn would_be_raised(file: &CStr) -> bool {
     let (user, group) = (rustix::process::getuid(), rustix::process::getgid());
-    // The second user or group of a process that was raised; or the file's capabilities, which root has anyway.
-    user != rustix::process::geteuid()
-        || group != rustix::process::getegid()
+    // The second user or group of a process that was raised.
+    if user != rustix::process::geteuid() || group != rustix::process::getegid() {
+        return true;
+    }
+    if !counts_here(file) {
+        return false;
+    }
+    let becomes_another = rustix::fs::stat(file).is_ok_and(|status| {
+        let mode = Mode::from_raw_mode(status.st_mode);
+        mode.contains(Mode::SUID) && status.st_uid != user.as_raw()
+            || mode.contains(Mode::SGID | Mode::XGRP) && status.st_gid != group.as_raw()
+    });
+    // Capabilities root has anyway.
+    becomes_another
         || (!user.is_root()
             && rustix::fs::getxattr(file, c"security.capability", &mut [0_u8; 64][..]).is_ok())
+}
+
+/// Whether what a file's mode and capabilities grant is granted to this process, at the place where the file is.
+fn counts_here(file: &CStr) -> bool {
+    let is_refused = rustix::thread::no_new_privs().unwrap_or(false);
+    let is_without =
+        rustix::fs::statvfs(file).is_ok_and(|place| place.f_flag.contains(StatVfsMountFlags::NOSUID));
+    !is_refused && !is_without
 }
 
 /// Whether a descriptor is one of two sockets that process `pid` has connected to each other, with the calling process's user.

@@ -50,6 +50,21 @@ pub fn parent_and_end(pid: u32) -> Option<(u32, bool)> {
     })
 }
 
+/// Whether process `pid` is a child of the calling process, or a child of one, and so on. Where the kernel does not tell, it
+/// is not.
+pub fn descends_from_here(mut pid: u32) -> bool {
+    const GENERATIONS: usize = 64;
+    let me = super::process::getpid();
+    for _ in 0..GENERATIONS {
+        match parent_and_end(pid) {
+            Some((parent, _)) if parent == me => return true,
+            Some((parent @ 2.., _)) => pid = parent,
+            _ => return false,
+        }
+    }
+    false
+}
+
 // Numbers of fields in /proc/PID/stat, counted from the one after the command's name.
 const STATE: usize = 0;
 const PARENT: usize = 1;
@@ -146,6 +161,23 @@ mod tests {
             assert_eq!(how_it_ended(pid, &pidfd), Some(ExitStatus::Exited(0)));
             reaper.join().unwrap();
         }
+    }
+
+    #[test]
+    fn a_grandchild_descends_from_here() {
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "sleep 1000000 & echo $!; wait"])
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut output = std::io::BufReader::new(child.stdout.take().unwrap());
+        std::io::BufRead::read_line(&mut output, &mut line).unwrap();
+        let grandchild: u32 = line.trim().parse().unwrap();
+        assert!(descends_from_here(child.id()) && descends_from_here(grandchild));
+        assert!(!descends_from_here(std::process::id()) && !descends_from_here(1));
+        PidFd::open(grandchild).unwrap().signal(libc::SIGKILL).unwrap();
+        child.wait().unwrap();
     }
 
     #[test]

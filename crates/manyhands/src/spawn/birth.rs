@@ -76,7 +76,10 @@ pub(super) fn sibling(
         // with without this child.
         arena.adopt_slot_for(slot, pid);
         if getppid() != requester {
-            if let Ok(pidfd) = pidfd::PidFd::open(pid) {
+            // Whoever has become its parent may have reaped it by now.
+            if let Ok(pidfd) = pidfd::PidFd::open(pid)
+                && arena.is_member(&pidfd)
+            {
                 let _ = pidfd.signal(libc::SIGKILL);
             }
             return Err(io::Error::from_raw_os_error(libc::ESRCH));

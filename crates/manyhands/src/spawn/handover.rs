@@ -5,7 +5,8 @@
 //! it has been read. It counts only when the descriptor is the very socket that it speaks of, one of a pair which the
 //! starter has made as the same user, and the starter is the parent, or has ended: so a stale copy of the variable does
 //! nothing. A program that runs with more rights than its starter had never believes it: whoever starts such a program
-//! writes its environment.
+//! writes its environment. In a shared library the variable is taken out when the library is loaded, and read when the
+//! library asks.
 
 use super::error::StartError;
 use super::keeper::Keeper;
@@ -18,17 +19,22 @@ use crate::platform::process::{getpid, getppid};
 use crate::platform::signal::Mask;
 use crate::platform::{message, privilege};
 use rustix::fs::FileType;
-use std::ffi::{CString, OsStr};
+use std::ffi::{CString, OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::sync::{Mutex, PoisonError};
 
 /// The environment variable that names the descriptors.
 pub const VARIABLE: &str = "MANYHANDS_HANDOVER";
 
 /// Why a program that is setuid, setgid or has capabilities cannot be executed for this: it would run its `main` instead.
-const RAISED: &str = "an exec would give it more rights than this process's own user and group have, so it would not \
-                      trust this process; fork instead, or make the effective user and group the real ones first";
+const RAISED: &str = "an exec would give it more rights than this process's own user and group have (the program is setuid or \
+                      setgid or has capabilities, or the effective user or group is not the real one), so it would not \
+                      trust this process; fork instead";
+
+/// What the variable said when the library was loaded that this code is part of.
+static PUT_ASIDE: Mutex<Option<OsString>> = Mutex::new(None);
 
 /// A program that finds its [`Inherited`] when it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +138,20 @@ pub(super) fn launch(
     Ok((pid, near))
 }
 
+/// Takes the variable out of the environment for a library that asks later, if it asks at all. Where the process has several
+/// threads by now, which may be reading the environment, it is left: then it is nothing that was meant for this process.
+pub(super) fn put_aside() {
+    if !crate::platform::thread::is_only_one() {
+        return;
+    }
+    let value = std::env::var_os(VARIABLE);
+    // SAFETY: no other thread reads the environment, since there is none.
+    unsafe { std::env::remove_var(VARIABLE) };
+    if !privilege::is_raised() {
+        *PUT_ASIDE.lock().unwrap_or_else(PoisonError::into_inner) = value;
+    }
+}
+
 impl Inherited {
     /// Takes what was handed to this process, and its slot in the arena; `None` when nothing was.
     ///
@@ -141,9 +161,13 @@ impl Inherited {
     /// # Safety
     /// No other thread of the calling process reads the environment meanwhile, which is changed.
     pub unsafe fn take() -> Result<Option<Inherited>, ArenaError> {
-        let Some(value) = std::env::var_os(VARIABLE) else { return Ok(None) };
-        // SAFETY: the caller's promise.
-        unsafe { std::env::remove_var(VARIABLE) };
+        let early = PUT_ASIDE.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let late = std::env::var_os(VARIABLE);
+        if late.is_some() {
+            // SAFETY: the caller's promise.
+            unsafe { std::env::remove_var(VARIABLE) };
+        }
+        let Some(value) = early.or(late) else { return Ok(None) };
         if privilege::is_raised() {
             return Ok(None);
         }

@@ -30,6 +30,8 @@ mod zygote;
 pub use birth::{Forking, Loaded, is_single_threaded};
 pub use entry::{Entry, EntryError, Failure};
 pub use error::{ProcessError, StartError};
+#[doc(hidden)]
+pub use handover::VARIABLE as HANDOVER;
 pub use handover::{Inherited, Part, Program};
 pub use inherit::{Inheritance, ignored_signals};
 pub use keeper::{Keeper, Refusal};

@@ -18,7 +18,7 @@ use crate::platform::Deadline;
 use crate::platform::atomic::Ordering;
 use crate::platform::fork::{Side, fork_plain};
 use crate::platform::pidfd::ExitStatus;
-use rustix::fs::MemfdFlags;
+use rustix::fs::{MemfdFlags, Mode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io;
@@ -304,7 +304,9 @@ impl Process {
 
 /// Where a process leaves word of its failure.
 fn report() -> io::Result<OwnedFd> {
-    Ok(rustix::fs::memfd_create("report", MemfdFlags::CLOEXEC)?)
+    let file = rustix::fs::memfd_create("report", MemfdFlags::CLOEXEC)?;
+    rustix::fs::fchmod(&file, Mode::RUSR | Mode::WUSR)?;
+    Ok(file)
 }
 
 /// The life of a process that was started for a function of this program.

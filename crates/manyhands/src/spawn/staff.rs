@@ -293,6 +293,10 @@ impl Staff {
             } else if worker.pidfd.is_dead() {
                 let worker = self.workers.swap_remove(index);
                 self.note_end(arena, &worker);
+            } else if has_left && arena.is_mapped_by(&worker.pidfd) == Some(true) {
+                // It has not left: something wrote over its slot. What it holds is no longer its own, so it must not go on.
+                let _ = worker.pidfd.signal(libc::SIGKILL);
+                index += 1;
             } else if has_left {
                 let Worker { slot, pid, pidfd, .. } = self.workers.swap_remove(index);
                 let ended = Ended { slot, pid, status: ExitStatus::Exited(0) };

@@ -2,7 +2,9 @@
 //!
 //! One per arena, made with the first process that is started; nobody's child. It polls the pidfds of all processes of
 //! the arena and its doorbell, looks once a second who has executed another program, sweeps the dead, and ends who must
-//! end with a parent: pool workers and daemons however it ended, others when a signal ended it. It ends itself when no process is left. It is a bare clone, perhaps of a process with
+//! end with a parent: pool workers and daemons however it ended, others when a signal ended it. What a slot says is checked before
+//! anybody is ended for it: the kernel must say that the process is one of the arena's ([`Watched::signal`]). The warden ends
+//! itself when no process is left. It is a bare clone, perhaps of a process with
 //! threads: it allocates nothing, takes no lock, holds no descriptor but its own and the memory's, and drops the memory it was cloned with. It
 //! may be killed: keepers, and whoever waits for a process or starts one, notice that and make another one; meanwhile
 //! waiters sweep for themselves.
@@ -12,7 +14,7 @@ use crate::arena::{Arena, ProcessId, ProcessSlot, ProcessState, Role, sweep, swe
 use crate::platform::atomic::Ordering;
 use crate::platform::pidfd::{ExitStatus, PidFd};
 use crate::platform::stat::how_it_ended;
-use crate::platform::{Deadline, clock, orphan};
+use crate::platform::{Deadline, clock, orphan, privilege};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
@@ -148,6 +150,7 @@ unsafe fn watch(task: *const libc::c_void) {
             watched: [const { None }; WATCHED],
             count: 0,
             blind: false,
+            sees_all: privilege::sees_every_process(),
             rest_until: 0,
             look_at: 0,
         }
@@ -179,18 +182,45 @@ struct Warden {
     count: usize,
     /// Whether somebody could not be watched for want of a descriptor.
     blind: bool,
+    /// Whether the kernel shows it every process's memory.
+    sees_all: bool,
     /// Until when the doorbell is not listened to.
     rest_until: u64,
     /// When it looks next for ends of which no descriptor tells.
     look_at: u64,
 }
 
+/// A process as it was when the warden first saw it: what is written over its slot later changes nothing here.
 struct Watched {
     process: ProcessId,
-    pid: u32,
     pidfd: PidFd,
-    /// When it is made to end; 0 for never.
+    role: Role,
+    parent: Option<ProcessId>,
+    /// Whether the kernel has said that it is one of the arena's.
+    is_known: bool,
+    /// Whether it was asked to end.
+    is_asked: bool,
+    /// When it is made to end, or asked again; 0 for never.
     end_at: u64,
+}
+
+impl Watched {
+    /// Whether it ends with its parent however that ends.
+    fn is_bound(&self) -> bool {
+        !matches!(self.role, Role::User | Role::Copy | Role::Warden)
+    }
+
+    /// Whether it is a process of the arena. One that the kernel does not let the warden look at any more, since it has become
+    /// another user's, is one if it was when the warden could.
+    fn is_ours(&mut self, arena: &Arena) -> bool {
+        self.is_known = arena.is_mapped_by(&self.pidfd).unwrap_or(self.is_known);
+        self.is_known
+    }
+
+    /// Sends it a signal, if it is a process of the arena.
+    fn signal(&mut self, arena: &Arena, signal: i32) {
+        self.is_asked = self.is_ours(arena) && self.pidfd.signal(signal).is_ok();
+    }
 }
 
 impl Warden {
@@ -227,10 +257,7 @@ impl Warden {
                 continue;
             }
             match slot.pidfd() {
-                Ok(Some(pidfd)) if self.count < WATCHED => {
-                    self.watched[self.count] = Some(Watched { process, pid: slot.pid(), pidfd, end_at: 0 });
-                    self.count += 1;
-                }
+                Ok(Some(pidfd)) if self.count < WATCHED => self.watch(process, slot, pidfd),
                 Ok(None) => self.died(process, None),
                 // Looked at again at the next turn.
                 Ok(Some(_)) | Err(_) => self.blind = true,
@@ -238,13 +265,22 @@ impl Warden {
         }
     }
 
+    fn watch(&mut self, process: ProcessId, slot: &ProcessSlot, pidfd: PidFd) {
+        // It may become somebody whom the warden cannot look at.
+        let is_known = !self.sees_all && self.arena.is_mapped_by(&pidfd) == Some(true);
+        let (role, parent) = (slot.role(), slot.parent());
+        self.watched[self.count] =
+            Some(Watched { process, pidfd, role, parent, is_known, is_asked: false, end_at: 0 });
+        self.count += 1;
+    }
+
     /// Ends those whose parent was swept by somebody else before they were watched.
     fn end_orphans(&mut self) {
         for index in 0..self.count {
             let Some(watched) = &self.watched[index] else { continue };
-            let slot = self.arena.process(watched.process);
-            let bound = !matches!(slot.role(), Role::User | Role::Copy | Role::Warden);
-            if watched.end_at == 0 && bound && slot.parent().is_some_and(|parent| self.arena.is_dead(parent))
+            if watched.end_at == 0
+                && watched.is_bound()
+                && watched.parent.is_some_and(|parent| self.arena.is_dead(parent))
             {
                 self.end(index);
             }
@@ -302,7 +338,8 @@ impl Warden {
         for watched in self.watched[..self.count].iter_mut().flatten() {
             if watched.end_at != 0 && watched.end_at <= now {
                 watched.end_at = now + PATIENCE_NS;
-                let _ = watched.pidfd.signal(libc::SIGKILL);
+                let signal = if watched.is_asked { libc::SIGKILL } else { libc::SIGTERM };
+                watched.signal(self.arena, signal);
             }
         }
     }
@@ -320,7 +357,7 @@ impl Warden {
             self.watched.swap(index, self.count);
             if let Some(watched) = self.watched[self.count].take() {
                 self.arena.mark_dead(watched.process);
-                self.died(watched.process, how_it_ended(watched.pid, &watched.pidfd));
+                self.died(watched.process, how_it_ended(watched.pidfd.pid(), &watched.pidfd));
             }
         }
     }
@@ -338,21 +375,25 @@ impl Warden {
         while index < self.count {
             let Some(watched) = &self.watched[index] else { break };
             let process = watched.process;
-            // Who is being made to end is watched until it has; and who has ended is buried.
-            let is_over = watched.end_at == 0
+            // Who was made to end is watched until it has; and who has ended is buried.
+            let is_over = (watched.end_at == 0 || !watched.is_asked)
                 && (self.arena.is_dead(process) || self.arena.notice_exec(process, &watched.pidfd))
                 && !watched.pidfd.is_dead();
-            if !is_over {
-                index += 1;
+            if self.arena.is_overwritten(process, &watched.pidfd) {
+                // It has not left, and what it holds is not its own any more. A program's own process sees that for itself.
+                if watched.is_bound() && watched.end_at == 0 {
+                    self.end(index);
+                }
+            } else if is_over {
+                self.count -= 1;
+                self.watched.swap(index, self.count);
+                self.watched[self.count] = None;
+                self.died(process, None);
                 continue;
             }
-            self.count -= 1;
-            self.watched.swap(index, self.count);
-            self.watched[self.count] = None;
-            self.died(process, None);
+            index += 1;
         }
     }
-
     fn died(&mut self, process: ProcessId, status: Option<ExitStatus>) {
         // Who reaped it may have left word.
         let status = status.or_else(|| self.slot_of(process)?.ending());
@@ -370,9 +411,8 @@ impl Warden {
         self.watch_children();
         for index in 0..self.count {
             let Some(watched) = &self.watched[index] else { continue };
-            let slot = self.arena.process(watched.process);
-            if slot.parent() == Some(process) && watched.end_at == 0 {
-                match slot.role() {
+            if watched.parent == Some(process) && watched.end_at == 0 {
+                match watched.role {
                     Role::Warden | Role::Copy => {}
                     Role::User if !by_signal => {}
                     _ => self.end(index),
@@ -393,8 +433,7 @@ impl Warden {
                 && self.count < WATCHED
                 && let Ok(Some(pidfd)) = slot.pidfd()
             {
-                self.watched[self.count] = Some(Watched { process, pid: slot.pid(), pidfd, end_at: 0 });
-                self.count += 1;
+                self.watch(process, slot, pidfd);
             }
         }
     }
@@ -403,12 +442,19 @@ impl Warden {
     fn end(&mut self, index: usize) {
         let Some(watched) = &mut self.watched[index] else { return };
         watched.end_at = clock::now_ns() + PATIENCE_NS;
-        let signal = match self.arena.process(watched.process).role() {
+        let signal = match watched.role {
             Role::Worker => libc::SIGKILL,
             // It sees by itself that it is not needed any more.
-            Role::Keeper => return,
+            Role::Keeper => {
+                watched.is_asked = watched.is_ours(self.arena);
+                return;
+            }
             Role::User | Role::Daemon | Role::Copy | Role::Warden => libc::SIGTERM,
         };
-        let _ = watched.pidfd.signal(signal);
+        watched.signal(self.arena, signal);
+        if !watched.is_asked {
+            // It may be none of the arena's, or not yet.
+            self.look_at = 0;
+        }
     }
 }

@@ -4,12 +4,13 @@
 //! `main`, sees that it was handed a socket and serves instead of returning, so nothing is asked of the user's `main`. Being
 //! exec'd it is small and has one thread, so its children cost the same whatever the requester's memory. A zygote serves
 //! one process, which has one for each program that it asks for; it is replaced when it has ended or when its requester's
-//! standing (user, groups, session, limits) is no longer the one that it was made with. In a shared library the initialiser does nothing.
+//! standing (user, groups, session, limits) is no longer the one that it was made with. In a shared library the initialiser only puts
+//! aside what was handed over, for the library to ask for: an interpreter's extension does.
 
 use super::birth::{Forking, Loaded};
 use super::entry::{self, Entry};
 use super::error::StartError;
-use super::handover::{Inherited, Part, Program, VARIABLE};
+use super::handover::{self, Inherited, Part, Program, VARIABLE};
 use super::here::{Zygote, here};
 use super::keeper::{Keeper, Refusal};
 use super::process;
@@ -173,6 +174,7 @@ extern "C" fn divert(argc: c_int, argv: *const *const libc::c_char, environment:
     }
     debug_assert_eq!(VARIABLE, "MANYHANDS_HANDOVER");
     if MainProgram::get().offset_of(divert as *const () as usize).is_none() {
+        handover::put_aside();
         return;
     }
     // SAFETY: before `main` this process has one thread.

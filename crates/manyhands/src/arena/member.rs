@@ -1,0 +1,47 @@
+//! Who is a process of this arena, as the kernel sees it.
+//!
+//! A slot is memory, and every member may write it: one that gave up its rights, too, and one that a mistake has gone wild in.
+//! So what a slot says of a process is never enough for a signal. The kernel must say that the process has this
+//! arena's memory mapped; a member can map it itself, but cannot make another process do so. Whoever asks holds a descriptor of
+//! the process before it asks and signals through that, so that a number which passes to another process meanwhile does no harm.
+//!
+//! Of a process that the caller may not look at (another user's, or one that is not dumpable) the kernel tells less: there it
+//! counts whether it descends from the caller, who could have ended it without an arena.
+
+use super::region::Arena;
+use crate::platform::pidfd::PidFd;
+use crate::platform::{maps, stat};
+
+impl Arena {
+    /// Whether the process has this arena mapped; `None` when the kernel does not tell.
+    pub(crate) fn is_mapped_by(&self, process: &PidFd) -> Option<bool> {
+        let mapped = maps::is_mapped(process.pid(), &self.as_listed(self.base()));
+        // The descriptor last: as long as it is silent, the number was this process's.
+        if process.is_dead() { Some(false) } else { mapped }
+    }
+
+    /// Whether the process is one of this arena, so that it may be ended for what stands in the arena.
+    pub fn is_member(&self, process: &PidFd) -> bool {
+        self.is_mapped_by(process)
+            .unwrap_or_else(|| stat::descends_from_here(process.pid()) && !process.is_dead())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn another_program_is_no_member() {
+        let arena = Arena::get().unwrap();
+        let mut child = Command::new("sleep").arg("1000000").spawn().unwrap();
+        let process = PidFd::open(child.id()).unwrap();
+        assert_eq!(arena.is_mapped_by(&process), Some(false));
+        assert!(!arena.is_member(&process), "it is a child, but can be looked at");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!arena.is_member(&process));
+        assert!(arena.is_member(&PidFd::open(std::process::id()).unwrap()));
+    }
+}
