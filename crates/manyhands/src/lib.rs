@@ -115,6 +115,13 @@ pub(crate) fn tick() {
     }
 }
 
+/// Makes another warden in the place of one that has ended, for whoever hears of that in a wait.
+#[cfg(not(manyhands_model))]
+pub(crate) fn replace_warden(arena: &'static arena::Arena) {
+    // Where none can be made now, the next tick tries again.
+    let _ = spawn::warden::ensure(arena);
+}
+
 /// How a keeper learns what a pool wants: the executor's answer.
 #[cfg(not(manyhands_model))]
 #[doc(hidden)]

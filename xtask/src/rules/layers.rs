@@ -8,9 +8,9 @@ use super::{Finding, Modules};
 use crate::lexer::{self, Kind, Token};
 use crate::tree::{File, LAYERS};
 
-/// Names at the root which a layer may use: the static table of sweeps, the walk over it that waiters take, and what a
-/// keeper of processes must know of those who have it keep some.
-const AT_THE_ROOT: [&str; 4] = ["SWEEPS", "MAKE_KEPT", "sweep_the_dead", "tick"];
+/// Names at the root which a layer may use: the static table of sweeps, the walk over it that waiters take, what they do when
+/// they hear that the warden has ended, and what a keeper of processes must know of those who have it keep some.
+const AT_THE_ROOT: [&str; 5] = ["SWEEPS", "MAKE_KEPT", "sweep_the_dead", "tick", "replace_warden"];
 
 pub fn check(file: &File) -> Vec<Finding> {
     let Some(layer) = file.layer() else { return Vec::new() };

@@ -13,6 +13,7 @@ use super::process_table;
 use super::thread_table;
 use super::window::CHUNK;
 use crate::platform::atomic::{AtomicU32, AtomicU64};
+use crate::platform::robust::{WORDS, Word};
 
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"mnyhands");
 /// Raised whenever a layout in the arena changes its meaning without changing its size.
@@ -95,6 +96,8 @@ pub(super) struct Header {
     unused: AtomicU32,
     /// When somebody last looked for the dead at a tick, in nanoseconds of the monotonic clock.
     pub(super) looked: AtomicU64,
+    /// The warden's number in the kernel while it lives, as `platform::robust` has it; 0 when there was none yet.
+    pub(super) life: [Word; WORDS],
     pub(super) counters: Counters,
 }
 

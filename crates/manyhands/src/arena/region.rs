@@ -15,6 +15,7 @@ use super::window::{CHUNK, CHUNKS, Window};
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::lasting::{self, Identity, Lasting};
 use crate::platform::maps::FileMap;
+use crate::platform::robust::{WORDS, Word};
 use crate::platform::turn::Turn;
 use crate::platform::{clock, doorbell, memory, needs, process, wipe};
 use std::io;
@@ -300,6 +301,11 @@ impl Arena {
     /// Which process is the arena's warden (a raw [`ProcessId`]; 0 for none).
     pub(crate) fn warden(&self) -> &'static AtomicU32 {
         &self.header().warden
+    }
+
+    /// Words that the kernel changes when the warden ends, and on which waiters sleep to hear of that.
+    pub(crate) fn life(&self) -> &'static [Word; WORDS] {
+        &self.header().life
     }
 
     pub(super) fn header(&self) -> &'static Header {

@@ -20,6 +20,8 @@ pub(super) struct Polling<'a> {
     needed: AtomicBool,
     /// How long it slept since the arena's last tick, in microseconds.
     slept: AtomicU32,
+    /// Whether the arena has ticked in this wait.
+    is_long: AtomicBool,
 }
 
 impl<'a> Polling<'a> {
@@ -31,6 +33,7 @@ impl<'a> Polling<'a> {
             next: AtomicU32::new(FIRST),
             needed: AtomicBool::new(true),
             slept: AtomicU32::new(0),
+            is_long: AtomicBool::new(false),
         }
     }
 }
@@ -48,11 +51,12 @@ impl Polling<'_> {
 }
 
 impl Ticking for Polling<'_> {
-    fn before_sleep(&self) -> Turn {
-        let turn = self.arena.before_sleep();
+    fn before_sleep(&self, _is_long: bool) -> Turn {
+        // Whether one of the arena's periods is over, not one of its own.
+        let turn = self.arena.before_sleep(self.is_long.load(Ordering::Relaxed));
         let next = Duration::from_micros(self.next().into());
         let slept = Duration::from_micros(self.slept.load(Ordering::Relaxed).into());
-        Turn { period: next.min(turn.period.saturating_sub(slept)), elected: turn.elected }
+        Turn { period: next.min(turn.period.saturating_sub(slept)), ..turn }
     }
 
     fn after_sleep(&self, turn: Turn, timed_out: bool) {
@@ -66,6 +70,9 @@ impl Ticking for Polling<'_> {
         if self.needed.load(Ordering::Relaxed) {
             self.next.store((next * 2).min(LONGEST), Ordering::Relaxed);
         }
+        if tick {
+            self.is_long.store(true, Ordering::Relaxed);
+        }
         self.arena.after_sleep(turn, tick);
     }
 }
@@ -78,8 +85,8 @@ mod tests {
     struct Counting(AtomicU32);
 
     impl Ticking for Counting {
-        fn before_sleep(&self) -> Turn {
-            Turn { period: Duration::from_millis(100), elected: true }
+        fn before_sleep(&self, _is_long: bool) -> Turn {
+            Turn { period: Duration::from_millis(100), elected: true, beside: None }
         }
 
         fn after_sleep(&self, _turn: Turn, timed_out: bool) {
@@ -94,7 +101,7 @@ mod tests {
         let polling = Polling::new(&wait);
         let sleeps: Vec<Duration> = (0..40)
             .map(|_| {
-                let turn = polling.before_sleep();
+                let turn = polling.before_sleep(false);
                 polling.after_sleep(turn, true);
                 turn.period
             })

@@ -14,6 +14,9 @@ pub enum Scope {
     Shared,
 }
 
+/// What the kernel puts into a word of a robust list in the place of the number of a thread that has ended.
+pub const ENDED: u32 = 1 << 30;
+
 /// Why a [`wait`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
@@ -30,7 +33,10 @@ pub enum Wake {
 #[cfg(not(manyhands_model))]
 mod kernel {
     use super::{Scope, Wake};
-    use crate::platform::{Deadline, atomic::AtomicU32};
+    use crate::platform::{
+        Deadline,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    };
     use rustix::thread::futex::{self, Flags};
     use std::num::NonZeroU32;
 
@@ -45,10 +51,7 @@ mod kernel {
 
     /// Sleeps while `word` has the value `expected`, until a [`wake`], a signal or `deadline`.
     pub fn wait(word: &AtomicU32, expected: u32, deadline: Option<Deadline>, scope: Scope) -> Wake {
-        let until = deadline.map(|deadline| rustix::time::Timespec {
-            tv_sec: (deadline.as_nanos() / 1_000_000_000) as i64,
-            tv_nsec: (deadline.as_nanos() % 1_000_000_000) as _,
-        });
+        let until = deadline.map(timespec);
         // The bitset form takes an absolute point of CLOCK_MONOTONIC; the plain one takes a duration.
         match futex::wait_bitset(word, flags(scope), expected, until.as_ref(), ANY) {
             Ok(()) => Wake::Woken,
@@ -56,6 +59,51 @@ mod kernel {
             Err(rustix::io::Errno::TIMEDOUT) => Wake::TimedOut,
             Err(rustix::io::Errno::INTR) => Wake::Interrupted,
             Err(error) => unreachable!("futex wait on a valid, aligned word failed: {error}"),
+        }
+    }
+
+    /// Whether the kernel refused to wait for two words: it is older than Linux 5.16, or a filter keeps it from that.
+    static REFUSED: AtomicBool = AtomicBool::new(false);
+
+    /// Whether it is worth while to ask for [`wait_beside`].
+    pub fn waits_beside() -> bool {
+        !REFUSED.load(Ordering::Relaxed)
+    }
+
+    /// As [`wait`] on a word that several processes see, and also until somebody wakes `beside`, another such word. `None` when the
+    /// kernel does not offer that.
+    pub fn wait_beside(
+        word: &AtomicU32,
+        expected: u32,
+        beside: (&AtomicU32, u32),
+        deadline: Option<Deadline>,
+    ) -> Option<Wake> {
+        let until = deadline.map(timespec);
+        let of = |word: &AtomicU32, expected: u32| {
+            let mut wait = futex::Wait::new();
+            wait.val = u64::from(expected);
+            wait.uaddr = futex::WaitPtr::new(word.as_ptr().cast());
+            wait.flags = futex::WaitFlags::SIZE_U32;
+            wait
+        };
+        let words = [of(word, expected), of(beside.0, beside.1)];
+        let clock = rustix::time::ClockId::Monotonic;
+        match futex::waitv(&words, futex::WaitvFlags::empty(), until.as_ref(), clock) {
+            Ok(_) => Some(Wake::Woken),
+            Err(rustix::io::Errno::AGAIN) => Some(Wake::Changed),
+            Err(rustix::io::Errno::TIMEDOUT) => Some(Wake::TimedOut),
+            Err(rustix::io::Errno::INTR) => Some(Wake::Interrupted),
+            Err(_) => {
+                REFUSED.store(true, Ordering::Relaxed);
+                None
+            }
+        }
+    }
+
+    fn timespec(deadline: Deadline) -> rustix::time::Timespec {
+        rustix::time::Timespec {
+            tv_sec: (deadline.as_nanos() / 1_000_000_000) as i64,
+            tv_nsec: (deadline.as_nanos() % 1_000_000_000) as _,
         }
     }
 
@@ -68,7 +116,7 @@ mod kernel {
 }
 
 #[cfg(not(manyhands_model))]
-pub use kernel::{wait, wake};
+pub use kernel::{wait, wait_beside, waits_beside, wake};
 
 #[cfg(manyhands_model)]
 mod model {
@@ -85,6 +133,18 @@ mod model {
         count: u32,
         tickets: u32,
         condition: Arc<Condvar>,
+        /// Of those who sleep on another word as well.
+        beside: Vec<Arc<Condvar>>,
+    }
+
+    impl Sleepers {
+        fn none() -> Sleepers {
+            Sleepers { count: 0, tickets: 0, condition: Arc::new(Condvar::new()), beside: Vec::new() }
+        }
+    }
+
+    fn key(word: &AtomicU32) -> usize {
+        std::ptr::from_ref(word) as usize
     }
 
     loom::lazy_static! {
@@ -97,12 +157,8 @@ mod model {
         if word.load(Ordering::SeqCst) != expected {
             return Wake::Changed;
         }
-        let key = std::ptr::from_ref(word) as usize;
-        let sleepers = table.entry(key).or_insert_with(|| Sleepers {
-            count: 0,
-            tickets: 0,
-            condition: Arc::new(Condvar::new()),
-        });
+        let key = key(word);
+        let sleepers = table.entry(key).or_insert_with(Sleepers::none);
         sleepers.count += 1;
         let condition = Arc::clone(&sleepers.condition);
         loop {
@@ -119,17 +175,49 @@ mod model {
     /// Wakes at most `count` sleepers of `word`, and says how many there were.
     pub fn wake(word: &AtomicU32, count: u32, _scope: Scope) -> u32 {
         let mut table = TABLE.lock().unwrap();
-        let Some(sleepers) = table.get_mut(&(std::ptr::from_ref(word) as usize)) else {
+        let Some(sleepers) = table.get_mut(&key(word)) else {
             return 0;
         };
         let woken = count.min(sleepers.count - sleepers.tickets);
         sleepers.tickets += woken;
         if woken > 0 {
             sleepers.condition.notify_all();
+            sleepers.beside.iter().for_each(|condition| condition.notify_all());
         }
         woken
+    }
+
+    /// As [`wait`], and also until `beside` is woken.
+    pub fn wait_beside(
+        word: &AtomicU32,
+        expected: u32,
+        beside: (&AtomicU32, u32),
+        _deadline: Option<Deadline>,
+    ) -> Option<Wake> {
+        let mut table = TABLE.lock().unwrap();
+        if word.load(Ordering::SeqCst) != expected || beside.0.load(Ordering::SeqCst) != beside.1 {
+            return Some(Wake::Changed);
+        }
+        let keys = [key(word), key(beside.0)];
+        let condition = Arc::new(Condvar::new());
+        for key in keys {
+            let sleepers = table.entry(key).or_insert_with(Sleepers::none);
+            sleepers.count += 1;
+            sleepers.beside.push(Arc::clone(&condition));
+        }
+        loop {
+            table = condition.wait(table).unwrap();
+            let Some(woken) = keys.iter().position(|key| table[key].tickets > 0) else { continue };
+            for (at, key) in keys.iter().enumerate() {
+                let sleepers = table.get_mut(key).expect("a sleeper's entry stays");
+                sleepers.count -= 1;
+                sleepers.tickets = (sleepers.tickets - u32::from(at == woken)).min(sleepers.count);
+                sleepers.beside.retain(|other| !Arc::ptr_eq(other, &condition));
+            }
+            return Some(Wake::Woken);
+        }
     }
 }
 
 #[cfg(manyhands_model)]
-pub use model::{wait, wake};
+pub use model::{wait, wait_beside, wake};

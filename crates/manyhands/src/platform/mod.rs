@@ -43,6 +43,8 @@ pub(crate) mod privilege;
 #[cfg(not(manyhands_model))]
 pub mod process;
 #[cfg(not(manyhands_model))]
+pub(crate) mod robust;
+#[cfg(not(manyhands_model))]
 pub(crate) mod signal;
 #[cfg(not(manyhands_model))]
 pub mod stat;

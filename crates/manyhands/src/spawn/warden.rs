@@ -6,13 +6,15 @@
 //! anybody is ended for it: the kernel must say that the process is one of the arena's ([`Watched::signal`]). The warden ends
 //! itself when no process is left. It is a bare clone, perhaps of a process with
 //! threads: it allocates nothing, takes no lock, holds no descriptor but its own and the memory's, and drops the memory it was cloned with. It
-//! may be killed: keepers, and whoever waits for a process or starts one, notice that and make another one; meanwhile
-//! waiters sweep for themselves.
+//! may be killed: keepers, and whoever waits for a process or starts one, notice that and make another one. So do waiters, of whom
+//! the kernel wakes some: it notes the end in words of the arena. Meanwhile waiters sweep for themselves.
 
 use super::here::here;
 use crate::arena::{Arena, ProcessId, ProcessSlot, ProcessState, Role, sweep, sweep_noticed};
 use crate::platform::atomic::Ordering;
+use crate::platform::futex::ENDED;
 use crate::platform::pidfd::{ExitStatus, PidFd};
+use crate::platform::robust::Will;
 use crate::platform::stat::how_it_ended;
 use crate::platform::{Deadline, clock, orphan, privilege};
 use std::io;
@@ -77,15 +79,20 @@ pub fn ensure(arena: &'static Arena) -> io::Result<()> {
     let word = arena.warden();
     let seen = word.load(Ordering::Acquire);
     let present = ProcessId::from_raw(seen);
+    let state = present.and_then(|present| arena.process_state(present));
+    // Read after the state: a warden has written its life before it is alive. The kernel writes the end of it there sooner than
+    // the descriptor tells.
+    let has_ended = arena.life()[0].word.load(Ordering::Acquire) & ENDED != 0;
     if let (Some(present), Some((watched, pidfd))) = (present, &*known)
         && present == *watched
+        && !has_ended
         && !pidfd.is_dead()
     {
         return Ok(());
     }
     if let Some(present) = present {
-        match arena.process_state(present) {
-            Some(ProcessState::Alive) if !arena.notice(present) => {
+        match state {
+            Some(ProcessState::Alive) if !has_ended && !arena.notice(present) => {
                 if let Ok(Some(pidfd)) = arena.process(present).pidfd() {
                     *known = Some((present, Arc::new(pidfd)));
                 }
@@ -143,6 +150,10 @@ unsafe fn watch(task: *const libc::c_void) {
     }
     arena.unmap_idle();
     raise_limits();
+    let mut will = Will::new();
+    // SAFETY: the will stands on this stack until it is dropped below; a bare clone has no such list. Where the kernel takes none,
+    // waiters look for themselves.
+    let _ = unsafe { will.leave(arena.life()) };
     if arena.process_state(slot) == Some(ProcessState::Starting) && arena.adopt_slot(slot).is_ok() {
         Warden {
             arena,
@@ -155,6 +166,8 @@ unsafe fn watch(task: *const libc::c_void) {
             look_at: 0,
         }
         .run();
+        // Nobody is left who could miss it.
+        will.withdraw();
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! park        Wait, Waiting, Parker: yields, then a futex      tick   who sweeps the dead while all wait
-//! gate        sleep until told, for whatever is published      lock_word   owner, dead bit, waiters bit
+//! gate        sleep until told, for whatever is published      life   how they hear that the warden has ended
+//! lock_word   owner, dead bit, waiters bit
 //! ```
 //!
 //! One algorithm each for threads and for processes: the place of the words is a parameter, private memory or the
@@ -16,6 +17,8 @@ mod event_word;
 mod gate;
 #[allow(dead_code, reason = "in the model only what the model tests use is used")]
 mod ledger;
+#[cfg_attr(manyhands_model, allow(dead_code, reason = "the model tests alone use it there"))]
+mod life;
 mod lock_word;
 mod mortal;
 mod news;

@@ -60,8 +60,9 @@ impl Waiting for Blocking {}
 
 /// How often a sleep on an arena word ends by itself, so that the dead are swept.
 pub(crate) trait Ticking {
-    /// Called before each sleep: the longest time to sleep, and whether this sleeper sweeps then.
-    fn before_sleep(&self) -> Turn;
+    /// Called before each sleep: the longest time to sleep, and whether this sleeper sweeps then. `is_long` when one sleep of this
+    /// wait lasted to the end of its period already.
+    fn before_sleep(&self, is_long: bool) -> Turn;
 
     /// Called after each sleep, with what [`before_sleep`](Ticking::before_sleep) gave.
     fn after_sleep(&self, turn: Turn, timed_out: bool);
@@ -74,6 +75,8 @@ pub(crate) struct Turn {
     pub(crate) period: Duration,
     /// Whether this sleeper is the one that sweeps when the period is over.
     pub(crate) elected: bool,
+    /// Another word that ends the sleep when it is woken, and what it says now.
+    pub(crate) beside: Option<(&'static AtomicU32, u32)>,
 }
 
 /// How to wait: where the word lies, until when, and whom to tell.
@@ -130,12 +133,14 @@ pub struct Parker<'a> {
     wait: &'a Wait<'a>,
     blocked: bool,
     asked: bool,
+    /// Whether a sleep lasted to the end of its period.
+    is_long: bool,
 }
 
 impl<'a> Parker<'a> {
     /// Begins a wait that did not succeed at once.
     pub fn new(wait: &'a Wait<'a>) -> Self {
-        Parker { wait, blocked: false, asked: false }
+        Parker { wait, blocked: false, asked: false, is_long: false }
     }
 
     fn block(&mut self) {
@@ -177,12 +182,15 @@ impl<'a> Parker<'a> {
             self.asked = true;
             go_on(self.wait.waiting.before_sleep())?;
         }
-        let turn = ticking.map(|ticking| (ticking, ticking.before_sleep()));
+        let turn = ticking.map(|ticking| (ticking, ticking.before_sleep(self.is_long)));
         let until = match turn.and_then(|(_, turn)| Deadline::after(turn.period)) {
             Some(tick) => Some(tick.earlier(deadline)),
             None => deadline,
         };
-        let wake = futex::wait(word, expected, until, scope);
+        let wake = turn
+            .and_then(|(_, turn)| futex::wait_beside(word, expected, turn.beside?, until))
+            .unwrap_or_else(|| futex::wait(word, expected, until, scope));
+        self.is_long |= wake == Wake::TimedOut;
         if let Some((ticking, turn)) = turn {
             ticking.after_sleep(turn, wake == Wake::TimedOut);
         }

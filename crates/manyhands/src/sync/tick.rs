@@ -1,32 +1,58 @@
 //! The ticks of waiters on arena objects: the dead are swept even when nobody is left whose task that is.
 //!
-//! The warden notices deaths and wakes whom they concern. Should it be killed too, a waiter would sleep for ever; so
-//! of the sleepers of a process one is elected, whose sleep ends every 100 ms to look for the dead. The others wake
-//! once a second, to take its place when it has gone, and to look as well, since it may be woken too often to do so.
-//! Nobody is taken for dead because time has passed: the sweep asks the kernel. In a fork's child nobody is elected yet.
+//! The warden notices deaths and wakes whom they concern. Should it be killed too, a waiter would sleep for ever. So of the
+//! sleepers of a process one is elected, whose sleep ends every 100 ms to look for the dead. The others wake once a second, to
+//! take its place when it has gone, and to look as well, since it may be woken too often to do so.
+//!
+//! While there is a warden that is seldom needed. A wait that has lasted for such a period sleeps on two words from then on, its
+//! own and one of those that stand for the warden's life, and ticks every few seconds only, in case the warden is stopped. When the
+//! warden ends, the kernel wakes one who sleeps on each of its words. That one wakes the others, and whoever then goes on waiting
+//! makes a new warden, which sweeps and wakes. Should all of those be killed at the same time, the slow ticks remain. Nobody is taken for dead because time has passed: the sweep asks the
+//! kernel. In a fork's child nobody is elected yet.
 
 use std::time::Duration;
 
+use super::life::{beside, pass_on};
 use super::park::{Ticking, Turn, Wait, Waiting};
+use crate::arena::Arena;
 use crate::platform::atomic::Ordering;
-use crate::platform::{Deadline, Scope, wipe};
+use crate::platform::robust::WORDS;
+use crate::platform::thread::gettid;
+use crate::platform::{Deadline, Scope, futex, wipe};
 
 /// Which word of the page that is wiped in a fork's child says whether a sleeper is elected.
 const ELECTED_WORD: usize = 1;
 
 const SWEEP_PERIOD: Duration = Duration::from_millis(100);
 const SUCCESSION_PERIOD: Duration = Duration::from_secs(1);
+/// The same while there is a warden.
+const WARDED_PERIOD: Duration = Duration::from_secs(5);
+const WARDED_SUCCESSION_PERIOD: Duration = Duration::from_secs(60);
 
 struct ProcessTicking;
 
 impl Ticking for ProcessTicking {
-    fn before_sleep(&self) -> Turn {
+    fn before_sleep(&self, is_long: bool) -> Turn {
         let elected = wipe::word(ELECTED_WORD)
             .is_some_and(|word| word.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_ok());
-        Turn { period: if elected { SWEEP_PERIOD } else { SUCCESSION_PERIOD }, elected }
+        // A short wait is not worth a second word.
+        let beside = Arena::current()
+            .and_then(|arena| {
+                let word = &arena.life()[gettid() as usize % WORDS].word;
+                beside(word, || crate::replace_warden(arena))
+            })
+            .filter(|_| is_long && futex::waits_beside());
+        let period = match (beside.is_some(), elected) {
+            (false, true) => SWEEP_PERIOD,
+            (false, false) => SUCCESSION_PERIOD,
+            (true, true) => WARDED_PERIOD,
+            (true, false) => WARDED_SUCCESSION_PERIOD,
+        };
+        Turn { period, elected, beside }
     }
 
     fn after_sleep(&self, turn: Turn, timed_out: bool) {
+        turn.beside.map(pass_on);
         // Also whoever was not elected: the elected one may be woken before its time again and again.
         if timed_out {
             crate::tick();
@@ -56,8 +82,8 @@ mod tests {
     #[test]
     fn one_sleeper_is_elected_until_it_gives_up() {
         wipe::prepare().unwrap();
-        let first = ProcessTicking.before_sleep();
-        let second = ProcessTicking.before_sleep();
+        let first = ProcessTicking.before_sleep(false);
+        let second = ProcessTicking.before_sleep(false);
         assert!(!second.elected, "two sleepers were elected");
         assert_eq!(second.period, SUCCESSION_PERIOD);
         ProcessTicking.after_sleep(second, true);

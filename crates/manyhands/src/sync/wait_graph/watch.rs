@@ -294,7 +294,7 @@ impl Waiting for Watch<'_> {
 }
 
 impl Ticking for Watch<'_> {
-    fn before_sleep(&self) -> Turn {
+    fn before_sleep(&self, _is_long: bool) -> Turn {
         let period = match self.wanted {
             Wanted::News(..) => Duration::MAX,
             _ if self.possible.borrow().is_some() && !self.told.get() => LOOK_AGAIN,
@@ -305,7 +305,7 @@ impl Ticking for Watch<'_> {
                 period
             }
         };
-        Turn { period, elected: false }
+        Turn { period, elected: false, beside: None }
     }
 
     fn after_sleep(&self, _turn: Turn, _timed_out: bool) {}
