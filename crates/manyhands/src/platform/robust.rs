@@ -118,19 +118,13 @@ mod tests {
     #[test]
     fn the_words_tell_of_a_kill_and_one_wakes_who_sleeps_on_each() {
         let page = memory::memory_file("robust", 4096).unwrap();
-        // SAFETY: a fresh shared map of that file, never unmapped.
-        let words: &'static [Word; WORDS] = unsafe {
-            let map = libc::mmap(
-                std::ptr::null_mut(),
-                4096,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
-                std::os::fd::AsRawFd::as_raw_fd(&page),
-                0,
-            );
-            assert_ne!(map, libc::MAP_FAILED);
-            &*map.cast()
-        };
+        let descriptor = std::os::fd::AsRawFd::as_raw_fd(&page);
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a fresh map, of memory that nobody uses yet.
+        let map = unsafe { libc::mmap(std::ptr::null_mut(), 4096, access, libc::MAP_SHARED, descriptor, 0) };
+        assert_ne!(map, libc::MAP_FAILED);
+        // SAFETY: zeroed shared memory, page-aligned and long enough, never unmapped.
+        let words = unsafe { &*map.cast::<[Word; WORDS]>() };
         // SAFETY: the child makes system calls and uses its stack and the shared word.
         match unsafe { fork_plain() }.unwrap() {
             Side::Child => {
