@@ -126,7 +126,7 @@ if __name__ == "__main__":
     large = 600_000_000
     with ctx.Pool(1) as pool, ProcessPoolExecutor(1, ctx) as executor:
         print(pool.apply(abs, (-1,)), executor.submit(abs, -1).result())
-        limit(700)
+        limit(600)
         tell(lambda: len(pool.apply(make, (large,))))
         tell(lambda: len(pool.map(make, [10, large, 20], 1)))
         tell(lambda: list(map(len, pool.imap(make, [large, 10]))))
@@ -237,15 +237,7 @@ def test_in_the_parent(runner, method, when):
 
 
 def test_before_the_start(runner, method):
-    command = runner.command(runner.write(COMMON + IN_PARENT), method, "at first")
-    done = subprocess.run(
-        ["sh", "-c", 'ulimit -v 1048576; exec "$@"', "sh", *command],
-        cwd=runner.folder,
-        env=runner.environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = run_limited(runner, "-v 1048576", runner.write(COMMON + IN_PARENT), method, "at first")
     assert (done.stdout, done.stderr) == (IN_PARENT_RIGHT, "")
 
 
@@ -339,32 +331,162 @@ if __name__ == "__main__":
 """
 
 
-def test_where_files_may_not_be_long(runner, method):
-    command = runner.command(runner.write(COMMON + FILE_SIZE), method)
-    done = subprocess.run(
-        ["sh", "-c", 'ulimit -f 1000000; exec "$@"', "sh", *command],
+def run_limited(runner, limit, *arguments):
+    """Runs a program under what `ulimit` is told; the unit of -f is half a KiB, of -s and -v one."""
+    return subprocess.run(
+        ["sh", "-c", f'ulimit {limit}; exec "$@"', "sh", *runner.command(*arguments)],
         cwd=runner.folder,
         env=runner.environment(),
         capture_output=True,
         text=True,
         timeout=60,
     )
+
+
+def test_where_files_may_not_be_long(runner, method):
+    done = run_limited(runner, "-f 1000000", runner.write(COMMON + FILE_SIZE), method)
     assert (done.stdout, done.stderr) == ("[1000, 60000000] 5000000\n", "")
 
 
-def test_the_arena_does_not_take_much(runner):
-    text = """
-import multiprocessing, re
+ALL_KINDS = """
+def put(queue, size):
+    queue.put(b"abc" + bytes(size))
 
-def mapped():
-    with open("/proc/self/status") as status:
-        return int(re.search(r"VmSize:\\s+(\\d+)", status.read())[1]) >> 10
+def tell(name, work):
+    try:
+        print(name, work())
+    except (OSError, MemoryError) as error:
+        print(name, type(error).__name__, "RLIMIT_FSIZE" in str(error) or "out of shared memory" in str(error))
+
+def process(ctx):
+    made = ctx.Process(target=abs, args=(1,))
+    made.start()
+    made.join()
+    return made.exitcode
+
+def pipe(ctx):
+    one, other = ctx.Pipe()
+    one.send(1)
+    return other.recv()
+
+def lock(ctx):
+    with ctx.Lock():
+        return 1
+
+def queue(ctx):
+    made = ctx.Queue()
+    made.put(bytes(100_000))
+    return len(made.get())
+
+def pool(ctx):
+    with ctx.Pool(2) as made:
+        return sum(made.map(abs, range(10))), len(made.apply(bytes, (100_000,)))
+
+def large(ctx):
+    with ctx.Pool(1) as made:
+        return len(made.apply(bytes, (3_000_000,)))
+
+def value(ctx):
+    return ctx.Value("i", 3).value
+
+def manager(ctx):
+    with ctx.Manager() as made:
+        return list(made.list([1]))
 
 if __name__ == "__main__":
-    before = mapped()
-    queue = multiprocessing.SimpleQueue()
-    queue.put(bytes(100_000))
-    print(len(queue.get()), mapped() - before < 300)
+    ctx = multiprocessing.get_context(sys.argv[1])
+    for work in (process, pipe, lock, queue, pool, large, value, manager):
+        tell(work.__name__, lambda: work(ctx))
 """
-    done = runner.run(runner.write(text))
-    assert (done.stdout, done.stderr) == ("100000 True\n", "")
+
+ALL_WORK = """\
+process 0
+pipe 1
+lock 1
+queue 100000
+pool (45, 100000)
+large 3000000
+value 3
+manager [1]
+"""
+
+
+@pytest.mark.parametrize("limit", ["-v 250000", "-s 256", "-l 0", "-f 400000"])
+def test_all_kinds_under_a_tight_limit(runner, method, limit):
+    done = run_limited(runner, limit, runner.write(COMMON + ALL_KINDS), method)
+    assert (done.stdout, done.stderr) == (ALL_WORK, "")
+
+
+def test_files_too_short_for_large_blocks(runner, method):
+    done = run_limited(runner, "-f 131072", runner.write(COMMON + ALL_KINDS), method)
+    assert (done.stdout, done.stderr) == (ALL_WORK.replace("large 3000000", "large MemoryError True"), "")
+
+
+def test_files_too_short_for_anything_shared(runner):
+    done = run_limited(runner, "-f 2048", runner.write(COMMON + ALL_KINDS), "fork")
+    names = ("process", "pipe", "lock", "queue", "pool", "large", "value", "manager")
+    right = ["pipe 1" if name == "pipe" else f"{name} OSError True" for name in names]
+    assert (done.stdout.splitlines(), done.stderr) == (right, "")
+
+
+LONG = """
+def put(queue, size):
+    queue.put(bytes(size))
+
+def send(connection, size):
+    connection.send(bytes(size))
+
+if __name__ == "__main__":
+    ctx = multiprocessing.get_context(sys.argv[1])
+    queue, (one, other) = ctx.Queue(), ctx.Pipe()
+    for target, end, take in ((put, queue, queue.get), (send, one, other.recv)):
+        process = ctx.Process(target=target, args=(end, 300_000_000))
+        process.start()
+        print(len(take()))
+        process.join()
+    with ctx.Pool(2) as pool:
+        print(len(pool.apply(make, (300_000_000,))), pool.apply(length, (make(300_000_000),)))
+"""
+
+
+def test_long_messages_under_a_limit_of_two_gigabytes(runner, method):
+    done = run_limited(runner, "-v 2097152", runner.write(COMMON + LONG), method)
+    assert (done.stdout, done.stderr) == ("300000000\n300000000\n300000000 300000000\n", "")
+
+
+MAPPED = """
+import multiprocessing, os, re
+
+def mapped(_=None):
+    with open("/proc/self/status") as status:
+        return int(re.search(r"VmPeak:\\s+(\\d+)", status.read())[1]) >> 10
+
+if __name__ == "__main__":
+    ctx = multiprocessing.get_context(os.environ["METHOD"])
+    queue, lock = ctx.Queue(), ctx.Lock()
+    for number in range(1000):
+        with lock:
+            queue.put(bytes(number))
+            queue.get()
+    with ctx.Pool(4) as pool:
+        pool.map(abs, range(10_000))
+        print(max(pool.map(mapped, range(8), 1)))
+    print(mapped())
+"""
+
+
+def test_the_arena_does_not_take_much(runner, method):
+    program = runner.write(MAPPED)
+    took = {}
+    for ours in (False, True):
+        done = runner.run(program, manyhands=ours, environment={"METHOD": method})
+        assert done.stderr == ""
+        took[ours] = list(map(int, done.stdout.split()))
+    # In a worker, and in the program, in MiB.
+    assert all(ours - plain < 64 for plain, ours in zip(took[False], took[True], strict=True)), took
+
+
+def test_who_uses_nothing_maps_nothing(runner):
+    program = runner.write("print(open('/proc/self/statm').read().split()[0])")
+    plain, ours = (int(runner.run(program, manyhands=ours).stdout) * 4 >> 10 for ours in (False, True))
+    assert ours - plain < 16, (plain, ours)

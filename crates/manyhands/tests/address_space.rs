@@ -40,7 +40,7 @@ fn length(bytes: ByteBuf) -> usize {
 fn a_limited_worker_does_what_it_can() {
     let _turn = turn();
     let pool = Pool::new(1).unwrap();
-    pool.submit(limit, 512).unwrap().get().unwrap();
+    pool.submit(limit, 416).unwrap().get().unwrap();
     for _ in 0..2 {
         let refused = pool.submit(length, bytes(TOO_LONG)).unwrap().get().unwrap_err();
         let CallError::Failed { failure, .. } = &refused else { panic!("{refused}") };
@@ -56,7 +56,7 @@ fn a_limited_worker_does_what_it_can() {
 }
 
 fn take_all((calls, answers): (Queue<ByteBuf>, Queue<String>)) {
-    limit(512);
+    limit(416);
     loop {
         let answer = match calls.get() {
             Ok(message) => length(message).to_string(),
@@ -94,7 +94,7 @@ fn put_all(calls: Queue<ByteBuf>) {
     let small = bytes(30_000_000);
     // The value itself has to be there first.
     let large = bytes(TOO_LONG / 2);
-    limit(660);
+    limit(564);
     calls.put(&small).unwrap();
     let held = arena.blocks_held();
     match calls.put(&large) {

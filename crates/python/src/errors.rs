@@ -20,6 +20,7 @@ pub fn from_arena(error: ArenaError) -> PyErr {
             PyValueError::new_err(text)
         }
         ArenaError::OutOfSlots { .. } => PyOSError::new_err((libc::EAGAIN, text)),
+        ArenaError::FileSize { .. } => PyOSError::new_err((libc::EFBIG, text)),
         ArenaError::OutOfMemory { .. } | ArenaError::AddressSpace { .. } => PyMemoryError::new_err(text),
         ArenaError::System { ref source, .. } if source.raw_os_error() == Some(libc::ENOMEM) => {
             PyMemoryError::new_err(text)

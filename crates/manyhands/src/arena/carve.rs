@@ -7,7 +7,9 @@
 //! pages are taken when first touched.
 
 use super::error::ArenaError;
-use super::header::{STRUCTURES_END, STRUCTURES_START, TABLES_END};
+use super::header::{
+    FIRST_BLOCKS, FIRST_BLOCKS_END, FIRST_CHUNK, SPARE_END, STRUCTURES_END, STRUCTURES_START,
+};
 use super::region::Arena;
 use super::window::CHUNK;
 use crate::platform::atomic::{AtomicU64, Ordering};
@@ -22,7 +24,8 @@ const LARGEST_STRUCTURE: u64 = 256 << 10;
 pub(super) enum Part {
     /// Behind the tables, where every process has it mapped: for what processes work with for long.
     Tables,
-    /// In chunks that are mapped while they are used: for what processes hand to one another.
+    /// Behind that: for what processes hand to one another. In chunks that are mapped while they are used, but for the first
+    /// small blocks.
     Chunks,
 }
 
@@ -34,15 +37,20 @@ impl Part {
 
     /// In which part a place is.
     pub(super) fn of(place: u64) -> Part {
-        if place < TABLES_END { Part::Tables } else { Part::Chunks }
+        if place < FIRST_BLOCKS { Part::Tables } else { Part::Chunks }
     }
 }
 
 /// Where `bytes` bytes may stand that are carved from `start` on: not across a border. `None` when the chunk has no room; a
 /// start at a border is the end of a chunk.
 fn place_in_chunk(start: u64, bytes: u64, align: u64) -> Option<u64> {
-    let end_of_chunk = start.next_multiple_of(CHUNK);
+    let end_of_chunk = end_of_chunk(start);
     (start != end_of_chunk).then(|| place_before(end_of_chunk, start, bytes, align))?
+}
+
+/// Where the chunk ends that a cursor is in, or the room for the first blocks.
+fn end_of_chunk(cursor: u64) -> u64 {
+    if cursor <= FIRST_BLOCKS_END { FIRST_BLOCKS_END } else { cursor.next_multiple_of(CHUNK) }
 }
 
 /// The same, of a start that is no border, up to an end that lies in the same chunk.
@@ -93,7 +101,7 @@ impl Arena {
     pub(super) fn carve_spare(&self, bytes: usize, align: usize) -> Result<u64, ArenaError> {
         let limit = self.size();
         let (bytes, align) = (bytes as u64, align as u64);
-        take(&self.header().spare, bytes, |start| place_before(TABLES_END, start, bytes, align))
+        take(&self.header().spare, bytes, |start| place_before(SPARE_END, start, bytes, align))
             .ok_or(ArenaError::OutOfMemory { wanted: bytes as usize, limit })
     }
 
@@ -115,9 +123,10 @@ impl Arena {
         let header = self.header();
         let left = |cursor: &AtomicU64| {
             let cursor = cursor.load(Ordering::Relaxed);
-            cursor.next_multiple_of(CHUNK) - cursor
+            end_of_chunk(cursor) - cursor
         };
-        let chunks = header.frontier.load(Ordering::Relaxed) - TABLES_END;
+        let chunks =
+            header.frontier.load(Ordering::Relaxed) - FIRST_CHUNK + (FIRST_BLOCKS_END - FIRST_BLOCKS);
         let structures = header.structures.load(Ordering::Relaxed) - STRUCTURES_START;
         let unused = left(&header.small) + left(&header.large);
         let spare = header.spare.load(Ordering::Relaxed) - STRUCTURES_END;
@@ -147,7 +156,9 @@ mod tests {
 
     #[test]
     fn nothing_crosses_a_border() {
-        assert_eq!(place_in_chunk(0, 64, 64), None, "no chunk yet");
+        assert_eq!(place_in_chunk(FIRST_BLOCKS_END, 64, 64), None, "no chunk yet");
+        assert_eq!(place_in_chunk(FIRST_BLOCKS_END - 64, 64, 64), Some(FIRST_BLOCKS_END - 64));
+        assert_eq!(place_in_chunk(FIRST_BLOCKS_END - 64, 65, 1), None, "what follows is no room for blocks");
         assert_eq!(place_in_chunk(CHUNK, 64, 64), None, "the chunk before is full");
         assert_eq!(place_in_chunk(CHUNK + 1, 64, 64), Some(CHUNK + 64));
         assert_eq!(place_in_chunk(2 * CHUNK - 64, 64, 64), Some(2 * CHUNK - 64), "to the border");

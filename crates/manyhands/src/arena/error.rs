@@ -57,6 +57,17 @@ pub enum ArenaError {
         /// The size of the arena in bytes.
         limit: usize,
     },
+    /// The process that needs the arena may not make a file of its size.
+    #[error(
+        "shared memory needs a memory file of at least {wanted} bytes, and files of this process are limited to {limit} \
+         (RLIMIT_FSIZE, ulimit -f); start the program with a higher limit"
+    )]
+    FileSize {
+        /// How many bytes it has at least.
+        wanted: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// This process cannot map a part of the arena: its address space is limited and used up.
     #[error(
         "no address space is left in this process to map {wanted} bytes of shared memory; it is limited (RLIMIT_AS)"

@@ -10,6 +10,7 @@ use super::free_bits::FreeBits;
 use super::names;
 use super::object;
 use super::process_table;
+use super::records;
 use super::thread_table;
 use super::window::CHUNK;
 use crate::platform::atomic::{AtomicU32, AtomicU64};
@@ -17,25 +18,31 @@ use crate::platform::robust::{WORDS, Word};
 
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"mnyhands");
 /// Raised whenever a layout in the arena changes its meaning without changing its size.
-pub(super) const FORMAT: u32 = 2;
+pub(super) const FORMAT: u32 = 3;
 
 pub(super) const HEADER_BYTES: u64 = 4096;
 pub(super) const PROCESS_TABLE: u64 = HEADER_BYTES;
 pub(super) const THREAD_TABLE: u64 = PROCESS_TABLE + process_table::TABLE_BYTES;
 pub(super) const BLOCK_DIRECTORY: u64 = THREAD_TABLE + thread_table::TABLE_BYTES;
 pub(super) const OBJECT_WORDS: u64 = (BLOCK_DIRECTORY + block_entry::DIRECTORY_BYTES).next_multiple_of(4096);
-pub(super) const OBJECT_TABLE: u64 = OBJECT_WORDS + object::WORDS_BYTES;
-pub(super) const FREE_TABLE: u64 = (OBJECT_TABLE + object::TABLE_BYTES).next_multiple_of(4096);
+pub(super) const FREE_TABLE: u64 = (OBJECT_WORDS + object::WORDS_BYTES).next_multiple_of(4096);
 pub(super) const NAME_TABLE: u64 = (FREE_TABLE + size_of::<Free>() as u64).next_multiple_of(4096);
 pub(super) const SHAPE_TABLE: u64 = NAME_TABLE + names::NAME_TABLE_BYTES;
-/// Behind the tables comes room for structures, up to the spare room; every process has all of that mapped.
+/// Then comes room for structures.
 pub(super) const STRUCTURES_START: u64 = (SHAPE_TABLE + names::SHAPE_TABLE_BYTES).next_multiple_of(4096);
-/// Room for so much at least.
-const STRUCTURES: u64 = 16 << 20;
-/// How much every process has mapped, from the beginning on. What is behind it is mapped by chunks: see `window`.
-pub(super) const TABLES_END: u64 = (STRUCTURES_START + STRUCTURES).next_multiple_of(CHUNK);
-/// The last bytes of that are for what must be mapped everywhere when the other structures have used up their room.
-pub(super) const STRUCTURES_END: u64 = TABLES_END - (4 << 20);
+pub(super) const STRUCTURES_END: u64 = STRUCTURES_START + (16 << 20);
+/// Behind it some for what must be mapped everywhere when the other structures have used up theirs.
+pub(super) const SPARE_END: u64 = STRUCTURES_END + (4 << 20);
+/// And some for the first small blocks: most programs need no more of them, and so map no chunk.
+pub(super) const FIRST_BLOCKS: u64 = SPARE_END;
+pub(super) const FIRST_BLOCKS_END: u64 = FIRST_BLOCKS + (8 << 20);
+/// The records of objects come last, since there are so many of them: only the first segment is always mapped.
+pub(super) const OBJECT_TABLE: u64 = FIRST_BLOCKS_END.next_multiple_of(4096);
+/// How much every process has mapped, from the beginning on. What is behind it is mapped when it is used: further segments of records
+/// (see `records`), and chunks (see `window`).
+pub(super) const TABLES_END: u64 = OBJECT_TABLE + records::SEGMENT_BYTES;
+/// Where the first chunk begins.
+pub(super) const FIRST_CHUNK: u64 = (OBJECT_TABLE + object::TABLE_BYTES).next_multiple_of(CHUNK);
 
 /// A number that differs between builds whose arenas do not have the same layout.
 pub(super) const LAYOUT: u64 = {
@@ -51,7 +58,10 @@ pub(super) const LAYOUT: u64 = {
         SHAPE_TABLE,
         STRUCTURES_START,
         STRUCTURES_END,
+        SPARE_END,
+        FIRST_BLOCKS_END,
         TABLES_END,
+        FIRST_CHUNK,
         size_of::<usize>() as u64,
     ];
     let mut index = 0;
@@ -85,7 +95,8 @@ pub(super) struct Header {
     pub(super) structures: AtomicU64,
     /// Where the spare room begins that is left behind them.
     pub(super) spare: AtomicU64,
-    /// Where the next small block is carved from, up to the end of the chunk; at a border there is no chunk.
+    /// Where the next small block is carved from, up to the end of the chunk or of the room for the first ones; at a border there
+    /// is no chunk.
     pub(super) small: AtomicU64,
     /// The same for large blocks that are shorter than a chunk.
     pub(super) large: AtomicU64,

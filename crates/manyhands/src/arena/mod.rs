@@ -28,6 +28,7 @@ mod payload;
 mod place;
 mod process_slot;
 mod process_table;
+mod records;
 mod reference;
 mod region;
 mod shared;

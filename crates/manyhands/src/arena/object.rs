@@ -15,7 +15,7 @@
 //! Making and unmaking can both be finished by a sweep: Claimed(dead) becomes Free, Freeing(dead) is done again.
 
 use super::error::ArenaError;
-use super::header::{FREE_TABLE, Free, OBJECT_TABLE, OBJECT_WORDS};
+use super::header::{FREE_TABLE, Free, OBJECT_WORDS};
 use super::owner::{ProcessId, this_process};
 use super::region::Arena;
 use super::shared::{Offset, Shared};
@@ -250,10 +250,11 @@ impl Object {
     pub fn attach(handle: Handle, kind: Kind) -> Result<Object, ArenaError> {
         let arena = Arena::get()?;
         let process = this_process()?;
-        if !handle.is_possible() {
+        if !handle.is_possible() || handle.index as usize >= arena.most_objects() {
             return Err(ArenaError::Stale { handle, kind });
         }
         arena.check(handle, kind)?;
+        arena.try_record(handle.index)?;
         arena.attach_reference(handle.index, process);
         let object = Object { handle, process };
         // It may have been unmade before our record stood there; then the drop takes the record away again.
@@ -321,11 +322,6 @@ impl Arena {
         &words[index as usize]
     }
 
-    pub(super) fn record(&self, index: u32) -> &'static Record {
-        let records: &'static [Record] = self.slice(Offset::new(OBJECT_TABLE), OBJECTS);
-        &records[index as usize]
-    }
-
     /// The body of the object of this number; for sweeps, which are told numbers.
     pub(crate) fn body<T: Shared>(&self, index: u32) -> &'static T {
         let record = self.record(index);
@@ -339,22 +335,27 @@ impl Arena {
     fn claim_record(&self, kind: Kind, owner: ProcessId) -> Result<(u32, Word), ArenaError> {
         let given_back = std::iter::from_fn(|| self.free().objects.take());
         let fresh = std::iter::from_fn(|| self.fresh_record());
-        let any = 1..OBJECTS;
+        let any = 1..self.most_objects();
         given_back
             .chain(fresh)
             .chain(any)
             .find_map(|index| self.try_claim_record(index as u32, kind, owner))
-            .ok_or(ArenaError::OutOfSlots { what: "shared object", limit: OBJECTS - 1 })
+            .unwrap_or(Err(ArenaError::OutOfSlots { what: "shared object", limit: self.most_objects() - 1 }))
     }
 
     /// A record that was never used. Counted before it is claimed, so that the sweep of whoever is killed in between sees it.
     fn fresh_record(&self) -> Option<usize> {
-        let next = |high| ((high as usize) < OBJECTS).then_some(high + 1);
+        let next = |high| ((high as usize) < self.most_objects()).then_some(high + 1);
         let high = &self.header().object_high;
         high.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).ok().map(|high| high as usize)
     }
 
-    fn try_claim_record(&self, index: u32, kind: Kind, owner: ProcessId) -> Option<(u32, Word)> {
+    fn try_claim_record(
+        &self,
+        index: u32,
+        kind: Kind,
+        owner: ProcessId,
+    ) -> Option<Result<(u32, Word), ArenaError>> {
         let header = self.word_of(index);
         let seen = header.load(Ordering::Acquire);
         let free = Word::unpack(seen);
@@ -363,7 +364,12 @@ impl Arena {
         }
         let word = Word { state: State::Claimed, kind: kind as u8, owner: owner.raw(), ..free };
         let claimed = header.compare_exchange(seen, word.pack(), Ordering::AcqRel, Ordering::Acquire);
-        claimed.is_ok().then_some((index, word))
+        claimed.ok()?;
+        if let Err(error) = self.try_record(index) {
+            self.free_record(index, word);
+            return Some(Err(error));
+        }
+        Some(Ok((index, word)))
     }
 
     /// The last step with a record that `word` says the caller, or a dead process, makes or unmakes.
@@ -391,22 +397,21 @@ impl Arena {
         }
     }
 
-    /// The numbers of all records that were ever used.
-    pub(super) fn record_numbers(&self) -> std::ops::Range<u32> {
-        1..self.header().object_high.load(Ordering::Acquire).max(1)
-    }
-
     /// All live objects of a kind, for sweeps.
+    ///
+    /// # Errors
+    /// When this process has no address space left to see them all.
     pub(crate) fn objects<T: Shared>(
         &self,
         kind: Kind,
-    ) -> impl Iterator<Item = (Handle, &'static T)> + use<'_, T> {
-        self.record_numbers().filter_map(move |index| {
+    ) -> Result<impl Iterator<Item = (Handle, &'static T)> + use<'_, T>, ArenaError> {
+        let numbers = self.record_numbers()?;
+        Ok(numbers.filter_map(move |index| {
             let word = Word::unpack(self.word_of(index).load(Ordering::Acquire));
             // One that is being unmade still holds what a sweep looks for.
             let there = matches!(word.state, State::Live | State::Freeing) && word.kind == kind as u8;
             there.then(|| (Handle { index, generation: word.generation }, self.body(index)))
-        })
+        }))
     }
 
     /// Unmakes a live object in the name of `by`, if nobody has begun to.
@@ -443,7 +448,7 @@ impl Arena {
     /// some of it could not be from here.
     pub(super) fn settle_records_of(&'static self, dead: ProcessId) -> Result<(), ArenaError> {
         let mut all = Ok(());
-        for index in self.record_numbers() {
+        for index in self.record_numbers()? {
             let word = Word::unpack(self.word_of(index).load(Ordering::Acquire));
             // It may have been killed between a record and the bit that says that it is free.
             if word.state == State::Free && !self.free().objects.has(index as usize) {

@@ -235,7 +235,7 @@ impl Arena {
     }
 
     /// A fresh map of a part of the memory file.
-    fn map_bytes(&self, offset: u64, size: usize) -> Option<NonNull<u8>> {
+    pub(super) fn map_bytes(&self, offset: u64, size: usize) -> Option<NonNull<u8>> {
         if let Some(memfd) = self.memfd_if_open() {
             let map = memory::map_shared(memfd, offset, size).ok()?;
             if self.memfd_if_open().is_some() {

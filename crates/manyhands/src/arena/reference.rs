@@ -206,7 +206,7 @@ impl Arena {
     /// Gives a child, before it exists, a record for everything that the calling process holds; for a fork, which copies
     /// the holders.
     pub(crate) fn share_all_with(&self, child: ProcessId) {
-        for index in self.record_numbers() {
+        for index in self.numbers_seen() {
             if !matches!(self.local.of(index).load(Ordering::Acquire), 0 | CLOSING) {
                 self.add_reference(index, child);
             }
@@ -215,7 +215,8 @@ impl Arena {
 
     /// Gives a child, before it exists, records for these objects, which the calling process holds.
     pub fn share_with(&self, child: ProcessId, handles: &[Handle]) {
-        for handle in handles.iter().filter(|handle| handle.is_possible()) {
+        let is_seen = |handle: &&Handle| handle.is_possible() && self.try_record(handle.index()).is_ok();
+        for handle in handles.iter().filter(is_seen) {
             self.add_reference(handle.index(), child);
         }
     }
@@ -223,7 +224,9 @@ impl Arena {
     /// In a fork's child: what other threads of the parent were about when it was copied is put right.
     pub(super) fn reconcile_references(&'static self) {
         let Ok(process) = this_process() else { return };
-        for index in self.record_numbers() {
+        // What this process cannot map it does not refer to, and its record there goes when it has ended.
+        let _ = self.record_numbers();
+        for index in self.numbers_seen() {
             let count = self.local.of(index);
             if count.load(Ordering::Relaxed) == CLOSING {
                 count.store(0, Ordering::Relaxed);
@@ -247,7 +250,7 @@ impl Arena {
     /// Part of a sweep: a dead process keeps nothing alive. Fails when that could not be seen from here of all objects.
     pub(super) fn drop_references_of(&'static self, dead: ProcessId) -> Result<(), ArenaError> {
         let mut all = Ok(());
-        for index in self.record_numbers() {
+        for index in self.record_numbers()? {
             let word = Word::unpack(self.word_of(index).load(Ordering::Acquire));
             if word.state == State::Live && self.has_reference(index, dead) {
                 all = self.remove_reference(index, dead).and(all);

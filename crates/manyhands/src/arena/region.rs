@@ -6,9 +6,13 @@
 //! Everybody on one arena is one trust domain.
 
 use super::error::ArenaError;
-use super::header::{Counters, FORMAT, Header, LAYOUT, MAGIC, STRUCTURES_END, STRUCTURES_START, TABLES_END};
+use super::header::{
+    Counters, FIRST_BLOCKS, FIRST_BLOCKS_END, FIRST_CHUNK, FORMAT, Header, LAYOUT, MAGIC, STRUCTURES_END,
+    STRUCTURES_START, TABLES_END,
+};
 use super::object::LocalCounts;
 use super::owner::{ProcessId, ThreadId, this_process};
+use super::records::Records;
 use super::reference::Unsettled;
 use super::shared::Offset;
 use super::window::{CHUNK, CHUNKS, Window};
@@ -45,6 +49,7 @@ pub struct Arena {
     /// What the kernel calls the memory file in a process's list of maps, up to a zero. It stands here and not on the heap,
     /// which the warden forgets.
     listed_as: [u8; NAME],
+    pub(super) records: Records,
     pub(super) local: LocalCounts,
     pub(super) unsettled: Unsettled,
     /// What else of the memory file is mapped here. It stands here as well, for the same reason.
@@ -99,12 +104,12 @@ impl Arena {
         if let Some(missing) = needs::missing() {
             return Err(ArenaError::missing(missing));
         }
-        let size = memory::file_size_limit().map_or(LARGEST, |limit| LARGEST.min(limit)) / CHUNK * CHUNK;
-        if size < TABLES_END + CHUNK {
-            return Err(ArenaError::OutOfMemory {
-                wanted: (TABLES_END + CHUNK) as usize,
-                limit: size as usize,
-            });
+        let limit = memory::file_size_limit().map_or(LARGEST, |limit| LARGEST.min(limit));
+        // Without a chunk there are no large blocks, and without all segments fewer objects.
+        let unit = if limit < FIRST_CHUNK { 4096 } else { CHUNK };
+        let size = limit / unit * unit;
+        if size < TABLES_END {
+            return Err(ArenaError::FileSize { wanted: TABLES_END, limit });
         }
         let made_at = clock::boot_ns();
         let memfd = memory::memory_file(&file_name(made_at), size).map_err(|error| {
@@ -120,9 +125,11 @@ impl Arena {
         header.layout.store(LAYOUT, Ordering::Relaxed);
         header.pid_namespace.store(process::pid_namespace(), Ordering::Relaxed);
         header.size.store(size, Ordering::Relaxed);
-        header.frontier.store(TABLES_END, Ordering::Relaxed);
+        header.frontier.store(FIRST_CHUNK, Ordering::Relaxed);
         header.structures.store(STRUCTURES_START, Ordering::Relaxed);
         header.spare.store(STRUCTURES_END, Ordering::Relaxed);
+        header.small.store(FIRST_BLOCKS, Ordering::Relaxed);
+        header.large.store(FIRST_BLOCKS_END, Ordering::Relaxed);
         header.process_high.store(1, Ordering::Relaxed);
         header.thread_high.store(1, Ordering::Relaxed);
         header.object_high.store(1, Ordering::Relaxed);
@@ -160,7 +167,7 @@ impl Arena {
                 Err(foreign("this process uses another one already"))
             };
         }
-        if !(TABLES_END..=LARGEST).contains(&size) || !size.is_multiple_of(CHUNK) {
+        if !(TABLES_END..=LARGEST).contains(&size) || !size.is_multiple_of(4096) {
             return Err(foreign("the memory is not as long as one"));
         }
         if !memory::cannot_shrink(&memfd).map_err(|_| foreign("it is no memory file"))? {
@@ -201,8 +208,8 @@ impl Arena {
             (Err(error), _) | (_, Err(error)) => return Err(looked(error)),
         };
         let listed_as = [0; NAME];
-        let (unsettled, window) = (Unsettled::new(), Window::new());
-        Ok(Arena { tables, size, memfd, doorbell, inode, listed_as, local, unsettled, window })
+        let (records, unsettled, window) = (Records::new(tables), Unsettled::new(), Window::new());
+        Ok(Arena { tables, size, memfd, doorbell, inode, listed_as, records, local, unsettled, window })
     }
 
     fn remember_name(&mut self, made_at: u64) {

@@ -118,6 +118,10 @@ impl Arena {
             let limit = CHUNK as usize / 8 - 1;
             return Err(ArenaError::OutOfSlots { what: "shared object in one message", limit });
         }
+        handles
+            .iter()
+            .filter(|handle| handle.is_possible())
+            .try_for_each(|handle| self.try_record(handle.index()).map(drop))?;
         let mut block = self.claim_block(length + list)?;
         let tail = self.block_tail(block.id(), self.block_place(block.id())?, list)?;
         let numbers = std::iter::once(handles.len() as u64).chain(handles.iter().map(|it| it.to_raw()));
@@ -170,11 +174,11 @@ impl Arena {
             return Ok(());
         }
         let word = Word::unpack(self.word_of(handle.index()).load(Ordering::Acquire));
-        if word.state == State::Live
-            && Handle::of(handle.index(), word) == handle
-            && self.is_unreferenced(handle.index())?
-        {
-            self.unmake(handle.index(), this_process()?)?;
+        if word.state == State::Live && Handle::of(handle.index(), word) == handle {
+            self.try_record(handle.index())?;
+            if self.is_unreferenced(handle.index())? {
+                self.unmake(handle.index(), this_process()?)?;
+            }
         }
         Ok(())
     }

@@ -79,7 +79,11 @@ impl End {
 pub(super) fn disconnect(arena: &'static Arena, body: &EndBody) -> Result<(), ArenaError> {
     let (queue, gone) = (body.queue.load(Ordering::Acquire), body.side.load(Ordering::Acquire));
     // Nobody is there to be told when the queue is gone as well.
-    let Ok(object) = Object::attach(Handle::from_raw(queue), Kind::Queue) else { return Ok(()) };
+    let object = match Object::attach(Handle::from_raw(queue), Kind::Queue) {
+        Ok(object) => object,
+        Err(error @ ArenaError::AddressSpace { .. }) => return Err(error),
+        Err(_) => return Ok(()),
+    };
     // First what others wait for, which needs no ring: there may be no address space for those.
     let queue: &'static Body = object.body();
     queue.set_closed(gone);

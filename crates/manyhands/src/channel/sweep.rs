@@ -18,7 +18,7 @@ pub(crate) struct QueueSweep;
 impl Sweep for QueueSweep {
     fn sweep(&self, arena: &'static Arena, dead: &Dead) -> Result<(), ArenaError> {
         let mut all = Ok(());
-        for (handle, body) in arena.objects::<Body>(Kind::Queue) {
+        for (handle, body) in arena.objects::<Body>(Kind::Queue)? {
             body.adopt_blocks(arena, dead.process);
             // Whoever unmakes a queue frees what its messages name; for one that lives, this keeps it from going.
             let Ok(object) = Object::attach(handle, Kind::Queue) else { continue };
@@ -52,6 +52,8 @@ impl Sweep for QueueSweep {
 pub(crate) fn messages_so_far(arena: &'static Arena) -> u64 {
     arena
         .objects::<Body>(Kind::Queue)
+        .into_iter()
+        .flatten()
         .filter_map(|(handle, _)| Object::attach(handle, Kind::Queue).ok())
         .filter_map(|object| Some(View::<WORDS>::of(&object).ok()?.chain().put_so_far()))
         .sum()

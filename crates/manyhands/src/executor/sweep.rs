@@ -84,7 +84,7 @@ impl Sweep for PoolSweep {
     fn sweep(&self, arena: &'static Arena, dead: &Dead) -> Result<(), ArenaError> {
         let by = this_process()?;
         let mut all = Ok(());
-        for (handle, body) in arena.objects::<PoolBody>(Kind::Pool) {
+        for (handle, body) in arena.objects::<PoolBody>(Kind::Pool)? {
             keep(arena, &body.record, dead.process);
             // One that is being unmade is waited for by nobody, and its memory may be another's by now; one that lives is
             // kept from going while it is looked at.
@@ -114,7 +114,7 @@ impl Sweep for PoolSweep {
         if kind != Kind::Pool {
             return Ok(());
         }
-        let body = arena.objects::<PoolBody>(Kind::Pool).find(|(handle, _)| *handle == object);
+        let body = arena.objects::<PoolBody>(Kind::Pool)?.find(|(handle, _)| *handle == object);
         let Some((_, body)) = body else { return Ok(()) };
         if let Some(view) = View::of(arena, body)? {
             free_contents(&view)?;
@@ -132,7 +132,7 @@ impl Sweep for PoolSweep {
 
 /// How many calls were run in the pools that live.
 pub(crate) fn calls_so_far(arena: &'static Arena) -> u64 {
-    let pools = arena.objects::<PoolBody>(Kind::Pool);
+    let pools = arena.objects::<PoolBody>(Kind::Pool).into_iter().flatten();
     pools
         .filter_map(|(handle, body)| {
             let _object = Object::attach(handle, Kind::Pool).ok()?;

@@ -59,7 +59,7 @@ pub fn file_size_limit() -> Option<u64> {
 }
 
 /// Maps `size` bytes of `file` from `offset` on, a multiple of the page size, shared, for reading and writing, until
-/// [`unmap`].
+/// [`unmap`]. A core dump of the process leaves it out: to dump it would take all its pages from the kernel, used or not.
 ///
 /// # Errors
 /// ENOMEM when address space or maps have run out.
@@ -75,6 +75,8 @@ pub fn map_shared(file: impl AsFd, offset: u64, size: usize) -> io::Result<NonNu
             offset,
         )?
     };
+    // SAFETY: the fresh map; what is read or written there does not change. Should the kernel refuse, a dump is merely long.
+    let _ = unsafe { rustix::mm::madvise(address, size, rustix::mm::Advice::LinuxDontDump) };
     NonNull::new(address.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }
 

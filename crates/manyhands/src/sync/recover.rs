@@ -75,7 +75,7 @@ fn each<T: Shared>(
     mut visit: impl FnMut(&'static T) -> Result<(), ArenaError>,
 ) -> Result<(), ArenaError> {
     let mut all = Ok(());
-    for (handle, body) in arena.objects::<T>(kind) {
+    for (handle, body) in arena.objects::<T>(kind)? {
         if !concerns(handle, body) {
             continue;
         }
