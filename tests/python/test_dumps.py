@@ -1,5 +1,5 @@
-"""What is left out of a core dump: shared memory, which may be long and would be taken from the kernel page by page. And
-programs whose memory is locked."""
+"""What is left out of a core dump: shared memory, which may be long, and would be taken from the kernel page by page.
+And programs whose memory is locked."""
 
 import os
 import resource
