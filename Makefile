@@ -16,6 +16,8 @@ WHEEL = $$(ls -t $(WHEELS)/manyhands-*.whl | head -n 1)
 # Reduced for CI; `make model` and `make storm` take the full measure.
 STORM_KILLS ?= 2000
 PREEMPTIONS ?= 3
+# How long `make soak` takes; CI runs a short one.
+SOAK_SECONDS ?= 1800
 # What `make stress` takes; CI runs both tests in a reduced size.
 STRESS_SECONDS ?= 600
 OPERATIONS ?= 1000000
@@ -25,7 +27,7 @@ PACKAGES ?= all
 # SIZE=smoke runs every bench once, to see that it still works; its figures mean nothing.
 SIZE ?= full
 
-.PHONY: demo test model storm stress bench compat wheel lint
+.PHONY: demo test model storm storm-python soak stress bench compat wheel lint
 
 demo: wheel
 	@printf '\n== %s\n' 'the main job: the commonest words of the standard library, and what the engine did for them'
@@ -53,6 +55,16 @@ model:
 storm:
 	@printf '\n== %s\n' 'storm: $(STORM_KILLS) random SIGKILLs'
 	MANYHANDS_STORM_KILLS=$(STORM_KILLS) cargo test --locked --release -p manyhands --test storm -- --nocapture
+
+# The same for Python, of all that belongs to a program; then where process numbers come back soon, which takes root.
+storm-python: wheel
+	@printf '\n== %s\n' 'storm: $(STORM_KILLS) random SIGKILLs of what Python programs start'
+	$(BIN)/python tests/crash/storm.py --kills $(STORM_KILLS)
+	$(BIN)/python tests/crash/storm.py --kills $(STORM_KILLS) --pid-max 400
+
+soak: wheel
+	@printf '\n== %s\n' 'soak: $(SOAK_SECONDS) s of everything that goes right and wrong; nothing may grow'
+	$(BIN)/manyhands run tests/crash/soak.py --seconds $(SOAK_SECONDS)
 
 stress: wheel
 	@printf '\n== %s\n' 'stress: all primitives for $(STRESS_SECONDS) s, and $(OPERATIONS) random operations of each'

@@ -114,23 +114,31 @@ class _ExecutorCrew(Crew):
     # Called by the engine, when a call is submitted.
 
     def begin(self, executor: ProcessPoolExecutor) -> None:
-        """The first call: makes the pool, and has its workers started."""
+        """Makes the pool, and has its workers started: at the first call, and again at the next one when that failed.
+        An error says why no calls are taken."""
         with self.changing:
-            if self.core is not None:
-                return
             if executor._shutdown_thread or _ending:
                 raise self.refusal(executor)
+            if self.core is not None:
+                # Begun by another thread meanwhile, or over.
+                if self.phase == "open":
+                    return
+                raise self.refusal(executor)
             _forget_ended()
-            method: str = executor._mp_context.get_start_method()
-            if method != "fork":
-                _guard.check()
-            plan = ExecutorPlan(method, os.getpid(), executor._initializer, tuple(executor._initargs))
-            make, workers = executor._mp_context.Process, executor._max_workers
-            prefix = self.number_workers(plan, make if is_own(make) else None, workers)
-            self.open(workers, executor._max_tasks_per_child, prefix, self.retries)
-            plan.pool = self.handle
+            if self.plan is None:
+                method: str = executor._mp_context.get_start_method()
+                if method != "fork":
+                    _guard.check()
+                plan = ExecutorPlan(method, os.getpid(), executor._initializer, tuple(executor._initargs))
+                make, workers = executor._mp_context.Process, executor._max_workers
+                prefix = self.number_workers(plan, make if is_own(make) else None, workers)
+                self.open(workers, executor._max_tasks_per_child, prefix, self.retries)
+                plan.pool = self.handle
+                self.plan = plan
+            else:
+                self.reopen()
             try:
-                self.start_workers(plan)
+                self.start_workers(self.plan)
             except BaseException:
                 self.close()
                 raise

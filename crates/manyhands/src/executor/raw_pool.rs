@@ -184,6 +184,14 @@ impl RawPool {
         self.0.close();
     }
 
+    /// Takes calls again, if it was closed and has come to no other end: for one whose workers could not be started, when that is
+    /// tried once more.
+    pub fn reopen(&self) {
+        if self.0.is_own() {
+            self.0.view.record.reopen();
+        }
+    }
+
     /// Takes no more calls and fails those that no worker has taken; workers end before their next call. Those that are
     /// busy are to be ended by their process, see [`RawPool::signal_workers`].
     pub fn terminate(&self) {

@@ -139,9 +139,15 @@ impl PoolRecord {
         }
     }
 
-    /// Moves on to a later state; never back.
+    /// Moves on to a later state. The only way back is [`PoolRecord::reopen`].
     pub(super) fn advance_to(&self, state: PoolState) -> bool {
         self.state.fetch_max(state as u32, Ordering::SeqCst) < state as u32
+    }
+
+    /// From closed back to open.
+    pub(super) fn reopen(&self) {
+        let (closed, open) = (PoolState::Closed as u32, PoolState::Open as u32);
+        let _ = self.state.compare_exchange(closed, open, Ordering::SeqCst, Ordering::Relaxed);
     }
 
     /// Why the pool broke.

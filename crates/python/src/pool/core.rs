@@ -27,6 +27,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Of a template that is gone before it has begun.
+/// How many templates in a row may be killed before a pool's first workers are there.
+const ATTEMPTS: u32 = 3;
 const KILLED: &str = "the process that starts the pool's workers was killed";
 
 /// A pool of processes, for Python's `Crew`.
@@ -54,16 +56,13 @@ impl PoolCore {
         if self.refuses.load(Ordering::Relaxed) { Err(Self::refusal(pool)) } else { Ok(()) }
     }
 
-    /// Begins an executor that nobody has submitted to. What Python says when it takes no more calls, is the error.
+    /// Begins an executor that nobody has submitted to, or whose workers could not be started so far. What Python says when it
+    /// takes no more calls, is the error.
     #[inline]
     pub fn check_takes_futures(through: Through<'_, '_>) -> PyResult<()> {
         match through.core.get().shared.get().map(|shared| shared.raw.state()) {
             Some(PoolState::Open) => Ok(()),
-            None => through.core.call_method1("begin", (through.pool,)).map(drop),
-            Some(_) => {
-                let refusal = through.core.call_method1("refusal", (through.pool,));
-                Err(refusal.map_or_else(|error| error, PyErr::from_value))
-            }
+            _ => through.core.call_method1("begin", (through.pool,)).map(drop),
         }
     }
 
@@ -128,40 +127,47 @@ impl PoolCore {
         #[pyo3(from_py_with = kept_name)] name: String,
     ) -> PyResult<&'static str> {
         let shared = self.shared()?;
-        let ended_before = shared.ended_before();
-        let forked = match fork_template(py, &name) {
-            Ok(forked) => forked,
-            // The one that it has goes on; or its workers do, and it is tried again.
-            Err(error) if shared.has_template() => {
-                shared.note_no_template(&error.to_string());
-                return Ok("parent");
-            }
-            Err(error) => return Err(from_start(error)),
-        };
-        match forked {
-            ForkedKeeper::Parent(keeper) => match py.detach(|| shared.keep_by(keeper, &name, ended_before)) {
-                Ok(()) => Ok("parent"),
-                Err(refusal) if shared.has_template() => {
-                    let reason = match refusal {
-                        Refusal::Failed(error) => error.to_string(),
-                        Refusal::Lost => KILLED.to_owned(),
-                    };
-                    shared.note_no_template(&reason);
-                    Ok("parent")
+        for attempt in 1.. {
+            let ended_before = shared.ended_before();
+            let forked = match fork_template(py, &name) {
+                Ok(forked) => forked,
+                // The one that it has goes on; or its workers do, and it is tried again.
+                Err(error) if shared.has_template() => {
+                    shared.note_no_template(&error.to_string());
+                    break;
                 }
-                Err(Refusal::Failed(error)) => Err(from_start(error)),
-                Err(Refusal::Lost) => Err(PyRuntimeError::new_err(KILLED)),
-            },
-            ForkedKeeper::Child(requester) => {
-                match serve_as_keeper(py, requester, &mut Interpreter::of_program()) {
-                    Ok(Served::Child(request)) => {
-                        drop(told(py, request));
-                        Ok("worker")
+                Err(error) => return Err(from_start(error)),
+            };
+            match forked {
+                ForkedKeeper::Parent(keeper) => {
+                    match py.detach(|| shared.keep_by(keeper, &name, ended_before)) {
+                        Ok(()) => break,
+                        Err(refusal) if shared.has_template() => {
+                            let reason = match refusal {
+                                Refusal::Failed(error) => error.to_string(),
+                                Refusal::Lost => KILLED.to_owned(),
+                            };
+                            shared.note_no_template(&reason);
+                            break;
+                        }
+                        Err(Refusal::Failed(error)) => return Err(from_start(error)),
+                        // Another one may live longer.
+                        Err(Refusal::Lost) if attempt < ATTEMPTS => {}
+                        Err(Refusal::Lost) => return Err(PyRuntimeError::new_err(KILLED)),
                     }
-                    Ok(Served::End) | Err(_) => Ok("end"),
+                }
+                ForkedKeeper::Child(requester) => {
+                    return match serve_as_keeper(py, requester, &mut Interpreter::of_program()) {
+                        Ok(Served::Child(request)) => {
+                            drop(told(py, request));
+                            Ok("worker")
+                        }
+                        Ok(Served::End) | Err(_) => Ok("end"),
+                    };
                 }
             }
         }
+        Ok("parent")
     }
 
     /// Has this process's zygote start the workers, each with the payload.
@@ -300,6 +306,13 @@ impl PoolCore {
         if let Some(shared) = self.shared.get() {
             shared.raw.close();
             shared.dismiss_keeper();
+        }
+    }
+
+    /// Takes calls again, when its workers could not be started and that is tried once more.
+    fn reopen(&self) {
+        if let Some(shared) = self.shared.get() {
+            shared.raw.reopen();
         }
     }
 
