@@ -10,7 +10,7 @@
 //!
 //! A sender stays the owner of a block until the receiver takes it, so sending costs no extra step. Freed blocks are
 //! used again, the most recently freed of this process first, which keeps warm pages in use. The pages of large
-//! free blocks go back to the kernel once there are many. A block that a process cannot map stays whose it is.
+//! free blocks go back to the kernel once there are many; these blocks are *cold*, and claimed after the others. A block that a process cannot map stays whose it is.
 
 use super::block_entry::{BlockId, Entry, NoEntry, State, Word};
 use super::carve::Part;
@@ -132,11 +132,22 @@ impl Arena {
         }
         let directory = self.directory();
         let large = id.capacity() >= PUNCH_SIZE;
-        if large && directory.kept.load(Ordering::Relaxed) + id.capacity() as i64 > KEEP_FREE {
-            self.give_pages_back(place, id.capacity());
-        }
         let generation = word.generation.wrapping_add(1);
-        let free = Word { state: State::Free, owner: 0, carrying: false, dropping: false, generation };
+        let free =
+            Word { state: State::Free, owner: 0, carrying: false, dropping: false, cold: false, generation };
+        if large
+            && directory.kept.load(Ordering::Relaxed) + id.capacity() as i64 > KEEP_FREE
+            && let Ok(me) = this_process()
+        {
+            // Nobody's but this process's while its pages go: whoever else frees it by number comes too late to do harm.
+            let emptying = Word { state: State::Carving, owner: me.raw(), ..free };
+            if entry.exchange(word, emptying) {
+                self.give_pages_back(place, id.capacity());
+                entry.exchange(emptying, Word { cold: true, ..free });
+                directory.classes[id.class()].free.fetch_add(1, Ordering::Relaxed);
+            }
+            return Ok(());
+        }
         if entry.exchange(word, free) {
             directory.classes[id.class()].free.fetch_add(1, Ordering::Relaxed);
             if large {
@@ -333,7 +344,9 @@ impl Arena {
                 State::Carving => {
                     let carved = entry.offset.load(Ordering::Acquire) != 0;
                     let state = if carved { State::Free } else { State::Empty };
-                    entry.exchange(word, Word { state, owner: 0, ..word });
+                    // It may or may not have its pages; it was not counted as one that has.
+                    let cold = carved && id.capacity() >= PUNCH_SIZE;
+                    entry.exchange(word, Word { state, owner: 0, cold, ..word });
                 }
                 State::Empty | State::Free | State::InFlight => {}
             }

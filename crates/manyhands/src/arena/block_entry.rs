@@ -8,6 +8,7 @@
 //! bits 4-27   owner (a ProcessId)
 //! bit 28      it carries handles (see `travel`)
 //! bit 29      they are being let go, before it is freed
+//! bit 30      cold: it is free, and its pages were given back
 //! bits 32-63  generation, raised whenever the block is freed
 //! ```
 //!
@@ -41,7 +42,7 @@ pub(super) struct Class {
 
 #[repr(C, align(64))]
 pub(super) struct Directory {
-    /// Bytes of large free blocks whose pages were kept.
+    /// Bytes of large free blocks that have their pages.
     pub(super) kept: AtomicI64,
     unused: [AtomicU64; 7],
     pub(super) classes: [Class; CLASSES],
@@ -74,6 +75,7 @@ pub(super) struct Word {
     pub(super) owner: u32,
     pub(super) carrying: bool,
     pub(super) dropping: bool,
+    pub(super) cold: bool,
     pub(super) generation: u32,
 }
 
@@ -90,6 +92,7 @@ impl Word {
             | u64::from(self.owner & 0xff_ffff) << 4
             | u64::from(self.carrying) << 28
             | u64::from(self.dropping) << 29
+            | u64::from(self.cold) << 30
             | u64::from(self.generation) << 32
     }
 
@@ -106,6 +109,7 @@ impl Word {
             owner: (word >> 4) as u32 & 0xff_ffff,
             carrying: word >> 28 & 1 != 0,
             dropping: word >> 29 & 1 != 0,
+            cold: word >> 30 & 1 != 0,
             generation: (word >> 32) as u32,
         }
     }

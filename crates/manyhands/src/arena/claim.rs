@@ -114,7 +114,7 @@ impl Arena {
         let me = this_process()?;
         let freed = freed(part, class).swap(0, Ordering::Relaxed);
         if freed != 0
-            && let Some(block) = self.try_claim(class, u64::from(freed) - 1, length, me, Some(part))?
+            && let Some(block) = self.try_claim(class, u64::from(freed) - 1, length, me, Some(part), true)?
         {
             return Ok(block);
         }
@@ -131,7 +131,7 @@ impl Arena {
         self.claim_fresh(class, length, me, |size| self.carve(size, size.min(4096), part))
     }
 
-    /// Looks at so many entries for a free block, in one part or in any.
+    /// Looks at so many entries for a free block, in one part or in any; for one that has its pages first.
     fn search(
         &'static self,
         class: usize,
@@ -143,9 +143,12 @@ impl Arena {
         let table = &self.directory().classes[class];
         let count = table.count.load(Ordering::Acquire);
         let start = table.hint.load(Ordering::Relaxed);
-        for step in 0..probes.min(count) {
+        let looks: &[bool] = if SMALLEST << class >= PUNCH_SIZE { &[false, true] } else { &[true] };
+        for (cold, step) in
+            looks.iter().flat_map(|cold| (0..probes.min(count)).map(move |step| (*cold, step)))
+        {
             let index = (start + step) % count;
-            if let Some(block) = self.try_claim(class, index, length, me, part)? {
+            if let Some(block) = self.try_claim(class, index, length, me, part, cold)? {
                 table.hint.store((index + 1) % count, Ordering::Relaxed);
                 return Ok(Some(block));
             }
@@ -163,6 +166,7 @@ impl Arena {
         length: usize,
         me: ProcessId,
         part: Option<Part>,
+        cold: bool,
     ) -> Result<Option<Block>, ArenaError> {
         let entry = match self.entry_at(class, index) {
             Ok(entry) => entry,
@@ -173,14 +177,15 @@ impl Arena {
         let word = entry.load();
         let table = &self.directory().classes[class];
         if word.state != State::Free
+            || (word.cold && !cold)
             || part.is_some_and(|part| part != Part::of(entry.offset.load(Ordering::Acquire)))
-            || !entry.exchange(word, Word { state: State::Held, owner: me.raw(), ..word })
+            || !entry.exchange(word, Word { state: State::Held, owner: me.raw(), cold: false, ..word })
         {
             return Ok(None);
         }
         table.free.fetch_sub(1, Ordering::Relaxed);
         let id = BlockId::new(class, index, word.generation);
-        if id.capacity() >= PUNCH_SIZE {
+        if id.capacity() >= PUNCH_SIZE && !word.cold {
             self.directory().kept.fetch_sub(id.capacity() as i64, Ordering::Relaxed);
         }
         self.block_of(id, entry, length).map(Some)
