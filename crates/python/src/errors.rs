@@ -34,10 +34,23 @@ pub fn from_arena(error: ArenaError) -> PyErr {
     }
 }
 
-/// The exception for a process that was not started.
+/// The exception for a process that was not started, in the words of Python's users.
 pub fn from_start(error: StartError) -> PyErr {
-    let text = error.to_string();
+    let text = match &error {
+        StartError::ZygoteLost { name, times } => format!(
+            "cannot start process {name}: the fork server ended {times} times in a row before it answered; the start \
+             method 'spawn' or 'fork' does without one"
+        ),
+        StartError::ForeignKeeper { name, owner } => format!(
+            "cannot start process {name}: its fork server was made by process {owner}, and only that one can use it"
+        ),
+        StartError::System { name, action, source } => {
+            format!("cannot start process {name}: {} failed: {source}", in_python(action))
+        }
+        other => other.to_string(),
+    };
     match error {
+        StartError::Descriptors { .. } => PyOSError::new_err((libc::EMFILE, text)),
         StartError::Arena { source, .. } => from_arena(source),
         StartError::System { source, .. } => match source.raw_os_error() {
             Some(code) => PyOSError::new_err((code, text)),
@@ -45,6 +58,11 @@ pub fn from_start(error: StartError) -> PyErr {
         },
         _ => PyRuntimeError::new_err(text),
     }
+}
+
+/// What the engine tried, as Python's users call it.
+fn in_python(action: &str) -> String {
+    action.replace("its keeper", "the fork server").replace("a zygote", "the fork server")
 }
 
 /// The end of a wait without what was waited for: `False` for a time-out, what a signal handler raised, or why this thread

@@ -186,7 +186,7 @@ impl Word {
 /// How many [`Object`]s of this process refer to each record: private memory, copied by fork.
 pub(super) struct LocalCounts(NonNull<AtomicU32>);
 
-// SAFETY: points to private memory that is never unmapped, of atomics only.
+// SAFETY: points to private memory that lives as long as this, of atomics only.
 unsafe impl Send for LocalCounts {}
 // SAFETY: as above.
 unsafe impl Sync for LocalCounts {}
@@ -198,8 +198,15 @@ impl LocalCounts {
 
     pub(super) fn of(&self, index: u32) -> &AtomicU32 {
         assert!((index as usize) < OBJECTS, "an object's number is below the table's length");
-        // SAFETY: zeroed memory for OBJECTS counts was reserved, for ever; the index was just checked.
+        // SAFETY: zeroed memory for OBJECTS counts was reserved, until the drop; the index was just checked.
         unsafe { self.0.add(index as usize).as_ref() }
+    }
+}
+
+impl Drop for LocalCounts {
+    fn drop(&mut self) {
+        // SAFETY: what `new` reserved, all of it; references to it end with this.
+        unsafe { memory::unmap(self.0.cast(), OBJECTS * size_of::<AtomicU32>()) };
     }
 }
 

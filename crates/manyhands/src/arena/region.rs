@@ -62,6 +62,15 @@ unsafe impl Send for Arena {}
 // SAFETY: as above.
 unsafe impl Sync for Arena {}
 
+/// Of one that was not installed, because something was refused or it is a stranger's: that of a process is never dropped.
+/// Left mapped it would be taken for another copy's, and none could be made any more.
+impl Drop for Arena {
+    fn drop(&mut self) {
+        // SAFETY: the map of that length that `map` made, with the page behind it, which nobody but this value knows.
+        unsafe { memory::unmap_apart(self.tables, TABLES_END as usize) };
+    }
+}
+
 static ARENA: OnceLock<Arena> = OnceLock::new();
 
 impl Arena {
@@ -197,16 +206,18 @@ impl Arena {
     fn map(memfd: OwnedFd, doorbell: OwnedFd, size: u64) -> Result<Arena, ArenaError> {
         let (inode, _) =
             memory::inode_and_size(&memfd).map_err(ArenaError::system("a look at the arena's descriptor"))?;
-        let tables = memory::map_shared_apart(&memfd, TABLES_END as usize)
-            .map_err(ArenaError::system("the arena's address space"))?;
         let local = LocalCounts::new().map_err(ArenaError::system("address space"))?;
         wipe::prepare().map_err(ArenaError::system("a page that children find cleared"))?;
         let [memfd, doorbell] = [memfd, doorbell].map(Lasting::new);
-        let looked = ArenaError::system("a look at the arena's descriptors");
+        let looked = |error| ArenaError::system("a look at the arena's descriptors")(error);
         let (memfd, doorbell) = match (memfd, doorbell) {
             (Ok(memfd), Ok(doorbell)) => (memfd, doorbell),
             (Err(error), _) | (_, Err(error)) => return Err(looked(error)),
         };
+        // Last: from here on it is found in the list of this process's maps, and taken away again only by the drop.
+        let tables =
+            memory::map_shared_apart(memfd.get().ok_or_else(|| looked(closed()))?, TABLES_END as usize)
+                .map_err(ArenaError::system("the arena's address space"))?;
         let listed_as = [0; NAME];
         let (records, unsettled, window) = (Records::new(tables), Unsettled::new(), Window::new());
         Ok(Arena { tables, size, memfd, doorbell, inode, listed_as, records, local, unsettled, window })
@@ -229,17 +240,15 @@ impl Arena {
     }
 
     fn install(arena: Arena) -> Result<&'static Arena, ArenaError> {
-        let inode = arena.inode;
-        let installed = ARENA.get_or_init(|| arena);
-        static HOOKED: OnceLock<i32> = OnceLock::new();
-        let code = *HOOKED.get_or_init(|| {
-            super::fork::install_hooks().err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::ENOMEM))
-        });
-        if code != 0 {
-            return Err(ArenaError::system("fork handlers")(std::io::Error::from_raw_os_error(code)));
+        // Before anybody can use the arena. They do nothing as long as there is none, so it may be tried again.
+        static HOOKED: Mutex<bool> = Mutex::new(false);
+        let mut hooked = HOOKED.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*hooked {
+            super::fork::install_hooks().map_err(ArenaError::system("fork handlers"))?;
+            *hooked = true;
         }
-        let _ = inode;
-        Ok(installed)
+        drop(hooked);
+        Ok(ARENA.get_or_init(|| arena))
     }
 
     /// The arena's memory file, for passing on to a process that is exec'd. Where the program has closed the descriptor,
@@ -270,7 +279,7 @@ impl Arena {
     /// The memory file as what is mapped here, which the kernel lets only the privileged open.
     fn open_own_map(&self) -> Option<OwnedFd> {
         let (start, end) = (self.base(), self.base() + TABLES_END);
-        lasting::open(format!("/proc/self/map_files/{start:x}-{end:x}").as_ref())
+        lasting::open(format!("/proc/self/map_files/{start:x}-{end:x}").as_ref()).ok()
     }
 
     /// The arena's memory file, if the program has not closed it.

@@ -16,7 +16,7 @@ pub fn doorbell() -> io::Result<OwnedFd> {
     // One descriptor for both ends. All event descriptors are one file to the kernel, a pipe is a file of its own: so
     // it can be told from others, and opened again.
     let (pipe, _end) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-    lasting::open(format!("/proc/self/fd/{}", pipe.as_raw_fd()).as_ref()).ok_or_else(io::Error::last_os_error)
+    lasting::open(format!("/proc/self/fd/{}", pipe.as_raw_fd()).as_ref())
 }
 
 /// Rings it.

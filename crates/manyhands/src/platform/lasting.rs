@@ -42,13 +42,16 @@ impl Identity {
         if Identity::of(&held).ok()? != self {
             return None;
         }
-        open(format!("/proc/self/fd/{}", held.as_raw_fd()).as_ref())
+        open(format!("/proc/self/fd/{}", held.as_raw_fd()).as_ref()).ok()
     }
 }
 
 /// Opens a file that /proc lists.
-pub fn open(path: &std::path::Path) -> Option<OwnedFd> {
-    rustix::fs::open(path, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty()).ok()
+///
+/// # Errors
+/// EMFILE and the like, ENOENT where there is no such file.
+pub fn open(path: &std::path::Path) -> io::Result<OwnedFd> {
+    Ok(rustix::fs::open(path, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?)
 }
 
 /// A descriptor of the same file whose number is no standard stream's. In a program that was started with one of these closed,

@@ -104,6 +104,15 @@ pub fn map_shared_apart(file: impl AsFd, size: usize) -> io::Result<NonNull<u8>>
     Ok(map)
 }
 
+/// Undoes [`map_shared_apart`].
+///
+/// # Safety
+/// As [`unmap`], of a map of that size from there.
+pub unsafe fn unmap_apart(map: NonNull<u8>, size: usize) {
+    // SAFETY: the caller's promise; the page behind was made with it.
+    unsafe { unmap(map, size + rustix::param::page_size()) };
+}
+
 /// Maps what is `distance` bytes further in the file of a shared map than the map's page at `known`: for a file of which no
 /// descriptor is left. Both are multiples of the page size.
 ///

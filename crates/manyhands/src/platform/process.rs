@@ -56,3 +56,8 @@ pub fn signal_name(signal: i32) -> String {
     };
     name.to_owned()
 }
+
+/// How many descriptors the calling process may have open.
+pub fn most_descriptors() -> u64 {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX)
+}

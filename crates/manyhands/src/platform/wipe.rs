@@ -32,12 +32,17 @@ pub fn prepare() -> io::Result<()> {
     }
     let page = reserve_private(size_of::<[AtomicU32; WORDS]>())?;
     // SAFETY: the range is the fresh private map just made, which nobody else knows.
-    unsafe {
+    let marked = unsafe {
         rustix::mm::madvise(
             page.as_ptr().cast(),
             size_of::<[AtomicU32; WORDS]>(),
             rustix::mm::Advice::LinuxWipeOnFork,
-        )?;
+        )
+    };
+    if let Err(error) = marked {
+        // SAFETY: as above.
+        unsafe { super::memory::unmap(page, size_of::<[AtomicU32; WORDS]>()) };
+        return Err(error.into());
     }
     // The loser of a race leaves its page unused: 4 KiB, once.
     let _ = PAGE.compare_exchange(

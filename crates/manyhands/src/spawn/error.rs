@@ -47,6 +47,19 @@ pub enum StartError {
         /// What it said.
         source: io::Error,
     },
+    /// It is to be given more descriptors than it may have open.
+    #[error(
+        "cannot start process {name}: it is to be given {sent} descriptors, and with those that it needs itself these are \
+         more than the {limit} that a process may have open (RLIMIT_NOFILE); raise that limit or pass fewer on"
+    )]
+    Descriptors {
+        /// The process that was to be started.
+        name: String,
+        /// How many descriptors were sent to it.
+        sent: usize,
+        /// How many it may have open.
+        limit: u64,
+    },
     /// The zygote ended whenever it was asked.
     #[error(
         "cannot start process {name}: its zygote ended {times} times in a row before it answered; \

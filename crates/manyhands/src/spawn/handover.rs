@@ -10,7 +10,7 @@
 
 use super::error::StartError;
 use super::keeper::Keeper;
-use super::request::{self, Head, StartRequest};
+use super::request::{self, Head, Reply, StartRequest};
 use super::serve::Requester;
 use crate::arena::{Arena, ArenaError, ProcessId, Role};
 use crate::platform::exec::{Exec, exec};
@@ -74,13 +74,14 @@ pub struct Inherited {
 }
 
 impl Keeper {
-    /// Executes `program` as a keeper. It serves as soon as it has called [`Inherited::take`] and [`super::serve`].
+    /// Executes `program` as a zygote, to start the process that is called `name`. It serves as soon as it has called
+    /// [`Inherited::take`] and [`super::serve`].
     ///
     /// # Errors
     /// When it cannot be executed.
     pub fn exec(name: &str, program: &Program) -> Result<Keeper, StartError> {
         let arena = Arena::get().map_err(StartError::arena(name))?;
-        let slot = arena.claim_process(name, Role::Keeper).map_err(StartError::arena(name))?;
+        let slot = arena.claim_process("zygote", Role::Keeper).map_err(StartError::arena(name))?;
         let launched = launch(arena, slot, program, Part::Keeper, !0)
             .and_then(|(pid, socket)| Keeper::new(pid, slot, socket));
         launched.map_err(|error| {
@@ -193,12 +194,24 @@ impl Inherited {
     /// What a process that was started by exec is to do.
     ///
     /// # Errors
-    /// When the starter ended before it had told.
+    /// When the starter ended before it had told, or told more descriptors than this process may have open.
     pub fn request(self) -> io::Result<StartRequest> {
         let received = request::receive(&self.requester.socket)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-        let Head::Start { slot, inheritance, is_entry } = received.head else {
+        let Head::Start { slot, inheritance, is_entry, answers } = received.head else {
             return Err(io::ErrorKind::InvalidData.into());
         };
+        if answers {
+            let reply = received.refusal.as_ref().unwrap_or(&Reply::Kept);
+            request::reply(&self.requester.socket, reply)?;
+        }
+        if received.refusal.is_some() {
+            if answers {
+                // The starter tells.
+                // SAFETY: ends this process, in which nothing of the program has begun.
+                unsafe { libc::_exit(1) };
+            }
+            return Err(io::Error::from_raw_os_error(libc::EMFILE));
+        }
         // It inherited what it should already; the copies go.
         let own = received.descriptors.into_iter().skip(inheritance.descriptors()).collect();
         Ok(StartRequest { slot, payload: received.payload, descriptors: own, inheritance, is_entry })

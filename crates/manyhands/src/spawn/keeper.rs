@@ -102,11 +102,16 @@ impl Keeper {
         let is_entry = order.payload.is_entry;
         let asked = here()
             .while_adopting(|| {
-                self.ask(|inheritance| Head::Start { slot, inheritance, is_entry }, order, bequest)
+                let head = |inheritance| Head::Start { slot, inheritance, is_entry, answers: true };
+                self.ask(head, order, bequest)
             })
             .map_err(StartError::system(name, "becoming the one who adopts orphans"));
         let pid = match asked {
             Ok(Ok(Reply::Started { pid })) => pid,
+            Ok(Err(error)) if !is_gone(&error) => {
+                arena.abandon_slot(slot);
+                return Err(Refusal::Failed(StartError::system(name, SENDING)(error)));
+            }
             Ok(Err(_)) => {
                 // Unless the child came to run before the keeper ended.
                 arena.abandon_slot(slot);
@@ -117,8 +122,7 @@ impl Keeper {
             }
             Ok(Ok(refused)) => {
                 arena.abandon_slot(slot);
-                let error = StartError::system(name, "the fork of its keeper")(refused.into_error());
-                return Err(Refusal::Failed(error));
+                return Err(Refusal::Failed(refused.into_error(name, "the fork of its keeper")));
             }
             Err(error) => {
                 arena.abandon_slot(slot);
@@ -214,10 +218,9 @@ impl Keeper {
         let head = |inheritance| Head::Keep { pool, shared, inheritance, is_entry, before };
         match self.ask(head, order, &bequest) {
             Ok(Reply::Kept) => Ok(()),
-            Ok(refused) => Err(Refusal::Failed(StartError::system(name, "starting the pool's workers")(
-                refused.into_error(),
-            ))),
-            Err(_) => Err(Refusal::Lost),
+            Ok(refused) => Err(Refusal::Failed(refused.into_error(name, "starting the pool's workers"))),
+            Err(error) if is_gone(&error) => Err(Refusal::Lost),
+            Err(error) => Err(Refusal::Failed(StartError::system(name, SENDING)(error))),
         }
     }
 
@@ -334,6 +337,15 @@ impl Drop for Keeper {
             here().add_helper(self.pid, pidfd);
         }
     }
+}
+
+/// What was tried when a request could not be sent.
+pub(super) const SENDING: &str = "sending it what it is to do";
+
+/// Whether an error of the socket means that the other end is closed. Any other would come again.
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, NotConnected, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | NotConnected | UnexpectedEof)
 }
 
 /// Claims the slot of a process that is about to be started, with its references.

@@ -4,10 +4,11 @@
 //! along: those of the [`Inheritance`], then the payload's own. Each request has one reply, except [`Head::Look`]. Both ends
 //! are one build, so the format has no versions.
 
+use super::error::StartError;
 use super::inherit::{Descriptors, Inheritance, Standing};
 use crate::arena::{Handle, ProcessId, Role};
 use crate::encoding;
-use crate::platform::message;
+use crate::platform::{message, process};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -96,7 +97,13 @@ impl Predecessor {
 #[derive(Serialize, Deserialize)]
 pub(super) enum Head {
     /// Start one process, whose slot has been claimed.
-    Start { slot: ProcessId, inheritance: Inheritance, is_entry: bool },
+    Start {
+        slot: ProcessId,
+        inheritance: Inheritance,
+        is_entry: bool,
+        /// Whether an exec'd process answers when it has the request. A keeper always does.
+        answers: bool,
+    },
     /// Keep a pool's workers alive.
     Keep {
         pool: Handle,
@@ -120,6 +127,11 @@ pub(super) enum Reply {
     },
     Kept,
     StoodDown(Predecessor),
+    /// It was not done, since the one who was asked may not have so many descriptors open.
+    Short {
+        sent: usize,
+        limit: u64,
+    },
     /// It was not done.
     Refused {
         errno: Option<i32>,
@@ -132,14 +144,19 @@ impl Reply {
         Reply::Refused { errno: error.raw_os_error(), reason: error.to_string() }
     }
 
-    pub(super) fn into_error(self) -> io::Error {
-        match self {
+    /// As the error of starting `name`, over the action that was refused.
+    pub(super) fn into_error(self, name: &str, action: &'static str) -> StartError {
+        let error = match self {
+            Reply::Short { sent, limit } => {
+                return StartError::Descriptors { name: name.to_owned(), sent, limit };
+            }
             Reply::Refused { errno: Some(errno), .. } => io::Error::from_raw_os_error(errno),
             Reply::Refused { errno: None, reason } => io::Error::other(reason),
             Reply::Started { .. } | Reply::Kept | Reply::StoodDown(_) => {
                 io::Error::other("the keeper answered another question")
             }
-        }
+        };
+        StartError::system(name, action)(error)
     }
 }
 
@@ -172,27 +189,37 @@ pub(super) fn send(
     message::send(socket, &bytes, descriptors)
 }
 
+/// So many descriptors a process can have that can begin at all.
+pub(super) const FEW: usize = 16;
+
+/// Whether this process may have the descriptors open that a program needs to do anything: to import a module, say.
+fn has_room() -> bool {
+    const ENOUGH: usize = 8;
+    let opened: io::Result<Vec<OwnedFd>> =
+        (0..ENOUGH).map(|_| crate::platform::pidfd::opened(process::getpid())).collect();
+    opened.is_ok()
+}
+
 pub(super) struct Received {
     pub(super) head: Head,
     pub(super) payload: Vec<u8>,
     pub(super) descriptors: Vec<OwnedFd>,
+    /// Why it cannot be done, when not all the descriptors could be had.
+    pub(super) refusal: Option<Reply>,
 }
 
 /// The next request; `None` when the requester has closed its end.
 pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<Received>> {
-    let Some((mut bytes, descriptors)) = message::receive(socket)? else { return Ok(None) };
+    let Some(message) = message::receive(socket)? else { return Ok(None) };
+    let refusal = (message.is_short() || message.sent > FEW && !has_room())
+        .then(|| Reply::Short { sent: message.sent, limit: process::most_descriptors() });
+    let message::Message { mut bytes, descriptors, .. } = message;
     let malformed = || io::Error::new(io::ErrorKind::InvalidData, "the request cannot be read");
     let length = bytes.first_chunk::<8>().map(|length| u64::from_ne_bytes(*length) as usize + 8);
     let length = length.filter(|length| *length <= bytes.len()).ok_or_else(malformed)?;
     let head: Head = encoding::read(&bytes[8..length]).map_err(|_| malformed())?;
-    if let Head::Start { inheritance, .. } | Head::Keep { inheritance, .. } = &head
-        && descriptors.len() < inheritance.descriptors()
-    {
-        // The kernel drops what does not fit into the receiver's table.
-        return Err(io::Error::from_raw_os_error(libc::EMFILE));
-    }
     bytes.drain(..length);
-    Ok(Some(Received { head, payload: bytes, descriptors }))
+    Ok(Some(Received { head, payload: bytes, descriptors, refusal }))
 }
 
 pub(super) fn reply(socket: impl AsFd, reply: &Reply) -> io::Result<()> {
@@ -203,6 +230,6 @@ pub(super) fn reply(socket: impl AsFd, reply: &Reply) -> io::Result<()> {
 
 /// The keeper's reply; `None` when it has ended.
 pub(super) fn await_reply(socket: impl AsFd) -> io::Result<Option<Reply>> {
-    let Some((bytes, _)) = message::receive(socket)? else { return Ok(None) };
-    encoding::read(&bytes).map(Some).map_err(io::Error::other)
+    let Some(message) = message::receive(socket)? else { return Ok(None) };
+    encoding::read(&message.bytes).map(Some).map_err(io::Error::other)
 }

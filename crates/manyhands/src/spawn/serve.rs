@@ -200,7 +200,13 @@ impl Service {
         };
         // Best effort: waiters sweep themselves while there is no warden.
         let _ = warden::ensure(self.arena);
-        let Received { head, payload, descriptors } = received;
+        let Received { head, payload, descriptors, refusal } = received;
+        if let Some(refusal) = refusal {
+            // Without those that have come, so that there is room for what comes next.
+            drop(descriptors);
+            self.reply(&refusal);
+            return None;
+        }
         match head {
             Head::Look => None,
             Head::StandDown => {
@@ -213,7 +219,7 @@ impl Service {
                 self.reply(&Reply::Kept);
                 None
             }
-            Head::Start { slot, mut inheritance, is_entry } => {
+            Head::Start { slot, mut inheritance, is_entry, .. } => {
                 inheritance.complete(&mut self.told);
                 let environment_in_place = inheritance.has_environment(&self.environment);
                 match birth::sibling(self.arena, slot, self.pid, forking) {

@@ -6,19 +6,19 @@
 
 use super::error::StartError;
 use super::handover::{Part, Program, launch};
-use super::keeper::{claim, note_started};
-use super::request::{self, Bequest, Head, Order};
+use super::keeper::{SENDING, claim, is_gone, note_started};
+use super::request::{self, Bequest, FEW, Head, Order, Reply};
 use super::started::{Room, Started};
 use super::warden;
 use crate::arena::Arena;
-use crate::platform::signal;
+use crate::platform::{process, signal};
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 /// Executes `program` as the process that `order` describes, a child of the calling one.
 ///
 /// # Errors
-/// When it cannot be executed.
+/// When it cannot be executed, or cannot be told what to do.
 pub fn start(program: &Program, order: &Order<'_>) -> Result<Arc<Started>, StartError> {
     let name = order.name;
     let arena = Arena::get().map_err(StartError::arena(name))?;
@@ -39,11 +39,46 @@ pub fn start(program: &Program, order: &Order<'_>) -> Result<Arc<Started>, Start
     arena.adopt_slot_for(slot, pid);
     note_started(arena);
     let is_entry = order.payload.is_entry;
-    let head = Head::Start { slot, inheritance: bequest.inheritance, is_entry };
     // Of what it inherits by nature nothing needs to travel, but the counts must agree.
     let descriptors: Vec<BorrowedFd<'_>> =
         bequest.descriptors.all().chain(order.descriptors.iter().copied()).collect();
-    // Should it have ended already, whoever joins it learns how.
-    let _ = request::send(&socket, &head, order.payload.bytes, &descriptors);
-    Ok(started)
+    let answers = may_be_too_many(descriptors.len());
+    let head = Head::Start { slot, inheritance: bequest.inheritance, is_entry, answers };
+    let sent = request::send(&socket, &head, order.payload.bytes, &descriptors);
+    let answer = match sent {
+        Ok(()) if answers => request::await_reply(&socket),
+        Ok(()) => Ok(None),
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(None | Some(Reply::Kept)) => Ok(started),
+        // It has ended already: whoever joins it learns how.
+        Err(error) if is_gone(&error) => Ok(started),
+        Ok(Some(refused)) => {
+            end(&started);
+            Err(refused.into_error(name, SENDING))
+        }
+        Err(error) => {
+            end(&started);
+            Err(StartError::system(name, SENDING)(error))
+        }
+    }
+}
+
+/// Whether a child may not get so many descriptors because of the limit that it inherits. Then its answer is waited for, which
+/// costs the time that it needs to begin. It has no more descriptors of its own than this process.
+fn may_be_too_many(count: usize) -> bool {
+    /// What a child has of its own, at most, and what it needs to begin.
+    const OWN: usize = 32;
+    if count <= FEW {
+        return false;
+    }
+    let open = std::fs::read_dir("/proc/self/fd").map_or(usize::MAX, Iterator::count);
+    open.saturating_add(count + OWN) as u64 > process::most_descriptors()
+}
+
+/// Ends and reaps a child that was not told what to do.
+fn end(started: &Started) {
+    let _ = started.signal(libc::SIGKILL);
+    while started.wait(None).is_err() {}
 }

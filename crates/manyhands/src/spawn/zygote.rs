@@ -47,7 +47,7 @@ fn start_through(
 ) -> Result<Arc<Started>, StartError> {
     let bequest = Bequest::capture().map_err(StartError::system(order.name, "reading /proc"))?;
     for _ in 0..ATTEMPTS {
-        let zygote = current(&bequest, &program)?;
+        let zygote = current(order.name, &bequest, &program)?;
         match zygote.start_with(order, &bequest) {
             Ok(started) => return Ok(started),
             Err(Refusal::Failed(error)) => return Err(error),
@@ -63,7 +63,7 @@ fn start_through(
 /// When it cannot be executed.
 pub fn zygote(name: &str) -> Result<Arc<Keeper>, StartError> {
     let bequest = Bequest::capture().map_err(StartError::system(name, "reading /proc"))?;
-    current(&bequest, || myself(name))
+    current(name, &bequest, || myself(name))
 }
 
 /// This process's zygote, for keeping a pool; it is `program` when none has been made yet.
@@ -72,10 +72,11 @@ pub fn zygote(name: &str) -> Result<Arc<Keeper>, StartError> {
 /// When it cannot be executed.
 pub fn zygote_of(program: &Program, name: &str) -> Result<Arc<Keeper>, StartError> {
     let bequest = Bequest::capture().map_err(StartError::system(name, "reading /proc"))?;
-    current(&bequest, || Ok(program.clone()))
+    current(name, &bequest, || Ok(program.clone()))
 }
 
 fn current(
+    name: &str,
     bequest: &Bequest,
     program: impl Fn() -> Result<Program, StartError>,
 ) -> Result<Arc<Keeper>, StartError> {
@@ -88,7 +89,7 @@ fn current(
     {
         return Ok(Arc::clone(&zygote.keeper));
     }
-    let keeper = Arc::new(Keeper::exec("zygote", &program)?);
+    let keeper = Arc::new(Keeper::exec(name, &program)?);
     // One that still has pools is kept by those.
     known.map(|index| zygotes.swap_remove(index));
     zygotes.push(Zygote { program, standing: bequest.standing, keeper: Arc::clone(&keeper) });
