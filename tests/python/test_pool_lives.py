@@ -127,6 +127,20 @@ def test_many_threads_have_forked_workers_replaced(forking):
     assert len(set(seen)) == len(seen) == 18
 
 
+def test_templates_end_with_the_last_worker_of_their_own():
+    before = children().keys()
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        for _ in range(6):
+            kill_worker_of(pool)
+            pool.map(square, range(4))
+
+        def templates():
+            return [child for child, state in children().items() if child not in before and state != "Z"]
+
+        # Each that there is has a worker, or is the one that starts the next.
+        eventually(lambda: len(templates()) <= 3, 10)
+
+
 def test_endings(ctx):
     pool = ctx.Pool(2)
     workers = [worker.pid for worker in eventually(lambda: len(pool._pool) == 2 and pool._pool)]

@@ -194,7 +194,7 @@ impl Service {
                 return None;
             }
             Ok(None) | Err(_) => {
-                self.socket = None;
+                self.hear_no_more();
                 return None;
             }
         };
@@ -276,8 +276,13 @@ impl Service {
         if let Some(socket) = &self.socket
             && request::reply(socket, reply).is_err()
         {
-            self.socket = None;
+            self.hear_no_more();
         }
+    }
+
+    fn hear_no_more(&mut self) {
+        self.socket = None;
+        self.staffs.iter_mut().for_each(Staff::leave_to_others);
     }
 
     fn wait(&self, until: Option<Deadline>) -> Seen {

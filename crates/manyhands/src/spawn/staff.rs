@@ -153,6 +153,13 @@ impl Staff {
         Predecessor { hired: self.hired, workers }
     }
 
+    /// Nobody will tell it to go on: one that has stood down is over when the workers have ended that are its own.
+    pub(super) fn leave_to_others(&mut self) {
+        if self.stood_down {
+            self.workers.retain(|worker| worker.is_own);
+        }
+    }
+
     /// Nobody has taken its place.
     pub(super) fn go_on(&mut self) {
         self.stood_down = false;
