@@ -13,6 +13,8 @@
 mod barrier_word;
 mod bell;
 mod countdown;
+#[cfg_attr(manyhands_model, allow(dead_code, reason = "the model tests alone use it there"))]
+mod door;
 mod event_word;
 mod gate;
 #[allow(dead_code, reason = "in the model only what the model tests use is used")]
@@ -80,6 +82,8 @@ mod wait_record;
 
 #[cfg(not(manyhands_model))]
 pub(crate) use countdown::Countdown;
+#[cfg(not(manyhands_model))]
+pub use door::Door;
 pub use gate::Gate;
 pub use lock_word::{LockWord, Seen, Taken};
 #[allow(unused_imports, reason = "for the lock-free code of later layers")]

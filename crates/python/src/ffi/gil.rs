@@ -2,11 +2,14 @@
 //!
 //! [`Patient`] is how the engine waits on behalf of Python code: it gives the lock up before the first yield,
 //! takes it back for signal handlers and at the end, and ends the wait when a handler raises. While it lasts, others can
-//! ask what its thread waits for, and whether it has that and only wants the interpreter lock back.
+//! ask what its thread waits for, and whether it has that and only wants the interpreter lock back. When very many want that at
+//! the same time, they come to it through a door.
 
 use super::places::behind;
 use manyhands::platform::atomic::{AtomicBool, Ordering};
-use manyhands::sync::{Site, Waiting, this_thread_number};
+use manyhands::platform::process::getpid;
+use manyhands::platform::thread::gettid;
+use manyhands::sync::{Door, Site, Waiting, this_thread_number};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -14,6 +17,30 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// How many threads at most ask for the interpreter lock at the same time after a wait. Whoever waits for it wakes every 5 ms
+/// to ask again: with thousands that is all they do. Fewer would be kept from it by a thread that computes, as each would only ask
+/// when another has had its turn.
+const MOST_AT_THE_LOCK: u32 = 64;
+
+static DOOR: Door = Door::new(MOST_AT_THE_LOCK);
+
+/// Takes the interpreter lock back.
+///
+/// # Safety
+/// `saved` is what `PyEval_SaveThread` gave in this thread, and was not restored yet.
+unsafe fn restore(saved: *mut ffi::PyThreadState) {
+    // The first thread has signals to handle, and does not wait for others.
+    if is_first_thread() {
+        // SAFETY: the caller's promise.
+        return unsafe { ffi::PyEval_RestoreThread(saved) };
+    }
+    DOOR.enter();
+    // While the interpreter is being torn down this ends the thread. Its place is lost then; the first thread needs none.
+    // SAFETY: the caller's promise.
+    unsafe { ffi::PyEval_RestoreThread(saved) };
+    DOOR.leave();
+}
 
 /// A wait that has given the interpreter lock up.
 struct Noted {
@@ -100,7 +127,17 @@ pub fn attached<R>(run: impl FnOnce(Python<'_>) -> R) -> R {
 }
 
 thread_local! {
+    static IS_FIRST: Cell<Option<bool>> = const { Cell::new(None) };
     static RAISED_LATE: Cell<Option<PyErr>> = const { Cell::new(None) };
+}
+
+/// Whether the calling thread is the process's first one, in which Python handles signals.
+fn is_first_thread() -> bool {
+    IS_FIRST.get().unwrap_or_else(|| {
+        let is_first = gettid() == getpid();
+        IS_FIRST.set(Some(is_first));
+        is_first
+    })
 }
 
 /// Has the wait of this thread, in whose midst Python code ran, end with what a signal's handler raised in there.
@@ -164,7 +201,7 @@ impl<'py> Patient<'py> {
         if !saved.is_null() {
             self.is_ready(true);
             // SAFETY: the state that `give_up` saved in this thread, restored once.
-            unsafe { ffi::PyEval_RestoreThread(saved) };
+            unsafe { restore(saved) };
         }
     }
 
