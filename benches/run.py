@@ -91,6 +91,16 @@ CASES = (
     Case("start-fork", "Python Process, fork", "ms", STDLIB, 200, 3, is_rate=False, python=True),
     Case("start-forkserver", "Python Process, forkserver", "ms", STDLIB, 100, 3, is_rate=False, python=True),
     Case("start-spawn", "Python Process, spawn", "ms", STDLIB, 30, 2, is_rate=False, python=True),
+    Case("many-locks", "Python 100,000 process locks", "us", STDLIB, 100_000, 500, is_rate=False, python=True),
+    Case("many-locks-again", "Python process locks, half made again", "us", STDLIB, 100_000, 500, False, python=True),
+    Case("many-events", "Python 20,000 process events", "us", STDLIB, 20_000, 200, is_rate=False, python=True),
+    Case("pool-beside-locks", "Python Pool beside 100,000 locks", "ms", STDLIB, 100_000, 500, False, python=True),
+    Case("many-calls", "Python 100,000 calls of processes", "us", STDLIB, 100_000, 200, is_rate=False, python=True),
+    Case("many-thread-calls", "Python 100,000 calls of threads", "us", STDLIB, 100_000, 200, False, python=True),
+    Case("many-messages", "Python 100,000 messages in a Queue", "us", STDLIB, 100_000, 200, False, python=True),
+    Case("event-herd", "Python Event, 1,000 waiters", "us", STDLIB, 1_000, 20, is_rate=False, python=True),
+    Case("shared-event-herd", "Python process Event, 1,000 waiters", "us", STDLIB, 1_000, 20, False, python=True),
+    Case("condition-herd", "Python Condition, 1,000 waiters", "us", STDLIB, 1_000, 20, False, python=True),
 )
 
 

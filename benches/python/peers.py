@@ -8,6 +8,7 @@ import sys
 import time
 
 from between_threads import executor_cases, lock_cases, queue_cases
+from in_numbers import call_cases, herd_cases, object_cases
 
 if sys.argv[2] == "manyhands":
     from manyhands import futures, multiprocessing, queue, threading
@@ -141,4 +142,6 @@ CASES = [
 if __name__ == "__main__":
     by_name = {case.__name__.replace("_", "-"): case for case in CASES}
     by_name |= lock_cases(threading) | queue_cases(threading, queue) | executor_cases(futures)
+    by_name |= object_cases(multiprocessing) | call_cases(multiprocessing, futures)
+    by_name |= herd_cases(threading, multiprocessing)
     print(by_name[sys.argv[1]](int(sys.argv[3])))
