@@ -69,7 +69,7 @@ def object_cases(multiprocessing):
 
 
 def call_cases(multiprocessing, futures):
-    """Calls that are all submitted before one is waited for, messages that are all put, then taken: microseconds for each."""
+    """Calls, and messages, that are all under way before the first is waited for: microseconds for each."""
 
     def calls(executor, count):
         with executor as pool:

@@ -8,12 +8,15 @@ use super::owner::ProcessId;
 use super::process_slot::Role;
 use super::region::Arena;
 use crate::platform::fork::on_fork;
+use crate::platform::thread::is_only_one;
 use std::cell::Cell;
 use std::io;
 
 thread_local! {
     static NEXT: Cell<Option<ProcessId>> = const { Cell::new(None) };
     static PREPARED: Cell<Option<ProcessId>> = const { Cell::new(None) };
+    /// Whether no other thread can have been about anything when this one forked.
+    static ALONE: Cell<bool> = const { Cell::new(false) };
     static BY_HAND: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -63,6 +66,7 @@ pub fn prepare() {
         arena.claim_process("", Role::Copy).ok()
     });
     if let Some(child) = child {
+        ALONE.set(is_only_one());
         arena.share_all_with(child);
     }
     PREPARED.set(child);
@@ -81,6 +85,7 @@ fn in_child() {
     arena.unmap_idle_in_child();
     if let Some(child) = PREPARED.take()
         && arena.adopt_slot(child).is_ok()
+        && !ALONE.get()
     {
         arena.reconcile_references();
     }
