@@ -207,3 +207,51 @@ def test_a_system_call_that_cannot_be_done_without(runner, call, code, method):
 @pytest.mark.parametrize("method", METHODS)
 def test_a_system_call_that_can_be_done_without(runner, call, method):
     assert found_by(runner, method, preexec_fn=functools.partial(refuse, OPTIONAL[call], errno.ENOSYS)) == WHOLE
+
+
+WHO_HOLDS_THE_OUTPUT = """
+import multiprocessing, os, time
+from pathlib import Path
+
+def links(pid):
+    found = set()
+    for entry in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found.add(os.readlink(f"/proc/{pid}/fd/{entry}"))
+        except FileNotFoundError:
+            pass
+    return found
+
+def wardens(memory):
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if (folder / "comm").read_text() == "mh-warden\\n" and memory in (held := links(folder.name)):
+                yield held
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+
+if __name__ == "__main__":
+    process = multiprocessing.Process(target=time.sleep, args=(600,))
+    process.start()
+    memory = next(link for link in links("self") if "memfd:manyhands" in link)
+    output = os.readlink("/proc/self/fd/1")
+    end = time.monotonic() + 10
+    # It has them when it begins.
+    while [output in held for held in wardens(memory)] != [False] and time.monotonic() < end:
+        time.sleep(0.01)
+    print([output in held for held in wardens(memory)])
+    process.kill()
+"""
+
+
+@pytest.mark.parametrize("refused", [False, True], ids=["close_range", "no close_range"])
+def test_the_process_that_notices_deaths_holds_no_streams(runner, refused):
+    """It would keep whoever reads the program's output waiting for the end."""
+    done = subprocess.run(
+        runner.command(runner.write(WHO_HOLDS_THE_OUTPUT)),
+        env=runner.environment(),
+        stdout=subprocess.PIPE,
+        preexec_fn=functools.partial(refuse, OPTIONAL["close_range"], errno.ENOSYS) if refused else None,
+        timeout=60,
+    )
+    assert done.stdout == b"[False]\n"

@@ -132,13 +132,15 @@ extern "C" fn become_program(child: *mut libc::c_void) -> libc::c_int {
     }
 }
 
+/// Closes all descriptors from `first` to `last`. System calls only, for a process that borrows or copies another one's memory.
+///
 /// # Safety
 /// The descriptors belong to nobody in this process.
-unsafe fn close_range(first: RawFd, last: RawFd) {
+pub(super) unsafe fn close_range(first: RawFd, last: RawFd) {
     // SAFETY: the caller's promise.
     let code = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     if code != 0 {
-        // Kernels before 5.9.
+        // Kernels before 5.9, and filters that do not know the call.
         for descriptor in first..=last.min(65_536) {
             // SAFETY: the caller says that nobody uses it.
             unsafe { libc::close(descriptor) };

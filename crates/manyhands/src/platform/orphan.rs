@@ -5,6 +5,7 @@
 //! that another thread of the caller could have held a lock of: no allocation, no environment, no output.
 //! [`forget`] drops what it inherited and does not need.
 
+use super::exec::close_range;
 use super::{maps, signal};
 use std::io;
 use std::os::fd::RawFd;
@@ -95,12 +96,12 @@ pub unsafe fn close_all_but(keep: &[RawFd]) {
     for &descriptor in keep {
         if descriptor > next {
             // SAFETY: the caller's promise.
-            unsafe { libc::syscall(libc::SYS_close_range, next, descriptor - 1, 0) };
+            unsafe { close_range(next, descriptor - 1) };
         }
         next = descriptor + 1;
     }
     // SAFETY: the caller's promise.
-    unsafe { libc::syscall(libc::SYS_close_range, next, u32::MAX >> 1, 0) };
+    unsafe { close_range(next, RawFd::MAX) };
 }
 
 /// Gives large private memory back that was inherited and holds none of `needed`, this stack or this thread's

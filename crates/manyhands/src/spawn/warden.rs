@@ -155,7 +155,7 @@ unsafe fn watch(task: *const libc::c_void) {
     // waiters look for themselves.
     let _ = unsafe { will.leave(arena.life()) };
     if arena.process_state(slot) == Some(ProcessState::Starting) && arena.adopt_slot(slot).is_ok() {
-        Warden {
+        let resigned = Warden {
             arena,
             slot,
             watched: [const { None }; WATCHED],
@@ -166,8 +166,10 @@ unsafe fn watch(task: *const libc::c_void) {
             look_at: 0,
         }
         .run();
-        // Nobody is left who could miss it.
-        will.withdraw();
+        if resigned {
+            // Nobody is left who could miss it.
+            will.withdraw();
+        }
     }
 }
 
@@ -237,20 +239,37 @@ impl Watched {
 }
 
 impl Warden {
-    fn run(&mut self) {
+    /// Works until nobody is left, and says so; or until another warden does the work.
+    fn run(&mut self) -> bool {
         loop {
+            if !self.holds_office() {
+                return false;
+            }
             self.drain_doorbell();
             sweep_noticed(self.arena, crate::SWEEPS);
             self.watch_new();
             self.end_orphans();
             if self.count == 0 && !self.blind && self.resign() {
-                return;
+                return true;
             }
             self.wait();
             self.end_the_overdue();
             self.bury();
             self.look_for_silent_ends();
         }
+    }
+
+    /// Whether this is the arena's warden. Whoever made it may have been killed before it began; then another one was made in
+    /// its place. Two would watch each other for ever.
+    fn holds_office(&self) -> bool {
+        let word = self.arena.warden();
+        let seen = word.load(Ordering::Acquire);
+        if seen == self.slot.raw() {
+            return true;
+        }
+        let is_held = ProcessId::from_raw(seen).is_some_and(|other| !self.arena.notice(other));
+        // Should somebody else take it first, the next look tells.
+        !is_held && word.compare_exchange(seen, self.slot.raw(), Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     fn drain_doorbell(&mut self) {
@@ -471,3 +490,6 @@ impl Warden {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
