@@ -38,14 +38,20 @@ impl Door {
         Door { inside: AtomicU64::new(0), gate: Gate::new(), most }
     }
 
-    /// Goes in, asleep until there is room. The caller [leaves](Door::leave), or ends with its process.
+    /// Goes in, asleep until there is room, and says whether the caller is to [leave](Door::leave): not when the process has so few
+    /// threads that nobody counts them.
     #[cfg(not(manyhands_model))]
     #[inline]
-    pub fn enter(&self) {
-        self.enter_as(super::wait_graph::process_token());
+    #[must_use = "whoever went in takes a place until it leaves"]
+    pub fn enter(&self) -> bool {
+        let is_counted = super::wait_graph::numbered_threads() > self.most;
+        if is_counted {
+            self.enter_as(super::wait_graph::process_token());
+        }
+        is_counted
     }
 
-    /// Goes out, after [`enter`](Door::enter).
+    /// Goes out, after an [`enter`](Door::enter) that asked for it.
     #[cfg(not(manyhands_model))]
     #[inline]
     pub fn leave(&self) {
@@ -99,11 +105,11 @@ mod tests {
             for _ in 0..20 {
                 scope.spawn(|| {
                     for _ in 0..500 {
-                        DOOR.enter();
+                        DOOR.enter_as(1);
                         assert!(INSIDE.fetch_add(1, Ordering::Relaxed) < 3);
                         std::thread::yield_now();
                         INSIDE.fetch_sub(1, Ordering::Relaxed);
-                        DOOR.leave();
+                        DOOR.leave_as(1);
                     }
                 });
             }

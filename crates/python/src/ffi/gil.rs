@@ -35,11 +35,13 @@ unsafe fn restore(saved: *mut ffi::PyThreadState) {
         // SAFETY: the caller's promise.
         return unsafe { ffi::PyEval_RestoreThread(saved) };
     }
-    DOOR.enter();
+    let is_inside = DOOR.enter();
     // While the interpreter is being torn down this ends the thread. Its place is lost then; the first thread needs none.
     // SAFETY: the caller's promise.
     unsafe { ffi::PyEval_RestoreThread(saved) };
-    DOOR.leave();
+    if is_inside {
+        DOOR.leave();
+    }
 }
 
 /// A wait that has given the interpreter lock up.

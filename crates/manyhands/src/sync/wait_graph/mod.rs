@@ -40,6 +40,8 @@ pub use site::{Site, sites_are_named_by};
 #[cfg(not(manyhands_model))]
 pub use stuck::interrupts_only_raise_if;
 #[cfg(not(manyhands_model))]
+pub(super) use threads::numbered as numbered_threads;
+#[cfg(not(manyhands_model))]
 pub(super) use threads::token as process_token;
 #[cfg(not(manyhands_model))]
 pub(super) use threads::{claim_number, give_number_back, settle_number};

@@ -42,6 +42,8 @@ static PIECES: [AtomicPtr<[ThreadRecord; PIECE]>; THREADS as usize / PIECE] =
 /// How many pieces are in use.
 static USED: AtomicU32 = AtomicU32::new(1);
 static CURSOR: AtomicU32 = AtomicU32::new(0);
+/// How many have a number; in a fork's child perhaps more than there are.
+static NUMBERED: AtomicU32 = AtomicU32::new(0);
 static TOKENS: AtomicU32 = AtomicU32::new(0);
 
 fn record_at(index: u32) -> &'static ThreadRecord {
@@ -108,6 +110,7 @@ pub(in crate::sync) fn claim_number() -> u32 {
                 record.generation.store(generation.wrapping_add(1), Ordering::Relaxed);
                 record.name.iter().for_each(|word| word.store(0, Ordering::Relaxed));
                 record.settle(token());
+                NUMBERED.fetch_add(1, Ordering::Relaxed);
                 return number;
             }
         }
@@ -127,7 +130,15 @@ pub(in crate::sync) fn settle_number(number: u32) {
 /// Gives a number back when its thread ends.
 pub(in crate::sync) fn give_number_back(number: u32) {
     let record = record_at(number & (THREADS - 1));
-    let _ = record.number.compare_exchange(number, 0, Ordering::Release, Ordering::Relaxed);
+    if record.number.compare_exchange(number, 0, Ordering::Release, Ordering::Relaxed).is_ok() {
+        NUMBERED.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// How many threads of this process have a number, at most.
+#[inline]
+pub(in crate::sync) fn numbered() -> u32 {
+    NUMBERED.load(Ordering::Relaxed)
 }
 
 /// The record of a thread that lives in this process; `None` when it is gone, or the parent's.
