@@ -351,6 +351,63 @@ fn a_killed_keeper_is_replaced_and_costs_no_call() {
     manyhands::Process::spawn(kill_the_keeper, ()).unwrap().join().unwrap();
 }
 
+/// Lets this process's user have no more processes than it has, or as many as it likes.
+fn limit_processes(soft: Option<u64>) {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: reads and writes one record of ours.
+    unsafe {
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NPROC, &raw mut limit), 0);
+        limit.rlim_cur = soft.unwrap_or(limit.rlim_max);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NPROC, &raw const limit), 0);
+    }
+}
+
+/// In a process of its own: keeper and workers are killed while no process can be made; how long a call then takes, in
+/// milliseconds, that waits from before it can be.
+fn wait_while_refused(user: u32) -> Result<(), String> {
+    // SAFETY: changes who this process is, and that it may look at itself all the same.
+    unsafe {
+        assert_eq!(libc::setresuid(user, user, user), 0);
+        assert_eq!(libc::prctl(libc::PR_SET_DUMPABLE, 1), 0);
+    }
+    let pool = Pool::new(2).unwrap();
+    wait_until("workers", || pids(&pool).len() == 2);
+    let all = workers(&pool);
+    let keeper = parent_of(pids(&pool)[0]);
+    let (refused, waits) = std::sync::mpsc::channel::<()>();
+    let lifts = std::thread::spawn(move || {
+        waits.recv().unwrap();
+        // For long enough that the waiter has slept for long, too.
+        std::thread::sleep(Duration::from_millis(1500));
+        limit_processes(None);
+    });
+    limit_processes(Some(1));
+    kill(keeper);
+    pids(&pool).into_iter().for_each(kill);
+    wait_until("their ends", || !all.iter().any(is_there));
+    refused.send(()).unwrap();
+    let begun = Instant::now();
+    assert_eq!(pool.submit(double, 1).unwrap().get().unwrap(), 2);
+    lifts.join().unwrap();
+    let took = begun.elapsed();
+    if took < Duration::from_millis(4500) { Ok(()) } else { Err(format!("the call waited for {took:?}")) }
+}
+
+#[test]
+fn a_killed_keeper_that_cannot_be_replaced_yet_is_replaced_soon_after_it_can() {
+    // SAFETY: asks who this process is.
+    if unsafe { libc::geteuid() } != 0 {
+        eprintln!("skipped: only root can become a user whose processes nobody else counts");
+        return;
+    }
+    // The machine may be busy: one of some runs counts.
+    let soon = (0..3).any(|run| {
+        let user = 61_000 + std::process::id() % 1_000 + run;
+        manyhands::Process::spawn(wait_while_refused, user).unwrap().join().is_ok()
+    });
+    assert!(soon, "each time the call waited for long");
+}
+
 /// Makes a pool with busy workers, tells their pids, and never ends.
 fn pool_for_ever(markers: (String, String)) {
     let pool = Pool::new(2).unwrap();

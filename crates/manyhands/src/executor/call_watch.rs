@@ -62,19 +62,24 @@ impl CallWatch {
         if is_over().is_some() {
             return Ok(());
         }
-        let mut parker = Parker::new(wait);
-        if parker.yields(&self.requester.history, is_over).is_some() {
-            return Ok(());
-        }
-        while let Some(announced) = self.slot.word().announce_waiter() {
-            // The word may be another call's by now; then that call's end wakes somebody for nothing.
-            if self.is_over() {
-                break;
+        self.requester.in_pieces(wait, |piece, is_last| {
+            let mut parker = Parker::new(piece);
+            if parker.yields(&self.requester.history, is_over).is_some() {
+                return Ok(Some(()));
             }
-            self.requester.look_after_pool();
-            parker.sleep(self.slot.futex(), announced.bits())?;
-        }
-        Ok(())
+            while let Some(announced) = self.slot.word().announce_waiter() {
+                // The word may be another call's by now; then that call's end wakes somebody for nothing.
+                if self.is_over() {
+                    break;
+                }
+                self.requester.look_after_pool();
+                if is_last && self.requester.wants_keeper() {
+                    return Ok(None);
+                }
+                parker.sleep(self.slot.futex(), announced.bits())?;
+            }
+            Ok(Some(()))
+        })
     }
 }
 

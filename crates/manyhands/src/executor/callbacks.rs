@@ -9,11 +9,16 @@ use super::errors::SubmitError;
 use super::raw_call::RawCall;
 use super::raw_pool::RawPool;
 use super::requester::Requester;
+use crate::platform::Deadline;
 use crate::sync::{Blocking, Wait};
 use std::borrow::Borrow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// How often the callback thread looks again for a keeper that is lost.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// What is run when a call has its answer.
 pub type Callback = Box<dyn FnOnce(RawCall) + Send>;
@@ -149,19 +154,22 @@ impl Desk {
 
     fn serve(&self, mut calls: Completions<(), Told>) {
         let pool = calls.pool().clone();
-        let wait = Wait::arena(None, &Blocking);
         loop {
-            let next = pool.requester().at_latch(calls.latch(), &wait, || {
+            // Nobody wakes this thread to ask for a keeper again that could not be had.
+            let is_lost = pool.requester().is_keeper_wanted();
+            let look = is_lost.then(|| Deadline::after(LOOK)).flatten();
+            let next = pool.requester().at_latch(calls.latch(), &Wait::arena(look, &Blocking), || {
                 pool.requester().look_unasked();
-                self.next(&mut calls)
+                let lost_now = !is_lost && pool.requester().is_keeper_wanted();
+                self.next(&mut calls).map(Some).or_else(|| lost_now.then_some(None))
             });
             match next {
-                Ok(Next::Run(told)) => {
+                Ok(Some(Next::Run(told))) => {
                     // The panic hook has told; the next callback is not to suffer.
                     let _ = catch_unwind(AssertUnwindSafe(|| told.tell()));
                 }
-                Ok(Next::End) => return,
-                Err(_) => {}
+                Ok(Some(Next::End)) => return,
+                Ok(None) | Err(_) => {}
             }
         }
     }

@@ -94,16 +94,21 @@ impl RawCall {
 
     #[cold]
     fn wait_slowly(&self, wait: &Wait<'_>) -> Result<(), WaitError> {
-        let mut parker = Parker::new(wait);
-        let is_done = || self.is_done().then_some(());
-        if parker.yields(&self.requester.history, is_done).is_some() {
-            return Ok(());
-        }
-        while let Some(announced) = self.word().announce_waiter() {
-            self.requester.look_after_pool();
-            parker.sleep(self.slot.futex(), announced.bits())?;
-        }
-        Ok(())
+        self.requester.in_pieces(wait, |piece, is_last| {
+            let mut parker = Parker::new(piece);
+            let is_done = || self.is_done().then_some(());
+            if parker.yields(&self.requester.history, is_done).is_some() {
+                return Ok(Some(()));
+            }
+            while let Some(announced) = self.word().announce_waiter() {
+                self.requester.look_after_pool();
+                if is_last && self.requester.wants_keeper() {
+                    return Ok(None);
+                }
+                parker.sleep(self.slot.futex(), announced.bits())?;
+            }
+            Ok(Some(()))
+        })
     }
 
     /// Cancels the call if no worker has begun with it. Whether it is cancelled now.

@@ -298,11 +298,8 @@ impl RawPool {
     /// When the deadline came first or a signal handler asked for an end.
     pub fn join(&self, wait: &Wait<'_>) -> Result<(), WaitError> {
         let view = &self.0.view;
-        let is_empty = || {
-            self.0.look_after_pool();
-            view.crew().next().is_none() && !view.has_unanswered()
-        };
-        view.record.crew_changed.gate.wait_until(wait, || is_empty().then_some(()), || true)
+        let is_empty = || view.crew().next().is_none() && !view.has_unanswered();
+        self.0.at_gate(&view.record.crew_changed.gate, wait, || is_empty().then_some(()))
     }
 
     /// Waits until `workers` workers are there, or the pool is no longer open.

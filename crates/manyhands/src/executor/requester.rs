@@ -13,13 +13,17 @@ use super::slot::CallSlot;
 use super::sweep::{Note, break_pool, fail, fail_pending, note_of};
 use super::view::View;
 use crate::arena::{ArenaError, Object, ProcessId, ProcessState, this_process};
-use crate::platform::Scope;
 use crate::platform::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::platform::{Deadline, Scope};
 use crate::spawn::{Predecessor, Setbacks};
-use crate::sync::{History, Wait, WaitError};
+use crate::sync::{Gate, History, Wait, WaitError};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// How soon whoever waits looks again for a keeper that somebody else is just replacing.
+const SOON: Duration = Duration::from_millis(10);
 
 /// So many slots are made ready when none is free.
 const NEW_SLOTS: u32 = 16;
@@ -225,12 +229,17 @@ impl Requester {
 
     #[cold]
     fn needs_keeper(&self) -> bool {
+        self.goes_on() && self.setbacks().rest().is_none()
+    }
+
+    #[cold]
+    fn goes_on(&self) -> bool {
         let goes_on = match self.view.record.state() {
             PoolState::Open => true,
             PoolState::Closed => self.view.has_unanswered(),
             PoolState::Broken | PoolState::Terminated => false,
         };
-        goes_on && self.is_own() && self.setbacks().rest().is_none()
+        goes_on && self.is_own()
     }
 
     fn setbacks(&self) -> MutexGuard<'_, Setbacks> {
@@ -399,12 +408,58 @@ impl Requester {
         wait: &Wait<'_>,
         mut ready: impl FnMut() -> Option<R>,
     ) -> Result<R, WaitError> {
-        let ready = || {
-            self.look_after_pool();
-            ready()
-        };
         // Threads that share a future wait at one latch, each for the same: whoever leaves lets the next one look.
-        self.view.latch(number).gate.wait_until(wait, ready, || true)
+        self.at_gate(&self.view.latch(number).gate, wait, &mut ready)
+    }
+
+    /// Waits at a gate until `ready` gives something, and looks after the pool meanwhile.
+    pub(super) fn at_gate<R>(
+        &self,
+        gate: &Gate,
+        wait: &Wait<'_>,
+        mut ready: impl FnMut() -> Option<R>,
+    ) -> Result<R, WaitError> {
+        self.in_pieces(wait, |piece, is_last| {
+            let ready = || {
+                self.look_after_pool();
+                ready().map(Some).or_else(|| (is_last && self.wants_keeper()).then_some(None))
+            };
+            gate.wait_until(piece, ready, || true)
+        })
+    }
+
+    /// Waits by `attempt`. While a keeper is wanted and cannot be had, nobody wakes whoever waits to ask for one again: then it
+    /// is waited in pieces. `attempt` is told whether this is to be the last one, which it leaves with `None` if it
+    /// must not be.
+    pub(super) fn in_pieces<R>(
+        &self,
+        wait: &Wait<'_>,
+        mut attempt: impl FnMut(&Wait<'_>, bool) -> Result<Option<R>, WaitError>,
+    ) -> Result<R, WaitError> {
+        loop {
+            let look =
+                self.wants_keeper().then(|| self.setbacks().rest().or(Deadline::after(SOON))).flatten();
+            let deadline = look.map_or(wait.deadline, |look| Some(look.earlier(wait.deadline)));
+            match attempt(&Wait { deadline, ..*wait }, look.is_none()) {
+                Ok(Some(found)) => return Ok(found),
+                Ok(None) => {}
+                Err(WaitError::TimedOut)
+                    if look.is_some() && !wait.deadline.is_some_and(|deadline| deadline.is_past()) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether those who wait here are to replace the keeper, and have not been able to yet.
+    #[inline]
+    pub(super) fn wants_keeper(&self) -> bool {
+        self.is_keeper_wanted() && self.replace_keeper.get().is_some()
+    }
+
+    /// Whether the keeper is lost, and another one is needed, now or in a while.
+    #[inline]
+    pub(super) fn is_keeper_wanted(&self) -> bool {
+        self.is_keeper_lost() && self.goes_on()
     }
 
     pub(super) fn give_back_latch(&self, number: usize) {
