@@ -1,5 +1,9 @@
 //! Making a process that is nobody's child, at the cost of one copy of the page tables.
 //!
+//! Orphans fall to init, or to the nearest ancestor that asks for them. Where that is the caller itself, in a container say,
+//! the orphan would be a child that the program did not make: a loop that waits for all children would never end. There it is a
+//! child that no wait sees unless it asks for all kinds ([`start_hidden`]).
+//!
 //! A first child borrows the caller's memory (CLONE_VM, CLONE_VFORK) and does nothing but clone the second one, then ends: the
 //! second is left to init. No fork handler runs, so the second may use system calls and its own stack and nothing
 //! that another thread of the caller could have held a lock of: no allocation, no environment, no output.
@@ -61,6 +65,52 @@ pub unsafe fn start<T: Sync>(run: unsafe fn(*const libc::c_void), argument: &T) 
     }
 }
 
+/// Whether an orphan would fall to the calling process: it is the first of its pid namespace, or has asked for them.
+pub fn would_fall_to_caller() -> bool {
+    super::process::getpid() == 1 || super::process::is_subreaper().unwrap_or(false)
+}
+
+/// As [`start`], a child of the calling process that sends no signal when it ends and is seen by nobody who waits for children,
+/// but for [`super::pidfd::reap_hidden`], which is to be called with the number that this gives when it has ended.
+///
+/// # Errors
+/// As [`start`].
+///
+/// # Safety
+/// As [`start`].
+pub unsafe fn start_hidden<T: Sync>(run: unsafe fn(*const libc::c_void), argument: &T) -> io::Result<u32> {
+    let mut task = Task { run, argument: (&raw const *argument).cast(), error: 0 };
+    let stack = super::memory::reserve_private(STACK)?;
+    let blocked = signal::block_all();
+    // SAFETY: no flags: the child has a copy of everything, the task and its stack too, and exit signal 0.
+    let pid = unsafe { libc::clone(begin, stack.as_ptr().add(STACK).cast(), 0, (&raw mut task).cast()) };
+    let failed = io::Error::last_os_error();
+    signal::set_blocked(blocked);
+    // SAFETY: the map was made above, and nobody in this process has used it.
+    unsafe { libc::munmap(stack.as_ptr().cast(), STACK) };
+    u32::try_from(pid).map_err(|_| failed)
+}
+
+/// The first instructions of a hidden child.
+extern "C" fn begin(task: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: this process's own copy of a `Task`, which nobody else sees.
+    let task = unsafe { &*task.cast::<Task>() };
+    // SAFETY: the caller of `start_hidden` vouches for `run`.
+    unsafe { become_orphan(task) }
+}
+
+/// # Safety
+/// In a process that was made for it; whoever made the task vouches for it.
+unsafe fn become_orphan(task: &Task) -> ! {
+    // SAFETY: system calls, and what the caller promises.
+    unsafe {
+        libc::setsid();
+        libc::chdir(c"/".as_ptr());
+        (task.run)(task.argument);
+        libc::_exit(0);
+    }
+}
+
 /// The first child: on borrowed memory, so system calls only.
 extern "C" fn leave_behind(task: *mut libc::c_void) -> libc::c_int {
     // SAFETY: `start` passes a pointer to its `Task`, which nobody else touches until this process has ended.
@@ -72,15 +122,8 @@ extern "C" fn leave_behind(task: *mut libc::c_void) -> libc::c_int {
             // SAFETY: the address of this thread's error number.
             task.error = unsafe { *libc::__errno_location() };
         }
-        0 => {
-            // SAFETY: system calls; and the caller of `start` vouches for `run`.
-            unsafe {
-                libc::setsid();
-                libc::chdir(c"/".as_ptr());
-                (task.run)(task.argument);
-                libc::_exit(0);
-            }
-        }
+        // SAFETY: the caller of `start` vouches for `run`.
+        0 => unsafe { become_orphan(task) },
         _ => {}
     }
     // SAFETY: ends this process only.

@@ -184,6 +184,13 @@ pub fn reap(pid: u32) -> io::Result<Option<ExitStatus>> {
     })
 }
 
+/// Takes the exit status of a child that was made by [`super::orphan::start_hidden`]; whether it is no child any more.
+pub fn reap_hidden(pid: u32) -> bool {
+    // SAFETY: reaps a child of the caller's, and writes nothing.
+    let reaped = unsafe { libc::waitpid(pid as i32, std::ptr::null_mut(), libc::WNOHANG | libc::__WALL) };
+    reaped == pid as i32 || reaped == -1 && io::Error::last_os_error().raw_os_error() == Some(libc::ECHILD)
+}
+
 fn pid_from(pid: u32) -> io::Result<Pid> {
     i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }

@@ -57,6 +57,19 @@ pub fn signal_name(signal: i32) -> String {
     name.to_owned()
 }
 
+/// Whether orphans among this process's descendants fall to it.
+///
+/// # Errors
+/// None since Linux 3.4.
+pub fn is_subreaper() -> std::io::Result<bool> {
+    let mut answer: libc::c_int = 0;
+    // SAFETY: the kernel writes one int to where we say.
+    if unsafe { libc::prctl(libc::PR_GET_CHILD_SUBREAPER, &raw mut answer) } != 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    Ok(answer != 0)
+}
+
 /// How many descriptors the calling process may have open.
 pub fn most_descriptors() -> u64 {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX)

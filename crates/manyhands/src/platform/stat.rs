@@ -6,6 +6,7 @@
 //! Linux 6.15 on in a pidfd afterwards.
 
 use super::pidfd::ExitStatus;
+use std::ffi::CStr;
 use std::io::Write;
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -48,6 +49,19 @@ pub fn parent_and_end(pid: u32) -> Option<(u32, bool)> {
         let state = fields.split(|byte| *byte == b' ').nth(STATE)?;
         Some((field(fields, PARENT)?.try_into().ok()?, state == b"Z" || state == b"X"))
     })
+}
+
+/// The children of the calling process that have ended, were not reaped, and are called so in the kernel's lists.
+pub fn ended_children(name: &CStr) -> Vec<u32> {
+    let me = super::process::getpid();
+    let listed = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let numbers = listed.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_one = |pid: &u32| {
+        parent_and_end(*pid) == Some((me, true))
+            && std::fs::read(format!("/proc/{pid}/comm"))
+                .is_ok_and(|comm| comm.strip_suffix(b"\n") == Some(name.to_bytes()))
+    };
+    numbers.filter(is_one).collect()
 }
 
 /// Whether process `pid` is a child of the calling process, or a child of one, and so on. Where the kernel does not tell, it

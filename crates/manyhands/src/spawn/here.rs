@@ -6,11 +6,13 @@
 use super::handover::Program;
 use super::inherit::Standing;
 use super::keeper::Keeper;
+use super::request::Predecessor;
 use super::started::Started;
 use crate::arena::ProcessId;
 use crate::platform::atomic::{AtomicPtr, AtomicU32, Ordering};
 use crate::platform::pidfd::{self, PidFd};
-use crate::platform::process::getpid;
+use crate::platform::process::{self, getpid};
+use crate::platform::{orphan, stat};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,6 +26,8 @@ pub(super) struct Here {
     /// Helpers that were given up and whose status has not been taken.
     helpers: Mutex<Vec<(u32, PidFd)>>,
     warden: Mutex<Option<(ProcessId, Arc<PidFd>)>>,
+    /// Wardens that are children of this process and were not reaped.
+    hidden: Mutex<Vec<u32>>,
     adopting: Mutex<Adopting>,
 }
 
@@ -86,6 +90,7 @@ impl Here {
             children: Mutex::default(),
             helpers: Mutex::default(),
             warden: Mutex::default(),
+            hidden: Mutex::default(),
             adopting: Mutex::default(),
         }
     }
@@ -114,6 +119,7 @@ impl Here {
     /// Reaps what has ended: children that nobody joined, helpers that were given up.
     pub(super) fn reap(&self) {
         self.children();
+        self.reap_hidden();
         locked(&self.helpers).retain(|(pid, pidfd)| {
             if pidfd.is_dead() {
                 let _ = pidfd::reap(*pid);
@@ -129,13 +135,42 @@ impl Here {
         self.reap();
     }
 
+    /// A child that no wait of the program's sees: it is reaped here when it has ended.
+    pub(super) fn add_hidden(&self, pid: u32) {
+        locked(&self.hidden).push(pid);
+    }
+
+    /// Reaps the hidden children that have ended.
+    pub(super) fn reap_hidden(&self) {
+        // Nobody else knows them, so a number is theirs until they are reaped.
+        locked(&self.hidden).retain(|pid| !pidfd::reap_hidden(*pid));
+    }
+
+    /// Whether a process is a child of this one that the program sees though it did not make it: an orphan that fell to it.
+    pub(super) fn is_burdened_by(&self, pid: u32) -> bool {
+        orphan::would_fall_to_caller()
+            && !locked(&self.hidden).contains(&pid)
+            && stat::parent_and_end(pid).is_some_and(|(parent, _)| parent == self.pid)
+    }
+
+    /// Takes charge of the workers that a keeper has left, as far as they have become children of this process.
+    pub(super) fn adopt(&self, left: &Predecessor) {
+        for &(_, pid) in &left.workers {
+            if let Ok(pidfd) = PidFd::open(pid)
+                && stat::parent_and_end(pid).is_some_and(|(parent, _)| parent == self.pid)
+            {
+                self.add_helper(pid, pidfd);
+            }
+        }
+    }
+
     /// Runs `request` while orphans of this process's descendants fall to this process, as the children that a keeper makes
     /// by two forks must.
     pub(super) fn while_adopting<R>(&self, request: impl FnOnce() -> R) -> io::Result<R> {
         {
             let mut adopting = locked(&self.adopting);
             if adopting.requests == 0 {
-                adopting.was_subreaper = is_subreaper()?;
+                adopting.was_subreaper = process::is_subreaper()?;
                 if !adopting.was_subreaper {
                     set_subreaper(true)?;
                 }
@@ -150,15 +185,6 @@ impl Here {
         }
         Ok(result)
     }
-}
-
-fn is_subreaper() -> io::Result<bool> {
-    let mut answer: libc::c_int = 0;
-    // SAFETY: the kernel writes one int to where we say.
-    if unsafe { libc::prctl(libc::PR_GET_CHILD_SUBREAPER, &raw mut answer) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(answer != 0)
 }
 
 fn set_subreaper(on: bool) -> io::Result<()> {

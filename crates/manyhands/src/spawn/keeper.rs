@@ -10,6 +10,7 @@ use super::here::here;
 use super::inherit::Inheritance;
 use super::request::{self, Bequest, Head, Instruction, Order, Predecessor, Reply, Share};
 use super::started::{Room, Started};
+use super::warden;
 use crate::arena::{Arena, Handle, ProcessId, ProcessState, Role};
 use crate::platform::atomic::{AtomicBool, Ordering};
 use crate::platform::lasting::Lasting;
@@ -95,6 +96,8 @@ impl Keeper {
         let name = order.name;
         self.check_owner(name)?;
         let arena = Arena::get().map_err(StartError::arena(name)).map_err(Refusal::Failed)?;
+        // By this process, which knows whether orphans fall to it. Best effort: waiters sweep themselves meanwhile.
+        let _ = warden::ensure(arena);
         let room = Room::reserve()
             .map_err(StartError::system(name, "opening a descriptor of the process"))
             .map_err(Refusal::Failed)?;
@@ -198,7 +201,12 @@ impl Keeper {
     ) -> Result<(), Refusal> {
         let name = order.name;
         self.check_owner(name)?;
+        if let Some(before) = &before {
+            here().adopt(before);
+        }
         let arena = Arena::get().map_err(StartError::arena(name)).map_err(Refusal::Failed)?;
+        // As above.
+        let _ = warden::ensure(arena);
         let mut bequest =
             Bequest::capture().map_err(StartError::system(name, "reading /proc")).map_err(Refusal::Failed)?;
         if let Some(earlier) = at_first {
@@ -358,6 +366,10 @@ pub(super) fn claim(arena: &'static Arena, order: &Order<'_>) -> Result<ProcessI
     Ok(slot)
 }
 
-pub(super) fn note_started(arena: &Arena) {
+pub(super) fn note_started(arena: &'static Arena) {
     arena.counters().processes_started.fetch_add(1, Ordering::Relaxed);
+    // One that saw nobody left may have gone since it was looked for.
+    if arena.warden().load(Ordering::SeqCst) == 0 {
+        let _ = warden::ensure(arena);
+    }
 }

@@ -198,8 +198,6 @@ impl Service {
                 return None;
             }
         };
-        // Best effort: waiters sweep themselves while there is no warden.
-        let _ = warden::ensure(self.arena);
         let Received { head, payload, descriptors, refusal } = received;
         if let Some(refusal) = refusal {
             // Without those that have come, so that there is room for what comes next.

@@ -1,6 +1,7 @@
 //! The process that notices deaths.
 //!
-//! One per arena, made with the first process that is started; nobody's child. It polls the pidfds of all processes of
+//! One per arena, made with the first process that is started; nobody's child, or where orphans fall to the program itself, a
+//! child that it does not see. It polls the pidfds of all processes of
 //! the arena and its doorbell, looks once a second who has executed another program, sweeps the dead, and ends who must
 //! end with a parent: pool workers and daemons however it ended, others when a signal ended it. What a slot says is checked before
 //! anybody is ended for it: the kernel must say that the process is one of the arena's ([`Watched::signal`]). The warden ends
@@ -13,15 +14,19 @@ use super::here::here;
 use crate::arena::{Arena, ProcessId, ProcessSlot, ProcessState, Role, sweep, sweep_noticed};
 use crate::platform::atomic::Ordering;
 use crate::platform::futex::ENDED;
-use crate::platform::pidfd::{ExitStatus, PidFd};
+use crate::platform::pidfd::{self, ExitStatus, PidFd};
+use crate::platform::process::{getpid, getppid};
 use crate::platform::robust::Will;
-use crate::platform::stat::how_it_ended;
+use crate::platform::stat::{self, how_it_ended};
 use crate::platform::{Deadline, clock, orphan, privilege};
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What wardens are called in the kernel's lists.
+const NAME: &CStr = c"mh-warden";
 /// How long a process that was asked to end may take to do so before it is made to.
 const PATIENCE_NS: u64 = 1_000_000_000;
 /// How long the doorbell is not listened to after it was rung: when processes are started one after the other, the warden
@@ -75,7 +80,9 @@ pub(super) fn wait_dead(process: &PidFd, deadline: Option<Deadline>) -> io::Resu
 /// # Errors
 /// When none can be made now: out of processes or memory.
 pub fn ensure(arena: &'static Arena) -> io::Result<()> {
-    let mut known = here().warden();
+    let here = here();
+    here.reap_hidden();
+    let mut known = here.warden();
     let word = arena.warden();
     let seen = word.load(Ordering::Acquire);
     let present = ProcessId::from_raw(seen);
@@ -90,13 +97,26 @@ pub fn ensure(arena: &'static Arena) -> io::Result<()> {
     {
         return Ok(());
     }
+    if orphan::would_fall_to_caller() {
+        reap_fallen();
+    }
+    let mut fallen = None;
     if let Some(present) = present {
         match state {
             Some(ProcessState::Alive) if !has_ended && !arena.notice(present) => {
-                if let Ok(Some(pidfd)) = arena.process(present).pidfd() {
-                    *known = Some((present, Arc::new(pidfd)));
+                match arena.process(present).pidfd() {
+                    // Made by another process, it has become a child of this one for all to see. Another one takes its
+                    // place that is not seen.
+                    Ok(Some(pidfd)) if here.is_burdened_by(arena.process(present).pid()) => {
+                        fallen = Some(pidfd);
+                    }
+                    pidfd => {
+                        if let Ok(Some(pidfd)) = pidfd {
+                            *known = Some((present, Arc::new(pidfd)));
+                        }
+                        return Ok(());
+                    }
                 }
-                return Ok(());
             }
             Some(ProcessState::Starting) => {
                 let starter = arena.process(present).parent();
@@ -115,8 +135,22 @@ pub fn ensure(arena: &'static Arena) -> io::Result<()> {
         arena.abandon_slot(slot);
         return Ok(());
     }
+    if let Some(fallen) = fallen {
+        // Its end is nobody's business: the office is taken already, by one that begins after it.
+        let _ = fallen.signal(libc::SIGKILL);
+        while fallen.wait_dead(None).is_err() {}
+        reap_fallen();
+    }
+    let hidden_from = if orphan::would_fall_to_caller() { getpid() } else { 0 };
+    let task = Task { arena, slot, hidden_from };
     // SAFETY: `watch` keeps to what an orphan may do: see there.
-    let started = unsafe { orphan::start(watch, &Task { arena, slot }) };
+    let started = unsafe {
+        if hidden_from != 0 {
+            orphan::start_hidden(watch, &task).map(|pid| here.add_hidden(pid))
+        } else {
+            orphan::start(watch, &task)
+        }
+    };
     if started.is_err() {
         let _ = word.compare_exchange(slot.raw(), 0, Ordering::AcqRel, Ordering::Acquire);
         arena.abandon_slot(slot);
@@ -124,9 +158,18 @@ pub fn ensure(arena: &'static Arena) -> io::Result<()> {
     started
 }
 
+/// Reaps wardens that have ended as children of this process without being made by it.
+fn reap_fallen() {
+    for pid in stat::ended_children(NAME) {
+        pidfd::reap_hidden(pid);
+    }
+}
+
 struct Task {
     arena: &'static Arena,
     slot: ProcessId,
+    /// The process whose child it is without being seen; 0 for nobody.
+    hidden_from: u32,
 }
 
 /// The warden's life.
@@ -136,7 +179,7 @@ struct Task {
 unsafe fn watch(task: *const libc::c_void) {
     // SAFETY: a valid pointer to one, as the caller promises, which nobody else has in this process.
     let task = unsafe { &*task.cast::<Task>() };
-    let (arena, slot) = (task.arena, task.slot);
+    let Task { arena, slot, hidden_from } = *task;
     // With the memory, from which a process can have it again whose program has closed its descriptor.
     let mut kept = [arena.doorbell_number(), arena.memfd_number()].map(|number| number.unwrap_or(-1));
     kept.sort_unstable();
@@ -144,7 +187,7 @@ unsafe fn watch(task: *const libc::c_void) {
     // SAFETY: this process uses nothing but the arena, its own stack and its one descriptor. The arena's own record is a
     // static, named here; where it points to is shared memory, or private memory that reads as zeros: no references.
     unsafe {
-        libc::prctl(libc::PR_SET_NAME, c"mh-warden".as_ptr());
+        libc::prctl(libc::PR_SET_NAME, NAME.as_ptr());
         orphan::close_all_but(kept);
         orphan::forget(&[std::ptr::from_ref(arena) as usize]);
     }
@@ -158,6 +201,7 @@ unsafe fn watch(task: *const libc::c_void) {
         let resigned = Warden {
             arena,
             slot,
+            hidden_from,
             watched: [const { None }; WATCHED],
             count: 0,
             blind: false,
@@ -192,6 +236,7 @@ const WATCHED: usize = crate::arena::PROCESSES;
 struct Warden {
     arena: &'static Arena,
     slot: ProcessId,
+    hidden_from: u32,
     /// The first `count` are taken.
     watched: [Option<Watched>; WATCHED],
     count: usize,
@@ -249,7 +294,7 @@ impl Warden {
             sweep_noticed(self.arena, crate::SWEEPS);
             self.watch_new();
             self.end_orphans();
-            if self.count == 0 && !self.blind && self.resign() {
+            if self.is_idle() && self.resign() {
                 return true;
             }
             self.wait();
@@ -319,6 +364,21 @@ impl Warden {
         }
     }
 
+    /// Whether nobody is left to watch, or only a process whose child this one has become, without its doing: it may be waiting
+    /// for its children, of which this is one.
+    fn is_idle(&self) -> bool {
+        let only = self.count == 0 || self.count == 1 && self.burdens().is_some();
+        only && !self.blind
+    }
+
+    /// The process of the arena whose child this one is for all to see, if it is one's.
+    fn burdens(&self) -> Option<ProcessId> {
+        let parent = getppid();
+        let mut watched = self.watched[..self.count].iter().flatten().map(|watched| watched.process);
+        let found = watched.find(|process| self.arena.process(*process).pid() == parent)?;
+        (parent != self.hidden_from).then_some(found)
+    }
+
     /// Gives up the office when nobody is left; says whether that is final.
     fn resign(&self) -> bool {
         if self.arena.starting().next().is_some() {
@@ -327,12 +387,14 @@ impl Warden {
         }
         let word = self.arena.warden();
         let mine = self.slot.raw();
-        if word.compare_exchange(mine, 0, Ordering::AcqRel, Ordering::Acquire).is_err() {
+        if word.compare_exchange(mine, 0, Ordering::SeqCst, Ordering::Acquire).is_err() {
             return true;
         }
         // Who came meanwhile and saw a warden must have one.
-        let alone = self.arena.processes().all(|(process, _)| process == self.slot)
-            && self.arena.starting().next().is_none();
+        let parent = self.burdens();
+        let alone =
+            self.arena.processes().all(|(process, _)| process == self.slot || Some(process) == parent)
+                && self.arena.starting().next().is_none();
         alone || word.compare_exchange(0, mine, Ordering::AcqRel, Ordering::Acquire).is_err()
     }
 
