@@ -56,12 +56,13 @@ pub fn ended_children(name: &CStr) -> Vec<u32> {
     let me = super::process::getpid();
     let listed = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbers = listed.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let is_one = |pid: &u32| {
-        parent_and_end(*pid) == Some((me, true))
-            && std::fs::read(format!("/proc/{pid}/comm"))
-                .is_ok_and(|comm| comm.strip_suffix(b"\n") == Some(name.to_bytes()))
-    };
-    numbers.filter(is_one).collect()
+    numbers.filter(|pid| parent_and_end(*pid) == Some((me, true)) && is_called(*pid, name)).collect()
+}
+
+/// Whether a process is called so in the kernel's lists.
+pub fn is_called(pid: u32, name: &CStr) -> bool {
+    let called = std::fs::read(format!("/proc/{pid}/comm"));
+    called.is_ok_and(|called| called.strip_suffix(b"\n") == Some(name.to_bytes()))
 }
 
 /// Whether process `pid` is a child of the calling process, or a child of one, and so on. Where the kernel does not tell, it

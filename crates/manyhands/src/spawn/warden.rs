@@ -107,9 +107,7 @@ pub fn ensure(arena: &'static Arena) -> io::Result<()> {
                 match arena.process(present).pidfd() {
                     // Made by another process, it has become a child of this one for all to see. Another one takes its
                     // place that is not seen.
-                    Ok(Some(pidfd)) if here.is_burdened_by(arena.process(present).pid()) => {
-                        fallen = Some(pidfd);
-                    }
+                    Ok(Some(pidfd)) if is_fallen(arena.process(present).pid()) => fallen = Some(pidfd),
                     pidfd => {
                         if let Ok(Some(pidfd)) = pidfd {
                             *known = Some((present, Arc::new(pidfd)));
@@ -156,6 +154,11 @@ pub fn ensure(arena: &'static Arena) -> io::Result<()> {
         arena.abandon_slot(slot);
     }
     started
+}
+
+/// Whether a process is a warden that has fallen to this one, by the kernel's word.
+fn is_fallen(pid: u32) -> bool {
+    here().is_burdened_by(pid) && stat::is_called(pid, NAME)
 }
 
 /// Reaps wardens that have ended as children of this process without being made by it.
