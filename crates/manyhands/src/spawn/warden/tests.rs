@@ -1,6 +1,8 @@
 //! Wardens that meet.
 
 use super::*;
+use crate::platform::Deadline;
+use std::time::Duration;
 
 /// The process in the office, once it has begun.
 fn present(arena: &'static Arena) -> (ProcessId, PidFd) {

@@ -1,0 +1,149 @@
+//! Who is the warden: made, found, watched and replaced by the processes that need one.
+//!
+//! Anybody may make one; the arena's word says whose the office is, and is taken by one exchange. Where orphans fall to the
+//! calling process the warden is its hidden child; one that another process has made, and that has fallen to this one for
+//! all to see, is replaced.
+
+use super::{NAME, Task, watch};
+use crate::arena::{Arena, ProcessId, ProcessState, Role};
+use crate::platform::atomic::Ordering;
+use crate::platform::futex::ENDED;
+use crate::platform::pidfd::{self, PidFd};
+use crate::platform::process::getpid;
+use crate::platform::{Deadline, orphan, stat};
+use crate::spawn::here::here;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How soon somebody who does not know the warden looks whether there is one.
+pub(in crate::spawn) const KNOWN_LOOK: Duration = Duration::from_millis(100);
+
+/// The warden as far as this process knows one, for whoever waits for long and should notice its end, see [`ensure`]: polls
+/// readable then. One that is known to have ended is not given.
+pub fn known() -> Option<Arc<PidFd>> {
+    let known = here().warden();
+    known.as_ref().map(|(_, pidfd)| Arc::clone(pidfd)).filter(|pidfd| !pidfd.is_dead())
+}
+
+/// Waits until a process has ended; `false` when `deadline` came first. A warden that ends meanwhile is replaced.
+///
+/// # Errors
+/// `Interrupted` when a signal handler ran meanwhile.
+pub(in crate::spawn) fn wait_dead(process: &PidFd, deadline: Option<Deadline>) -> io::Result<bool> {
+    let is_no_wait = deadline.is_some_and(Deadline::is_past);
+    let Some(arena) = Arena::current().filter(|_| !is_no_wait) else { return process.wait_dead(deadline) };
+    loop {
+        let Some(warden) = known() else {
+            // One that was just made is known as soon as it has begun; where none can be made it is tried again.
+            let _ = ensure(arena);
+            let look = Deadline::after(KNOWN_LOOK).map(|look| look.earlier(deadline));
+            if process.wait_dead(look)? {
+                return Ok(true);
+            }
+            if deadline.is_some_and(Deadline::is_past) {
+                return Ok(false);
+            }
+            continue;
+        };
+        match process.wait_either_dead(&warden, deadline)? {
+            (true, _) => return Ok(true),
+            (false, true) => drop(ensure(arena)),
+            (false, false) if deadline.is_some_and(Deadline::is_past) => return Ok(false),
+            (false, false) => {}
+        }
+    }
+}
+
+/// Makes sure that the arena has a warden.
+///
+/// # Errors
+/// When none can be made now: out of processes or memory.
+pub fn ensure(arena: &'static Arena) -> io::Result<()> {
+    let here = here();
+    here.reap_hidden();
+    let mut known = here.warden();
+    let word = arena.warden();
+    let seen = word.load(Ordering::Acquire);
+    let present = ProcessId::from_raw(seen);
+    let state = present.and_then(|present| arena.process_state(present));
+    // Read after the state: a warden has written its life before it is alive. The kernel writes the end of it there sooner than
+    // the descriptor tells.
+    let has_ended = arena.life()[0].word.load(Ordering::Acquire) & ENDED != 0;
+    if let (Some(present), Some((watched, pidfd))) = (present, &*known)
+        && present == *watched
+        && !has_ended
+        && !pidfd.is_dead()
+    {
+        return Ok(());
+    }
+    if orphan::would_fall_to_caller() {
+        reap_fallen();
+    }
+    let mut fallen = None;
+    if let Some(present) = present {
+        match state {
+            Some(ProcessState::Alive) if !has_ended && !arena.notice(present) => {
+                match arena.process(present).pidfd() {
+                    // Made by another process, it has become a child of this one for all to see. Another one takes its
+                    // place that is not seen.
+                    Ok(Some(pidfd)) if is_fallen(arena.process(present).pid()) => fallen = Some(pidfd),
+                    pidfd => {
+                        if let Ok(Some(pidfd)) = pidfd {
+                            *known = Some((present, Arc::new(pidfd)));
+                        }
+                        return Ok(());
+                    }
+                }
+            }
+            Some(ProcessState::Starting) => {
+                let starter = arena.process(present).parent();
+                if starter.is_some_and(|starter| !arena.notice(starter)) {
+                    return Ok(());
+                }
+            }
+            _ => {}
+        }
+    }
+    // It gets what the program may have closed here; without, it sees and gives less.
+    let _ = (arena.memfd(), arena.doorbell());
+    let slot = arena.claim_process("warden", Role::Warden).map_err(io::Error::other)?;
+    if word.compare_exchange(seen, slot.raw(), Ordering::AcqRel, Ordering::Acquire).is_err() {
+        // Somebody else makes one.
+        arena.abandon_slot(slot);
+        return Ok(());
+    }
+    if let Some(fallen) = fallen {
+        // Its end is nobody's business: the office is taken already, by one that begins after it.
+        let _ = fallen.signal(libc::SIGKILL);
+        while fallen.wait_dead(None).is_err() {}
+        reap_fallen();
+    }
+    let hidden_from = if orphan::would_fall_to_caller() { getpid() } else { 0 };
+    let task = Task { arena, slot, hidden_from };
+    // SAFETY: `watch` keeps to what an orphan may do: see there.
+    let started = unsafe {
+        if hidden_from != 0 {
+            orphan::start_hidden(watch, &task).map(|pid| here.add_hidden(pid))
+        } else {
+            orphan::start(watch, &task)
+        }
+    };
+    if started.is_err() {
+        let _ = word.compare_exchange(slot.raw(), 0, Ordering::AcqRel, Ordering::Acquire);
+        arena.abandon_slot(slot);
+    }
+    started
+}
+
+/// Whether a process is a warden that has fallen to this one, by the kernel's word.
+fn is_fallen(pid: u32) -> bool {
+    here().is_burdened_by(pid) && stat::is_called(pid, NAME)
+}
+
+/// Reaps wardens that have ended as children of this process without being made by it.
+fn reap_fallen() {
+    for pid in stat::ended_children(NAME) {
+        pidfd::reap_hidden(pid);
+    }
+}
