@@ -166,7 +166,13 @@ X86_64 = platform.machine() == "x86_64"
 NUMBERS = {"pidfd_open": 434, "pidfd_send_signal": 424, "memfd_create": 319 if X86_64 else 279}
 SINCE = {"pidfd_open": "5.3", "pidfd_send_signal": "5.1", "memfd_create": "3.17"}
 #: Calls that the engine makes where there are, and does without otherwise.
-OPTIONAL = {"close_range": 436, "eventfd2": 290 if X86_64 else 19, "futex_waitv": 449, "clone3": 435}
+OPTIONAL = {
+    "close_range": 436,
+    "eventfd2": 290 if X86_64 else 19,
+    "futex_waitv": 449,
+    "set_robust_list": 273 if X86_64 else 99,
+    "clone3": 435,
+}
 
 FILTER = 2
 NO_NEW_PRIVILEGES, SET_FILTER = 38, 22
