@@ -215,6 +215,44 @@ def test_a_system_call_that_can_be_done_without(runner, call, method):
     assert found_by(runner, method, preexec_fn=functools.partial(refuse, OPTIONAL[call], errno.ENOSYS)) == WHOLE
 
 
+WAITER = """
+import json, multiprocessing, sys, time
+
+def take(lock):
+    lock.acquire()
+
+def wakes(pid):
+    with open(f"/proc/{pid}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("voluntary_ctxt_switches"))
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context("fork")
+    lock = context.Lock()
+    lock.acquire()
+    times = []
+    while len(times) < 3 and (not times or times[-1] > 3):
+        waiter = context.Process(target=take, args=(lock,))
+        waiter.start()
+        begun = time.monotonic()
+        while wakes(waiter.pid) < 15:
+            time.sleep(0.01)
+        times.append(time.monotonic() - begun)
+        waiter.kill()
+        waiter.join()
+    json.dump(times, open(sys.argv[1], "w"))
+"""
+
+
+def test_waiters_look_for_themselves_where_they_cannot_hear_of_the_end_of_others(runner):
+    report = runner.folder / "report"
+    command = runner.command(runner.write(WAITER), report)
+    filtered = functools.partial(refuse, OPTIONAL["futex_waitv"], errno.ENOSYS)
+    subprocess.run(command, cwd=runner.folder, env=runner.environment(), timeout=60, check=True, preexec_fn=filtered)
+    times = json.loads(report.read_text())
+    # Ten times a second; a sleep that is to hear of everything lasts five seconds.
+    assert min(times) < 3, times
+
+
 WHO_HOLDS_THE_OUTPUT = """
 import multiprocessing, os, time
 from pathlib import Path

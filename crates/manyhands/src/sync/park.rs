@@ -187,9 +187,11 @@ impl<'a> Parker<'a> {
             Some(tick) => Some(tick.earlier(deadline)),
             None => deadline,
         };
-        let wake = turn
-            .and_then(|(_, turn)| futex::wait_beside(word, expected, turn.beside?, until))
-            .unwrap_or_else(|| futex::wait(word, expected, until, scope));
+        let wake = match turn.and_then(|(_, turn)| turn.beside) {
+            // Where the kernel refuses that, this time was meant for a sleep that hears more: look, and sleep as others do.
+            Some(beside) => futex::wait_beside(word, expected, beside, until).unwrap_or(Wake::Changed),
+            None => futex::wait(word, expected, until, scope),
+        };
         self.is_long |= wake == Wake::TimedOut;
         if let Some((ticking, turn)) = turn {
             ticking.after_sleep(turn, wake == Wake::TimedOut);
