@@ -61,8 +61,11 @@ pub mod arena;
 #[cfg(manyhands_model)]
 #[allow(dead_code, reason = "in the model only what the model tests use is used")]
 mod arena {
+    mod block_word;
+    mod chunk_word;
     mod free_bits;
     mod once;
+    mod reclaim;
     mod window;
 }
 

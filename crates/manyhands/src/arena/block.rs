@@ -12,7 +12,8 @@
 //! used again, the most recently freed of this process first, which keeps warm pages in use. The pages of large
 //! free blocks go back to the kernel once there are many; these blocks are *cold*, and claimed after the others. A block that a process cannot map stays whose it is.
 
-use super::block_entry::{BlockId, Entry, NoEntry, State, Word};
+use super::block_entry::BlockId;
+use super::block_word::{Entry, NoEntry, State, Word};
 use super::carve::Part;
 use super::claim::freed;
 use super::error::ArenaError;
@@ -29,7 +30,7 @@ use std::ptr::NonNull;
 /// Blocks of at least this size give their pages back when much is free.
 pub(super) const PUNCH_SIZE: usize = 1 << 20;
 /// How many bytes of large blocks may lie free with their pages.
-const KEEP_FREE: i64 = 512 << 20;
+pub(super) const KEEP_FREE: i64 = 512 << 20;
 
 /// A block that this process holds. Drop frees it; [`Block::into_id`] keeps it held for whoever is told the number.
 #[derive(Debug)]
@@ -118,7 +119,8 @@ impl Arena {
         entry: &Entry,
         mut word: Word,
     ) -> Result<(), ArenaError> {
-        let place = entry.offset.load(Ordering::Acquire);
+        // Without a place it was freed before, and its chunk taken back.
+        let Ok(place) = entry.place() else { return Ok(()) };
         if word.carrying {
             // Mapped before anything is begun.
             let carried = self.carried(id, place)?;
@@ -149,17 +151,19 @@ impl Arena {
             return Ok(());
         }
         if entry.exchange(word, free) {
-            directory.classes[id.class()].free.fetch_add(1, Ordering::Relaxed);
+            let before = directory.classes[id.class()].free.fetch_add(1, Ordering::Relaxed);
+            freed(Part::of(place), id.class()).store(id.index() as u32 + 1, Ordering::Relaxed);
             if large {
                 directory.kept.fetch_add(id.capacity() as i64, Ordering::Relaxed);
+            } else {
+                self.trim_now_and_then(id.class(), before + 1);
             }
-            freed(Part::of(place), id.class()).store(id.index() as u32 + 1, Ordering::Relaxed);
         }
         Ok(())
     }
 
     /// Gives the pages of a large block back, which this process still holds. Should that not work, they are merely kept.
-    fn give_pages_back(&self, place: u64, size: usize) {
+    pub(super) fn give_pages_back(&self, place: u64, size: usize) {
         if let Some(memfd) = self.memfd_if_open() {
             let _ = memory::punch_file(memfd, place, size as u64);
         } else if let Ok((address, mut pin)) = self.pin(place, size) {
@@ -181,7 +185,7 @@ impl Arena {
         let me = this_process()?;
         let entry = self.entry(id)?;
         // Mapped first. Should the block be freed meanwhile, what is mapped is another's, and nobody looks at it.
-        let (address, mut pin) = self.pin(entry.offset.load(Ordering::Acquire), length)?;
+        let (address, mut pin) = self.pin(entry.place()?, length)?;
         loop {
             let word = entry.load();
             let there = matches!(word.state, State::Held | State::InFlight);
@@ -276,7 +280,7 @@ impl Arena {
 
     /// Where a block stands in the memory file, for a private map of it.
     pub(super) fn block_place(&self, id: BlockId) -> Result<u64, ArenaError> {
-        Ok(self.entry(id)?.offset.load(Ordering::Acquire))
+        Ok(self.entry(id)?.place()?)
     }
 
     /// How many blocks are held or in flight, in the whole arena. It walks all entries: for tests and reports.
@@ -301,8 +305,12 @@ impl Arena {
     ) -> Result<(), ArenaError> {
         self.each_entry(|id, entry, word| {
             let there = matches!(word.state, State::Held | State::InFlight);
-            if there && word.carrying && !word.dropping {
-                visit(id, entry.offset.load(Ordering::Acquire));
+            if there
+                && word.carrying
+                && !word.dropping
+                && let Ok(place) = entry.place()
+            {
+                visit(id, place);
             }
         })
     }
@@ -347,10 +355,14 @@ impl Arena {
                     // It may or may not have its pages; it was not counted as one that has.
                     let cold = carved && id.capacity() >= PUNCH_SIZE;
                     entry.exchange(word, Word { state, owner: 0, cold, ..word });
+                    self.directory().classes[id.class()].empty.fetch_min(id.index(), Ordering::Relaxed);
                 }
+                State::Clearing => self.settle_entry_of(dead, id, entry, word),
                 State::Empty | State::Free | State::InFlight => {}
             }
         });
-        seen.and(freed)
+        seen?;
+        self.settle_chunks_of(dead);
+        freed
     }
 }

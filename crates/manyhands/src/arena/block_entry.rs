@@ -1,19 +1,11 @@
-//! The directory of blocks: an entry for each, whose word says whose the block is.
+//! The directory of blocks: an entry for each, which says whose the block is and where it stands.
 //!
 //! Blocks come in sizes of powers of two from 256 bytes. Each has an entry in a directory, which grows by chunks that are
-//! never given back, so that an entry's place never changes; nothing is lost with a killed owner:
-//!
-//! ```text
-//! bits 0-3    state: Empty (no memory yet), Carving(owner), Free, Held(owner), InFlight
-//! bits 4-27   owner (a ProcessId)
-//! bit 28      it carries handles (see `travel`)
-//! bit 29      they are being let go, before it is freed
-//! bit 30      cold: it is free, and its pages were given back
-//! bits 32-63  generation, raised whenever the block is freed
-//! ```
+//! never given back, so that an entry's place never changes. What its word says stands in [`super::block_word`].
 //!
 //! How a word passes from one state to the next is the business of [`super::block`].
 
+use super::block_word::{Entry, NoEntry, Word};
 use super::carve::Part;
 use super::error::ArenaError;
 use super::header::BLOCK_DIRECTORY;
@@ -36,7 +28,11 @@ pub(super) struct Class {
     pub(super) hint: AtomicU64,
     /// How many are free, as a hint: a crash may leave it wrong, a search that finds none puts it right.
     pub(super) free: AtomicI64,
-    unused: [AtomicU64; 5],
+    /// Where the next search for an empty entry begins: none is below.
+    pub(super) empty: AtomicU64,
+    /// How many were emptied and not used again, as a hint.
+    pub(super) emptied: AtomicI64,
+    unused: [AtomicU64; 3],
     pub(super) chunks: [AtomicU64; CHUNKS],
 }
 
@@ -44,95 +40,16 @@ pub(super) struct Class {
 pub(super) struct Directory {
     /// Bytes of large free blocks that have their pages.
     pub(super) kept: AtomicI64,
-    unused: [AtomicU64; 7],
+    /// More bytes of small free blocks than this are looked through for chunks to give back; 0: more than ever are kept.
+    pub(super) trim_at: AtomicI64,
+    /// The class, and how many were free, when that was looked at last.
+    pub(super) looked_at: AtomicU64,
+    unused: [AtomicU64; 5],
     pub(super) classes: [Class; CLASSES],
 }
 
 // SAFETY: repr(C), atomics only.
 unsafe impl Shared for Directory {}
-
-#[repr(C)]
-pub(super) struct Entry {
-    word: AtomicU64,
-    pub(super) offset: AtomicU64,
-}
-
-// SAFETY: repr(C), atomics only.
-unsafe impl Shared for Entry {}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
-    Empty,
-    Carving,
-    Free,
-    Held,
-    InFlight,
-}
-
-#[derive(Clone, Copy)]
-pub(super) struct Word {
-    pub(super) state: State,
-    pub(super) owner: u32,
-    pub(super) carrying: bool,
-    pub(super) dropping: bool,
-    pub(super) cold: bool,
-    pub(super) generation: u32,
-}
-
-impl Word {
-    fn pack(self) -> u64 {
-        let state = match self.state {
-            State::Empty => 0,
-            State::Carving => 1,
-            State::Free => 2,
-            State::Held => 3,
-            State::InFlight => 4,
-        };
-        state
-            | u64::from(self.owner & 0xff_ffff) << 4
-            | u64::from(self.carrying) << 28
-            | u64::from(self.dropping) << 29
-            | u64::from(self.cold) << 30
-            | u64::from(self.generation) << 32
-    }
-
-    fn unpack(word: u64) -> Word {
-        let state = match word & 0xf {
-            0 => State::Empty,
-            1 => State::Carving,
-            2 => State::Free,
-            3 => State::Held,
-            _ => State::InFlight,
-        };
-        Word {
-            state,
-            owner: (word >> 4) as u32 & 0xff_ffff,
-            carrying: word >> 28 & 1 != 0,
-            dropping: word >> 29 & 1 != 0,
-            cold: word >> 30 & 1 != 0,
-            generation: (word >> 32) as u32,
-        }
-    }
-}
-
-impl Entry {
-    pub(super) fn load(&self) -> Word {
-        Word::unpack(self.word.load(Ordering::Acquire))
-    }
-
-    pub(super) fn exchange(&self, from: Word, to: Word) -> bool {
-        self.word.compare_exchange(from.pack(), to.pack(), Ordering::AcqRel, Ordering::Acquire).is_ok()
-    }
-}
-
-/// Why an entry is not to be had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NoEntry {
-    /// There is none.
-    Stale,
-    /// This process has no address space left for it.
-    Unreachable,
-}
 
 impl From<NoEntry> for ArenaError {
     #[cold]

@@ -1,11 +1,14 @@
 //! Taking fresh memory from the arena: from a frontier that only grows, chunk by chunk.
 //!
-//! What is carved is never given back, so an offset never dangles. Nothing crosses a chunk's border, so that it can be mapped
+//! Structures are never given back. Chunks of blocks are, as a whole, when all of their blocks are free (see [`super::reclaim`]), and come before
+//! fresh ones then. Nothing crosses a chunk's border, so that it can be mapped
 //! with its chunk; what is longer than a chunk begins with one and has all of them to itself. Small blocks come from one
 //! chunk after the other, large ones from others, and structures, which processes use for long, from a part that every
 //! process has mapped, as long as that lasts. A process that is killed in between leaves address space unused, but no memory:
 //! pages are taken when first touched.
 
+use super::chunk_table::place_of_chunk;
+use super::chunk_word::ChunkState;
 use super::error::ArenaError;
 use super::header::{
     FIRST_BLOCKS, FIRST_BLOCKS_END, FIRST_CHUNK, SPARE_END, STRUCTURES_END, STRUCTURES_START,
@@ -49,7 +52,7 @@ fn place_in_chunk(start: u64, bytes: u64, align: u64) -> Option<u64> {
 }
 
 /// Where the chunk ends that a cursor is in, or the room for the first blocks.
-fn end_of_chunk(cursor: u64) -> u64 {
+pub(super) fn end_of_chunk(cursor: u64) -> u64 {
     if cursor <= FIRST_BLOCKS_END { FIRST_BLOCKS_END } else { cursor.next_multiple_of(CHUNK) }
 }
 
@@ -87,13 +90,45 @@ impl Arena {
             if place_in_chunk(used_up, bytes, align).is_some() {
                 continue;
             }
-            let fresh = self.carve_chunks(1, bytes)?;
+            let number = self.chunk_for(bytes)?;
+            let fresh = place_of_chunk(number).start;
             if cursor.compare_exchange(used_up, fresh + bytes, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                 return Ok(fresh);
             }
-            // Somebody else brought one; this goes back, if nobody has carved another since.
-            let _ =
-                header.frontier.compare_exchange(fresh + CHUNK, fresh, Ordering::AcqRel, Ordering::Relaxed);
+            // Somebody else brought one.
+            self.put_back(number);
+        }
+    }
+
+    /// A chunk to carve blocks of so many bytes from.
+    fn chunk_for(&self, bytes: u64) -> Result<usize, ArenaError> {
+        if bytes < LARGE && self.chunk(0).exchange(ChunkState::Free, ChunkState::Used) {
+            return Ok(0);
+        }
+        Ok((self.carve_chunks(1, bytes)? / CHUNK) as usize)
+    }
+
+    /// As [`Arena::carve`], of memory that stays what it is for ever: from chunks that have no blocks.
+    pub(super) fn carve_lasting(&self, bytes: usize, align: usize) -> Result<u64, ArenaError> {
+        let cursor = &self.header().entries;
+        let (bytes, align) = (bytes as u64, align as u64);
+        loop {
+            if let Some(place) = take_from(cursor, bytes, align) {
+                return Ok(place);
+            }
+            let used_up = cursor.load(Ordering::Acquire);
+            let number = (self.carve_chunks(1, bytes)? / CHUNK) as usize;
+            // Else it has just been found free, with nothing in it.
+            if self.chunk(number).exchange(ChunkState::Used, ChunkState::Lasting) {
+                let fresh = place_of_chunk(number).start;
+                if cursor
+                    .compare_exchange(used_up, fresh + bytes, Ordering::AcqRel, Ordering::Relaxed)
+                    .is_ok()
+                {
+                    return Ok(fresh);
+                }
+                self.chunk(number).exchange(ChunkState::Lasting, ChunkState::Free);
+            }
         }
     }
 
@@ -111,14 +146,18 @@ impl Arena {
         part == Part::Chunks || place_before(STRUCTURES_END, structures, bytes as u64, 4096).is_some()
     }
 
+    /// The place of so many chunks that follow one another.
     fn carve_chunks(&self, count: u64, wanted: u64) -> Result<u64, ArenaError> {
+        if let Some(first) = self.take_free_chunks(count as usize) {
+            return Ok(first as u64 * CHUNK);
+        }
         let limit = self.size() as u64;
         let beyond = |start: u64| start.checked_add(count * CHUNK).filter(|end| *end <= limit);
         let taken = self.header().frontier.fetch_update(Ordering::AcqRel, Ordering::Relaxed, beyond);
         taken.map_err(|_| ArenaError::OutOfMemory { wanted: wanted as usize, limit: limit as usize })
     }
 
-    /// How many bytes of the arena are in use or were.
+    /// How many bytes of the arena are in use, or were and have not been taken back.
     pub fn used(&self) -> usize {
         let header = self.header();
         let left = |cursor: &AtomicU64| {
@@ -128,7 +167,8 @@ impl Arena {
         let chunks =
             header.frontier.load(Ordering::Relaxed) - FIRST_CHUNK + (FIRST_BLOCKS_END - FIRST_BLOCKS);
         let structures = header.structures.load(Ordering::Relaxed) - STRUCTURES_START;
-        let unused = left(&header.small) + left(&header.large);
+        let unused =
+            left(&header.small) + left(&header.large) + left(&header.entries) + self.bytes_in_free_chunks();
         let spare = header.spare.load(Ordering::Relaxed) - STRUCTURES_END;
         (STRUCTURES_START + structures + spare + chunks).saturating_sub(unused) as usize
     }

@@ -5,15 +5,21 @@
 //! room; so blocks of the two parts do not take one another's places.
 
 use super::block::{Block, PUNCH_SIZE};
-use super::block_entry::{BlockId, CLASSES, ENTRIES_PER_CHUNK, Entry, NoEntry, SMALLEST, State, Word};
+use super::block_entry::{BlockId, CLASSES, ENTRIES_PER_CHUNK, SMALLEST};
+use super::block_word::{Entry, NoEntry, State, Word};
 use super::carve::Part;
 use super::error::ArenaError;
 use super::owner::{ProcessId, this_process};
 use super::region::Arena;
+use super::trim::Room;
 use crate::platform::atomic::{AtomicU32, Ordering};
+use crate::platform::thread::yield_now;
 
 /// How many entries a claim looks at before it takes fresh memory.
 const PROBES: u64 = 64;
+
+/// How often a claim looks for room while others take or make it.
+const ATTEMPTS: usize = 1000;
 
 /// The last block of each class that this process freed, in each part: entry + 1. A hint, so a fork's copy of it does no harm.
 static FREED: [[AtomicU32; CLASSES]; 2] = [const { [const { AtomicU32::new(0) }; CLASSES] }; 2];
@@ -91,20 +97,29 @@ impl Arena {
         Err(ArenaError::OutOfMemory { wanted: length, limit: self.size() })
     }
 
-    /// What was claimed, or, where there was no room, any free block of the class.
+    /// What was claimed, or, where there was no room, any free block of the class; or one in a chunk that was taken back from others.
     fn or_any_free(
         &'static self,
         class: usize,
         length: usize,
-        claimed: Result<Block, ArenaError>,
+        mut claimed: Result<Block, ArenaError>,
     ) -> Result<Block, ArenaError> {
-        match claimed {
-            Err(ArenaError::OutOfMemory { wanted, limit }) if class < CLASSES => {
-                let found = self.search(class, length, this_process()?, u64::MAX, None)?;
-                found.ok_or(ArenaError::OutOfMemory { wanted, limit })
+        // Others may take what one made room for, or be making room just now.
+        for _ in 0..ATTEMPTS {
+            if class >= CLASSES || !matches!(claimed, Err(ArenaError::OutOfMemory { .. })) {
+                break;
             }
-            claimed => claimed,
+            if let Some(block) = self.search(class, length, this_process()?, u64::MAX, None)? {
+                return Ok(block);
+            }
+            match self.make_room()? {
+                Room::Made => {}
+                Room::UnderWay => yield_now(),
+                Room::None => break,
+            }
+            claimed = self.claim_in(class, length, Part::Chunks);
         }
+        claimed
     }
 
     fn claim_in(&'static self, class: usize, length: usize, part: Part) -> Result<Block, ArenaError> {
@@ -198,9 +213,65 @@ impl Arena {
         me: ProcessId,
         carve: impl FnOnce(usize) -> Result<u64, ArenaError>,
     ) -> Result<Block, ArenaError> {
+        let (index, entry, carving) = self.empty_entry(class, length, me)?;
+        let place = match carve(SMALLEST << class) {
+            Ok(place) => place,
+            Err(error) => {
+                entry.exchange(carving, Word { state: State::Empty, owner: 0, ..carving });
+                self.directory().classes[class].empty.fetch_min(index, Ordering::Relaxed);
+                return Err(error);
+            }
+        };
+        entry.offset.store(place, Ordering::Release);
+        entry.exchange(carving, Word { state: State::Held, ..carving });
+        self.block_of(BlockId::new(class, index, carving.generation), entry, length)
+    }
+
+    /// An entry without memory, which is this process's now: one that was emptied, or a fresh one.
+    fn empty_entry(
+        &'static self,
+        class: usize,
+        length: usize,
+        me: ProcessId,
+    ) -> Result<(u64, &'static Entry, Word), ArenaError> {
         let table = &self.directory().classes[class];
-        let size = SMALLEST << class;
-        // An entry that was counted by somebody who died before it was carved is found by the sweep of that.
+        let carving = |word| Word { state: State::Carving, owner: me.raw(), ..word };
+        loop {
+            let start = table.empty.load(Ordering::Relaxed);
+            let count = table.count.load(Ordering::Acquire);
+            let mut found = None;
+            for index in start..count {
+                match self.entry_at(class, index) {
+                    Ok(entry) => {
+                        let word = entry.load();
+                        if word.state == State::Empty && entry.exchange(word, carving(word)) {
+                            found = Some((index, entry, carving(word)));
+                            break;
+                        }
+                    }
+                    Err(NoEntry::Stale) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            // Unless entries below were emptied meanwhile.
+            let next = found.as_ref().map_or(count, |(index, ..)| index + 1);
+            let _ = table.empty.compare_exchange(start, next, Ordering::Relaxed, Ordering::Relaxed);
+            if let Some(found) = found {
+                table.emptied.fetch_sub(1, Ordering::Relaxed);
+                return Ok(found);
+            }
+            let (index, entry) = self.fresh_entry(class, length)?;
+            let word = entry.load();
+            // Else another process has found it to be empty.
+            if word.state == State::Empty && entry.exchange(word, carving(word)) {
+                return Ok((index, entry, carving(word)));
+            }
+        }
+    }
+
+    /// One more entry of a class.
+    fn fresh_entry(&'static self, class: usize, length: usize) -> Result<(u64, &'static Entry), ArenaError> {
+        let table = &self.directory().classes[class];
         let index = table.count.fetch_add(1, Ordering::AcqRel);
         let undo = |error| {
             let _ = table.count.compare_exchange(index + 1, index, Ordering::AcqRel, Ordering::Relaxed);
@@ -218,27 +289,13 @@ impl Arena {
                 // The first ones of each class are seen everywhere.
                 carved = self.carve_spare(bytes, 64);
             }
-            let carved = carved.or_else(|_| self.carve(bytes, 64, Part::Chunks));
+            let carved = carved.or_else(|_| self.carve_lasting(bytes, 64));
             let place = carved.map_err(undo)?;
             // The loser of a race leaves 64 KiB of address space unused.
             let _ = chunk.compare_exchange(0, place, Ordering::AcqRel, Ordering::Acquire);
         }
         let entry = self.entry_at(class, index).map_err(|error| undo(error.into()))?;
-        let word = entry.load();
-        let carving = Word { state: State::Carving, owner: me.raw(), ..word };
-        if word.state != State::Empty || !entry.exchange(word, carving) {
-            return Err(ArenaError::OutOfMemory { wanted: length, limit: self.size() });
-        }
-        let place = match carve(size) {
-            Ok(place) => place,
-            Err(error) => {
-                entry.exchange(carving, word);
-                return Err(undo(error));
-            }
-        };
-        entry.offset.store(place, Ordering::Release);
-        entry.exchange(carving, Word { state: State::Held, ..carving });
-        self.block_of(BlockId::new(class, index, word.generation), entry, length)
+        Ok((index, entry))
     }
 }
 

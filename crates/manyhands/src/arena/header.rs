@@ -6,6 +6,7 @@
 
 use super::Shared;
 use super::block_entry;
+use super::chunk_table;
 use super::free_bits::FreeBits;
 use super::names;
 use super::object;
@@ -18,7 +19,7 @@ use crate::platform::robust::{WORDS, Word};
 
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"mnyhands");
 /// Raised whenever a layout in the arena changes its meaning without changing its size.
-pub(super) const FORMAT: u32 = 3;
+pub(super) const FORMAT: u32 = 4;
 
 pub(super) const HEADER_BYTES: u64 = 4096;
 pub(super) const PROCESS_TABLE: u64 = HEADER_BYTES;
@@ -26,7 +27,8 @@ pub(super) const THREAD_TABLE: u64 = PROCESS_TABLE + process_table::TABLE_BYTES;
 pub(super) const BLOCK_DIRECTORY: u64 = THREAD_TABLE + thread_table::TABLE_BYTES;
 pub(super) const OBJECT_WORDS: u64 = (BLOCK_DIRECTORY + block_entry::DIRECTORY_BYTES).next_multiple_of(4096);
 pub(super) const FREE_TABLE: u64 = (OBJECT_WORDS + object::WORDS_BYTES).next_multiple_of(4096);
-pub(super) const NAME_TABLE: u64 = (FREE_TABLE + size_of::<Free>() as u64).next_multiple_of(4096);
+pub(super) const CHUNK_TABLE: u64 = (FREE_TABLE + size_of::<Free>() as u64).next_multiple_of(4096);
+pub(super) const NAME_TABLE: u64 = CHUNK_TABLE + chunk_table::CHUNK_TABLE_BYTES;
 pub(super) const SHAPE_TABLE: u64 = NAME_TABLE + names::NAME_TABLE_BYTES;
 /// Then comes room for structures.
 pub(super) const STRUCTURES_START: u64 = (SHAPE_TABLE + names::SHAPE_TABLE_BYTES).next_multiple_of(4096);
@@ -54,6 +56,7 @@ pub(super) const LAYOUT: u64 = {
         OBJECT_WORDS,
         OBJECT_TABLE,
         FREE_TABLE,
+        CHUNK_TABLE,
         NAME_TABLE,
         SHAPE_TABLE,
         STRUCTURES_START,
@@ -100,6 +103,8 @@ pub(super) struct Header {
     pub(super) small: AtomicU64,
     /// The same for large blocks that are shorter than a chunk.
     pub(super) large: AtomicU64,
+    /// The same for entries of the block directory that have no room in the tables.
+    pub(super) entries: AtomicU64,
     /// One past the highest number ever used, so that scans end early.
     pub(super) process_high: AtomicU32,
     pub(super) thread_high: AtomicU32,

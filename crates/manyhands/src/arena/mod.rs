@@ -10,7 +10,10 @@
 
 mod block;
 mod block_entry;
+mod block_word;
 mod carve;
+mod chunk_table;
+mod chunk_word;
 mod claim;
 mod copies;
 mod error;
@@ -28,6 +31,7 @@ mod payload;
 mod place;
 mod process_slot;
 mod process_table;
+mod reclaim;
 mod records;
 mod reference;
 mod region;
@@ -35,6 +39,7 @@ mod shared;
 mod sweep;
 mod thread_table;
 mod travel;
+mod trim;
 mod window;
 
 pub use block::Block;

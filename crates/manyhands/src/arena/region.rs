@@ -139,6 +139,7 @@ impl Arena {
         header.spare.store(STRUCTURES_END, Ordering::Relaxed);
         header.small.store(FIRST_BLOCKS, Ordering::Relaxed);
         header.large.store(FIRST_BLOCKS_END, Ordering::Relaxed);
+        header.entries.store(FIRST_BLOCKS_END, Ordering::Relaxed);
         header.process_high.store(1, Ordering::Relaxed);
         header.thread_high.store(1, Ordering::Relaxed);
         header.object_high.store(1, Ordering::Relaxed);

@@ -1,0 +1,74 @@
+//! Which chunks of the memory file are in use, and which are free for blocks of any size.
+//!
+//! The word of each says which (see [`super::chunk_word`]).
+//!
+//! Number 0 is the room for the first small blocks, which is no chunk, and shorter than one.
+
+use super::chunk_word::{Chunk, ChunkState};
+use super::header::{CHUNK_TABLE, FIRST_BLOCKS, FIRST_BLOCKS_END, FIRST_CHUNK};
+use super::region::Arena;
+use super::shared::Offset;
+use super::window::{CHUNK, CHUNKS};
+use crate::platform::atomic::Ordering;
+use std::ops::Range;
+
+pub(super) const CHUNK_TABLE_BYTES: u64 = (CHUNKS * size_of::<Chunk>()) as u64;
+
+/// The chunks that so many bytes from a place on are in; none for what stands in the tables.
+pub(super) fn chunks_of_block(place: u64, bytes: usize) -> Range<usize> {
+    match place {
+        ..FIRST_BLOCKS => 0..0,
+        FIRST_BLOCKS..FIRST_CHUNK => 0..1,
+        _ => (place / CHUNK) as usize..(place + bytes as u64).div_ceil(CHUNK) as usize,
+    }
+}
+
+/// Where a chunk stands in the memory file.
+pub(super) fn place_of_chunk(number: usize) -> Range<u64> {
+    match number {
+        0 => FIRST_BLOCKS..FIRST_BLOCKS_END,
+        _ => number as u64 * CHUNK..(number as u64 + 1) * CHUNK,
+    }
+}
+
+impl Arena {
+    pub(super) fn chunk(&self, number: usize) -> &'static Chunk {
+        let chunks: &'static [Chunk] = self.slice(Offset::new(CHUNK_TABLE), CHUNKS);
+        &chunks[number]
+    }
+
+    /// The numbers of all chunks from which something was carved.
+    pub(super) fn chunks_reached(&self) -> Range<usize> {
+        let end = self.header().frontier.load(Ordering::Acquire);
+        (FIRST_CHUNK / CHUNK) as usize..(end / CHUNK) as usize
+    }
+
+    /// Takes so many free chunks that follow one another: the first one's number. They count as used then.
+    pub(super) fn take_free_chunks(&self, count: usize) -> Option<usize> {
+        let reached = self.chunks_reached();
+        let mut first = reached.start;
+        while first + count <= reached.end {
+            let taken = (first..first + count)
+                .take_while(|number| self.chunk(*number).exchange(ChunkState::Free, ChunkState::Used))
+                .count();
+            if taken == count {
+                return Some(first);
+            }
+            (first..first + taken).for_each(|number| self.put_back(number));
+            first += taken + 1;
+        }
+        None
+    }
+
+    /// A chunk that was taken and not carved from is free again. If it is looked through just now, that finds it free.
+    pub(super) fn put_back(&self, number: usize) {
+        self.chunk(number).exchange(ChunkState::Used, ChunkState::Free);
+    }
+
+    /// How many bytes of the memory file are in free chunks.
+    pub(super) fn bytes_in_free_chunks(&self) -> u64 {
+        let free = |number: &usize| self.chunk(*number).load() == ChunkState::Free;
+        let length = |number| place_of_chunk(number).end - place_of_chunk(number).start;
+        std::iter::once(0).chain(self.chunks_reached()).filter(free).map(length).sum()
+    }
+}

@@ -1,0 +1,219 @@
+//! A pass under every schedule, beside one who claims a free block of the chunk and one who carves from it: nobody has a place that another one
+//! has, and afterwards every place belongs to one entry or to a free chunk. Also when the pass stops for ever at any step, and is swept.
+
+use super::*;
+use crate::platform::atomic::{AtomicU64, Ordering};
+use loom::cell::UnsafeCell;
+use loom::sync::Arc;
+use loom::thread;
+use std::sync::atomic::{AtomicUsize as Plain, Ordering::Relaxed};
+
+/// One chunk of two places, 1 and 2; a cursor at 3 is at its end.
+const CHUNK: usize = 1;
+const END: u64 = 3;
+const PASS: u32 = 7;
+const CLAIMER: u32 = 8;
+const CARVER: u32 = 9;
+
+struct World {
+    entries: [Entry; 2],
+    chunk: Chunk,
+    cursor: AtomicU64,
+    /// Written by whoever has the place.
+    cells: [UnsafeCell<u32>; 2],
+    /// How many more steps the pass lives.
+    steps: Plain,
+}
+
+// SAFETY: the cells are what the model watches; the rest is atomic.
+unsafe impl Send for World {}
+// SAFETY: as above.
+unsafe impl Sync for World {}
+
+fn word(state: State, owner: u32, generation: u32) -> Word {
+    Word { state, owner, carrying: false, dropping: false, cold: false, generation }
+}
+
+impl World {
+    /// The first entry's block is free at place 1; the second has none, and the cursor is at place 2.
+    fn new(steps: usize) -> Arc<World> {
+        let entries = [Entry::empty(), Entry::empty()];
+        entries[0].offset.store(1, Ordering::Relaxed);
+        entries[0].exchange(word(State::Empty, 0, 0), word(State::Free, 0, 0));
+        Arc::new(World {
+            entries,
+            chunk: Chunk::new(),
+            cursor: AtomicU64::new(2),
+            cells: [UnsafeCell::new(0), UnsafeCell::new(0)],
+            steps: Plain::new(steps),
+        })
+    }
+
+    fn uses(&self, place: u64) {
+        self.cells[place as usize - 1].with_mut(|_| {});
+    }
+
+    /// Claims the first entry's block, if it is free, uses it and frees it.
+    fn claims(&self) {
+        let (entry, seen) = (&self.entries[0], self.entries[0].load());
+        let held = word(State::Held, CLAIMER, seen.generation);
+        if seen.state == State::Free && entry.exchange(seen, held) {
+            self.uses(entry.offset.load(Ordering::Acquire));
+            assert!(
+                entry.exchange(held, word(State::Free, 0, seen.generation + 1)),
+                "nobody takes what is held"
+            );
+        }
+    }
+
+    /// Carves a block for the second entry, as `claim_fresh` and `carve` do.
+    fn carves(&self) {
+        let (entry, carving) = (&self.entries[1], word(State::Carving, CARVER, 0));
+        assert!(entry.exchange(word(State::Empty, 0, 0), carving));
+        let Some(place) = self.take_place() else {
+            assert!(entry.exchange(carving, word(State::Empty, 0, 0)));
+            return;
+        };
+        entry.offset.store(place, Ordering::Release);
+        let held = word(State::Held, CARVER, 0);
+        assert!(entry.exchange(carving, held));
+        self.uses(place);
+        assert!(entry.exchange(held, word(State::Free, 0, 1)), "nobody takes what is held");
+    }
+
+    fn take_place(&self) -> Option<u64> {
+        let seen = self.cursor.load(Ordering::Relaxed);
+        let exchange =
+            |from, to| self.cursor.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if seen < END && exchange(seen, seen + 1) {
+            return Some(seen);
+        }
+        if !self.chunk.exchange(ChunkState::Free, ChunkState::Used) {
+            return None;
+        }
+        assert!(exchange(END, 2), "nobody else brings a chunk");
+        Some(1)
+    }
+
+    fn passes(&self) {
+        let mut wanted = Set::EMPTY;
+        wanted.insert(CHUNK);
+        if !busy(self).is_none_or(|busy| busy.has(CHUNK)) {
+            reclaim(self, PASS, &wanted);
+        }
+    }
+
+    fn sweeps(&self) {
+        self.each(&mut |seen| {
+            if seen.word.state == State::Clearing && seen.word.owner == PASS {
+                settle(self, PASS, seen);
+            }
+        });
+        settle_chunks(self, PASS, std::iter::once(CHUNK));
+    }
+
+    /// At rest: each place has one owner at most, and a free chunk's have none.
+    fn check(&self) {
+        let places = self.entries.each_ref().map(|entry| entry.offset.load(Ordering::Acquire));
+        for (entry, place) in self.entries.iter().zip(places) {
+            let state = entry.load().state;
+            assert!(matches!(state, State::Free | State::Empty), "something was left half done");
+            assert_eq!(state == State::Free, place != 0);
+        }
+        assert!(places[0] == 0 || places[0] != places[1], "two entries have one place");
+        let in_chunk = places.iter().any(|place| *place != 0);
+        match self.chunk.load() {
+            ChunkState::Free => assert!(!in_chunk && self.cursor.load(Ordering::Acquire) == END),
+            state => assert_eq!(state, ChunkState::Used),
+        }
+    }
+}
+
+impl Blocks for World {
+    fn each(&self, visit: &mut dyn FnMut(Seen<'_>)) -> bool {
+        for (class, entry) in self.entries.iter().enumerate() {
+            let word = entry.load();
+            let has_place = entry.place().is_ok();
+            let chunks = if has_place { CHUNK..CHUNK + 1 } else { 0..0 };
+            visit(Seen { entry, word, has_place, chunks, class });
+        }
+        true
+    }
+
+    fn chunk(&self, _number: usize) -> &Chunk {
+        &self.chunk
+    }
+
+    fn detach(&self, chunks: &Set) {
+        let mut seen = self.cursor.load(Ordering::Acquire);
+        while seen < END && chunks.has(CHUNK) {
+            match self.cursor.compare_exchange(seen, END, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => break,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    fn emptied(&self, _class: usize, _cold: bool) {}
+
+    fn give_back(&self, _number: usize) {
+        self.cells.iter().for_each(|cell| cell.with_mut(|_| {}));
+    }
+
+    fn lives(&self) -> bool {
+        self.steps.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok()
+    }
+}
+
+fn run(steps: usize, others: &'static [fn(&World)]) {
+    loom::model(move || {
+        let world = World::new(steps);
+        let others: Vec<_> = others
+            .iter()
+            .map(|other| {
+                let (world, other) = (world.clone(), *other);
+                thread::spawn(move || other(&world))
+            })
+            .collect();
+        world.passes();
+        // Whoever sees the death sweeps while the others go on.
+        world.sweeps();
+        others.into_iter().for_each(|other| other.join().unwrap());
+        world.check();
+    });
+}
+
+#[test]
+fn model_reclaim_a_free_block_is_claimed_or_taken_back() {
+    run(usize::MAX, &[World::claims]);
+}
+
+#[test]
+fn model_reclaim_what_is_being_carved_is_not_taken_back() {
+    run(usize::MAX, &[World::carves]);
+}
+
+#[test]
+fn model_reclaim_nobody_gets_a_place_twice() {
+    run(usize::MAX, &[World::claims, World::carves]);
+}
+
+#[test]
+fn model_reclaim_a_pass_that_stops_anywhere_is_undone_or_finished() {
+    for steps in 0..8 {
+        run(steps, &[World::claims]);
+        run(steps, &[World::carves]);
+    }
+}
+
+#[test]
+fn model_reclaim_what_is_all_free_is_taken_back() {
+    loom::model(|| {
+        let world = World::new(usize::MAX);
+        world.passes();
+        world.check();
+        assert_eq!(world.chunk.load(), ChunkState::Free);
+        world.carves();
+        assert_eq!(world.entries[1].offset.load(Ordering::Acquire), 1);
+    });
+}
