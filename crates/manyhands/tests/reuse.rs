@@ -32,19 +32,6 @@ fn resident() -> u64 {
 static TURN: Mutex<()> = Mutex::new(());
 
 #[test]
-fn after_a_backlog_large_blocks_have_their_pages() {
-    let _turn = TURN.lock();
-    // More than keeps its pages.
-    let backlog: Vec<Block> = (0..250).map(|_| claim(4 * MIB)).collect();
-    drop(backlog);
-    drop(claim(4 * MIB));
-    let before = faults();
-    (0..100).for_each(|_| drop(claim(4 * MIB)));
-    let found_missing = faults() - before;
-    assert!(found_missing < 5000, "{found_missing} pages were missing for 100 blocks of 1024 pages");
-}
-
-#[test]
 fn after_storms_of_small_blocks_their_pages_are_given_back() {
     let _turn = TURN.lock();
     // Not in the order in which they were claimed, as they come back from several processes.

@@ -13,6 +13,7 @@ use super::error::ArenaError;
 use super::header::{
     FIRST_BLOCKS, FIRST_BLOCKS_END, FIRST_CHUNK, SPARE_END, STRUCTURES_END, STRUCTURES_START,
 };
+use super::owner::{ProcessId, this_process};
 use super::region::Arena;
 use super::window::CHUNK;
 use crate::platform::atomic::{AtomicU64, Ordering};
@@ -78,8 +79,14 @@ impl Arena {
             })
             .ok_or(ArenaError::OutOfMemory { wanted: bytes as usize, limit });
         }
+        let me = this_process()?;
         if bytes > CHUNK / 2 {
-            return self.carve_chunks(bytes.div_ceil(CHUNK), bytes);
+            let count = bytes.div_ceil(CHUNK) as usize;
+            let first = self.take_chunks(count, me).ok_or_else(|| self.out_of_memory(bytes))?;
+            for number in first..first + count {
+                self.chunk(number).exchange(ChunkState::Taken(me.raw()), ChunkState::Used);
+            }
+            return Ok(first as u64 * CHUNK);
         }
         let cursor = if bytes < LARGE { &header.small } else { &header.large };
         loop {
@@ -90,45 +97,43 @@ impl Arena {
             if place_in_chunk(used_up, bytes, align).is_some() {
                 continue;
             }
-            let number = self.chunk_for(bytes)?;
+            let number = self.chunk_for(bytes, me)?;
             let fresh = place_of_chunk(number).start;
+            let (chunk, taken) = (self.chunk(number), ChunkState::Taken(me.raw()));
             if cursor.compare_exchange(used_up, fresh + bytes, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                chunk.exchange(taken, ChunkState::Used);
                 return Ok(fresh);
             }
             // Somebody else brought one.
-            self.put_back(number);
+            chunk.exchange(taken, ChunkState::Free);
         }
     }
 
-    /// A chunk to carve blocks of so many bytes from.
-    fn chunk_for(&self, bytes: u64) -> Result<usize, ArenaError> {
-        if bytes < LARGE && self.chunk(0).exchange(ChunkState::Free, ChunkState::Used) {
+    /// A chunk to carve blocks of so many bytes from, taken by `me`.
+    fn chunk_for(&self, bytes: u64, me: ProcessId) -> Result<usize, ArenaError> {
+        if bytes < LARGE && self.chunk(0).exchange(ChunkState::Free, ChunkState::Taken(me.raw())) {
             return Ok(0);
         }
-        Ok((self.carve_chunks(1, bytes)? / CHUNK) as usize)
+        self.take_chunks(1, me).ok_or_else(|| self.out_of_memory(bytes))
     }
 
     /// As [`Arena::carve`], of memory that stays what it is for ever: from chunks that have no blocks.
     pub(super) fn carve_lasting(&self, bytes: usize, align: usize) -> Result<u64, ArenaError> {
-        let cursor = &self.header().entries;
+        let (cursor, me) = (&self.header().entries, this_process()?);
         let (bytes, align) = (bytes as u64, align as u64);
         loop {
             if let Some(place) = take_from(cursor, bytes, align) {
                 return Ok(place);
             }
             let used_up = cursor.load(Ordering::Acquire);
-            let number = (self.carve_chunks(1, bytes)? / CHUNK) as usize;
-            // Else it has just been found free, with nothing in it.
-            if self.chunk(number).exchange(ChunkState::Used, ChunkState::Lasting) {
-                let fresh = place_of_chunk(number).start;
-                if cursor
-                    .compare_exchange(used_up, fresh + bytes, Ordering::AcqRel, Ordering::Relaxed)
-                    .is_ok()
-                {
-                    return Ok(fresh);
-                }
-                self.chunk(number).exchange(ChunkState::Lasting, ChunkState::Free);
+            let number = self.take_chunks(1, me).ok_or_else(|| self.out_of_memory(bytes))?;
+            let fresh = place_of_chunk(number).start;
+            let (chunk, taken) = (self.chunk(number), ChunkState::Taken(me.raw()));
+            if cursor.compare_exchange(used_up, fresh + bytes, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                chunk.exchange(taken, ChunkState::Lasting);
+                return Ok(fresh);
             }
+            chunk.exchange(taken, ChunkState::Free);
         }
     }
 
@@ -146,15 +151,8 @@ impl Arena {
         part == Part::Chunks || place_before(STRUCTURES_END, structures, bytes as u64, 4096).is_some()
     }
 
-    /// The place of so many chunks that follow one another.
-    fn carve_chunks(&self, count: u64, wanted: u64) -> Result<u64, ArenaError> {
-        if let Some(first) = self.take_free_chunks(count as usize) {
-            return Ok(first as u64 * CHUNK);
-        }
-        let limit = self.size() as u64;
-        let beyond = |start: u64| start.checked_add(count * CHUNK).filter(|end| *end <= limit);
-        let taken = self.header().frontier.fetch_update(Ordering::AcqRel, Ordering::Relaxed, beyond);
-        taken.map_err(|_| ArenaError::OutOfMemory { wanted: wanted as usize, limit: limit as usize })
+    fn out_of_memory(&self, wanted: u64) -> ArenaError {
+        ArenaError::OutOfMemory { wanted: wanted as usize, limit: self.size() }
     }
 
     /// How many bytes of the arena are in use, or were and have not been taken back.

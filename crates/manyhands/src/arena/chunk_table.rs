@@ -6,6 +6,7 @@
 
 use super::chunk_word::{Chunk, ChunkState};
 use super::header::{CHUNK_TABLE, FIRST_BLOCKS, FIRST_BLOCKS_END, FIRST_CHUNK};
+use super::owner::ProcessId;
 use super::region::Arena;
 use super::shared::Offset;
 use super::window::{CHUNK, CHUNKS};
@@ -43,26 +44,40 @@ impl Arena {
         (FIRST_CHUNK / CHUNK) as usize..(end / CHUNK) as usize
     }
 
-    /// Takes so many free chunks that follow one another: the first one's number. They count as used then.
-    pub(super) fn take_free_chunks(&self, count: usize) -> Option<usize> {
+    /// Takes so many chunks that follow one another, in the name of `me`: the first one's number. Those that are free come before
+    /// those that nobody has used.
+    pub(super) fn take_chunks(&self, count: usize, me: ProcessId) -> Option<usize> {
         let reached = self.chunks_reached();
-        let mut first = reached.start;
-        while first + count <= reached.end {
-            let taken = (first..first + count)
-                .take_while(|number| self.chunk(*number).exchange(ChunkState::Free, ChunkState::Used))
-                .count();
-            if taken == count {
-                return Some(first);
-            }
-            (first..first + taken).for_each(|number| self.put_back(number));
-            first += taken + 1;
-        }
-        None
+        let end = (self.size() as u64 / CHUNK) as usize;
+        self.take_of(reached.clone(), ChunkState::Free, count, me).or_else(|| {
+            let first = self.take_of(reached.end..end, ChunkState::Fresh, count, me)?;
+            // Whoever is killed before this leaves a chunk that others pass by, until its sweep.
+            self.header().frontier.fetch_max((first + count) as u64 * CHUNK, Ordering::AcqRel);
+            Some(first)
+        })
     }
 
-    /// A chunk that was taken and not carved from is free again. If it is looked through just now, that finds it free.
-    pub(super) fn put_back(&self, number: usize) {
-        self.chunk(number).exchange(ChunkState::Used, ChunkState::Free);
+    fn take_of(
+        &self,
+        numbers: Range<usize>,
+        state: ChunkState,
+        count: usize,
+        me: ProcessId,
+    ) -> Option<usize> {
+        let taken = ChunkState::Taken(me.raw());
+        let mut first = numbers.start;
+        while first + count <= numbers.end {
+            let took = |number: &usize| self.chunk(*number).exchange(state, taken);
+            let found = (first..first + count).take_while(took).count();
+            if found == count {
+                return Some(first);
+            }
+            for number in first..first + found {
+                self.chunk(number).exchange(taken, state);
+            }
+            first += found + 1;
+        }
+        None
     }
 
     /// How many bytes of the memory file are in free chunks.

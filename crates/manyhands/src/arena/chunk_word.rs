@@ -5,19 +5,25 @@
 //! [`super::carve`]. A word for each:
 //!
 //! ```text
-//! bits 0-3   state: Used (or not reached yet), Clearing(owner), Emptying(owner), Free, Lasting
+//! bits 0-3   state: Fresh, Taken(owner), Used, Clearing(owner), Emptying(owner), Free, Lasting
 //! bits 4-27  owner (a ProcessId)
 //!
+//! Fresh or Free --taken to carve from--> Taken(me) --a cursor is there--> Used
 //! Used --its blocks are looked through--> Clearing(me) --all were free--> Emptying(me) --no entry names it--> Free
 //!                                         Clearing(me) --some were not--> Used
-//! Free --carved from again--> Used --for entries--> Lasting, for ever
+//!                                        Taken(me) --for entries--> Lasting, for ever
 //! ```
+//!
+//! A chunk is Taken until the cursor stands there. Were it Used before that, a pass could mark it and find no cursor in it, and the
+//! cursor would come later, to a chunk that is about to be free.
 
 use super::window::CHUNKS;
 use crate::platform::atomic::{AtomicU64, Ordering};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ChunkState {
+    Fresh,
+    Taken(u32),
     Used,
     Clearing(u32),
     Emptying(u32),
@@ -28,21 +34,25 @@ pub(super) enum ChunkState {
 impl ChunkState {
     fn pack(self) -> u64 {
         match self {
-            ChunkState::Used => 0,
-            ChunkState::Clearing(owner) => 1 | u64::from(owner) << 4,
-            ChunkState::Emptying(owner) => 2 | u64::from(owner) << 4,
-            ChunkState::Free => 3,
-            ChunkState::Lasting => 4,
+            ChunkState::Fresh => 0,
+            ChunkState::Taken(owner) => 1 | u64::from(owner) << 4,
+            ChunkState::Used => 2,
+            ChunkState::Clearing(owner) => 3 | u64::from(owner) << 4,
+            ChunkState::Emptying(owner) => 4 | u64::from(owner) << 4,
+            ChunkState::Free => 5,
+            ChunkState::Lasting => 6,
         }
     }
 
     fn unpack(word: u64) -> ChunkState {
         let owner = (word >> 4) as u32 & 0xff_ffff;
         match word & 0xf {
-            0 => ChunkState::Used,
-            1 => ChunkState::Clearing(owner),
-            2 => ChunkState::Emptying(owner),
-            3 => ChunkState::Free,
+            0 => ChunkState::Fresh,
+            1 => ChunkState::Taken(owner),
+            2 => ChunkState::Used,
+            3 => ChunkState::Clearing(owner),
+            4 => ChunkState::Emptying(owner),
+            5 => ChunkState::Free,
             _ => ChunkState::Lasting,
         }
     }
@@ -67,7 +77,7 @@ impl Chunk {
 
     #[cfg(all(test, manyhands_model))]
     pub(super) fn new() -> Chunk {
-        Chunk(AtomicU64::new(0))
+        Chunk(AtomicU64::new(ChunkState::Used.pack()))
     }
 }
 

@@ -148,6 +148,8 @@ pub(super) fn settle(blocks: &impl Blocks, owner: u32, seen: Seen<'_>) {
 pub(super) fn settle_chunks(blocks: &impl Blocks, dead: u32, numbers: impl Iterator<Item = usize>) {
     for number in numbers {
         let chunk = blocks.chunk(number);
+        // It may have a cursor already.
+        chunk.exchange(ChunkState::Taken(dead), ChunkState::Used);
         chunk.exchange(ChunkState::Clearing(dead), ChunkState::Used);
         chunk.exchange(ChunkState::Emptying(dead), ChunkState::Free);
     }

@@ -5,6 +5,7 @@
 //! sized once and sparse, whatever a process may map of it: its tables are mapped here, the rest when it is used (`place`).
 //! Everybody on one arena is one trust domain.
 
+use super::chunk_word::ChunkState;
 use super::error::ArenaError;
 use super::header::{
     Counters, FIRST_BLOCKS, FIRST_BLOCKS_END, FIRST_CHUNK, FORMAT, Header, LAYOUT, MAGIC, STRUCTURES_END,
@@ -143,6 +144,7 @@ impl Arena {
         header.process_high.store(1, Ordering::Relaxed);
         header.thread_high.store(1, Ordering::Relaxed);
         header.object_high.store(1, Ordering::Relaxed);
+        arena.chunk(0).exchange(ChunkState::Fresh, ChunkState::Used);
         header.magic.store(MAGIC, Ordering::Release);
         Arena::install(arena)
     }

@@ -17,6 +17,7 @@ use super::error::ArenaError;
 use super::owner::{ProcessId, this_process};
 use super::reclaim::{Blocks, Seen, busy, reclaim, settle, settle_chunks};
 use super::region::Arena;
+use super::window::CHUNK;
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// Looked at once for so many bytes of one class that become free.
@@ -149,7 +150,7 @@ impl Arena {
     /// After a small block of that class was freed, of which so many are free now.
     #[inline]
     pub(super) fn trim_now_and_then(&'static self, class: usize, free: i64) {
-        if free as usize & ((STRIDE / SMALLEST >> class) - 1) == 0 {
+        if free as usize & (((STRIDE / SMALLEST) >> class) - 1) == 0 {
             self.trim_if_much_is_free(class, free);
         }
     }
@@ -224,6 +225,8 @@ impl Arena {
 
     /// Part of a sweep, after all its entries were settled.
     pub(super) fn settle_chunks_of(&'static self, dead: ProcessId) {
-        settle_chunks(&Pass { arena: self, gives_back: false }, dead.raw(), self.chunks_of_blocks());
+        // Some may lie behind the frontier still.
+        let numbers = 0..(self.size() as u64 / CHUNK) as usize;
+        settle_chunks(&Pass { arena: self, gives_back: false }, dead.raw(), numbers);
     }
 }

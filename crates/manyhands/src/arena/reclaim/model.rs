@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize as Plain, Ordering::Relaxed};
 const CHUNK: usize = 1;
 const END: u64 = 3;
 const PASS: u32 = 7;
+const OTHER_PASS: u32 = 6;
 const CLAIMER: u32 = 8;
 const CARVER: u32 = 9;
 
@@ -88,18 +89,28 @@ impl World {
         if seen < END && exchange(seen, seen + 1) {
             return Some(seen);
         }
-        if !self.chunk.exchange(ChunkState::Free, ChunkState::Used) {
+        let taken = ChunkState::Taken(CARVER);
+        if !self.chunk.exchange(ChunkState::Free, taken) {
             return None;
         }
         assert!(exchange(END, 2), "nobody else brings a chunk");
+        assert!(self.chunk.exchange(taken, ChunkState::Used));
         Some(1)
     }
 
     fn passes(&self) {
+        self.passes_as(PASS);
+    }
+
+    fn other_passes(&self) {
+        self.passes_as(OTHER_PASS);
+    }
+
+    fn passes_as(&self, me: u32) {
         let mut wanted = Set::EMPTY;
         wanted.insert(CHUNK);
         if !busy(self).is_none_or(|busy| busy.has(CHUNK)) {
-            reclaim(self, PASS, &wanted);
+            reclaim(self, me, &wanted);
         }
     }
 
@@ -199,6 +210,12 @@ fn model_reclaim_nobody_gets_a_place_twice() {
 }
 
 #[test]
+fn model_reclaim_two_passes_do_not_take_the_same() {
+    run(usize::MAX, &[World::other_passes]);
+    run(usize::MAX, &[World::other_passes, World::carves]);
+}
+
+#[test]
 fn model_reclaim_a_pass_that_stops_anywhere_is_undone_or_finished() {
     for steps in 0..8 {
         run(steps, &[World::claims]);
@@ -216,4 +233,80 @@ fn model_reclaim_what_is_all_free_is_taken_back() {
         world.carves();
         assert_eq!(world.entries[1].offset.load(Ordering::Acquire), 1);
     });
+}
+
+/// A block of two chunks, 1 and 2, which is free.
+struct Long {
+    entry: Entry,
+    chunks: [Chunk; 2],
+    steps: Plain,
+}
+
+impl Blocks for Long {
+    fn each(&self, visit: &mut dyn FnMut(Seen<'_>)) -> bool {
+        let word = self.entry.load();
+        let has_place = self.entry.place().is_ok();
+        let chunks = if has_place { 1..3 } else { 0..0 };
+        visit(Seen { entry: &self.entry, word, has_place, chunks, class: 0 });
+        true
+    }
+
+    fn chunk(&self, number: usize) -> &Chunk {
+        &self.chunks[number - 1]
+    }
+
+    fn detach(&self, _chunks: &Set) {}
+
+    fn emptied(&self, _class: usize, _cold: bool) {}
+
+    fn give_back(&self, _number: usize) {}
+
+    fn lives(&self) -> bool {
+        self.steps.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok()
+    }
+}
+
+impl Long {
+    fn claims(&self) -> bool {
+        let seen = self.entry.load();
+        seen.state == State::Free && self.entry.exchange(seen, word(State::Held, CLAIMER, seen.generation))
+    }
+
+    fn sweeps(&self) {
+        self.each(&mut |seen| {
+            if seen.word.state == State::Clearing && seen.word.owner == PASS {
+                settle(self, PASS, seen);
+            }
+        });
+        settle_chunks(self, PASS, 1..3);
+    }
+}
+
+#[test]
+fn model_reclaim_a_long_block_goes_with_all_its_chunks_or_stays() {
+    for steps in 0..9 {
+        loom::model(move || {
+            let entry = Entry::empty();
+            entry.offset.store(1, Ordering::Relaxed);
+            entry.exchange(word(State::Empty, 0, 0), word(State::Free, 0, 0));
+            let chunks = [Chunk::new(), Chunk::new()];
+            let long = Arc::new(Long { entry, chunks, steps: Plain::new(steps) });
+            let other = long.clone();
+            let claimer = thread::spawn(move || other.claims());
+            let mut wanted = Set::EMPTY;
+            (1..3).for_each(|number| wanted.insert(number));
+            reclaim(&*long, PASS, &wanted);
+            // Swept by one who dies before the last step, and by the next.
+            long.sweeps();
+            long.sweeps();
+            let claimed = claimer.join().unwrap();
+            let chunks = long.chunks.each_ref().map(Chunk::load);
+            match long.entry.load().state {
+                State::Empty => assert!(!claimed && chunks == [ChunkState::Free; 2]),
+                State::Held => assert!(claimed && chunks == [ChunkState::Used; 2]),
+                State::Free => assert!(!claimed && chunks == [ChunkState::Used; 2]),
+                _ => panic!("something was left half done"),
+            }
+        });
+    }
 }
