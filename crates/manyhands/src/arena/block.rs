@@ -138,7 +138,8 @@ impl Arena {
         let free =
             Word { state: State::Free, owner: 0, carrying: false, dropping: false, cold: false, generation };
         if large
-            && directory.kept.load(Ordering::Relaxed) + id.capacity() as i64 > KEEP_FREE
+            && directory.kept.load(Ordering::Relaxed).saturating_add(id.capacity() as i64) > KEEP_FREE
+            && self.check_place(place, id.capacity()).is_ok()
             && let Ok(me) = this_process()
         {
             // Nobody's but this process's while its pages go: whoever else frees it by number comes too late to do harm.
@@ -176,12 +177,10 @@ impl Arena {
     /// Makes this process the holder of a block that it was told of, whose first `length` bytes were written.
     ///
     /// # Errors
-    /// When the block was freed meanwhile, or this process has no address space left for it: then it is whose it was.
-    ///
-    /// # Panics
-    /// When `length` is more than the block has room for.
+    /// When the block was freed meanwhile, has no room for so much, or this process has no address space left for it: then it is
+    /// whose it was.
     pub(crate) fn take_block(&'static self, id: BlockId, length: usize) -> Result<Block, ArenaError> {
-        assert!(length <= id.capacity(), "a block's content fits it");
+        id.check_room(length)?;
         let me = this_process()?;
         let entry = self.entry(id)?;
         // Mapped first. Should the block be freed meanwhile, what is mapped is another's, and nobody looks at it.
@@ -195,6 +194,10 @@ impl Arena {
             }
             if entry.exchange(word, Word { state: State::Held, owner: me.raw(), ..word }) {
                 return Ok(Block::new(id, address, length, pin));
+            }
+            if entry.is_senseless() {
+                self.unpin(&mut pin, address, length);
+                return Err(ArenaError::StaleBlock);
             }
         }
     }
@@ -244,7 +247,8 @@ impl Arena {
         loop {
             // It may count as letting its objects go by now.
             word = entry.load();
-            if !there(word) || entry.exchange(word, Word { state: State::Held, owner: me.raw(), ..word }) {
+            let own = Word { state: State::Held, owner: me.raw(), ..word };
+            if !there(word) || entry.exchange(word, own) || entry.is_senseless() {
                 return Ok(());
             }
         }
@@ -253,32 +257,26 @@ impl Arena {
     /// The bytes of a block by number, for reading in place; the caller knows that nobody frees or writes it meanwhile.
     ///
     /// # Errors
-    /// When this process has no address space left for it.
-    ///
-    /// # Panics
-    /// When `length` is more than the block has room for.
+    /// When this process has no address space left for it, or the block has no room for so much.
     pub(crate) fn block_bytes(&'static self, id: BlockId, length: usize) -> Result<Pinned, ArenaError> {
-        assert!(length <= id.capacity(), "a block's content fits it");
+        id.check_room(length)?;
         Pinned::new(self, self.block_place(id)?, length)
     }
 
     /// `count` records that stand in a block. They stay mapped, in a fork's children too.
     ///
     /// # Errors
-    /// When this process has no address space left for them.
-    ///
-    /// # Panics
-    /// When the block has no room for so many.
+    /// When this process has no address space left for them, or the block has no room for so many.
     pub(crate) fn block_records<T: Shared>(
         &self,
         id: BlockId,
         count: usize,
     ) -> Result<&'static [T], ArenaError> {
-        assert!(count.checked_mul(size_of::<T>()).is_some_and(|bytes| bytes <= id.capacity()));
+        id.check_room(count.saturating_mul(size_of::<T>()))?;
         self.structure(Offset::new(self.block_place(id)?), count)
     }
 
-    /// Where a block stands in the memory file, for a private map of it.
+    /// Where a block stands in the memory file; to be checked where it is not by a map of the arena's.
     pub(super) fn block_place(&self, id: BlockId) -> Result<u64, ArenaError> {
         Ok(self.entry(id)?.place()?)
     }
@@ -332,7 +330,8 @@ impl Arena {
         bytes: usize,
     ) -> Result<Pinned, ArenaError> {
         let length = bytes.min(id.capacity()).min(CHUNK as usize);
-        Pinned::part(self, place + (id.capacity() - length) as u64, length, id.capacity())
+        let start = place.saturating_add((id.capacity() - length) as u64);
+        Pinned::part(self, start, length, id.capacity())
     }
 
     /// Part of a sweep, after every layer has kept what was announced: a dead process's blocks are free. Fails when some could

@@ -48,6 +48,13 @@ pub(super) struct Directory {
     pub(super) classes: [Class; CLASSES],
 }
 
+impl Class {
+    /// How many entries are in use, of those that there can be.
+    pub(super) fn count(&self) -> u64 {
+        self.count.load(Ordering::Acquire).min((CHUNKS * ENTRIES_PER_CHUNK) as u64)
+    }
+}
+
 // SAFETY: repr(C), atomics only.
 unsafe impl Shared for Directory {}
 
@@ -99,6 +106,14 @@ impl BlockId {
     pub fn capacity(self) -> usize {
         SMALLEST << self.class()
     }
+
+    /// Whether it has room for so many bytes.
+    pub(super) fn check_room(self, bytes: usize) -> Result<(), ArenaError> {
+        if bytes <= self.capacity() {
+            return Ok(());
+        }
+        Err(ArenaError::Damaged { what: "a block is too short for what should stand in it" })
+    }
 }
 
 impl Arena {
@@ -116,19 +131,18 @@ impl Arena {
         if place == 0 {
             return Err(NoEntry::Stale);
         }
-        let entries: &'static [Entry] = match Part::of(place) {
-            Part::Tables => self.slice(Offset::new(place), ENTRIES_PER_CHUNK),
-            Part::Chunks => {
-                self.structure(Offset::new(place), ENTRIES_PER_CHUNK).map_err(|_| NoEntry::Unreachable)?
-            }
-        };
+        let entries: &'static [Entry] =
+            self.structure(Offset::new(place), ENTRIES_PER_CHUNK).map_err(|error| match error {
+                ArenaError::Damaged { .. } => NoEntry::Stale,
+                _ => NoEntry::Unreachable,
+            })?;
         Ok(&entries[index as usize % ENTRIES_PER_CHUNK])
     }
 
     /// Whether every process can see an entry at any time.
     pub(super) fn is_entry_in_tables(&self, class: usize, index: u64) -> bool {
-        let chunk = &self.directory().classes[class].chunks[index as usize / ENTRIES_PER_CHUNK];
-        Part::of(chunk.load(Ordering::Acquire)) == Part::Tables
+        let chunk = self.directory().classes[class].chunks.get(index as usize / ENTRIES_PER_CHUNK);
+        chunk.is_some_and(|chunk| Part::of(chunk.load(Ordering::Acquire)) == Part::Tables)
     }
 
     #[inline]
@@ -143,17 +157,22 @@ impl Arena {
     ) -> Result<(), ArenaError> {
         let mut all = Ok(());
         for class in 0..CLASSES {
-            let count = self.directory().classes[class].count.load(Ordering::Acquire);
-            for index in 0..count {
+            let count = self.directory().classes[class].count();
+            let mut index = 0;
+            while index < count {
                 match self.entry_at(class, index) {
                     Ok(entry) => {
                         let word = entry.load();
                         visit(BlockId::new(class, index, word.generation), entry, word);
+                        index += 1;
+                        continue;
                     }
                     // Counted, and not carved yet.
                     Err(NoEntry::Stale) => {}
                     Err(error) => all = Err(error.into()),
                 }
+                // As it is with one entry of a chunk, so it is with all.
+                index = (index + 1).next_multiple_of(ENTRIES_PER_CHUNK as u64);
             }
         }
         all

@@ -103,6 +103,12 @@ impl Entry {
         self.offset.store(0, Ordering::Release);
     }
 
+    /// Whether the word is none that a process of the arena writes, so that no exchange from what was read succeeds.
+    pub(super) fn is_senseless(&self) -> bool {
+        let word = self.word.load(Ordering::Acquire);
+        Word::unpack(word).pack() != word
+    }
+
     pub(super) fn exchange(&self, from: Word, to: Word) -> bool {
         self.word.compare_exchange(from.pack(), to.pack(), Ordering::AcqRel, Ordering::Acquire).is_ok()
     }

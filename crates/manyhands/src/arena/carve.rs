@@ -54,12 +54,13 @@ fn place_in_chunk(start: u64, bytes: u64, align: u64) -> Option<u64> {
 
 /// Where the chunk ends that a cursor is in, or the room for the first blocks.
 pub(super) fn end_of_chunk(cursor: u64) -> u64 {
-    if cursor <= FIRST_BLOCKS_END { FIRST_BLOCKS_END } else { cursor.next_multiple_of(CHUNK) }
+    let border = || cursor.checked_next_multiple_of(CHUNK).unwrap_or(u64::MAX);
+    if cursor <= FIRST_BLOCKS_END { FIRST_BLOCKS_END } else { border() }
 }
 
 /// The same, of a start that is no border, up to an end that lies in the same chunk.
 fn place_before(end: u64, start: u64, bytes: u64, align: u64) -> Option<u64> {
-    let place = start.next_multiple_of(align);
+    let place = start.checked_next_multiple_of(align)?;
     (place.checked_add(bytes)? <= end).then_some(place)
 }
 
@@ -75,7 +76,7 @@ impl Arena {
         if part == Part::Tables {
             let limit = self.size();
             return take(&header.structures, bytes, |start| {
-                place_before(STRUCTURES_END, start, bytes, align)
+                place_before(STRUCTURES_END, start.max(STRUCTURES_START), bytes, align)
             })
             .ok_or(ArenaError::OutOfMemory { wanted: bytes as usize, limit });
         }
@@ -91,6 +92,7 @@ impl Arena {
         let cursor = if bytes < LARGE { &header.small } else { &header.large };
         loop {
             if let Some(place) = take_from(cursor, bytes, align) {
+                self.check_place(place, bytes as usize)?;
                 return Ok(place);
             }
             let used_up = cursor.load(Ordering::Acquire);
@@ -141,8 +143,10 @@ impl Arena {
     pub(super) fn carve_spare(&self, bytes: usize, align: usize) -> Result<u64, ArenaError> {
         let limit = self.size();
         let (bytes, align) = (bytes as u64, align as u64);
-        take(&self.header().spare, bytes, |start| place_before(SPARE_END, start, bytes, align))
-            .ok_or(ArenaError::OutOfMemory { wanted: bytes as usize, limit })
+        take(&self.header().spare, bytes, |start| {
+            place_before(SPARE_END, start.max(STRUCTURES_END), bytes, align)
+        })
+        .ok_or(ArenaError::OutOfMemory { wanted: bytes as usize, limit })
     }
 
     /// Whether there is room in that part, so far as can be seen without taking it.
@@ -160,15 +164,18 @@ impl Arena {
         let header = self.header();
         let left = |cursor: &AtomicU64| {
             let cursor = cursor.load(Ordering::Relaxed);
-            end_of_chunk(cursor) - cursor
+            (end_of_chunk(cursor) - cursor).min(CHUNK)
         };
-        let chunks =
-            header.frontier.load(Ordering::Relaxed) - FIRST_CHUNK + (FIRST_BLOCKS_END - FIRST_BLOCKS);
-        let structures = header.structures.load(Ordering::Relaxed) - STRUCTURES_START;
+        let from = |cursor: &AtomicU64, start: u64| {
+            cursor.load(Ordering::Relaxed).min(self.size() as u64).saturating_sub(start)
+        };
+        let used = from(&header.frontier, FIRST_CHUNK)
+            + (FIRST_BLOCKS_END - FIRST_BLOCKS)
+            + from(&header.structures, STRUCTURES_START)
+            + from(&header.spare, STRUCTURES_END);
         let unused =
             left(&header.small) + left(&header.large) + left(&header.entries) + self.bytes_in_free_chunks();
-        let spare = header.spare.load(Ordering::Relaxed) - STRUCTURES_END;
-        (STRUCTURES_START + structures + spare + chunks).saturating_sub(unused) as usize
+        (STRUCTURES_START + used).saturating_sub(unused) as usize
     }
 }
 

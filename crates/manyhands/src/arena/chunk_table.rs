@@ -15,12 +15,15 @@ use std::ops::Range;
 
 pub(super) const CHUNK_TABLE_BYTES: u64 = (CHUNKS * size_of::<Chunk>()) as u64;
 
-/// The chunks that so many bytes from a place on are in; none for what stands in the tables.
+/// The chunks that so many bytes from a place on are in, of those that there can be; none for what stands in the tables.
 pub(super) fn chunks_of_block(place: u64, bytes: usize) -> Range<usize> {
     match place {
         ..FIRST_BLOCKS => 0..0,
         FIRST_BLOCKS..FIRST_CHUNK => 0..1,
-        _ => (place / CHUNK) as usize..(place + bytes as u64).div_ceil(CHUNK) as usize,
+        _ => {
+            let end = place.saturating_add(bytes as u64).div_ceil(CHUNK);
+            (place / CHUNK).min(CHUNKS as u64) as usize..end.min(CHUNKS as u64) as usize
+        }
     }
 }
 
@@ -40,7 +43,11 @@ impl Arena {
 
     /// The numbers of all chunks from which something was carved.
     pub(super) fn chunks_reached(&self) -> Range<usize> {
-        let end = self.header().frontier.load(Ordering::Acquire);
+        let end = self
+            .header()
+            .frontier
+            .load(Ordering::Acquire)
+            .clamp(FIRST_CHUNK, self.size().max(FIRST_CHUNK as usize) as u64);
         (FIRST_CHUNK / CHUNK) as usize..(end / CHUNK) as usize
     }
 

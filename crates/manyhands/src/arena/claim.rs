@@ -156,8 +156,8 @@ impl Arena {
         part: Option<Part>,
     ) -> Result<Option<Block>, ArenaError> {
         let table = &self.directory().classes[class];
-        let count = table.count.load(Ordering::Acquire);
-        let start = table.hint.load(Ordering::Relaxed);
+        let count = table.count();
+        let start = table.hint.load(Ordering::Relaxed) % count.max(1);
         let looks: &[bool] = if SMALLEST << class >= PUNCH_SIZE { &[false, true] } else { &[true] };
         for (cold, step) in
             looks.iter().flat_map(|cold| (0..probes.min(count)).map(move |step| (*cold, step)))
@@ -274,7 +274,12 @@ impl Arena {
         let table = &self.directory().classes[class];
         let index = table.count.fetch_add(1, Ordering::AcqRel);
         let undo = |error| {
-            let _ = table.count.compare_exchange(index + 1, index, Ordering::AcqRel, Ordering::Relaxed);
+            let _ = table.count.compare_exchange(
+                index.wrapping_add(1),
+                index,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            );
             error
         };
         let chunk = table

@@ -76,6 +76,12 @@ pub enum ArenaError {
         /// How many bytes were to be mapped.
         wanted: usize,
     },
+    /// What stands in the arena makes no sense, so it was not used.
+    #[error("the program's shared memory is damaged: {what}; something has written over it")]
+    Damaged {
+        /// What makes no sense.
+        what: &'static str,
+    },
     /// The memory offered is no arena of this engine.
     #[error("cannot use this arena: {reason}")]
     Foreign {

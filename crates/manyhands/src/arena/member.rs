@@ -8,9 +8,11 @@
 //! Of a process that the caller may not look at (another user's, or one that is not dumpable) the kernel tells less: there it
 //! counts whether it descends from the caller, who could have ended it without an arena.
 
+use super::owner::known_process;
+use super::process_slot::ProcessState;
 use super::region::Arena;
 use crate::platform::pidfd::PidFd;
-use crate::platform::{maps, stat};
+use crate::platform::{maps, process, stat};
 
 impl Arena {
     /// Whether the process has this arena mapped; `None` when the kernel does not tell.
@@ -20,11 +22,31 @@ impl Arena {
         if process.is_dead() { Some(false) } else { mapped }
     }
 
+    /// Ends the calling process if its slot is its own no more, since something has written over it. To all others it has ended,
+    /// and what it holds is taken from it: it could neither go on nor be told so.
+    pub(super) fn check_own_slot(&self) {
+        let Some(me) = known_process() else { return };
+        let word = self.process(me).load();
+        let is_mine = word.state == ProcessState::Alive && word.generation == me.generation();
+        if !is_mine || word.pid != process::getpid() {
+            abort_overwritten();
+        }
+    }
+
     /// Whether the process is one of this arena, so that it may be ended for what stands in the arena.
     pub fn is_member(&self, process: &PidFd) -> bool {
         self.is_mapped_by(process)
             .unwrap_or_else(|| stat::descends_from_here(process.pid()) && !process.is_dead())
     }
+}
+
+#[cold]
+fn abort_overwritten() -> ! {
+    eprintln!(
+        "manyhands: this process's record in the program's shared memory is damaged: something has written over it; \
+         the process ends"
+    );
+    std::process::abort()
 }
 
 #[cfg(test)]

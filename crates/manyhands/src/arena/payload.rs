@@ -39,6 +39,8 @@ impl Payload {
         let arena = Arena::get()?;
         arena.block_in_flight(block.into_id(), this_process()?);
         let place = arena.block_place(id)?;
+        // Beyond the file's end a map can be made, and not be read.
+        arena.check_place(place, length)?;
         let memory = arena.memfd().map_err(ArenaError::system("a private map"))?;
         let map = PrivateMap::new(memory, place, length).or_else(|_| {
             // What is mapped and not used may be in the way.

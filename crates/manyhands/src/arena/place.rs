@@ -132,19 +132,19 @@ impl Arena {
     /// fork's children too.
     ///
     /// # Errors
-    /// When this process has no address space left for them.
-    ///
-    /// # Panics
-    /// When the place lies outside the arena, crosses a border or is not aligned for `T`.
+    /// When this process has no address space left for them, or the place lies outside the arena, crosses a border or is not
+    /// aligned for `T`.
     #[inline]
     pub(super) fn structure<T: Shared>(
         &self,
         place: Offset<T>,
         count: usize,
     ) -> Result<&'static [T], ArenaError> {
-        let bytes = size_of::<T>().checked_mul(count).expect("the length fits the address space");
+        let bytes = size_of::<T>().checked_mul(count).ok_or(OUTSIDE)?;
         let address = self.keep_mapped(place.bytes(), bytes)?.cast::<T>();
-        assert!(address.is_aligned(), "an offset is aligned for what stands there");
+        if !address.is_aligned() {
+            return Err(ArenaError::Damaged { what: "a place is not aligned for what should stand there" });
+        }
         // SAFETY: inside a map that lives as long as the process, and aligned; `Shared` allows any bytes there.
         Ok(unsafe { std::slice::from_raw_parts(address.as_ptr(), count) })
     }
@@ -152,10 +152,10 @@ impl Arena {
     /// The address of `size` bytes from `offset` on, which stays good.
     #[inline]
     pub(super) fn keep_mapped(&self, offset: u64, size: usize) -> Result<NonNull<u8>, ArenaError> {
-        if offset + size as u64 <= TABLES_END {
+        if is_in_tables(offset, size) {
             return Ok(self.in_tables(offset, size));
         }
-        let (first, count) = self.chunks_of(offset, size);
+        let (first, count) = self.chunks_of(offset, size)?;
         let kept = self.window.kept(first, count);
         let kept = kept.or_else(|| self.window.hold(self, first, count, Need::Keep));
         let start = kept.ok_or(ArenaError::AddressSpace { wanted: size })?;
@@ -173,10 +173,11 @@ impl Arena {
         if size == 0 {
             return Ok((NonNull::dangling(), Pin::NONE));
         }
-        if offset + size as u64 <= TABLES_END {
+        if is_in_tables(offset, size) {
             return Ok((self.in_tables(offset, size), Pin::NONE));
         }
         if offset % CHUNK + size as u64 <= CHUNK
+            && offset < self.size() as u64
             && let Some(start) = self.window.kept((offset / CHUNK) as usize, 1)
         {
             return Ok((address_in(start, offset), Pin::NONE));
@@ -187,7 +188,7 @@ impl Arena {
     }
 
     fn pin_chunks(&self, offset: u64, size: usize, need: Need) -> Result<(NonNull<u8>, Pin), ArenaError> {
-        let (first, count) = self.chunks_of(offset, size);
+        let (first, count) = self.chunks_of(offset, size)?;
         match self.window.hold(self, first, count, need) {
             Some(start) => Ok((address_in(start, offset), Pin(first as u32))),
             None => self.map_alone(offset, size),
@@ -224,14 +225,21 @@ impl Arena {
         self.window.begin_in_child(self);
     }
 
+    /// Whether `size` bytes from a place on, which stands in the arena, lie behind the tables, inside the arena, and do not cross
+    /// a border, unless they begin at one.
+    pub(super) fn check_place(&self, offset: u64, size: usize) -> Result<(), ArenaError> {
+        if is_in_tables(offset, size) { Ok(()) } else { self.chunks_of(offset, size).map(drop) }
+    }
+
     /// Which chunks hold `size` bytes from `offset` on: the first, and how many.
     #[inline]
-    fn chunks_of(&self, offset: u64, size: usize) -> (usize, usize) {
-        let end = offset + size as u64;
-        assert!(end <= self.size() as u64, "an offset lies inside the arena");
+    fn chunks_of(&self, offset: u64, size: usize) -> Result<(usize, usize), ArenaError> {
+        let end = offset.checked_add(size as u64).filter(|end| *end <= self.size() as u64).ok_or(OUTSIDE)?;
         let (first, after) = (offset / CHUNK, end.div_ceil(CHUNK));
-        assert!(after - first <= 1 || offset.is_multiple_of(CHUNK), "nothing crosses a chunk's border");
-        (first as usize, (after - first) as usize)
+        if after - first > 1 && !offset.is_multiple_of(CHUNK) {
+            return Err(ArenaError::Damaged { what: "a place crosses the border of a chunk" });
+        }
+        Ok((first as usize, (after - first) as usize))
     }
 
     /// A fresh map of a part of the memory file.
@@ -250,6 +258,14 @@ impl Arena {
         // SAFETY: the last page of the tables' map; the file is as long as the arena.
         unsafe { memory::map_beyond(self.tables.add(page as usize), (offset - page) as usize, size).ok() }
     }
+}
+
+const OUTSIDE: ArenaError = ArenaError::Damaged { what: "a place lies outside it" };
+
+/// Whether some bytes lie in the tables, whatever their place says.
+#[inline]
+fn is_in_tables(offset: u64, size: usize) -> bool {
+    offset.checked_add(size as u64).is_some_and(|end| end <= TABLES_END)
 }
 
 /// Unmaps what [`Arena::map_alone`] has mapped.

@@ -7,7 +7,7 @@
 //! ```text
 //! bits 0-3    state: Free, Starting, Alive, Dead
 //! bits 4-17   generation
-//! bits 18-39  Alive, Dead: the kernel's pid
+//! bits 18-39  Alive, Dead: the kernel's pid; Starting: that of one that takes the slot for itself
 //! bits 40-63  Starting: the process that claimed the slot for a child; Dead: the process that sweeps it, if any
 //! ```
 
@@ -206,7 +206,7 @@ impl ProcessSlot {
         self.parent.store(parent.raw(), Ordering::Relaxed);
     }
 
-    /// The kernel's number of the process; 0 while it starts.
+    /// The kernel's number of the process; 0 while somebody starts it.
     pub fn pid(&self) -> u32 {
         self.load().pid
     }
@@ -319,7 +319,11 @@ impl ProcessSlot {
         let pid = self.pid();
         let pidfd = match PidFd::open(pid) {
             Ok(pidfd) => pidfd,
-            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Ok(None),
+            // No process has the number: none at all, or a thread that is not a process's first.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ESRCH | libc::EINVAL | libc::ENOENT)) => {
+                return Ok(None);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => return Ok(None),
             Err(error) => return Err(error),
         };
         // The kernel tells start times in hundredths of a second, rounded down.

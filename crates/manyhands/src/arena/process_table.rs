@@ -3,6 +3,7 @@
 //! ```text
 //! Free --claim--> Starting(starter) --the child adopts--> Alive(pid) --seen dead--> Dead(pid)
 //!                 Starting(starter) --abandoned, or the starter died--> Dead(0)
+//! Free --one that nobody started claims it for itself--> Starting(its pid) --> Alive(pid)
 //! Dead(pid) --claimed for sweeping, also from a dead sweeper--> Dead(pid, sweeper) --swept--> Free, next generation
 //! ```
 //!
@@ -16,6 +17,7 @@ use super::process_slot::{ProcessSlot, ProcessState, Role, Word};
 use super::region::Arena;
 use super::shared::Offset;
 use crate::platform::atomic::Ordering;
+use crate::platform::pidfd::PidFd;
 use crate::platform::process;
 
 /// How many processes an arena holds at a time, plus one.
@@ -47,7 +49,7 @@ impl Arena {
         &self,
         state: ProcessState,
     ) -> impl Iterator<Item = (ProcessId, &'static ProcessSlot)> + use<> {
-        let high = self.header().process_high.load(Ordering::Acquire) as usize;
+        let high = (self.header().process_high.load(Ordering::Acquire) as usize).min(PROCESSES);
         self.process_slots()[..high].iter().enumerate().skip(1).filter_map(move |(index, slot)| {
             let word = slot.load();
             (word.state == state).then(|| (ProcessId::new(index, word.generation), slot))
@@ -84,10 +86,10 @@ impl Arena {
         role: Role,
     ) -> Result<ProcessId, ArenaError> {
         let starter = super::owner::this_process()?;
-        let child = self.claim_slot(starter.raw()).or_else(|full| {
+        let child = self.claim_slot(0, starter.raw()).or_else(|full| {
             // Some may belong to processes whose end nobody has noticed yet.
             let swept = Arena::current().map_or(0, |arena| super::sweep_the_dead(arena, crate::SWEEPS));
-            if swept == 0 { Err(full) } else { self.claim_slot(starter.raw()) }
+            if swept == 0 { Err(full) } else { self.claim_slot(0, starter.raw()) }
         })?;
         let slot = self.process(child);
         slot.set_parent(parent);
@@ -96,10 +98,10 @@ impl Arena {
         Ok(child)
     }
 
-    fn claim_slot(&self, starter: u32) -> Result<ProcessId, ArenaError> {
+    fn claim_slot(&self, pid: u32, starter: u32) -> Result<ProcessId, ArenaError> {
         for (index, slot) in self.process_slots().iter().enumerate().skip(1) {
             let word = slot.load();
-            let claimed = Word { state: ProcessState::Starting, pid: 0, other: starter, ..word };
+            let claimed = Word { state: ProcessState::Starting, pid, other: starter, ..word };
             if word.state != ProcessState::Free || !slot.exchange(word, claimed) {
                 continue;
             }
@@ -149,7 +151,7 @@ impl Arena {
 
     /// Gives the calling process a slot of its own, as one that nobody of the engine started.
     pub(super) fn join(&'static self) -> Result<ProcessId, ArenaError> {
-        let claimed = self.claim_slot(0)?;
+        let claimed = self.claim_slot(process::getpid(), 0)?;
         let slot = self.process(claimed);
         slot.register();
         let word = slot.load();
@@ -188,6 +190,25 @@ impl Arena {
             }
         }
         self.abandon_lost_copies();
+    }
+
+    /// Gives up claims whose claimer is gone and was not swept: one that was killed while it took a slot for itself, or one that
+    /// there never was, when something has written over the slot.
+    pub(crate) fn abandon_ownerless_claims(&'static self) {
+        for (child, slot) in self.slots_in(ProcessState::Starting) {
+            let word = slot.load();
+            let is_owned = match ProcessId::from_raw(word.other) {
+                // A warden starts nobody.
+                Some(starter) => {
+                    slot.role() == Role::Copy
+                        || !self.is_dead(starter) && self.process(starter).role() != Role::Warden
+                }
+                None => PidFd::open(word.pid).is_ok_and(|claimer| self.is_mapped_by(&claimer) != Some(false)),
+            };
+            if word.state == ProcessState::Starting && !is_owned {
+                self.abandon_claim(child, word);
+            }
+        }
     }
 
     /// The last step of a sweep: the slot may be used again.

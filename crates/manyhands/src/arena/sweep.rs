@@ -62,11 +62,12 @@ pub(crate) fn sweep(arena: &'static Arena, table: &[&dyn Sweep], process: Proces
     }
     let slot = arena.process(process);
     let dead = Dead { process, pid: slot.pid(), clean: slot.ended_by_itself(), arena };
-    let undone = table.iter().map(|layer| layer.sweep(arena, &dead)).fold(Ok(()), Result::and);
+    let undone =
+        table.iter().map(|layer| unless_damaged(layer.sweep(arena, &dead))).fold(Ok(()), Result::and);
     let undone = undone
-        .and_then(|()| arena.free_blocks_of(process))
-        .and_then(|()| arena.settle_records_of(process))
-        .and_then(|()| arena.drop_references_of(process));
+        .and_then(|()| unless_damaged(arena.free_blocks_of(process)))
+        .and_then(|()| unless_damaged(arena.settle_records_of(process)))
+        .and_then(|()| unless_damaged(arena.drop_references_of(process)));
     if undone.is_err() {
         arena.give_back_sweep(process, by);
         return false;
@@ -75,6 +76,14 @@ pub(crate) fn sweep(arena: &'static Arena, table: &[&dyn Sweep], process: Proces
     arena.free_threads_of(process);
     arena.free_slot(process, by);
     true
+}
+
+/// What is damaged nobody can undo, now or later: it is left as it is.
+fn unless_damaged(undone: Result<(), ArenaError>) -> Result<(), ArenaError> {
+    match undone {
+        Err(ArenaError::Damaged { .. } | ArenaError::StaleBlock) => Ok(()),
+        undone => undone,
+    }
 }
 
 /// Looks at every process of the arena, and sweeps those that have ended. Returns how many that were.
@@ -93,6 +102,7 @@ pub(crate) fn sweep_the_dead(arena: &'static Arena, table: &[&dyn Sweep]) -> usi
 /// is one per process, so that the looking does not grow with their number squared.
 pub(crate) fn sweep_in_turn(arena: &'static Arena, table: &[&dyn Sweep]) {
     const REST_NS: u64 = 50_000_000;
+    arena.check_own_slot();
     arena.settle_references();
     let looked = &arena.header().looked;
     let last = looked.load(Ordering::Relaxed);

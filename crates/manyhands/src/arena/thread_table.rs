@@ -96,7 +96,7 @@ impl Arena {
     /// What threads wait for now. Each says so in its slot before it sleeps; only when there may be some that got none, it
     /// is anything.
     pub(crate) fn waited(&self) -> Waited {
-        let high = self.header().thread_high.load(Ordering::Acquire) as usize;
+        let high = self.thread_high();
         if high == THREADS {
             return Waited([u64::MAX; Waited::WORDS]);
         }
@@ -109,6 +109,11 @@ impl Arena {
             }
         }
         waited
+    }
+
+    /// One past the highest number ever used.
+    fn thread_high(&self) -> usize {
+        (self.header().thread_high.load(Ordering::Acquire) as usize).min(THREADS)
     }
 
     fn thread_slots(&self) -> &'static [ThreadSlot] {
@@ -136,7 +141,7 @@ impl Arena {
 
     /// How many threads wait for what this number stands for.
     pub fn threads_waiting_for(&self, what: u64) -> usize {
-        let high = self.header().thread_high.load(Ordering::Acquire) as usize;
+        let high = self.thread_high();
         let waits = |slot: &&ThreadSlot| {
             unpack(slot.word.load(Ordering::Acquire)).0 == RUNNING && slot.waits_for() == what
         };
@@ -203,7 +208,7 @@ impl Arena {
 
     /// Part of a sweep: the threads of a dead process are nobody's.
     pub(super) fn free_threads_of(&self, process: ProcessId) {
-        let high = self.header().thread_high.load(Ordering::Acquire) as usize;
+        let high = self.thread_high();
         for (index, slot) in self.thread_slots()[..high].iter().enumerate().skip(1) {
             let word = slot.word.load(Ordering::Acquire);
             let (state, generation, owner) = unpack(word);

@@ -97,7 +97,7 @@ impl Blocks for Pass {
 
 /// The chunk that is carved from at a cursor; none at the end of one.
 fn chunk_of_cursor(cursor: u64) -> Option<usize> {
-    (cursor != end_of_chunk(cursor)).then(|| chunks_of_block(cursor, 1).start)
+    (cursor != end_of_chunk(cursor)).then(|| chunks_of_block(cursor, 1).next())?
 }
 
 /// The process of which a thread makes a pass now. A fork's copy names another process, and counts as none.

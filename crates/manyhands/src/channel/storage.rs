@@ -121,7 +121,8 @@ impl Shape {
         let packed = body.shape.load(Ordering::Relaxed);
         Shape {
             limit: body.limit.load(Ordering::Relaxed),
-            first_log: packed & 0xff,
+            // More is no ring that there could be; so many slots are counted without an overflow.
+            first_log: (packed & 0xff).min(32),
             words: packed >> 8 & 0xff,
             grows: packed >> 16 & 1 != 0,
         }

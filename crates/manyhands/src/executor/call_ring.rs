@@ -47,6 +47,10 @@ impl Entry {
     }
 }
 
+/// So many steps a ring is gone along at a time. More are needed only when something has written over a position; then the ring
+/// counts as full, or as empty.
+const MOST_STEPS: u32 = 1 << 20;
+
 impl CallRing<'_> {
     fn lap(&self, position: u64) -> u64 {
         position >> self.slots.len().trailing_zeros()
@@ -59,7 +63,7 @@ impl CallRing<'_> {
     /// Writes `index` behind the last entry; `false` when the ring is full.
     pub fn push(&self, index: u32) -> bool {
         debug_assert!(index < MOST_INDICES, "an entry holds 24 bits");
-        loop {
+        for _ in 0..MOST_STEPS {
             let position = self.tail.load(Ordering::Acquire);
             let lap = self.lap(position);
             let slot = self.slot(position);
@@ -83,11 +87,12 @@ impl CallRing<'_> {
                 self.advance(self.tail, position);
             }
         }
+        false
     }
 
     /// The oldest entry, which stays until somebody clears it.
     pub fn peek(&self) -> Option<Entry> {
-        loop {
+        for _ in 0..MOST_STEPS {
             let position = self.head.load(Ordering::Acquire);
             let word = self.slot(position).load(Ordering::Acquire);
             if word >> INDEX_BITS == self.lap(position) {
@@ -96,6 +101,7 @@ impl CallRing<'_> {
             // The slot has been cleared for its next lap: the head is behind.
             self.advance(self.head, position);
         }
+        None
     }
 
     /// Clears an entry whose call has been claimed, by whomever. Once is enough, more is harmless.
@@ -113,7 +119,7 @@ impl CallRing<'_> {
     }
 
     fn advance(&self, hint: &AtomicU64, from: u64) {
-        let _ = hint.compare_exchange(from, from + 1, Ordering::AcqRel, Ordering::Relaxed);
+        let _ = hint.compare_exchange(from, from.wrapping_add(1), Ordering::AcqRel, Ordering::Relaxed);
     }
 }
 

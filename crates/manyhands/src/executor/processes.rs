@@ -111,7 +111,7 @@ fn work_for(pool: Handle) {
         }
         let function = match known {
             Some((number, function)) if number == request.function => Ok(function),
-            _ => Entry::at(request.function).trampoline(),
+            _ => Entry::of_number(request.function).and_then(Entry::trampoline),
         };
         known = function.as_ref().ok().map(|function| (request.function, *function));
         let answer = function.map(|function| function(request.arguments()));
@@ -238,7 +238,7 @@ pub(super) fn with_call<A: Serialize, R>(
     let (arguments, objects) = arena::collect(|| entry::arguments(argument));
     let arguments = arguments.map_err(SubmitError::Arguments)?;
     submit(&NewCall {
-        function: entry.offset(),
+        function: entry.number(),
         tag: 0,
         arguments: &[&arguments],
         retries,

@@ -298,7 +298,7 @@ impl RawPool {
     /// When the deadline came first or a signal handler asked for an end.
     pub fn join(&self, wait: &Wait<'_>) -> Result<(), WaitError> {
         let view = &self.0.view;
-        let is_empty = || view.crew().next().is_none() && !view.has_unanswered();
+        let is_empty = || view.crew().next().is_none() && !view.has_unanswered() || self.0.is_beyond_help();
         self.0.at_gate(&view.record.crew_changed.gate, wait, || is_empty().then_some(()))
     }
 

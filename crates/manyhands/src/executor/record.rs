@@ -195,7 +195,7 @@ impl Member {
 
 /// In which chunk of a growing table an index lies, and where there.
 pub(super) fn chunk_of(index: u32, first: u32) -> (usize, usize) {
-    let shifted = index + first;
+    let shifted = index.saturating_add(first);
     let chunk = shifted.ilog2() - first.ilog2();
     (chunk as usize, (shifted - (first << chunk)) as usize)
 }

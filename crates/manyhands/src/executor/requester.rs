@@ -13,7 +13,7 @@ use super::slot::CallSlot;
 use super::sweep::{Note, break_pool, fail, fail_pending, note_of};
 use super::view::View;
 use crate::arena::{ArenaError, Object, ProcessId, ProcessState, this_process};
-use crate::platform::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::platform::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use crate::platform::{Deadline, Scope};
 use crate::spawn::{Predecessor, Setbacks};
 use crate::sync::{Gate, History, Wait, WaitError};
@@ -40,6 +40,10 @@ pub(super) struct Requester {
     left_count: AtomicUsize,
     callbacks: OnceLock<CallbackThread>,
     replace_keeper: OnceLock<ReplaceKeeper>,
+    /// Whether a thread is at it.
+    pub(super) is_replacing: AtomicBool,
+    /// The keeper, as this process remembers it.
+    pub(super) kept_by: AtomicU32,
     /// Another keeper could not be had, so often in a row.
     no_keeper: Mutex<Setbacks>,
     /// What the callback thread does when the keeper is lost.
@@ -71,6 +75,8 @@ impl Requester {
             left_count: AtomicUsize::new(0),
             callbacks: OnceLock::new(),
             replace_keeper: OnceLock::new(),
+            is_replacing: AtomicBool::new(false),
+            kept_by: AtomicU32::new(0),
             no_keeper: Mutex::default(),
             look_unasked: OnceLock::new(),
             has_failed_all: AtomicBool::new(false),
@@ -258,6 +264,8 @@ impl Requester {
 
     pub(super) fn set_keeper(&self, keeper: ProcessId) {
         self.setbacks().clear();
+        self.is_replacing.store(true, Ordering::SeqCst);
+        self.kept_by.store(keeper.raw(), Ordering::SeqCst);
         self.view.record.keeper.store(keeper.raw(), Ordering::SeqCst);
         // It may have died before it was known here, and been swept.
         if self.view.arena.is_dead(keeper) {
@@ -268,6 +276,7 @@ impl Requester {
                 Ordering::Relaxed,
             );
         }
+        self.is_replacing.store(false, Ordering::SeqCst);
     }
 
     /// For who waits: gets another keeper when the pool's has died, and fails all calls when the pool has ended before its time.
@@ -294,7 +303,9 @@ impl Requester {
     fn replace_keeper(&self) {
         let record = self.view.record;
         let Some(replace) = self.replace_keeper.get() else { return };
+        self.is_replacing.store(true, Ordering::SeqCst);
         if record.keeper.compare_exchange(KEEPER_LOST, 0, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+            self.is_replacing.store(false, Ordering::SeqCst);
             return;
         }
         // Nobody else comes here before the keeper is lost again.
@@ -302,6 +313,7 @@ impl Requester {
             Ok(keeper) => self.set_keeper(keeper),
             Err(reason) => self.note_no_keeper(&reason),
         }
+        self.is_replacing.store(false, Ordering::SeqCst);
     }
 
     /// The keeper is lost, and another one could not be had now. That is tried again; a pool that has no worker left, and

@@ -271,7 +271,7 @@ pub(super) fn break_pool(view: &View, by: ProcessId, reason: &str) {
 fn free_contents(view: &View) -> Result<(), ArenaError> {
     let arena = view.arena;
     // Looked at first, so that nothing is begun that cannot be finished.
-    let functions = 0..view.record.functions_used.load(Ordering::Acquire);
+    let functions = 0..view.functions_used();
     functions.clone().try_for_each(|index| view.function(index).map(drop))?;
     arena.counters().calls.fetch_add(view.record.calls.swap(0, Ordering::AcqRel), Ordering::Relaxed);
     for (_, slot) in view.slots() {

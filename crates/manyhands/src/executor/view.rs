@@ -13,7 +13,7 @@ use super::record::{
     PoolRecord, block_in, chunk_of, furnish, keep,
 };
 use super::slot::CallSlot;
-use crate::arena::{Arena, ArenaError, PROCESSES, ProcessId, Shared, this_process};
+use crate::arena::{Arena, ArenaError, PROCESSES, ProcessId, Role, Shared, this_process};
 use crate::platform::atomic::{AtomicU64, Ordering, fence};
 use std::sync::OnceLock;
 
@@ -67,8 +67,10 @@ impl View {
     }
 
     fn slab(&self, chunk: usize) -> Result<&'static [CallSlot], ArenaError> {
+        let known =
+            self.slabs.get(chunk).ok_or(ArenaError::Damaged { what: "a pool has no call of a number" })?;
         let length = (FIRST_SLAB << chunk) as usize;
-        reach(&self.slabs[chunk], self.arena, &self.record.slabs[chunk], length)
+        reach(known, self.arena, &self.record.slabs[chunk], length)
     }
 
     /// The slot of a call, which this process has mapped: a requester's, since it took the memory.
@@ -82,6 +84,24 @@ impl View {
     fn try_slot(&self, index: u32) -> Result<&'static CallSlot, ArenaError> {
         let (chunk, place) = chunk_of(index, FIRST_SLAB);
         Ok(&self.slab(chunk)?[place])
+    }
+
+    /// How many slots were ever used: of those that have memory.
+    fn used(&self) -> u32 {
+        let used = self.record.used.load(Ordering::Acquire);
+        // Slabs are made one after the other.
+        let slabs = self.record.slabs.iter().take_while(|slab| block_in(slab).is_some()).count();
+        used.min((FIRST_SLAB << slabs) - FIRST_SLAB)
+    }
+
+    /// How many functions the table has, of those that it can have.
+    pub(super) fn functions_used(&self) -> u32 {
+        self.record.functions_used.load(Ordering::Acquire).min(FIRST_FUNCTIONS << CHUNKS)
+    }
+
+    /// The newest ring, of those that there can be.
+    fn newest_ring(&self) -> usize {
+        (self.record.newest_ring.load(Ordering::Acquire) as usize).min(CHUNKS - 1)
     }
 
     /// Makes sure that the slot of a call has its memory.
@@ -113,7 +133,7 @@ impl View {
 
     /// The entry of a function that was put into the table.
     pub(super) fn function(&self, index: u32) -> Result<Option<&'static FunctionEntry>, ArenaError> {
-        let known = self.record.functions_used.load(Ordering::Acquire);
+        let known = self.functions_used();
         let (chunk, place) = chunk_of(index, FIRST_FUNCTIONS);
         let cell = self.record.functions.get(chunk).filter(|_| index < known);
         let Some(block) = cell.and_then(block_in) else { return Ok(None) };
@@ -146,7 +166,7 @@ impl View {
     #[inline]
     pub(super) fn put(&self, index: u32) -> Result<(), ArenaError> {
         loop {
-            let newest = self.record.newest_ring.load(Ordering::Acquire) as usize;
+            let newest = self.newest_ring();
             let ring = self.ring(newest)?;
             if ring.push(index) {
                 return Ok(());
@@ -164,7 +184,7 @@ impl View {
     /// Takes the oldest call that waits. Fails, and takes none, when there is no address space to see it.
     #[inline]
     pub(super) fn take(&self, worker: ProcessId) -> Result<Option<(u32, &'static CallSlot)>, ArenaError> {
-        let newest = self.record.newest_ring.load(Ordering::Acquire) as usize;
+        let newest = self.newest_ring();
         for chunk in 0..=newest {
             let ring = self.ring(chunk)?;
             while let Some(entry) = ring.peek() {
@@ -181,15 +201,14 @@ impl View {
 
     /// Whether there may be a call to take.
     pub(super) fn has_entries(&self) -> bool {
-        let newest = self.record.newest_ring.load(Ordering::Acquire) as usize;
+        let newest = self.newest_ring();
         (0..=newest).any(|chunk| self.ring(chunk).map_or(true, |ring| ring.peek().is_some()))
     }
 
     /// All slots that were ever used, as far as this process has mapped them: those that were when the view was made, and
     /// a requester's own.
     pub(super) fn slots(&self) -> impl Iterator<Item = (u32, &'static CallSlot)> {
-        (0..self.record.used.load(Ordering::Acquire))
-            .filter_map(|index| Some((index, self.try_slot(index).ok()?)))
+        (0..self.used()).filter_map(|index| Some((index, self.try_slot(index).ok()?)))
     }
 
     /// Whether any call has no answer yet. To be asked after the pool was seen closed.
@@ -198,8 +217,7 @@ impl View {
         let is_unanswered = |slot: &CallSlot| {
             matches!(slot.word().read().state(), State::Pending | State::Taken | State::Answering)
         };
-        (0..self.record.used.load(Ordering::Acquire))
-            .any(|index| self.try_slot(index).map_or(true, is_unanswered))
+        (0..self.used()).any(|index| self.try_slot(index).map_or(true, is_unanswered))
     }
 
     /// A latch that this process has furnished.
@@ -253,7 +271,8 @@ impl View {
         members.filter_map(move |member| {
             let process = ProcessId::from_raw(member.process.load(Ordering::Acquire))?;
             // One that was expected and never came to be is not swept; its slot is another's by now.
-            arena.process_state(process).map(|_| (process, member))
+            arena.process_state(process)?;
+            (arena.process(process).role() == Role::Worker).then_some((process, member))
         })
     }
 

@@ -88,6 +88,15 @@ pub enum Failure {
     },
 }
 
+const OFFSET_BITS: u32 = 40;
+const OFFSET: u64 = (1 << OFFSET_BITS) - 1;
+
+/// What tells an offset that was written down from any other number: 24 bits of a product in which each bit of both counts.
+fn check_of(offset: u64, build: u64) -> u64 {
+    let mixed = (offset ^ build ^ 0x6d61_6e79).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> OFFSET_BITS
+}
+
 impl Entry {
     /// The entry of a function or of a closure that captures nothing.
     ///
@@ -165,15 +174,20 @@ impl Entry {
         Ok(self.trampoline()?(arguments))
     }
 
-    /// Where the code is in the program: the shortest form for members of one arena and build.
-    pub fn offset(self) -> u64 {
-        self.offset
+    /// The shortest form for members of one arena and build: where the code is in the program, in 40 bits, and a check of that.
+    /// The number stands in shared memory, and any other place is code that was never meant to be called.
+    pub fn number(self) -> u64 {
+        self.offset & OFFSET | check_of(self.offset & OFFSET, self.build) << OFFSET_BITS
     }
 
-    /// The entry at an offset that [`Entry::offset`] gave in a process of the same build. The caller answers for that: any
-    /// other place is code that was never meant to be called.
-    pub(crate) fn at(offset: u64) -> Entry {
-        Entry { offset, build: MainProgram::get().build }
+    /// The entry of a number that [`Entry::number`] gave in a process of the same build.
+    ///
+    /// # Errors
+    /// When something else has written over the number.
+    pub(crate) fn of_number(number: u64) -> Result<Entry, EntryError> {
+        let (offset, build) = (number & OFFSET, MainProgram::get().build);
+        let entry = Entry { offset, build };
+        if entry.number() == number { Ok(entry) } else { Err(EntryError::NoCode { offset: number }) }
     }
 
     /// The entry and, behind it, the bytes of arguments, for [`Entry::read`] in another process.
@@ -380,7 +394,10 @@ mod tests {
         R: Serialize + DeserializeOwned,
     {
         let entry = Entry::of(function).unwrap();
-        assert_eq!(Entry::at(entry.offset()), entry);
+        assert_eq!(Entry::of_number(entry.number()), Ok(entry));
+        for bit in 0..64 {
+            assert!(Entry::of_number(entry.number() ^ 1 << bit).is_err(), "bit {bit}");
+        }
         let written = entry.written(&arguments(&argument).unwrap());
         let (read, arguments) = Entry::read(&written).unwrap();
         assert_eq!(read, entry);

@@ -21,7 +21,7 @@ use crate::platform::pidfd::{ExitStatus, PidFd};
 use crate::platform::process::getppid;
 use crate::platform::robust::Will;
 use crate::platform::stat::how_it_ended;
-use crate::platform::{clock, orphan, privilege};
+use crate::platform::{clock, orphan, privilege, process};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -184,7 +184,9 @@ impl Warden {
         if seen == self.slot.raw() {
             return true;
         }
-        let is_held = ProcessId::from_raw(seen).is_some_and(|other| !self.arena.notice(other));
+        let is_warden = |other: &ProcessId| self.arena.process(*other).role() == Role::Warden;
+        let named = ProcessId::from_raw(seen).filter(is_warden);
+        let is_held = named.is_some_and(|other| !self.arena.notice(other));
         // Should somebody else take it first, the next look tells.
         !is_held && word.compare_exchange(seen, self.slot.raw(), Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
@@ -203,6 +205,11 @@ impl Warden {
         self.blind = false;
         for (process, slot) in self.arena.processes() {
             if process == self.slot || self.is_watched(process) {
+                continue;
+            }
+            if slot.pid() == process::getpid() {
+                // Something has written this process's number there.
+                self.arena.mark_dead(process);
                 continue;
             }
             match slot.pidfd() {
@@ -225,29 +232,33 @@ impl Warden {
 
     /// Ends those whose parent was swept by somebody else before they were watched.
     fn end_orphans(&mut self) {
+        // Where there are only such as end with their parents, the parents are gone, though somebody's slot says otherwise.
+        let is_free = |watched: &Watched| matches!(watched.role, Role::User | Role::Copy);
+        let has_root = self.blind
+            || self.watched[..self.count].iter().flatten().any(is_free)
+            || self.arena.starting().next().is_some();
         for index in 0..self.count {
             let Some(watched) = &self.watched[index] else { continue };
-            if watched.end_at == 0
-                && watched.is_bound()
-                && watched.parent.is_some_and(|parent| self.arena.is_dead(parent))
-            {
+            let has_parent = watched.parent.is_some_and(|parent| !self.arena.is_dead(parent));
+            if watched.end_at == 0 && watched.is_bound() && !(has_root && has_parent) {
                 self.end(index);
             }
         }
     }
 
     /// Whether nobody is left to watch, or only a process whose child this one has become, without its doing: it may be waiting
-    /// for its children, of which this is one.
+    /// for its children, of which this is one. Another warden needs none.
     fn is_idle(&self) -> bool {
-        let only = self.count == 0 || self.count == 1 && self.burdens().is_some();
+        let mut others = self.watched[..self.count].iter().flatten().filter(|it| it.role != Role::Warden);
+        let only = others.next().is_none() || others.next().is_none() && self.burdens().is_some();
         only && !self.blind
     }
 
     /// The process of the arena whose child this one is for all to see, if it is one's.
     fn burdens(&self) -> Option<ProcessId> {
         let parent = getppid();
-        let mut watched = self.watched[..self.count].iter().flatten().map(|watched| watched.process);
-        let found = watched.find(|process| self.arena.process(*process).pid() == parent)?;
+        let mut watched = self.watched[..self.count].iter().flatten();
+        let found = watched.find(|watched| watched.pidfd.pid() == parent)?.process;
         (parent != self.hidden_from).then_some(found)
     }
 
@@ -264,9 +275,10 @@ impl Warden {
         }
         // Who came meanwhile and saw a warden must have one.
         let parent = self.burdens();
-        let alone =
-            self.arena.processes().all(|(process, _)| process == self.slot || Some(process) == parent)
-                && self.arena.starting().next().is_none();
+        let needs_none = |(process, slot): (ProcessId, &ProcessSlot)| {
+            process == self.slot || Some(process) == parent || slot.role() == Role::Warden
+        };
+        let alone = self.arena.processes().all(needs_none) && self.arena.starting().next().is_none();
         alone || word.compare_exchange(0, mine, Ordering::AcqRel, Ordering::Acquire).is_err()
     }
 
@@ -285,7 +297,7 @@ impl Warden {
                 next = next.min(watched.end_at);
             }
         }
-        if self.count > 0 {
+        if self.count > 0 || self.arena.starting().next().is_some() {
             next = next.min(self.look_at);
         }
         if self.blind || (self.count == 0 && next == u64::MAX) {
@@ -337,6 +349,7 @@ impl Warden {
         }
         self.look_at = now + SILENT_LOOK_NS;
         self.arena.abandon_lost_copies();
+        self.arena.abandon_ownerless_claims();
         let mut index = 0;
         while index < self.count {
             let Some(watched) = &self.watched[index] else { break };

@@ -4,5 +4,5 @@ use manyhands::spawn::Entry;
 
 fn main() {
     let right = Entry::of(|(): ()| 7_u32).unwrap();
-    let _ = Entry::at(right.offset() + 1).call(&[]);
+    let _ = Entry::of_number(right.number() + 1);
 }

@@ -108,6 +108,9 @@ impl<T: Shared> Lock<T> {
     fn around(arena: &'static Arena, object: Object) -> Result<Self, ArenaError> {
         let head: &'static LockBody = object.body();
         let value = match head.block.records::<AtomicU8>(arena, size_of::<T>())? {
+            [] if !Self::INLINE => {
+                return Err(ArenaError::Damaged { what: "a lock's value has no place" });
+            }
             [] => {
                 let body: &'static [AtomicU64; BODY / 8] = object.body();
                 let start = NonNull::from(body).cast::<u8>();
@@ -116,6 +119,9 @@ impl<T: Shared> Lock<T> {
             }
             bytes => NonNull::from(bytes).cast(),
         };
+        if !value.cast::<T>().is_aligned() {
+            return Err(ArenaError::Damaged { what: "a lock's value stands where it cannot" });
+        }
         Ok(Lock { lock: ArenaLock::from_object(object, Kind::Lock), value: value.cast() })
     }
 
