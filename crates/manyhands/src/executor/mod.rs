@@ -22,6 +22,7 @@
 mod admission;
 #[cfg(not(manyhands_model))]
 mod answered;
+#[cfg(not(manyhands_model))]
 mod beyond_help;
 mod call_ring;
 #[cfg(not(manyhands_model))]
