@@ -157,15 +157,18 @@ impl Arena {
     ) -> Result<Option<Block>, ArenaError> {
         let table = &self.directory().classes[class];
         let count = table.count();
-        let start = table.hint.load(Ordering::Relaxed) % count.max(1);
+        // A division would be felt: who sends to another process comes here for each message.
+        let wrapped = |index| if index < count { index } else { 0 };
         let looks: &[bool] = if SMALLEST << class >= PUNCH_SIZE { &[false, true] } else { &[true] };
-        for (cold, step) in
-            looks.iter().flat_map(|cold| (0..probes.min(count)).map(move |step| (*cold, step)))
-        {
-            let index = (start + step) % count;
-            if let Some(block) = self.try_claim(class, index, length, me, part, cold)? {
-                table.hint.store((index + 1) % count, Ordering::Relaxed);
-                return Ok(Some(block));
+        for cold in looks {
+            let mut index = wrapped(table.hint.load(Ordering::Relaxed));
+            for _ in 0..probes.min(count) {
+                let next = wrapped(index + 1);
+                if let Some(block) = self.try_claim(class, index, length, me, part, *cold)? {
+                    table.hint.store(next, Ordering::Relaxed);
+                    return Ok(Some(block));
+                }
+                index = next;
             }
         }
         if probes >= count && part.is_none() {
@@ -238,7 +241,7 @@ impl Arena {
         let carving = |word| Word { state: State::Carving, owner: me.raw(), ..word };
         loop {
             let start = table.empty.load(Ordering::Relaxed);
-            let count = table.count.load(Ordering::Acquire);
+            let count = table.count();
             let mut found = None;
             for index in start..count {
                 match self.entry_at(class, index) {

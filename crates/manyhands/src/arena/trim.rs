@@ -166,7 +166,7 @@ impl Arena {
             let free_here = table.free.load(Ordering::Relaxed).max(0);
             let emptied = table.emptied.load(Ordering::Relaxed).max(0);
             free += free_here * size;
-            used += (table.count.load(Ordering::Relaxed) as i64 - free_here - emptied).max(0) * size;
+            used += (table.count() as i64 - free_here - emptied).max(0) * size;
         }
         (free, used)
     }

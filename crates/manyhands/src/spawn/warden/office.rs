@@ -23,7 +23,13 @@ pub(in crate::spawn) const KNOWN_LOOK: Duration = Duration::from_millis(100);
 /// readable then. One that is known to have ended is not given.
 pub fn known() -> Option<Arc<PidFd>> {
     let known = here().warden();
-    known.as_ref().map(|(_, pidfd)| Arc::clone(pidfd)).filter(|pidfd| !pidfd.is_dead())
+    let arena = Arena::current()?;
+    known.as_ref().map(|(_, pidfd)| pidfd).filter(|pidfd| lives(arena, pidfd)).map(Arc::clone)
+}
+
+/// Whether a warden lives. Where the kernel notes its end in the arena, it need not be asked.
+fn lives(arena: &Arena, warden: &PidFd) -> bool {
+    arena.life()[0].word.load(Ordering::Acquire) == warden.pid() || !warden.is_dead()
 }
 
 /// Waits until a process has ended; `false` when `deadline` came first. A warden that ends meanwhile is replaced.
@@ -73,7 +79,7 @@ pub fn ensure(arena: &'static Arena) -> io::Result<()> {
     if let (Some(present), Some((watched, pidfd))) = (present, &*known)
         && present == *watched
         && !has_ended
-        && !pidfd.is_dead()
+        && lives(arena, pidfd)
     {
         return Ok(());
     }
