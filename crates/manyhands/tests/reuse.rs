@@ -1,26 +1,10 @@
 //! Memory that was freed is used again. In a program of its own, since what is free is everybody's.
 
+mod pages;
+
 use manyhands::arena::{Arena, Block};
+use pages::{MIB, claim, faults};
 use std::sync::Mutex;
-
-const MIB: usize = 1 << 20;
-
-/// How often this process found a page missing so far.
-fn faults() -> i64 {
-    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: the kernel fills in a record of that size, whose fields are numbers.
-    let usage = unsafe {
-        assert_eq!(libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()), 0);
-        usage.assume_init()
-    };
-    usage.ru_minflt
-}
-
-fn claim(length: usize) -> Block {
-    let mut block = Arena::get().unwrap().claim_block(length).unwrap();
-    block.fill(1);
-    block
-}
 
 /// How many bytes of the arena have pages.
 fn resident() -> u64 {

@@ -275,23 +275,6 @@ pub unsafe fn punch_hole(address: *mut u8, size: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes the pages of a range from the kernel now.
-///
-/// # Errors
-/// ENOMEM when memory has run out (instead of a SIGBUS later).
-///
-/// # Safety
-/// `address..address + size` lies inside a map that is writable.
-pub unsafe fn populate(address: *mut u8, size: usize) -> io::Result<()> {
-    let page = rustix::param::page_size();
-    let start = address as usize / page * page;
-    let end = (address as usize + size).next_multiple_of(page);
-    let first = address.wrapping_sub(address as usize - start);
-    // SAFETY: rounding to pages stays inside the map, which is made of whole pages; populating changes no byte.
-    unsafe { rustix::mm::madvise(first.cast(), end - start, rustix::mm::Advice::LinuxPopulateWrite)? };
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

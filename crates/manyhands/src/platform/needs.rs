@@ -3,10 +3,10 @@
 //! An old kernel, a container's filter or a bare root folder may lack it. Whoever makes the first shared object is told in
 //! one sentence, and nothing is left behind. Knows nothing of what it is needed for.
 
+use super::pidfd;
 use rustix::fs::Access;
 use rustix::process::PidfdFlags;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
 
 /// Something that is not there.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub fn missing() -> Option<Missing> {
         // Descriptors that have run out are told of where one is wanted.
         Err(error) => return refused(PIDFD_OPEN, error.into()),
     };
-    signalled(&me).err().and_then(|error| refused(PIDFD_SEND_SIGNAL, error))
+    pidfd::probe(&me).err().and_then(|error| refused(PIDFD_SEND_SIGNAL, error))
 }
 
 /// What is missing when a memory file could not be made; the error itself when nothing is.
@@ -48,15 +48,6 @@ fn refused(what: &'static str, source: io::Error) -> Option<Missing> {
 
 fn is_refusal(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM | libc::EACCES))
-}
-
-/// Asks whether a signal could be sent to the calling process; none is.
-fn signalled(me: &OwnedFd) -> io::Result<()> {
-    // SAFETY: signal 0 is not sent; the call reads nothing of ours.
-    let done = unsafe {
-        libc::syscall(libc::SYS_pidfd_send_signal, me.as_raw_fd(), 0, std::ptr::null::<libc::siginfo_t>(), 0)
-    };
-    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 #[cfg(test)]

@@ -117,7 +117,18 @@ pub fn has_ended(pidfd: impl AsFd) -> bool {
 
 /// Whether a borrowed descriptor stands for a process at all.
 pub(crate) fn is_one(descriptor: impl AsFd) -> bool {
-    // SAFETY: signal 0 is not sent; the call says only whether it could be.
+    match probe(descriptor) {
+        Ok(()) => true,
+        Err(error) => matches!(error.raw_os_error(), Some(libc::ESRCH | libc::EPERM)),
+    }
+}
+
+/// Asks the kernel whether a signal could be sent through a borrowed descriptor; none is.
+///
+/// # Errors
+/// EBADF when it stands for no process; ESRCH, EPERM, or that there is no such system call.
+pub(crate) fn probe(descriptor: impl AsFd) -> io::Result<()> {
+    // SAFETY: signal 0 is not sent, and the call reads nothing of ours.
     let done = unsafe {
         libc::syscall(
             libc::SYS_pidfd_send_signal,
@@ -127,7 +138,7 @@ pub(crate) fn is_one(descriptor: impl AsFd) -> bool {
             0,
         )
     };
-    done == 0 || matches!(io::Error::last_os_error().raw_os_error(), Some(libc::ESRCH | libc::EPERM))
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 fn timeout_until(deadline: Option<Deadline>) -> Option<rustix::time::Timespec> {
