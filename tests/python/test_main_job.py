@@ -5,6 +5,7 @@ a user does with it: under plain python, under manyhands in every start method, 
 which must come to the same numbers.
 """
 
+import resource
 import shutil
 import subprocess
 import sys
@@ -65,6 +66,22 @@ def test_the_totals_are_those_of_a_sequential_count(runner, sources):
     run = subprocess.run([*RUNNERS[runner], INDEX, sources], capture_output=True, text=True, timeout=LIMIT)
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines() == sequential_count(sources)
+
+
+def in_one_gigabyte():
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+
+
+@pytest.mark.parametrize("runner", [runner for runner in RUNNERS if runner != "plain"])
+def test_one_gigabyte_of_address_space_is_enough_for_all_of_the_standard_library(runner):
+    runs = {
+        name: subprocess.run(
+            [*RUNNERS[name], INDEX], capture_output=True, text=True, timeout=LIMIT, preexec_fn=in_one_gigabyte
+        )
+        for name in ("plain", runner)
+    }
+    assert runs[runner].returncode == 0, runs[runner].stderr
+    assert runs[runner].stdout == runs["plain"].stdout
 
 
 @pytest.mark.skipif(shutil.which("cargo") is None, reason="Rust's build tool is not on the path")
