@@ -320,7 +320,8 @@ def main():
     # Each lock whose owner is killed is warned of.
     warnings.simplefilter("ignore", RuntimeWarning)
     # Those that fall to nobody are told from others by their group.
-    os.setpgid(0, 0)
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
     soak = Soak(given.seed)
     begun = time.monotonic()
     looks, turns = [], 0

@@ -9,6 +9,7 @@ round soon, so that each comes back again and again (needs root and a kernel wit
 
 import argparse
 import collections
+import contextlib
 import functools
 import json
 import os
@@ -149,7 +150,9 @@ class Storm:
             # Python's show where they stand; the others end by this.
             os.kill(pid, signal.SIGUSR1)
         time.sleep(1)
-        os.killpg(self.program.pid, signal.SIGKILL)
+        # The program itself may have ended.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.program.pid, signal.SIGKILL)
         raise SystemExit("\n".join([*self.errors[-200:], f"storm: {why}, after {self.killed}"]))
 
 
