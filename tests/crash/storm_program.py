@@ -9,6 +9,7 @@ up.
 """
 
 import concurrent.futures
+import contextlib
 import faulthandler
 import json
 import multiprocessing
@@ -115,7 +116,12 @@ def use_queue(ctx):
         producer.join()
         assert producer.exitcode in (0, -signal.SIGKILL), producer.exitcode
         # A consumer that is killed takes messages with it; this one was not.
-        assert producer.exitcode or seen[number] == 59, f"{seen[number] + 1} of 60 messages came"
+        if producer.exitcode == 0 and seen[number] != 59:
+            codes = {number: producer.exitcode for number, producer in producers.items()}
+            waiting, later = items.qsize(), None
+            with contextlib.suppress(queue.Empty):
+                later = items.get(timeout=5)[0]
+            raise AssertionError(f"last seen {seen} of 60, exit codes {codes}, {waiting} wait, later came {later}")
 
 
 def use_lock(ctx):

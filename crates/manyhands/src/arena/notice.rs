@@ -25,13 +25,11 @@ impl Arena {
             ProcessState::Starting => false,
             ProcessState::Alive if known_process() == Some(process) => false,
             ProcessState::Alive => match slot.pidfd() {
-                Ok(Some(pidfd)) if pidfd.is_dead() => {
-                    note_ending(slot, &pidfd);
-                    mark(slot, word);
-                    true
-                }
-                Ok(Some(pidfd)) => self.notice_exec(process, &pidfd),
-                Ok(None) => {
+                Ok(Some(pidfd)) if !pidfd.is_dead() => self.notice_exec(process, &pidfd),
+                Ok(pidfd) => {
+                    if let Some(pidfd) = pidfd {
+                        note_ending(slot, &pidfd);
+                    }
                     mark(slot, word);
                     true
                 }

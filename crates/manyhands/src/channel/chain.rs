@@ -7,7 +7,7 @@
 //! the unused ones at most double what the queue needed at its peak. Where rings come from, who waits and what a
 //! payload means is not known here.
 
-use super::ring::{Await, Payload, Put, Ring, Take};
+use super::ring::{Await, Freed, Payload, Put, Ring, Take};
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::may_die;
 
@@ -336,6 +336,21 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
                 Link::End | Link::Unreachable => return Await::Something,
             }
         }
+    }
+
+    /// For a consumer that found nothing: whether it should look again, since a message stood in its way that a dead
+    /// producer had not completed, and does so no more.
+    #[cold]
+    pub(crate) fn free_dead(&self, is_dead: impl Fn(u32) -> bool) -> bool {
+        let mut place = Place(self.ends.head.hint.load(Ordering::Acquire));
+        while let Link::Ring(ring) = self.rings.ring(place.ring()) {
+            match ring.free_dead(place.position(), &is_dead) {
+                Freed::Nothing => return false,
+                Freed::Something => return true,
+                Freed::Sealed(position) => place = Place::new(place.ring() + 1, position),
+            }
+        }
+        false
     }
 
     /// How many messages wait. Exact while nobody else puts or takes; a half-written one counts.

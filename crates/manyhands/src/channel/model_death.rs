@@ -48,6 +48,35 @@ fn dead_producer(slots: usize, steps: u32, sweeps: u32) {
     });
 }
 
+/// A producer stops after `steps` stores, and its peer has put a message: whoever takes then finds that without a sweep.
+fn behind_a_dead_producer(steps: u32) {
+    loom::model(move || {
+        let stream = Stream::new(&[2, 4], 0);
+        let mortal = {
+            let stream = stream.clone();
+            thread::spawn(move || dies_after(steps, || drop(stream.put_what_fits(DEAD, &[10, 11]))))
+        };
+        assert_eq!(stream.put_what_fits(2, &[20]), [20], "a growing stream was full");
+        mortal.join().unwrap();
+        let sweeper = {
+            let stream = stream.clone();
+            thread::spawn(move || stream.chain().sweep(DEAD))
+        };
+        let mut taken = stream.drain();
+        while !taken.contains(&20) {
+            assert!(
+                stream.chain().free_dead(|owner| owner == DEAD),
+                "a message that was put is not to be had"
+            );
+            taken.extend(stream.drain());
+        }
+        sweeper.join().unwrap();
+        taken.extend(stream.drain());
+        assert_eq!(taken.iter().filter(|message| **message == 20).count(), 1);
+        assert!(taken.len() <= 3 && taken.iter().all(|message| [10, 11, 20].contains(message)));
+    });
+}
+
 /// A consumer stops after `steps` stores; another one goes on; the sweeper stops after `sweeps`.
 fn dead_consumer(steps: u32, sweeps: u32) {
     loom::model(move || {
@@ -93,6 +122,11 @@ fn a_producer_dies_at_each_store() {
 #[test]
 fn a_producer_dies_at_each_store_of_a_single_slot() {
     (0..STORES).for_each(|steps| dead_producer(1, steps, STORES));
+}
+
+#[test]
+fn what_is_behind_a_dead_producer_is_there_before_the_sweep() {
+    (0..STORES).for_each(behind_a_dead_producer);
 }
 
 #[test]

@@ -216,7 +216,7 @@ impl RawQueue {
     #[inline]
     pub fn try_get<'b>(&self, buffer: &'b mut Buffer) -> Result<Message<'b>, GetError> {
         let receiver = Receiver::new(self.arena(), buffer);
-        let head = self.stream.try_take(|payload| {
+        let head = self.stream.take_now(|payload| {
             // SAFETY: as in `get`.
             unsafe { receiver.read(payload) }
         });

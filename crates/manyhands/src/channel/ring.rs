@@ -73,6 +73,17 @@ pub(crate) enum Await {
     Sealed(u64),
 }
 
+/// What a look for a message that a dead producer left half-written came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Freed {
+    /// There is none.
+    Nothing,
+    /// Look again: its slot is free, or there is something.
+    Something,
+    /// The ring ends here: this position belongs to the next one.
+    Sealed(u64),
+}
+
 /// A ring over borrowed slots, a power of two of them. Copying it copies the borrow.
 pub(crate) struct Ring<'a, const W: usize> {
     slots: &'a [Slot<W>],
@@ -296,6 +307,29 @@ impl<'a, const W: usize> Ring<'a, W> {
                 State::Reading => self.step(slot, word, word.with(State::Returned, 0)),
                 _ => Ok(()),
             };
+        }
+    }
+
+    /// Frees the slot of the first untaken position, looking from `position` on, if a dead producer was writing it: what is
+    /// behind it is complete, perhaps, and need not wait for the sweep, whose step this is.
+    pub(crate) fn free_dead(&self, position: u64, is_dead: impl Fn(u32) -> bool) -> Freed {
+        let position = match self.first_untaken(position) {
+            Take::Empty(position) => position,
+            Take::Got(..) => return Freed::Something,
+            Take::Sealed(position) => return Freed::Sealed(position),
+        };
+        let slot = self.slot(position);
+        let word = Word(slot.word.load(Ordering::Acquire));
+        match (word.ahead_of(position), word.state()) {
+            (0, State::Writing) if is_dead(word.owner()) => {
+                // If somebody else was faster, it is free all the same.
+                let _ = self.step(slot, word, word.freed(self.length()));
+                Freed::Something
+            }
+            (0, State::Empty | State::Awaited | State::Writing) => Freed::Nothing,
+            (ahead, _) if ahead < 0 => Freed::Nothing,
+            // Since the first look it was completed, or freed.
+            _ => Freed::Something,
         }
     }
 

@@ -11,7 +11,7 @@ use super::chain::{Nothing, Refused};
 use super::ring::{Await, Payload};
 use super::storage::{Body, Shape, View};
 use super::wait::Polling;
-use crate::arena::{ArenaError, Handle, Kind, Object, this_process};
+use crate::arena::{Arena, ArenaError, Handle, Kind, Object, ProcessId, this_process};
 use crate::platform::atomic::Ordering;
 use crate::platform::{Deadline, Scope, clock};
 use crate::sync::{Wait, WaitError, Waiting};
@@ -91,7 +91,7 @@ impl<const W: usize> Stream<W> {
         let shape = Shape::new(W, limit);
         let object = Object::create::<Body>(Kind::Queue, |arena, body| body.init::<W>(arena, shape))?;
         let view = View::of(&object)?;
-        view.body.adopt_blocks(crate::arena::Arena::get()?, this_process()?);
+        view.body.adopt_blocks(Arena::get()?, this_process()?);
         Ok(Stream { object, view, gives_up_alone: false })
     }
 
@@ -217,9 +217,33 @@ impl<const W: usize> Stream<W> {
         if self.gives_up_alone && deadline.is_none() { alone } else { waiting }
     }
 
-    /// Takes one message if there is one now.
+    /// Takes one message if there is one now, also one behind what a killed producer has left half-written.
     #[inline(always)]
-    pub(super) fn try_take<T>(&self, read: impl Fn(&Payload<W>) -> Option<T>) -> Result<T, Stop> {
+    pub(super) fn take_now<T>(&self, read: impl Fn(&Payload<W>) -> Option<T>) -> Result<T, Stop> {
+        match self.try_take(&read) {
+            Err(Stop::TimedOut) => self.take_behind_the_dead(read),
+            end => end,
+        }
+    }
+
+    /// After a take that found nothing, before its caller is told so. Asks the kernel about the producer that is writing,
+    /// if there is one, so it is nothing to be done at every look.
+    #[cold]
+    fn take_behind_the_dead<T>(&self, read: impl Fn(&Payload<W>) -> Option<T>) -> Result<T, Stop> {
+        let arena = Arena::get()?;
+        let is_dead = |owner| ProcessId::from_raw(owner).is_some_and(|process| arena.notice(process));
+        while self.view.chain().free_dead(is_dead) {
+            match self.try_take(&read) {
+                Err(Stop::TimedOut) => {}
+                end => return end,
+            }
+        }
+        Err(Stop::TimedOut)
+    }
+
+    /// Takes one message if the next one is complete.
+    #[inline(always)]
+    fn try_take<T>(&self, read: impl Fn(&Payload<W>) -> Option<T>) -> Result<T, Stop> {
         let owner = this_process()?.raw();
         let chain = self.view.chain();
         let taken = match chain.take(owner, &read) {
@@ -306,7 +330,13 @@ impl<const W: usize> Stream<W> {
         let more = || matches!(self.view.chain().await_next(), Await::Something | Await::Writing);
         let taken = self.view.lines.items.gate.wait_with(&wait, early, ready, more);
         // Whoever is gone may have put something just before.
-        if alone.is_found() { self.try_take(&read).map_err(Stop::when_alone) } else { taken? }
+        if alone.is_found() {
+            return self.take_now(&read).map_err(Stop::when_alone);
+        }
+        match taken {
+            Err(WaitError::TimedOut) => self.take_behind_the_dead(&read),
+            taken => taken?,
+        }
     }
 
     /// After a take while producers may sleep: wakes one if the time has come. Looks at nothing that producers write
