@@ -1,6 +1,7 @@
 //! Locking and unlocking, alone (nanoseconds a pair) and with two contenders (millions of pairs a second).
 //!
-//! A re-entrant lock is measured alone and not taken twice. Every subject guards a number that is added to, so that no loop is empty. Two contenders are two threads.
+//! A re-entrant lock is measured alone and not taken twice. Every subject guards a number that is added to, so that no
+//! loop is empty. Two contenders are two threads.
 
 use std::cell::Cell;
 use std::hint::black_box;

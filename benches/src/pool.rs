@@ -1,9 +1,9 @@
 //! A pool of two workers that adds one to a number.
 //!
-//! With one call in flight: microseconds from the call to its answer. With a thousand: millions of calls a second,
-//! an answer being awaited before the next call goes out. manyhands and procspawn have processes and a handle for each
-//! call; rayon has threads, and one channel takes all its answers in whatever order they come. The cases of threads compare
-//! our pool of threads with that.
+//! With one call in flight: microseconds from the call to its answer. With a thousand: millions of calls a second, an
+//! answer being awaited before the next call goes out. manyhands and procspawn have processes and a handle for each
+//! call; rayon has threads, and one channel takes all its answers in whatever order they come. The cases of threads
+//! compare our pool of threads with that.
 
 use std::collections::VecDeque;
 use std::hint::black_box;

@@ -1,7 +1,7 @@
 //! Values from thread to thread, in millions a second.
 //!
-//! As many producers as consumers, a number at a time through a queue with room for a thousand, both moved and not encoded.
-//! The clock runs from the first put until all threads have ended, so their start is in it.
+//! As many producers as consumers, a number at a time through a queue with room for a thousand, both moved and not
+//! encoded. The clock runs from the first put until all threads have ended, so their start is in it.
 
 use std::time::Instant;
 

@@ -1,8 +1,9 @@
-//! Values put into a queue and taken out again by one thread: the engine's own format beside postcard, which writes fields one
-//! after the other and nothing else.
+//! Values put into a queue and taken out again by one thread: the engine's own format beside postcard, which writes
+//! fields one after the other and nothing else.
 //!
-//! Both put their bytes into the same kind of queue. A round of each follows a round of the other; what is shown is the median
-//! time of a value in ns, and the median of the rounds' ratios. `peers values ROUNDS WORD` prints the rows with that word, or all.
+//! Both put their bytes into the same kind of queue. A round of each follows a round of the other; what is shown is the
+//! median time of a value in ns, and the median of the rounds' ratios. `peers values ROUNDS WORD` prints the rows with
+//! that word, or all.
 
 mod postcards;
 mod shapes;

@@ -68,7 +68,8 @@ impl Monitor for ParkingLot {
     }
 }
 
-/// Two threads raise a number by turns, the one from even to odd, the other from odd to even; microseconds there and back.
+/// Two threads raise a number by turns, the one from even to odd, the other from odd to even; microseconds there and
+/// back.
 pub fn ping_pong(subject: &str, count: u64, placement: Placement) -> Option<f64> {
     fn play<M: Monitor>(count: u64, placement: Placement) -> f64 {
         let monitor = M::new(0);

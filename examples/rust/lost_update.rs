@@ -1,7 +1,8 @@
 //! The lost update, and its cure: a hundred visitors pass a gate, and the counter must not forget any.
 //!
 //! Counting is to read, to think, and to write. Even where each read and each write is atomic, who reads while another
-//! thinks writes an old number plus one. A lock holds the number inside, so that there is no way to it but through the lock.
+//! thinks writes an old number plus one. A lock holds the number inside, so that there is no way to it but through the
+//! lock.
 
 use std::error::Error;
 use std::sync::Arc;

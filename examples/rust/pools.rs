@@ -1,7 +1,8 @@
 //! Pools and futures: answers on their way, from threads that share memory and from processes that do not.
 //!
-//! `submit` gives a future at once; `as_completed` gives each when it is done, the fastest first; `map` gives the answers in the
-//! order of the questions; `on_done` has a function called with the answer. In a scope calls may borrow from the stack.
+//! `submit` gives a future at once; `as_completed` gives each when it is done, the fastest first; `map` gives the
+//! answers in the order of the questions; `on_done` has a function called with the answer. In a scope calls may borrow
+//! from the stack.
 
 use std::error::Error;
 use std::sync::mpsc;

@@ -32,7 +32,7 @@ def _following() -> Any:
 
 def in_forked_child(parent: int) -> None:
     """To be called in each process that was forked from one that may be debugged, with the pid of the one that asked
-    for it: a debugger knows nothing of a pool's keeper."""
+    for it: a debugger knows nothing of a pool's supervisor."""
     following = _following()
     if following is None:
         return

@@ -2,7 +2,7 @@
 
 Registered before anything of the program's own, so that it runs after it: children are joined, a missing main guard
 that a child met is reported, `--stats` is printed, and the engine is told that this end is no death: what the process
-still holds it holds on purpose. Does nothing for a process that is killed; that is what the warden is for. A child that
+still holds it holds on purpose. Does nothing for a process that is killed; that is what the reaper is for. A child that
 began as a copy of another process runs `atexit`'s functions from Python 3.13 on, as in the standard library.
 """
 

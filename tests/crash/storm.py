@@ -27,7 +27,7 @@ PROGRAM = Path(__file__).with_name("storm_program.py")
 #: How long a turn may take: then it hangs.
 PATIENCE = 120
 #: What the process is called that notices deaths. It has a session of its own.
-WARDEN = "mh-warden"
+REAPER = "mh-reaper"
 
 
 class Storm:
@@ -55,12 +55,12 @@ class Storm:
             keep(line.rstrip())
 
     def member(self, pid):
-        """What a process is called that runs and is one of the program's: of its group, or its warden."""
+        """What a process is called that runs and is one of the program's: of its group, or its reaper."""
         try:
             before, _, after = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
             state, _parent, group, *_ = after.split()
             name = before.partition("(")[2]
-            belongs = int(group) == self.program.pid or (name == WARDEN and self.arena in self.links(pid))
+            belongs = int(group) == self.program.pid or (name == REAPER and self.arena in self.links(pid))
             return name if belongs and state not in "ZX" else None
         except (FileNotFoundError, ProcessLookupError):
             return None

@@ -68,15 +68,15 @@ def test_the_next_worker_finds_what_the_first_found(method, monkeypatch):
         assert pool.apply(environment) == pool.apply(environment) == first
 
 
-def test_a_new_keeper_starts_workers_as_the_first_one_did(monkeypatch):
+def test_a_new_supervisor_starts_workers_as_the_first_one_did(monkeypatch):
     ctx = multiprocessing.get_context("spawn")
     monkeypatch.setenv("BEGINNING", "of the pool")
     with ctx.Pool(1) as pool:
-        keeper, first = pool.apply(os.getppid), pool.apply(environment)
+        supervisor, first = pool.apply(os.getppid), pool.apply(environment)
         monkeypatch.setenv("BEGINNING", "later")
-        os.kill(keeper, signal.SIGKILL)
+        os.kill(supervisor, signal.SIGKILL)
         # Its workers make room for those of the next one.
-        eventually(lambda: pool.apply(os.getppid) != keeper)
+        eventually(lambda: pool.apply(os.getppid) != supervisor)
         assert pool.apply(environment) == first
 
 
@@ -233,6 +233,6 @@ def test_nobody_finds_what_was_handed_to_a_process_in_its_environment(ctx):
 def test_a_stale_copy_of_it_is_taken_out():
     code = f"from manyhands import _engine; import sys; sys.path.append({os.path.dirname(__file__)!r})"
     code += "; import test_beginnings; print(test_beginnings.handovers())"
-    environment = os.environ | {"MANYHANDS_HANDOVER": "keeper:1:3:4:5:6:1:1025:1026"}
+    environment = os.environ | {"MANYHANDS_HANDOVER": "supervisor:1:3:4:5:6:1:1025:1026"}
     ran = subprocess.run([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
     assert ran.stdout == "(None, [])\n"

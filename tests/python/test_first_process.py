@@ -42,8 +42,8 @@ def eventually(condition):
         assert time.monotonic() < end, (condition, processes())
         time.sleep(0.005)
 
-def warden():
-    found = [pid for pid, (name, state) in children().items() if name == "mh-warden" and state != "Z"]
+def reaper():
+    found = [pid for pid, (name, state) in children().items() if name == "mh-reaper" and state != "Z"]
     return found[0] if len(found) == 1 else None
 
 def wait_for_all():
@@ -57,7 +57,7 @@ def wait_for_all():
 
 def end_helpers(method, what):
     '''Those of the standard library's making too: its tracker, its fork server. They are the only children left.'''
-    left = [pid for pid, (name, _) in children().items() if name != "mh-warden"]
+    left = [pid for pid, (name, _) in children().items() if name != "mh-reaper"]
     assert not left or method != "fork", children()
     # What they have not reaped yet would fall to this process.
     eventually(lambda: not any(parent in left for _, _, parent in processes().values()))
@@ -66,7 +66,7 @@ def end_helpers(method, what):
     taken = wait_for_all()
     # One that a helper has made in the place of a killed one has fallen to this process; it ends when it is the last.
     fallen = set(taken) - set(left)
-    assert len(fallen) <= (what in ("unnoticed", "warden")), (taken, left)
+    assert len(fallen) <= (what in ("unnoticed", "reaper")), (taken, left)
     assert set(left) <= set(taken), (taken, left)
     if what == "unnoticed":
         # The killed one was hidden, and nobody but the engine can reap it: at its next start.
@@ -92,31 +92,31 @@ def main(method, how, what):
         assert os.getpid() == 1
     ctx = multiprocessing.get_context(method)
     use(ctx)
-    eventually(warden)
-    if what == "warden":
-        # Killed while something is started through a keeper, or by this process, and while nothing is.
+    eventually(reaper)
+    if what == "reaper":
+        # Killed while something is started through a supervisor, or by this process, and while nothing is.
         for _ in range(3):
-            killed = warden()
+            killed = reaper()
             os.kill(killed, signal.SIGKILL)
             use(ctx)
-            eventually(lambda: warden() not in (None, killed))
+            eventually(lambda: reaper() not in (None, killed))
             # Reaped as the program goes on.
             eventually(lambda: use(ctx) or killed not in children())
     elif what == "unnoticed":
         # By this process, which does nothing from here on; a helper makes another one.
-        killed = warden()
+        killed = reaper()
         os.kill(killed, signal.SIGKILL)
-        eventually(lambda: warden() not in (None, killed))
-    elif what == "keeper":
+        eventually(lambda: reaper() not in (None, killed))
+    elif what == "supervisor":
         with ctx.Pool(3) as pool:
             pool.map(square, range(10), 1)
             workers = [worker.pid for worker in pool._pool]
-            keeper = processes()[workers[0]][2]
-            os.kill(keeper, signal.SIGKILL)
+            supervisor = processes()[workers[0]][2]
+            os.kill(supervisor, signal.SIGKILL)
             # The workers are this process's children by now.
             eventually(lambda: set(workers) <= set(children()))
             before = set(children())
-            # The keeper that takes the place knows them.
+            # The supervisor that takes the place knows them.
             eventually(lambda: pool.apply(square, (3,)) == 9 and set(children()) - before)
             for worker in workers:
                 os.kill(worker, signal.SIGKILL)
@@ -143,7 +143,7 @@ def has_namespaces():
     return shutil.which("unshare") and not subprocess.run([*NAMESPACE, "true"], capture_output=True).returncode
 
 
-@pytest.mark.parametrize("what", ["nothing", "warden", "unnoticed", "keeper"])
+@pytest.mark.parametrize("what", ["nothing", "reaper", "unnoticed", "supervisor"])
 @pytest.mark.parametrize("how", ["first", "subreaper"])
 def test_it_sees_its_own_children_only_and_none_is_left(runner, method, how, what):
     if what == "unnoticed" and method == "fork":

@@ -266,10 +266,10 @@ def links(pid):
             pass
     return found
 
-def wardens(memory):
+def reapers(memory):
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if (folder / "comm").read_text() == "mh-warden\\n" and memory in (held := links(folder.name)):
+            if (folder / "comm").read_text() == "mh-reaper\\n" and memory in (held := links(folder.name)):
                 yield held
         except (FileNotFoundError, ProcessLookupError):
             pass
@@ -281,9 +281,9 @@ if __name__ == "__main__":
     output = os.readlink("/proc/self/fd/1")
     end = time.monotonic() + 10
     # It has them when it begins.
-    while [output in held for held in wardens(memory)] != [False] and time.monotonic() < end:
+    while [output in held for held in reapers(memory)] != [False] and time.monotonic() < end:
         time.sleep(0.01)
-    print([output in held for held in wardens(memory)])
+    print([output in held for held in reapers(memory)])
     process.kill()
 """
 

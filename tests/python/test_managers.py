@@ -25,11 +25,11 @@ class Counter:
         return self.count
 
 
-class Keeper(managers.BaseManager):
+class Supervisor(managers.BaseManager):
     """A manager of what this module registers."""
 
 
-Keeper.register("Counter", Counter)
+Supervisor.register("Counter", Counter)
 
 
 def fill(squares, names, number):
@@ -77,10 +77,10 @@ def test_what_a_manager_keeps():
 
 
 def test_a_manager_of_ones_own(ctx):
-    with Keeper(ctx=ctx) as keeper:
-        counter = keeper.Counter()
+    with Supervisor(ctx=ctx) as supervisor:
+        counter = supervisor.Counter()
         assert [counter.up(1), counter.up(4)] == [1, 5]
-        other = Keeper(address=keeper.address, authkey=multiprocessing.current_process().authkey)
+        other = Supervisor(address=supervisor.address, authkey=multiprocessing.current_process().authkey)
         other.connect()
         assert other.Counter().up(2) == 2
 

@@ -115,5 +115,5 @@ def test_too_many_for_the_limit_are_an_error_of_the_start(runner, method, count)
     assert heard[-1] == 0
     if method == "fork":
         return
-    assert all("zygote" not in text and "keeper" not in text and "::" not in text for text in refused), refused
+    assert all("zygote" not in text and "supervisor" not in text and "::" not in text for text in refused), refused
     assert any("RLIMIT_NOFILE" in text for text in refused), refused

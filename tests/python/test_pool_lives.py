@@ -251,7 +251,7 @@ def test_an_idle_workers_death_is_noticed_by_nobody(pool):
     eventually(lambda: len(pool._pool) == 2)
 
 
-def test_a_keeper_that_is_not_needed_any_more_was_not_killed():
+def test_a_supervisor_that_is_not_needed_any_more_was_not_killed():
     """It has ended while a callback runs, which somebody waits for who looks after it."""
     go = threading.Event()
     before = set(children())

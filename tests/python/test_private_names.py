@@ -28,7 +28,7 @@ NAMES = [
     *["_bounded", "_broken_because", "_by_name", "_by_reference", "_call_one", "_callbacks", "_calls"],
     *["_cancel_pending", "_check_broken", "_check_there", "_child", "_claim", "_close", "_code", "_core", "_count"],
     *["_count_down", "_drop_calls", "_dumps_arguments", "_dumps_call", "_end", "_end_workers", "_ended", "_failure"],
-    *["_feeders", "_finalize", "_flying", "_forget_keeper", "_future", "_gather", "_gathered", "_get_value"],
+    *["_feeders", "_finalize", "_flying", "_forget_supervisor", "_future", "_gather", "_gathered", "_get_value"],
     *["_hand_over", "_handle", "_handles", "_has_result", "_hooked", "_hurried", "_inside", "_is_closed", "_is_mine"],
     *["_is_result", "_is_terminated", "_join", "_join_cancelled", "_keep_by_template", "_keep_by_zygote"],
     *["_keep_forked", "_keep_fresh", "_known", "_known_by", "_left", "_length_known", "_life", "_listed"],

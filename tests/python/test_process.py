@@ -194,7 +194,7 @@ def test_a_descriptor_is_open_as_long_as_the_process_object(ctx):
         child.join()
     del child
     gc.collect()
-    # The zygote's and the warden's stay.
+    # The zygote's and the reaper's stay.
     assert len(os.listdir("/proc/self/fd")) <= before + 10
 
 

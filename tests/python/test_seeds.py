@@ -130,7 +130,7 @@ def test_a_callback_runs_in_the_parent(runner):
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
 def test_a_process_runs_until_it_is_ended(runner, by):
     running = runner.start("run", "--stats", "--start-method", "fork", SEEDS / "3_process_forever.py")
-    # The launcher, the process it started, and the warden.
+    # The launcher, the process it started, and the reaper.
     eventually(lambda: len(runner.left_behind()) >= 3)
     running.send_signal(by)
     running.communicate(timeout=60)

@@ -20,7 +20,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use crate::family::{self, LeftBehind};
 
 /// How long a process may outlive the program before it counts as left behind: what watches over others (the standard
-/// library's resource tracker, a warden) ends after them.
+/// library's resource tracker, a reaper) ends after them.
 const GRACE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(10);
 

@@ -13,9 +13,9 @@
 //! executor   calls, futures, workers, pools
 //! ```
 //!
-//! What a program uses: [`Process`], [`Pool`] with its [`Future`], [`Queue`] whole or as [`Sender`] and [`Receiver`], and
-//! the locks, [`Lock`] and [`RLock`] for threads, [`shared`] for processes, [`Semaphore`], [`Event`]. Nothing is asked of
-//! its `main`:
+//! What a program uses: [`Process`], [`Pool`] with its [`Future`], [`Queue`] whole or as [`Sender`] and [`Receiver`],
+//! and the locks, [`Lock`] and [`RLock`] for threads, [`shared`] for processes, [`Semaphore`], [`Event`]. Nothing is
+//! asked of its `main`:
 //!
 //! ```
 //! use manyhands::{Pool, Process, Queue};
@@ -118,17 +118,17 @@ pub(crate) fn tick() {
     }
 }
 
-/// Makes another warden in the place of one that has ended, for whoever hears of that in a wait.
+/// Makes another reaper in the place of one that has ended, for whoever hears of that in a wait.
 #[cfg(not(manyhands_model))]
-pub(crate) fn replace_warden(arena: &'static arena::Arena) {
+pub(crate) fn replace_reaper(arena: &'static arena::Arena) {
     // Where none can be made now, the next tick tries again.
-    let _ = spawn::warden::ensure(arena);
+    let _ = spawn::reaper::ensure(arena);
 }
 
-/// How a keeper learns what a pool wants: the executor's answer.
+/// How a supervisor learns what a pool wants: the executor's answer.
 #[cfg(not(manyhands_model))]
 #[doc(hidden)]
-pub static MAKE_KEPT: spawn::MakeKept = executor::kept;
+pub static MAKE_SUPERVISED: spawn::MakeSupervised = executor::supervised;
 
 #[allow(dead_code, reason = "in the model only what the model tests use is used")]
 pub mod executor;

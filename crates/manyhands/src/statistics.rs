@@ -12,7 +12,8 @@ use crate::{channel, executor};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Statistics {
-    /// Processes that were started, pools' workers included; not the engine's own helpers (zygotes, templates, the warden).
+    /// Processes that were started, pools' workers included; not the engine's own helpers (zygotes, templates, the
+    /// reaper).
     pub processes_started: u64,
     /// Calls that workers ran.
     pub calls: u64,

@@ -1,5 +1,5 @@
-//! Processes that limit their own address space, with a real setrlimit: what they can map they use, what they cannot is an
-//! error of that operation, and is lost to nobody.
+//! Processes that limit their own address space, with a real setrlimit: what they can map they use, what they cannot is
+//! an error of that operation, and is lost to nobody.
 //!
 //! The limit is set in children only, which have one thread; the test itself has none.
 
@@ -226,7 +226,7 @@ fn a_pool_whose_workers_cannot_map_its_calls_breaks() {
         event.wait();
     }
     fn request((): ()) {
-        // The keeper and the workers have room for what they allocate, but for none of the shared memory.
+        // The supervisor and the workers have room for what they allocate, but for none of the shared memory.
         limit_softly(mapped() + (30 << 20));
         let pool = Pool::new(1).unwrap();
         let all_are_there = Event::new().unwrap();

@@ -1,5 +1,5 @@
-//! Calls of pools that need units of a banker: run when they can have them, refused when they never can, and what a killed
-//! worker had comes back.
+//! Calls of pools that need units of a banker: run when they can have them, refused when they never can, and what a
+//! killed worker had comes back.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier};

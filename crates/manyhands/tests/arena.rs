@@ -1,5 +1,5 @@
-//! Tests of the arena within one process and across real forks and kills. They count what the whole arena holds, so they
-//! have a process to themselves and take turns in it.
+//! Tests of the arena within one process and across real forks and kills. They count what the whole arena holds, so
+//! they have a process to themselves and take turns in it.
 //!
 //! The children made here are raw forks of a test process, which has other threads; so they touch nothing but the arena
 //! and end by a system call.
@@ -41,7 +41,8 @@ fn sleep_for_ever() -> ! {
     }
 }
 
-/// What a fork's child does before the engine's own handlers run in it. Registered before the arena is made, so it is first.
+/// What a fork's child does before the engine's own handlers run in it. Registered before the arena is made, so it is
+/// first.
 extern "C" fn before_the_slot_is_taken() {
     match AT_BIRTH.load(Ordering::Relaxed) {
         DIES => {

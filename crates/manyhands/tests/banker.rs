@@ -1,7 +1,7 @@
 //! Bankers between processes: real forks, real kills.
 //!
-//! Children are forks of a test process that has other threads, so they use the engine and system calls only, and end by
-//! a system call. Nobody waits for time to pass: a limit is there only to end a test that would not.
+//! Children are forks of a test process that has other threads, so they use the engine and system calls only, and end
+//! by a system call. Nobody waits for time to pass: a limit is there only to end a test that would not.
 
 mod forked;
 
@@ -59,7 +59,7 @@ fn what_a_killed_process_has_comes_back_and_a_waiter_gets_it() {
             until("the wait", || banker.statistics().unwrap().claimants[1].waits_for.is_some());
             kill(pid);
         });
-        // No warden was started: it is the waiter's own tick that notices.
+        // No reaper was started: it is the waiter's own tick that notices.
         let waiter = claim;
         assert_eq!(waiter.request(&[8, 3]).unwrap().counts(), [8, 3]);
     });

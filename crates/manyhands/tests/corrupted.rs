@@ -1,13 +1,13 @@
 //! A program whose arena somebody scribbles over ends, harms nobody outside, and leaves nobody behind.
 //!
-//! A program does a bit of everything (calls, queues, locks, starts) while a member of its arena writes random bytes and words
-//! over the header, the tables and the blocks, at random moments. Whatever comes of it (success, errors, a panic, an abort) is
-//! right, as long as it comes soon; that no process reads or writes outside its maps; that a bystander, whose number is planted in
-//! slots, lives on; and that in the end no process is there any more.
+//! A program does a bit of everything (calls, queues, locks, starts) while a member of its arena writes random bytes
+//! and words over the header, the tables and the blocks, at random moments. Whatever comes of it (success, errors, a
+//! panic, an abort) is right, as long as it comes soon; that no process reads or writes outside its maps; that a
+//! bystander, whose number is planted in slots, lives on; and that in the end no process is there any more.
 //!
-//! `MANYHANDS_CORRUPT_RUNS` says how many programs (12 unless told), `MANYHANDS_CORRUPT_SEED` repeats the choices of one, though not
-//! its timing. It has a `main` of its own, since every process of the program's becomes this one's child in the end, and it ends
-//! only processes that it started.
+//! `MANYHANDS_CORRUPT_RUNS` says how many programs (12 unless told), `MANYHANDS_CORRUPT_SEED` repeats the choices of
+//! one, though not its timing. It has a `main` of its own, since every process of the program's becomes this one's
+//! child in the end, and it ends only processes that it started.
 
 #[path = "corrupted/load.rs"]
 mod load;
@@ -46,7 +46,8 @@ impl Random {
     }
 }
 
-/// Runs before `main`, and before a zygote begins to serve: in every process of a program, its keepers and children.
+/// Runs before `main`, and before a zygote begins to serve: in every process of a program, its supervisors and
+/// children.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static WATCH_FAULTS: extern "C" fn() = watch_faults;

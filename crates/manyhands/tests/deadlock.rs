@@ -1,7 +1,7 @@
 //! Deadlocks of whole processes: each case is a fork's child with no thread but those of the case.
 //!
-//! Children end by a system call and use the engine and threads of their own only. Nobody waits for time to pass: a child
-//! that finds no deadlock hangs, and its end is what the test waits for.
+//! Children end by a system call and use the engine and threads of their own only. Nobody waits for time to pass: a
+//! child that finds no deadlock hangs, and its end is what the test waits for.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};

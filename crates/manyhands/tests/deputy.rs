@@ -1,8 +1,8 @@
 //! Nobody is ended because a member of the arena says so who may not end that one itself.
 //!
-//! A child gives up its rights and writes slots of processes that are none of the arena's. The test plays the bystanders'
-//! part: they live on, and the slots are taken back. Where the test is not root the child keeps its rights, and the rest is
-//! the same.
+//! A child gives up its rights and writes slots of processes that are none of the arena's. The test plays the
+//! bystanders' part: they live on, and the slots are taken back. Where the test is not root the child keeps its rights,
+//! and the rest is the same.
 
 mod forger;
 mod witness;
@@ -63,7 +63,7 @@ fn is_over(slot: ProcessId) -> bool {
 /// Makes slots up for a process, of each kind in turn, and waits until each has been dealt with.
 fn make_slots_up(pid: u32) {
     give_up_rights();
-    for role in [Role::Worker, Role::Daemon, Role::Keeper] {
+    for role in [Role::Worker, Role::Daemon, Role::Supervisor] {
         for mapped_at in [0, forger::mapped_at(), u64::MAX, 1] {
             let slot = forger::plant(pid, role, mapped_at);
             eventually("the slot is taken back, or its process has ended", || is_over(slot) || !runs(pid));
@@ -100,7 +100,7 @@ fn a_pool_that_is_terminated_does_not_end_a_stranger() {
         pool.terminate();
         drop(busy);
         assert!(bystander.lives(), "a stranger was ended");
-        // Its own keeper knows it otherwise.
+        // Its own supervisor knows it otherwise.
         eventually("the worker has ended", || !runs(worker));
     }
 }

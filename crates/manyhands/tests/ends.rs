@@ -1,7 +1,7 @@
 //! With whom a process ends, and what is left when any of them is killed: nothing.
 //!
-//! Parents run in processes of their own, which the tests kill or let end; their children's numbers come through a file.
-//! What watches over them (the warden, the zygote) is killed, too.
+//! Parents run in processes of their own, which the tests kill or let end; their children's numbers come through a
+//! file. What watches over them (the reaper, the zygote) is killed, too.
 
 mod witness;
 
@@ -84,8 +84,8 @@ fn a_child_goes_on_whose_parent_ended_at_once() {
     for start in starters {
         for _ in 0..5 {
             let witness = Witness::new();
-            // A function's address is the same in a child of the same program only when that was forked.
-            // SAFETY: the child is the only thread that goes on; it allocates, which glibc's own fork handlers make safe.
+            // A function's address is the same in a child of the same program only when that was forked. SAFETY: the
+            // child is the only thread that goes on; it allocates, which glibc's own fork handlers make safe.
             let parent = unsafe { Process::builder().fork(|| start(witness.path())) }.unwrap();
             parent.join().unwrap();
             assert_eq!(witness.read(), "went on");
@@ -152,12 +152,12 @@ fn a_killed_zygote_is_replaced() {
         |(): ()| {
             for _ in 0..3 {
                 Process::spawn(|(): ()| (), ()).unwrap().join().unwrap();
-                let zygote = witness::my_helper(Role::Keeper).expect("a zygote runs");
+                let zygote = witness::my_helper(Role::Supervisor).expect("a zygote runs");
                 signal(zygote, libc::SIGKILL);
                 eventually("the zygote has ended", || !runs(zygote));
                 let next = Process::spawn(|(): ()| (), ()).unwrap();
                 next.join().unwrap();
-                assert_ne!(witness::my_helper(Role::Keeper), Some(zygote));
+                assert_ne!(witness::my_helper(Role::Supervisor), Some(zygote));
             }
         },
         (),
@@ -171,7 +171,7 @@ fn a_stopped_then_killed_zygote_fails_no_start() {
     let process = Process::spawn(
         |(): ()| {
             Process::spawn(|(): ()| (), ()).unwrap().join().unwrap();
-            let zygote = witness::my_helper(Role::Keeper).expect("a zygote runs");
+            let zygote = witness::my_helper(Role::Supervisor).expect("a zygote runs");
             signal(zygote, libc::SIGSTOP);
             let killer = std::thread::spawn(move || {
                 // The request waits in the socket meanwhile.
@@ -240,9 +240,9 @@ fn a_killed_program_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_killed_warden_is_replaced() {
+fn a_killed_reaper_is_replaced() {
     let witness = Witness::new();
-    let mut root = program("program_without_warden", &witness.path());
+    let mut root = program("program_without_reaper", &witness.path());
     let all = numbers(&witness);
     root.kill().unwrap();
     root.wait().unwrap();
@@ -253,25 +253,25 @@ fn a_killed_warden_is_replaced() {
 
 #[test]
 #[ignore = "a program that other tests run"]
-fn program_without_warden() {
+fn program_without_reaper() {
     let path = std::env::var("MANYHANDS_TEST_WITNESS").unwrap();
     let mut last = None;
     for _ in 0..3 {
         let process = Process::spawn(|(): ()| (), ()).unwrap();
         process.join().unwrap();
-        let mut warden = None;
-        eventually("there is a warden", || {
-            warden = witness::with_role(Role::Warden).filter(|warden| Some(*warden) != last && runs(*warden));
-            warden.is_some()
+        let mut reaper = None;
+        eventually("there is a reaper", || {
+            reaper = witness::with_role(Role::Reaper).filter(|reaper| Some(*reaper) != last && runs(*reaper));
+            reaper.is_some()
         });
-        let warden = warden.unwrap();
-        signal(warden, libc::SIGKILL);
-        eventually("the warden has ended", || !runs(warden));
-        last = Some(warden);
+        let reaper = reaper.unwrap();
+        signal(reaper, libc::SIGKILL);
+        eventually("the reaper has ended", || !runs(reaper));
+        last = Some(reaper);
     }
     let child = Process::spawn(|(): ()| witness::sleep_for_ever(), ()).unwrap();
-    eventually("there is a warden", || {
-        witness::with_role(Role::Warden).is_some_and(|warden| Some(warden) != last && runs(warden))
+    eventually("there is a reaper", || {
+        witness::with_role(Role::Reaper).is_some_and(|reaper| Some(reaper) != last && runs(reaper))
     });
     witness::write(&path, &format!("{} {}", child.pid(), witness::all_in_arena()));
     witness::sleep_for_ever();

@@ -1,8 +1,8 @@
 //! A process that executes another program has ended for everybody who shares memory with it, though its number and its
 //! pidfd live on; and nothing else that a process does to itself makes it look so.
 //!
-//! Children are started through the zygote, so they have one thread and may do as they like. What they execute sleeps until
-//! it is killed by the test that started it.
+//! Children are started through the zygote, so they have one thread and may do as they like. What they execute sleeps
+//! until it is killed by the test that started it.
 
 mod witness;
 
@@ -44,7 +44,7 @@ fn a_lock_held_at_an_exec_goes_to_the_waiter_who_is_told() {
     child.join().unwrap_err();
 }
 
-/// Without anybody who waits it is the warden that looks.
+/// Without anybody who waits it is the reaper that looks.
 #[test]
 fn the_slot_of_a_process_that_executed_another_program_is_swept() {
     let (lock, held) = (Lock::new(0_u32).unwrap(), Event::new().unwrap());

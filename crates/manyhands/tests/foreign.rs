@@ -1,7 +1,7 @@
 //! An arena that is not for this process: refused, with what is wrong, and nothing of it is used.
 //!
-//! The test's own process has no arena, else every other one would be refused for that alone. A child makes a real one and
-//! passes on its first page; here one field after another is changed in it.
+//! The test's own process has no arena, else every other one would be refused for that alone. A child makes a real one
+//! and passes on its first page; here one field after another is changed in it.
 
 use manyhands::arena::{Arena, ArenaError, ProcessId};
 use manyhands::platform::memory;

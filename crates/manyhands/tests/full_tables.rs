@@ -1,5 +1,5 @@
-//! An arena in which so much is made that structures no longer stand where every process has them mapped: what a process with no
-//! address space left does there. In a program of its own, since nothing of that can be undone.
+//! An arena in which so much is made that structures no longer stand where every process has them mapped: what a
+//! process with no address space left does there. In a program of its own, since nothing of that can be undone.
 
 mod limited;
 mod witness;

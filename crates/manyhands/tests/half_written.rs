@@ -1,5 +1,5 @@
-//! A producer that is killed in the midst of a message hides none of those that others have put, not even for the moment
-//! until somebody sweeps.
+//! A producer that is killed in the midst of a message hides none of those that others have put, not even for the
+//! moment until somebody sweeps.
 
 mod forked;
 
@@ -10,7 +10,8 @@ use manyhands::platform::pidfd::ExitStatus;
 use manyhands::sync::Blocking;
 use std::time::Duration;
 
-/// As many bytes as stand in the ring itself, none of which can be read: whoever puts them is killed in the midst of that.
+/// As many bytes as stand in the ring itself, none of which can be read: whoever puts them is killed in the midst of
+/// that.
 fn unreadable() -> &'static [u8] {
     const LENGTH: usize = 64;
     // SAFETY: a new map, of which nobody else knows.

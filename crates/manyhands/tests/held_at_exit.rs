@@ -1,4 +1,5 @@
-//! What a process holds when it ends by itself: through a guard, it comes back; without one, it stays and is known by name.
+//! What a process holds when it ends by itself: through a guard, it comes back; without one, it stays and is known by
+//! name.
 
 use manyhands::arena::Handle;
 use manyhands::platform::Deadline;

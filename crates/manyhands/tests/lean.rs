@@ -1,7 +1,7 @@
 //! Programs without standard streams, and without /dev: they run all the same.
 //!
-//! Each test runs a part of itself in a program of its own, whose streams it closes before the engine has opened anything,
-//! or which has an empty /dev.
+//! Each test runs a part of itself in a program of its own, whose streams it closes before the engine has opened
+//! anything, or which has an empty /dev.
 
 use manyhands::shared::Lock;
 use manyhands::{Pool, Process, Queue, StartMethod};

@@ -1,8 +1,10 @@
-//! A shared library cannot start processes: other processes do not know where its code is. It says so, and whose code it is.
+//! A shared library cannot start processes: other processes do not know where its code is. It says so, and whose code
+//! it is.
 //!
 //! What needs no code elsewhere works: its copy of the engine shares the arena of the program's own.
 //!
-//! The library is loaded by name, as programs in other languages do, by a program that has no part in the engine's work.
+//! The library is loaded by name, as programs in other languages do, by a program that has no part in the engine's
+//! work.
 
 use manyhands::shared::Lock;
 use std::ffi::{CStr, CString, c_char, c_void};

@@ -1,4 +1,5 @@
-//! More objects than the first segment of their table holds: who comes by one of them maps the segment, and who cannot is told.
+//! More objects than the first segment of their table holds: who comes by one of them maps the segment, and who cannot
+//! is told.
 
 mod limited;
 mod witness;

@@ -1,4 +1,5 @@
-//! Pools of worker processes: values, panics, deaths, endings. Deaths are real SIGKILLs of processes that a test started.
+//! Pools of worker processes: values, panics, deaths, endings. Deaths are real SIGKILLs of processes that a test
+//! started.
 
 use manyhands::executor::{CallError, CallFailure, SubmitError};
 use manyhands::platform::pidfd::PidFd;
@@ -317,38 +318,38 @@ fn parent_of(pid: u32) -> u32 {
 }
 
 /// In a process of its own, whose zygote is nobody else's.
-fn kill_the_keeper((): ()) {
+fn kill_the_supervisor((): ()) {
     let pool = Pool::new(2).unwrap();
-    let marker = Marker::new("keeperless");
+    let marker = Marker::new("supervisorless");
     let lost = pool.submit(for_ever, marker.path()).unwrap();
     let worker = marker.pid();
     wait_until("workers", || pids(&pool).len() == 2);
     let before = pids(&pool);
-    let keeper = parent_of(worker);
-    kill(keeper);
+    let supervisor = parent_of(worker);
+    kill(supervisor);
     let answers: Result<Vec<u64>, _> = pool.map(double, 0..100).unwrap().collect();
     assert_eq!(answers.unwrap().len(), 100);
     kill(worker);
     assert!(lost.get().unwrap_err().worker_died().is_some());
-    // The other worker goes on, and the new keeper counts it in.
+    // The other worker goes on, and the new supervisor counts it in.
     let survivor = before.into_iter().find(|pid| *pid != worker).unwrap();
-    wait_until("the new keeper's worker", || {
+    wait_until("the new supervisor's worker", || {
         assert_eq!(pool.submit(double, 1).unwrap().get().unwrap(), 2);
         let pids = pids(&pool);
         pids.len() == 2 && pids.contains(&survivor) && !pids.contains(&worker)
     });
-    // Its end is noticed by the new keeper.
+    // Its end is noticed by the new supervisor.
     kill(survivor);
-    wait_until("two workers of the new keeper", || {
+    wait_until("two workers of the new supervisor", || {
         assert_eq!(pool.submit(double, 1).unwrap().get().unwrap(), 2);
         let pids = pids(&pool);
-        pids.len() == 2 && !pids.contains(&survivor) && pids.iter().all(|pid| parent_of(*pid) != keeper)
+        pids.len() == 2 && !pids.contains(&survivor) && pids.iter().all(|pid| parent_of(*pid) != supervisor)
     });
 }
 
 #[test]
-fn a_killed_keeper_is_replaced_and_costs_no_call() {
-    manyhands::Process::spawn(kill_the_keeper, ()).unwrap().join().unwrap();
+fn a_killed_supervisor_is_replaced_and_costs_no_call() {
+    manyhands::Process::spawn(kill_the_supervisor, ()).unwrap().join().unwrap();
 }
 
 /// Lets this process's user have no more processes than it has, or as many as it likes.
@@ -362,8 +363,8 @@ fn limit_processes(soft: Option<u64>) {
     }
 }
 
-/// In a process of its own: keeper and workers are killed while no process can be made; how long a call then takes, in
-/// milliseconds, that waits from before it can be.
+/// In a process of its own: supervisor and workers are killed while no process can be made; how long a call then takes,
+/// in milliseconds, that waits from before it can be.
 fn wait_while_refused(user: u32) -> Result<(), String> {
     // SAFETY: changes who this process is, and that it may look at itself all the same.
     unsafe {
@@ -373,7 +374,7 @@ fn wait_while_refused(user: u32) -> Result<(), String> {
     let pool = Pool::new(2).unwrap();
     wait_until("workers", || pids(&pool).len() == 2);
     let all = workers(&pool);
-    let keeper = parent_of(pids(&pool)[0]);
+    let supervisor = parent_of(pids(&pool)[0]);
     let (refused, waits) = std::sync::mpsc::channel::<()>();
     let lifts = std::thread::spawn(move || {
         waits.recv().unwrap();
@@ -382,7 +383,7 @@ fn wait_while_refused(user: u32) -> Result<(), String> {
         limit_processes(None);
     });
     limit_processes(Some(1));
-    kill(keeper);
+    kill(supervisor);
     pids(&pool).into_iter().for_each(kill);
     wait_until("their ends", || !all.iter().any(is_there));
     refused.send(()).unwrap();
@@ -394,7 +395,7 @@ fn wait_while_refused(user: u32) -> Result<(), String> {
 }
 
 #[test]
-fn a_killed_keeper_that_cannot_be_replaced_yet_is_replaced_soon_after_it_can() {
+fn a_killed_supervisor_that_cannot_be_replaced_yet_is_replaced_soon_after_it_can() {
     // SAFETY: asks who this process is.
     if unsafe { libc::geteuid() } != 0 {
         eprintln!("skipped: only root can become a user whose processes nobody else counts");
@@ -442,7 +443,8 @@ fn queues_travel_with_calls_and_answers() {
         pool.submit(put, (queue.clone(), number)).unwrap().get().unwrap();
         assert_eq!(queue.get().unwrap(), number);
     }
-    // The requester's own reference goes before the worker has looked at the call, and the worker's before the answer is read.
+    // The requester's own reference goes before the worker has looked at the call, and the worker's before the answer
+    // is read.
     let passed_on = pool.submit(|queue: Queue<u64>| queue, queue_of(7)).unwrap();
     assert_eq!(passed_on.get().unwrap().try_get().unwrap(), 7);
     for queue in pool.map(queue_of, 0..20).unwrap().chunk(3).enumerate() {

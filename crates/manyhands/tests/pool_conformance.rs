@@ -1,7 +1,7 @@
 //! What a pool does whatever its engine: each behaviour stated once, run over processes and over threads.
 //!
-//! Calls are functions with one argument here, which both engines run. A worker is held by a call that takes from a queue of
-//! processes, which threads can use as well.
+//! Calls are functions with one argument here, which both engines run. A worker is held by a call that takes from a
+//! queue of processes, which threads can use as well.
 
 use manyhands::executor::{CallError, Engine, SubmitError};
 use manyhands::{Future, Pool, Processes, Queue, Threads, Until, as_completed, wait};

@@ -167,7 +167,8 @@ fn a_call_cancelled_in_the_midst_leaves_the_others_in_order() {
     assert_eq!(order.try_iter().collect::<Vec<_>>(), [0, 1, 3, 4, 6, 7, 8, 9, 10, 11]);
 }
 
-/// Whoever submits while somebody closes the pool: what is accepted is run, what is not is dropped, and each is one of both.
+/// Whoever submits while somebody closes the pool: what is accepted is run, what is not is dropped, and each is one of
+/// both.
 #[test]
 fn a_call_submitted_while_the_pool_closes_is_run_or_refused() {
     for _ in 0..200 {

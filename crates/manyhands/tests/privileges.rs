@@ -1,10 +1,10 @@
 //! A program that runs with more rights than whoever started it does not let that one say what it is to run.
 //!
-//! The test is a program in three parts: the test itself, as root; the attacker, a copy of this program that runs as nobody
-//! and executes the victim as a process of its own; and the victim, a copy that is setuid root, setgid, or has capabilities. Each says
-//! in a file what it came to. The victim's `main` is the test harness, which is told to run the one test that is its part. The engine
-//! would not execute such a program; so the attacker executes a script, which becomes the victim, as the same process, with
-//! the same environment and descriptors.
+//! The test is a program in three parts: the test itself, as root; the attacker, a copy of this program that runs as
+//! nobody and executes the victim as a process of its own; and the victim, a copy that is setuid root, setgid, or has
+//! capabilities. Each says in a file what it came to. The victim's `main` is the test harness, which is told to run the
+//! one test that is its part. The engine would not execute such a program; so the attacker executes a script, which
+//! becomes the victim, as the same process, with the same environment and descriptors.
 
 use manyhands::arena::Role;
 use manyhands::spawn::{
@@ -43,7 +43,8 @@ impl Kind {
     }
 }
 
-/// One test at a time: a program cannot be executed while a process that another test just forks has it open for writing.
+/// One test at a time: a program cannot be executed while a process that another test just forks has it open for
+/// writing.
 static TURN: Mutex<()> = Mutex::new(());
 
 struct Folder(PathBuf);
@@ -63,7 +64,8 @@ impl Folder {
             Kind::SetGid => self.copy("victim-program", 0o2755),
             Kind::Capabilities => {
                 let victim = self.copy("victim-program", 0o755);
-                // Version 2 of the kernel's record, effective: one capability, in two halves of permitted and inheritable.
+                // Version 2 of the kernel's record, effective: one capability, in two halves of permitted and
+                // inheritable.
                 let words = [0x0200_0001_u32, CAPABILITY, 0, 0, 0].map(u32::to_le_bytes);
                 let flags = rustix::fs::XattrFlags::empty();
                 rustix::fs::setxattr(&victim, "security.capability", &words.concat(), flags).unwrap();
@@ -195,7 +197,8 @@ fn a_program_with_more_rights_does_not_believe_who_starts_it() {
     }
 }
 
-/// The part of a program with more rights that starts processes itself; in the end without them, which an exec would give it again.
+/// The part of a program with more rights that starts processes itself; in the end without them, which an exec would
+/// give it again.
 #[test]
 fn a_program_with_more_rights_starts_processes() {
     let Some(folder) = part_of() else { return };

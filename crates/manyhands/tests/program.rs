@@ -1,8 +1,8 @@
 //! A program with a `main` of its own: it parses arguments, and starts processes without having called anything first.
 //!
-//! It runs itself once more as a stripped copy, under another name and with arguments that `main` refuses unless they are
-//! these: so a zygote that came as far as `main` would be seen. Not run by the test harness, whose `main` knows the engine no
-//! better.
+//! It runs itself once more as a stripped copy, under another name and with arguments that `main` refuses unless they
+//! are these: so a zygote that came as far as `main` would be seen. Not run by the test harness, whose `main` knows the
+//! engine no better.
 
 use manyhands::spawn::{Process, StartMethod};
 use std::process::{Command, ExitCode};

@@ -1,5 +1,5 @@
-//! What becomes of a queue when nobody is left on the other side: halves that are dropped, killed, exited with, under way;
-//! and plain handles, of which only the last one in a process with one thread is told.
+//! What becomes of a queue when nobody is left on the other side: halves that are dropped, killed, exited with, under
+//! way; and plain handles, of which only the last one in a process with one thread is told.
 
 use manyhands::platform::pidfd::PidFd;
 use manyhands::shared::Event;

@@ -1,7 +1,7 @@
 //! Locks, semaphores and events between processes: real forks, real kills.
 //!
-//! Children are forks of a test process that has other threads, so they use the engine and system calls only, and end by
-//! a system call. Nobody waits for time to pass: a limit is there only to end a test that would not.
+//! Children are forks of a test process that has other threads, so they use the engine and system calls only, and end
+//! by a system call. Nobody waits for time to pass: a limit is there only to end a test that would not.
 
 mod forked;
 
@@ -55,7 +55,7 @@ fn a_killed_holders_lock_goes_to_the_waiter_who_is_told() {
         until("the waiter to wait", || lock.statistics().waiters == 1);
         let killed = Instant::now();
         kill(pid);
-        // No warden was started: it is the waiter's own tick that notices.
+        // No reaper was started: it is the waiter's own tick that notices.
         assert_eq!(waiter.join().unwrap(), (1, Some(pid)));
         assert!(killed.elapsed() < Duration::from_secs(30));
     });

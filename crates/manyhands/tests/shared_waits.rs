@@ -1,7 +1,7 @@
 //! Conditions and barriers between processes: real forks, real kills.
 //!
-//! Children are forks of a test process that has other threads, so they use the engine and system calls only, and end by
-//! a system call. Nobody waits for time to pass: a limit is there only to end a test that would not.
+//! Children are forks of a test process that has other threads, so they use the engine and system calls only, and end
+//! by a system call. Nobody waits for time to pass: a limit is there only to end a test that would not.
 
 mod forked;
 
@@ -58,7 +58,7 @@ fn a_killed_waiter_leaves_the_list_and_its_notification_goes_to_another() {
         assert_eq!(put.notify(1), 1);
         kill(pid);
         drop(guard);
-        // No warden was started: it is the waiter's own tick that notices.
+        // No reaper was started: it is the waiter's own tick that notices.
         assert!(survivor.join().unwrap());
     });
     assert_eq!((*things.lock().unwrap(), put.statistics().waiters), (0, 0));
@@ -138,7 +138,7 @@ fn a_party_that_is_killed_breaks_its_round_and_no_other() {
         let waiter = scope.spawn(|| barrier.wait());
         until("both to wait", || barrier.statistics().waiters == 2);
         kill(pid);
-        // No warden was started: it is the waiter's own tick that notices.
+        // No reaper was started: it is the waiter's own tick that notices.
         match waiter.join().unwrap() {
             Err(BarrierError::PartyDied(owner)) => assert_eq!(owner.pid, pid),
             other => panic!("{other:?}"),

@@ -1,7 +1,7 @@
 //! What goes through a queue or a call arrives as it was, whatever serde was told about its type.
 //!
-//! Each value is put twice, since the first struct of its kind is written otherwise than the next one, and is also taken
-//! through JSON, so that the test is about types for which that is right.
+//! Each value is put twice, since the first struct of its kind is written otherwise than the next one, and is also
+//! taken through JSON, so that the test is about types for which that is right.
 
 mod values {
     pub mod attributes;

@@ -1,8 +1,8 @@
 //! Whether a class has the methods that it was made with, or a program has put its own in their place.
 //!
-//! Fast paths go past such methods, so they ask first. The methods are inherited ones: to replace one adds an attribute to
-//! the class. As long as the class has as many attributes as at first nothing was replaced, which is one look; otherwise
-//! each method is looked at. One that is set back to what it was, or deleted, counts as never replaced.
+//! Fast paths go past such methods, so they ask first. The methods are inherited ones: to replace one adds an attribute
+//! to the class. As long as the class has as many attributes as at first nothing was replaced, which is one look;
+//! otherwise each method is looked at. One that is set back to what it was, or deleted, counts as never replaced.
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;

@@ -1,7 +1,7 @@
 //! Bankers and the claims on them, as Python's classes build on them.
 //!
-//! Units go in lists, in the order of the resources; what they are called is the Python package's business. A wait gives the
-//! interpreter lock up and lets signal handlers run. A claim that nobody refers to any more is closed.
+//! Units go in lists, in the order of the resources; what they are called is the Python package's business. A wait
+//! gives the interpreter lock up and lets signal handlers run. A claim that nobody refers to any more is closed.
 
 use crate::child::deadline;
 use crate::errors::{ended, from_arena, from_wait};

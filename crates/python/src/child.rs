@@ -4,7 +4,7 @@
 //! what it is to become, a zygote [`serve_zygote`]. Payloads are Python's (`manyhands.multiprocessing._child`).
 
 use crate::errors::from_start;
-use crate::ffi::{Interpreter, inherited, serve_as_keeper};
+use crate::ffi::{Interpreter, inherited, serve_as_supervisor};
 use crate::patience::limit_of_poll;
 use crate::value::kept_name;
 use manyhands::arena::{Arena, Handle, Role};
@@ -200,14 +200,14 @@ pub fn take_request(py: Python<'_>) -> PyResult<Request<'_>> {
     Ok(told(py, inherited()?.request()?))
 }
 
-/// In an interpreter that was executed as a zygote: serves. Returns in each child, with what it is to do, and at the end
-/// `None`. `preload` is called when the zygote knows what it was before it loaded anything for its children.
+/// In an interpreter that was executed as a zygote: serves. Returns in each child, with what it is to do, and at the
+/// end `None`. `preload` is called when the zygote knows what it was before it loaded anything for its children.
 #[pyfunction]
 pub fn serve_zygote<'py>(py: Python<'py>, preload: &Bound<'py, PyAny>) -> PyResult<Option<Request<'py>>> {
     let requester = inherited()?.requester;
     let mut interpreter = Interpreter::bare();
     preload.call0()?;
-    match serve_as_keeper(py, requester, &mut interpreter) {
+    match serve_as_supervisor(py, requester, &mut interpreter) {
         Ok(Served::Child(request)) => Ok(Some(told(py, request))),
         Ok(Served::End) => Ok(None),
         Err(error) => Err(crate::errors::from_arena(error)),

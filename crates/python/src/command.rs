@@ -7,7 +7,8 @@ use std::ffi::OsString;
 
 use pyo3::prelude::*;
 
-/// Does what `arguments` ask (the first is the program's name) with the interpreter `python`, and returns the exit code.
+/// Does what `arguments` ask (the first is the program's name) with the interpreter `python`, and returns the exit
+/// code.
 #[pyfunction]
 #[pyo3(signature = (arguments, python = None))]
 pub fn command_line(py: Python<'_>, arguments: Vec<OsString>, python: Option<OsString>) -> PyResult<i32> {

@@ -1,8 +1,8 @@
 //! Conditions and barriers between processes, as Python's classes build on them.
 //!
-//! A condition goes with a lock that is a Python object: it is given up and taken again by that one's own methods, as often
-//! as it was held. A waiter that is killed takes no notification with it; the end of a process that waits at a barrier breaks
-//! it. A negative time-out is zero.
+//! A condition goes with a lock that is a Python object: it is given up and taken again by that one's own methods, as
+//! often as it was held. A waiter that is killed takes no notification with it; the end of a process that waits at a
+//! barrier breaks it. A negative time-out is zero.
 
 use crate::errors::{from_arena, from_wait, waited};
 use crate::ffi::Patient;
@@ -46,8 +46,8 @@ impl Condition {
         self.raw.set(raw.map_err(from_arena)?)
     }
 
-    /// Gives up `lock`, which the calling thread holds, waits to be notified, and takes the lock again; `False` when the
-    /// time was over first.
+    /// Gives up `lock`, which the calling thread holds, waits to be notified, and takes the lock again; `False` when
+    /// the time was over first.
     #[pyo3(name = "_manyhands_wait")]
     fn wait(slf: &Bound<'_, Self>, lock: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<bool> {
         let until = limit_of_semaphore(timeout)?;

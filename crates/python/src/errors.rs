@@ -1,8 +1,8 @@
 //! The engine's errors as Python's exceptions.
 //!
 //! Something that ran out is an `OSError` with the errno that says so, or `MemoryError`; a stale handle a `ValueError`;
-//! an arena of a stranger a `RuntimeError`. The text is the engine's. Where the standard library has a text, that is it, the
-//! same for all objects; a note of the exception says which object it was.
+//! an arena of a stranger a `RuntimeError`. The text is the engine's. Where the standard library has a text, that is
+//! it, the same for all objects; a note of the exception says which object it was.
 
 use crate::ffi::Patient;
 use manyhands::arena::ArenaError;
@@ -41,7 +41,7 @@ pub fn from_start(error: StartError) -> PyErr {
             "cannot start process {name}: the fork server ended {times} times in a row before it answered; the start \
              method 'spawn' or 'fork' does without one"
         ),
-        StartError::ForeignKeeper { name, owner } => format!(
+        StartError::ForeignSupervisor { name, owner } => format!(
             "cannot start process {name}: its fork server was made by process {owner}, and only that one can use it"
         ),
         StartError::System { name, action, source } => {
@@ -62,11 +62,11 @@ pub fn from_start(error: StartError) -> PyErr {
 
 /// What the engine tried, as Python's users call it.
 fn in_python(action: &str) -> String {
-    action.replace("its keeper", "the fork server").replace("a zygote", "the fork server")
+    action.replace("its supervisor", "the fork server").replace("a zygote", "the fork server")
 }
 
-/// The end of a wait without what was waited for: `False` for a time-out, what a signal handler raised, or why this thread
-/// cannot wait.
+/// The end of a wait without what was waited for: `False` for a time-out, what a signal handler raised, or why this
+/// thread cannot wait.
 pub fn from_wait(error: WaitError, patient: Patient<'_>) -> PyResult<bool> {
     match error {
         WaitError::TimedOut => Ok(false),
@@ -120,8 +120,8 @@ fn description(object: &Bound<'_, PyAny>) -> PyResult<String> {
     })
 }
 
-/// The error, which knows which object refused. The text is for all objects the same, so that logs and warnings can tell that
-/// it is; what it knows is told where nobody caught it (`_refusals.py`).
+/// The error, which knows which object refused. The text is for all objects the same, so that logs and warnings can
+/// tell that it is; what it knows is told where nobody caught it (`_refusals.py`).
 pub fn refused_by(error: PyErr, object: &Bound<'_, PyAny>) -> PyErr {
     let noted = description(object)
         .and_then(|description| error.value(object.py()).setattr("_manyhands_refused_by", description));

@@ -1,7 +1,7 @@
 //! What an object is made of once its `__init__` has run.
 //!
-//! The classes that programs derive from make an empty object of whatever arguments: a subclass takes those that it likes, and
-//! its own `__init__` calls ours.
+//! The classes that programs derive from make an empty object of whatever arguments: a subclass takes those that it
+//! likes, and its own `__init__` calls ours.
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;

@@ -1,9 +1,10 @@
 //! The compiled half of the Python package: `manyhands._engine`.
 //!
-//! Each file is one group of names: `as_made` (classes whose methods a program may replace), `child` (processes started), `process` (this one), `lock`, `condition` (with
-//! barriers), `semaphore` (with events), `queue`, `thread_queue` (whose waiting `items` are), `threading`, `pool`,
-//! `futures` (with thread pools), `value` (what travels without pickle), `buffer` (large payloads as private memory),
-//! `command` (subcommands of the command line), `later` (what is there once `__init__` has run). It translates, and decides nothing: the engine is the crate
+//! Each file is one group of names: `as_made` (classes whose methods a program may replace), `child` (processes
+//! started), `process` (this one), `lock`, `condition` (with barriers), `semaphore` (with events), `queue`,
+//! `thread_queue` (whose waiting `items` are), `threading`, `pool`, `futures` (with thread pools), `value` (what
+//! travels without pickle), `buffer` (large payloads as private memory), `command` (subcommands of the command line),
+//! `later` (what is there once `__init__` has run). It translates, and decides nothing: the engine is the crate
 //! `manyhands`. Unsafe code, which the interpreter's raw interface needs, stands in `ffi` alone.
 
 mod as_made;

@@ -1,8 +1,8 @@
 //! Locks between processes, as Python's classes build on them.
 //!
 //! `acquire` tries before it gives the interpreter lock up; a negative time-out is zero. Who takes a lock over from a
-//! process that died with it is warned (`RuntimeWarning`), and finds that process in `owner_died` until the next time the
-//! lock is taken. As in the standard library the child of an `os.fork` has a copy of the forking thread's hold on a
+//! process that died with it is warned (`RuntimeWarning`), and finds that process in `owner_died` until the next time
+//! the lock is taken. As in the standard library the child of an `os.fork` has a copy of the forking thread's hold on a
 //! re-entrant lock: it may take the lock again, and release it.
 
 use crate::errors::{from_arena, from_wait};
@@ -70,8 +70,8 @@ fn is_this_process(statistics: &LockStatistics) -> bool {
     statistics.holder.as_ref().is_some_and(|holder| holder.pid == getpid())
 }
 
-/// Whether this process is a copy that the program's own `os.fork` made. Who starts a `Process` has it begin with nothing
-/// held, as the standard library does.
+/// Whether this process is a copy that the program's own `os.fork` made. Who starts a `Process` has it begin with
+/// nothing held, as the standard library does.
 #[cold]
 fn is_copy() -> bool {
     let this = arena::this_process().ok().zip(Arena::current());
@@ -208,8 +208,8 @@ macro_rules! lock_class {
                 self.last_death.get()
             }
 
-            /// The pid of the process that holds it, also when that has ended in good order and left it taken; None when it
-            /// is free; and how many wait.
+            /// The pid of the process that holds it, also when that has ended in good order and left it taken; None
+            /// when it is free; and how many wait.
             fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
                 let seen = self.raw.get()?.statistics();
                 let told = [("waiters", seen.waiters)].into_py_dict(py)?;

@@ -107,7 +107,8 @@ pub fn unpickle_with_buffers(py: Python<'_>, block: Block) -> PyResult<Bound<'_,
     Arrived::with_buffers(py, block)?.load(py)
 }
 
-/// A pickle that arrived. An object can be made of it more than once, which is for attempts that a signal handler ended.
+/// A pickle that arrived. An object can be made of it more than once, which is for attempts that a signal handler
+/// ended.
 pub struct Arrived {
     stream: Py<PyBytes>,
     buffers: Option<Py<PyList>>,

@@ -1,8 +1,8 @@
 //! The calling process, as the arena knows it: its note, its end, and what the engine did so far.
 //!
-//! What goes on between the threads of a process is counted only after [`count_threads`], so that it costs nothing else.
-//! Children are `child`'s. A process that ends without calling [`leave`] counts as having died, whatever its exit code:
-//! what it held is then given to others with a word about it.
+//! What goes on between the threads of a process is counted only after [`count_threads`], so that it costs nothing
+//! else. Children are `child`'s. A process that ends without calling [`leave`] counts as having died, whatever its exit
+//! code: what it held is then given to others with a word about it.
 
 use crate::errors::from_arena;
 use crate::value::kept_name;

@@ -1,7 +1,7 @@
 //! Semaphores and events between processes, as Python's classes build on them.
 //!
-//! A permit taken by `acquire` is nobody's; one taken by `with` comes back when its process is killed. A negative time-out
-//! is zero.
+//! A permit taken by `acquire` is nobody's; one taken by `with` comes back when its process is killed. A negative
+//! time-out is zero.
 
 use crate::errors::{from_arena, waited};
 use crate::ffi::Patient;

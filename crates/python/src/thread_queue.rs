@@ -331,7 +331,8 @@ impl ThreadQueue {
     }
 }
 
-/// What `queue.SimpleQueue` is: unbounded, and `put` may be called from anywhere, a destructor or a signal handler included.
+/// What `queue.SimpleQueue` is: unbounded, and `put` may be called from anywhere, a destructor or a signal handler
+/// included.
 #[pyclass(subclass, frozen, weakref, name = "ThreadSimpleQueue", module = "manyhands._engine")]
 pub struct ThreadSimpleQueue {
     monitor: Monitor<Items>,

@@ -81,7 +81,7 @@ def _end_all() -> None:
 def _end(core: _engine.PoolCore) -> None:
     """Waits until all calls are done and the workers have ended. It takes no more calls."""
     core.join()
-    core.forget_keeper()
+    core.forget_supervisor()
     _cores.pop(core, None)
     if core.phase == "broken":
         _guard.found(core.broken_because)

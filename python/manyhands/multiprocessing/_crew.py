@@ -124,7 +124,7 @@ class Crew(_engine.PoolCore):
     def finish(self) -> None:
         """Waits until the workers have ended; the pool takes no calls any more."""
         self.join()
-        self.forget_keeper()
+        self.forget_supervisor()
         # Whoever asks for a result gets an exception; otherwise it is reported at the program's end.
         if self.phase == "broken":
             _guard.found(self.broken_because)

@@ -1,6 +1,6 @@
 """A pool's workers, as process objects of the process whose pool it is.
 
-They are watched and signalled by pidfd. They are children of the pool's keeper, which reaps them and replaces those
+They are watched and signalled by pidfd. They are children of the pool's supervisor, which reaps them and replaces those
 that die; here they can be looked at, waited for and ended, as the standard library's can.
 """
 
@@ -22,7 +22,7 @@ process: Any = _std.module("process")
 
 
 class WorkerPopen:
-    """A worker as the process sees it whose pool it works for: it is watched by pidfd, and reaped by its keeper."""
+    """A worker as the process sees it whose pool it works for: it is watched by pidfd, and reaped by its supervisor."""
 
     returncode: int | None = None
 
@@ -65,7 +65,7 @@ class WorkerPopen:
     def wait(self, timeout: float | None = None) -> int | None:
         sentinel = self._present()
         ended = sentinel < 0 or bool(connection.wait([sentinel], timeout))
-        # How it ended, its keeper knows.
+        # How it ended, its supervisor knows.
         return 0 if ended else None
 
     def _signal(self, sig: int) -> None:

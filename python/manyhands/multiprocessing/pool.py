@@ -316,7 +316,7 @@ def _terminate(core: _engine.PoolCore) -> None:
     if not core.join(PATIENCE):
         core.terminate(signal.SIGKILL)
         core.join()
-    core.forget_keeper()
+    core.forget_supervisor()
     if core.phase == "broken":
         _guard.found(core.broken_because)
 

@@ -8,9 +8,10 @@ use super::{Finding, Modules};
 use crate::lexer::{self, Kind, Token};
 use crate::tree::{File, LAYERS};
 
-/// Names at the root which a layer may use: the static table of sweeps, the walk over it that waiters take, what they do when
-/// they hear that the warden has ended, and what a keeper of processes must know of those who have it keep some.
-const AT_THE_ROOT: [&str; 5] = ["SWEEPS", "MAKE_KEPT", "sweep_the_dead", "tick", "replace_warden"];
+/// Names at the root which a layer may use: the static table of sweeps, the walk over it that waiters take, what they
+/// do when they hear that the reaper has ended, and what a supervisor of processes must know of those who have it keep
+/// some.
+const AT_THE_ROOT: [&str; 5] = ["SWEEPS", "MAKE_SUPERVISED", "sweep_the_dead", "tick", "replace_reaper"];
 
 pub fn check(file: &File) -> Vec<Finding> {
     let Some(layer) = file.layer() else { return Vec::new() };
@@ -112,7 +113,7 @@ mod tests {
         let park = "crates/manyhands/src/sync/park.rs";
         assert_eq!(findings(park, "use crate::channel::Queue;"), 1);
         assert_eq!(findings(park, "use crate::{arena::Arena, channel::{Queue, ring}, executor};"), 2);
-        assert_eq!(findings(park, "fn f() { crate::spawn::warden::start(); }"), 1);
+        assert_eq!(findings(park, "fn f() { crate::spawn::reaper::start(); }"), 1);
         assert_eq!(findings(park, "use super::super::channel;"), 1);
         assert_eq!(findings(park, "mod tests { use super::super::super::channel; }"), 1);
         assert_eq!(findings("crates/manyhands/src/sync/mod.rs", "use super::channel;"), 1);

@@ -102,7 +102,10 @@ mod tests {
     fn unsafe_with_its_reason_is_allowed() {
         let text = "fn f() {\n // SAFETY: the map lives\n // as long as the process.\n let x = g(unsafe { h() });\n }";
         assert_eq!(findings(ARENA, text), 0);
-        assert_eq!(findings(ARENA, "// SAFETY: no pointers, keeper: arena.\nunsafe impl Shared for X {}"), 0);
+        assert_eq!(
+            findings(ARENA, "// SAFETY: no pointers, supervisor: arena.\nunsafe impl Shared for X {}"),
+            0
+        );
         assert_eq!(findings(ARENA, "pub unsafe fn f(p: unsafe extern \"C\" fn()) {}"), 0);
         assert_eq!(
             findings(

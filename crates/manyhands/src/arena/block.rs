@@ -9,8 +9,9 @@
 //! ```
 //!
 //! A sender stays the owner of a block until the receiver takes it, so sending costs no extra step. Freed blocks are
-//! used again, the most recently freed of this process first, which keeps warm pages in use. The pages of large
-//! free blocks go back to the kernel once there are many; these blocks are *cold*, and claimed after the others. A block that a process cannot map stays whose it is.
+//! used again, the most recently freed of this process first, which keeps warm pages in use. The pages of large free
+//! blocks go back to the kernel once there are many; these blocks are *cold*, and claimed after the others. A block
+//! that a process cannot map stays whose it is.
 
 use super::block_entry::BlockId;
 use super::block_word::{Entry, NoEntry, State, Word};
@@ -95,7 +96,8 @@ impl DerefMut for Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        // First: once it is free, another thread may claim it longer than it is mapped, and finds a map that nobody uses.
+        // First: once it is free, another thread may claim it longer than it is mapped, and finds a map that nobody
+        // uses.
         self.unpin();
         let arena = Arena::current().expect("a block was claimed in it");
         if let Ok(entry) = arena.entry(self.id) {
@@ -111,8 +113,8 @@ impl Drop for Block {
 }
 
 impl Arena {
-    /// Frees a block whose entry said `word`. Fails when this process cannot see which objects the block carries, or what else
-    /// keeps these alive; the block stays whose it is then.
+    /// Frees a block whose entry said `word`. Fails when this process cannot see which objects the block carries, or
+    /// what else keeps these alive; the block stays whose it is then.
     pub(super) fn release_entry(
         &'static self,
         id: BlockId,
@@ -142,7 +144,8 @@ impl Arena {
             && self.check_place(place, id.capacity()).is_ok()
             && let Ok(me) = this_process()
         {
-            // Nobody's but this process's while its pages go: whoever else frees it by number comes too late to do harm.
+            // Nobody's but this process's while its pages go: whoever else frees it by number comes too late to do
+            // harm.
             let emptying = Word { state: State::Carving, owner: me.raw(), ..free };
             if entry.exchange(word, emptying) {
                 self.give_pages_back(place, id.capacity());
@@ -163,12 +166,14 @@ impl Arena {
         Ok(())
     }
 
-    /// Gives the pages of a large block back, which this process still holds. Should that not work, they are merely kept.
+    /// Gives the pages of a large block back, which this process still holds. Should that not work, they are merely
+    /// kept.
     pub(super) fn give_pages_back(&self, place: u64, size: usize) {
         if let Some(memfd) = self.memfd_if_open() {
             let _ = memory::punch_file(memfd, place, size as u64);
         } else if let Ok((address, mut pin)) = self.pin(place, size) {
-            // SAFETY: large blocks are page-aligned parts of the memory file, and this one is mapped until it is unpinned.
+            // SAFETY: large blocks are page-aligned parts of the memory file, and this one is mapped until it is
+            // unpinned.
             let _ = unsafe { memory::punch_hole(address.as_ptr(), size) };
             self.unpin(&mut pin, address, size);
         }
@@ -177,8 +182,8 @@ impl Arena {
     /// Makes this process the holder of a block that it was told of, whose first `length` bytes were written.
     ///
     /// # Errors
-    /// When the block was freed meanwhile, has no room for so much, or this process has no address space left for it: then it is
-    /// whose it was.
+    /// When the block was freed meanwhile, has no room for so much, or this process has no address space left for it:
+    /// then it is whose it was.
     pub(crate) fn take_block(&'static self, id: BlockId, length: usize) -> Result<Block, ArenaError> {
         id.check_room(length)?;
         let me = this_process()?;
@@ -225,8 +230,8 @@ impl Arena {
         }
     }
 
-    /// Frees a block by number, whoever holds it; does nothing when it was freed before. One that this process cannot free,
-    /// since it cannot see what the block carries, becomes its own, and is freed when it has ended.
+    /// Frees a block by number, whoever holds it; does nothing when it was freed before. One that this process cannot
+    /// free, since it cannot see what the block carries, becomes its own, and is freed when it has ended.
     ///
     /// # Errors
     /// When this process has no address space left for the block's entry: it has to be freed by another.
@@ -322,7 +327,8 @@ impl Arena {
         })
     }
 
-    /// The last bytes that a block has room for, so many and a chunk of them at most: a long block's are mapped apart from it.
+    /// The last bytes that a block has room for, so many and a chunk of them at most: a long block's are mapped apart
+    /// from it.
     pub(super) fn block_tail(
         &'static self,
         id: BlockId,
@@ -334,8 +340,8 @@ impl Arena {
         Pinned::part(self, start, length, id.capacity())
     }
 
-    /// Part of a sweep, after every layer has kept what was announced: a dead process's blocks are free. Fails when some could
-    /// not be seen from here.
+    /// Part of a sweep, after every layer has kept what was announced: a dead process's blocks are free. Fails when
+    /// some could not be seen from here.
     pub(super) fn free_blocks_of(&'static self, dead: ProcessId) -> Result<(), ArenaError> {
         let mut freed = Ok(());
         let seen = self.each_entry(|id, entry, word| {

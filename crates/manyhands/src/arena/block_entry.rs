@@ -1,7 +1,7 @@
 //! The directory of blocks: an entry for each, which says whose the block is and where it stands.
 //!
-//! Blocks come in sizes of powers of two from 256 bytes. Each has an entry in a directory, which grows by chunks that are
-//! never given back, so that an entry's place never changes. What its word says stands in [`super::block_word`].
+//! Blocks come in sizes of powers of two from 256 bytes. Each has an entry in a directory, which grows by chunks that
+//! are never given back, so that an entry's place never changes. What its word says stands in [`super::block_word`].
 //!
 //! How a word passes from one state to the next is the business of [`super::block`].
 
@@ -40,7 +40,8 @@ pub(super) struct Class {
 pub(super) struct Directory {
     /// Bytes of large free blocks that have their pages.
     pub(super) kept: AtomicI64,
-    /// More bytes of small free blocks than this are looked through for chunks to give back; 0: more than ever are kept.
+    /// More bytes of small free blocks than this are looked through for chunks to give back; 0: more than ever are
+    /// kept.
     pub(super) trim_at: AtomicI64,
     /// The class, and how many were free, when that was looked at last.
     pub(super) looked_at: AtomicU64,
@@ -70,8 +71,8 @@ impl From<NoEntry> for ArenaError {
     }
 }
 
-/// A block's number: class (5 bits), entry + 1 (27 bits), generation (32 bits); never 0. It travels, and names the block only until that
-/// is freed.
+/// A block's number: class (5 bits), entry + 1 (27 bits), generation (32 bits); never 0. It travels, and names the
+/// block only until that is freed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BlockId(u64);
 
@@ -121,8 +122,8 @@ impl Arena {
         self.at(Offset::new(BLOCK_DIRECTORY))
     }
 
-    /// An entry of the directory. Entries stand among the structures, which are mapped always, unless there are many hundreds of
-    /// thousands of blocks.
+    /// An entry of the directory. Entries stand among the structures, which are mapped always, unless there are many
+    /// hundreds of thousands of blocks.
     #[inline]
     pub(super) fn entry_at(&self, class: usize, index: u64) -> Result<&'static Entry, NoEntry> {
         let chunk = self.directory().classes.get(class);

@@ -1,11 +1,11 @@
 //! Taking fresh memory from the arena: from a frontier that only grows, chunk by chunk.
 //!
-//! Structures are never given back. Chunks of blocks are, as a whole, when all of their blocks are free (see [`super::reclaim`]), and come before
-//! fresh ones then. Nothing crosses a chunk's border, so that it can be mapped
-//! with its chunk; what is longer than a chunk begins with one and has all of them to itself. Small blocks come from one
-//! chunk after the other, large ones from others, and structures, which processes use for long, from a part that every
-//! process has mapped, as long as that lasts. A process that is killed in between leaves address space unused, but no memory:
-//! pages are taken when first touched.
+//! Structures are never given back. Chunks of blocks are, as a whole, when all of their blocks are free (see
+//! [`super::reclaim`]), and come before fresh ones then. Nothing crosses a chunk's border, so that it can be mapped
+//! with its chunk; what is longer than a chunk begins with one and has all of them to itself. Small blocks come from
+//! one chunk after the other, large ones from others, and structures, which processes use for long, from a part that
+//! every process has mapped, as long as that lasts. A process that is killed in between leaves address space unused,
+//! but no memory: pages are taken when first touched.
 
 use super::chunk_table::place_of_chunk;
 use super::chunk_word::ChunkState;
@@ -28,8 +28,8 @@ const LARGEST_STRUCTURE: u64 = 256 << 10;
 pub(super) enum Part {
     /// Behind the tables, where every process has it mapped: for what processes work with for long.
     Tables,
-    /// Behind that: for what processes hand to one another. In chunks that are mapped while they are used, but for the first
-    /// small blocks.
+    /// Behind that: for what processes hand to one another. In chunks that are mapped while they are used, but for the
+    /// first small blocks.
     Chunks,
 }
 
@@ -45,8 +45,8 @@ impl Part {
     }
 }
 
-/// Where `bytes` bytes may stand that are carved from `start` on: not across a border. `None` when the chunk has no room; a
-/// start at a border is the end of a chunk.
+/// Where `bytes` bytes may stand that are carved from `start` on: not across a border. `None` when the chunk has no
+/// room; a start at a border is the end of a chunk.
 fn place_in_chunk(start: u64, bytes: u64, align: u64) -> Option<u64> {
     let end_of_chunk = end_of_chunk(start);
     (start != end_of_chunk).then(|| place_before(end_of_chunk, start, bytes, align))?

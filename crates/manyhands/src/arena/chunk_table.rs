@@ -15,7 +15,8 @@ use std::ops::Range;
 
 pub(super) const CHUNK_TABLE_BYTES: u64 = (CHUNKS * size_of::<Chunk>()) as u64;
 
-/// The chunks that so many bytes from a place on are in, of those that there can be; none for what stands in the tables.
+/// The chunks that so many bytes from a place on are in, of those that there can be; none for what stands in the
+/// tables.
 pub(super) fn chunks_of_block(place: u64, bytes: usize) -> Range<usize> {
     match place {
         ..FIRST_BLOCKS => 0..0,
@@ -51,8 +52,8 @@ impl Arena {
         (FIRST_CHUNK / CHUNK) as usize..(end / CHUNK) as usize
     }
 
-    /// Takes so many chunks that follow one another, in the name of `me`: the first one's number. Those that are free come before
-    /// those that nobody has used.
+    /// Takes so many chunks that follow one another, in the name of `me`: the first one's number. Those that are free
+    /// come before those that nobody has used.
     pub(super) fn take_chunks(&self, count: usize, me: ProcessId) -> Option<usize> {
         let reached = self.chunks_reached();
         let end = (self.size() as u64 / CHUNK) as usize;

@@ -1,8 +1,8 @@
 //! The word of a chunk, and sets of chunks.
 //!
-//! Blocks of one chunk may be of several sizes, and memory that was carved for one size would be of use for that size only. So a
-//! chunk all of whose blocks are free is taken back as a whole (see [`super::reclaim`]) and given out again by
-//! [`super::carve`]. A word for each:
+//! Blocks of one chunk may be of several sizes, and memory that was carved for one size would be of use for that size
+//! only. So a chunk all of whose blocks are free is taken back as a whole (see [`super::reclaim`]) and given out again
+//! by [`super::carve`]. A word for each:
 //!
 //! ```text
 //! bits 0-3   state: Fresh, Taken(owner), Used, Clearing(owner), Emptying(owner), Free, Lasting
@@ -14,8 +14,8 @@
 //!                                        Taken(me) --for entries--> Lasting, for ever
 //! ```
 //!
-//! A chunk is Taken until the cursor stands there. Were it Used before that, a pass could mark it and find no cursor in it, and the
-//! cursor would come later, to a chunk that is about to be free.
+//! A chunk is Taken until the cursor stands there. Were it Used before that, a pass could mark it and find no cursor in
+//! it, and the cursor would come later, to a chunk that is about to be free.
 
 use super::window::CHUNKS;
 use crate::platform::atomic::{AtomicU64, Ordering};

@@ -1,8 +1,8 @@
 //! Claiming a block: one that was freed, or fresh memory.
 //!
-//! The block that this process freed last comes first, then what a short search finds, then fresh memory, and at last any
-//! free block there is. Structures come from where every process has them mapped (see [`super::carve`]), as long as there is
-//! room; so blocks of the two parts do not take one another's places.
+//! The block that this process freed last comes first, then what a short search finds, then fresh memory, and at last
+//! any free block there is. Structures come from where every process has them mapped (see [`super::carve`]), as long as
+//! there is room; so blocks of the two parts do not take one another's places.
 
 use super::block::{Block, PUNCH_SIZE};
 use super::block_entry::{BlockId, CLASSES, ENTRIES_PER_CHUNK, SMALLEST};
@@ -21,7 +21,8 @@ const PROBES: u64 = 64;
 /// How often a claim looks for room while others take or make it.
 const ATTEMPTS: usize = 1000;
 
-/// The last block of each class that this process freed, in each part: entry + 1. A hint, so a fork's copy of it does no harm.
+/// The last block of each class that this process freed, in each part: entry + 1. A hint, so a fork's copy of it does
+/// no harm.
 static FREED: [[AtomicU32; CLASSES]; 2] = [const { [const { AtomicU32::new(0) }; CLASSES] }; 2];
 
 pub(super) fn freed(part: Part, class: usize) -> &'static AtomicU32 {
@@ -54,14 +55,16 @@ impl Arena {
     /// Claims a block for `length` bytes, whose content is whatever stood there before.
     ///
     /// # Errors
-    /// When the arena's end is reached and no block of the size is free, or this process has no address space left for it.
+    /// When the arena's end is reached and no block of the size is free, or this process has no address space left for
+    /// it.
     pub fn claim_block(&'static self, length: usize) -> Result<Block, ArenaError> {
         let class = class_of(length);
         let claimed = self.claim_in(class, length, Part::Chunks);
         self.or_any_free(class, length, claimed)
     }
 
-    /// As [`Arena::claim_block`], for what processes work with for long: as far as there is room, where all have it mapped.
+    /// As [`Arena::claim_block`], for what processes work with for long: as far as there is room, where all have it
+    /// mapped.
     ///
     /// # Errors
     /// As there.
@@ -76,8 +79,8 @@ impl Arena {
         self.claim_block(length)
     }
 
-    /// As [`Arena::claim_structure`], for what every process must see at any time: there is no error to be returned where it looks.
-    /// It stands where all have it mapped.
+    /// As [`Arena::claim_structure`], for what every process must see at any time: there is no error to be returned
+    /// where it looks. It stands where all have it mapped.
     ///
     /// # Errors
     /// When there is no room left there.
@@ -97,7 +100,8 @@ impl Arena {
         Err(ArenaError::OutOfMemory { wanted: length, limit: self.size() })
     }
 
-    /// What was claimed, or, where there was no room, any free block of the class; or one in a chunk that was taken back from others.
+    /// What was claimed, or, where there was no room, any free block of the class; or one in a chunk that was taken
+    /// back from others.
     fn or_any_free(
         &'static self,
         class: usize,

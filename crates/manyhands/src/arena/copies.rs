@@ -1,10 +1,11 @@
 //! The slots of copies that a program makes of itself by a fork of its own.
 //!
-//! Such a copy's slot is claimed before the fork and taken by the copy after it. In between nobody knows the copy's number:
-//! a fork's handlers are not told. So a copy that is killed before it has taken its slot is known by what there is no more: when
-//! the fork is over, since its starter says so or has ended, and there is no process that maps the arena and has no slot,
-//! then nobody is left who could come for it. While there is one, the slot and its references wait, though the starter
-//! be dead: a program that forks and ends at once, as daemons do, leaves a copy that has a right to what it holds.
+//! Such a copy's slot is claimed before the fork and taken by the copy after it. In between nobody knows the copy's
+//! number: a fork's handlers are not told. So a copy that is killed before it has taken its slot is known by what there
+//! is no more: when the fork is over, since its starter says so or has ended, and there is no process that maps the
+//! arena and has no slot, then nobody is left who could come for it. While there is one, the slot and its references
+//! wait, though the starter be dead: a program that forks and ends at once, as daemons do, leaves a copy that has a
+//! right to what it holds.
 //!
 //! The slots of processes that the engine starts are none of this: their starters know the numbers, and a child of the
 //! engine that comes too late ends itself.
@@ -21,7 +22,8 @@ impl Arena {
     /// Gives up the slots of copies that have ended before they took them, or never came to be.
     pub(crate) fn abandon_lost_copies(&'static self) {
         for (copy, slot) in self.starting() {
-            // Before anything else is looked at, so that what is seen is of this copy if the word is unchanged at the end.
+            // Before anything else is looked at, so that what is seen is of this copy if the word is unchanged at the
+            // end.
             let word = slot.load();
             let starter = ProcessId::from_raw(word.other);
             let starter_lives = starter.is_some_and(|starter| !self.is_dead(starter));
@@ -35,8 +37,8 @@ impl Arena {
         }
     }
 
-    /// Whether there is, or may be, a process that has the arena and no slot and began after the slot was claimed; a child of
-    /// `starter` while that lives.
+    /// Whether there is, or may be, a process that has the arena and no slot and began after the slot was claimed; a
+    /// child of `starter` while that lives.
     fn may_come(&self, starter: Option<ProcessId>, claimed: u64) -> bool {
         let parent = starter.map(|starter| self.process(starter).pid());
         // Who cannot be looked at may have it, if it is this user's.

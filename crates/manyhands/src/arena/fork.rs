@@ -47,8 +47,8 @@ pub fn next_child(child: ProcessId) {
     NEXT.set(Some(child));
 }
 
-/// Forks of this thread inside `fork` are the caller's own business: no slot is claimed, shared with or adopted. The child
-/// has no number until it adopts a slot, and returns from here as well.
+/// Forks of this thread inside `fork` are the caller's own business: no slot is claimed, shared with or adopted. The
+/// child has no number until it adopts a slot, and returns from here as well.
 pub(crate) fn by_hand<R>(fork: impl FnOnce() -> R) -> R {
     BY_HAND.set(true);
     let result = fork();

@@ -40,8 +40,8 @@ pub(super) const FIRST_BLOCKS: u64 = SPARE_END;
 pub(super) const FIRST_BLOCKS_END: u64 = FIRST_BLOCKS + (8 << 20);
 /// The records of objects come last, since there are so many of them: only the first segment is always mapped.
 pub(super) const OBJECT_TABLE: u64 = FIRST_BLOCKS_END.next_multiple_of(4096);
-/// How much every process has mapped, from the beginning on. What is behind it is mapped when it is used: further segments of records
-/// (see `records`), and chunks (see `window`).
+/// How much every process has mapped, from the beginning on. What is behind it is mapped when it is used: further
+/// segments of records (see `records`), and chunks (see `window`).
 pub(super) const TABLES_END: u64 = OBJECT_TABLE + records::SEGMENT_BYTES;
 /// Where the first chunk begins.
 pub(super) const FIRST_CHUNK: u64 = (OBJECT_TABLE + object::TABLE_BYTES).next_multiple_of(CHUNK);
@@ -86,7 +86,7 @@ pub(super) struct Header {
     /// Written last, when everything else is in place.
     pub(super) magic: AtomicU64,
     pub(super) format: AtomicU32,
-    pub(super) warden: AtomicU32,
+    pub(super) reaper: AtomicU32,
     pub(super) layout: AtomicU64,
     pub(super) pid_namespace: AtomicU64,
     pub(super) size: AtomicU64,
@@ -98,8 +98,8 @@ pub(super) struct Header {
     pub(super) structures: AtomicU64,
     /// Where the spare room begins that is left behind them.
     pub(super) spare: AtomicU64,
-    /// Where the next small block is carved from, up to the end of the chunk or of the room for the first ones; at a border there
-    /// is no chunk.
+    /// Where the next small block is carved from, up to the end of the chunk or of the room for the first ones; at a
+    /// border there is no chunk.
     pub(super) small: AtomicU64,
     /// The same for large blocks that are shorter than a chunk.
     pub(super) large: AtomicU64,
@@ -112,7 +112,7 @@ pub(super) struct Header {
     unused: AtomicU32,
     /// When somebody last looked for the dead at a tick, in nanoseconds of the monotonic clock.
     pub(super) looked: AtomicU64,
-    /// The warden's number in the kernel while it lives, as `platform::robust` has it; 0 when there was none yet.
+    /// The reaper's number in the kernel while it lives, as `platform::robust` has it; 0 when there was none yet.
     pub(super) life: [Word; WORDS],
     pub(super) counters: Counters,
 }

@@ -1,12 +1,13 @@
 //! Who is a process of this arena, as the kernel sees it.
 //!
-//! A slot is memory, and every member may write it: one that gave up its rights, too, and one that a mistake has gone wild in.
-//! So what a slot says of a process is never enough for a signal. The kernel must say that the process has this
-//! arena's memory mapped; a member can map it itself, but cannot make another process do so. Whoever asks holds a descriptor of
-//! the process before it asks and signals through that, so that a number which passes to another process meanwhile does no harm.
+//! A slot is memory, and every member may write it: one that gave up its rights, too, and one that a mistake has gone
+//! wild in. So what a slot says of a process is never enough for a signal. The kernel must say that the process has
+//! this arena's memory mapped; a member can map it itself, but cannot make another process do so. Whoever asks holds a
+//! descriptor of the process before it asks and signals through that, so that a number which passes to another process
+//! meanwhile does no harm.
 //!
-//! Of a process that the caller may not look at (another user's, or one that is not dumpable) the kernel tells less: there it
-//! counts whether it descends from the caller, who could have ended it without an arena.
+//! Of a process that the caller may not look at (another user's, or one that is not dumpable) the kernel tells less:
+//! there it counts whether it descends from the caller, who could have ended it without an arena.
 
 use super::owner::known_process;
 use super::process_slot::ProcessState;
@@ -22,8 +23,8 @@ impl Arena {
         if process.is_dead() { Some(false) } else { mapped }
     }
 
-    /// Ends the calling process if its slot is its own no more, since something has written over it. To all others it has ended,
-    /// and what it holds is taken from it: it could neither go on nor be told so.
+    /// Ends the calling process if its slot is its own no more, since something has written over it. To all others it
+    /// has ended, and what it holds is taken from it: it could neither go on nor be told so.
     pub(super) fn check_own_slot(&self) {
         let Some(me) = known_process() else { return };
         let word = self.process(me).load();

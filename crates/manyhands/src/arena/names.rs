@@ -1,8 +1,8 @@
 //! Names of fields and variants, and the shapes of structs, which all processes of the arena call by number.
 //!
-//! A message that says what its fields are called would be mostly names. So the first process that sends a name writes it
-//! down here; a shape is the names of a struct's fields in their order. What is too long, or comes when the table
-//! is full, has no number.
+//! A message that says what its fields are called would be mostly names. So the first process that sends a name writes
+//! it down here; a shape is the names of a struct's fields in their order. What is too long, or comes when the table is
+//! full, has no number.
 
 use super::header::{NAME_TABLE, SHAPE_TABLE};
 use super::once::{self, Entry, Known};

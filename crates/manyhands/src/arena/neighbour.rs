@@ -1,12 +1,12 @@
 //! Another copy of the engine in the same process, and its arena.
 //!
-//! A program may hold the engine twice: as a crate of its own and inside a library that it loads, such as the Python extension.
-//! Each copy has its own statics, and would make an arena of its own, whose locks the other one's processes do not see. So
-//! before one is made the kernel's list of this process's maps is looked through; an arena that stands there is the other
-//! copy's, and is used by this one, too, if it is of the same making. Looking and making are one turn (`platform::turn`), so two
-//! copies that need one in the same instant do not miss each other. Each copy then has a slot, as if it were a process
-//! of its own, so that the references of one are not the other's to drop. What cannot be shared is an error, never a
-//! second arena.
+//! A program may hold the engine twice: as a crate of its own and inside a library that it loads, such as the Python
+//! extension. Each copy has its own statics, and would make an arena of its own, whose locks the other one's processes
+//! do not see. So before one is made the kernel's list of this process's maps is looked through; an arena that stands
+//! there is the other copy's, and is used by this one, too, if it is of the same making. Looking and making are one
+//! turn (`platform::turn`), so two copies that need one in the same instant do not miss each other. Each copy then has
+//! a slot, as if it were a process of its own, so that the references of one are not the other's to drop. What cannot
+//! be shared is an error, never a second arena.
 
 use super::error::ArenaError;
 use super::header::{FORMAT, Header, LAYOUT, MAGIC, PROCESS_TABLE};
@@ -23,7 +23,8 @@ struct Neighbour {
     name: String,
 }
 
-/// The memory and the doorbell of the arena that another copy of the engine in this process has; `None` when there is none.
+/// The memory and the doorbell of the arena that another copy of the engine in this process has; `None` when there is
+/// none.
 ///
 /// # Errors
 /// When there is one, and it cannot be shared.
@@ -60,7 +61,8 @@ fn mapped() -> Option<Neighbour> {
 impl Neighbour {
     /// The doorbell, as the other copy noted it in the slot that it has for this process.
     fn doorbell(&self) -> Result<OwnedFd, ArenaError> {
-        // SAFETY: an arena is never unmapped, and begins with a header, all of atomics; one in the making reads as zeros.
+        // SAFETY: an arena is never unmapped, and begins with a header, all of atomics; one in the making reads as
+        // zeros.
         let header = unsafe { &*(self.start as *const Header) };
         let same = header.format.load(Ordering::Acquire) == FORMAT
             && header.layout.load(Ordering::Acquire) == LAYOUT;

@@ -1,10 +1,11 @@
 //! Noticing that a process has ended.
 //!
-//! Its pidfd decides, and one thing that a pidfd does not tell: a process that executes another program keeps its number and
-//! its start time, while all that it did here is over. It is known by its memory: the arena, which a process never
-//! unmaps, is no longer mapped. One that has not come to map it yet has a descriptor of it. Both are facts that the kernel states; nobody is taken for dead because time has passed, nor
-//! because something cannot be told. Whoever looks first marks the slot, and notes how the process ended where the kernel
-//! tells. Looking undoes nothing: that is the sweep's business, which is claimed in a marked slot.
+//! Its pidfd decides, and one thing that a pidfd does not tell: a process that executes another program keeps its
+//! number and its start time, while all that it did here is over. It is known by its memory: the arena, which a process
+//! never unmaps, is no longer mapped. One that has not come to map it yet has a descriptor of it. Both are facts that
+//! the kernel states; nobody is taken for dead because time has passed, nor because something cannot be told. Whoever
+//! looks first marks the slot, and notes how the process ended where the kernel tells. Looking undoes nothing: that is
+//! the sweep's business, which is claimed in a marked slot.
 
 use super::owner::{ProcessId, known_process};
 use super::process_slot::{ProcessSlot, ProcessState, Word};
@@ -54,9 +55,11 @@ impl Arena {
         if maps::is_mapped(word.pid, &map) != Some(false) {
             return false;
         }
-        // One that has not taken its slot may be about to map the arena: then it has its descriptor, until it has the slot.
+        // One that has not taken its slot may be about to map the arena: then it has its descriptor, until it has the
+        // slot.
         let may_come = || maps::is_open(word.pid, &map) != Some(false) || slot.mapped_at().is_some();
-        // The pidfd last: as long as it is silent, the number was this process's, which still had a memory, but another one.
+        // The pidfd last: as long as it is silent, the number was this process's, which still had a memory, but another
+        // one.
         if (mapped_at.is_none() && may_come()) || pidfd.is_dead() {
             return false;
         }
@@ -65,7 +68,8 @@ impl Arena {
         true
     }
 
-    /// Whether the slot is no longer that of the living process that had it when `pidfd` was opened: something wrote over it.
+    /// Whether the slot is no longer that of the living process that had it when `pidfd` was opened: something wrote
+    /// over it.
     pub(crate) fn is_overwritten(&self, process: ProcessId, pidfd: &PidFd) -> bool {
         let word = self.process(process).load();
         let is_its = word.state == ProcessState::Alive && word.generation == process.generation();

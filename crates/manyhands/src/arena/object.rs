@@ -242,8 +242,9 @@ impl Object {
             arena.free_record(index, word);
             return Err(error);
         }
-        // Counted as an attachment is: another thread may just be counting the last reference to the object that had this
-        // number before, or one to it that came too late. The bit once more, as that thread may have set it, and lost it.
+        // Counted as an attachment is: another thread may just be counting the last reference to the object that had
+        // this number before, or one to it that came too late. The bit once more, as that thread may have set it, and
+        // lost it.
         arena.attach_reference(index, process);
         arena.add_reference(index, process);
         arena.word_of(index).store(Word { state: State::Live, owner: 0, ..word }.pack(), Ordering::Release);
@@ -282,8 +283,8 @@ impl Object {
         Arena::current().expect("an object was made in it").body(self.handle.index)
     }
 
-    /// Whether this value is the only reference to the object: no other is in this process or another one, and none is under
-    /// way. Then nobody gets one either, unless from this value.
+    /// Whether this value is the only reference to the object: no other is in this process or another one, and none is
+    /// under way. Then nobody gets one either, unless from this value.
     pub(crate) fn is_only_reference(&self) -> bool {
         let arena = Arena::current().expect("an object was made in it");
         super::owner::known_process().is_some_and(|process| arena.is_referenced_once(self.handle, process))
@@ -323,7 +324,8 @@ impl Arena {
         self.at(Offset::new(FREE_TABLE))
     }
 
-    /// The word of an object's header. These stand apart from the rest, one beside the other, since a sweep looks at all of them.
+    /// The word of an object's header. These stand apart from the rest, one beside the other, since a sweep looks at
+    /// all of them.
     pub(super) fn word_of(&self, index: u32) -> &'static AtomicU64 {
         let words: &'static [AtomicU64] = self.slice(Offset::new(OBJECT_WORDS), OBJECTS);
         &words[index as usize]
@@ -337,8 +339,8 @@ impl Arena {
         unsafe { &*body }
     }
 
-    /// A record for the caller to make an object of: one that was given back, then a fresh one. Once all have been used, and a
-    /// killed process may have taken some of the bits with it, any that is free.
+    /// A record for the caller to make an object of: one that was given back, then a fresh one. Once all have been
+    /// used, and a killed process may have taken some of the bits with it, any that is free.
     fn claim_record(&self, kind: Kind, owner: ProcessId) -> Result<(u32, Word), ArenaError> {
         let given_back = std::iter::from_fn(|| self.free().objects.take());
         let fresh = std::iter::from_fn(|| self.fresh_record());
@@ -350,7 +352,8 @@ impl Arena {
             .unwrap_or(Err(ArenaError::OutOfSlots { what: "shared object", limit: self.most_objects() - 1 }))
     }
 
-    /// A record that was never used. Counted before it is claimed, so that the sweep of whoever is killed in between sees it.
+    /// A record that was never used. Counted before it is claimed, so that the sweep of whoever is killed in between
+    /// sees it.
     fn fresh_record(&self) -> Option<usize> {
         let next = |high| ((high as usize) < self.most_objects()).then_some(high + 1);
         let high = &self.header().object_high;
@@ -451,8 +454,8 @@ impl Arena {
         Ok(())
     }
 
-    /// Part of a sweep: what the dead process was making is undone, what was being unmade in its name is finished. Fails when
-    /// some of it could not be from here.
+    /// Part of a sweep: what the dead process was making is undone, what was being unmade in its name is finished.
+    /// Fails when some of it could not be from here.
     pub(super) fn settle_records_of(&'static self, dead: ProcessId) -> Result<(), ArenaError> {
         let mut all = Ok(());
         for index in self.record_numbers()? {

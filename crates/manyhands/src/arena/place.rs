@@ -1,8 +1,8 @@
 //! From places in the arena to addresses in this process.
 //!
-//! The tables are always mapped, and what stands in them is simply there ([`Arena::at`]). What lies behind them has to be
-//! mapped first, and there may be no address space for it: that is an error, before anything was done. Structures stay
-//! mapped ([`Arena::structure`]); the content of a block is mapped while it is used ([`Pin`]).
+//! The tables are always mapped, and what stands in them is simply there ([`Arena::at`]). What lies behind them has to
+//! be mapped first, and there may be no address space for it: that is an error, before anything was done. Structures
+//! stay mapped ([`Arena::structure`]); the content of a block is mapped while it is used ([`Pin`]).
 
 use super::carve::LARGE;
 use super::error::ArenaError;
@@ -13,8 +13,9 @@ use super::window::{CHUNK, IDLE, Maps, Need};
 use crate::platform::memory;
 use std::ptr::NonNull;
 
-/// What keeps some bytes mapped; it has to be given back to [`Arena::unpin`]. 0: nothing, they are always mapped; `u32::MAX`: a
-/// map of their pages alone, since there was no room for the chunk; else a pin of the chunk of this number.
+/// What keeps some bytes mapped; it has to be given back to [`Arena::unpin`]. 0: nothing, they are always mapped;
+/// `u32::MAX`: a map of their pages alone, since there was no room for the chunk; else a pin of the chunk of this
+/// number.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Pin(u32);
 
@@ -53,8 +54,8 @@ impl std::ops::Deref for Pinned {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: mapped as long as the pin is held, and initialised (memory files begin as zeros); whoever made this keeps
-        // writers away.
+        // SAFETY: mapped as long as the pin is held, and initialised (memory files begin as zeros); whoever made this
+        // keeps writers away.
         unsafe { std::slice::from_raw_parts(self.address.as_ptr(), self.length) }
     }
 }
@@ -128,12 +129,12 @@ impl Arena {
         unsafe { self.tables.add(offset as usize) }
     }
 
-    /// `count` of `T`, one after the other, from a place on that was carved for them. They stay mapped from here on, in a
-    /// fork's children too.
+    /// `count` of `T`, one after the other, from a place on that was carved for them. They stay mapped from here on, in
+    /// a fork's children too.
     ///
     /// # Errors
-    /// When this process has no address space left for them, or the place lies outside the arena, crosses a border or is not
-    /// aligned for `T`.
+    /// When this process has no address space left for them, or the place lies outside the arena, crosses a border or
+    /// is not aligned for `T`.
     #[inline]
     pub(super) fn structure<T: Shared>(
         &self,
@@ -225,8 +226,8 @@ impl Arena {
         self.window.begin_in_child(self);
     }
 
-    /// Whether `size` bytes from a place on, which stands in the arena, lie behind the tables, inside the arena, and do not cross
-    /// a border, unless they begin at one.
+    /// Whether `size` bytes from a place on, which stands in the arena, lie behind the tables, inside the arena, and do
+    /// not cross a border, unless they begin at one.
     pub(super) fn check_place(&self, offset: u64, size: usize) -> Result<(), ArenaError> {
         if is_in_tables(offset, size) { Ok(()) } else { self.chunks_of(offset, size).map(drop) }
     }

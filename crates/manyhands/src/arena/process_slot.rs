@@ -1,8 +1,8 @@
 //! What an arena knows of one process: the record in its slot.
 //!
-//! A slot's word says who may use it, and passes it on: see [`super::process_table`]. The rest is written by its starter
-//! before anybody is told the number, or by the process itself, or (how it ended) by whoever found out; it is read by
-//! anybody. Whether the process has ended is not here: that is asked of the kernel, in [`super::notice`].
+//! A slot's word says who may use it, and passes it on: see [`super::process_table`]. The rest is written by its
+//! starter before anybody is told the number, or by the process itself, or (how it ended) by whoever found out; it is
+//! read by anybody. Whether the process has ended is not here: that is asked of the kernel, in [`super::notice`].
 //!
 //! ```text
 //! bits 0-3    state: Free, Starting, Alive, Dead
@@ -33,9 +33,9 @@ pub enum Role {
     /// A pool's worker: ends with its parent, however that ends.
     Worker = 2,
     /// Starts other processes (zygote, or a pool's template); ends with its parent.
-    Keeper = 3,
+    Supervisor = 3,
     /// Notices deaths.
-    Warden = 4,
+    Reaper = 4,
     /// A copy that the program made by a fork of its own: with whom it ends is the program's business.
     Copy = 5,
 }
@@ -61,15 +61,16 @@ pub struct ProcessSlot {
     parent: AtomicU32,
     /// 1 once the process has said that it ends in good order.
     clean: AtomicU32,
-    /// Whose (as a raw number) the fork was that the slot was claimed for, once that is over, with a child or without one.
+    /// Whose (as a raw number) the fork was that the slot was claimed for, once that is over, with a child or without
+    /// one.
     forked: AtomicU32,
-    /// Where the process has mapped the arena, in its own memory: nobody else's business but the kernel's, which is asked
-    /// whether it still has. 0 until the process itself has taken the slot.
+    /// Where the process has mapped the arena, in its own memory: nobody else's business but the kernel's, which is
+    /// asked whether it still has. 0 until the process itself has taken the slot.
     mapped_at: AtomicU64,
     /// The number of its descriptor of the doorbell, plus one: for another copy of the engine in the same process.
     doorbell: AtomicU64,
-    /// When its slot was claimed, and then when it took it, in nanoseconds of the boot clock: a process of the same pid which
-    /// started later is another, and its process cannot have started before the claim.
+    /// When its slot was claimed, and then when it took it, in nanoseconds of the boot clock: a process of the same pid
+    /// which started later is another, and its process cannot have started before the claim.
     registered: AtomicU64,
     /// How it ended: 0 unknown, else 1 << 32 | code, or 2 << 32 | signal, or 3 << 32: it executed another program.
     ending: AtomicU64,
@@ -236,8 +237,8 @@ impl ProcessSlot {
         match self.role.load(Ordering::Relaxed) {
             1 => Role::Daemon,
             2 => Role::Worker,
-            3 => Role::Keeper,
-            4 => Role::Warden,
+            3 => Role::Supervisor,
+            4 => Role::Reaper,
             5 => Role::Copy,
             _ => Role::User,
         }

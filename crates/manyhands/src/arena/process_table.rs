@@ -7,8 +7,8 @@
 //! Dead(pid) --claimed for sweeping, also from a dead sweeper--> Dead(pid, sweeper) --swept--> Free, next generation
 //! ```
 //!
-//! A starter fills in name, role and parent before it tells anybody the number. A slot is used again only when the sweep
-//! of its last owner is complete, so a word that names a dead owner names nobody else.
+//! A starter fills in name, role and parent before it tells anybody the number. A slot is used again only when the
+//! sweep of its last owner is complete, so a word that names a dead owner names nobody else.
 
 use super::error::ArenaError;
 use super::header::PROCESS_TABLE;
@@ -179,8 +179,8 @@ impl Arena {
         }
     }
 
-    /// Gives up the slots which a dead process had claimed for children. A child that comes later finds itself refused; but
-    /// copies that may still come keep theirs.
+    /// Gives up the slots which a dead process had claimed for children. A child that comes later finds itself refused;
+    /// but copies that may still come keep theirs.
     pub(super) fn abandon_children_of(&'static self, starter: ProcessId) {
         for (child, slot) in self.slots_in(ProcessState::Starting) {
             let word = slot.load();
@@ -192,16 +192,16 @@ impl Arena {
         self.abandon_lost_copies();
     }
 
-    /// Gives up claims whose claimer is gone and was not swept: one that was killed while it took a slot for itself, or one that
-    /// there never was, when something has written over the slot.
+    /// Gives up claims whose claimer is gone and was not swept: one that was killed while it took a slot for itself, or
+    /// one that there never was, when something has written over the slot.
     pub(crate) fn abandon_ownerless_claims(&'static self) {
         for (child, slot) in self.slots_in(ProcessState::Starting) {
             let word = slot.load();
             let is_owned = match ProcessId::from_raw(word.other) {
-                // A warden starts nobody.
+                // A reaper starts nobody.
                 Some(starter) => {
                     slot.role() == Role::Copy
-                        || !self.is_dead(starter) && self.process(starter).role() != Role::Warden
+                        || !self.is_dead(starter) && self.process(starter).role() != Role::Reaper
                 }
                 None => PidFd::open(word.pid).is_ok_and(|claimer| self.is_mapped_by(&claimer) != Some(false)),
             };

@@ -1,21 +1,22 @@
 //! Taking back chunks all of whose blocks are free, for blocks of any size.
 //!
-//! One pass looks through the entries of all blocks, so it is made rarely: when there is no room for a block, and when very much
-//! is free. It marks the chunks that look free, takes all blocks in them as a claim would, and only if it got every one is a chunk
-//! emptied: its entries name no place any more and are free for other blocks, and the chunk is free.
+//! One pass looks through the entries of all blocks, so it is made rarely: when there is no room for a block, and when
+//! very much is free. It marks the chunks that look free, takes all blocks in them as a claim would, and only if it got
+//! every one is a chunk emptied: its entries name no place any more and are free for other blocks, and the chunk is
+//! free.
 //!
 //! ```text
 //! chunk:  Used --------> Clearing(me) ----------------------> Emptying(me) ----------------------------> Free
 //! entry:         Free ----------------> Clearing(me) -----------------------> Empty, without a place
 //! ```
 //!
-//! What is being carved has no place yet that could be seen. So whoever carves makes its entry Carving *before* it takes a place from
-//! a cursor, a free chunk or the frontier; and a pass that has marked its chunks, and taken the cursors away from them, gives all of them up when it
-//! meets an entry that is Carving without a place. A place that was taken before the mark is seen, since its taker and the pass met at
-//! that word; after the mark none can be taken.
+//! What is being carved has no place yet that could be seen. So whoever carves makes its entry Carving *before* it
+//! takes a place from a cursor, a free chunk or the frontier; and a pass that has marked its chunks, and taken the
+//! cursors away from them, gives all of them up when it meets an entry that is Carving without a place. A place that
+//! was taken before the mark is seen, since its taker and the pass met at that word; after the mark none can be taken.
 //!
-//! Killed anywhere: the step from Clearing to Emptying, of the first chunk of a block, decides. Before it the sweep makes entries Free and chunks
-//! Used again, after it goes on to the end.
+//! Killed anywhere: the step from Clearing to Emptying, of the first chunk of a block, decides. Before it the sweep
+//! makes entries Free and chunks Used again, after it goes on to the end.
 
 use super::block_word::{Entry, State, Word};
 use super::chunk_word::{Chunk, ChunkState, Set};
@@ -46,7 +47,8 @@ pub(super) trait Blocks {
 
     fn chunk(&self, number: usize) -> &Chunk;
 
-    /// Nothing is carved any more from where the cursors are in these chunks. Acquires what everybody did who has carved.
+    /// Nothing is carved any more from where the cursors are in these chunks. Acquires what everybody did who has
+    /// carved.
     fn detach(&self, chunks: &Set);
 
     /// An entry of that class was emptied, which had counted as free.
@@ -72,8 +74,8 @@ pub(super) fn busy(blocks: &impl Blocks) -> Option<Set> {
     all.then_some(busy)
 }
 
-/// Takes back those of the chunks all of whose blocks are free, in the name of `me`, which makes one pass at a time. Returns how many
-/// these were.
+/// Takes back those of the chunks all of whose blocks are free, in the name of `me`, which makes one pass at a time.
+/// Returns how many these were.
 pub(super) fn reclaim(blocks: &impl Blocks, me: u32, wanted: &Set) -> usize {
     let (clearing, emptying) = (ChunkState::Clearing(me), ChunkState::Emptying(me));
     let mut marked = Set::EMPTY;
@@ -127,7 +129,8 @@ pub(super) fn reclaim(blocks: &impl Blocks, me: u32, wanted: &Set) -> usize {
     freed
 }
 
-/// The last step with an entry that `owner`, a dead process perhaps, has taken: emptied, if its chunk is, or free as it was.
+/// The last step with an entry that `owner`, a dead process perhaps, has taken: emptied, if its chunk is, or free as it
+/// was.
 pub(super) fn settle(blocks: &impl Blocks, owner: u32, seen: Seen<'_>) {
     let is_emptying = |number| blocks.chunk(number).load() == ChunkState::Emptying(owner);
     if seen.has_place && !seen.chunks.clone().next().is_some_and(is_emptying) {

@@ -1,9 +1,10 @@
 //! Where the records of objects stand in this process.
 //!
-//! The table of records is the longest of all, a hundred megabytes, and most programs use its first kilobytes. So only its first
-//! segment is mapped with the other tables, and each other one when an object of it is first made, attached to or looked for
-//! here. It stays mapped then, in a fork's child too. Where there is no address space for a segment, that is an error of
-//! who came for it, before anything is done; a record whose object this process refers to is always mapped.
+//! The table of records is the longest of all, a hundred megabytes, and most programs use its first kilobytes. So only
+//! its first segment is mapped with the other tables, and each other one when an object of it is first made, attached
+//! to or looked for here. It stays mapped then, in a fork's child too. Where there is no address space for a segment,
+//! that is an error of who came for it, before anything is done; a record whose object this process refers to is always
+//! mapped.
 
 use super::error::ArenaError;
 use super::header::OBJECT_TABLE;
@@ -21,7 +22,8 @@ pub(super) const SEGMENT_BYTES: u64 = (SEGMENT * size_of::<Record>()) as u64;
 
 const _: () = assert!(OBJECTS.is_multiple_of(SEGMENT) && SEGMENT_BYTES.is_multiple_of(4096));
 
-/// The addresses of the segments in one process; null: not mapped. Private memory, which a child inherits together with the maps.
+/// The addresses of the segments in one process; null: not mapped. Private memory, which a child inherits together with
+/// the maps.
 pub(super) struct Records([AtomicPtr<Record>; SEGMENTS]);
 
 impl Records {
@@ -38,8 +40,8 @@ impl Records {
     #[inline]
     fn get(&self, index: u32) -> Option<&'static Record> {
         let segment = self.0[index as usize / SEGMENT].load(Ordering::Acquire);
-        // SAFETY: what is not null is the map of a whole segment, which lives as long as the process; a record is made of
-        // atomics only.
+        // SAFETY: what is not null is the map of a whole segment, which lives as long as the process; a record is made
+        // of atomics only.
         NonNull::new(segment).map(|segment| unsafe { segment.add(index as usize % SEGMENT).as_ref() })
     }
 }

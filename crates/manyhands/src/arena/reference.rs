@@ -3,11 +3,11 @@
 //! Each object has one bit per process slot. A process sets its own when it gets its first reference, which it can only
 //! get from somebody who has one; whoever starts a child sets the child's before it exists. A drop clears the own bit
 //! only, a sweep the dead one's. An object is unmade when all bits are clear, which takes care to see, as they stand in
-//! several words: whoever clears a bit first raises the object's version. Had a scan missed a bit that was set behind it
-//! while it met the giver's bit already cleared, the giver's clearing would have raised the version meanwhile. Objects
-//! that were sent in messages are kept by those as well: see `travel`. A process whose address space is used up may be unable to
-//! see those. Then the bit stays that was to be cleared last: the process tries again at its ticks, and whoever sweeps it, when it has ended,
-//! clears it.
+//! several words: whoever clears a bit first raises the object's version. Had a scan missed a bit that was set behind
+//! it while it met the giver's bit already cleared, the giver's clearing would have raised the version meanwhile.
+//! Objects that were sent in messages are kept by those as well: see `travel`. A process whose address space is used up
+//! may be unable to see those. Then the bit stays that was to be cleared last: the process tries again at its ticks,
+//! and whoever sweeps it, when it has ended, clears it.
 
 use super::error::ArenaError;
 use super::object::{Handle, State, Word};
@@ -24,8 +24,9 @@ fn bit(process: ProcessId) -> (usize, u64) {
     (process.index() / 64, 1 << (process.index() % 64))
 }
 
-/// The numbers of a few objects of which this process has a record and no reference, since it could not see whether a message
-/// carries them. A hint: what has no room here is done when the process has ended. A fork's child has no such records.
+/// The numbers of a few objects of which this process has a record and no reference, since it could not see whether a
+/// message carries them. A hint: what has no room here is done when the process has ended. A fork's child has no such
+/// records.
 pub(super) struct Unsettled {
     any: AtomicBool,
     /// 0: none.
@@ -67,8 +68,8 @@ impl Arena {
     /// Takes a process's record away; unmakes the object, in that process's name, when it was the last one.
     ///
     /// # Errors
-    /// When this process cannot see whether a message carries the object, or cannot unmake it. The record, or the unmaking,
-    /// then stays in the name of `process`, and is found by the sweep of that.
+    /// When this process cannot see whether a message carries the object, or cannot unmake it. The record, or the
+    /// unmaking, then stays in the name of `process`, and is found by the sweep of that.
     pub(super) fn remove_reference(&'static self, index: u32, process: ProcessId) -> Result<(), ArenaError> {
         let (word, bit) = bit(process);
         let record = self.record(index);
@@ -86,7 +87,8 @@ impl Arena {
                     if self.word_of(index).load(Ordering::Acquire) == object {
                         return Err(error);
                     }
-                    // Somebody who could see has unmade it meanwhile, and the bit keeps another object alive: take it away again.
+                    // Somebody who could see has unmade it meanwhile, and the bit keeps another object alive: take it
+                    // away again.
                 }
             }
         }
@@ -121,8 +123,8 @@ impl Arena {
         }
     }
 
-    /// Whether the calling process refers to the object once, nobody else does, and no message carries it, so far as can be
-    /// seen from here.
+    /// Whether the calling process refers to the object once, nobody else does, and no message carries it, so far as
+    /// can be seen from here.
     pub(super) fn is_referenced_once(&'static self, handle: Handle, process: ProcessId) -> bool {
         let (record, (own_word, own)) = (self.record(handle.index()), bit(process));
         let is_free_of_others = || {
@@ -203,8 +205,8 @@ impl Arena {
         });
     }
 
-    /// Gives a child, before it exists, a record for everything that the calling process holds; for a fork, which copies
-    /// the holders.
+    /// Gives a child, before it exists, a record for everything that the calling process holds; for a fork, which
+    /// copies the holders.
     pub(crate) fn share_all_with(&self, child: ProcessId) {
         for index in self.numbers_seen() {
             if !matches!(self.local.of(index).load(Ordering::Acquire), 0 | CLOSING) {

@@ -1,9 +1,9 @@
 //! The arena itself: one memory file, which every process of a tree has mapped as far as it uses it.
 //!
-//! Made at the first use in a process that inherited none, and in which no other copy of the engine has one; a fork's child inherits the maps, an exec'd one is
-//! handed the descriptor and [`Arena::adopt`]s it, after it has checked that it is of the same making. The memory is
-//! sized once and sparse, whatever a process may map of it: its tables are mapped here, the rest when it is used (`place`).
-//! Everybody on one arena is one trust domain.
+//! Made at the first use in a process that inherited none, and in which no other copy of the engine has one; a fork's
+//! child inherits the maps, an exec'd one is handed the descriptor and [`Arena::adopt`]s it, after it has checked that
+//! it is of the same making. The memory is sized once and sparse, whatever a process may map of it: its tables are
+//! mapped here, the rest when it is used (`place`). Everybody on one arena is one trust domain.
 
 use super::chunk_word::ChunkState;
 use super::error::ArenaError;
@@ -34,8 +34,8 @@ const NAME: usize = 64;
 /// How the name of an arena begins in the kernel's list of a process's maps.
 pub(super) const LISTED_PREFIX: &[u8] = b"/memfd:manyhands-";
 
-/// The name of the memory file of the arena made at that time. A process that executes another program, and has an arena
-/// in that as well, makes it later: so it never has two of one name in its life.
+/// The name of the memory file of the arena made at that time. A process that executes another program, and has an
+/// arena in that as well, makes it later: so it never has two of one name in its life.
 fn file_name(made_at: u64) -> String {
     format!("manyhands-{made_at:x}")
 }
@@ -47,8 +47,8 @@ pub struct Arena {
     memfd: Lasting,
     doorbell: Lasting,
     inode: u64,
-    /// What the kernel calls the memory file in a process's list of maps, up to a zero. It stands here and not on the heap,
-    /// which the warden forgets.
+    /// What the kernel calls the memory file in a process's list of maps, up to a zero. It stands here and not on the
+    /// heap, which the reaper forgets.
     listed_as: [u8; NAME],
     pub(super) records: Records,
     pub(super) local: LocalCounts,
@@ -63,8 +63,8 @@ unsafe impl Send for Arena {}
 // SAFETY: as above.
 unsafe impl Sync for Arena {}
 
-/// Of one that was not installed, because something was refused or it is a stranger's: that of a process is never dropped.
-/// Left mapped it would be taken for another copy's, and none could be made any more.
+/// Of one that was not installed, because something was refused or it is a stranger's: that of a process is never
+/// dropped. Left mapped it would be taken for another copy's, and none could be made any more.
 impl Drop for Arena {
     fn drop(&mut self) {
         // SAFETY: the map of that length that `map` made, with the page behind it, which nobody but this value knows.
@@ -254,8 +254,8 @@ impl Arena {
         Ok(ARENA.get_or_init(|| arena))
     }
 
-    /// The arena's memory file, for passing on to a process that is exec'd. Where the program has closed the descriptor,
-    /// another process of the arena still has one.
+    /// The arena's memory file, for passing on to a process that is exec'd. Where the program has closed the
+    /// descriptor, another process of the arena still has one.
     ///
     /// # Errors
     /// EBADF when the program has closed it, and it cannot be had again.
@@ -264,7 +264,7 @@ impl Arena {
         self.memfd.renewed(again).ok_or_else(closed)
     }
 
-    /// The pipe on which the warden listens for new processes. Where no process has it any more, a new one.
+    /// The pipe on which the reaper listens for new processes. Where no process has it any more, a new one.
     ///
     /// # Errors
     /// EMFILE and the like.
@@ -300,7 +300,7 @@ impl Arena {
         self.doorbell.get().map(|doorbell| doorbell.as_raw_fd())
     }
 
-    /// Has the warden look at the table of processes. One that cannot hear looks by itself, later.
+    /// Has the reaper look at the table of processes. One that cannot hear looks by itself, later.
     pub fn ring_doorbell(&self) {
         if let Some(doorbell) = self.doorbell.get() {
             doorbell::ring(doorbell);
@@ -317,12 +317,12 @@ impl Arena {
         &self.header().counters
     }
 
-    /// Which process is the arena's warden (a raw [`ProcessId`]; 0 for none).
-    pub(crate) fn warden(&self) -> &'static AtomicU32 {
-        &self.header().warden
+    /// Which process is the arena's reaper (a raw [`ProcessId`]; 0 for none).
+    pub(crate) fn reaper(&self) -> &'static AtomicU32 {
+        &self.header().reaper
     }
 
-    /// Words that the kernel changes when the warden ends, and on which waiters sleep to hear of that.
+    /// Words that the kernel changes when the reaper ends, and on which waiters sleep to hear of that.
     pub(crate) fn life(&self) -> &'static [Word; WORDS] {
         &self.header().life
     }

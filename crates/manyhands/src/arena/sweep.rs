@@ -2,8 +2,9 @@
 //!
 //! A sweep may be begun by anybody who has seen the death; it is claimed in the dead one's own slot, and taken over and
 //! done again from the start when the sweeper dies halfway: every step compares with the dead owner's number, which
-//! names nobody else until the last step has given its slot back. What only a later layer understands (locks, rings, calls) it undoes itself, through [`Sweep`], before blocks
-//! and references go. Sweeping allocates nothing, since the warden must be able to do it.
+//! names nobody else until the last step has given its slot back. What only a later layer understands (locks, rings,
+//! calls) it undoes itself, through [`Sweep`], before blocks and references go. Sweeping allocates nothing, since the
+//! reaper must be able to do it.
 
 use super::error::ArenaError;
 use super::object::{Handle, Kind};
@@ -15,8 +16,8 @@ use crate::platform::clock::now_ns;
 
 /// What a layer contributes to the undoing of deaths and of objects.
 ///
-/// Implementations allocate nothing and take no private locks: they also run in the warden. They may find that this process
-/// has no address space left to see some of it: then somebody else has to do it.
+/// Implementations allocate nothing and take no private locks: they also run in the reaper. They may find that this
+/// process has no address space left to see some of it: then somebody else has to do it.
 pub trait Sweep: Sync {
     /// Undoes what the dead process held of this layer's kinds, each step one compare-and-swap away from its number.
     ///
@@ -88,7 +89,7 @@ fn unless_damaged(undone: Result<(), ArenaError>) -> Result<(), ArenaError> {
 
 /// Looks at every process of the arena, and sweeps those that have ended. Returns how many that were.
 ///
-/// One look costs a few system calls per process: meant for the ticks of waiters and for tests. The warden, which
+/// One look costs a few system calls per process: meant for the ticks of waiters and for tests. The reaper, which
 /// holds the descriptors, knows at once.
 pub(crate) fn sweep_the_dead(arena: &'static Arena, table: &[&dyn Sweep]) -> usize {
     for (process, _) in arena.slots_in(ProcessState::Alive) {

@@ -20,8 +20,8 @@ use crate::platform::thread::gettid;
 pub const THREADS: usize = 8192;
 pub(super) const TABLE_BYTES: u64 = (THREADS * size_of::<ThreadSlot>()) as u64;
 
-/// The slots of this process's threads that have ended. A hint, as all such bits: a fork's copy of it names slots of the parent,
-/// whose words say so.
+/// The slots of this process's threads that have ended. A hint, as all such bits: a fork's copy of it names slots of
+/// the parent, whose words say so.
 static ENDED_HERE: FreeBits<{ THREADS / 64 }, { THREADS / 4096 }> = FreeBits::new();
 
 const FREE: u64 = 0;
@@ -93,8 +93,8 @@ impl Waited {
 }
 
 impl Arena {
-    /// What threads wait for now. Each says so in its slot before it sleeps; only when there may be some that got none, it
-    /// is anything.
+    /// What threads wait for now. Each says so in its slot before it sleeps; only when there may be some that got none,
+    /// it is anything.
     pub(crate) fn waited(&self) -> Waited {
         let high = self.thread_high();
         if high == THREADS {
@@ -148,8 +148,8 @@ impl Arena {
         self.thread_slots()[..high].iter().filter(waits).count()
     }
 
-    /// A slot for a thread of `process`: one of its own threads that have ended, one that was given back, then a fresh one. At
-    /// last any that is free, as with the records of objects.
+    /// A slot for a thread of `process`: one of its own threads that have ended, one that was given back, then a fresh
+    /// one. At last any that is free, as with the records of objects.
     pub(super) fn claim_thread(&self, process: ProcessId) -> Result<ThreadId, ArenaError> {
         let of_own = std::iter::from_fn(|| ENDED_HERE.take());
         let given_back = std::iter::from_fn(|| self.free().threads.take());

@@ -26,7 +26,8 @@ pub(super) const SENT: u64 = 1;
 const PAGE: usize = 4096;
 
 thread_local! {
-    /// How many [`collect`]s this thread is in. Apart from the list, since most values name no object and this is cheap.
+    /// How many [`collect`]s this thread is in. Apart from the list, since most values name no object and this is
+    /// cheap.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
     /// Whether the list has anything in it.
     static IS_NOTED: Cell<bool> = const { Cell::new(false) };
@@ -82,7 +83,8 @@ fn list_bytes(objects: usize) -> usize {
     (objects + 1) * 8
 }
 
-/// The end of a carrying block: how many objects it keeps alive, and before that which. So much of it is mapped as the list needs.
+/// The end of a carrying block: how many objects it keeps alive, and before that which. So much of it is mapped as the
+/// list needs.
 pub(super) struct Carried(Pinned);
 
 impl Carried {

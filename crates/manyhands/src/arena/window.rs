@@ -1,15 +1,15 @@
 //! Which parts of the memory file this process has mapped, and where.
 //!
-//! The tables are mapped once. What lies behind them is mapped by chunks, each when it is first used here, so that a process
-//! takes as much address space as it needs, which a limit may make dear. A chunk that is *kept* stays mapped for the life of
-//! the process. One that is *pinned* stays until its last pin is gone, and for a while after that: an idle one is unmapped
-//! when there are many, when address space has run out, and in a fork's child. The first two chunks of small blocks are kept
-//! where there is no limit: most messages are there, and counting pins would cost a tenth of a short one. The table is
-//! private memory, which a child inherits together with the maps. Nothing here waits: the loser of a race takes its own map
-//! away again.
+//! The tables are mapped once. What lies behind them is mapped by chunks, each when it is first used here, so that a
+//! process takes as much address space as it needs, which a limit may make dear. A chunk that is *kept* stays mapped
+//! for the life of the process. One that is *pinned* stays until its last pin is gone, and for a while after that: an
+//! idle one is unmapped when there are many, when address space has run out, and in a fork's child. The first two
+//! chunks of small blocks are kept where there is no limit: most messages are there, and counting pins would cost a
+//! tenth of a short one. The table is private memory, which a child inherits together with the maps. Nothing here
+//! waits: the loser of a race takes its own map away again.
 //!
-//! A block longer than a chunk begins with one and is mapped in one piece, at its first chunk's word; it is only ever asked
-//! for from its beginning. The word of a chunk:
+//! A block longer than a chunk begins with one and is mapped in one piece, at its first chunk's word; it is only ever
+//! asked for from its beginning. The word of a chunk:
 //!
 //! ```text
 //! bits 0-35   page number of its address; 0: not mapped
@@ -36,8 +36,8 @@ pub(super) const IDLE: usize = 8;
 
 /// Maps chunks: the operating system does, and something that counts in model tests.
 pub(super) trait Maps {
-    /// The address of a fresh map of `count` chunks from number `first` on, page-aligned and below 2^48; `None` when there is
-    /// no address space.
+    /// The address of a fresh map of `count` chunks from number `first` on, page-aligned and below 2^48; `None` when
+    /// there is no address space.
     fn map(&self, first: usize, count: usize) -> Option<u64>;
 
     /// Takes a map away. Nobody uses it any more.
@@ -182,7 +182,8 @@ impl<const N: usize> Window<N> {
                 self.unmap_idle(maps, first);
                 continue;
             }
-            // A shorter map that others still use is left to them for good: whose pins are whose, nobody could tell then.
+            // A shorter map that others still use is left to them for good: whose pins are whose, nobody could tell
+            // then.
             let keep = keep || seen.is_mapped();
             self.make_room(maps, count);
             let address = maps.map(first, count).or_else(|| {
@@ -226,8 +227,8 @@ impl<const N: usize> Window<N> {
         }
     }
 
-    /// In a fork's child, which has one thread: unmaps what is idle, and counts anew. What others did when the fork came is
-    /// not finished here.
+    /// In a fork's child, which has one thread: unmaps what is idle, and counts anew. What others did when the fork
+    /// came is not finished here.
     pub(super) fn begin_in_child(&self, maps: &impl Maps) {
         (0..N).for_each(|first| self.unmap_idle(maps, first));
         let words = self.words.iter().map(|word| Word(word.load(Ordering::Relaxed)));

@@ -1,9 +1,9 @@
 //! Whoever waits at a queue that nobody else has waits for nobody.
 //!
-//! One handle on a queue may be used by several threads, by reference, and the engine cannot see that. So a wait is given up
-//! only where it is certain that nobody can end it: this is the only handle, in this process and all others, no message
-//! carries one, and the waiting thread is the only one of its process. It is looked at before each sleep, from the cheapest
-//! question to the dearest; a handle elsewhere is mostly seen at the first.
+//! One handle on a queue may be used by several threads, by reference, and the engine cannot see that. So a wait is
+//! given up only where it is certain that nobody can end it: this is the only handle, in this process and all others,
+//! no message carries one, and the waiting thread is the only one of its process. It is looked at before each sleep,
+//! from the cheapest question to the dearest; a handle elsewhere is mostly seen at the first.
 
 use super::stream::Stream;
 use crate::platform::thread::is_only_one;

@@ -179,7 +179,8 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
                     return Err(Refused::Full);
                 }
                 Put::Sealed(position) => {
-                    // A consumer that slept for this position, or for the ring to come, has been told of by nobody else.
+                    // A consumer that slept for this position, or for the ring to come, has been told of by nobody
+                    // else.
                     *told = true;
                     place = Place::new(place.ring() + 1, position);
                 }
@@ -187,8 +188,8 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
         }
     }
 
-    /// Takes one message; `read` copies its payload out and must not wait. When it cannot, the message is there for anybody
-    /// again.
+    /// Takes one message; `read` copies its payload out and must not wait. When it cannot, the message is there for
+    /// anybody again.
     #[inline(always)]
     pub(crate) fn take<T>(&self, owner: u32, read: impl Fn(&Payload<W>) -> Option<T>) -> Result<T, Nothing> {
         let head = &self.ends.head;

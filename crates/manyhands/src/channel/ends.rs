@@ -1,9 +1,10 @@
-//! The two ends of a queue in the arena, as objects: whoever has a sender keeps the one alive, whoever has a receiver the
-//! other.
+//! The two ends of a queue in the arena, as objects: whoever has a sender keeps the one alive, whoever has a receiver
+//! the other.
 //!
-//! An end holds nothing. It is there to be unmade: that happens when its last reference goes, by a drop, with a message that
-//! carried it, or in the sweep of a dead process, and then the queue is closed for the other side and its sleepers are woken.
-//! So nothing is counted that a kill could leave counted. Unmaking may be done twice, by a sweeper too: it allocates nothing.
+//! An end holds nothing. It is there to be unmade: that happens when its last reference goes, by a drop, with a message
+//! that carried it, or in the sweep of a dead process, and then the queue is closed for the other side and its sleepers
+//! are woken. So nothing is counted that a kill could leave counted. Unmaking may be done twice, by a sweeper too: it
+//! allocates nothing.
 
 use super::chain::Nothing;
 use super::message::{self, WORDS};
@@ -75,7 +76,8 @@ impl End {
 /// When the last reference to an end is gone: tells the other side.
 ///
 /// # Errors
-/// When this process cannot map what waits in the queue; the other side knows all the same. The sweep of this process drops it.
+/// When this process cannot map what waits in the queue; the other side knows all the same. The sweep of this process
+/// drops it.
 pub(super) fn disconnect(arena: &'static Arena, body: &EndBody) -> Result<(), ArenaError> {
     let (queue, gone) = (body.queue.load(Ordering::Acquire), body.side.load(Ordering::Acquire));
     // Nobody is there to be told when the queue is gone as well.

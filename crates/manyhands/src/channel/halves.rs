@@ -1,9 +1,10 @@
 //! A queue in two halves: senders put, receivers take, and each side learns when nobody is left of the other.
 //!
-//! The rules are those of `std::sync::mpsc`, for any number of threads and processes on either side: when the last sender is
-//! gone a receiver gets what was put and then [`GetError::Disconnected`]; when the last receiver is gone, putting is
-//! [`PutError::Disconnected`]. Gone is what was dropped, or belonged to a process that has ended, however; a half under way
-//! in a message or an argument is not. Who has is what `ends` and, within a process, a count of references say.
+//! The rules are those of `std::sync::mpsc`, for any number of threads and processes on either side: when the last
+//! sender is gone a receiver gets what was put and then [`GetError::Disconnected`]; when the last receiver is gone,
+//! putting is [`PutError::Disconnected`]. Gone is what was dropped, or belonged to a process that has ended, however; a
+//! half under way in a message or an argument is not. Who has is what `ends` and, within a process, a count of
+//! references say.
 
 use super::ends::{End, Side};
 use super::error::{GetError, NotPut, PutError};
@@ -79,7 +80,8 @@ half! {
 }
 
 half! {
-    /// The half of a queue that takes: see [`Queue::channel`]. A clone is one more receiver; each value goes to one of them.
+    /// The half of a queue that takes: see [`Queue::channel`]. A clone is one more receiver; each value goes to one of
+    /// them.
     Receiver, Side::Receivers, "Receiver"
 }
 
@@ -163,8 +165,8 @@ impl<T: Serialize + DeserializeOwned> Sender<T> {
     /// Puts a value behind all others, waiting for room as long as it takes and somebody is left to make it.
     ///
     /// # Errors
-    /// [`PutError::Disconnected`] when the last receiver is gone; when the value cannot be serialised, or shared memory is
-    /// full.
+    /// [`PutError::Disconnected`] when the last receiver is gone; when the value cannot be serialised, or shared memory
+    /// is full.
     pub fn put(&self, value: &T) -> Result<(), PutError> {
         self.queue.put(value)
     }
@@ -218,8 +220,8 @@ macro_rules! receives {
             /// Takes the first value, waiting for one as long as somebody is left to put it.
             ///
             /// # Errors
-            /// [`GetError::Disconnected`] when nothing waits and the last sender is gone, or what was taken is no value of
-            /// the type.
+            /// [`GetError::Disconnected`] when nothing waits and the last sender is gone, or what was taken is no value
+            /// of the type.
             pub fn get(&self) -> Result<$value, GetError> {
                 self.queue.get()
             }

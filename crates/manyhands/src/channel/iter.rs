@@ -1,8 +1,8 @@
 //! The values of a queue, one after the other.
 //!
-//! Each item is what a `get` gives, error or value: a value that cannot be read is an item, so nobody takes it for the end.
-//! The end is only that nothing more will come. An error that is not about one message, and would come again at once, is
-//! the last item.
+//! Each item is what a `get` gives, error or value: a value that cannot be read is an item, so nobody takes it for the
+//! end. The end is only that nothing more will come. An error that is not about one message, and would come again at
+//! once, is the last item.
 
 use super::error::GetError;
 use std::iter::FusedIterator;
@@ -117,8 +117,8 @@ macro_rules! iterates {
         }
 
         impl<$value: $bound $(+ $more)*> $type {
-            /// What `get` gives, again and again, until nothing more will come. A value that cannot be read is an `Err` among
-            /// the others.
+            /// What `get` gives, again and again, until nothing more will come. A value that cannot be read is an `Err`
+            /// among the others.
             pub fn iter(&self) -> $crate::channel::iter::Iter<'_, Self> {
                 $crate::channel::iter::Iter::of(self)
             }

@@ -221,8 +221,8 @@ impl<'b> Receiver<'b> {
         Receiver { arena, buffer, block: Cell::new(None) }
     }
 
-    /// Copies a small message into the buffer, or makes a large one's block this process's. Returns word 0; nothing when this
-    /// process has no address space left for the block.
+    /// Copies a small message into the buffer, or makes a large one's block this process's. Returns word 0; nothing
+    /// when this process has no address space left for the block.
     ///
     /// # Safety
     /// The caller has claimed the slot for reading. Nothing was read by this receiver before.

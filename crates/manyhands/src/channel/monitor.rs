@@ -35,8 +35,8 @@ pub struct Monitor<S> {
     all_done: Gate,
 }
 
-// SAFETY: the store is reached only through `Inside`, of which the lock lets one exist at a time; it wanders from thread
-// to thread, and is never seen by two at once.
+// SAFETY: the store is reached only through `Inside`, of which the lock lets one exist at a time; it wanders from
+// thread to thread, and is never seen by two at once.
 unsafe impl<S: Send> Sync for Monitor<S> {}
 
 /// The calling thread is inside the monitor, and nobody else is. Dropping it leaves.
@@ -93,8 +93,8 @@ impl<S> Monitor<S> {
     /// Enters without the lock, which costs more than a small store does.
     ///
     /// # Safety
-    /// Something of the caller's keeps everybody else out of this monitor until the result is dropped, those who come by the
-    /// lock among them, and orders what they do there: Python's interpreter lock, for one.
+    /// Something of the caller's keeps everybody else out of this monitor until the result is dropped, those who come
+    /// by the lock among them, and orders what they do there: Python's interpreter lock, for one.
     #[inline]
     pub unsafe fn enter_alone(&self) -> Inside<'_, S> {
         Inside { monitor: self, locked: false, here: PhantomData }
@@ -266,8 +266,8 @@ impl<S> Deref for Inside<'_, S> {
 
     #[inline]
     fn deref(&self) -> &S {
-        // SAFETY: as long as `self` lives, the lock is this thread's and lets nobody else make an `Inside`, or who entered
-        // without it keeps the others out.
+        // SAFETY: as long as `self` lives, the lock is this thread's and lets nobody else make an `Inside`, or who
+        // entered without it keeps the others out.
         unsafe { &*self.monitor.store.get() }
     }
 }

@@ -1,8 +1,8 @@
 //! `Queue`: one handle on a queue of values, over one of two engines.
 //!
-//! The engine is in the queue's type, since it decides what may go through: in the arena any serde type, encoded, between
-//! processes; within a process anything that may change threads, moved and never encoded. All else is the same. Each value
-//! goes to one taker, in order.
+//! The engine is in the queue's type, since it decides what may go through: in the arena any serde type, encoded,
+//! between processes; within a process anything that may change threads, moved and never encoded. All else is the same.
+//! Each value goes to one taker, in order.
 
 use super::ends::End;
 use super::in_process::{Leaves, Row};
@@ -92,8 +92,8 @@ pub struct Queue<T, P: Place = InArena> {
 }
 
 impl<T, P: Place> Queue<T, P> {
-    /// Refuses all further puts, by anybody. What is in the queue can still be taken; then takers are told that nothing more
-    /// will come.
+    /// Refuses all further puts, by anybody. What is in the queue can still be taken; then takers are told that nothing
+    /// more will come.
     pub fn close(&self) {
         P::close(&self.engine);
     }

@@ -1,7 +1,7 @@
 //! Queues in the arena: values of serde types, between threads and processes.
 //!
-//! A handle on such a queue is itself a value that travels, so a queue can be given to a process, or sent through another
-//! queue, which keeps it alive on the way. A value that cannot be written is refused when it is put.
+//! A handle on such a queue is itself a value that travels, so a queue can be given to a process, or sent through
+//! another queue, which keeps it alive on the way. A value that cannot be written is refused when it is put.
 
 use super::error::{GetError, PutError};
 use super::iter::iterates;
@@ -50,8 +50,8 @@ impl<T: Serialize + DeserializeOwned> Queue<T> {
     /// Puts a value behind all others, waiting for room as long as it takes.
     ///
     /// # Errors
-    /// When the queue is closed, the value cannot be serialised, or shared memory is full; [`PutError::Disconnected`] when the
-    /// queue is full and this is the only handle on it, in a process with one thread.
+    /// When the queue is closed, the value cannot be serialised, or shared memory is full; [`PutError::Disconnected`]
+    /// when the queue is full and this is the only handle on it, in a process with one thread.
     pub fn put(&self, value: &T) -> Result<(), PutError> {
         self.put_until(value, None)
     }
@@ -104,8 +104,8 @@ impl<T: Serialize + DeserializeOwned> Queue<T> {
     /// Takes the first value, waiting for one as long as it takes.
     ///
     /// # Errors
-    /// When the queue is closed and empty, or what was taken is no `T`; [`GetError::Disconnected`] when it is empty and this is
-    /// the only handle on it, in a process with one thread. For more than that see [`Queue::channel`].
+    /// When the queue is closed and empty, or what was taken is no `T`; [`GetError::Disconnected`] when it is empty and
+    /// this is the only handle on it, in a process with one thread. For more than that see [`Queue::channel`].
     pub fn get(&self) -> Result<T, GetError> {
         self.value_of(self.engine.get(&mut Buffer::new(), None, &Blocking)?)
     }

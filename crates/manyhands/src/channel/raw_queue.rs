@@ -1,7 +1,7 @@
 //! A queue of bytes with a tag, between processes: what the typed queue and Python's queues are made of.
 //!
-//! Messages of any size, in order; up to [`INLINE`](super::INLINE) bytes stand in the ring, larger ones in blocks that are
-//! handed over. Bounded, or growing up to the arena's end, which is an error and never a wait. A process killed in
+//! Messages of any size, in order; up to [`INLINE`](super::INLINE) bytes stand in the ring, larger ones in blocks that
+//! are handed over. Bounded, or growing up to the arena's end, which is an error and never a wait. A process killed in
 //! the midst of a put or a take costs at most the message that it was at.
 
 use super::error::{GetError, PutError, QueueName};

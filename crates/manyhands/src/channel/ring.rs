@@ -310,8 +310,8 @@ impl<'a, const W: usize> Ring<'a, W> {
         }
     }
 
-    /// Frees the slot of the first untaken position, looking from `position` on, if a dead producer was writing it: what is
-    /// behind it is complete, perhaps, and need not wait for the sweep, whose step this is.
+    /// Frees the slot of the first untaken position, looking from `position` on, if a dead producer was writing it:
+    /// what is behind it is complete, perhaps, and need not wait for the sweep, whose step this is.
     pub(crate) fn free_dead(&self, position: u64, is_dead: impl Fn(u32) -> bool) -> Freed {
         let position = match self.first_untaken(position) {
             Take::Empty(position) => position,

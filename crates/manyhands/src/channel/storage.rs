@@ -220,8 +220,8 @@ pub(super) struct View<const W: usize> {
 }
 
 impl<const W: usize> View<W> {
-    /// The stream of a body that was filled by [`Body::init`], or the `visible` oldest rings of it. All that there are now are
-    /// mapped.
+    /// The stream of a body that was filled by [`Body::init`], or the `visible` oldest rings of it. All that there are
+    /// now are mapped.
     ///
     /// # Errors
     /// When this process has no address space left for them.
@@ -238,7 +238,8 @@ impl<const W: usize> View<W> {
         View::new(Arena::current().expect("an object was made in it"), object.body(), RINGS_MAX)
     }
 
-    /// Why this process cannot go on: for this reason, or since it cannot map a ring, of as many bytes as the first one at least.
+    /// Why this process cannot go on: for this reason, or since it cannot map a ring, of as many bytes as the first one
+    /// at least.
     #[cold]
     pub(super) fn unreachable(&self, why: Option<ArenaError>) -> ArenaError {
         why.unwrap_or(ArenaError::AddressSpace { wanted: self.shape.slots(0) * size_of::<Slot<W>>() })

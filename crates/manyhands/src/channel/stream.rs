@@ -1,7 +1,7 @@
 //! A queue's stream with the waiting added: producers that find it full, consumers that find it empty.
 //!
-//! Two gates, one for items and one for room; nobody makes a system call while nobody sleeps, and puts do not even look,
-//! since a consumer leaves word in the slot that it waits for. Blocked producers are woken when the queue is half
+//! Two gates, one for items and one for room; nobody makes a system call while nobody sleeps, and puts do not even
+//! look, since a consumer leaves word in the slot that it waits for. Blocked producers are woken when the queue is half
 //! empty, since waking one for every message taken would have both ends march in step; in between they look by
 //! themselves, ever less often, so that one message taken from a full queue lets one in soon. Closing ends the stream
 //! behind the last message. What a message looks like is its user's business.
@@ -226,8 +226,8 @@ impl<const W: usize> Stream<W> {
         }
     }
 
-    /// After a take that found nothing, before its caller is told so. Asks the kernel about the producer that is writing,
-    /// if there is one, so it is nothing to be done at every look.
+    /// After a take that found nothing, before its caller is told so. Asks the kernel about the producer that is
+    /// writing, if there is one, so it is nothing to be done at every look.
     #[cold]
     fn take_behind_the_dead<T>(&self, read: impl Fn(&Payload<W>) -> Option<T>) -> Result<T, Stop> {
         let arena = Arena::get()?;
@@ -313,7 +313,8 @@ impl<const W: usize> Stream<W> {
             Err(Stop::TimedOut) => None,
             end => Some(end),
         };
-        // Sleeps only after it has left word in the slot of the message to come, so that puts need not look for sleepers.
+        // Sleeps only after it has left word in the slot of the message to come, so that puts need not look for
+        // sleepers.
         let ready = || loop {
             if let Some(end) = early() {
                 return Some(end);

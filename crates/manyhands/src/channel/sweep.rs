@@ -1,6 +1,6 @@
 //! What is undone in queues after a death, and what a queue gives back when it goes.
 //!
-//! Runs in the warden too: it allocates nothing. Every step is one compare-and-swap away from the dead process's
+//! Runs in the reaper too: it allocates nothing. Every step is one compare-and-swap away from the dead process's
 //! number, so it may be stopped anywhere, done again, and done by several at once. Blocks that a message names are
 //! kept for whoever takes the message; a stale look at a slot can do no harm, since only blocks that the dead one
 //! still holds are touched.

@@ -241,7 +241,7 @@ fn many_threads_lose_and_double_nothing() {
 
 /// As many consumers as this, each with a message that it cannot take.
 fn refuse(stream: &Stream<WORDS>, consumers: u32) {
-    let refused = stream.try_take(|_| {
+    let refused = stream.take_now(|_| {
         if consumers > 1 {
             refuse(stream, consumers - 1);
         }
@@ -254,7 +254,7 @@ fn refuse(stream: &Stream<WORDS>, consumers: u32) {
 fn what_could_not_be_taken_is_taken_first_and_in_order() {
     let stream: Stream<WORDS> = Stream::create(Some(4)).unwrap();
     let put = |number| stream.try_put(|payload| payload[0].store(number, Ordering::Relaxed)).unwrap();
-    let take = || stream.try_take(|payload| Some(payload[0].load(Ordering::Relaxed))).unwrap();
+    let take = || stream.take_now(|payload| Some(payload[0].load(Ordering::Relaxed))).unwrap();
     (0..4).for_each(put);
     assert_eq!((take(), take()), (0, 1));
     // The next ones stand before those that came first.

@@ -71,8 +71,8 @@ impl<'de> SeqAccess<'de> for &mut Row<'de> {
 
 /// The fields of a struct that stand there as `f64`s.
 ///
-/// Nothing of it is asked when the program runs but how many are left, and that is known when it is compiled: a struct whose
-/// fields are such is copied.
+/// Nothing of it is asked when the program runs but how many are left, and that is known when it is compiled: a struct
+/// whose fields are such is copied.
 pub(super) struct Floats<'de>(pub(super) &'de [u8]);
 
 impl<'de> SeqAccess<'de> for &mut Floats<'de> {

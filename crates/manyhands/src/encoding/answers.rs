@@ -1,8 +1,9 @@
 //! Bytes as values: serde's deserializer.
 //!
-//! It answers what a type asks for as JSON's deserializer does, so what round-trips there round-trips here: a struct is read from
-//! the fields that stand there, in any order; a variant may be read as a text or a map, bytes as a sequence, `Some` as its value.
-//! Where JSON loses something (numbers as keys, `Some(None)`, numbers that are none), this does not.
+//! It answers what a type asks for as JSON's deserializer does, so what round-trips there round-trips here: a struct is
+//! read from the fields that stand there, in any order; a variant may be read as a text or a map, bytes as a sequence,
+//! `Some` as its value. Where JSON loses something (numbers as keys, `Some(None)`, numbers that are none), this does
+//! not.
 
 use super::access::{Elements, Floats, Row, Variant, not_all_taken};
 use super::error::Error;

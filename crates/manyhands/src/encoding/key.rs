@@ -1,7 +1,7 @@
 //! Keys: what a struct's fields, a map's entries and variants are called.
 //!
-//! A name is a text that may be read as whatever its text says: a number, a `bool`, a variant. A map's key is any value; a
-//! number may also be read as a text, since that is what it would be in JSON.
+//! A name is a text that may be read as whatever its text says: a number, a `bool`, a variant. A map's key is any
+//! value; a number may also be read as a text, since that is what it would be in JSON.
 
 use super::error::Error;
 use super::reader::Reader;

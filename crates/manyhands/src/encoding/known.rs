@@ -1,8 +1,9 @@
 //! The numbers of names and shapes, as a thread remembers them.
 //!
-//! A field's name is a constant of the program, so it is known by its place in memory: most writers find it at the first
-//! look. The arena's tables are asked once per thread and name. How a struct's fields are called is learnt from the first one
-//! that is written; one with other fields is written as what it lacks and has more, and, a few times, taught to the rest.
+//! A field's name is a constant of the program, so it is known by its place in memory: most writers find it at the
+//! first look. The arena's tables are asked once per thread and name. How a struct's fields are called is learnt from
+//! the first one that is written; one with other fields is written as what it lacks and has more, and, a few times,
+//! taught to the rest.
 
 use super::numbers::NO_ROW;
 use super::tag;
@@ -39,7 +40,8 @@ pub(super) struct Known {
 #[derive(Clone, Copy)]
 pub(super) struct Layout {
     pub(super) shape: &'static Shape,
-    /// Their first byte: [`tag::SHAPED`], or what says that all their fields are floats, as those of the first one were.
+    /// Their first byte: [`tag::SHAPED`], or what says that all their fields are floats, as those of the first one
+    /// were.
     pub(super) first: u8,
 }
 

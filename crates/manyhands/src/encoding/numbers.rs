@@ -1,8 +1,9 @@
 //! Many numbers of one kind: a `Vec<u8>`, a `Vec<f64>`, a slice, an array.
 //!
-//! Serde hands them over one by one, which costs many times what a copy does. So where a value is handed over whose type
-//! is one of these, it is written and read as one piece. That is no other encoding than serde's as far as a type can tell:
-//! the implementations for these types are the standard ones, and who asks for the elements one by one gets them.
+//! Serde hands them over one by one, which costs many times what a copy does. So where a value is handed over whose
+//! type is one of these, it is written and read as one piece. That is no other encoding than serde's as far as a type
+//! can tell: the implementations for these types are the standard ones, and who asks for the elements one by one gets
+//! them.
 
 use super::error::Error;
 use super::reader::Reader;
@@ -85,8 +86,8 @@ pub(super) fn float<T: ?Sized>(value: &T) -> Option<(u8, &[u8])> {
     }
 }
 
-/// Which numbers the value is made of that the seed makes: of a marker's own seed, which is the type's implementation, and
-/// for these the standard one.
+/// Which numbers the value is made of that the seed makes: of a marker's own seed, which is the type's implementation,
+/// and for these the standard one.
 #[inline(always)]
 fn numbers_of_seed<'de, S: DeserializeSeed<'de>>() -> Option<(Number, Form)> {
     if typeid::of::<S>() == typeid::of::<PhantomData<S::Value>>() { numbers_of::<S::Value>() } else { None }
@@ -109,8 +110,8 @@ pub(super) fn read<'de, S: DeserializeSeed<'de>>(
     Ok(row.and_then(value_of).ok_or(seed))
 }
 
-/// Reads the first number of a row of a kind, if that is what the seed makes, and gives the others as well; else gives the seed
-/// back.
+/// Reads the first number of a row of a kind, if that is what the seed makes, and gives the others as well; else gives
+/// the seed back.
 #[inline(always)]
 pub(super) fn first<'de, S: DeserializeSeed<'de>>(
     seed: S,

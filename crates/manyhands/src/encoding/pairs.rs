@@ -1,7 +1,7 @@
 //! Names with their values as they are read: the fields of a struct, the entries of a map, a variant with its content.
 //!
-//! The names of a struct stand beside its values or in its shape. One that lacks fields of its shape, or has more, says so where
-//! they would stand. Whether a struct is read by place instead is decided in [`answers`](super::answers).
+//! The names of a struct stand beside its values or in its shape. One that lacks fields of its shape, or has more, says
+//! so where they would stand. Whether a struct is read by place instead is decided in [`answers`](super::answers).
 
 use super::access::{InRow, not_all_taken};
 use super::error::Error;

@@ -1,4 +1,5 @@
-//! First parts of values, as they are read for one sort of question each: a whole number, a text, elements, fields, a variant.
+//! First parts of values, as they are read for one sort of question each: a whole number, a text, elements, fields, a
+//! variant.
 //!
 //! What is here is the same for all types, so it is compiled once. Where a type's own code comes in, in
 //! [`answers`](super::answers), it is called in one place for each sort, and is compiled into that if it is short.
@@ -81,8 +82,8 @@ impl<'de> Reader<'de> {
         Some(names.len())
     }
 
-    /// The bytes of the fields that come next, if they are `f64`s, stand there as `names` lists them, and are read by their
-    /// places; else none.
+    /// The bytes of the fields that come next, if they are `f64`s, stand there as `names` lists them, and are read by
+    /// their places; else none.
     #[inline(never)]
     pub(super) fn placed_floats(&mut self, names: &'static [&'static str]) -> &'de [u8] {
         let [_, number, rest @ ..] = self.rest else { return &[] };

@@ -18,8 +18,8 @@ pub(super) struct Reader<'de> {
     pub(super) by_place: ByPlace<'de>,
 }
 
-/// Whether a struct whose fields stand there as its type lists them is read without a look at their names. A type may be
-/// unable to: then the value is read again, by name, and what was read so is remembered.
+/// Whether a struct whose fields stand there as its type lists them is read without a look at their names. A type may
+/// be unable to: then the value is read again, by name, and what was read so is remembered.
 #[derive(Clone, Copy)]
 pub(super) enum ByPlace<'a> {
     Allowed,

@@ -1,8 +1,8 @@
 //! Structs on their way into bytes.
 //!
-//! A struct is written as its shape and its values, as long as its fields are those of the shape, one after the other. A field
-//! that is left out, or is not of the shape, is marked where it would stand. A kind of struct that has no shape yet is written
-//! with its names.
+//! A struct is written as its shape and its values, as long as its fields are those of the shape, one after the other.
+//! A field that is left out, or is not of the shape, is marked where it would stand. A kind of struct that has no shape
+//! yet is written with its names.
 
 use super::containers::{Header, STRUCT};
 use super::error::Error;
@@ -14,8 +14,8 @@ use serde::ser::{self, Serialize};
 
 /// A struct, or the fields of a variant, whose first byte is written.
 ///
-/// It is moved about while it is made, and stays in registers as long as nothing refers to it: so it is plain, and what is seldom
-/// done with it is done by functions of the writer.
+/// It is moved about while it is made, and stays in registers as long as nothing refers to it: so it is plain, and what
+/// is seldom done with it is done by functions of the writer.
 pub(super) struct Record<'w, 'a> {
     writer: &'w mut Writer<'a>,
     /// `None`: each field is written with its name.

@@ -10,11 +10,12 @@
 //! | 0xc8-0xcf | the number -8 to -1 | |
 //! | 0xd0-0xf2 | as the constants below say | |
 //!
-//! Numbers are as short as they can be, in the machine's own order. Lengths and counts that do not stand in the first byte are one byte
-//! in a form called `SHORT`, else eight.
+//! Numbers are as short as they can be, in the machine's own order. Lengths and counts that do not stand in the first
+//! byte are one byte in a form called `SHORT`, else eight.
 //!
-//! A name is its number in the arena's table, in one byte up to 253; or [`LONG_NAME`] and two bytes; or [`TEXT_NAME`], eight
-//! bytes of length and the text. A shape is its number there, in one byte up to 254; or [`LONG_SHAPE`] and two bytes.
+//! A name is its number in the arena's table, in one byte up to 253; or [`LONG_NAME`] and two bytes; or [`TEXT_NAME`],
+//! eight bytes of length and the text. A shape is its number there, in one byte up to 254; or [`LONG_SHAPE`] and two
+//! bytes.
 
 pub(super) const POSITIVE_END: u8 = 0x80;
 pub(super) const TEXT: u8 = 0x80;
@@ -66,8 +67,8 @@ pub(super) const SHAPED: u8 = 0xec;
 /// A struct of floats: its shape and for each name of that, of two or more, the float's bytes.
 pub(super) const SHAPED_F32: u8 = 0xed;
 pub(super) const SHAPED_F64: u8 = 0xee;
-/// A struct that has not the same fields as its shape: the shape, then until [`END`] for each name a value or [`ABSENT`], and
-/// anywhere in between [`EXTRA`], a name and a value.
+/// A struct that has not the same fields as its shape: the shape, then until [`END`] for each name a value or
+/// [`ABSENT`], and anywhere in between [`EXTRA`], a name and a value.
 pub(super) const PARTLY_SHAPED: u8 = 0xef;
 pub(super) const ABSENT: u8 = 0xf0;
 pub(super) const EXTRA: u8 = 0xf1;

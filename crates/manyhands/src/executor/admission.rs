@@ -1,8 +1,9 @@
 //! Admission: calls that say what they need, and run when a banker grants it.
 //!
-//! What a call needs is declared and requested by whoever runs it, right before it does. So a worker that is killed gives it
-//! back as every killed claimant does, and requests of several pools and processes wait in one line. A call that waits keeps
-//! its worker, and calls behind it wait as well. What can never be had is refused when the call is submitted.
+//! What a call needs is declared and requested by whoever runs it, right before it does. So a worker that is killed
+//! gives it back as every killed claimant does, and requests of several pools and processes wait in one line. A call
+//! that waits keeps its worker, and calls behind it wait as well. What can never be had is refused when the call is
+//! submitted.
 
 use super::errors::SubmitError;
 use super::future::Future;
@@ -28,8 +29,8 @@ pub enum AdmissionError {
 }
 
 impl Pool<Processes> {
-    /// As [`Pool::submit`], for a call that needs so many units of each of the banker's resources while it runs. They come
-    /// back when it is done, fails, or its worker is killed.
+    /// As [`Pool::submit`], for a call that needs so many units of each of the banker's resources while it runs. They
+    /// come back when it is done, fails, or its worker is killed.
     ///
     /// ```
     /// use manyhands::{Pool, shared};

@@ -1,8 +1,8 @@
 //! A call's value, on its way out of the worker: the shared objects in it must outlive it.
 //!
-//! A function may make a queue and return it. The value is written as bytes and dropped before the answer is in the call's
-//! slot, and with it the last reference to the queue. So while it is being written, what it names is noted and put into
-//! the care of an empty block, which is kept until the answer's own block cares for it.
+//! A function may make a queue and return it. The value is written as bytes and dropped before the answer is in the
+//! call's slot, and with it the last reference to the queue. So while it is being written, what it names is noted and
+//! put into the care of an empty block, which is kept until the answer's own block cares for it.
 
 use crate::arena::{Arena, Block, Handle, collect};
 use serde::ser::Error;

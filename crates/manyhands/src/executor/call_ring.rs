@@ -47,8 +47,8 @@ impl Entry {
     }
 }
 
-/// So many steps a ring is gone along at a time. More are needed only when something has written over a position; then the ring
-/// counts as full, or as empty.
+/// So many steps a ring is gone along at a time. More are needed only when something has written over a position; then
+/// the ring counts as full, or as empty.
 const MOST_STEPS: u32 = 1 << 20;
 
 impl CallRing<'_> {

@@ -1,8 +1,8 @@
 //! A second look at a call, for who does not hold it.
 //!
-//! A [`RawCall`](super::RawCall) is its answer's only way out, so one owner has it. Others may want to know where the call
-//! stands, to wait for it or to withdraw it: they look at its slot, by the call's number. Once that slot is another
-//! call's, this one is over, and nothing here touches the other.
+//! A [`RawCall`](super::RawCall) is its answer's only way out, so one owner has it. Others may want to know where the
+//! call stands, to wait for it or to withdraw it: they look at its slot, by the call's number. Once that slot is
+//! another call's, this one is over, and nothing here touches the other.
 
 use super::call_word::State;
 use super::requester::Requester;
@@ -47,8 +47,8 @@ impl CallWatch {
         self.state() != Some(State::Pending)
     }
 
-    /// Cancels the call if no worker has begun with it. Whether this did it. Its owner must not take the answer at the same
-    /// time: the slot might become another call's.
+    /// Cancels the call if no worker has begun with it. Whether this did it. Its owner must not take the answer at the
+    /// same time: the slot might become another call's.
     pub fn cancel(&self) -> bool {
         self.requester.is_own() && self.state() == Some(State::Pending) && self.requester.withdraw(self.index)
     }
@@ -73,7 +73,7 @@ impl CallWatch {
                     break;
                 }
                 self.requester.look_after_pool();
-                if is_last && self.requester.wants_keeper() {
+                if is_last && self.requester.wants_supervisor() {
                     return Ok(None);
                 }
                 parker.sleep(self.slot.futex(), announced.bits())?;

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// How often the callback thread looks again for a keeper that is lost.
+/// How often the callback thread looks again for a supervisor that is lost.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// What is run when a call has its answer.
@@ -155,12 +155,12 @@ impl Desk {
     fn serve(&self, mut calls: Completions<(), Told>) {
         let pool = calls.pool().clone();
         loop {
-            // Nobody wakes this thread to ask for a keeper again that could not be had.
-            let is_lost = pool.requester().is_keeper_wanted();
+            // Nobody wakes this thread to ask for a supervisor again that could not be had.
+            let is_lost = pool.requester().is_supervisor_wanted();
             let look = is_lost.then(|| Deadline::after(LOOK)).flatten();
             let next = pool.requester().at_latch(calls.latch(), &Wait::arena(look, &Blocking), || {
                 pool.requester().look_unasked();
-                let lost_now = !is_lost && pool.requester().is_keeper_wanted();
+                let lost_now = !is_lost && pool.requester().is_supervisor_wanted();
                 self.next(&mut calls).map(Some).or_else(|| lost_now.then_some(None))
             });
             match next {

@@ -1,7 +1,7 @@
 //! Answers in the order in which they come, from many calls at once.
 //!
-//! The calls are submitted with a latch, and workers tell it which they have answered. One thread takes the answers out.
-//! Dropping the set cancels its calls that no worker has begun with, and leaves the others to themselves.
+//! The calls are submitted with a latch, and workers tell it which they have answered. One thread takes the answers
+//! out. Dropping the set cancels its calls that no worker has begun with, and leaves the others to themselves.
 
 use super::errors::SubmitError;
 use super::latch::Latch;
@@ -11,7 +11,8 @@ use crate::sync::{Wait, WaitError};
 use std::borrow::Borrow;
 use std::collections::HashMap;
 
-/// A set of calls whose answers are taken as they come. `T` is what the caller wants to know a call by, `C` how it has it.
+/// A set of calls whose answers are taken as they come. `T` is what the caller wants to know a call by, `C` how it has
+/// it.
 pub struct Completions<T, C: Borrow<RawCall> = RawCall> {
     pool: RawPool,
     latch: usize,

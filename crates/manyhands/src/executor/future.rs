@@ -1,7 +1,7 @@
 //! The one answer of a call, for Rust, whoever runs it.
 //!
-//! A future is a handle, not a task: the call runs whether anybody waits or not, and dropping the handle leaves it to itself. A
-//! thread can wait for the answer, a callback can take it, an async task can await it, on whatever executor.
+//! A future is a handle, not a task: the call runs whether anybody waits or not, and dropping the handle leaves it to
+//! itself. A thread can wait for the answer, a callback can take it, an async task can await it, on whatever executor.
 
 use super::errors::{CallError, SubmitError};
 use super::raw_call::RawCall;
@@ -28,8 +28,8 @@ use std::time::Duration;
 /// # }
 /// ```
 ///
-/// It is a future of the standard library, too. Its wakers are called by the thread that ran the call, or, for a pool of
-/// processes, by a thread that the pool starts when the first one is needed:
+/// It is a future of the standard library, too. Its wakers are called by the thread that ran the call, or, for a pool
+/// of processes, by a thread that the pool starts when the first one is needed:
 ///
 /// ```
 /// # async fn sum() -> Result<(), Box<dyn std::error::Error>> {
@@ -121,8 +121,8 @@ impl<R> Future<R> {
         }
     }
 
-    /// Cancels the call even if a worker process runs it: that worker is killed and replaced. Whether it is cancelled; it is
-    /// not when the answer was there first. A thread cannot be killed, so a call that one has begun with goes on.
+    /// Cancels the call even if a worker process runs it: that worker is killed and replaced. Whether it is cancelled;
+    /// it is not when the answer was there first. A thread cannot be killed, so a call that one has begun with goes on.
     pub fn abort(&mut self) -> bool {
         match &self.origin {
             Origin::Process(call) => call.abort(),
@@ -130,8 +130,8 @@ impl<R> Future<R> {
         }
     }
 
-    /// Waits for the answer and takes it. In a thread of the pool that the call waits in, the call is run by that thread, so
-    /// calls may wait for calls of their own pool.
+    /// Waits for the answer and takes it. In a thread of the pool that the call waits in, the call is run by that
+    /// thread, so calls may wait for calls of their own pool.
     ///
     /// # Errors
     /// Why there is no value: see [`CallError`].
@@ -178,9 +178,10 @@ impl<R> Future<R> {
         }
     }
 
-    /// Has `callback` run with the answer when it is there; at once, in this thread, when it is there already or the pool is
-    /// gone. A pool of threads has it run by the thread that ran the call. A pool of processes has a thread for that, in this
-    /// process, which runs the callbacks one after the other. A panic in it is told by the panic hook and ends nothing else.
+    /// Has `callback` run with the answer when it is there; at once, in this thread, when it is there already or the
+    /// pool is gone. A pool of threads has it run by the thread that ran the call. A pool of processes has a thread for
+    /// that, in this process, which runs the callbacks one after the other. A panic in it is told by the panic hook and
+    /// ends nothing else.
     ///
     /// # Errors
     /// When that thread cannot be started. The call is run all the same.

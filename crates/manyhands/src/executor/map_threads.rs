@@ -1,7 +1,8 @@
 //! How a map's items get to the threads of a pool.
 //!
-//! Each call is a closure with its items and a reference to the function. For answers in any order the threads put theirs
-//! into one row. A thread of the pool that maps over its own pool runs its calls itself when nobody else has begun with them.
+//! Each call is a closure with its items and a reference to the function. For answers in any order the threads put
+//! theirs into one row. A thread of the pool that maps over its own pool runs its calls itself when nobody else has
+//! begun with them.
 
 use super::errors::SubmitError;
 use super::future::Future;
@@ -71,7 +72,7 @@ where
         };
         let call = self.to.engine.submit(each, name)?;
         let (number, came) = (call.number(), Arc::clone(&self.came));
-        if self.to.engine.crew.is_mine() {
+        if self.to.engine.workers.is_mine() {
             self.own.push_back(number);
         }
         self.under_way += 1;
@@ -101,7 +102,7 @@ where
                 return Some(came);
             }
             match self.own.pop_front() {
-                Some(number) => drop(self.to.engine.crew.run_here(number)),
+                Some(number) => drop(self.to.engine.workers.run_here(number)),
                 None => drop(self.came.wait_not_empty(None, &Blocking, || false)),
             }
         }

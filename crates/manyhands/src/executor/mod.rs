@@ -7,16 +7,16 @@
 //! raw_pool  requester  free_list
 //! raw_call  call_watch            the requester's side, in bytes
 //! completions  callbacks          answers as they come; what is done unasked
-//! worker  kept                    the worker's side, in bytes; the keeper's
+//! worker  kept                    the worker's side, in bytes; the supervisor's
 //! pool                            the handle for Rust, over one of two engines:
 //! processes  remote                   functions and values, as bytes, on the above
 //! threads                             closures, run by threads of this process
 //! future  map  together           what a pool gives, whatever its engine
 //! ```
 //!
-//! Workers pull: nobody pushes a call to a worker, so an idle one's death changes nothing. Each call has a slot, its answer
-//! goes there, and whoever waits for it sleeps on the slot's own word: there is no result queue and no thread that
-//! carries results. This layer knows no Python; what bytes mean is up to who puts and takes them.
+//! Workers pull: nobody pushes a call to a worker, so an idle one's death changes nothing. Each call has a slot, its
+//! answer goes there, and whoever waits for it sleeps on the slot's own word: there is no result queue and no thread
+//! that carries results. This layer knows no Python; what bytes mean is up to who puts and takes them.
 
 #[cfg(not(manyhands_model))]
 mod admission;
@@ -38,8 +38,6 @@ mod errors;
 mod free_list;
 #[cfg(not(manyhands_model))]
 mod future;
-#[cfg(not(manyhands_model))]
-mod kept;
 #[cfg(not(manyhands_model))]
 mod latch;
 #[cfg(not(manyhands_model))]
@@ -67,6 +65,8 @@ mod requester;
 #[cfg(not(manyhands_model))]
 mod slot;
 #[cfg(not(manyhands_model))]
+mod supervised;
+#[cfg(not(manyhands_model))]
 mod sweep;
 pub mod threads;
 #[cfg(not(manyhands_model))]
@@ -91,7 +91,6 @@ pub use {
     completions::Completions,
     errors::{CallError, CallFailure, PoolError, SubmitError, WorkerDied},
     future::Future,
-    kept::kept,
     map::{Map, Unordered},
     pool::{Engine, Pool, PoolBuilder},
     processes::Processes,
@@ -99,6 +98,7 @@ pub use {
     raw_pool::{NewCall, PoolPlan, PoolStatistics, RawPool},
     record::PoolState,
     slot::{Bytes, INLINE},
+    supervised::supervised,
     sweep::PoolSweep,
     threads::{Nest, Threads},
     together::{AsCompleted, Until, Waited, as_completed, wait},

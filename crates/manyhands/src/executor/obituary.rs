@@ -33,7 +33,7 @@ impl Obituary {
         let from_kernel = || stat::how_it_ended(dead.pid, slot.pidfd().ok()??);
         let ending = slot.ending().or_else(from_kernel).or_else(|| slot.ending());
         let executed = ending.is_none() && slot.has_executed();
-        Obituary { pid: dead.pid, ending, executed, name: view.member(dead.process).copy_name() }
+        Obituary { pid: dead.pid, ending, executed, name: view.worker(dead.process).copy_name() }
     }
 
     pub(super) fn to_bytes(self) -> [u8; LENGTH] {

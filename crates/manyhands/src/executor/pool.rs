@@ -1,8 +1,8 @@
 //! `Pool`: one handle on workers that run calls, over one of two engines.
 //!
-//! The engine is in the pool's type, since it decides what a call may be: threads run closures of any kind, which share the
-//! caller's memory, and processes run functions, whose arguments and results travel. All else is the same: futures, maps,
-//! what closing, terminating and dropping do.
+//! The engine is in the pool's type, since it decides what a call may be: threads run closures of any kind, which share
+//! the caller's memory, and processes run functions, whose arguments and results travel. All else is the same: futures,
+//! maps, what closing, terminating and dropping do.
 
 use super::errors::PoolError;
 use super::processes::{Processes, ProcessesPlan};
@@ -217,8 +217,8 @@ impl<E: Engine> Pool<E> {
         self.engine.close();
     }
 
-    /// Fails all calls that no worker has begun with, and takes no more. Worker processes are killed in the midst of their
-    /// calls, which fail, too; threads cannot be, so what they have begun with is run to its end.
+    /// Fails all calls that no worker has begun with, and takes no more. Worker processes are killed in the midst of
+    /// their calls, which fail, too; threads cannot be, so what they have begun with is run to its end.
     pub fn terminate(&self) {
         self.engine.terminate();
     }

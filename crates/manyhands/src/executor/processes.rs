@@ -1,8 +1,8 @@
 //! The engine of a pool of worker processes.
 //!
 //! A worker is this program, started by its zygote, running functions of it: function items and closures that capture
-//! nothing travel as places in the program, arguments and results by serde. A worker that dies costs the call that it ran
-//! and is replaced. Dropping the pool waits until all is done.
+//! nothing travel as places in the program, arguments and results by serde. A worker that dies costs the call that it
+//! ran and is replaced. Dropping the pool waits until all is done.
 
 use super::answered::{Answered, take_carried};
 use super::errors::{PoolError, SubmitError};
@@ -15,7 +15,8 @@ use super::worker::Worker;
 use crate::arena::{self, Handle, Role};
 use crate::spawn::entry::Trampoline;
 use crate::spawn::{
-    Entry, Inheritance, Instruction, Keeper, Order, Predecessor, Refusal, Share, StartError, entry, zygote,
+    Entry, Inheritance, Instruction, Order, Predecessor, Refusal, Share, StartError, Supervisor, entry,
+    zygote,
 };
 use crate::sync::{Blocking, Wait};
 use serde::Serialize;
@@ -27,11 +28,11 @@ const SIGKILL: i32 = 9;
 /// How many zygotes in a row may end before the pool's first worker runs.
 const ATTEMPTS: u32 = 3;
 
-/// Worker processes, as the engine of a [`Pool`](crate::Pool): calls are functions of the program, arguments and results
-/// travel by serde.
+/// Worker processes, as the engine of a [`Pool`](crate::Pool): calls are functions of the program, arguments and
+/// results travel by serde.
 pub struct Processes {
     raw: RawPool,
-    keeper: Arc<Mutex<Arc<Keeper>>>,
+    supervisor: Arc<Mutex<Arc<Supervisor>>>,
     retries: u32,
 }
 
@@ -55,37 +56,37 @@ impl Processes {
         let inheritance = Inheritance::now(plan.name)?;
         let first = hire(plan.name, raw.handle(), &inheritance, None)?;
         let number = first.slot();
-        let keeper = Arc::new(Mutex::new(first));
-        let (current, handle, name) = (Arc::clone(&keeper), raw.handle(), plan.name.to_owned());
-        raw.replace_keeper_by(move |before| {
+        let supervisor = Arc::new(Mutex::new(first));
+        let (current, handle, name) = (Arc::clone(&supervisor), raw.handle(), plan.name.to_owned());
+        raw.replace_supervisor_by(move |before| {
             current.lock().unwrap_or_else(PoisonError::into_inner).end();
             let hired = hire(&name, handle, &inheritance, Some(before)).map_err(|error| error.to_string())?;
             let number = hired.slot();
             *current.lock().unwrap_or_else(PoisonError::into_inner) = hired;
             Ok(number)
         });
-        raw.set_keeper(number);
-        Ok(Processes { raw, keeper, retries: plan.retries })
+        raw.set_supervisor(number);
+        Ok(Processes { raw, supervisor, retries: plan.retries })
     }
 }
 
-/// Has this process's zygote keep a pool's workers, which inherit what they would have when the pool was made, in the place of
-/// the keeper that it had before.
+/// Has this process's zygote keep a pool's workers, which inherit what they would have when the pool was made, in the
+/// place of the supervisor that it had before.
 fn hire(
     name: &str,
     pool: Handle,
     inheritance: &Inheritance,
     before: Option<Predecessor>,
-) -> Result<Arc<Keeper>, StartError> {
+) -> Result<Arc<Supervisor>, StartError> {
     let in_pool = |source| StartError::Entry { name: name.to_owned(), source };
     let entry = Entry::of(work_for).map_err(in_pool)?;
     let payload = entry.written(&entry::arguments(&pool).expect("two numbers can always be written"));
     let (role, share) = (Role::Worker, Share::These(&[]));
     let order = Order { name, role, payload: Instruction::entry(&payload), descriptors: &[], share };
     for _ in 0..ATTEMPTS {
-        let keeper = zygote(name)?;
-        match keeper.keep_ordered(before.clone(), pool, &order, Some(inheritance)) {
-            Ok(()) => return Ok(keeper),
+        let supervisor = zygote(name)?;
+        match supervisor.keep_ordered(before.clone(), pool, &order, Some(inheritance)) {
+            Ok(()) => return Ok(supervisor),
             Err(Refusal::Failed(error)) => return Err(error),
             Err(Refusal::Lost) => {}
         }
@@ -130,8 +131,8 @@ fn unknown(reason: &str) -> entry::Failure {
 }
 
 impl Pool<Processes> {
-    /// Has a worker call `function` with `argument` (a tuple, where it needs several). A closure that captures something is
-    /// refused when the program is built (though not by `cargo check`).
+    /// Has a worker call `function` with `argument` (a tuple, where it needs several). A closure that captures
+    /// something is refused when the program is built (though not by `cargo check`).
     ///
     /// # Errors
     /// When the pool takes no more calls, the argument cannot be written, or shared memory has run out. Nothing was
@@ -180,8 +181,8 @@ impl Pool<Processes> {
         Ok(Future::of_process(call, std::any::type_name::<F>()))
     }
 
-    /// Has workers call `function` with each of `items`. The answers come in the order of the items, while later ones are
-    /// still being worked on: see [`Map`].
+    /// Has workers call `function` with each of `items`. The answers come in the order of the items, while later ones
+    /// are still being worked on: see [`Map`].
     ///
     /// # Errors
     /// When the function cannot run in another process. Nothing is submitted before the first answer is asked for.
@@ -205,20 +206,20 @@ impl Pool<Processes> {
 }
 
 impl Processes {
-    fn tell_keeper(&self) {
-        self.keeper.lock().unwrap_or_else(PoisonError::into_inner).look();
+    fn tell_supervisor(&self) {
+        self.supervisor.lock().unwrap_or_else(PoisonError::into_inner).look();
     }
 }
 
 impl Engine for Processes {
     fn close(&self) {
         self.raw.close();
-        self.tell_keeper();
+        self.tell_supervisor();
     }
 
     fn terminate(&self) {
         self.raw.terminate();
-        self.tell_keeper();
+        self.tell_supervisor();
         self.raw.signal_workers(SIGKILL);
     }
 

@@ -102,7 +102,7 @@ impl RawCall {
             }
             while let Some(announced) = self.word().announce_waiter() {
                 self.requester.look_after_pool();
-                if is_last && self.requester.wants_keeper() {
+                if is_last && self.requester.wants_supervisor() {
                     return Ok(None);
                 }
                 parker.sleep(self.slot.futex(), announced.bits())?;
@@ -116,8 +116,8 @@ impl RawCall {
         self.requester.is_own() && (self.requester.withdraw(self.index) || self.is_cancelled())
     }
 
-    /// Cancels the call even if a worker runs it: that worker is sent `signal` and takes no further call; the keeper
-    /// replaces it. Whether the call is cancelled now; it is not if its answer was there first.
+    /// Cancels the call even if a worker runs it: that worker is sent `signal` and takes no further call; the
+    /// supervisor replaces it. Whether the call is cancelled now; it is not if its answer was there first.
     pub fn abort(&self, signal: i32) -> bool {
         while self.requester.is_own() && !self.is_done() {
             if self.requester.withdraw(self.index) {
@@ -137,8 +137,8 @@ impl RawCall {
         self.slot.latch.store(latch, Ordering::SeqCst);
     }
 
-    /// Has `callback` run when the answer is there, in a thread of this process that does this for the whole pool; at once in
-    /// this thread when that one has ended with the pool.
+    /// Has `callback` run when the answer is there, in a thread of this process that does this for the whole pool; at
+    /// once in this thread when that one has ended with the pool.
     ///
     /// # Errors
     /// When the thread cannot be started. The call is run all the same.

@@ -2,13 +2,13 @@
 //!
 //! A [`RawPool`] is made by one process, which alone submits to it. It has slots for calls and tables in the arena, and
 //! privately the list of slots that are free. It starts no process: workers come by
-//! [`work`](super::worker::work) with the pool's handle, and are kept alive by the keeper. Dropping the last
+//! [`work`](super::worker::work) with the pool's handle, and are kept alive by the supervisor. Dropping the last
 //! reference closes the pool; to wait for what was submitted, [`RawPool::join`] it first.
 
 use super::call_word::State;
 use super::errors::SubmitError;
 use super::raw_call::RawCall;
-use super::record::{FunctionEntry, Member, PoolBody, PoolRecord, PoolState, block_in, furnish, keep};
+use super::record::{FunctionEntry, PoolBody, PoolRecord, PoolState, WorkerRecord, block_in, furnish, keep};
 use super::requester::Requester;
 use super::sweep::{Note, break_pool, fail, fail_pending};
 use super::view::View;
@@ -184,8 +184,8 @@ impl RawPool {
         self.0.close();
     }
 
-    /// Takes calls again, if it was closed and has come to no other end: for one whose workers could not be started, when that is
-    /// tried once more.
+    /// Takes calls again, if it was closed and has come to no other end: for one whose workers could not be started,
+    /// when that is tried once more.
     pub fn reopen(&self) {
         if self.0.is_own() {
             self.0.view.record.reopen();
@@ -212,55 +212,55 @@ impl RawPool {
 
     /// Sends a signal to every worker.
     pub fn signal_workers(&self, signal: i32) {
-        for (process, _) in self.0.view.crew() {
+        for (process, _) in self.0.view.workers() {
             self.0.view.signal(process, signal);
         }
     }
 
     /// Says who keeps the pool's workers.
-    pub fn set_keeper(&self, keeper: ProcessId) {
-        self.0.set_keeper(keeper);
+    pub fn set_supervisor(&self, supervisor: ProcessId) {
+        self.0.set_supervisor(supervisor);
     }
 
-    /// Says what to do when the keeper has died: `replace` makes another process take its place, and says which, or why it
-    /// cannot: then it is asked again later, and the pool is broken only once it has no worker left. It runs in whichever
-    /// thread submits or waits next. A pool without has its owner look, see [`RawPool::has_lost_keeper`].
-    pub fn replace_keeper_by(
+    /// Says what to do when the supervisor has died: `replace` makes another process take its place, and says which, or
+    /// why it cannot: then it is asked again later, and the pool is broken only once it has no worker left. It runs in
+    /// whichever thread submits or waits next. A pool without has its owner look, see [`RawPool::has_lost_supervisor`].
+    pub fn replace_supervisor_by(
         &self,
         replace: impl Fn(Predecessor) -> Result<ProcessId, String> + Send + Sync + 'static,
     ) {
-        self.0.replace_keeper_by(Box::new(replace));
+        self.0.replace_supervisor_by(Box::new(replace));
     }
 
-    /// Whether the keeper has died, and whoever asks should have another process take its place now.
+    /// Whether the supervisor has died, and whoever asks should have another process take its place now.
     #[inline]
-    pub fn has_lost_keeper(&self) -> bool {
-        self.0.has_lost_keeper()
+    pub fn has_lost_supervisor(&self) -> bool {
+        self.0.has_lost_supervisor()
     }
 
-    /// Whether the keeper has died and nobody has taken its place yet.
+    /// Whether the supervisor has died and nobody has taken its place yet.
     #[inline]
-    pub fn is_keeper_lost(&self) -> bool {
-        self.0.is_keeper_lost()
+    pub fn is_supervisor_lost(&self) -> bool {
+        self.0.is_supervisor_lost()
     }
 
-    /// Says what the callback thread does as long as the keeper is lost, since it may be the only one that waits.
+    /// Says what the callback thread does as long as the supervisor is lost, since it may be the only one that waits.
     pub fn look_unasked_by(&self, look: impl Fn() + Send + Sync + 'static) {
         self.0.look_unasked_by(Box::new(look));
     }
 
-    /// What a keeper that is lost has left to the one that takes its place.
-    pub fn left_by_keeper(&self) -> Predecessor {
-        self.0.left_by_keeper()
+    /// What a supervisor that is lost has left to the one that takes its place.
+    pub fn left_by_supervisor(&self) -> Predecessor {
+        self.0.left_by_supervisor()
     }
 
-    /// The keeper is lost, and another one could not be had now, for this reason: reports it the first time, and breaks the pool
-    /// when it has no worker left and this goes on for long.
-    pub fn note_no_keeper(&self, reason: &str) {
-        self.0.note_no_keeper(reason);
+    /// The supervisor is lost, and another one could not be had now, for this reason: reports it the first time, and
+    /// breaks the pool when it has no worker left and this goes on for long.
+    pub fn note_no_supervisor(&self, reason: &str) {
+        self.0.note_no_supervisor(reason);
     }
 
-    /// Whether any call has no answer yet. A closed pool that has none needs no keeper any more.
+    /// Whether any call has no answer yet. A closed pool that has none needs no supervisor any more.
     pub fn has_unanswered(&self) -> bool {
         self.0.view.has_unanswered()
     }
@@ -276,7 +276,7 @@ impl RawPool {
     pub fn may_retire_within(&self, calls: usize) -> bool {
         let view = &self.0.view;
         let limit = view.record.calls_per_worker.load(Ordering::Relaxed) as usize;
-        let taken = || view.enlisted().map(|(_, member)| member.calls.load(Ordering::Relaxed) as usize);
+        let taken = || view.enlisted().map(|(_, worker)| worker.calls.load(Ordering::Relaxed) as usize);
         limit != 0 && taken().max().unwrap_or(0).saturating_add(calls) >= limit && !view.has_entries()
     }
 
@@ -298,8 +298,9 @@ impl RawPool {
     /// When the deadline came first or a signal handler asked for an end.
     pub fn join(&self, wait: &Wait<'_>) -> Result<(), WaitError> {
         let view = &self.0.view;
-        let is_empty = || view.crew().next().is_none() && !view.has_unanswered() || self.0.is_beyond_help();
-        self.0.at_gate(&view.record.crew_changed.gate, wait, || is_empty().then_some(()))
+        let is_empty =
+            || view.workers().next().is_none() && !view.has_unanswered() || self.0.is_beyond_help();
+        self.0.at_gate(&view.record.workers_changed.gate, wait, || is_empty().then_some(()))
     }
 
     /// Waits until `workers` workers are there, or the pool is no longer open.
@@ -309,7 +310,7 @@ impl RawPool {
     pub fn wait_for_workers(&self, workers: usize, wait: &Wait<'_>) -> Result<(), WaitError> {
         let view = &self.0.view;
         let there = || view.enlisted().count() >= workers || view.record.state() != PoolState::Open;
-        view.record.crew_changed.gate.wait_until(wait, || there().then_some(()), || true)
+        view.record.workers_changed.gate.wait_until(wait, || there().then_some(()), || true)
     }
 
     /// Waits until all callbacks have run, and ends their thread. Callbacks that are registered later run at once.
@@ -324,9 +325,9 @@ impl RawPool {
         for (_, slot) in view.slots() {
             states[slot.word().read().state() as usize] += 1;
         }
-        let describe = |(process, member): (ProcessId, &Member)| {
+        let describe = |(process, worker): (ProcessId, &WorkerRecord)| {
             let slot = view.arena.process(process);
-            (slot.name(), slot.pid(), u64::from(member.calls.load(Ordering::Relaxed)))
+            (slot.name(), slot.pid(), u64::from(worker.calls.load(Ordering::Relaxed)))
         };
         PoolStatistics {
             state: view.record.state(),
@@ -365,6 +366,6 @@ fn make_record(
     record.workers.store(plan.workers as u32, Ordering::Relaxed);
     record.calls_per_worker.store(plan.calls_per_worker.map_or(0, NonZeroU32::get), Ordering::Relaxed);
     record.set_worker_prefix(plan.worker_prefix);
-    let crew = size_of::<Member>() * PROCESSES;
-    furnish(arena, &record.crew, crew, crew).map(drop).inspect_err(undo)
+    let workers = size_of::<WorkerRecord>() * PROCESSES;
+    furnish(arena, &record.worker_records, workers, workers).map(drop).inspect_err(undo)
 }

@@ -18,9 +18,9 @@ pub(super) const FIRST_FUNCTIONS: u32 = 64;
 pub(super) const FIRST_RING: usize = 1024;
 /// How many latches a pool can have.
 pub(super) const LATCHES: usize = 64;
-/// Stands for a keeper that died, until the requester has got another one.
-pub(super) const KEEPER_LOST: u32 = u32::MAX;
-/// Stands for the calls of a worker that its keeper has made, or is about to, and that has not come yet.
+/// Stands for a supervisor that died, until the requester has got another one.
+pub(super) const SUPERVISOR_LOST: u32 = u32::MAX;
+/// Stands for the calls of a worker that its supervisor has made, or is about to, and that has not come yet.
 pub(super) const EXPECTED: u32 = u32::MAX;
 /// How many bytes of text tell why a pool broke.
 const REASON_WORDS: usize = 64;
@@ -76,7 +76,7 @@ shared_record! {
 
 shared_record! {
     /// One worker, at the index of its process.
-    pub(super) struct Member [align(64)] {
+    pub(super) struct WorkerRecord [align(64)] {
         /// Which process; 0 for none.
         pub(super) process: AtomicU32,
         /// The process that came here last and was ready to take calls: what comes before is its start.
@@ -103,8 +103,8 @@ shared_record! {
         pub(super) used: AtomicU32,
         /// The ring that producers use.
         pub(super) newest_ring: AtomicU32,
-        /// The keeper of its workers; 0 for none, [`KEEPER_LOST`] when that has died.
-        pub(super) keeper: AtomicU32,
+        /// The supervisor of its workers; 0 for none, [`SUPERVISOR_LOST`] when that has died.
+        pub(super) supervisor: AtomicU32,
         /// How many functions are in the table.
         pub(super) functions_used: AtomicU32,
         /// The highest number of a worker so far.
@@ -116,13 +116,13 @@ shared_record! {
         /// Idle workers wait here for calls.
         pub(super) work: GateLine,
         /// Who waits for workers to come or go does it here.
-        pub(super) crew_changed: GateLine,
+        pub(super) workers_changed: GateLine,
         pub(super) ends: [RingEnds; CHUNKS],
         pub(super) rings: [AtomicU64; CHUNKS],
         pub(super) slabs: [AtomicU64; CHUNKS],
         pub(super) functions: [AtomicU64; CHUNKS],
         pub(super) latches: [AtomicU64; LATCHES],
-        pub(super) crew: AtomicU64,
+        pub(super) worker_records: AtomicU64,
         reason: [AtomicU64; REASON_WORDS],
         worker_prefix: [AtomicU64; PREFIX_WORDS],
     }
@@ -173,11 +173,11 @@ impl PoolRecord {
     /// All cells that name blocks of the pool's, but for the record's own.
     pub(super) fn storage(&self) -> impl Iterator<Item = &AtomicU64> {
         let tables = [&self.rings[..], &self.slabs[..], &self.functions[..], &self.latches[..]];
-        tables.into_iter().flatten().chain(std::iter::once(&self.crew))
+        tables.into_iter().flatten().chain(std::iter::once(&self.worker_records))
     }
 }
 
-impl Member {
+impl WorkerRecord {
     /// Notes the worker's name for whoever must tell of its death.
     pub(super) fn set_name(&self, name: &str) {
         write_text(&self.name, name);

@@ -1,14 +1,14 @@
 //! The private part of a pool, in the process that made it: which slots are free, who waits where, what runs unasked.
 //!
-//! Everything here is this process's own memory. It is shared by the pool's clones and by the calls that were submitted,
-//! and the last of them to go closes the pool. In a fork's child it is a copy that does nothing.
+//! Everything here is this process's own memory. It is shared by the pool's clones and by the calls that were
+//! submitted, and the last of them to go closes the pool. In a fork's child it is a copy that does nothing.
 
 use super::call_word::State;
 use super::callbacks::CallbackThread;
 use super::errors::SubmitError;
 use super::free_list::FreeList;
 use super::raw_pool::RawPool;
-use super::record::{KEEPER_LOST, LATCHES, PoolState};
+use super::record::{LATCHES, PoolState, SUPERVISOR_LOST};
 use super::slot::CallSlot;
 use super::sweep::{Note, break_pool, fail, fail_pending, note_of};
 use super::view::View;
@@ -22,7 +22,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// How soon whoever waits looks again for a keeper that somebody else is just replacing.
+/// How soon whoever waits looks again for a supervisor that somebody else is just replacing.
 const SOON: Duration = Duration::from_millis(10);
 
 /// So many slots are made ready when none is free.
@@ -39,14 +39,14 @@ pub(super) struct Requester {
     /// How many those are, give or take.
     left_count: AtomicUsize,
     callbacks: OnceLock<CallbackThread>,
-    replace_keeper: OnceLock<ReplaceKeeper>,
+    replace_supervisor: OnceLock<ReplaceSupervisor>,
     /// Whether a thread is at it.
     pub(super) is_replacing: AtomicBool,
-    /// The keeper, as this process remembers it.
+    /// The supervisor, as this process remembers it.
     pub(super) kept_by: AtomicU32,
-    /// Another keeper could not be had, so often in a row.
-    no_keeper: Mutex<Setbacks>,
-    /// What the callback thread does when the keeper is lost.
+    /// Another supervisor could not be had, so often in a row.
+    no_supervisor: Mutex<Setbacks>,
+    /// What the callback thread does when the supervisor is lost.
     look_unasked: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// Whether this process has failed what waited when the pool ended before its time.
     has_failed_all: AtomicBool,
@@ -55,7 +55,7 @@ pub(super) struct Requester {
 }
 
 /// Has another process keep the pool's workers, of which the lost one has left these; which one, or why not.
-type ReplaceKeeper = Box<dyn Fn(Predecessor) -> Result<ProcessId, String> + Send + Sync>;
+type ReplaceSupervisor = Box<dyn Fn(Predecessor) -> Result<ProcessId, String> + Send + Sync>;
 
 /// A slot that becomes free by itself.
 pub(super) struct Left {
@@ -74,10 +74,10 @@ impl Requester {
             left: Mutex::default(),
             left_count: AtomicUsize::new(0),
             callbacks: OnceLock::new(),
-            replace_keeper: OnceLock::new(),
+            replace_supervisor: OnceLock::new(),
             is_replacing: AtomicBool::new(false),
             kept_by: AtomicU32::new(0),
-            no_keeper: Mutex::default(),
+            no_supervisor: Mutex::default(),
             look_unasked: OnceLock::new(),
             has_failed_all: AtomicBool::new(false),
             latches: Mutex::new((0..LATCHES).rev().collect()),
@@ -204,37 +204,37 @@ impl Requester {
         }
     }
 
-    /// Has whoever submits or waits replace a keeper that is lost.
-    pub(super) fn replace_keeper_by(&self, replace: ReplaceKeeper) {
-        let _ = self.replace_keeper.set(replace);
+    /// Has whoever submits or waits replace a supervisor that is lost.
+    pub(super) fn replace_supervisor_by(&self, replace: ReplaceSupervisor) {
+        let _ = self.replace_supervisor.set(replace);
     }
 
     pub(super) fn look_unasked_by(&self, look: Box<dyn Fn() + Send + Sync>) {
         let _ = self.look_unasked.set(look);
     }
 
-    /// For the callback thread, of a pool whose keeper others replace: nobody else may be awake.
+    /// For the callback thread, of a pool whose supervisor others replace: nobody else may be awake.
     pub(super) fn look_unasked(&self) {
-        if self.has_lost_keeper()
+        if self.has_lost_supervisor()
             && let Some(look) = self.look_unasked.get()
         {
             look();
         }
     }
 
-    /// Whether the keeper has died, and another one is needed.
+    /// Whether the supervisor has died, and another one is needed.
     #[inline]
-    pub(super) fn has_lost_keeper(&self) -> bool {
-        self.is_keeper_lost() && self.needs_keeper()
+    pub(super) fn has_lost_supervisor(&self) -> bool {
+        self.is_supervisor_lost() && self.needs_supervisor()
     }
 
     #[inline]
-    pub(super) fn is_keeper_lost(&self) -> bool {
-        self.view.record.keeper.load(Ordering::Relaxed) == KEEPER_LOST
+    pub(super) fn is_supervisor_lost(&self) -> bool {
+        self.view.record.supervisor.load(Ordering::Relaxed) == SUPERVISOR_LOST
     }
 
     #[cold]
-    fn needs_keeper(&self) -> bool {
+    fn needs_supervisor(&self) -> bool {
         self.goes_on() && self.setbacks().rest().is_none()
     }
 
@@ -249,29 +249,29 @@ impl Requester {
     }
 
     fn setbacks(&self) -> MutexGuard<'_, Setbacks> {
-        self.no_keeper.lock().unwrap_or_else(PoisonError::into_inner)
+        self.no_supervisor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a keeper that is lost has left to the one that takes its place.
-    pub(super) fn left_by_keeper(&self) -> Predecessor {
+    /// What a supervisor that is lost has left to the one that takes its place.
+    pub(super) fn left_by_supervisor(&self) -> Predecessor {
         let alive = |(process, _): &(ProcessId, _)| {
             self.view.arena.process_state(*process) == Some(ProcessState::Alive)
         };
-        let workers = self.view.crew().filter(alive);
+        let workers = self.view.workers().filter(alive);
         let workers = workers.map(|(process, _)| (process, self.view.arena.process(process).pid()));
         Predecessor::lost(self.view.record.hired.load(Ordering::Relaxed), workers.collect())
     }
 
-    pub(super) fn set_keeper(&self, keeper: ProcessId) {
+    pub(super) fn set_supervisor(&self, supervisor: ProcessId) {
         self.setbacks().clear();
         self.is_replacing.store(true, Ordering::SeqCst);
-        self.kept_by.store(keeper.raw(), Ordering::SeqCst);
-        self.view.record.keeper.store(keeper.raw(), Ordering::SeqCst);
+        self.kept_by.store(supervisor.raw(), Ordering::SeqCst);
+        self.view.record.supervisor.store(supervisor.raw(), Ordering::SeqCst);
         // It may have died before it was known here, and been swept.
-        if self.view.arena.is_dead(keeper) {
-            let _ = self.view.record.keeper.compare_exchange(
-                keeper.raw(),
-                KEEPER_LOST,
+        if self.view.arena.is_dead(supervisor) {
+            let _ = self.view.record.supervisor.compare_exchange(
+                supervisor.raw(),
+                SUPERVISOR_LOST,
                 Ordering::AcqRel,
                 Ordering::Relaxed,
             );
@@ -279,11 +279,12 @@ impl Requester {
         self.is_replacing.store(false, Ordering::SeqCst);
     }
 
-    /// For who waits: gets another keeper when the pool's has died, and fails all calls when the pool has ended before its time.
+    /// For who waits: gets another supervisor when the pool's has died, and fails all calls when the pool has ended
+    /// before its time.
     #[inline]
     pub(super) fn look_after_pool(&self) {
-        if self.has_lost_keeper() {
-            self.replace_keeper();
+        if self.has_lost_supervisor() {
+            self.replace_supervisor();
         }
         let state = self.view.record.state();
         if state > PoolState::Closed && !self.has_failed_all.load(Ordering::Relaxed) {
@@ -291,7 +292,7 @@ impl Requester {
         }
     }
 
-    /// The pool was ended, perhaps by a keeper which could not map all calls. This process has mapped its own.
+    /// The pool was ended, perhaps by a supervisor which could not map all calls. This process has mapped its own.
     #[cold]
     fn fail_all(&self, state: PoolState) {
         if self.is_own() && !self.has_failed_all.swap(true, Ordering::Relaxed) {
@@ -300,31 +301,35 @@ impl Requester {
     }
 
     #[cold]
-    fn replace_keeper(&self) {
+    fn replace_supervisor(&self) {
         let record = self.view.record;
-        let Some(replace) = self.replace_keeper.get() else { return };
+        let Some(replace) = self.replace_supervisor.get() else { return };
         self.is_replacing.store(true, Ordering::SeqCst);
-        if record.keeper.compare_exchange(KEEPER_LOST, 0, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+        if record
+            .supervisor
+            .compare_exchange(SUPERVISOR_LOST, 0, Ordering::AcqRel, Ordering::Relaxed)
+            .is_err()
+        {
             self.is_replacing.store(false, Ordering::SeqCst);
             return;
         }
-        // Nobody else comes here before the keeper is lost again.
-        match replace(self.left_by_keeper()) {
-            Ok(keeper) => self.set_keeper(keeper),
-            Err(reason) => self.note_no_keeper(&reason),
+        // Nobody else comes here before the supervisor is lost again.
+        match replace(self.left_by_supervisor()) {
+            Ok(supervisor) => self.set_supervisor(supervisor),
+            Err(reason) => self.note_no_supervisor(&reason),
         }
         self.is_replacing.store(false, Ordering::SeqCst);
     }
 
-    /// The keeper is lost, and another one could not be had now. That is tried again; a pool that has no worker left, and
-    /// gets no keeper for long, is broken.
-    pub(super) fn note_no_keeper(&self, reason: &str) {
+    /// The supervisor is lost, and another one could not be had now. That is tried again; a pool that has no worker
+    /// left, and gets no supervisor for long, is broken.
+    pub(super) fn note_no_supervisor(&self, reason: &str) {
         let mut setbacks = self.setbacks();
         setbacks.note();
         let (times, are_hopeless) = (setbacks.times(), setbacks.are_hopeless());
-        self.view.record.keeper.store(KEEPER_LOST, Ordering::Release);
+        self.view.record.supervisor.store(SUPERVISOR_LOST, Ordering::Release);
         drop(setbacks);
-        if are_hopeless && self.left_by_keeper().is_empty() {
+        if are_hopeless && self.left_by_supervisor().is_empty() {
             let reason = format!(
                 "it has no worker left, and the process that starts its workers, which was killed, could not be \
                  replaced in {times} attempts: {reason}"
@@ -434,15 +439,15 @@ impl Requester {
         self.in_pieces(wait, |piece, is_last| {
             let ready = || {
                 self.look_after_pool();
-                ready().map(Some).or_else(|| (is_last && self.wants_keeper()).then_some(None))
+                ready().map(Some).or_else(|| (is_last && self.wants_supervisor()).then_some(None))
             };
             gate.wait_until(piece, ready, || true)
         })
     }
 
-    /// Waits by `attempt`. While a keeper is wanted and cannot be had, nobody wakes whoever waits to ask for one again: then it
-    /// is waited in pieces. `attempt` is told whether this is to be the last one, which it leaves with `None` if it
-    /// must not be.
+    /// Waits by `attempt`. While a supervisor is wanted and cannot be had, nobody wakes whoever waits to ask for one
+    /// again: then it is waited in pieces. `attempt` is told whether this is to be the last one, which it leaves with
+    /// `None` if it must not be.
     pub(super) fn in_pieces<R>(
         &self,
         wait: &Wait<'_>,
@@ -450,7 +455,7 @@ impl Requester {
     ) -> Result<R, WaitError> {
         loop {
             let look =
-                self.wants_keeper().then(|| self.setbacks().rest().or(Deadline::after(SOON))).flatten();
+                self.wants_supervisor().then(|| self.setbacks().rest().or(Deadline::after(SOON))).flatten();
             let deadline = look.map_or(wait.deadline, |look| Some(look.earlier(wait.deadline)));
             match attempt(&Wait { deadline, ..*wait }, look.is_none()) {
                 Ok(Some(found)) => return Ok(found),
@@ -462,16 +467,16 @@ impl Requester {
         }
     }
 
-    /// Whether those who wait here are to replace the keeper, and have not been able to yet.
+    /// Whether those who wait here are to replace the supervisor, and have not been able to yet.
     #[inline]
-    pub(super) fn wants_keeper(&self) -> bool {
-        self.is_keeper_wanted() && self.replace_keeper.get().is_some()
+    pub(super) fn wants_supervisor(&self) -> bool {
+        self.is_supervisor_wanted() && self.replace_supervisor.get().is_some()
     }
 
-    /// Whether the keeper is lost, and another one is needed, now or in a while.
+    /// Whether the supervisor is lost, and another one is needed, now or in a while.
     #[inline]
-    pub(super) fn is_keeper_wanted(&self) -> bool {
-        self.is_keeper_lost() && self.goes_on()
+    pub(super) fn is_supervisor_wanted(&self) -> bool {
+        self.is_supervisor_lost() && self.goes_on()
     }
 
     pub(super) fn give_back_latch(&self, number: usize) {

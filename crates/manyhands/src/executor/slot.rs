@@ -13,7 +13,8 @@
 //!  24  retries      see below
 //! ```
 //!
-//! Up to 8 bytes stand in the place itself, so that a tiny call moves one cache line between two processors and not three.
+//! Up to 8 bytes stand in the place itself, so that a tiny call moves one cache line between two processors and not
+//! three.
 
 use super::call_word::CallWord;
 use crate::arena::{Arena, ArenaError, Block, BlockId, Handle, ProcessId, shared_record};
@@ -49,8 +50,8 @@ shared_record! {
         /// The number of the latch that is told of the answer.
         pub(super) latch: AtomicU32,
         pub(super) number: AtomicU64,
-        /// What to run. A link while the slot is free: nobody but the requester touches this word then, while a sweep that
-        /// is late may still count a retry.
+        /// What to run. A link while the slot is free: nobody but the requester touches this word then, while a sweep
+        /// that is late may still count a retry.
         pub(super) function: AtomicU64,
         /// How often the call may still be run again (low half), and for which dead worker that was counted last (high
         /// half), so that a sweep which is done twice counts once.
@@ -135,8 +136,8 @@ impl CallSlot {
 }
 
 impl Side<'_> {
-    /// Writes what `parts` make together. Large contents go into a block, held by this process, and so do contents that name
-    /// objects, which the block keeps.
+    /// Writes what `parts` make together. Large contents go into a block, held by this process, and so do contents that
+    /// name objects, which the block keeps.
     #[inline]
     pub(super) fn write(
         &self,

@@ -1,13 +1,13 @@
 //! What a dead process leaves in a pool, and its undoing.
 //!
 //! A worker's call is run again or answered with its death; a result that it gave outlives it; what it had promised to
-//! put into a ring is put there; whoever may have been owed a wake-up by it is woken to look. A requester's
-//! death ends the pool. Every step is one exchange away from the dead owner's number, so a sweep may stop anywhere and be
-//! done again. No heap memory is taken: the warden runs this.
+//! put into a ring is put there; whoever may have been owed a wake-up by it is woken to look. A requester's death ends
+//! the pool. Every step is one exchange away from the dead owner's number, so a sweep may stop anywhere and be done
+//! again. No heap memory is taken: the reaper runs this.
 
 use super::call_word::State;
 use super::obituary::Obituary;
-use super::record::{EXPECTED, KEEPER_LOST, PoolBody, PoolState, block_in, keep};
+use super::record::{EXPECTED, PoolBody, PoolState, SUPERVISOR_LOST, block_in, keep};
 use super::slot::CallSlot;
 use super::view::View;
 use crate::arena::{Arena, ArenaError, Dead, Handle, Kind, Object, ProcessId, Sweep, this_process};
@@ -86,8 +86,8 @@ impl Sweep for PoolSweep {
         let mut all = Ok(());
         for (handle, body) in arena.objects::<PoolBody>(Kind::Pool)? {
             keep(arena, &body.record, dead.process);
-            // One that is being unmade is waited for by nobody, and its memory may be another's by now; one that lives is
-            // kept from going while it is looked at.
+            // One that is being unmade is waited for by nobody, and its memory may be another's by now; one that lives
+            // is kept from going while it is looked at.
             let Ok(_object) = Object::attach(handle, Kind::Pool) else { continue };
             let view = match View::of(arena, body) {
                 Ok(Some(view)) => view,
@@ -104,7 +104,7 @@ impl Sweep for PoolSweep {
                 end_pool_of(&view, dead.process);
             } else {
                 settle_calls_of(&view, dead, by);
-                tell_of_keeper(&view, dead.process);
+                tell_of_supervisor(&view, dead.process);
             }
         }
         all
@@ -137,7 +137,7 @@ pub(crate) fn calls_so_far(arena: &'static Arena) -> u64 {
         .filter_map(|(handle, body)| {
             let _object = Object::attach(handle, Kind::Pool).ok()?;
             let view = View::of(arena, body).ok()??;
-            let present = view.enlisted().map(|(_, member)| u64::from(member.calls.load(Ordering::Relaxed)));
+            let present = view.enlisted().map(|(_, worker)| u64::from(worker.calls.load(Ordering::Relaxed)));
             Some(view.record.calls.load(Ordering::Relaxed) + present.sum::<u64>())
         })
         .sum()
@@ -151,12 +151,12 @@ fn end_pool_of(view: &View, requester: ProcessId) {
         slot.arguments().keep_block_of(view.arena, requester);
     }
     view.record.work.gate.recover(Scope::Shared);
-    view.record.crew_changed.gate.recover(Scope::Shared);
+    view.record.workers_changed.gate.recover(Scope::Shared);
 }
 
 fn settle_calls_of(view: &View, dead: &Dead, by: ProcessId) {
-    let member = view.member(dead.process);
-    let was_worker = member.process.load(Ordering::Acquire) == dead.process.raw();
+    let worker = view.worker(dead.process);
+    let was_worker = worker.process.load(Ordering::Acquire) == dead.process.raw();
     let obituary = Obituary::of(view, dead);
     for (index, slot) in view.slots() {
         let seen = slot.word().read();
@@ -202,16 +202,17 @@ fn settle_calls_of(view: &View, dead: &Dead, by: ProcessId) {
         latch.tell_all();
     }
     if was_worker {
-        leave_crew(view, dead.process);
+        leave_workers(view, dead.process);
     }
     view.record.work.gate.recover(Scope::Shared);
-    view.record.crew_changed.gate.recover(Scope::Shared);
+    view.record.workers_changed.gate.recover(Scope::Shared);
 }
 
-/// The pool's keeper may have died: then whoever waits in the requester is woken to get another one.
-fn tell_of_keeper(view: &View, dead: ProcessId) {
-    let keeper = &view.record.keeper;
-    if keeper.compare_exchange(dead.raw(), KEEPER_LOST, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+/// The pool's supervisor may have died: then whoever waits in the requester is woken to get another one.
+fn tell_of_supervisor(view: &View, dead: ProcessId) {
+    let supervisor = &view.record.supervisor;
+    if supervisor.compare_exchange(dead.raw(), SUPERVISOR_LOST, Ordering::AcqRel, Ordering::Relaxed).is_err()
+    {
         return;
     }
     for (_, slot) in view.slots() {
@@ -219,11 +220,11 @@ fn tell_of_keeper(view: &View, dead: ProcessId) {
             futex::wake(slot.futex(), u32::MAX, Scope::Shared);
         }
     }
-    // Who waits at latches and for the crew is woken in every sweep.
+    // Who waits at latches and for the workers is woken in every sweep.
 }
 
-/// Puts a pending call that `promised` was to put. Fails it when there is no memory for that, or when the pool was ended
-/// meanwhile: whoever did so may have looked for pending calls before this was one.
+/// Puts a pending call that `promised` was to put. Fails it when there is no memory for that, or when the pool was
+/// ended meanwhile: whoever did so may have looked for pending calls before this was one.
 pub(super) fn put_or_fail(view: &View, call: (u32, &CallSlot), promised: ProcessId, by: ProcessId) {
     let pending = (State::Pending, promised.raw());
     if view.put(call.0).is_err() {
@@ -243,13 +244,13 @@ pub(super) fn note_of(state: PoolState) -> Note {
 }
 
 /// Takes a dead worker off the list.
-fn leave_crew(view: &View, dead: ProcessId) {
-    let member = view.member(dead);
-    let calls = member.calls.swap(0, Ordering::AcqRel);
+fn leave_workers(view: &View, dead: ProcessId) {
+    let worker = view.worker(dead);
+    let calls = worker.calls.swap(0, Ordering::AcqRel);
     if calls != EXPECTED {
         view.record.calls.fetch_add(u64::from(calls), Ordering::Relaxed);
     }
-    if member.process.compare_exchange(dead.raw(), 0, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+    if worker.process.compare_exchange(dead.raw(), 0, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
         view.record.deaths.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -263,7 +264,7 @@ pub(super) fn break_pool(view: &View, by: ProcessId, reason: &str) {
         fence(Ordering::SeqCst);
         fail_pending(view, by, Note::Broken);
         view.record.work.gate.recover(Scope::Shared);
-        view.record.crew_changed.gate.recover(Scope::Shared);
+        view.record.workers_changed.gate.recover(Scope::Shared);
     }
 }
 

@@ -258,7 +258,7 @@ fn a_look_from_the_side_ends_with_its_call_and_leaves_the_next_one_alone() {
 }
 
 #[test]
-fn a_keeper_that_cannot_be_replaced_yet_is_asked_for_until_it_can_while_somebody_waits() {
+fn a_supervisor_that_cannot_be_replaced_yet_is_asked_for_until_it_can_while_somebody_waits() {
     use crate::arena::{ProcessId, this_process};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -266,10 +266,10 @@ fn a_keeper_that_cannot_be_replaced_yet_is_asked_for_until_it_can_while_somebody
     let pool = pool();
     let (asked, me) = (Arc::new(AtomicU32::new(0)), this_process().unwrap());
     let (tries, handle) = (Arc::clone(&asked), pool.handle());
-    pool.replace_keeper_by(move |_| match tries.fetch_add(1, Ordering::Relaxed) {
+    pool.replace_supervisor_by(move |_| match tries.fetch_add(1, Ordering::Relaxed) {
         0..3 => Err("no process can be made now".to_owned()),
         _ => {
-            // A worker comes with the keeper.
+            // A worker comes with the supervisor.
             std::thread::spawn(move || {
                 Worker::enlist(handle).unwrap().work(&Blocking, &mut |request| {
                     request.answer(0, &[]).unwrap();
@@ -279,7 +279,7 @@ fn a_keeper_that_cannot_be_replaced_yet_is_asked_for_until_it_can_while_somebody
         }
     });
     // A process of long ago.
-    pool.set_keeper(ProcessId::from_raw(me.raw() ^ (1 << 23)).unwrap());
+    pool.set_supervisor(ProcessId::from_raw(me.raw() ^ (1 << 23)).unwrap());
     let call = pool.submit(&new_call(1, &[])).unwrap();
     answer(call).unwrap();
     assert_eq!(asked.load(Ordering::Relaxed), 4);

@@ -1,7 +1,7 @@
 //! Waiting for many futures at once: until the first is done, the first has failed, or all are.
 //!
-//! Futures of threads and of processes may be mixed. Each one that is not done yet is given a waker that puts its place into
-//! one row, at which the caller sleeps. To wait for all needs no row: one is waited for after the other.
+//! Futures of threads and of processes may be mixed. Each one that is not done yet is given a waker that puts its place
+//! into one row, at which the caller sleeps. To wait for all needs no row: one is waited for after the other.
 
 use super::future::Future;
 use crate::channel::Monitor;
@@ -185,8 +185,8 @@ impl Row {
         left
     }
 
-    /// The place of the next one that came. Those of `futures` that wait in the pool of this thread are run by it meanwhile, if
-    /// there is no deadline.
+    /// The place of the next one that came. Those of `futures` that wait in the pool of this thread are run by it
+    /// meanwhile, if there is no deadline.
     fn next<'a, R: 'a>(
         &self,
         futures: impl IntoIterator<Item = &'a Future<R>>,

@@ -1,16 +1,16 @@
 //! A pool as one process sees it: the record, and the places of its tables as far as they were needed.
 //!
-//! Requester, workers and sweepers all reach slots, rings and latches through a [`View`]. It takes and puts
-//! calls; it does not wait, and knows nothing of what a call means. Taking memory is left to the requester,
-//! except where a ring must grow to hold the calls of a dead worker. What a table needs is mapped when it is first used here,
-//! or before: all there is when the view is made, and a requester's own when it takes the memory.
+//! Requester, workers and sweepers all reach slots, rings and latches through a [`View`]. It takes and puts calls; it
+//! does not wait, and knows nothing of what a call means. Taking memory is left to the requester, except where a ring
+//! must grow to hold the calls of a dead worker. What a table needs is mapped when it is first used here, or before:
+//! all there is when the view is made, and a requester's own when it takes the memory.
 
 use super::call_ring::CallRing;
 use super::call_word::State;
 use super::latch::Latch;
 use super::record::{
-    CHUNKS, EXPECTED, FIRST_FUNCTIONS, FIRST_RING, FIRST_SLAB, FunctionEntry, LATCHES, Member, PoolBody,
-    PoolRecord, block_in, chunk_of, furnish, keep,
+    CHUNKS, EXPECTED, FIRST_FUNCTIONS, FIRST_RING, FIRST_SLAB, FunctionEntry, LATCHES, PoolBody, PoolRecord,
+    WorkerRecord, block_in, chunk_of, furnish, keep,
 };
 use super::slot::CallSlot;
 use crate::arena::{Arena, ArenaError, PROCESSES, ProcessId, Role, Shared, this_process};
@@ -21,7 +21,7 @@ use std::sync::OnceLock;
 pub(super) struct View {
     pub(super) arena: &'static Arena,
     pub(super) record: &'static PoolRecord,
-    crew: &'static [Member],
+    workers: &'static [WorkerRecord],
     slabs: [OnceLock<&'static [CallSlot]>; CHUNKS],
     rings: [OnceLock<&'static [AtomicU64]>; CHUNKS],
     latches: [OnceLock<&'static [Latch]>; LATCHES],
@@ -35,11 +35,11 @@ impl View {
     pub(super) fn of(arena: &'static Arena, body: &PoolBody) -> Result<Option<View>, ArenaError> {
         let Some(record) = block_in(&body.record) else { return Ok(None) };
         let record: &PoolRecord = &arena.block_records(record, 1)?[0];
-        let Some(crew) = block_in(&record.crew) else { return Ok(None) };
+        let Some(workers) = block_in(&record.worker_records) else { return Ok(None) };
         let view = View {
             arena,
             record,
-            crew: arena.block_records(crew, PROCESSES)?,
+            workers: arena.block_records(workers, PROCESSES)?,
             slabs: [const { OnceLock::new() }; CHUNKS],
             rings: [const { OnceLock::new() }; CHUNKS],
             latches: [const { OnceLock::new() }; LATCHES],
@@ -205,8 +205,8 @@ impl View {
         (0..=newest).any(|chunk| self.ring(chunk).map_or(true, |ring| ring.peek().is_some()))
     }
 
-    /// All slots that were ever used, as far as this process has mapped them: those that were when the view was made, and
-    /// a requester's own.
+    /// All slots that were ever used, as far as this process has mapped them: those that were when the view was made,
+    /// and a requester's own.
     pub(super) fn slots(&self) -> impl Iterator<Item = (u32, &'static CallSlot)> {
         (0..self.used()).filter_map(|index| Some((index, self.try_slot(index).ok()?)))
     }
@@ -248,7 +248,8 @@ impl View {
             .filter_map(|number| self.reach_latch(number).ok())
     }
 
-    /// Sends a signal to a worker, which may just have ended: then to nobody. Nor to a process that is none of the arena's.
+    /// Sends a signal to a worker, which may just have ended: then to nobody. Nor to a process that is none of the
+    /// arena's.
     pub(super) fn signal(&self, worker: ProcessId, signal: i32) {
         let pidfd = self.arena.process(worker).pidfd();
         // Asked after the descriptor is there: until here the slot, and so the descriptor, was the worker's.
@@ -261,24 +262,24 @@ impl View {
     }
 
     /// The place of a process among the pool's workers.
-    pub(super) fn member(&self, process: ProcessId) -> &'static Member {
-        &self.crew[process.index()]
+    pub(super) fn worker(&self, process: ProcessId) -> &'static WorkerRecord {
+        &self.workers[process.index()]
     }
 
     /// The processes that work for the pool, or did and are not swept yet; those that are expected among them.
-    pub(super) fn crew(&self) -> impl Iterator<Item = (ProcessId, &'static Member)> + use<> {
-        let (arena, members) = (self.arena, self.crew.iter());
-        members.filter_map(move |member| {
-            let process = ProcessId::from_raw(member.process.load(Ordering::Acquire))?;
+    pub(super) fn workers(&self) -> impl Iterator<Item = (ProcessId, &'static WorkerRecord)> + use<> {
+        let (arena, records) = (self.arena, self.workers.iter());
+        records.filter_map(move |worker| {
+            let process = ProcessId::from_raw(worker.process.load(Ordering::Acquire))?;
             // One that was expected and never came to be is not swept; its slot is another's by now.
             arena.process_state(process)?;
-            (arena.process(process).role() == Role::Worker).then_some((process, member))
+            (arena.process(process).role() == Role::Worker).then_some((process, worker))
         })
     }
 
     /// Those of them that have come.
-    pub(super) fn enlisted(&self) -> impl Iterator<Item = (ProcessId, &'static Member)> + use<> {
-        self.crew().filter(|(_, member)| member.calls.load(Ordering::Acquire) != EXPECTED)
+    pub(super) fn enlisted(&self) -> impl Iterator<Item = (ProcessId, &'static WorkerRecord)> + use<> {
+        self.workers().filter(|(_, worker)| worker.calls.load(Ordering::Acquire) != EXPECTED)
     }
 }
 

@@ -6,7 +6,7 @@
 //! nothing by anybody: it pulls.
 
 use super::call_word::State;
-use super::record::{Member, PoolBody, PoolState, block_in};
+use super::record::{PoolBody, PoolState, WorkerRecord, block_in};
 use super::slot::{CallSlot, INLINE};
 use super::sweep::break_pool;
 use super::view::View;
@@ -59,7 +59,7 @@ pub enum WorkerEnd {
 pub struct Worker {
     _object: Object,
     view: View,
-    member: &'static Member,
+    worker: &'static WorkerRecord,
     process: ProcessId,
 }
 
@@ -78,12 +78,12 @@ impl Worker {
         let object = Object::attach(pool, Kind::Pool)?;
         let gone = || ArenaError::Stale { handle: pool, kind: Kind::Pool };
         let view = View::of(Arena::get()?, object.body::<PoolBody>())?.ok_or_else(gone)?;
-        let member = view.member(process);
-        member.set_name(&view.arena.process(process).name());
-        member.calls.store(0, Ordering::Release);
-        member.process.store(process.raw(), Ordering::Release);
-        view.record.crew_changed.gate.notify_all(Scope::Shared);
-        Ok(Worker { _object: object, view, member, process })
+        let worker = view.worker(process);
+        worker.set_name(&view.arena.process(process).name());
+        worker.calls.store(0, Ordering::Release);
+        worker.process.store(process.raw(), Ordering::Release);
+        view.record.workers_changed.gate.notify_all(Scope::Shared);
+        Ok(Worker { _object: object, view, worker, process })
     }
 
     /// The payload that the requester registered under a number, if it did.
@@ -111,7 +111,7 @@ impl Worker {
     pub fn work(&self, waiting: &dyn Waiting, run: &mut dyn FnMut(&mut CallRequest<'_>)) -> WorkerEnd {
         let most = self.view.record.calls_per_worker.load(Ordering::Relaxed);
         let wait = Wait::arena(None, waiting);
-        self.member.ready.store(self.process.raw(), Ordering::Release);
+        self.worker.ready.store(self.process.raw(), Ordering::Release);
         let mut calls = 0_u32;
         loop {
             let next = match self.take() {
@@ -126,7 +126,7 @@ impl Worker {
                 Ok(Next::End(why)) => {
                     if why == WorkerEnd::NoAddressSpace && calls == 0 {
                         // The next one may fare no better: it is as if this one had never been ready.
-                        self.member.ready.store(0, Ordering::Release);
+                        self.worker.ready.store(0, Ordering::Release);
                         self.set_reason(
                             "a worker has no address space left to see the calls; it is limited (RLIMIT_AS)",
                         );
@@ -137,7 +137,7 @@ impl Worker {
                 Err(_) => continue,
             };
             calls = calls.wrapping_add(1);
-            self.member.calls.store(calls, Ordering::Relaxed);
+            self.worker.calls.store(calls, Ordering::Relaxed);
             if !self.run_one(index, slot, run) {
                 return WorkerEnd::Aborted;
             }
@@ -234,8 +234,8 @@ impl CallRequest<'_> {
         self.answer_naming(tag, parts, &[])
     }
 
-    /// As [`CallRequest::answer`], of an answer that names shared objects, which this process refers to now: they live at
-    /// least until the answer is fetched.
+    /// As [`CallRequest::answer`], of an answer that names shared objects, which this process refers to now: they live
+    /// at least until the answer is fetched.
     ///
     /// # Errors
     /// As there.
@@ -280,8 +280,8 @@ impl CallRequest<'_> {
         seen.state() == State::Taken && !seen.is_detached()
     }
 
-    /// Takes the block in which large arguments stand, so that they may outlive the call; `None` when they are small, when
-    /// the call may be run again, or when the block was taken before.
+    /// Takes the block in which large arguments stand, so that they may outlive the call; `None` when they are small,
+    /// when the call may be run again, or when the block was taken before.
     pub fn take_arguments(&mut self) -> Option<Block> {
         let side = self.slot.arguments();
         if self.slot.may_be_retried() {

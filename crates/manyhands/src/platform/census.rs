@@ -1,7 +1,7 @@
 //! Which processes there are, and who is whose child.
 //!
-//! Reads /proc, without allocating and without a lock, like `platform::maps`. A process that exists from before the count
-//! to its end is counted; one that comes or goes meanwhile may be or not.
+//! Reads /proc, without allocating and without a lock, like `platform::maps`. A process that exists from before the
+//! count to its end is counted; one that comes or goes meanwhile may be or not.
 
 use super::{process, stat};
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat};

@@ -51,8 +51,8 @@ pub fn exec(plan: &Exec<'_>) -> io::Result<u32> {
     let mut stack = vec![0_u128; STACK / size_of::<u128>()];
     // With every signal blocked no handler of the caller's can run in the child while it borrows the memory.
     let blocked = signal::block_all();
-    // SAFETY: `become_program` uses only its own stack, `child` and system calls; CLONE_VFORK suspends this thread until it
-    // has exec'd or ended, so both outlive its use of them.
+    // SAFETY: `become_program` uses only its own stack, `child` and system calls; CLONE_VFORK suspends this thread
+    // until it has exec'd or ended, so both outlive its use of them.
     let pid = unsafe {
         libc::clone(
             become_program,
@@ -132,7 +132,8 @@ extern "C" fn become_program(child: *mut libc::c_void) -> libc::c_int {
     }
 }
 
-/// Closes all descriptors from `first` to `last`. System calls only, for a process that borrows or copies another one's memory.
+/// Closes all descriptors from `first` to `last`. System calls only, for a process that borrows or copies another one's
+/// memory.
 ///
 /// # Safety
 /// The descriptors belong to nobody in this process.

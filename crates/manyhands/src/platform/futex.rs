@@ -70,8 +70,8 @@ mod kernel {
         !REFUSED.load(Ordering::Relaxed)
     }
 
-    /// As [`wait`] on a word that several processes see, and also until somebody wakes `beside`, another such word. `None` when the
-    /// kernel does not offer that.
+    /// As [`wait`] on a word that several processes see, and also until somebody wakes `beside`, another such word.
+    /// `None` when the kernel does not offer that.
     pub fn wait_beside(
         word: &AtomicU32,
         expected: u32,

@@ -1,8 +1,8 @@
 //! The program's image in memory: where it is mapped, which build it is, what else is loaded.
 //!
-//! An address of code in the main program is told to another process of the same build as the distance from where
-//! the program is mapped. What identifies a build is the linker's note in the image, which stripping leaves in place; without
-//! one, the file itself. Uses the dynamic linker's own list; reads no symbol.
+//! An address of code in the main program is told to another process of the same build as the distance from where the
+//! program is mapped. What identifies a build is the linker's note in the image, which stripping leaves in place;
+//! without one, the file itself. Uses the dynamic linker's own list; reads no symbol.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::os::unix::fs::MetadataExt;
@@ -119,8 +119,8 @@ fn each_image(mut look: impl FnMut(Image<'_>) -> bool) {
         c_int::from(!look(Image(info)))
     }
     fn call<F: FnMut(Image<'_>) -> bool>(look: &mut F) {
-        // SAFETY: `visit::<F>` gets back the pointer to the `F` that stands here until the call is over; it does not unwind,
-        // since what we do with images does not panic.
+        // SAFETY: `visit::<F>` gets back the pointer to the `F` that stands here until the call is over; it does not
+        // unwind, since what we do with images does not panic.
         unsafe { libc::dl_iterate_phdr(Some(visit::<F>), (&raw mut *look).cast()) };
     }
     call(&mut look);

@@ -2,9 +2,9 @@
 //!
 //! A program that closes all descriptors it does not know, as daemons do, closes ours as well, and may open other files
 //! under their numbers. So a descriptor that outlives a call is looked at before each use: it is ours as long as its
-//! number stands for the same file. One that is not is neither used nor closed. What it stood for may be opened again in
-//! another way: see [`Lasting::renewed`]. (Descriptors of processes are told from other files, but not from one another,
-//! before Linux 6.9.)
+//! number stands for the same file. One that is not is neither used nor closed. What it stood for may be opened again
+//! in another way: see [`Lasting::renewed`]. (Descriptors of processes are told from other files, but not from one
+//! another, before Linux 6.9.)
 
 use super::atomic::{AtomicU32, AtomicU64, Ordering};
 use rustix::fs::{Mode, OFlags};
@@ -36,8 +36,8 @@ impl Identity {
             let status = std::fs::metadata(path);
             status.is_ok_and(|it| it.dev() == self.device && it.ino() == self.inode)
         })?;
-        // Held without being opened, until it is known to be this one: the process may not be one of ours, and the number
-        // may stand for another file by now, whose opening does something.
+        // Held without being opened, until it is known to be this one: the process may not be one of ours, and the
+        // number may stand for another file by now, whose opening does something.
         let held = rustix::fs::open(&found, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
         if Identity::of(&held).ok()? != self {
             return None;
@@ -54,9 +54,9 @@ pub fn open(path: &std::path::Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?)
 }
 
-/// A descriptor of the same file whose number is no standard stream's. In a program that was started with one of these closed,
-/// the kernel gives its number to the next file that is opened; and whatever the program writes to the stream that it takes it for
-/// would be written to that.
+/// A descriptor of the same file whose number is no standard stream's. In a program that was started with one of these
+/// closed, the kernel gives its number to the next file that is opened; and whatever the program writes to the stream
+/// that it takes it for would be written to that.
 ///
 /// # Errors
 /// EMFILE.
@@ -112,7 +112,8 @@ impl Lasting {
     /// The descriptor, unless the program has closed it.
     pub fn get(&self) -> Option<BorrowedFd<'_>> {
         let number = self.number();
-        // SAFETY: only looked at, until it is known to be of our file; a number that is not open is an error of the look.
+        // SAFETY: only looked at, until it is known to be of our file; a number that is not open is an error of the
+        // look.
         let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
         Identity::of(descriptor).is_ok_and(|it| it == self.identity()).then_some(descriptor)
     }

@@ -10,8 +10,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 
-/// Makes a memory file of `size` bytes, close-on-exec, that can neither shrink nor grow. Nobody but its user opens it anew
-/// through /proc; whoever has a descriptor keeps what that allows.
+/// Makes a memory file of `size` bytes, close-on-exec, that can neither shrink nor grow. Nobody but its user opens it
+/// anew through /proc; whoever has a descriptor keeps what that allows.
 ///
 /// # Errors
 /// What the kernel says: EMFILE, ENFILE, ENOMEM, or EINVAL where memory files are switched off.
@@ -59,7 +59,8 @@ pub fn file_size_limit() -> Option<u64> {
 }
 
 /// Maps `size` bytes of `file` from `offset` on, a multiple of the page size, shared, for reading and writing, until
-/// [`unmap`]. A core dump of the process leaves it out: to dump it would take all its pages from the kernel, used or not.
+/// [`unmap`]. A core dump of the process leaves it out: to dump it would take all its pages from the kernel, used or
+/// not.
 ///
 /// # Errors
 /// ENOMEM when address space or maps have run out.
@@ -75,13 +76,14 @@ pub fn map_shared(file: impl AsFd, offset: u64, size: usize) -> io::Result<NonNu
             offset,
         )?
     };
-    // SAFETY: the fresh map; what is read or written there does not change. Should the kernel refuse, a dump is merely long.
+    // SAFETY: the fresh map; what is read or written there does not change. Should the kernel refuse, a dump is merely
+    // long.
     let _ = unsafe { rustix::mm::madvise(address, size, rustix::mm::Advice::LinuxDontDump) };
     NonNull::new(address.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }
 
-/// As [`map_shared`], from the file's beginning on, with a page behind it in which nothing can stand: so the kernel never makes one
-/// map of this and another of the same file, and lists it from its first byte to its last.
+/// As [`map_shared`], from the file's beginning on, with a page behind it in which nothing can stand: so the kernel
+/// never makes one map of this and another of the same file, and lists it from its first byte to its last.
 ///
 /// # Errors
 /// As there.
@@ -113,8 +115,8 @@ pub unsafe fn unmap_apart(map: NonNull<u8>, size: usize) {
     unsafe { unmap(map, size + rustix::param::page_size()) };
 }
 
-/// Maps what is `distance` bytes further in the file of a shared map than the map's page at `known`: for a file of which no
-/// descriptor is left. Both are multiples of the page size.
+/// Maps what is `distance` bytes further in the file of a shared map than the map's page at `known`: for a file of
+/// which no descriptor is left. Both are multiples of the page size.
 ///
 /// # Errors
 /// As [`map_shared`].
@@ -125,8 +127,8 @@ pub unsafe fn map_beyond(known: NonNull<u8>, distance: usize, size: usize) -> io
     /// How far one step goes where the whole way is too long for the address space that is left.
     const STEP: usize = 16 << 20;
     let page = rustix::param::page_size();
-    // SAFETY: the caller's promise, in all that follows: moving nothing makes another map of the same file, which the kernel
-    // lets be longer than the old one; what is unmapped is part of that.
+    // SAFETY: the caller's promise, in all that follows: moving nothing makes another map of the same file, which the
+    // kernel lets be longer than the old one; what is unmapped is part of that.
     unsafe {
         if let Ok(map) = map_again(known, distance + size) {
             if distance > 0 {
@@ -251,8 +253,8 @@ pub fn reserve_private(size: usize) -> io::Result<NonNull<u8>> {
     NonNull::new(address.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }
 
-/// Gives the pages of a part of a memory file back to the kernel; they read as zeros afterwards. Nobody uses what is stored
-/// there.
+/// Gives the pages of a part of a memory file back to the kernel; they read as zeros afterwards. Nobody uses what is
+/// stored there.
 ///
 /// # Errors
 /// What the kernel says; the memory is then merely kept.

@@ -1,9 +1,10 @@
 //! Messages with descriptors between two processes that share a socket pair.
 //!
-//! A message is two numbers (how many bytes, how many descriptors), the bytes, and the descriptors. The kernel takes at most
-//! [`IN_ONE`] descriptors at a time: the first so many travel with the message's first byte, each further batch with a byte of its
-//! own. Sending never raises SIGPIPE; received descriptors are close-on-exec. The two ends take turns, so there is no
-//! queueing here and no time-out: who waits for an answer sees the end of the stream when the other process dies.
+//! A message is two numbers (how many bytes, how many descriptors), the bytes, and the descriptors. The kernel takes at
+//! most [`IN_ONE`] descriptors at a time: the first so many travel with the message's first byte, each further batch
+//! with a byte of its own. Sending never raises SIGPIPE; received descriptors are close-on-exec. The two ends take
+//! turns, so there is no queueing here and no time-out: who waits for an answer sees the end of the stream when the
+//! other process dies.
 
 use super::lasting::above_standard;
 use rustix::io::Errno;
@@ -123,8 +124,8 @@ fn send_together(
 /// Receives the next message; `None` when the other end is closed.
 ///
 /// # Errors
-/// `UnexpectedEof` when the other end closed in the middle of a message. That this process may not have all the descriptors
-/// open is none: see [`Message::is_short`].
+/// `UnexpectedEof` when the other end closed in the middle of a message. That this process may not have all the
+/// descriptors open is none: see [`Message::is_short`].
 pub fn receive(socket: impl AsFd) -> io::Result<Option<Message>> {
     let mut header = [0; HEADER];
     let mut descriptors = Vec::new();

@@ -1,10 +1,10 @@
 //! The only place that calls the operating system or names a raw atomic.
 //!
-//! Everything above asks this layer for a futex wait, a memory file, a pidfd, a clone, a clock, and never
-//! for a system call. It knows no arena, no lock and no process of ours: a word here is only a word, a pid
-//! only a number. Under `cfg(manyhands_model)` atomics and futexes are replaced by ones that the model
-//! checker schedules; nothing else of this layer exists then. One module, `numbers`, calls nothing: it looks into values of
-//! any type, and stands here since that takes unsafe code.
+//! Everything above asks this layer for a futex wait, a memory file, a pidfd, a clone, a clock, and never for a system
+//! call. It knows no arena, no lock and no process of ours: a word here is only a word, a pid only a number. Under
+//! `cfg(manyhands_model)` atomics and futexes are replaced by ones that the model checker schedules; nothing else of
+//! this layer exists then. One module, `numbers`, calls nothing: it looks into values of any type, and stands here
+//! since that takes unsafe code.
 
 pub mod atomic;
 pub(crate) mod cache;

@@ -1,7 +1,7 @@
 //! What the engine cannot do without, asked of the operating system before anything is made.
 //!
-//! An old kernel, a container's filter or a bare root folder may lack it. Whoever makes the first shared object is told in
-//! one sentence, and nothing is left behind. Knows nothing of what it is needed for.
+//! An old kernel, a container's filter or a bare root folder may lack it. Whoever makes the first shared object is told
+//! in one sentence, and nothing is left behind. Knows nothing of what it is needed for.
 
 use super::pidfd;
 use rustix::fs::Access;

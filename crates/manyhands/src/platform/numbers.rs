@@ -1,8 +1,8 @@
 //! Numbers within a value whose type is a parameter: their bytes, and a value made of such bytes.
 //!
-//! A type is looked at by its id, which is that of one of the types named here or none of them, so no value is ever taken for
-//! what it is not. All of it is known when the program is compiled, and costs nothing when it runs. The bytes are in the
-//! machine's own order, for a reader on the same machine.
+//! A type is looked at by its id, which is that of one of the types named here or none of them, so no value is ever
+//! taken for what it is not. All of it is known when the program is compiled, and costs nothing when it runs. The bytes
+//! are in the machine's own order, for a reader on the same machine.
 
 use std::any::{TypeId, type_name};
 use std::marker::PhantomData;
@@ -39,7 +39,8 @@ macro_rules! arrays {
 
 arrays! { 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32 }
 
-/// Tuples that are rows: whose elements stand one after the other as those of an array do, which the language does not promise.
+/// Tuples that are rows: whose elements stand one after the other as those of an array do, which the language does not
+/// promise.
 macro_rules! tuples {
     ($($length:literal: $tuple:ty: ($($place:tt)*);)*) => {
         #[inline(always)]
@@ -141,7 +142,8 @@ macro_rules! kinds {
             None
         }
 
-        /// As the type's name says, which is only a hint, what is behind a reference: an array of so many numbers, or a tuple.
+        /// As the type's name says, which is only a hint, what is behind a reference: an array of so many numbers, or a
+        /// tuple.
         fn kind_and_length_by_name(name: &str) -> Option<(Number, usize)> {
             let array = name.strip_prefix("&[").and_then(|name| name.strip_suffix(']')?.split_once("; "));
             let tuple = || {

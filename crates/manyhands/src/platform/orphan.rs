@@ -1,12 +1,12 @@
 //! Making a process that is nobody's child, at the cost of one copy of the page tables.
 //!
-//! Orphans fall to init, or to the nearest ancestor that asks for them. Where that is the caller itself, in a container say,
-//! the orphan would be a child that the program did not make: a loop that waits for all children would never end. There it is a
-//! child that no wait sees unless it asks for all kinds ([`start_hidden`]).
+//! Orphans fall to init, or to the nearest ancestor that asks for them. Where that is the caller itself, in a container
+//! say, the orphan would be a child that the program did not make: a loop that waits for all children would never end.
+//! There it is a child that no wait sees unless it asks for all kinds ([`start_hidden`]).
 //!
-//! A first child borrows the caller's memory (CLONE_VM, CLONE_VFORK) and does nothing but clone the second one, then ends: the
-//! second is left to init. No fork handler runs, so the second may use system calls and its own stack and nothing
-//! that another thread of the caller could have held a lock of: no allocation, no environment, no output.
+//! A first child borrows the caller's memory (CLONE_VM, CLONE_VFORK) and does nothing but clone the second one, then
+//! ends: the second is left to init. No fork handler runs, so the second may use system calls and its own stack and
+//! nothing that another thread of the caller could have held a lock of: no allocation, no environment, no output.
 //! [`forget`] drops what it inherited and does not need.
 
 use super::exec::close_range;
@@ -35,8 +35,8 @@ pub unsafe fn start<T: Sync>(run: unsafe fn(*const libc::c_void), argument: &T) 
     // A map of its own, so that the orphan can tell it from memory that it may forget.
     let stack = super::memory::reserve_private(STACK)?;
     let blocked = signal::block_all();
-    // SAFETY: the first child uses only its stack, `task` and system calls while this thread is suspended; exit signal 0
-    // keeps it from the caller's own SIGCHLD handlers and waits.
+    // SAFETY: the first child uses only its stack, `task` and system calls while this thread is suspended; exit signal
+    // 0 keeps it from the caller's own SIGCHLD handlers and waits.
     let pid = unsafe {
         libc::clone(
             leave_behind,
@@ -70,8 +70,9 @@ pub fn would_fall_to_caller() -> bool {
     super::process::getpid() == 1 || super::process::is_subreaper().unwrap_or(false)
 }
 
-/// As [`start`], a child of the calling process that sends no signal when it ends and is seen by nobody who waits for children,
-/// but for [`super::pidfd::reap_hidden`], which is to be called with the number that this gives when it has ended.
+/// As [`start`], a child of the calling process that sends no signal when it ends and is seen by nobody who waits for
+/// children, but for [`super::pidfd::reap_hidden`], which is to be called with the number that this gives when it has
+/// ended.
 ///
 /// # Errors
 /// As [`start`].
@@ -115,8 +116,8 @@ unsafe fn become_orphan(task: &Task) -> ! {
 extern "C" fn leave_behind(task: *mut libc::c_void) -> libc::c_int {
     // SAFETY: `start` passes a pointer to its `Task`, which nobody else touches until this process has ended.
     let task = unsafe { &mut *task.cast::<Task>() };
-    // SAFETY: a clone without CLONE_VM and with no new stack continues here on a copy; exit signal 0, for init reaps with
-    // __WALL or gets SIGCHLD on reparenting.
+    // SAFETY: a clone without CLONE_VM and with no new stack continues here on a copy; exit signal 0, for init reaps
+    // with __WALL or gets SIGCHLD on reparenting.
     match unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) } {
         -1 => {
             // SAFETY: the address of this thread's error number.

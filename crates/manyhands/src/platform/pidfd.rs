@@ -19,8 +19,8 @@ pub enum ExitStatus {
     Signaled(i32),
 }
 
-/// A descriptor of one process, which stays that process's even when its pid is used again. Where the program has closed
-/// it, the process that has the pid by then is taken for it: a child keeps its pid until it is reaped.
+/// A descriptor of one process, which stays that process's even when its pid is used again. Where the program has
+/// closed it, the process that has the pid by then is taken for it: a child keeps its pid until it is reaped.
 #[derive(Debug)]
 pub struct PidFd {
     pid: u32,

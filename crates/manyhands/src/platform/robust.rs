@@ -1,10 +1,10 @@
 //! Words that the kernel changes when a thread ends, however it ends.
 //!
-//! A thread may leave the kernel a list of words, called robust, in which its number stands. When the thread ends, by itself or
-//! by SIGKILL, the kernel puts [`ENDED`] in the place of the number and wakes one who sleeps on the word, word by word. This is for
-//! a thread that glibc knows nothing of: glibc keeps lists of its own for its threads. Where the list cannot be read any more, as
-//! after an out-of-memory kill that took its pages first, nothing happens: whoever waits for the end needs another way to learn
-//! of it, if a slower one.
+//! A thread may leave the kernel a list of words, called robust, in which its number stands. When the thread ends, by
+//! itself or by SIGKILL, the kernel puts [`ENDED`] in the place of the number and wakes one who sleeps on the word,
+//! word by word. This is for a thread that glibc knows nothing of: glibc keeps lists of its own for its threads. Where
+//! the list cannot be read any more, as after an out-of-memory kill that took its pages first, nothing happens: whoever
+//! waits for the end needs another way to learn of it, if a slower one.
 //!
 //! ```text
 //! bits 0-29  the thread's number, 0 after its end
@@ -36,8 +36,8 @@ struct Link(*const Link);
 
 const _: () = assert!(size_of::<Word>() == size_of::<Link>());
 
-/// What the kernel is told to look at when the thread ends. The drop does what the kernel would, since a will that is gone
-/// cannot be read.
+/// What the kernel is told to look at when the thread ends. The drop does what the kernel would, since a will that is
+/// gone cannot be read.
 #[repr(C)]
 pub(crate) struct Will {
     list: Link,
@@ -129,7 +129,8 @@ mod tests {
         match unsafe { fork_plain() }.unwrap() {
             Side::Child => {
                 let mut will = Will::new();
-                // SAFETY: the child has no list of glibc's to lose that anybody would read, and stays in this block until it ends.
+                // SAFETY: the child has no list of glibc's to lose that anybody would read, and stays in this block
+                // until it ends.
                 unsafe {
                     let _ = will.leave(words);
                     loop {

@@ -65,8 +65,8 @@ pub fn is_called(pid: u32, name: &CStr) -> bool {
     called.is_ok_and(|called| called.strip_suffix(b"\n") == Some(name.to_bytes()))
 }
 
-/// Whether process `pid` is a child of the calling process, or a child of one, and so on. Where the kernel does not tell, it
-/// is not.
+/// Whether process `pid` is a child of the calling process, or a child of one, and so on. Where the kernel does not
+/// tell, it is not.
 pub fn descends_from_here(mut pid: u32) -> bool {
     const GENERATIONS: usize = 64;
     let me = super::process::getpid();

@@ -1,8 +1,9 @@
 //! One copy of the engine at a time: an exclusion that reaches beyond this copy's statics.
 //!
-//! A program may hold the engine twice, as a crate and inside a library, and the copies know nothing of each other. What
-//! they have in common is the process, so the lock is an advisory one (flock) on a file that each process has for itself:
-//! its list of maps. No other process stands in its way, and a fork's child has a list, and so a lock, of its own.
+//! A program may hold the engine twice, as a crate and inside a library, and the copies know nothing of each other.
+//! What they have in common is the process, so the lock is an advisory one (flock) on a file that each process has for
+//! itself: its list of maps. No other process stands in its way, and a fork's child has a list, and so a lock, of its
+//! own.
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;
@@ -14,8 +15,8 @@ use std::os::fd::OwnedFd;
 pub struct Turn(OwnedFd);
 
 impl Turn {
-    /// Waits until no other copy in this process has its turn. `None` where there is no /proc to lock anything in, or no
-    /// descriptor to do it with.
+    /// Waits until no other copy in this process has its turn. `None` where there is no /proc to lock anything in, or
+    /// no descriptor to do it with.
     pub fn take() -> Option<Turn> {
         let file = open(c"/proc/self/maps", OFlags::CLOEXEC, Mode::empty()).ok()?;
         loop {

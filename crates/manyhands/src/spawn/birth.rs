@@ -1,9 +1,9 @@
-//! How a keeper makes a child.
+//! How a supervisor makes a child.
 //!
-//! A process that somebody asked for becomes the asker's child, so that `getppid` and `waitpid` are right there: by a raw
-//! clone with CLONE_PARENT where nobody's fork handlers are needed, else by two glibc forks, whose grandchild falls to the
-//! asker as the nearest subreaper. A pool's worker is the keeper's own child, which the keeper reaps. In every case the
-//! child takes its slot first, then runs the after-fork hooks.
+//! A process that somebody asked for becomes the asker's child, so that `getppid` and `waitpid` are right there: by a
+//! raw clone with CLONE_PARENT where nobody's fork handlers are needed, else by two glibc forks, whose grandchild falls
+//! to the asker as the nearest subreaper. A pool's worker is the supervisor's own child, which the supervisor reaps. In
+//! every case the child takes its slot first, then runs the after-fork hooks.
 
 use crate::arena::{Arena, ProcessId, ProcessState, by_hand};
 use crate::platform::fork::{Side, clone_sibling, fork_plain};
@@ -16,16 +16,16 @@ use std::io;
 pub trait Forking {
     /// Before each fork.
     fn before(&mut self) {}
-    /// After it, in the keeper.
+    /// After it, in the supervisor.
     fn in_parent(&mut self) {}
     /// After it, in the child.
     fn in_child(&mut self) {}
-    /// Whether a child may be cloned without anybody's fork handlers: the keeper has one thread, and nothing is loaded
-    /// that registers any.
+    /// Whether a child may be cloned without anybody's fork handlers: the supervisor has one thread, and nothing is
+    /// loaded that registers any.
     fn may_clone_raw(&self) -> bool;
 }
 
-/// What was loaded when the keeper began, to tell what has come since.
+/// What was loaded when the supervisor began, to tell what has come since.
 #[derive(Debug)]
 pub struct Loaded {
     count: u64,
@@ -55,7 +55,7 @@ pub fn is_single_threaded() -> bool {
     crate::platform::thread::is_only_one()
 }
 
-/// Makes a child of `requester`, the keeper's own parent.
+/// Makes a child of `requester`, the supervisor's own parent.
 pub(super) fn sibling(
     arena: &'static Arena,
     slot: ProcessId,
@@ -71,9 +71,9 @@ pub(super) fn sibling(
         by_two_forks(arena, slot, requester, forking)
     }?;
     if let Side::Parent(pid) = side {
-        // From here on it has its place in the table, whatever happens to the requester: the warden knows what to do. (It
-        // may have taken it itself, and ended, and be swept.) Had the requester ended before, its end could have been dealt
-        // with without this child.
+        // From here on it has its place in the table, whatever happens to the requester: the reaper knows what to do.
+        // (It may have taken it itself, and ended, and be swept.) Had the requester ended before, its end could have
+        // been dealt with without this child.
         arena.adopt_slot_for(slot, pid);
         if getppid() != requester {
             // Whoever has become its parent may have reaped it by now.
@@ -88,18 +88,18 @@ pub(super) fn sibling(
     Ok(side)
 }
 
-/// Makes a child of the keeper.
+/// Makes a child of the supervisor.
 pub(super) fn own_child(
     arena: &'static Arena,
     slot: ProcessId,
     forking: &mut dyn Forking,
 ) -> io::Result<Side> {
-    let keeper = getpid();
+    let supervisor = getpid();
     forking.before();
     arena.share_all_with(slot);
-    // SAFETY: a keeper has no thread that could hold a lock: it waits in this one.
+    // SAFETY: a supervisor has no thread that could hold a lock: it waits in this one.
     let side = by_hand(|| unsafe { fork_plain() });
-    finish(arena, slot, keeper, forking, side)
+    finish(arena, slot, supervisor, forking, side)
 }
 
 fn by_clone(
@@ -136,7 +136,7 @@ fn finish(
 fn settle(arena: &'static Arena, slot: ProcessId, parent: u32) {
     let wanted = arena.process_state(slot) == Some(ProcessState::Alive) || getppid() == parent;
     if !wanted || arena.adopt_slot(slot).is_err() {
-        // SAFETY: ends this process at once; nothing of the keeper's is flushed twice.
+        // SAFETY: ends this process at once; nothing of the supervisor's is flushed twice.
         unsafe { libc::_exit(255) };
     }
 }
@@ -151,7 +151,7 @@ fn by_two_forks(
     let (may_go, go) = pipe_with(PipeFlags::CLOEXEC)?;
     forking.before();
     arena.share_all_with(slot);
-    // SAFETY: a keeper has no thread that could hold a lock: it waits in this one.
+    // SAFETY: a supervisor has no thread that could hold a lock: it waits in this one.
     match by_hand(|| unsafe { fork_plain() }) {
         Err(error) => {
             forking.in_parent();
@@ -168,7 +168,7 @@ fn by_two_forks(
                         Ok(Side::Child) => 0,
                     };
                     let _ = rustix::io::write(&tell, &answer.to_ne_bytes());
-                    // SAFETY: ends the process between keeper and child at once.
+                    // SAFETY: ends the process between supervisor and child at once.
                     unsafe { libc::_exit(0) };
                 }
             }

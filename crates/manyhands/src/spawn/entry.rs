@@ -18,8 +18,8 @@ use std::sync::Once;
 /// What an entry runs: the arguments' bytes in, the answer's bytes out.
 pub type Trampoline = fn(&[u8]) -> Vec<u8>;
 
-/// A function of this program, in the form in which it travels. There is one only of what is a function: nobody outside the
-/// engine can make one of a number, or read one out of bytes.
+/// A function of this program, in the form in which it travels. There is one only of what is a function: nobody outside
+/// the engine can make one of a number, or read one out of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
     offset: u64,
@@ -91,7 +91,8 @@ pub enum Failure {
 const OFFSET_BITS: u32 = 40;
 const OFFSET: u64 = (1 << OFFSET_BITS) - 1;
 
-/// What tells an offset that was written down from any other number: 24 bits of a product in which each bit of both counts.
+/// What tells an offset that was written down from any other number: 24 bits of a product in which each bit of both
+/// counts.
 fn check_of(offset: u64, build: u64) -> u64 {
     let mixed = (offset ^ build ^ 0x6d61_6e79).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> OFFSET_BITS
@@ -123,8 +124,8 @@ impl Entry {
         Entry::of_trampoline(run::<F, A, R>)
     }
 
-    /// The entry of a function that is run for what it does, like a program's `main`: the answer is the exit code, a `u8`.
-    /// The caller has asserted that it captures nothing.
+    /// The entry of a function that is run for what it does, like a program's `main`: the answer is the exit code, a
+    /// `u8`. The caller has asserted that it captures nothing.
     ///
     /// # Errors
     /// When the code is in a shared library.
@@ -161,8 +162,9 @@ impl Entry {
             return Err(EntryError::OtherBuild { theirs: self.build, ours: main.build });
         }
         let address = main.address_at(self.offset).ok_or(EntryError::NoCode { offset: self.offset })?;
-        // SAFETY: an entry is made of a trampoline, or in the engine of what it wrote down of one (`written`, `offset`),
-        // and processes on one arena trust each other; the same build has the same code at the same distance from its base.
+        // SAFETY: an entry is made of a trampoline, or in the engine of what it wrote down of one (`written`,
+        // `offset`), and processes on one arena trust each other; the same build has the same code at the same distance
+        // from its base.
         Ok(unsafe { std::mem::transmute::<*const (), Trampoline>(address as *const ()) })
     }
 
@@ -174,8 +176,8 @@ impl Entry {
         Ok(self.trampoline()?(arguments))
     }
 
-    /// The shortest form for members of one arena and build: where the code is in the program, in 40 bits, and a check of that.
-    /// The number stands in shared memory, and any other place is code that was never meant to be called.
+    /// The shortest form for members of one arena and build: where the code is in the program, in 40 bits, and a check
+    /// of that. The number stands in shared memory, and any other place is code that was never meant to be called.
     pub fn number(self) -> u64 {
         self.offset & OFFSET | check_of(self.offset & OFFSET, self.build) << OFFSET_BITS
     }
@@ -204,9 +206,9 @@ impl Entry {
     }
 }
 
-/// To be asked in a `const` block of each method that takes a user's function. The compiler asks when it makes code for the
-/// method with that function, so a build fails and a mere check does not: stable Rust has no bound for "captures nothing",
-/// and a function pointer, which only such closures become, has lost the name that messages tell.
+/// To be asked in a `const` block of each method that takes a user's function. The compiler asks when it makes code for
+/// the method with that function, so a build fails and a mere check does not: stable Rust has no bound for "captures
+/// nothing", and a function pointer, which only such closures become, has lost the name that messages tell.
 pub(crate) const fn assert_captures_nothing<F>() {
     assert!(
         size_of::<F>() == 0,
@@ -280,7 +282,8 @@ where
     A: DeserializeOwned,
     R: Serialize,
 {
-    // SAFETY: reached only through `Entry::of_empty`, which had a value of the function's type, whose emptiness was asserted.
+    // SAFETY: reached only through `Entry::of_empty`, which had a value of the function's type, whose emptiness was
+    // asserted.
     unsafe { called::<F, A, R>(arguments, |value| tagged(VALUE, &value)) }
 }
 
@@ -291,7 +294,8 @@ where
     A: DeserializeOwned,
     T: Termination,
 {
-    // SAFETY: reached only through `Entry::of_main`, which had a value of the function's type, whose emptiness was asserted.
+    // SAFETY: reached only through `Entry::of_main`, which had a value of the function's type, whose emptiness was
+    // asserted.
     unsafe {
         called::<F, A, T>(arguments, |value| {
             let code = value.report();

@@ -71,14 +71,14 @@ pub enum StartError {
         /// How often it was tried.
         times: u32,
     },
-    /// The keeper that should start it belongs to another process.
+    /// The supervisor that should start it belongs to another process.
     #[error(
-        "cannot start process {name}: its keeper was made by process {owner}, and only that one can use it"
+        "cannot start process {name}: its supervisor was made by process {owner}, and only that one can use it"
     )]
-    ForeignKeeper {
+    ForeignSupervisor {
         /// The process that was to be started.
         name: String,
-        /// The pid of who made the keeper.
+        /// The pid of who made the supervisor.
         owner: u32,
     },
 }

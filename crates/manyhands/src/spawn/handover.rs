@@ -1,17 +1,17 @@
 //! What an exec'd process of ours is handed, and how it finds it.
 //!
-//! A keeper, or a process started by exec, inherits four descriptors: a socket to its starter, the arena's memory and
-//! doorbell, and a pidfd of the starter. One environment variable names them; it is taken out of the environment when
-//! it has been read. It counts only when the descriptor is the very socket that it speaks of, one of a pair which the
-//! starter has made as the same user, and the starter is the parent, or has ended: so a stale copy of the variable does
-//! nothing. A program that runs with more rights than its starter had never believes it: whoever starts such a program
-//! writes its environment. In a shared library the variable is taken out when the library is loaded, and read when the
-//! library asks.
+//! A supervisor, or a process started by exec, inherits four descriptors: a socket to its starter, the arena's memory
+//! and doorbell, and a pidfd of the starter. One environment variable names them; it is taken out of the environment
+//! when it has been read. It counts only when the descriptor is the very socket that it speaks of, one of a pair which
+//! the starter has made as the same user, and the starter is the parent, or has ended: so a stale copy of the variable
+//! does nothing. A program that runs with more rights than its starter had never believes it: whoever starts such a
+//! program writes its environment. In a shared library the variable is taken out when the library is loaded, and read
+//! when the library asks.
 
 use super::error::StartError;
-use super::keeper::Keeper;
 use super::request::{self, Head, Reply, StartRequest};
 use super::serve::Requester;
+use super::supervisor::Supervisor;
 use crate::arena::{Arena, ArenaError, ProcessId, Role};
 use crate::platform::exec::{Exec, exec};
 use crate::platform::pidfd::{self, PidFd, has_ended};
@@ -28,7 +28,8 @@ use std::sync::{Mutex, PoisonError};
 /// The environment variable that names the descriptors.
 pub const VARIABLE: &str = "MANYHANDS_HANDOVER";
 
-/// Why a program that is setuid, setgid or has capabilities cannot be executed for this: it would run its `main` instead.
+/// Why a program that is setuid, setgid or has capabilities cannot be executed for this: it would run its `main`
+/// instead.
 const RAISED: &str = "an exec would give it more rights than this process's own user and group have (the program is setuid or \
                       setgid or has capabilities, or the effective user or group is not the real one), so it would not \
                       trust this process; fork instead";
@@ -43,7 +44,8 @@ pub struct Program {
     pub file: CString,
     /// Its arguments, the first being its name.
     pub arguments: Vec<CString>,
-    /// Whether its descriptors 0 to 2 are /dev/null instead of the caller's. (Its children get those of whoever asks for them.)
+    /// Whether its descriptors 0 to 2 are /dev/null instead of the caller's. (Its children get those of whoever asks
+    /// for them.)
     pub detached: bool,
 }
 
@@ -58,8 +60,8 @@ impl Program {
 /// What an exec'd process is to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// A keeper.
-    Keeper,
+    /// A supervisor.
+    Supervisor,
     /// One process, whose request comes over the socket.
     Process,
 }
@@ -73,17 +75,17 @@ pub struct Inherited {
     pub requester: Requester,
 }
 
-impl Keeper {
+impl Supervisor {
     /// Executes `program` as a zygote, to start the process that is called `name`. It serves as soon as it has called
     /// [`Inherited::take`] and [`super::serve`].
     ///
     /// # Errors
     /// When it cannot be executed.
-    pub fn exec(name: &str, program: &Program) -> Result<Keeper, StartError> {
+    pub fn exec(name: &str, program: &Program) -> Result<Supervisor, StartError> {
         let arena = Arena::get().map_err(StartError::arena(name))?;
-        let slot = arena.claim_process("zygote", Role::Keeper).map_err(StartError::arena(name))?;
-        let launched = launch(arena, slot, program, Part::Keeper, !0)
-            .and_then(|(pid, socket)| Keeper::new(pid, slot, socket));
+        let slot = arena.claim_process("zygote", Role::Supervisor).map_err(StartError::arena(name))?;
+        let launched = launch(arena, slot, program, Part::Supervisor, !0)
+            .and_then(|(pid, socket)| Supervisor::new(pid, slot, socket));
         launched.map_err(|error| {
             arena.abandon_slot(slot);
             StartError::system(name, "executing a zygote")(error)
@@ -114,7 +116,7 @@ pub(super) fn launch(
     let (socket, memory, doorbell, myself) = (socket?, memory?, doorbell?, myself?);
     let value = format!(
         "{}:{}:{}:{}:{}:{}:{me}:{}:{}",
-        if part == Part::Keeper { "keeper" } else { "process" },
+        if part == Part::Supervisor { "supervisor" } else { "process" },
         inode(socket.as_fd())?,
         socket.as_raw_fd(),
         memory.as_raw_fd(),
@@ -139,8 +141,9 @@ pub(super) fn launch(
     Ok((pid, near))
 }
 
-/// Takes the variable out of the environment for a library that asks later, if it asks at all. Where the process has several
-/// threads by now, which may be reading the environment, it is left: then it is nothing that was meant for this process.
+/// Takes the variable out of the environment for a library that asks later, if it asks at all. Where the process has
+/// several threads by now, which may be reading the environment, it is left: then it is nothing that was meant for this
+/// process.
 pub(super) fn put_aside() {
     if !crate::platform::thread::is_only_one() {
         return;
@@ -201,7 +204,7 @@ impl Inherited {
             return Err(io::ErrorKind::InvalidData.into());
         };
         if answers {
-            let reply = received.refusal.as_ref().unwrap_or(&Reply::Kept);
+            let reply = received.refusal.as_ref().unwrap_or(&Reply::Supervised);
             request::reply(&self.requester.socket, reply)?;
         }
         if received.refusal.is_some() {
@@ -234,7 +237,7 @@ impl Handed {
     fn read(value: &OsStr) -> Option<Handed> {
         let mut fields = value.to_str()?.split(':');
         let part = match fields.next()? {
-            "keeper" => Part::Keeper,
+            "supervisor" => Part::Supervisor,
             "process" => Part::Process,
             _ => return None,
         };
@@ -264,8 +267,8 @@ impl Handed {
         if starter_pid != getppid() && !has_ended(starter_descriptor) {
             return None;
         }
-        // SAFETY: the socket is the one that our parent made for us alone, so the variable is its word: these four are ours,
-        // and nobody else here knows of them.
+        // SAFETY: the socket is the one that our parent made for us alone, so the variable is its word: these four are
+        // ours, and nobody else here knows of them.
         let [socket, memory, doorbell, starter_pidfd] = raw.map(|raw| unsafe { OwnedFd::from_raw_fd(raw) });
         Some(Handed { part, socket, memory, doorbell, starter_pidfd, starter_pid, starter, slot })
     }

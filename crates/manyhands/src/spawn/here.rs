@@ -1,13 +1,14 @@
 //! What the calling process knows of its own children and helpers.
 //!
-//! A fork's child must not take its parent's children, zygote or warden for its own, nor find a lock held by a thread that
-//! it has not got. So the record is keyed by pid: a process that finds another's makes a fresh one and leaves the old.
+//! A fork's child must not take its parent's children, zygote or reaper for its own, nor find a lock held by a thread
+//! that it has not got. So the record is keyed by pid: a process that finds another's makes a fresh one and leaves the
+//! old.
 
 use super::handover::Program;
 use super::inherit::Standing;
-use super::keeper::Keeper;
 use super::request::Predecessor;
 use super::started::Started;
+use super::supervisor::Supervisor;
 use crate::arena::ProcessId;
 use crate::platform::atomic::{AtomicPtr, AtomicU32, Ordering};
 use crate::platform::pidfd::{self, PidFd};
@@ -25,8 +26,8 @@ pub(super) struct Here {
     children: Mutex<Vec<Arc<Started>>>,
     /// Helpers that were given up and whose status has not been taken.
     helpers: Mutex<Vec<(u32, PidFd)>>,
-    warden: Mutex<Option<(ProcessId, Arc<PidFd>)>>,
-    /// Wardens that are children of this process and were not reaped.
+    reaper: Mutex<Option<(ProcessId, Arc<PidFd>)>>,
+    /// Reapers that are children of this process and were not reaped.
     hidden: Mutex<Vec<u32>>,
     adopting: Mutex<Adopting>,
 }
@@ -35,7 +36,7 @@ pub(super) struct Here {
 pub(super) struct Zygote {
     pub(super) program: Program,
     pub(super) standing: Standing,
-    pub(super) keeper: Arc<Keeper>,
+    pub(super) supervisor: Arc<Supervisor>,
 }
 
 #[derive(Default)]
@@ -89,7 +90,7 @@ impl Here {
             zygotes: Mutex::default(),
             children: Mutex::default(),
             helpers: Mutex::default(),
-            warden: Mutex::default(),
+            reaper: Mutex::default(),
             hidden: Mutex::default(),
             adopting: Mutex::default(),
         }
@@ -100,8 +101,8 @@ impl Here {
         locked(&self.zygotes)
     }
 
-    pub(super) fn warden(&self) -> MutexGuard<'_, Option<(ProcessId, Arc<PidFd>)>> {
-        locked(&self.warden)
+    pub(super) fn reaper(&self) -> MutexGuard<'_, Option<(ProcessId, Arc<PidFd>)>> {
+        locked(&self.reaper)
     }
 
     /// Takes charge of a child until it has been reaped.
@@ -146,14 +147,15 @@ impl Here {
         locked(&self.hidden).retain(|pid| !pidfd::reap_hidden(*pid));
     }
 
-    /// Whether a process is a child of this one that the program sees though it did not make it: an orphan that fell to it.
+    /// Whether a process is a child of this one that the program sees though it did not make it: an orphan that fell to
+    /// it.
     pub(super) fn is_burdened_by(&self, pid: u32) -> bool {
         orphan::would_fall_to_caller()
             && !locked(&self.hidden).contains(&pid)
             && stat::parent_and_end(pid).is_some_and(|(parent, _)| parent == self.pid)
     }
 
-    /// Takes charge of the workers that a keeper has left, as far as they have become children of this process.
+    /// Takes charge of the workers that a supervisor has left, as far as they have become children of this process.
     pub(super) fn adopt(&self, left: &Predecessor) {
         for &(_, pid) in &left.workers {
             if let Ok(pidfd) = PidFd::open(pid)
@@ -164,8 +166,8 @@ impl Here {
         }
     }
 
-    /// Runs `request` while orphans of this process's descendants fall to this process, as the children that a keeper makes
-    /// by two forks must.
+    /// Runs `request` while orphans of this process's descendants fall to this process, as the children that a
+    /// supervisor makes by two forks must.
     pub(super) fn while_adopting<R>(&self, request: impl FnOnce() -> R) -> io::Result<R> {
         {
             let mut adopting = locked(&self.adopting);

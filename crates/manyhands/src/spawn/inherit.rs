@@ -1,10 +1,10 @@
 //! What a child inherits of its parent when somebody else makes it.
 //!
-//! A child that is cloned from a zygote must find what a fork of its parent would have found at that moment: descriptors
-//! 0 to 2, working directory, umask, environment, blocked and ignored signals. These travel with each request. What
-//! cannot be changed from inside (user, groups, session, namespaces, limits, scheduling), and the variables that a program
-//! reads only when it begins, make up the parent's [`standing`]: a parent whose standing differs from its zygote's needs a
-//! new zygote.
+//! A child that is cloned from a zygote must find what a fork of its parent would have found at that moment:
+//! descriptors 0 to 2, working directory, umask, environment, blocked and ignored signals. These travel with each
+//! request. What cannot be changed from inside (user, groups, session, namespaces, limits, scheduling), and the
+//! variables that a program reads only when it begins, make up the parent's [`standing`]: a parent whose standing
+//! differs from its zygote's needs a new zygote.
 
 use super::error::StartError;
 use crate::platform::lasting::above_standard;
@@ -28,7 +28,7 @@ pub struct Inheritance {
     standard: [bool; 3],
     /// Whether the working directory's descriptor travels, after them.
     directory: bool,
-    /// `NAME=value`, each ended by a zero byte; `None` on the way to a keeper that was told the same the last time.
+    /// `NAME=value`, each ended by a zero byte; `None` on the way to a supervisor that was told the same the last time.
     environment: Option<Vec<u8>>,
 }
 
@@ -102,8 +102,9 @@ impl Inheritance {
         descriptors.get(before).filter(|_| self.standard[2])
     }
 
-    /// The form in which it travels to a keeper that was last told the environment `told`, which is brought up to date.
-    pub(super) fn for_keeper(&self, told: &mut Option<Vec<u8>>) -> Inheritance {
+    /// The form in which it travels to a supervisor that was last told the environment `told`, which is brought up to
+    /// date.
+    pub(super) fn for_supervisor(&self, told: &mut Option<Vec<u8>>) -> Inheritance {
         let environment = (self.environment != *told).then(|| self.environment.clone()).flatten();
         if environment.is_some() {
             told.clone_from(&environment);
@@ -111,7 +112,7 @@ impl Inheritance {
         Inheritance { environment, ..*self }
     }
 
-    /// In a keeper: notes in `told` what environment the requester has, which is put in where it was left out.
+    /// In a supervisor: notes in `told` what environment the requester has, which is put in where it was left out.
     pub(super) fn complete(&mut self, told: &mut Vec<u8>) {
         match &self.environment {
             Some(environment) => told.clone_from(environment),
@@ -124,8 +125,8 @@ impl Inheritance {
         self.environment.as_deref() == Some(present)
     }
 
-    /// Takes it over, in the child, with the descriptors that came along; the environment unless it is in place already.
-    /// Signals that were blocked for the start are unblocked as the parent had them, last of all.
+    /// Takes it over, in the child, with the descriptors that came along; the environment unless it is in place
+    /// already. Signals that were blocked for the start are unblocked as the parent had them, last of all.
     ///
     /// # Errors
     /// What the kernel says to putting a descriptor in its place.

@@ -1,9 +1,9 @@
 //! Work that borrows, lent to threads that live longer than what it borrows.
 //!
-//! The compiler does not know that a thread of a pool is done with a closure before the borrowed is gone; here that is made
-//! sure of: [`lending`] does not return, nor let a panic pass, before every piece of work that was lent in it has been run,
-//! or dropped without being run. That is `std::thread::scope`'s idea, for threads that were there before. What is lent where is the
-//! caller's business, and so is who runs it.
+//! The compiler does not know that a thread of a pool is done with a closure before the borrowed is gone; here that is
+//! made sure of: [`lending`] does not return, nor let a panic pass, before every piece of work that was lent in it has
+//! been run, or dropped without being run. That is `std::thread::scope`'s idea, for threads that were there before.
+//! What is lent where is the caller's business, and so is who runs it.
 
 use crate::sync::Countdown;
 use std::marker::PhantomData;
@@ -53,8 +53,8 @@ impl<'scope, 'env, T> Scope<'scope, 'env, T> {
     pub(crate) fn lend<A: 'static>(&'scope self, work: Box<dyn FnOnce(A) + Send + 'scope>) -> Loan<A> {
         self.out.lend();
         let back = Back(Arc::clone(&self.out));
-        // SAFETY: only the lifetime changes. The work is reached through the loan alone, which runs or drops it before it
-        // gives it back, and `lending` keeps `'scope` from ending before all are back.
+        // SAFETY: only the lifetime changes. The work is reached through the loan alone, which runs or drops it before
+        // it gives it back, and `lending` keeps `'scope` from ending before all are back.
         let work = unsafe { std::mem::transmute::<Box<dyn FnOnce(A) + Send + 'scope>, Work<A>>(work) };
         Loan { work, back }
     }
@@ -69,8 +69,8 @@ impl Drop for UntilBack<'_> {
     }
 }
 
-/// Runs `body` with a scope. `before_waiting` is run when it is done or has panicked, for a caller who can do some of the
-/// work; then it waits until all that was lent is back.
+/// Runs `body` with a scope. `before_waiting` is run when it is done or has panicked, for a caller who can do some of
+/// the work; then it waits until all that was lent is back.
 pub(crate) fn lending<'env, T, R>(
     inside: T,
     before_waiting: impl Fn(&T),

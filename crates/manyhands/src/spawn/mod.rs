@@ -1,10 +1,10 @@
 //! Processes: how they start, with whom they end, how their end is noticed.
 //!
-//! A process is started by a *zygote* (a small process that is cloned), by exec, or by fork; the child's parent is whoever
-//! asked, in each case. What runs in it is a function of the same program ([`Entry`]). A *keeper* is a zygote, or a
-//! template forked from the program; it starts processes on request and keeps the workers of pools at their number.
-//! The *warden* notices deaths, sweeps, and ends who must end with a parent. This layer knows no pool: what it must know of
-//! one it is told through [`Kept`].
+//! A process is started by a *zygote* (a small process that is cloned), by exec, or by fork; the child's parent is
+//! whoever asked, in each case. What runs in it is a function of the same program ([`Entry`]). A *supervisor* is a
+//! zygote, or a template forked from the program; it starts processes on request and keeps the workers of pools at
+//! their number. The *reaper* notices deaths, sweeps, and ends who must end with a parent. This layer knows no pool:
+//! what it must know of one it is told through [`Supervised`].
 
 mod birth;
 pub mod entry;
@@ -12,19 +12,19 @@ mod error;
 mod handover;
 mod here;
 mod inherit;
-mod keeper;
 mod leaving;
 mod loan;
 mod process;
+pub mod reaper;
 mod request;
 mod serve;
 mod setbacks;
-mod staff;
 mod start_exec;
 mod started;
+mod supervisor;
 mod template;
 mod thread;
-pub mod warden;
+mod workers;
 mod zygote;
 
 pub use birth::{Forking, Loaded, is_single_threaded};
@@ -34,16 +34,16 @@ pub use error::{ProcessError, StartError};
 pub use handover::VARIABLE as HANDOVER;
 pub use handover::{Inherited, Part, Program};
 pub use inherit::{Inheritance, ignored_signals};
-pub use keeper::{Keeper, Refusal};
 pub use loan::Scope;
 pub(crate) use loan::{Loan, lending};
 pub use process::{Builder, Process, StartMethod};
 pub use request::{Instruction, Order, Predecessor, Share, StartRequest};
 pub use serve::{Requester, Served, serve};
 pub use setbacks::Setbacks;
-pub use staff::{Ended, FRUITLESS, Kept, MakeKept};
 pub use start_exec::start as start_exec;
 pub use started::Started;
-pub use template::{Forked, ForkedKeeper, fork_keeper, fork_process};
+pub use supervisor::{Refusal, Supervisor};
+pub use template::{Forked, ForkedSupervisor, fork_process, fork_supervisor};
 pub use thread::{NewThread, Thread, ThreadBuilder, ThreadError, ThreadState};
+pub use workers::{Ended, FRUITLESS, MakeSupervised, Supervised};
 pub use zygote::{start_through_zygote, zygote, zygote_of};

@@ -1,18 +1,18 @@
 //! Processes of a Rust program: a function that runs in a process of its own.
 //!
-//! [`Process::spawn`] starts one; [`Builder`] gives it a name, makes it a daemon or chooses the start method. A process that
-//! ends by itself waits for its children; daemons are ended with their parent however that ends, others when a signal
-//! ended it. The function is like a program's `main`: what it returns becomes the exit code. To get a value back, send it
-//! through a queue, or give the call to a pool.
+//! [`Process::spawn`] starts one; [`Builder`] gives it a name, makes it a daemon or chooses the start method. A process
+//! that ends by itself waits for its children; daemons are ended with their parent however that ends, others when a
+//! signal ended it. The function is like a program's `main`: what it returns becomes the exit code. To get a value
+//! back, send it through a queue, or give the call to a pool.
 
 use super::entry::{self, Entry, Failure};
 use super::error::{ProcessError, StartError};
 use super::handover::Program;
 use super::here::here;
-use super::keeper::{claim, note_started};
 use super::request::{Instruction, Order, Share, StartRequest};
 use super::started::{Room, Started};
-use super::{leaving, start_exec, warden, zygote};
+use super::supervisor::{claim, note_started};
+use super::{leaving, reaper, start_exec, zygote};
 use crate::arena::{Arena, ArenaError, Role, next_child};
 use crate::platform::Deadline;
 use crate::platform::atomic::Ordering;
@@ -70,8 +70,8 @@ impl Builder {
         self
     }
 
-    /// Starts a process that calls `function` with `argument`. `function` is a function, or a closure that captures nothing;
-    /// what it returns is what `main` may return, and is reported in the same way.
+    /// Starts a process that calls `function` with `argument`. `function` is a function, or a closure that captures
+    /// nothing; what it returns is what `main` may return, and is reported in the same way.
     ///
     /// # Errors
     /// When the function is not the program's own code, the argument cannot be written, or the system refuses.
@@ -128,8 +128,8 @@ impl Builder {
         let payload = Instruction::default();
         let order = Order { name: &name, role: self.role(), payload, descriptors: &[], share: Share::All };
         here().reap();
-        // Best effort: waiters sweep themselves while there is no warden.
-        let _ = warden::ensure(arena);
+        // Best effort: waiters sweep themselves while there is no reaper.
+        let _ = reaper::ensure(arena);
         let room =
             Room::reserve().map_err(StartError::system(&name, "opening a descriptor of the process"))?;
         let slot = claim(arena, &order)?;

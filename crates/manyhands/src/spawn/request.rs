@@ -1,8 +1,8 @@
-//! What is said between a process and its keeper.
+//! What is said between a process and its supervisor.
 //!
-//! A request is a head (what to do, what the child inherits) and a payload that only the child reads; descriptors travel
-//! along: those of the [`Inheritance`], then the payload's own. Each request has one reply, except [`Head::Look`]. Both ends
-//! are one build, so the format has no versions.
+//! A request is a head (what to do, what the child inherits) and a payload that only the child reads; descriptors
+//! travel along: those of the [`Inheritance`], then the payload's own. Each request has one reply, except
+//! [`Head::Look`]. Both ends are one build, so the format has no versions.
 
 use super::error::StartError;
 use super::inherit::{Descriptors, Inheritance, Standing};
@@ -28,8 +28,8 @@ pub struct Order<'a> {
     pub share: Share<'a>,
 }
 
-/// What a process reads to know what to do: bytes of its starter's, or a function of the program, which only the engine can
-/// put there. So a program cannot be made to run bytes that somebody made up as if they named a function.
+/// What a process reads to know what to do: bytes of its starter's, or a function of the program, which only the engine
+/// can put there. So a program cannot be made to run bytes that somebody made up as if they named a function.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Instruction<'a> {
     pub(super) bytes: &'a [u8],
@@ -72,7 +72,7 @@ pub struct StartRequest {
     pub(super) is_entry: bool,
 }
 
-/// What a keeper has left to the one that takes its place.
+/// What a supervisor has left to the one that takes its place.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Predecessor {
     /// How many workers were started so far.
@@ -82,8 +82,8 @@ pub struct Predecessor {
 }
 
 impl Predecessor {
-    /// One that has ended, or can be asked no more, and had started `hired` workers, of which these are there still: their
-    /// slots and numbers.
+    /// One that has ended, or can be asked no more, and had started `hired` workers, of which these are there still:
+    /// their slots and numbers.
     pub fn lost(hired: u64, workers: Vec<(ProcessId, u32)>) -> Predecessor {
         Predecessor { hired, workers }
     }
@@ -101,7 +101,7 @@ pub(super) enum Head {
         slot: ProcessId,
         inheritance: Inheritance,
         is_entry: bool,
-        /// Whether an exec'd process answers when it has the request. A keeper always does.
+        /// Whether an exec'd process answers when it has the request. A supervisor always does.
         answers: bool,
     },
     /// Keep a pool's workers alive.
@@ -112,9 +112,9 @@ pub(super) enum Head {
         is_entry: bool,
         before: Option<Predecessor>,
     },
-    /// Start no more workers: another keeper will.
+    /// Start no more workers: another supervisor will.
     StandDown,
-    /// That other keeper did not come to be.
+    /// That other supervisor did not come to be.
     GoOn,
     /// Something about a pool has changed; no reply.
     Look,
@@ -125,7 +125,7 @@ pub(super) enum Reply {
     Started {
         pid: u32,
     },
-    Kept,
+    Supervised,
     StoodDown(Predecessor),
     /// It was not done, since the one who was asked may not have so many descriptors open.
     Short {
@@ -152,8 +152,8 @@ impl Reply {
             }
             Reply::Refused { errno: Some(errno), .. } => io::Error::from_raw_os_error(errno),
             Reply::Refused { errno: None, reason } => io::Error::other(reason),
-            Reply::Started { .. } | Reply::Kept | Reply::StoodDown(_) => {
-                io::Error::other("the keeper answered another question")
+            Reply::Started { .. } | Reply::Supervised | Reply::StoodDown(_) => {
+                io::Error::other("the supervisor answered another question")
             }
         };
         StartError::system(name, action)(error)
@@ -228,7 +228,7 @@ pub(super) fn reply(socket: impl AsFd, reply: &Reply) -> io::Result<()> {
     message::send(socket, &bytes, &[])
 }
 
-/// The keeper's reply; `None` when it has ended.
+/// The supervisor's reply; `None` when it has ended.
 pub(super) fn await_reply(socket: impl AsFd) -> io::Result<Option<Reply>> {
     let Some(message) = message::receive(socket)? else { return Ok(None) };
     encoding::read(&message.bytes).map(Some).map_err(io::Error::other)

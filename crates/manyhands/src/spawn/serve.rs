@@ -1,16 +1,15 @@
-//! The loop of a keeper, whichever it is: a zygote in Rust, one in Python, a forked template.
+//! The loop of a supervisor, whichever it is: a zygote in Rust, one in Python, a forked template.
 //!
-//! It waits for requests of the process that made it, for the end of that process, for the ends of its pools' workers, and
-//! for the end of the warden, which it replaces.
-//! It returns in each child that it makes, with what the child is to do, and in the keeper when nobody needs it any
-//! more. It has one thread and blocks all signals: Ctrl-C is for the processes that it starts. A child returns as its
-//! requester would have forked it, except for what it does on purpose.
+//! It waits for requests of the process that made it, for the end of that process, for the ends of its pools' workers,
+//! and for the end of the reaper, which it replaces. It returns in each child that it makes, with what the child is to
+//! do, and in the supervisor when nobody needs it any more. It has one thread and blocks all signals: Ctrl-C is for the
+//! processes that it starts. A child returns as its requester would have forked it, except for what it does on purpose.
 
 use super::birth::{self, Forking};
 use super::inherit::environment;
+use super::reaper;
 use super::request::{self, Head, Received, Reply, StartRequest};
-use super::staff::{Filled, MakeKept, Staff, WorkerStart};
-use super::warden;
+use super::workers::{Filled, MakeSupervised, WorkerStart, Workers};
 use crate::arena::{Arena, ArenaError, ProcessId};
 use crate::platform::fork::Side;
 use crate::platform::pidfd::{self, PidFd};
@@ -22,40 +21,40 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-/// Who made a keeper, and how it is spoken to.
+/// Who made a supervisor, and how it is spoken to.
 #[derive(Debug)]
 pub struct Requester {
-    /// The keeper's end of the socket pair.
+    /// The supervisor's end of the socket pair.
     pub socket: OwnedFd,
     /// The process that made it.
     pub pidfd: PidFd,
-    /// That process's number, which is the keeper's parent's.
+    /// That process's number, which is the supervisor's parent's.
     pub pid: u32,
     /// That process's slot.
     pub slot: ProcessId,
 }
 
-/// What became of a keeper's loop.
+/// What became of a supervisor's loop.
 #[derive(Debug)]
 pub enum Served {
     /// In a child: what it is to do.
     Child(StartRequest),
-    /// In the keeper: nobody needs it any more, it should end.
+    /// In the supervisor: nobody needs it any more, it should end.
     End,
 }
 
-/// Serves `requester` until it is gone, as a keeper that is a child of it.
+/// Serves `requester` until it is gone, as a supervisor that is a child of it.
 ///
 /// # Errors
 /// When this process has no arena.
 ///
 /// # Safety
-/// The calling process has one thread, or only such others as a fork may leave behind: each child is a copy of it in which
-/// nothing but the calling thread goes on.
+/// The calling process has one thread, or only such others as a fork may leave behind: each child is a copy of it in
+/// which nothing but the calling thread goes on.
 pub unsafe fn serve(
     requester: Requester,
     forking: &mut dyn Forking,
-    make_kept: MakeKept,
+    make_supervised: MakeSupervised,
 ) -> Result<Served, ArenaError> {
     signal::block_all();
     let arena = Arena::get()?;
@@ -65,19 +64,19 @@ pub unsafe fn serve(
         requester: requester.pidfd,
         pid: requester.pid,
         slot: requester.slot,
-        staffs: Vec::new(),
+        pools: Vec::new(),
         strangers: Vec::new(),
-        make_kept,
+        make_supervised,
         environment: environment(),
         told: Vec::new(),
     }
     .run(forking))
 }
 
-/// How often a keeper looks whether a worker of its has executed another program.
+/// How often a supervisor looks whether a worker of its has executed another program.
 const EXEC_LOOK: Duration = Duration::from_secs(1);
 
-/// How long a keeper rests whose descriptors cannot be polled together.
+/// How long a supervisor rests whose descriptors cannot be polled together.
 const REST_AFTER_FAILURE: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
 struct Service {
@@ -87,10 +86,10 @@ struct Service {
     requester: PidFd,
     pid: u32,
     slot: ProcessId,
-    staffs: Vec<Staff>,
+    pools: Vec<Workers>,
     /// Workers once, which execute other programs by now: they are only reaped.
     strangers: Vec<(u32, PidFd)>,
-    make_kept: MakeKept,
+    make_supervised: MakeSupervised,
     /// This process's own, to compare with: the less a child does, the sooner it runs.
     environment: Vec<u8>,
     /// The requester's environment, as it was last told.
@@ -107,29 +106,29 @@ impl Service {
             if let Some(request) = left {
                 return Served::Child(request);
             }
-            let staffs = self.staffs.len();
-            self.staffs.retain(|staff| !staff.is_over());
-            if staffs > 0 && self.staffs.is_empty() {
+            let pools = self.pools.len();
+            self.pools.retain(|workers| !workers.is_over());
+            if pools > 0 && self.pools.is_empty() {
                 // What it kept alive for workers that might have been.
                 self.arena.drop_unused_references();
             }
-            if self.socket.is_none() && self.staffs.is_empty() {
+            if self.socket.is_none() && self.pools.is_empty() {
                 return Served::End;
             }
             let seen = self.wait(next);
-            if seen.warden_ended {
+            if seen.reaper_ended {
                 // Nobody else may look for long: a program that sleeps does not.
-                let _ = warden::ensure(self.arena);
+                let _ = reaper::ensure(self.arena);
             }
             if seen.requester_ended {
-                for staff in &self.staffs {
-                    staff.dismiss();
+                for workers in &self.pools {
+                    workers.dismiss();
                 }
                 return Served::End;
             }
             if seen.worker_ended {
-                for staff in &mut self.staffs {
-                    staff.note_ends(self.arena, &mut self.strangers);
+                for workers in &mut self.pools {
+                    workers.note_ends(self.arena, &mut self.strangers);
                 }
                 self.strangers.retain(|(pid, pidfd)| {
                     let runs = !pidfd.is_dead();
@@ -147,16 +146,16 @@ impl Service {
         }
     }
 
-    /// Brings all staffs to their numbers; says when to try again.
+    /// Brings all pools to their numbers; says when to try again.
     fn fill(&mut self, forking: &mut dyn Forking) -> (Option<Deadline>, Left) {
         let mut next: Option<Deadline> = None;
-        for index in 0..self.staffs.len() {
-            match self.staffs[index].fill(self.arena, self.slot, forking) {
+        for index in 0..self.pools.len() {
+            match self.pools[index].fill(self.arena, self.slot, forking) {
                 Ok(Filled::Worker(start)) => return (None, Some(self.leave(start))),
                 Ok(Filled::Until(Some(time))) => next = Some(time.earlier(next)),
                 Ok(Filled::Until(None)) => {}
                 Err(error) => {
-                    self.staffs[index].report_refusal(&error);
+                    self.pools[index].report_refusal(&error);
                     // It has noted its setback, and says at the next look when to try again.
                     next = Deadline::after(Duration::from_millis(5)).map(|soon| soon.earlier(next));
                 }
@@ -167,8 +166,8 @@ impl Service {
 
     /// In a new child: becomes what its parent would have made of it.
     fn leave(&mut self, start: WorkerStart) -> StartRequest {
-        // What the keeper holds is none of the child's.
-        self.staffs.clear();
+        // What the supervisor holds is none of the child's.
+        self.pools.clear();
         self.socket = None;
         let mut descriptors = start.descriptors.into_iter();
         let inherited: Vec<OwnedFd> = descriptors.by_ref().take(start.inheritance.descriptors()).collect();
@@ -208,13 +207,13 @@ impl Service {
         match head {
             Head::Look => None,
             Head::StandDown => {
-                let left = self.staffs.first_mut().map(Staff::stand_down);
+                let left = self.pools.first_mut().map(Workers::stand_down);
                 self.reply(&Reply::StoodDown(left.unwrap_or_default()));
                 None
             }
             Head::GoOn => {
-                self.staffs.iter_mut().for_each(Staff::go_on);
-                self.reply(&Reply::Kept);
+                self.pools.iter_mut().for_each(Workers::go_on);
+                self.reply(&Reply::Supervised);
                 None
             }
             Head::Start { slot, mut inheritance, is_entry, .. } => {
@@ -238,8 +237,8 @@ impl Service {
             }
             Head::Keep { pool, shared, mut inheritance, is_entry, before } => {
                 inheritance.complete(&mut self.told);
-                let kept = match (self.make_kept)(pool, &payload) {
-                    Ok(kept) => kept,
+                let supervised = match (self.make_supervised)(pool, &payload) {
+                    Ok(supervised) => supervised,
                     Err(reason) => {
                         self.reply(&Reply::Refused { errno: None, reason });
                         return None;
@@ -247,22 +246,22 @@ impl Service {
                 };
                 let in_place = inheritance.has_environment(&self.environment);
                 let words = (payload, is_entry);
-                let mut staff = Staff::new(kept, shared, words, inheritance, descriptors, in_place);
+                let mut workers = Workers::new(supervised, shared, words, inheritance, descriptors, in_place);
                 if let Some(before) = before
-                    && let Err(error) = staff.take_over(self.arena, &before)
+                    && let Err(error) = workers.take_over(self.arena, &before)
                 {
                     self.reply(&Reply::refused(&error));
                     return None;
                 }
-                match staff.fill(self.arena, self.slot, forking) {
+                match workers.fill(self.arena, self.slot, forking) {
                     Ok(Filled::Worker(start)) => {
-                        drop(staff);
+                        drop(workers);
                         return Some(self.leave(start));
                     }
-                    Err(error) if !staff.has_workers() => self.reply(&Reply::refused(&error)),
+                    Err(error) if !workers.has_workers() => self.reply(&Reply::refused(&error)),
                     Ok(Filled::Until(_)) | Err(_) => {
-                        self.staffs.push(staff);
-                        self.reply(&Reply::Kept);
+                        self.pools.push(workers);
+                        self.reply(&Reply::Supervised);
                     }
                 }
                 None
@@ -280,24 +279,25 @@ impl Service {
 
     fn hear_no_more(&mut self) {
         self.socket = None;
-        self.staffs.iter_mut().for_each(Staff::leave_to_others);
+        self.pools.iter_mut().for_each(Workers::leave_to_others);
     }
 
     fn wait(&self, until: Option<Deadline>) -> Seen {
         let mut polled = vec![PollFd::new(&self.requester, PollFlags::IN)];
         polled.extend(self.socket.as_ref().map(|socket| PollFd::new(socket, PollFlags::IN)));
         let first_worker = polled.len();
-        for staff in &self.staffs {
-            polled
-                .extend(staff.sentinels().map(|sentinel| PollFd::from_borrowed_fd(sentinel, PollFlags::IN)));
+        for workers in &self.pools {
+            polled.extend(
+                workers.sentinels().map(|sentinel| PollFd::from_borrowed_fd(sentinel, PollFlags::IN)),
+            );
         }
         polled.extend(self.strangers.iter().map(|(_, pidfd)| PollFd::new(pidfd, PollFlags::IN)));
         let last_worker = polled.len();
-        let warden = warden::known();
-        polled.extend(warden.as_ref().map(|warden| PollFd::new(&**warden, PollFlags::IN)));
+        let reaper = reaper::known();
+        polled.extend(reaper.as_ref().map(|reaper| PollFd::new(&**reaper, PollFlags::IN)));
         // Of a worker that executes another program no descriptor tells.
-        let exec_look = (!self.staffs.is_empty()).then_some(EXEC_LOOK);
-        let look = exec_look.into_iter().chain(warden.is_none().then_some(warden::KNOWN_LOOK)).min();
+        let exec_look = (!self.pools.is_empty()).then_some(EXEC_LOOK);
+        let look = exec_look.into_iter().chain(reaper.is_none().then_some(reaper::KNOWN_LOOK)).min();
         let look = look.and_then(Deadline::after);
         let until = look.map_or(until, |look| Some(look.earlier(until)));
         let timeout = until.map(|until| {
@@ -318,7 +318,7 @@ impl Service {
             requester_ended: ready(&polled[0]),
             request: first_worker == 2 && ready(&polled[1]),
             worker_ended: is_quiet || polled[first_worker..last_worker].iter().any(ready),
-            warden_ended: warden.is_none() || polled[last_worker..].iter().any(ready),
+            reaper_ended: reaper.is_none() || polled[last_worker..].iter().any(ready),
         }
     }
 }
@@ -329,11 +329,11 @@ struct Seen {
     /// Or may have become another program.
     worker_ended: bool,
     /// Or is not known.
-    warden_ended: bool,
+    reaper_ended: bool,
 }
 
 impl Requester {
-    /// The calling process as the requester of a keeper that it is about to fork; `socket` is the keeper's end.
+    /// The calling process as the requester of a supervisor that it is about to fork; `socket` is the supervisor's end.
     ///
     /// # Errors
     /// EMFILE and the like.

@@ -1,8 +1,8 @@
 //! When to try again what the system has refused: no process can be made now, no memory is left.
 //!
-//! Such refusals come in series and end by themselves, so whoever is refused tries again: after 10 ms, then after twice as
-//! long each time, at most 1.28 s. It is also known when a series is so long that somebody who depends on it alone should be
-//! given an error. Nothing here says that anybody is dead.
+//! Such refusals come in series and end by themselves, so whoever is refused tries again: after 10 ms, then after twice
+//! as long each time, at most 1.28 s. It is also known when a series is so long that somebody who depends on it alone
+//! should be given an error. Nothing here says that anybody is dead.
 
 use crate::platform::Deadline;
 use std::time::Duration;

@@ -1,15 +1,15 @@
 //! The start method that executes the program once more for each process.
 //!
 //! Slower than a zygote by an order of magnitude and independent of it: nothing is shared with another child, and
-//! whatever an exec inherits is inherited by nature (user, limits, namespaces). The child is diverted before `main` like a
-//! zygote and reads one request instead of serving.
+//! whatever an exec inherits is inherited by nature (user, limits, namespaces). The child is diverted before `main`
+//! like a zygote and reads one request instead of serving.
 
 use super::error::StartError;
 use super::handover::{Part, Program, launch};
-use super::keeper::{SENDING, claim, is_gone, note_started};
+use super::reaper;
 use super::request::{self, Bequest, FEW, Head, Order, Reply};
 use super::started::{Room, Started};
-use super::warden;
+use super::supervisor::{SENDING, claim, is_gone, note_started};
 use crate::arena::Arena;
 use crate::platform::{process, signal};
 use std::os::fd::BorrowedFd;
@@ -23,8 +23,8 @@ pub fn start(program: &Program, order: &Order<'_>) -> Result<Arc<Started>, Start
     let name = order.name;
     let arena = Arena::get().map_err(StartError::arena(name))?;
     let bequest = Bequest::capture().map_err(StartError::system(name, "reading /proc"))?;
-    // Best effort: waiters sweep themselves while there is no warden.
-    let _ = warden::ensure(arena);
+    // Best effort: waiters sweep themselves while there is no reaper.
+    let _ = reaper::ensure(arena);
     let room = Room::reserve().map_err(StartError::system(name, "opening a descriptor of the process"))?;
     let slot = claim(arena, order)?;
     let give_up = |action: &'static str, error| {
@@ -51,7 +51,7 @@ pub fn start(program: &Program, order: &Order<'_>) -> Result<Arc<Started>, Start
         Err(error) => Err(error),
     };
     match answer {
-        Ok(None | Some(Reply::Kept)) => Ok(started),
+        Ok(None | Some(Reply::Supervised)) => Ok(started),
         // It has ended already: whoever joins it learns how.
         Err(error) if is_gone(&error) => Ok(started),
         Ok(Some(refused)) => {
@@ -65,8 +65,8 @@ pub fn start(program: &Program, order: &Order<'_>) -> Result<Arc<Started>, Start
     }
 }
 
-/// Whether a child may not get so many descriptors because of the limit that it inherits. Then its answer is waited for, which
-/// costs the time that it needs to begin. It has no more descriptors of its own than this process.
+/// Whether a child may not get so many descriptors because of the limit that it inherits. Then its answer is waited
+/// for, which costs the time that it needs to begin. It has no more descriptors of its own than this process.
 fn may_be_too_many(count: usize) -> bool {
     /// What a child has of its own, at most, and what it needs to begin.
     const OWN: usize = 32;

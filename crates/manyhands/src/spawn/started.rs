@@ -1,11 +1,12 @@
 //! A child of the calling process: the one place where children are waited for, signalled and reaped.
 //!
-//! The pidfd says that a child has ended; its status is taken once, noted in its slot for the sweep, and kept. Should the
-//! program have reaped the child behind our back, the kernel is asked (Linux 6.15 and later) and otherwise the status is
-//! 255. Signals go through the pidfd, so they never reach another process of the same number. That the number is a child's, or at
-//! least that of a process of the arena, the kernel must say: it may have been read in the arena.
+//! The pidfd says that a child has ended; its status is taken once, noted in its slot for the sweep, and kept. Should
+//! the program have reaped the child behind our back, the kernel is asked (Linux 6.15 and later) and otherwise the
+//! status is
+//! 255. Signals go through the pidfd, so they never reach another process of the same number. That the number is a
+//!      child's, or at least that of a process of the arena, the kernel must say: it may have been read in the arena.
 
-use super::warden;
+use super::reaper;
 use crate::arena::{Arena, ProcessId, Role};
 use crate::platform::pidfd::{ExitStatus, PidFd};
 use crate::platform::{Deadline, pidfd, process, stat};
@@ -55,8 +56,8 @@ impl Started {
     /// Takes charge of the child `pid`, which runs or has not been reaped, with the room reserved for it.
     ///
     /// # Errors
-    /// EMFILE and the like, should another thread have been quicker: the child has been ended then. ECHILD when the number is
-    /// neither a child's nor that of a process of the arena.
+    /// EMFILE and the like, should another thread have been quicker: the child has been ended then. ECHILD when the
+    /// number is neither a child's nor that of a process of the arena.
     pub(super) fn new(
         name: String,
         slot: ProcessId,
@@ -142,7 +143,7 @@ impl Started {
     /// # Errors
     /// `Interrupted` when a signal handler ran meanwhile: call again.
     pub fn wait(&self, deadline: Option<Deadline>) -> io::Result<Option<ExitStatus>> {
-        if warden::wait_dead(&self.pidfd, deadline)? { Ok(self.status()) } else { Ok(None) }
+        if reaper::wait_dead(&self.pidfd, deadline)? { Ok(self.status()) } else { Ok(None) }
     }
 
     /// Sends it a signal; nothing happens when it has ended.

@@ -1,17 +1,17 @@
 //! Forks of the calling process itself: a child, or a template from which a pool's workers are cloned.
 //!
-//! For interpreters, whose `fork` start method this is: the hooks around the fork are theirs ([`Forking`]). A template is
-//! forked when its pool is made, and may be followed by another one whenever its program submits: nobody but the program's
-//! own threads can fork it.
+//! For interpreters, whose `fork` start method this is: the hooks around the fork are theirs ([`Forking`]). A template
+//! is forked when its pool is made, and may be followed by another one whenever its program submits: nobody but the
+//! program's own threads can fork it.
 
 use super::birth::Forking;
 use super::error::StartError;
 use super::here::here;
-use super::keeper::{Keeper, claim, note_started};
+use super::reaper;
 use super::request::Order;
 use super::serve::Requester;
 use super::started::{Room, Started};
-use super::warden;
+use super::supervisor::{Supervisor, claim, note_started};
 use crate::arena::{Arena, ProcessId, Role, next_child};
 use crate::platform::fork::{Side, fork_plain};
 use crate::platform::message;
@@ -26,12 +26,12 @@ pub enum Forked {
     Child(ProcessId),
 }
 
-/// Which side of [`fork_keeper`] the caller is on.
+/// Which side of [`fork_supervisor`] the caller is on.
 #[derive(Debug)]
-pub enum ForkedKeeper {
-    /// The process that asked: its keeper.
-    Parent(Keeper),
-    /// The keeper, which should call [`super::serve`] at once.
+pub enum ForkedSupervisor {
+    /// The process that asked: its supervisor.
+    Parent(Supervisor),
+    /// The supervisor, which should call [`super::serve`] at once.
     Child(Requester),
 }
 
@@ -46,8 +46,8 @@ pub unsafe fn fork_process(order: &Order<'_>, forking: &mut dyn Forking) -> Resu
     let name = order.name;
     let arena = Arena::get().map_err(StartError::arena(name))?;
     here().reap();
-    // Best effort: waiters sweep themselves while there is no warden.
-    let _ = warden::ensure(arena);
+    // Best effort: waiters sweep themselves while there is no reaper.
+    let _ = reaper::ensure(arena);
     let room = Room::reserve().map_err(StartError::system(name, "opening a descriptor of the process"))?;
     let slot = claim(arena, order)?;
     // SAFETY: the caller's promise.
@@ -67,30 +67,30 @@ pub unsafe fn fork_process(order: &Order<'_>, forking: &mut dyn Forking) -> Resu
     }
 }
 
-/// Forks the calling process as a keeper.
+/// Forks the calling process as a supervisor.
 ///
 /// # Errors
 /// When the system refuses.
 ///
 /// # Safety
 /// As [`super::Builder::fork`].
-pub unsafe fn fork_keeper(name: &str, forking: &mut dyn Forking) -> Result<ForkedKeeper, StartError> {
+pub unsafe fn fork_supervisor(name: &str, forking: &mut dyn Forking) -> Result<ForkedSupervisor, StartError> {
     let arena = Arena::get().map_err(StartError::arena(name))?;
     let myself = crate::arena::this_process().map_err(StartError::arena(name))?;
     let (near, far) = message::pair().map_err(StartError::system(name, "making a socket pair"))?;
     let requester = Requester::myself(far, myself)
         .map_err(StartError::system(name, "opening a descriptor of the process"))?;
     // Best effort, as above.
-    let _ = warden::ensure(arena);
-    let slot = arena.claim_process(name, Role::Keeper).map_err(StartError::arena(name))?;
+    let _ = reaper::ensure(arena);
+    let slot = arena.claim_process(name, Role::Supervisor).map_err(StartError::arena(name))?;
     // SAFETY: the caller's promise.
     match unsafe { fork(slot, forking) } {
         Ok(Side::Child) => {
             drop(near);
-            Ok(ForkedKeeper::Child(requester))
+            Ok(ForkedSupervisor::Child(requester))
         }
-        Ok(Side::Parent(pid)) => Keeper::new(pid, slot, near)
-            .map(ForkedKeeper::Parent)
+        Ok(Side::Parent(pid)) => Supervisor::new(pid, slot, near)
+            .map(ForkedSupervisor::Parent)
             .map_err(StartError::system(name, "opening a descriptor of the process")),
         Err(error) => {
             arena.abandon_slot(slot);

@@ -1,9 +1,9 @@
 //! `Thread`: a thread with an owner, a name and a state, whose end can be waited for.
 //!
-//! It is the standard library's thread with what that lacks: a wait with a limit, a look at what it is doing, and an edge in
-//! the wait graph for whoever joins it, so that a thread which waits for a lock of its joiner is a deadlock and not a
-//! hang. A panic in it is an error for whoever joins, with its message. Dropped, it is joined: no thread outlives its
-//! owner unless it is told to.
+//! It is the standard library's thread with what that lacks: a wait with a limit, a look at what it is doing, and an
+//! edge in the wait graph for whoever joins it, so that a thread which waits for a lock of its joiner is a deadlock and
+//! not a hang. A panic in it is an error for whoever joins, with its message. Dropped, it is joined: no thread outlives
+//! its owner unless it is told to.
 
 use std::any::Any;
 use std::fmt;
@@ -27,7 +27,8 @@ use crate::sync::{
 pub enum ThreadState {
     /// It has been made and has not begun.
     New,
-    /// It could run, and waits for whoever lets it, as a binding's interpreter may; never told of a thread that only runs Rust.
+    /// It could run, and waits for whoever lets it, as a binding's interpreter may; never told of a thread that only
+    /// runs Rust.
     Ready,
     /// It runs.
     Running,
@@ -144,8 +145,8 @@ impl ThreadBuilder {
     }
 }
 
-/// A thread that has been made and not started. It is started once and has no end to wait for before; that is a matter of
-/// compiling.
+/// A thread that has been made and not started. It is started once and has no end to wait for before; that is a matter
+/// of compiling.
 ///
 /// ```
 /// use manyhands::{Thread, ThreadState};

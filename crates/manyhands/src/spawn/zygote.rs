@@ -1,23 +1,24 @@
 //! The zygote of a Rust program: the program itself, diverted before `main`.
 //!
-//! A process's first start executes the program once more. An initialiser of this crate, which the C library runs before
-//! `main`, sees that it was handed a socket and serves instead of returning, so nothing is asked of the user's `main`. Being
-//! exec'd it is small and has one thread, so its children cost the same whatever the requester's memory. A zygote serves
-//! one process, which has one for each program that it asks for; it is replaced when it has ended or when its requester's
-//! standing (user, groups, session, limits) is no longer the one that it was made with. In a shared library the initialiser only puts
-//! aside what was handed over, for the library to ask for: an interpreter's extension does.
+//! A process's first start executes the program once more. An initialiser of this crate, which the C library runs
+//! before `main`, sees that it was handed a socket and serves instead of returning, so nothing is asked of the user's
+//! `main`. Being exec'd it is small and has one thread, so its children cost the same whatever the requester's memory.
+//! A zygote serves one process, which has one for each program that it asks for; it is replaced when it has ended or
+//! when its requester's standing (user, groups, session, limits) is no longer the one that it was made with. In a
+//! shared library the initialiser only puts aside what was handed over, for the library to ask for: an interpreter's
+//! extension does.
 
 use super::birth::{Forking, Loaded};
 use super::entry::{self, Entry};
 use super::error::StartError;
 use super::handover::{self, Inherited, Part, Program, VARIABLE};
 use super::here::{Zygote, here};
-use super::keeper::{Keeper, Refusal};
 use super::process;
 use super::request::{Bequest, Order};
 use super::serve::{Served, serve};
 use super::started::Started;
-use super::{leaving, warden};
+use super::supervisor::{Refusal, Supervisor};
+use super::{leaving, reaper};
 use crate::arena::Arena;
 use crate::platform::image::{Initialiser, MainProgram, initialisers_after};
 use std::ffi::{CStr, CString, c_int};
@@ -32,8 +33,8 @@ pub(super) fn start(order: &Order<'_>) -> Result<Arc<Started>, StartError> {
     start_through(order, || myself(order.name))
 }
 
-/// Starts a process through this process's zygote, which is `program` when none has been made yet: an interpreter's, whose
-/// own program is not what its children are to run.
+/// Starts a process through this process's zygote, which is `program` when none has been made yet: an interpreter's,
+/// whose own program is not what its children are to run.
 ///
 /// # Errors
 /// When the zygote cannot be executed, or cannot start a process.
@@ -61,7 +62,7 @@ fn start_through(
 ///
 /// # Errors
 /// When it cannot be executed.
-pub fn zygote(name: &str) -> Result<Arc<Keeper>, StartError> {
+pub fn zygote(name: &str) -> Result<Arc<Supervisor>, StartError> {
     let bequest = Bequest::capture().map_err(StartError::system(name, "reading /proc"))?;
     current(name, &bequest, || myself(name))
 }
@@ -70,7 +71,7 @@ pub fn zygote(name: &str) -> Result<Arc<Keeper>, StartError> {
 ///
 /// # Errors
 /// When it cannot be executed.
-pub fn zygote_of(program: &Program, name: &str) -> Result<Arc<Keeper>, StartError> {
+pub fn zygote_of(program: &Program, name: &str) -> Result<Arc<Supervisor>, StartError> {
     let bequest = Bequest::capture().map_err(StartError::system(name, "reading /proc"))?;
     current(name, &bequest, || Ok(program.clone()))
 }
@@ -79,21 +80,21 @@ fn current(
     name: &str,
     bequest: &Bequest,
     program: impl Fn() -> Result<Program, StartError>,
-) -> Result<Arc<Keeper>, StartError> {
+) -> Result<Arc<Supervisor>, StartError> {
     let program = program()?;
     let mut zygotes = here().zygotes();
     let known = zygotes.iter().position(|zygote| zygote.program == program);
     if let Some(zygote) = known.map(|index| &zygotes[index])
         && zygote.standing == bequest.standing
-        && zygote.keeper.is_alive()
+        && zygote.supervisor.is_alive()
     {
-        return Ok(Arc::clone(&zygote.keeper));
+        return Ok(Arc::clone(&zygote.supervisor));
     }
-    let keeper = Arc::new(Keeper::exec(name, &program)?);
+    let supervisor = Arc::new(Supervisor::exec(name, &program)?);
     // One that still has pools is kept by those.
     known.map(|index| zygotes.swap_remove(index));
-    zygotes.push(Zygote { program, standing: bequest.standing, keeper: Arc::clone(&keeper) });
-    Ok(keeper)
+    zygotes.push(Zygote { program, standing: bequest.standing, supervisor: Arc::clone(&supervisor) });
+    Ok(supervisor)
 }
 
 /// This program, to be executed as its own zygote.
@@ -104,8 +105,8 @@ fn myself(name: &str) -> Result<Program, StartError> {
     }
 }
 
-fn discard(lost: &Arc<Keeper>) {
-    here().zygotes().retain(|zygote| !Arc::ptr_eq(&zygote.keeper, lost));
+fn discard(lost: &Arc<Supervisor>) {
+    here().zygotes().retain(|zygote| !Arc::ptr_eq(&zygote.supervisor, lost));
 }
 
 /// Stands for this crate's code when it is asked whether that is part of the program.
@@ -156,8 +157,8 @@ fn program_name() -> CString {
     CString::new(name.unwrap_or_default()).unwrap_or_default()
 }
 
-/// Changes what the calling process is called in the kernel's lists (15 bytes of it), which an exec of /proc/self/exe made
-/// `exe`.
+/// Changes what the calling process is called in the kernel's lists (15 bytes of it), which an exec of /proc/self/exe
+/// made `exe`.
 fn set_kernel_name(name: &CStr) {
     // SAFETY: the kernel reads a string that ends with a zero byte.
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
@@ -193,7 +194,7 @@ extern "C" fn divert(argc: c_int, argv: *const *const libc::c_char, environment:
         initialiser(argc, argv, environment);
     }
     match inherited.part {
-        Part::Keeper => be_zygote(inherited),
+        Part::Supervisor => be_zygote(inherited),
         Part::Process => match inherited.request() {
             Ok(request) => {
                 set_kernel_name(&program_name());
@@ -210,13 +211,13 @@ fn be_zygote(inherited: Inherited) -> ! {
     set_kernel_name(c"mh-zygote");
     if let Some(arena) = Arena::current() {
         // Best effort: it is tried again with each request.
-        let _ = warden::ensure(arena);
+        let _ = reaper::ensure(arena);
     }
     // What every child would do first is done once, here.
     leaving::register();
     entry::watch_panics();
     // SAFETY: this process has run nothing of the program's, and has one thread.
-    match unsafe { serve(inherited.requester, &mut Plain::new(), crate::MAKE_KEPT) } {
+    match unsafe { serve(inherited.requester, &mut Plain::new(), crate::MAKE_SUPERVISED) } {
         Ok(Served::Child(request)) => process::run(request),
         // SAFETY: a zygote has nothing to flush.
         Ok(Served::End) | Err(_) => unsafe { libc::_exit(0) },

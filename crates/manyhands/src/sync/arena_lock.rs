@@ -1,11 +1,11 @@
 //! Locks in the arena, for all its processes: the word, what is left of a dead owner, and the value beside it.
 //!
-//! These are the engines inside `shared::Lock` and `shared::RLock`. The word carries the number of the thread that holds
-//! the lock, so when its process is killed the sweep finds it, writes down who that was and marks the word; the next
-//! who asks gets the lock and is told. A process that ended in good order leaves a lock held that it took without a guard:
-//! others may release it, and it is known by name. What it took through a guard nobody else can release, and that goes to
-//! the next who asks as well. In a fork's child the thread has another number, so that the child holds nothing of what
-//! its parent held.
+//! These are the engines inside `shared::Lock` and `shared::RLock`. The word carries the number of the thread that
+//! holds the lock, so when its process is killed the sweep finds it, writes down who that was and marks the word; the
+//! next who asks gets the lock and is told. A process that ended in good order leaves a lock held that it took without
+//! a guard: others may release it, and it is known by name. What it took through a guard nobody else can release, and
+//! that goes to the next who asks as well. In a fork's child the thread has another number, so that the child holds
+//! nothing of what its parent held.
 
 use super::error::ReleaseError;
 use super::holder::{Acquired, DeadRecord, holder_in};
@@ -83,8 +83,8 @@ impl ArenaLock {
         Ok(Self::from_object(Object::create::<LockBody>(kind, |_, _| Ok(()))?, kind))
     }
 
-    /// The lock that a handle names, unless there is a value around which it was made: that is reached by its guards only,
-    /// and who could release the lock behind their back would have two of them at once.
+    /// The lock that a handle names, unless there is a value around which it was made: that is reached by its guards
+    /// only, and who could release the lock behind their back would have two of them at once.
     pub(super) fn attach(handle: Handle, kind: Kind) -> Result<Self, ArenaError> {
         let lock = Self::from_object(Object::attach(handle, kind)?, kind);
         match lock.body.value_type.load(Ordering::Acquire) {
@@ -171,8 +171,8 @@ impl ArenaLock {
         format!("the {} with the number {}", self.kind, self.object.handle().index())
     }
 
-    /// Releases the lock if the calling thread holds it; in a fork's child it does not hold what its parent holds. How it
-    /// was taken is only a guess at the word, which costs least if it is right.
+    /// Releases the lock if the calling thread holds it; in a fork's child it does not hold what its parent holds. How
+    /// it was taken is only a guess at the word, which costs least if it is right.
     #[inline]
     pub(super) fn release_mine(&self, guarded: bool) -> bool {
         this_thread().is_ok_and(|me| self.body.word.release_mine(in_word(me, guarded), Scope::Shared))

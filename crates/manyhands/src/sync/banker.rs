@@ -1,10 +1,10 @@
 //! `Banker` for the threads of one process, and the claims on its resources.
 //!
-//! Whoever needs several resources one after the other declares first how much it will need at most. From then on the banker
-//! grants a request only when all can still get all they declared, in some order; otherwise the request waits. So nobody
-//! who keeps to its declaration is ever part of a deadlock over these resources. Dijkstra's banker's algorithm (EWD 108,
-//! EWD 623), for several resources as in Habermann, "Prevention of system deadlocks", CACM 12 (1969). Its namesake in
-//! `shared` is for several processes and has the same methods.
+//! Whoever needs several resources one after the other declares first how much it will need at most. From then on the
+//! banker grants a request only when all can still get all they declared, in some order; otherwise the request waits.
+//! So nobody who keeps to its declaration is ever part of a deadlock over these resources. Dijkstra's banker's
+//! algorithm (EWD 108, EWD 623), for several resources as in Habermann, "Prevention of system deadlocks", CACM 12
+//! (1969). Its namesake in `shared` is for several processes and has the same methods.
 
 use std::cell::Cell;
 use std::fmt;
@@ -45,8 +45,8 @@ macro_rules! banker_methods {
         /// Declares, under a name, that at most so many units of each resource will be needed at one time.
         ///
         /// # Errors
-        /// [`BankerError::BeyondTotal`] when there are not so many; [`BankerError::TooManyClaimants`] when there are 1,024;
-        /// [`BankerError::Count`] when there is not one number for each resource.
+        /// [`BankerError::BeyondTotal`] when there are not so many; [`BankerError::TooManyClaimants`] when there are
+        /// 1,024; [`BankerError::Count`] when there is not one number for each resource.
         pub fn claim(&self, name: &str, units: &[u64]) -> Result<Claim<'_>, BankerError> {
             Claim::new(&self.0, name, units)
         }
@@ -77,8 +77,8 @@ macro_rules! banker_methods {
             self.0.safe_order(&Blocking).map(|order| order.is_some())
         }
 
-        /// The names of the claimants in an order in which all can get all they declared: round and round in the order in
-        /// which the claims stand, as the textbooks do it. `None` would say that the banker has failed.
+        /// The names of the claimants in an order in which all can get all they declared: round and round in the order
+        /// in which the claims stand, as the textbooks do it. `None` would say that the banker has failed.
         ///
         /// # Errors
         /// As [`Banker::is_safe`].
@@ -116,7 +116,8 @@ impl fmt::Debug for Banker {
     }
 }
 
-/// What one claimant has declared, with which it requests units; dropping it gives all back. One thread at a time uses it.
+/// What one claimant has declared, with which it requests units; dropping it gives all back. One thread at a time uses
+/// it.
 #[must_use = "the claim is given up as soon as this is dropped"]
 pub struct Claim<'a> {
     banker: &'a RawBanker,
@@ -140,9 +141,9 @@ impl<'a> Claim<'a> {
     /// whose grant is safe; one that is not is overtaken sixteen times at most by claimants that hold nothing.
     ///
     /// # Errors
-    /// [`BankerError::BeyondClaim`] when that is more than was declared; [`BankerError::Closed`] in a fork's child with a
-    /// copy of its parent's claim on a shared banker; [`BankerError::Count`]; [`BankerError::Wait`] when the wait ended
-    /// otherwise. Nothing was taken then.
+    /// [`BankerError::BeyondClaim`] when that is more than was declared; [`BankerError::Closed`] in a fork's child with
+    /// a copy of its parent's claim on a shared banker; [`BankerError::Count`]; [`BankerError::Wait`] when the wait
+    /// ended otherwise. Nothing was taken then.
     pub fn request(&self, units: &[u64]) -> Result<Units<'_>, BankerError> {
         self.banker.request(&self.raw, units, None, &Blocking)?;
         Ok(self.units(units))

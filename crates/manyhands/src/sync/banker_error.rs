@@ -1,7 +1,7 @@
 //! Why a banker refuses something.
 //!
-//! Each refusal names the resource and the claimant, and has changed nothing. What cannot be granted *yet* is no error: it
-//! is waited for, or not taken.
+//! Each refusal names the resource and the claimant, and has changed nothing. What cannot be granted *yet* is no error:
+//! it is waited for, or not taken.
 
 use super::ledger::{MOST_CLAIMANTS, MOST_RESOURCES};
 use super::park::WaitError;

@@ -1,7 +1,7 @@
 //! `Barrier` for the threads of one process: nobody goes on before all have arrived.
 //!
-//! Its namesake in `shared` is for several processes and has the same methods. Who waits too long breaks the barrier for
-//! all, since its round would never be complete; a broken barrier fails at once until it is reset.
+//! Its namesake in `shared` is for several processes and has the same methods. Who waits too long breaks the barrier
+//! for all, since its round would never be complete; a broken barrier fails at once until it is reset.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,9 +1,10 @@
 //! The state of a barrier: how many have arrived in this round, whether it is broken, and how the last rounds ended.
 //!
 //! One compare-and-swap per arrival. Whoever completes the number runs the barrier's action and begins the next round,
-//! which is what the others wait for; who arrives meanwhile waits for the next round, too. How a round ended stands in the
-//! word for sixteen rounds more, so that a waiter which runs late is not misled by a reset of a later one. Who breaks it,
-//! and why, is the caller's business. No published algorithm; the usual sense-reversing barrier with a history.
+//! which is what the others wait for; who arrives meanwhile waits for the next round, too. How a round ended stands in
+//! the word for sixteen rounds more, so that a waiter which runs late is not misled by a reset of a later one. Who
+//! breaks it, and why, is the caller's business. No published algorithm; the usual sense-reversing barrier with a
+//! history.
 
 use super::bell::Bell;
 use super::mortal::may_die;
@@ -105,8 +106,8 @@ impl BarrierWord {
 
     /// Arrives as one of `parties` and waits for the others; gives how many had arrived before.
     ///
-    /// `note` is called with the round before each attempt to arrive in it; `action` by the last who arrives, before the
-    /// others go on. When it says false, or unwinds, the barrier is broken.
+    /// `note` is called with the round before each attempt to arrive in it; `action` by the last who arrives, before
+    /// the others go on. When it says false, or unwinds, the barrier is broken.
     pub(super) fn wait(
         &self,
         parties: u32,

@@ -1,8 +1,8 @@
 //! A bell: sleepers look again each time it is rung, whatever each of them waits for.
 //!
 //! A gate wakes waiters of one condition and lets them pass on what is left; here everybody wakes, so that waiters of
-//! different rounds of a barrier can sleep side by side. The word counts the rings: who looked before a ring does not fall
-//! asleep after it. Ringing costs a system call only when somebody may sleep. An eventcount, as in Vyukov's.
+//! different rounds of a barrier can sleep side by side. The word counts the rings: who looked before a ring does not
+//! fall asleep after it. Ringing costs a system call only when somebody may sleep. An eventcount, as in Vyukov's.
 
 use super::mortal::may_die;
 use super::park::{History, Parker, Wait, WaitError};

@@ -1,8 +1,8 @@
 //! A count of what is out, and a place to sleep until all of it is back.
 //!
-//! It may rise again after it was zero; who waits is told of a zero that stood at some moment of the wait. What was done
-//! before something came back is visible to who has waited for it. It is shared by reference counting, since the last one to
-//! come back still touches it when the waiter has already gone on. It does not know what is out.
+//! It may rise again after it was zero; who waits is told of a zero that stood at some moment of the wait. What was
+//! done before something came back is visible to who has waited for it. It is shared by reference counting, since the
+//! last one to come back still touches it when the waiter has already gone on. It does not know what is out.
 
 use super::gate::Gate;
 use super::news::wait_for_news;

@@ -1,7 +1,8 @@
 //! How often the holder of a re-entrant lock has taken it.
 //!
-//! The count stands beside the lock's word, and only the holder touches it, so it needs no ordering of its own: the word
-//! hands it on with everything else the lock guards. Whoever takes the lock, from a dead holder too, begins with one.
+//! The count stands beside the lock's word, and only the holder touches it, so it needs no ordering of its own: the
+//! word hands it on with everything else the lock guards. Whoever takes the lock, from a dead holder too, begins with
+//! one.
 
 use super::park::WaitError;
 use crate::platform::atomic::{AtomicU32, Ordering};

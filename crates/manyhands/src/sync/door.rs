@@ -1,10 +1,11 @@
-//! A door through which only so many threads of a process are at a time, on their way to something that one of them gets.
+//! A door through which only so many threads of a process are at a time, on their way to something that one of them
+//! gets.
 //!
-//! Python's threads all want the interpreter lock when they wake, and each that waits for it wakes 200 times a second to ask for it. When
-//! one event wakes thousands, they would do little else. So they come to that lock through a door, a few dozen at a time, and
-//! the others sleep. It orders nobody and guards nothing: who is let in does what it would do without. In a fork's child
-//! nobody is inside, whoever was in the parent. The places are counted in one word; whoever finds none sleeps at a gate, and
-//! whoever leaves a full door has the next one look.
+//! Python's threads all want the interpreter lock when they wake, and each that waits for it wakes 200 times a second
+//! to ask for it. When one event wakes thousands, they would do little else. So they come to that lock through a door,
+//! a few dozen at a time, and the others sleep. It orders nobody and guards nothing: who is let in does what it would
+//! do without. In a fork's child nobody is inside, whoever was in the parent. The places are counted in one word;
+//! whoever finds none sleeps at a gate, and whoever leaves a full door has the next one look.
 
 use super::gate::Gate;
 use super::park::{Blocking, Wait};
@@ -38,8 +39,8 @@ impl Door {
         Door { inside: AtomicU64::new(0), gate: Gate::new(), most }
     }
 
-    /// Goes in, asleep until there is room, and says whether the caller is to [leave](Door::leave): not when the process has so few
-    /// threads that nobody counts them.
+    /// Goes in, asleep until there is room, and says whether the caller is to [leave](Door::leave): not when the
+    /// process has so few threads that nobody counts them.
     #[cfg(not(manyhands_model))]
     #[inline]
     #[must_use = "whoever went in takes a place until it leaves"]

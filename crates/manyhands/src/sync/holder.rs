@@ -1,8 +1,9 @@
 //! What the locks say about their holders: to statistics, and to whoever takes a lock over from a dead one.
 //!
 //! A live holder is found by the number in the lock's word. A dead one's slot will be another's soon, so the sweep
-//! copies pid and name beside the lock before it marks the word, or leaves the lock to one that ended in good order; whoever takes the lock over reads them then, when
-//! nobody can be writing: the sweep of one process is done by one process at a time.
+//! copies pid and name beside the lock before it marks the word, or leaves the lock to one that ended in good order;
+//! whoever takes the lock over reads them then, when nobody can be writing: the sweep of one process is done by one
+//! process at a time.
 
 use crate::arena::{Arena, Dead, Shared, ThreadId, name_of};
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -38,7 +39,8 @@ pub struct Holder {
     pub thread: u32,
     /// Whether it is known to be dead: the next who asks gets the lock.
     pub dead: bool,
-    /// Whether its process has ended; in good order, and the lock stays taken until somebody releases it, unless `dead`.
+    /// Whether its process has ended; in good order, and the lock stays taken until somebody releases it, unless
+    /// `dead`.
     pub has_ended: bool,
 }
 

@@ -1,11 +1,11 @@
 //! The banker's ledger: who declared what, has what and waits for what, and who is granted something next.
 //!
-//! One row per claimant, and a lock around all of them. What is free is never written down: it is the total less what the
-//! rows say, so no two words can disagree. Every change is one exchange of one row's word; whoever is killed between two of
-//! them leaves a ledger that is whole, and a lock that goes to the next who asks. What may be left undone is to look who can
-//! be granted something now: a flag says that somebody should, and whoever lets go of the lock, or waits, does it.
-//! Requests are granted first come, first served among those that leave the state safe, with a bound on overtaking. The
-//! safe state is Dijkstra's and Habermann's, see `safety`; the rows are this project's own.
+//! One row per claimant, and a lock around all of them. What is free is never written down: it is the total less what
+//! the rows say, so no two words can disagree. Every change is one exchange of one row's word; whoever is killed
+//! between two of them leaves a ledger that is whole, and a lock that goes to the next who asks. What may be left
+//! undone is to look who can be granted something now: a flag says that somebody should, and whoever lets go of the
+//! lock, or waits, does it. Requests are granted first come, first served among those that leave the state safe, with a
+//! bound on overtaking. The safe state is Dijkstra's and Habermann's, see `safety`; the rows are this project's own.
 
 mod request;
 mod row;
@@ -358,8 +358,8 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// For sweeps: frees the rows of an owner that `is_dead`, has the lock go to the next who asks when `is_dead_thread`
-    /// holds it, and has all who wait look. May be repeated, and finished by somebody else.
+    /// For sweeps: frees the rows of an owner that `is_dead`, has the lock go to the next who asks when
+    /// `is_dead_thread` holds it, and has all who wait look. May be repeated, and finished by somebody else.
     pub(super) fn recover(&self, is_dead: impl Fn(u32) -> bool, is_dead_thread: impl Fn(u32) -> bool) {
         for at in 0..self.rows() {
             let row = self.row(at);

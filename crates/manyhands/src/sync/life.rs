@@ -1,15 +1,16 @@
-//! How waiters hear that the warden has ended.
+//! How waiters hear that the reaper has ended.
 //!
-//! A waiter sleeps on two words, its own and the warden's life, in which the kernel notes the end of that and wakes one sleeper,
-//! whoever it is. Perhaps that one has just got what it waited for, and leaves. So everybody who slept beside a life and finds it
-//! over wakes all the others, and whoever is about to sleep and finds it over has the warden replaced first. The kernel does
-//! not let anybody fall asleep beside a life that is no longer what was seen. So all who wait have either heard of the end or
-//! see it before they sleep; only a waiter that is killed between the kernel's wake-up and its own takes it with it.
+//! A waiter sleeps on two words, its own and the reaper's life, in which the kernel notes the end of that and wakes one
+//! sleeper, whoever it is. Perhaps that one has just got what it waited for, and leaves. So everybody who slept beside
+//! a life and finds it over wakes all the others, and whoever is about to sleep and finds it over has the reaper
+//! replaced first. The kernel does not let anybody fall asleep beside a life that is no longer what was seen. So all
+//! who wait have either heard of the end or see it before they sleep; only a waiter that is killed between the kernel's
+//! wake-up and its own takes it with it.
 
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::futex::{self, ENDED, Scope};
 
-/// Beside which life to sleep, and what it says; none when there is no warden. One that has ended is replaced first.
+/// Beside which life to sleep, and what it says; none when there is no reaper. One that has ended is replaced first.
 pub(super) fn beside(life: &'static AtomicU32, replace: impl FnOnce()) -> Option<(&'static AtomicU32, u32)> {
     let seen = life.load(Ordering::Acquire);
     if seen & ENDED != 0 {
@@ -28,8 +29,8 @@ pub(super) fn pass_on((life, seen): (&AtomicU32, u32)) {
 
 #[cfg(all(test, manyhands_model))]
 mod model {
-    //! The end of the warden under every schedule: whoever waits for what a killed process did without waking anybody goes on,
-    //! since somebody makes another warden, who wakes all.
+    //! The end of the reaper under every schedule: whoever waits for what a killed process did without waking anybody
+    //! goes on, since somebody makes another reaper, who wakes all.
 
     use super::*;
     use crate::sync::event_word::EventWord;
@@ -52,7 +53,7 @@ mod model {
     impl Ticking for Beside {
         fn before_sleep(&self, _is_long: bool) -> Turn {
             let Place { life, event } = &*self.0;
-            // What a new warden does first: its number, then the sweep of the dead.
+            // What a new reaper does first: its number, then the sweep of the dead.
             let replace = || {
                 if life.compare_exchange(ENDED, NEXT, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                     event.recover(Scope::Shared);
@@ -67,7 +68,7 @@ mod model {
     }
 
     /// As the kernel does it.
-    fn kill_the_warden(life: &AtomicU32) {
+    fn kill_the_reaper(life: &AtomicU32) {
         if life.compare_exchange(FIRST, ENDED, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
             futex::wake(life, 1, Scope::Shared);
         }
@@ -95,12 +96,12 @@ mod model {
     }
 
     #[test]
-    fn model_life_a_killed_setter_and_a_killed_warden_leave_nobody_asleep() {
+    fn model_life_a_killed_setter_and_a_killed_reaper_leave_nobody_asleep() {
         check(2, || {
             let place = place();
             let waiters = [waiter(&place), waiter(&place)];
             dies_after(0, || place.event.set(Scope::Shared));
-            kill_the_warden(place.life);
+            kill_the_reaper(place.life);
             waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
         });
     }
@@ -115,7 +116,7 @@ mod model {
             dies_after(0, || place.event.set(Scope::Shared));
             let killer = thread::spawn({
                 let life = place.life;
-                move || kill_the_warden(life)
+                move || kill_the_reaper(life)
             });
             other.event.set(Scope::Shared);
             killer.join().unwrap();

@@ -1,8 +1,8 @@
 //! `Lock` and `RLock` of one process: a value and who may touch it.
 //!
-//! A guard gives access and releases the lock when it is dropped; it stays with the thread that took it. A panic while a
-//! guard is held releases the lock and leaves the value as the panic found it: nothing is poisoned, nobody is told. In
-//! a child made by `fork` the forking thread still holds what it held, and what other threads held stays held there.
+//! A guard gives access and releases the lock when it is dropped; it stays with the thread that took it. A panic while
+//! a guard is held releases the lock and leaves the value as the panic found it: nothing is poisoned, nobody is told.
+//! In a child made by `fork` the forking thread still holds what it held, and what other threads held stays held there.
 
 use std::cell::UnsafeCell;
 use std::fmt;
@@ -61,8 +61,9 @@ impl<T: ?Sized> Lock<T> {
     /// Waits until the lock is free and takes it.
     ///
     /// # Errors
-    /// [`WaitError::Deadlock`] when the wait would never end, because each of several threads waits for what the next one
-    /// holds. The lock is not taken then; one of them gets the error, the others go on when it releases what it holds.
+    /// [`WaitError::Deadlock`] when the wait would never end, because each of several threads waits for what the next
+    /// one holds. The lock is not taken then; one of them gets the error, the others go on when it releases what it
+    /// holds.
     #[inline]
     #[track_caller]
     pub fn lock(&self) -> Result<LockGuard<'_, T>, WaitError> {

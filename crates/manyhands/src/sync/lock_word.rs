@@ -177,8 +177,8 @@ impl LockWord {
         None
     }
 
-    /// For sweeps: marks an owner dead that `is_dead` says is, told the number and whether it holds the lock through a guard,
-    /// and wakes a sleeper in any case.
+    /// For sweeps: marks an owner dead that `is_dead` says is, told the number and whether it holds the lock through a
+    /// guard, and wakes a sleeper in any case.
     ///
     /// `record` is called with the dead owner before the mark is set; what it stores beside the lock
     /// is seen by whoever takes the lock over. May be repeated, and finished by somebody else.

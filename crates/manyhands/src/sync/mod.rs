@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! park        Wait, Waiting, Parker: yields, then a futex      tick   who sweeps the dead while all wait
-//! gate        sleep until told, for whatever is published      life   how they hear that the warden has ended
+//! gate        sleep until told, for whatever is published      life   how they hear that the reaper has ended
 //! lock_word   owner, dead bit, waiters bit
 //! ```
 //!

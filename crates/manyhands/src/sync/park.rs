@@ -3,7 +3,7 @@
 //! A primitive is a state word plus this module. It looks at its word, lets [`Parker::yields`] look
 //! a few times more, and then calls [`Parker::sleep`] until its word says what it wants to see.
 //! Promises: no sleep outlives its deadline, an interrupted sleep runs the caller's signal handlers,
-//! a sleep on an arena word ends now and then so that the dead are swept even when the warden is
+//! a sleep on an arena word ends now and then so that the dead are swept even when the reaper is
 //! dead too. It does not know what is waited for, and nothing here decides that somebody is dead.
 //! A wait keeps its whole record on its own stack, so a signal handler may wait in the midst of one.
 
@@ -60,8 +60,8 @@ impl Waiting for Blocking {}
 
 /// How often a sleep on an arena word ends by itself, so that the dead are swept.
 pub(crate) trait Ticking {
-    /// Called before each sleep: the longest time to sleep, and whether this sleeper sweeps then. `is_long` when one sleep of this
-    /// wait lasted to the end of its period already.
+    /// Called before each sleep: the longest time to sleep, and whether this sleeper sweeps then. `is_long` when one
+    /// sleep of this wait lasted to the end of its period already.
     fn before_sleep(&self, is_long: bool) -> Turn;
 
     /// Called after each sleep, with what [`before_sleep`](Ticking::before_sleep) gave.
@@ -188,7 +188,8 @@ impl<'a> Parker<'a> {
             None => deadline,
         };
         let wake = match turn.and_then(|(_, turn)| turn.beside) {
-            // Where the kernel refuses that, this time was meant for a sleep that hears more: look, and sleep as others do.
+            // Where the kernel refuses that, this time was meant for a sleep that hears more: look, and sleep as others
+            // do.
             Some(beside) => futex::wait_beside(word, expected, beside, until).unwrap_or(Wake::Changed),
             None => futex::wait(word, expected, until, scope),
         };

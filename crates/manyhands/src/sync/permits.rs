@@ -132,7 +132,8 @@ impl Permits<'_> {
         }
     }
 
-    /// Gives `count` permits back, whosever they were; false, and none given, when there would be more than the maximum.
+    /// Gives `count` permits back, whosever they were; false, and none given, when there would be more than the
+    /// maximum.
     pub(super) fn give(&self, count: u32) -> bool {
         loop {
             let state = self.settled();
@@ -220,8 +221,8 @@ impl Permits<'_> {
         self.records.iter().position(|record| record.load(Ordering::Acquire) & (OWNER | HELD) == held)
     }
 
-    /// For sweeps: frees the records of a dead owner, and gives back what it held, however it ended: nobody else could. May
-    /// be repeated, and finished by somebody else.
+    /// For sweeps: frees the records of a dead owner, and gives back what it held, however it ended: nobody else could.
+    /// May be repeated, and finished by somebody else.
     pub(super) fn recover(&self, dead: u32) {
         // A dead owner begins nothing more, so after this what it wanted is not pending.
         self.settled();

@@ -1,7 +1,8 @@
 //! Locks in private memory, for the threads of one process: the word, and a count of waiters for statistics.
 //!
-//! These are the engines inside `Lock` and `RLock`; they guard nothing by themselves. A fork copies them as they are: the
-//! forking thread holds in the child what it held, what other threads held stays held there for ever, as with any lock.
+//! These are the engines inside `Lock` and `RLock`; they guard nothing by themselves. A fork copies them as they are:
+//! the forking thread holds in the child what it held, what other threads held stays held there for ever, as with any
+//! lock.
 
 use super::error::ReleaseError;
 use super::holder::Holder;

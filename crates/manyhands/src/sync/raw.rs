@@ -89,8 +89,8 @@ impl RawLock {
     /// Takes the lock, asleep until it can, and says where, and whether anybody else may release it.
     ///
     /// # Errors
-    /// When the deadline passes first, a signal handler ends the wait, the wait is part of a deadlock, or the thread can
-    /// own nothing in the arena.
+    /// When the deadline passes first, a signal handler ends the wait, the wait is part of a deadlock, or the thread
+    /// can own nothing in the arena.
     #[inline]
     pub fn acquire_as(
         &self,
@@ -240,12 +240,13 @@ impl RawRLock {
         self.acquire_as(deadline, waiting, Taking { site, guarded: false })
     }
 
-    /// Takes the lock, asleep until it can, and says where, and whether a guard releases it; at once when the calling thread
-    /// holds it. What was taken through a guard in an arena is not left held by a process that ends in good order.
+    /// Takes the lock, asleep until it can, and says where, and whether a guard releases it; at once when the calling
+    /// thread holds it. What was taken through a guard in an arena is not left held by a process that ends in good
+    /// order.
     ///
     /// # Errors
-    /// When the deadline passes first, a signal handler ends the wait, the wait is part of a deadlock, the thread can own
-    /// nothing in the arena, or it holds the lock as often as can be counted.
+    /// When the deadline passes first, a signal handler ends the wait, the wait is part of a deadlock, the thread can
+    /// own nothing in the arena, or it holds the lock as often as can be counted.
     #[inline]
     pub fn acquire_as(
         &self,

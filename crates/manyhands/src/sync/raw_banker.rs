@@ -1,9 +1,9 @@
 //! Bankers whose place, private memory or the arena, is chosen when they are made.
 //!
-//! For bindings to other languages, and the engine inside `Banker` and `shared::Banker`. In the arena a claim belongs to
-//! the process that made it: when that ends, in whatever way, the claim is closed and all it had given back, since
-//! nobody else could do that. In a fork's child the parent's claims are the parent's; a private banker is copied as
-//! it is, with all its claims.
+//! For bindings to other languages, and the engine inside `Banker` and `shared::Banker`. In the arena a claim belongs
+//! to the process that made it: when that ends, in whatever way, the claim is closed and all it had given back, since
+//! nobody else could do that. In a fork's child the parent's claims are the parent's; a private banker is copied as it
+//! is, with all its claims.
 
 use super::banker_error::BankerError;
 use super::kept_block::{KeptBlock, keep};
@@ -279,16 +279,16 @@ impl RawBanker {
     /// A claim, under a name, for at most so many units of each resource.
     ///
     /// # Errors
-    /// [`BankerError::BeyondTotal`] when there are not so many, [`BankerError::Count`], [`BankerError::TooManyClaimants`],
-    /// and [`WaitError::NoOwner`] when this thread can own nothing in the arena.
+    /// [`BankerError::BeyondTotal`] when there are not so many, [`BankerError::Count`],
+    /// [`BankerError::TooManyClaimants`], and [`WaitError::NoOwner`] when this thread can own nothing in the arena.
     pub fn claim(&self, name: &str, units: &[u64], waiting: &dyn Waiting) -> Result<RawClaim, BankerError> {
         let maxima = self.units(name, units)?;
         let claim = self.ledger()?.claim(self.owner()?, &maxima, waiting, |words| text_into(words, name));
         claim.map(|claim| RawClaim { claim, name: name.to_owned() }).map_err(|why| self.refused(name, why))
     }
 
-    /// Gives all back that a claim has, and the claim up. Does nothing when that was done before, and in a fork's child with
-    /// a copy of its parent's.
+    /// Gives all back that a claim has, and the claim up. Does nothing when that was done before, and in a fork's child
+    /// with a copy of its parent's.
     pub fn close(&self, claim: &RawClaim) {
         if self.owner() == Ok(claim.claim.owner)
             && let Ok(ledger) = self.ledger()
@@ -336,7 +336,8 @@ impl RawBanker {
         result.map_err(|refusal| self.refused(&claim.name, refusal))
     }
 
-    /// Takes units if that can be done at once, safely, and without overtaking whom one may not; says whether it was done.
+    /// Takes units if that can be done at once, safely, and without overtaking whom one may not; says whether it was
+    /// done.
     ///
     /// # Errors
     /// As [`RawBanker::request`], but for the wait's.

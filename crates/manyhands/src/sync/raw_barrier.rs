@@ -1,7 +1,7 @@
 //! Barriers whose place, private memory or the arena, is chosen when they are made.
 //!
-//! For bindings to other languages, and the engine inside `Barrier` and `shared::Barrier`. In the arena each waiter has a
-//! record with its number and its round: when a process ends, killed or not, while it waits there, or runs the
+//! For bindings to other languages, and the engine inside `Barrier` and `shared::Barrier`. In the arena each waiter has
+//! a record with its number and its round: when a process ends, killed or not, while it waits there, or runs the
 //! barrier's action, its round is broken, and whoever waits, or comes before a reset, is told whose end broke it. In a
 //! fork's child a private barrier is a copy in which those of the parent that had arrived still count.
 
@@ -190,12 +190,13 @@ impl RawBarrier {
 
     /// Waits until all parties have arrived; gives how many had arrived before, which differs for each of them.
     ///
-    /// The last to arrive runs `action` before anybody goes on. When that says false, or unwinds, the barrier is broken.
+    /// The last to arrive runs `action` before anybody goes on. When that says false, or unwinds, the barrier is
+    /// broken.
     ///
     /// # Errors
-    /// When the barrier is broken or reset, by whoever or by the end of a waiting process; when the deadline passes first,
-    /// which breaks the barrier; when a signal handler ends the wait, after which this thread has not arrived; when the
-    /// thread can own nothing in the arena.
+    /// When the barrier is broken or reset, by whoever or by the end of a waiting process; when the deadline passes
+    /// first, which breaks the barrier; when a signal handler ends the wait, after which this thread has not arrived;
+    /// when the thread can own nothing in the arena.
     pub fn wait(
         &self,
         deadline: Option<Deadline>,
@@ -232,8 +233,8 @@ impl RawBarrier {
         BarrierError::Broken
     }
 
-    /// Changes how many must arrive: what whoever arrives from now on goes by. Those who wait go on when one of these completes
-    /// the new number.
+    /// Changes how many must arrive: what whoever arrives from now on goes by. Those who wait go on when one of these
+    /// completes the new number.
     ///
     /// # Panics
     /// As [`RawBarrier::private`].

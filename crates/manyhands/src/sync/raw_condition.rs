@@ -1,9 +1,9 @@
 //! Conditions whose place, private memory or the arena, is chosen when they are made, and which guard nothing.
 //!
 //! For bindings to other languages, and the engine inside `Condition` and `shared::Condition`. A wait has three parts,
-//! which a binding with locks of its own can take one by one: enlist, give up the lock and wait, take the lock and leave
-//! the list. What a killed waiter was told is passed on to another. In a fork's child a private condition is a copy in
-//! which the parent's waiters still stand: what they are told there nobody hears.
+//! which a binding with locks of its own can take one by one: enlist, give up the lock and wait, take the lock and
+//! leave the list. What a killed waiter was told is passed on to another. In a fork's child a private condition is a
+//! copy in which the parent's waiters still stand: what they are told there nobody hears.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -253,8 +253,8 @@ impl Enlisted<'_> {
     /// Waits until this thread is notified; it may have been already.
     ///
     /// # Errors
-    /// When the deadline passes first, or a signal handler ends the wait; a notification that came at the same moment has
-    /// then been passed on.
+    /// When the deadline passes first, or a signal handler ends the wait; a notification that came at the same moment
+    /// has then been passed on.
     pub fn wait(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<(), WaitError> {
         let result = match &self.condition.0 {
             Place::Private { head, records } => {

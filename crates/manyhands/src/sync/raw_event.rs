@@ -126,8 +126,8 @@ impl RawEvent {
         }
     }
 
-    /// Waits until the event of this process is set, as the thread with the number `joined` does when it ends, and says so in
-    /// the wait graph. Numbers are what [`this_thread_number`](super::this_thread_number) gives.
+    /// Waits until the event of this process is set, as the thread with the number `joined` does when it ends, and says
+    /// so in the wait graph. Numbers are what [`this_thread_number`](super::this_thread_number) gives.
     ///
     /// # Errors
     /// When a signal handler ends the wait, or that thread waits, perhaps by way of others, for this one.

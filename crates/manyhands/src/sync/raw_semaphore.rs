@@ -1,8 +1,8 @@
 //! Semaphores whose place is chosen when they are made, and which hand out permits without guards.
 //!
-//! A permit taken by [`RawSemaphore::acquire`] is nobody's: anybody may give it back, and when its taker is killed it is
-//! gone. One taken by [`RawSemaphore::acquire_owned`] from a semaphore in the arena comes back when the process that took
-//! it is killed: the first 20 at one time always, or as many as the semaphore was made with, but no more than 255.
+//! A permit taken by [`RawSemaphore::acquire`] is nobody's: anybody may give it back, and when its taker is killed it
+//! is gone. One taken by [`RawSemaphore::acquire_owned`] from a semaphore in the arena comes back when the process that
+//! took it is killed: the first 20 at one time always, or as many as the semaphore was made with, but no more than 255.
 
 use super::error::TooManyPermits;
 use super::gate::Gate;

@@ -2,9 +2,9 @@
 //!
 //! Locks held by the dead process are marked, its owned permits given back, and everybody who may have lost a wake-up
 //! looks again: the dead one may have published something and woken nobody, or have been woken and passed nothing on,
-//! and no word tells. That costs a system call per lock, semaphore or event that somebody waits for, which the slots of the
-//! threads say, and for each of the other objects. Each step may be done twice. What this process cannot map is left to
-//! another, and the rest done.
+//! and no word tells. That costs a system call per lock, semaphore or event that somebody waits for, which the slots of
+//! the threads say, and for each of the other objects. Each step may be done twice. What this process cannot map is
+//! left to another, and the rest done.
 
 use super::arena_lock::LockBody;
 use super::event_word::EventWord;
@@ -65,9 +65,9 @@ fn any<T>(_: Handle, _: &T) -> bool {
     true
 }
 
-/// Visits the live objects of a kind that the death concerns, each held meanwhile, so that its memory is not another's halfway
-/// through. Whether it does is asked before, of bytes that may be another object's by then: a death concerns none that was
-/// made after it.
+/// Visits the live objects of a kind that the death concerns, each held meanwhile, so that its memory is not another's
+/// halfway through. Whether it does is asked before, of bytes that may be another object's by then: a death concerns
+/// none that was made after it.
 fn each<T: Shared>(
     arena: &'static Arena,
     kind: Kind,

@@ -1,7 +1,7 @@
 //! `Semaphore` and `Event` for the threads of one process.
 //!
-//! Their namesakes in `shared` are for several processes and have the same methods. A permit is given back by the drop of
-//! its guard, also when its thread panics. In a fork's child both are copies, on which nobody waits.
+//! Their namesakes in `shared` are for several processes and have the same methods. A permit is given back by the drop
+//! of its guard, also when its thread panics. In a fork's child both are copies, on which nobody waits.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,13 +1,14 @@
 //! The ticks of waiters on arena objects: the dead are swept even when nobody is left whose task that is.
 //!
-//! The warden notices deaths and wakes whom they concern. Should it be killed too, a waiter would sleep for ever. So of the
-//! sleepers of a process one is elected, whose sleep ends every 100 ms to look for the dead. The others wake once a second, to
-//! take its place when it has gone, and to look as well, since it may be woken too often to do so.
+//! The reaper notices deaths and wakes whom they concern. Should it be killed too, a waiter would sleep for ever. So of
+//! the sleepers of a process one is elected, whose sleep ends every 100 ms to look for the dead. The others wake once a
+//! second, to take its place when it has gone, and to look as well, since it may be woken too often to do so.
 //!
-//! While there is a warden that is seldom needed. A wait that has lasted for such a period sleeps on two words from then on, its
-//! own and one of those that stand for the warden's life, and ticks every few seconds only, in case the warden is stopped. When the
-//! warden ends, the kernel wakes one who sleeps on each of its words. That one wakes the others, and whoever then goes on waiting
-//! makes a new warden, which sweeps and wakes. Should all of those be killed at the same time, the slow ticks remain. Nobody is taken for dead because time has passed: the sweep asks the
+//! While there is a reaper that is seldom needed. A wait that has lasted for such a period sleeps on two words from
+//! then on, its own and one of those that stand for the reaper's life, and ticks every few seconds only, in case the
+//! reaper is stopped. When the reaper ends, the kernel wakes one who sleeps on each of its words. That one wakes the
+//! others, and whoever then goes on waiting makes a new reaper, which sweeps and wakes. Should all of those be killed
+//! at the same time, the slow ticks remain. Nobody is taken for dead because time has passed: the sweep asks the
 //! kernel. In a fork's child nobody is elected yet.
 
 use std::time::Duration;
@@ -25,7 +26,7 @@ const ELECTED_WORD: usize = 1;
 
 const SWEEP_PERIOD: Duration = Duration::from_millis(100);
 const SUCCESSION_PERIOD: Duration = Duration::from_secs(1);
-/// The same while there is a warden.
+/// The same while there is a reaper.
 const WARDED_PERIOD: Duration = Duration::from_secs(5);
 const WARDED_SUCCESSION_PERIOD: Duration = Duration::from_secs(60);
 
@@ -39,7 +40,7 @@ impl Ticking for ProcessTicking {
         let beside = Arena::current()
             .and_then(|arena| {
                 let word = &arena.life()[gettid() as usize % WORDS].word;
-                beside(word, || crate::replace_warden(arena))
+                beside(word, || crate::replace_reaper(arena))
             })
             .filter(|_| is_long && futex::waits_beside());
         let period = match (beside.is_some(), elected) {

@@ -165,8 +165,8 @@ impl<'a, R: Records> WaitingList<'a, R> {
     /// Waits until the record is told.
     ///
     /// # Errors
-    /// Those of the wait; what a notifier told this waiter meanwhile has then been passed on to another, except that who
-    /// was told at the last moment was not late.
+    /// Those of the wait; what a notifier told this waiter meanwhile has then been passed on to another, except that
+    /// who was told at the last moment was not late.
     pub(super) fn wait(&self, record: &Record, wait: &Wait<'_>) -> Result<(), WaitError> {
         let mut parker = Parker::new(wait);
         let is_late = wait.deadline.is_some_and(|deadline| deadline.is_past());

@@ -1,7 +1,7 @@
 //! What a worker does: one random thing after another, with private or shared objects.
 //!
-//! Locks are taken in one order only, and nobody waits for news while it holds something, so no deadlock is possible. The
-//! first worker of each process never waits for news without a limit: it brings them.
+//! Locks are taken in one order only, and nobody waits for news while it holds something, so no deadlock is possible.
+//! The first worker of each process never waits for news without a limit: it brings them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Many parties deposit into one account, read and written in two steps: not one deposit may be lost.
 //!
-//! How many is the backend's affair. The balance is no atomic counter, so whoever is not kept apart loses some; what the
-//! parties are kept apart by differs from test to test.
+//! How many is the backend's affair. The balance is no atomic counter, so whoever is not kept apart loses some; what
+//! the parties are kept apart by differs from test to test.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

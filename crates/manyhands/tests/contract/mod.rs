@@ -1,7 +1,7 @@
 //! What each primitive does, stated once, for whatever backend runs the parties: threads or processes.
 //!
-//! A backend makes the objects and runs a party beside the caller. Parties share the objects and a row of numbers, nothing
-//! else. Nobody waits for time to pass: limits are zero, or there only to end a test that would not end.
+//! A backend makes the objects and runs a party beside the caller. Parties share the objects and a row of numbers,
+//! nothing else. Nobody waits for time to pass: limits are zero, or there only to end a test that would not end.
 
 mod bad_input;
 mod deposits;

@@ -49,7 +49,7 @@ pub fn check_places() {
     assert_ne!(mine.word64(REGISTERED).load(Ordering::Relaxed), 0);
 }
 
-/// Makes a slot of process `pid` up, whose parent is dead, and has the warden look at it.
+/// Makes a slot of process `pid` up, whose parent is dead, and has the reaper look at it.
 pub fn plant(pid: u32, role: Role, mapped_at: u64) -> ProcessId {
     check_places();
     let arena = Arena::get().unwrap();

@@ -1,7 +1,8 @@
 //! Children for tests: forks of the test process, ended by the test that made them.
 //!
-//! They use the engine and system calls only, since the test process has other threads, and end by a system call. Nobody
-//! is killed but by the pid that a fork gave. Waiting is for conditions; the limit is there only to end a test that would not.
+//! They use the engine and system calls only, since the test process has other threads, and end by a system call.
+//! Nobody is killed but by the pid that a fork gave. Waiting is for conditions; the limit is there only to end a test
+//! that would not.
 
 // Each test program has its own copy and uses a part of it.
 #![allow(dead_code)]

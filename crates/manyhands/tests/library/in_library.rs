@@ -20,7 +20,8 @@ pub extern "C" fn make_a_pool() -> *const c_char {
     told(manyhands::Pool::new(1).map(|pool| drop(pool.submit(double, 4))))
 }
 
-/// Adds one to a lock's value, which the program made with its own copy of the engine; what it was. The text is never freed.
+/// Adds one to a lock's value, which the program made with its own copy of the engine; what it was. The text is never
+/// freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn add_one(lock: u64) -> *const c_char {
     let added = manyhands::shared::Lock::<u64>::attach(manyhands::arena::Handle::from_raw(lock))

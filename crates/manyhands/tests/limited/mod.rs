@@ -33,7 +33,8 @@ pub fn mapped() -> u64 {
     listed.split(' ').next().unwrap().parse::<u64>().unwrap() * 4096
 }
 
-/// Nothing can be mapped any more, whatever is unmapped. What is allocated from here on has to fit where something was freed.
+/// Nothing can be mapped any more, whatever is unmapped. What is allocated from here on has to fit where something was
+/// freed.
 fn limit_to_less_than_is_mapped() {
     drop(vec![1_u8; 100_000]);
     limit(1);

@@ -1,7 +1,7 @@
 //! Conditions: a queue of those that wait, which notifications leave in the order in which they came.
 //!
-//! Each actor waits with a lock of its own, so that the queue alone decides. A place in the queue that is given up without
-//! a wait passes its notification on, if it had one.
+//! Each actor waits with a lock of its own, so that the queue alone decides. A place in the queue that is given up
+//! without a wait passes its notification on, if it had one.
 
 use manyhands::platform::Deadline;
 use manyhands::sync::{Blocking, Enlisted, RawCondition, RawLock};

@@ -1,8 +1,8 @@
 //! Random operations of each primitive, one at a time, beside a sequential model that says what each must do.
 //!
-//! Some operations block their thread, and the model says which of the blocked go on, and when. A failure names the seed
-//! and the step: `MANYHANDS_SEED` repeats it, `MANYHANDS_OPERATIONS` says how many there are of each primitive (10,000
-//! unless told; the full measure is a million). A model never waits for time to pass.
+//! Some operations block their thread, and the model says which of the blocked go on, and when. A failure names the
+//! seed and the step: `MANYHANDS_SEED` repeats it, `MANYHANDS_OPERATIONS` says how many there are of each primitive
+//! (10,000 unless told; the full measure is a million). A model never waits for time to pass.
 
 mod barriers;
 mod conditions;

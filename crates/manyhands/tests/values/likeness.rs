@@ -1,4 +1,5 @@
-//! What is written as one type and read as another, as `into` and `from` or `with` make it happen: it is the same as in JSON.
+//! What is written as one type and read as another, as `into` and `from` or `with` make it happen: it is the same as in
+//! JSON.
 
 use manyhands::Queue;
 use serde::de::DeserializeOwned;

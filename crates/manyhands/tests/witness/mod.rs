@@ -1,6 +1,7 @@
 //! How tests hear of processes: a file of their own, conditions that are waited for, programs run again as children.
 //!
-//! Nothing waits for a time to pass; a condition that does not come within half a minute fails the test and names itself.
+//! Nothing waits for a time to pass; a condition that does not come within half a minute fails the test and names
+//! itself.
 
 #![allow(dead_code, reason = "each test program uses its part")]
 

@@ -1,7 +1,7 @@
 //! A part of a received block, shown to Python as a writable buffer.
 //!
-//! The memory is a private view ([`Payload`]): what is written here nobody else sees, and a fork's child has its own. The
-//! block stays as it is until the last array that stands on it, in any process, is gone.
+//! The memory is a private view ([`Payload`]): what is written here nobody else sees, and a fork's child has its own.
+//! The block stays as it is until the last array that stands on it, in any process, is gone.
 
 use manyhands::arena::Payload;
 use pyo3::buffer::PyBuffer;
@@ -16,8 +16,8 @@ pub fn bytes_of<'a>(_py: Python<'a>, buffer: &'a PyBuffer<u8>) -> &'a [u8] {
     if buffer.len_bytes() == 0 {
         return &[];
     }
-    // SAFETY: the exporter keeps the memory in place while the buffer is held; the interpreter lock, which the token proves
-    // and which the callers do not give up before they have copied, keeps Python's writers away.
+    // SAFETY: the exporter keeps the memory in place while the buffer is held; the interpreter lock, which the token
+    // proves and which the callers do not give up before they have copied, keeps Python's writers away.
     unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast::<u8>(), buffer.len_bytes()) }
 }
 
@@ -54,8 +54,8 @@ impl SharedBuffer {
         let this = slf.get();
         // SAFETY: the part lies inside the payload, which `new` checked.
         let address = unsafe { this.payload.as_ptr().add(this.start) }.cast::<c_void>();
-        // SAFETY: the view is the interpreter's; the memory is readable and privately writable for as long as this object
-        // lives, which the view keeps alive.
+        // SAFETY: the view is the interpreter's; the memory is readable and privately writable for as long as this
+        // object lives, which the view keeps alive.
         let filled = unsafe {
             ffi::PyBuffer_FillInfo(view, slf.as_ptr(), address, this.length as ffi::Py_ssize_t, 0, flags)
         };

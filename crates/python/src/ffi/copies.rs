@@ -1,7 +1,7 @@
 //! Objects made of bytes that arrived, which may be many.
 //!
-//! The bytes are copied once. Where there is no memory for the object, that is an exception and not a panic, as it would be
-//! with PyO3's own constructors: a program may have limited what its processes get.
+//! The bytes are copied once. Where there is no memory for the object, that is an exception and not a panic, as it
+//! would be with PyO3's own constructors: a program may have limited what its processes get.
 
 use pyo3::ffi;
 use pyo3::prelude::*;

@@ -1,8 +1,8 @@
-//! What the interpreter must do around a fork, for the engine's keepers.
+//! What the interpreter must do around a fork, for the engine's supervisors.
 //!
-//! The same hooks that `os.fork` calls: locks are taken before and given back after, threads are forgotten in the child,
-//! `os.register_at_fork`'s functions run. A raw clone is allowed only while nothing but the interpreter, its own modules
-//! and the engine are loaded; anything else (numpy's thread pool) may rely on fork handlers that a clone skips.
+//! The same hooks that `os.fork` calls: locks are taken before and given back after, threads are forgotten in the
+//! child, `os.register_at_fork`'s functions run. A raw clone is allowed only while nothing but the interpreter, its own
+//! modules and the engine are loaded; anything else (numpy's thread pool) may rely on fork handlers that a clone skips.
 
 use manyhands::spawn::{Forking, Loaded};
 use pyo3::ffi;
@@ -30,7 +30,7 @@ pub struct Interpreter {
 }
 
 impl Interpreter {
-    /// An interpreter that runs nothing but a keeper, called before it loads anything for others.
+    /// An interpreter that runs nothing but a supervisor, called before it loads anything for others.
     pub fn bare() -> Interpreter {
         let loaded = Loaded::now();
         let program = std::env::current_exe().ok();
@@ -52,7 +52,7 @@ fn is_harmless(file: &str) -> bool {
 
 impl Forking for Interpreter {
     fn before(&mut self) {
-        // SAFETY: the calling thread holds the interpreter lock: keepers and forks are entered from Python only.
+        // SAFETY: the calling thread holds the interpreter lock: supervisors and forks are entered from Python only.
         unsafe { ffi::PyOS_BeforeFork() };
     }
 

@@ -1,7 +1,7 @@
 //! Methods that look like functions to whoever looks at them.
 //!
-//! Where the standard library's class is written in Python its methods are functions, and tools count on that: a mock of
-//! one is bound to its object and refuses the arguments that the method refuses, `inspect` shows its parameters. A
+//! Where the standard library's class is written in Python its methods are functions, and tools count on that: a mock
+//! of one is bound to its object and refuses the arguments that the method refuses, `inspect` shows its parameters. A
 //! method written in Rust is a descriptor of another type. So it is put behind an object that hands each call on, and
 //! has the attributes of a function in Python with the same parameters, its class among them: its *face*, which
 //! `manyhands._faces` makes when somebody looks. The interpreter calls such an object without making a bound method
@@ -93,8 +93,8 @@ unsafe extern "C" fn get(
     object: *mut ffi::PyObject,
     _: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    // SAFETY: called by the interpreter, attached, with an object of the type; `object` is NULL or borrowed. The interpreter
-    // makes a bound method of the two, or leaves an error.
+    // SAFETY: called by the interpreter, attached, with an object of the type; `object` is NULL or borrowed. The
+    // interpreter makes a bound method of the two, or leaves an error.
     unsafe {
         if object.is_null() || object == ffi::Py_None() {
             return ffi::Py_NewRef(slf);
@@ -189,8 +189,8 @@ fn function<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = method.py();
     let kind = kind(py)?;
-    // SAFETY: the type's objects have the size of `Function`; the allocated one has its head written, with a reference to
-    // the type, and nothing else. The fields are written before it is given away.
+    // SAFETY: the type's objects have the size of `Function`; the allocated one has its head written, with a reference
+    // to the type, and nothing else. The fields are written before it is given away.
     unsafe {
         let made = Bound::from_owned_ptr_or_err(py, ffi::PyType_GenericAlloc(kind.as_type_ptr(), 0))?;
         let this = made.as_ptr().cast::<Function>();
@@ -203,7 +203,8 @@ fn function<'py>(
     }
 }
 
-/// Puts the public methods of a class, and what `with` calls, behind functions that are said to be of `owner` in `module`.
+/// Puts the public methods of a class, and what `with` calls, behind functions that are said to be of `owner` in
+/// `module`.
 ///
 /// # Errors
 /// When there is no memory for them.

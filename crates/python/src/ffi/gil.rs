@@ -1,9 +1,9 @@
 //! Waiting without the interpreter lock, and running signal handlers in the midst of it.
 //!
-//! [`Patient`] is how the engine waits on behalf of Python code: it gives the lock up before the first yield,
-//! takes it back for signal handlers and at the end, and ends the wait when a handler raises. While it lasts, others can
-//! ask what its thread waits for, and whether it has that and only wants the interpreter lock back. When very many want that at
-//! the same time, they come to it through a door.
+//! [`Patient`] is how the engine waits on behalf of Python code: it gives the lock up before the first yield, takes it
+//! back for signal handlers and at the end, and ends the wait when a handler raises. While it lasts, others can ask
+//! what its thread waits for, and whether it has that and only wants the interpreter lock back. When very many want
+//! that at the same time, they come to it through a door.
 
 use super::places::behind;
 use manyhands::platform::atomic::{AtomicBool, Ordering};
@@ -18,9 +18,9 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// How many threads at most ask for the interpreter lock at the same time after a wait. Whoever waits for it wakes every 5 ms
-/// to ask again: with thousands that is all they do. Fewer would be kept from it by a thread that computes, as each would only ask
-/// when another has had its turn.
+/// How many threads at most ask for the interpreter lock at the same time after a wait. Whoever waits for it wakes
+/// every 5 ms to ask again: with thousands that is all they do. Fewer would be kept from it by a thread that computes,
+/// as each would only ask when another has had its turn.
 const MOST_AT_THE_LOCK: u32 = 64;
 
 static DOOR: Door = Door::new(MOST_AT_THE_LOCK);
@@ -36,8 +36,8 @@ unsafe fn restore(saved: *mut ffi::PyThreadState) {
         return unsafe { ffi::PyEval_RestoreThread(saved) };
     }
     let is_inside = DOOR.enter();
-    // While the interpreter is being torn down this ends the thread. Its place is lost then; the first thread needs none.
-    // SAFETY: the caller's promise.
+    // While the interpreter is being torn down this ends the thread. Its place is lost then; the first thread needs
+    // none. SAFETY: the caller's promise.
     unsafe { ffi::PyEval_RestoreThread(saved) };
     if is_inside {
         DOOR.leave();
@@ -117,7 +117,8 @@ pub fn waits_for(py: Python<'_>, number: u32) -> Option<(bool, Option<Py<PyAny>>
     Some((last.ready.load(Ordering::Relaxed), last.object.as_ref().map(|object| object.clone_ref(py))))
 }
 
-/// Runs what needs the interpreter lock in a thread that may have given it up in the midst of a wait, and is in no hurry.
+/// Runs what needs the interpreter lock in a thread that may have given it up in the midst of a wait, and is in no
+/// hurry.
 pub fn attached<R>(run: impl FnOnce(Python<'_>) -> R) -> R {
     // SAFETY: any thread may ask for the lock, whether it has it or not; given back below.
     let before = unsafe { ffi::PyGILState_Ensure() };

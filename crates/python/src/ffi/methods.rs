@@ -1,4 +1,5 @@
-//! The methods of locks that every microsecond counts for, put on their classes as the interpreter's own classes have them.
+//! The methods of locks that every microsecond counts for, put on their classes as the interpreter's own classes have
+//! them.
 //!
 //! What `#[pymethods]` makes takes some ten nanoseconds more per call, a fifth of what taking and releasing a free lock
 //! takes. These are the raw calling conventions: no arguments, or a vector of them. A lock that must be waited for goes
@@ -79,7 +80,8 @@ pub fn patience(py: Python<'_>, blocking: bool, timeout: f64) -> PyResult<Option
 }
 
 /// # Safety
-/// `slf` is an object of the class, as the descriptors of methods see to, borrowed for the call; the thread is attached.
+/// `slf` is an object of the class, as the descriptors of methods see to, borrowed for the call; the thread is
+/// attached.
 #[inline]
 unsafe fn lock<'a, L: Guarding>(py: Python<'a>, slf: *mut ffi::PyObject) -> Borrowed<'a, 'a, L> {
     // SAFETY: as promised by the caller.
@@ -302,8 +304,8 @@ pub(super) fn put(
 ) -> PyResult<()> {
     let definition = ffi::PyMethodDef { ml_name: name.as_ptr(), ml_meth, ml_flags, ml_doc: doc.as_ptr() };
     let definition = Box::into_raw(Box::new(definition));
-    // SAFETY: the definition is never freed, and its function has the convention that its flags say and takes objects of
-    // this class, which the descriptor checks at each call.
+    // SAFETY: the definition is never freed, and its function has the convention that its flags say and takes objects
+    // of this class, which the descriptor checks at each call.
     let method = unsafe {
         Bound::from_owned_ptr_or_err(class.py(), ffi::PyDescr_NewMethod(class.as_type_ptr(), definition))
     }?;

@@ -1,9 +1,10 @@
 //! The raw interfaces of the interpreter and of the system, and with them all unsafe code of this crate.
 //!
-//! `gil` gives the interpreter lock up while somebody waits; `buffer` shows received memory to Python, `copies` makes objects of it; `forking` is what
-//! the interpreter must do around a fork; `functions` lets methods look like functions; `methods` and `queue_methods` put the hot methods of locks and of queues on their
-//! classes, `places` tells where in a Python program something happens. What is exported from here is safe to call while
-//! the interpreter lock is held.
+//! `gil` gives the interpreter lock up while somebody waits; `buffer` shows received memory to Python, `copies` makes
+//! objects of it; `forking` is what the interpreter must do around a fork; `functions` lets methods look like
+//! functions; `methods` and `queue_methods` put the hot methods of locks and of queues on their classes, `places` tells
+//! where in a Python program something happens. What is exported from here is safe to call while the interpreter lock
+//! is held.
 
 mod buffer;
 mod copies;
@@ -25,7 +26,8 @@ pub use queue_methods::{Handing, install_queue, within};
 
 use manyhands::arena::ArenaError;
 use manyhands::spawn::{
-    Forked, ForkedKeeper, Inherited, Order, Requester, Served, StartError, fork_keeper, fork_process, serve,
+    Forked, ForkedSupervisor, Inherited, Order, Requester, Served, StartError, fork_process, fork_supervisor,
+    serve,
 };
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
@@ -45,23 +47,25 @@ pub fn borrow_descriptors(numbers: &[i32]) -> PyResult<Vec<BorrowedFd<'_>>> {
         if *number < 0 || unsafe { libc::fcntl(*number, libc::F_GETFD) } == -1 {
             return Err(PyOSError::new_err((libc::EBADF, format!("descriptor {number} is not open"))));
         }
-        // SAFETY: it is open; who passes it on to a child keeps it open until that is done, as with any number in Python.
+        // SAFETY: it is open; who passes it on to a child keeps it open until that is done, as with any number in
+        // Python.
         Ok(unsafe { BorrowedFd::borrow_raw(*number) })
     };
     numbers.iter().map(borrow).collect()
 }
 
-/// Has the collector of cycles pass over an object, which shows it nothing anyway: it would look at each of a million results
-/// at every collection.
+/// Has the collector of cycles pass over an object, which shows it nothing anyway: it would look at each of a million
+/// results at every collection.
 pub fn untrack(object: &Bound<'_, PyAny>) {
-    // SAFETY: an object of a class made here, which the collector knows of since it was made; untracking is allowed at any
-    // time, and once more when it is freed.
+    // SAFETY: an object of a class made here, which the collector knows of since it was made; untracking is allowed at
+    // any time, and once more when it is freed.
     unsafe { pyo3::ffi::PyObject_GC_UnTrack(object.as_ptr().cast()) };
 }
 
 /// Has the collector of cycles look at an object again.
 pub fn track(object: &Bound<'_, PyAny>) {
-    // SAFETY: an object of a class that the collector can look at, complete since it was made; tracked only if it is not.
+    // SAFETY: an object of a class that the collector can look at, complete since it was made; tracked only if it is
+    // not.
     unsafe {
         if pyo3::ffi::PyObject_GC_IsTracked(object.as_ptr()) == 0 {
             pyo3::ffi::PyObject_GC_Track(object.as_ptr().cast());
@@ -77,23 +81,23 @@ pub fn may_refer(object: &Bound<'_, PyAny>) -> bool {
 
 /// Forks this interpreter, as `os.fork` does.
 pub fn fork_interpreter(_py: Python<'_>, order: &Order<'_>) -> Result<Forked, StartError> {
-    // SAFETY: what a fork of an interpreter needs, its hooks do; a program that forks with threads running has asked for
-    // that, as with `os.fork`.
+    // SAFETY: what a fork of an interpreter needs, its hooks do; a program that forks with threads running has asked
+    // for that, as with `os.fork`.
     unsafe { fork_process(order, &mut Interpreter::of_program()) }
 }
 
-/// Serves as a keeper, in an interpreter that was made one.
-pub fn serve_as_keeper(
+/// Serves as a supervisor, in an interpreter that was made one.
+pub fn serve_as_supervisor(
     _py: Python<'_>,
     requester: Requester,
     interpreter: &mut Interpreter,
 ) -> Result<Served, ArenaError> {
     // SAFETY: as for a fork of this interpreter, whose hooks each child goes through.
-    unsafe { serve(requester, interpreter, manyhands::MAKE_KEPT) }
+    unsafe { serve(requester, interpreter, manyhands::MAKE_SUPERVISED) }
 }
 
-/// Forks this interpreter as a keeper of a pool's workers.
-pub fn fork_template(_py: Python<'_>, name: &str) -> Result<ForkedKeeper, StartError> {
+/// Forks this interpreter as a supervisor of a pool's workers.
+pub fn fork_template(_py: Python<'_>, name: &str) -> Result<ForkedSupervisor, StartError> {
     // SAFETY: as above.
-    unsafe { fork_keeper(name, &mut Interpreter::of_program()) }
+    unsafe { fork_supervisor(name, &mut Interpreter::of_program()) }
 }

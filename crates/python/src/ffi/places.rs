@@ -1,11 +1,11 @@
 //! Where in a Python program something happens, at the price of a few loads.
 //!
-//! A place is the address of the instruction that the calling frame is at, and a mark of its code: a word, which a lock can
-//! keep. Where the interpreter keeps these is no part of its stable interface, so they are looked for where the known
-//! versions have them, and compared with what the public interface says, before they are ever used; elsewhere places are
-//! unknown. An address becomes file and line when a report is written, by Python code that looks for the code object around
-//! it. Code that makes locks is kept alive as long as they are; other code may be gone by then, and what stands in its place
-//! has another mark, so that the place is unknown.
+//! A place is the address of the instruction that the calling frame is at, and a mark of its code: a word, which a lock
+//! can keep. Where the interpreter keeps these is no part of its stable interface, so they are looked for where the
+//! known versions have them, and compared with what the public interface says, before they are ever used; elsewhere
+//! places are unknown. An address becomes file and line when a report is written, by Python code that looks for the
+//! code object around it. Code that makes locks is kept alive as long as they are; other code may be gone by then, and
+//! what stands in its place has another mark, so that the place is unknown.
 
 use super::attached;
 use manyhands::platform::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -180,13 +180,15 @@ pub fn behind(_py: Python<'_>, callers: u32) -> Site {
     }
 }
 
-/// As [`here`], for a method that the beginning of a `with` calls; and whether it was called so, in a frame that nobody but
-/// this thread can go on with. Not so where places are unknown, and in the rare instruction that a debugger has replaced.
+/// As [`here`], for a method that the beginning of a `with` calls; and whether it was called so, in a frame that nobody
+/// but this thread can go on with. Not so where places are unknown, and in the rare instruction that a debugger has
+/// replaced.
 #[inline]
 pub fn entering(_py: Python<'_>) -> Taking {
     let bare = Taking { site: Site::Unknown, guarded: false };
     let Some(layout) = in_force() else { return bare };
-    // SAFETY: as in `behind`; the frame's instruction is one of its code's, which stands there as long as the frame does.
+    // SAFETY: as in `behind`; the frame's instruction is one of its code's, which stands there as long as the frame
+    // does.
     unsafe {
         let frame = layout.innermost();
         let Some(code) = (if frame == 0 { None } else { layout.code_of(frame) }) else { return bare };
@@ -197,13 +199,13 @@ pub fn entering(_py: Python<'_>) -> Taking {
     }
 }
 
-struct Kept {
+struct Supervised {
     code: Py<PyAny>,
     objects: usize,
 }
 
 /// The code objects that made something which still exists, by address.
-static KEPT: Mutex<BTreeMap<usize, Kept>> = Mutex::new(BTreeMap::new());
+static KEPT: Mutex<BTreeMap<usize, Supervised>> = Mutex::new(BTreeMap::new());
 
 /// Keeps the code alive that made something, so that the place can be named.
 pub struct MadeIn(usize);
@@ -219,7 +221,8 @@ pub fn made_here(py: Python<'_>) -> (Site, MadeIn) {
     // SAFETY: an object, as seen above, held by the frame that runs it.
     let object = unsafe { Borrowed::<PyAny>::from_ptr(py, code as *mut ffi::PyObject) };
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    let kept = kept.entry(code).or_insert_with(|| Kept { code: object.to_owned().unbind(), objects: 0 });
+    let kept =
+        kept.entry(code).or_insert_with(|| Supervised { code: object.to_owned().unbind(), objects: 0 });
     kept.objects += 1;
     (site, MadeIn(code))
 }
@@ -300,8 +303,9 @@ pub fn learn_places(py: Python<'_>) -> PyResult<bool> {
     let code = frame.getattr("f_code")?;
     let last: usize = frame.getattr("f_lasti")?.extract()?;
     let address = code.as_ptr() as usize;
-    // SAFETY: a frame object is larger than what is read of it, and so is the thread's state; only what was found to be the
-    // frame of that object is followed. With the interpreter lock the inner structures do not change within a version.
+    // SAFETY: a frame object is larger than what is read of it, and so is the thread's state; only what was found to be
+    // the frame of that object is followed. With the interpreter lock the inner structures do not change within a
+    // version.
     let (at, its_code) = unsafe {
         let inner = word(frame.as_ptr() as usize, IN_FRAME_OBJECT);
         if layout.innermost() != inner {

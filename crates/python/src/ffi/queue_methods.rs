@@ -1,8 +1,8 @@
 //! `put` and `get` of the queues between threads, put on their classes as the interpreter's own classes have them.
 //!
-//! What `#[pymethods]` makes, and the monitor's own lock, take more time together than putting an item does. Here are the
-//! raw calling conventions, for a call that gives nothing but the item, or nothing; every other call, and one that has to
-//! wait, goes to the usual method. Under the interpreter lock the monitor is entered without a lock of its own.
+//! What `#[pymethods]` makes, and the monitor's own lock, take more time together than putting an item does. Here are
+//! the raw calling conventions, for a call that gives nothing but the item, or nothing; every other call, and one that
+//! has to wait, goes to the usual method. Under the interpreter lock the monitor is entered without a lock of its own.
 
 use manyhands::channel::{Inside, Monitor};
 use pyo3::PyClass;
@@ -16,16 +16,16 @@ use std::ptr::null_mut;
 use super::Patient;
 use super::methods::{self, called};
 
-/// Whether threads run Python code one at a time. An object of a free-threaded interpreter has more in it than a reference
-/// count and a type, or does not say.
+/// Whether threads run Python code one at a time. An object of a free-threaded interpreter has more in it than a
+/// reference count and a type, or does not say.
 const ONE_AT_A_TIME: bool = size_of::<ffi::PyObject>() == 2 * size_of::<usize>();
 
 /// Enters a monitor that is used by attached threads alone, which run no Python code and stay attached while inside.
 #[inline]
 pub fn within<'a, S>(py: Python<'_>, monitor: &'a Monitor<S>) -> PyResult<Inside<'a, S>> {
     if ONE_AT_A_TIME {
-        // SAFETY: this thread has the interpreter lock, as the token proves, and so had everybody who was ever inside and
-        // has left: none of them gives it up in there.
+        // SAFETY: this thread has the interpreter lock, as the token proves, and so had everybody who was ever inside
+        // and has left: none of them gives it up in there.
         return Ok(unsafe { monitor.enter_alone() });
     }
     if let Some(inside) = monitor.try_enter() {
@@ -45,7 +45,8 @@ pub trait Handing: PyClass<Frozen = True> + Sync {
 }
 
 /// # Safety
-/// `slf` is an object of the class, as the descriptors of methods see to, borrowed for the call; the thread is attached.
+/// `slf` is an object of the class, as the descriptors of methods see to, borrowed for the call; the thread is
+/// attached.
 #[inline]
 unsafe fn queue<'a, Q: Handing>(slf: *mut ffi::PyObject) -> (Python<'a>, Borrowed<'a, 'a, Q>) {
     // SAFETY: as promised by the caller.
@@ -96,8 +97,8 @@ unsafe extern "C" fn get<Q: Handing>(
 /// Calls the usual method.
 ///
 /// # Safety
-/// `slf` is an object, `arguments` are `count` objects and one more for each of `names`, a tuple of strings or NULL; the
-/// thread is attached.
+/// `slf` is an object, `arguments` are `count` objects and one more for each of `names`, a tuple of strings or NULL;
+/// the thread is attached.
 #[cold]
 unsafe fn usually(
     slf: *mut ffi::PyObject,

@@ -1,7 +1,7 @@
 //! How a future changes, and who is told of it.
 //!
-//! A change is one step of the call's word. Whoever makes it tells, afterwards and without holding anything: first those
-//! who wait for several futures, then the callbacks, each once. Of an opened future, which the standard library's
+//! A change is one step of the call's word. Whoever makes it tells, afterwards and without holding anything: first
+//! those who wait for several futures, then the callbacks, each once. Of an opened future, which the standard library's
 //! functions may look at, the change is made while its condition is held. A callback that raises stops nothing.
 //!
 //! Callbacks stand here until a program looks at `_done_callbacks`: then it has a list of its own, and the standard
@@ -136,15 +136,16 @@ impl Future {
         Ok(Ok(()))
     }
 
-    /// Whether a program may have its own way of invoking callbacks: by a subclass, or by what it has put into the class.
+    /// Whether a program may have its own way of invoking callbacks: by a subclass, or by what it has put into the
+    /// class.
     #[inline]
     fn is_subclassed(slf: &Bound<'_, Self>) -> bool {
         let py = slf.py();
         FUTURE.get(py).is_none_or(|kind| !slf.get_type().is(kind)) || !FUTURE_CLASS.holds(py)
     }
 
-    /// Has the call stand where a program says that it does. Who is to hear of that, the program sees to, except those that
-    /// wait in our manner, of whom it cannot know.
+    /// Has the call stand where a program says that it does. Who is to hear of that, the program sees to, except those
+    /// that wait in our manner, of whom it cannot know.
     pub(super) fn declare(slf: &Bound<'_, Self>, to: Standing) -> PyResult<()> {
         let this = slf.get();
         let mut after = this.after();

@@ -1,8 +1,8 @@
 //! A future whose call a worker process runs: how the answer comes to it.
 //!
-//! Whoever asks about the future fetches the answer if it is there. When somebody is to be told unasked, a thread of the
-//! pool's fetches it instead, and tells. Either way the future then changes like any other. Where a program has replaced
-//! the methods by which that is done, they are to be called unasked, too.
+//! Whoever asks about the future fetches the answer if it is there. When somebody is to be told unasked, a thread of
+//! the pool's fetches it instead, and tells. Either way the future then changes like any other. Where a program has
+//! replaced the methods by which that is done, they are to be called unasked, too.
 
 use super::change::Change;
 use super::future::{FUTURE, Future};

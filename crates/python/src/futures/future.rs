@@ -1,8 +1,8 @@
 //! The answer of one call: what `concurrent.futures.Future` is made of.
 //!
 //! Waits sleep on the call's own word; there is no condition and no lock of Python's. The standard library's functions
-//! that look at the inside of a future (`wait`, `as_completed`) find its condition and its list of waiters all the same:
-//! the first look at them *opens* the future, and from then on it changes only while that condition is held.
+//! that look at the inside of a future (`wait`, `as_completed`) find its condition and its list of waiters all the
+//! same: the first look at them *opens* the future, and from then on it changes only while that condition is held.
 
 use super::change::{After, Change};
 use super::remote::Remote;
@@ -290,7 +290,8 @@ impl Future {
         drop(self.call.replace_answer(outcome));
     }
 
-    /// What was set as the result or as the exception, wherever the call stands; whether it is the exception comes first.
+    /// What was set as the result or as the exception, wherever the call stands; whether it is the exception comes
+    /// first.
     #[pyo3(name = "_manyhands_answer")]
     fn answer(&self, py: Python<'_>) -> (bool, Py<PyAny>) {
         let answer = self.call.with_answer(|outcome| match outcome {
@@ -300,7 +301,8 @@ impl Future {
         answer.unwrap_or_else(|| (false, py.None()))
     }
 
-    /// The collector of cycles is to look at it: it may be part of one. A million futures that cannot be are passed over.
+    /// The collector of cycles is to look at it: it may be part of one. A million futures that cannot be are passed
+    /// over.
     #[pyo3(name = "_manyhands_watch_for_cycles")]
     fn watch_for_cycles(slf: &Bound<'_, Self>) {
         track(slf.as_any());
@@ -329,8 +331,8 @@ impl Future {
         queue.get().push(slf.as_any())
     }
 
-    /// Waits for a worker process to answer, or for `timeout` seconds; not at all for anything else. No thread is needed for
-    /// that, as it is for `watch`.
+    /// Waits for a worker process to answer, or for `timeout` seconds; not at all for anything else. No thread is
+    /// needed for that, as it is for `watch`.
     #[pyo3(signature = (timeout = None))]
     #[pyo3(name = "_manyhands_await_worker")]
     fn await_worker(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<()> {

@@ -2,8 +2,8 @@
 //!
 //! Its answer is fetched by whoever asks for it, so nothing here runs unasked: until somebody wants to be told (a
 //! callback, a wait for several), then the pool's callback thread fetches it. It is fetched once, and withdrawn only
-//! while nobody fetches it: both under one mutex, which is never held while Python code runs. Ctrl-C that comes while an
-//! object is made of it is for whoever asked, and no answer: the next one who asks has another try.
+//! while nobody fetches it: both under one mutex, which is never held while Python code runs. Ctrl-C that comes while
+//! an object is made of it is for whoever asked, and no answer: the next one who asks has another try.
 
 use crate::errors::from_wait;
 use crate::ffi::Patient;
@@ -171,9 +171,9 @@ impl Remote {
         self.shared.callbacks(py)
     }
 
-    /// Waits until there is something to fetch, or until `otherwise` is over when another thread is at it. In pieces, between
-    /// which it is looked whether the pool can still get anywhere; `false` when the time was over. `future` is what the
-    /// calling thread then waits for.
+    /// Waits until there is something to fetch, or until `otherwise` is over when another thread is at it. In pieces,
+    /// between which it is looked whether the pool can still get anywhere; `false` when the time was over. `future` is
+    /// what the calling thread then waits for.
     pub fn wait(
         &self,
         future: &Bound<'_, PyAny>,
@@ -206,7 +206,7 @@ impl Remote {
                     return Ok(false);
                 }
                 py.check_signals()?;
-                self.shared.look_after_keeper(py);
+                self.shared.look_after_supervisor(py);
                 Ok(true)
             }
             Err(error) => from_wait(error, patient).map(|_| true),

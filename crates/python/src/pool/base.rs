@@ -1,7 +1,7 @@
 //! What `multiprocessing.Pool` and `ProcessPoolExecutor` are made of.
 //!
-//! An object of these classes has nothing but its crew (a `PoolCore`, or what `ThreadPool` has instead), in a slot of its own.
-//! So a subclass may give its attributes and methods any names. Submitting is one call into here.
+//! An object of these classes has nothing but its crew (a `PoolCore`, or what `ThreadPool` has instead), in a slot of
+//! its own. So a subclass may give its attributes and methods any names. Submitting is one call into here.
 
 use super::calls::Calls;
 use super::core::PoolCore;

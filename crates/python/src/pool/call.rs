@@ -73,8 +73,8 @@ impl Target<'_> {
         Some(self.submit(Kind::One.with(tag), &[&bytes]))
     }
 
-    /// Submits a call with plain arguments; `None` when one is not plain, or they are long: copying these may need more memory
-    /// than there is, and pickle can say so.
+    /// Submits a call with plain arguments; `None` when one is not plain, or they are long: copying these may need more
+    /// memory than there is, and pickle can say so.
     #[inline]
     pub fn plain(&self, arguments: &Bound<'_, PyTuple>) -> Option<Result<RawCall, SubmitError>> {
         if arguments.len() == 1 {

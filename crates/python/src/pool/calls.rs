@@ -1,6 +1,6 @@
 //! The calls that one result is made of, and the object that their answers make: what the one call returned, a list of
-//! what each returned, or the list that the chunks of a map make together. A call that raised makes that error of the whole,
-//! after all have their answers. Who asks, and when, is the business of `result` and `told`.
+//! what each returned, or the list that the chunks of a map make together. A call that raised makes that error of the
+//! whole, after all have their answers. Who asks, and when, is the business of `result` and `told`.
 
 use super::outcome;
 use manyhands::executor::RawCall;

@@ -1,23 +1,23 @@
 //! The pool itself, as Python's `Crew` builds on it: what a pool or an executor of a program has (`base`).
 //!
-//! It is empty until Python has checked its arguments and calls `open`. Then a keeper is made, which starts the workers
-//! (`shared`). Calls and maps are submitted by `submit`; `told` makes their results.
+//! It is empty until Python has checked its arguments and calls `open`. Then a supervisor is made, which starts the
+//! workers (`shared`). Calls and maps are submitted by `submit`; `told` makes their results.
 
 use super::calls::Calls;
 use super::outcome::of_refusal;
 use super::result::AsyncResult;
-use super::shared::{Hiring, Kept, Shared, keep_by_zygote, locked};
+use super::shared::{Hiring, Shared, Supervised, keep_by_zygote, locked};
 use super::submit::{Refused, Through, submit_call, submit_list, submit_map};
 use super::told::{Wanted, finish};
 use crate::child::{Start, told};
 use crate::errors::{from_arena, from_start, from_wait, refused_by};
-use crate::ffi::{Interpreter, Patient, fork_template, serve_as_keeper};
+use crate::ffi::{Interpreter, Patient, fork_template, serve_as_supervisor};
 use crate::futures::{Future, Remote};
 use crate::value::kept_name;
 use manyhands::executor::{PoolPlan, PoolState, RawCall, RawPool, SubmitError};
 use manyhands::platform::Deadline;
 use manyhands::platform::atomic::{AtomicBool, Ordering};
-use manyhands::spawn::{ForkedKeeper, Refusal, Served};
+use manyhands::spawn::{ForkedSupervisor, Refusal, Served};
 use manyhands::sync::Wait;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -56,8 +56,8 @@ impl PoolCore {
         if self.refuses.load(Ordering::Relaxed) { Err(Self::refusal(pool)) } else { Ok(()) }
     }
 
-    /// Begins an executor that nobody has submitted to, or whose workers could not be started so far. What Python says when it
-    /// takes no more calls, is the error.
+    /// Begins an executor that nobody has submitted to, or whose workers could not be started so far. What Python says
+    /// when it takes no more calls, is the error.
     #[inline]
     pub fn check_takes_futures(through: Through<'_, '_>) -> PyResult<()> {
         match through.core.get().shared.get().map(|shared| shared.raw.state()) {
@@ -119,8 +119,8 @@ impl PoolCore {
         slf.get().shared.set(shared).map_err(|_| PyRuntimeError::new_err("this pool is made already"))
     }
 
-    /// Forks a template that starts the workers from now on. Returns "parent" in this process, "worker" in each worker, and "end"
-    /// in the template when it is not needed any more.
+    /// Forks a template that starts the workers from now on. Returns "parent" in this process, "worker" in each worker,
+    /// and "end" in the template when it is not needed any more.
     fn keep_by_template(
         &self,
         py: Python<'_>,
@@ -139,8 +139,8 @@ impl PoolCore {
                 Err(error) => return Err(from_start(error)),
             };
             match forked {
-                ForkedKeeper::Parent(keeper) => {
-                    match py.detach(|| shared.keep_by(keeper, &name, ended_before)) {
+                ForkedSupervisor::Parent(supervisor) => {
+                    match py.detach(|| shared.keep_by(supervisor, &name, ended_before)) {
                         Ok(()) => break,
                         Err(refusal) if shared.has_template() => {
                             let reason = match refusal {
@@ -156,8 +156,8 @@ impl PoolCore {
                         Err(Refusal::Lost) => return Err(PyRuntimeError::new_err(KILLED)),
                     }
                 }
-                ForkedKeeper::Child(requester) => {
-                    return match serve_as_keeper(py, requester, &mut Interpreter::of_program()) {
+                ForkedSupervisor::Child(requester) => {
+                    return match serve_as_supervisor(py, requester, &mut Interpreter::of_program()) {
                         Ok(Served::Child(request)) => {
                             drop(told(py, request));
                             Ok("worker")
@@ -174,10 +174,10 @@ impl PoolCore {
     fn keep_by_zygote(&self, py: Python<'_>, start: Start) -> PyResult<()> {
         let shared = self.shared()?;
         let hiring = Hiring::now(start)?;
-        let keeper = keep_by_zygote(py, &shared.raw, None, &hiring)?;
-        let number = keeper.slot();
-        *locked(&shared.kept) = Kept::ByZygote(keeper, hiring);
-        shared.raw.set_keeper(number);
+        let supervisor = keep_by_zygote(py, &shared.raw, None, &hiring)?;
+        let number = supervisor.slot();
+        *locked(&shared.kept) = Supervised::ByZygote(supervisor, hiring);
+        shared.raw.set_supervisor(number);
         Ok(())
     }
 
@@ -215,8 +215,8 @@ impl PoolCore {
         finish(through, func, submitted, &Wanted::new(callback, error_callback), Some(chunksize))
     }
 
-    /// Calls `func` with each element of a list, or with each element's elements, in one worker, for `pool`: the future of
-    /// the results.
+    /// Calls `func` with each element of a list, or with each element's elements, in one worker, for `pool`: the future
+    /// of the results.
     fn submit_list<'py>(
         slf: &Bound<'py, Self>,
         pool: &Bound<'py, PyAny>,
@@ -267,7 +267,7 @@ impl PoolCore {
     /// Waits until all workers have begun, or the pool is not open any more, or for `timeout` seconds.
     fn await_workers(&self, py: Python<'_>, timeout: f64) -> PyResult<()> {
         let Some(shared) = self.shared.get() else { return Ok(()) };
-        shared.look_after_keeper(py);
+        shared.look_after_supervisor(py);
         let patient = Patient::new(py);
         let wait = Wait::arena(crate::child::deadline(Some(timeout)), &patient);
         match shared.raw.wait_for_workers(shared.workers, &wait) {
@@ -305,7 +305,7 @@ impl PoolCore {
     fn close(&self) {
         if let Some(shared) = self.shared.get() {
             shared.raw.close();
-            shared.dismiss_keeper();
+            shared.dismiss_supervisor();
         }
     }
 
@@ -321,7 +321,7 @@ impl PoolCore {
         if let Some(shared) = self.shared.get() {
             shared.raw.terminate();
             shared.raw.signal_workers(signal);
-            shared.nudge_keeper();
+            shared.nudge_supervisor();
         }
     }
 
@@ -340,7 +340,7 @@ impl PoolCore {
                         return Ok(false);
                     }
                     py.check_signals()?;
-                    shared.look_after_keeper(py);
+                    shared.look_after_supervisor(py);
                 }
                 Err(error) => return from_wait(error, patient),
             }
@@ -362,10 +362,10 @@ impl PoolCore {
         self.shared.get().map_or(String::new(), |shared| shared.raw.reason())
     }
 
-    /// Gives the keeper up; a template has ended then, and is no child of this process any more.
-    fn forget_keeper(&self, py: Python<'_>) {
+    /// Gives the supervisor up; a template has ended then, and is no child of this process any more.
+    fn forget_supervisor(&self, py: Python<'_>) {
         if let Some(shared) = self.shared.get() {
-            py.detach(|| shared.forget_keeper());
+            py.detach(|| shared.forget_supervisor());
             shared.let_go();
         }
     }

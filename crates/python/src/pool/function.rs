@@ -1,9 +1,9 @@
 //! Functions that pickle by reference: sent to the workers once, then named by a number.
 //!
-//! Whether a function is such a one, Python decides (`Crew.by_reference`): it knows what the workers can import. A function
-//! is known by identity and held weakly: a pool that kept a function of the main module alive would keep that module's names
-//! alive, since the collector of cycles does not see what stands here, and files that the program left open would
-//! never be written out.
+//! Whether a function is such a one, Python decides (`Crew.by_reference`): it knows what the workers can import. A
+//! function is known by identity and held weakly: a pool that kept a function of the main module alive would keep that
+//! module's names alive, since the collector of cycles does not see what stands here, and files that the program left
+//! open would never be written out.
 
 use super::result::name_of;
 use manyhands::executor::{RawPool, SubmitError};
@@ -90,8 +90,8 @@ impl Functions {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Workers may have begun since that know the program as it is now: a function which has another place there, or none,
-    /// is known by number no longer.
+    /// Workers may have begun since that know the program as it is now: a function which has another place there, or
+    /// none, is known by number no longer.
     pub fn check(&self, core: &Bound<'_, PyAny>) -> PyResult<()> {
         let all: Vec<(usize, Arc<Entry>)> =
             self.known().all.iter().map(|(identity, entry)| (*identity, Arc::clone(entry))).collect();

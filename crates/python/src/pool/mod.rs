@@ -12,8 +12,8 @@
 //! worker    the loop that a worker runs
 //! ```
 //!
-//! Submitting is one call into here: plain arguments go as they are, the rest is pickled by `manyhands._pickling`. Results
-//! are unpickled by whoever asks for them.
+//! Submitting is one call into here: plain arguments go as they are, the rest is pickled by `manyhands._pickling`.
+//! Results are unpickled by whoever asks for them.
 
 mod base;
 mod call;

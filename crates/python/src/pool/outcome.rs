@@ -45,7 +45,8 @@ pub enum Reading<'py> {
     Unread(Unread),
 }
 
-/// An answer that programs' code makes an object of. It can be tried again, which is for attempts that a signal handler ended.
+/// An answer that programs' code makes an object of. It can be tried again, which is for attempts that a signal handler
+/// ended.
 pub enum Unread {
     Result(Arrived),
     /// What `failure` made of an exception.

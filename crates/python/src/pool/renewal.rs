@@ -1,15 +1,15 @@
 //! A pool's template, made anew from the program as it is now.
 //!
-//! A forked worker that replaces another should see the program as it is by then. Only the program's own threads can fork
-//! it, so whoever submits does, where a worker has ended since the last template was made or may end over what is
-//! submitted. The new template's keeper takes the old one's place, which stays with its workers until they end. Where a new
-//! one cannot be made, the old one goes on. The place of one that was killed is taken in the same way, by whoever submits or
-//! waits: its workers are counted in as well.
+//! A forked worker that replaces another should see the program as it is by then. Only the program's own threads can
+//! fork it, so whoever submits does, where a worker has ended since the last template was made or may end over what is
+//! submitted. The new template's supervisor takes the old one's place, which stays with its workers until they end.
+//! Where a new one cannot be made, the old one goes on. The place of one that was killed is taken in the same way, by
+//! whoever submits or waits: its workers are counted in as well.
 
-use super::shared::{Kept, Shared, locked};
+use super::shared::{Shared, Supervised, locked};
 use manyhands::executor::PoolState;
 use manyhands::platform::Deadline;
-use manyhands::spawn::{Keeper, Refusal};
+use manyhands::spawn::{Refusal, Supervisor};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -22,7 +22,7 @@ pub struct Renewal {
     made_at: AtomicU64,
     /// Whether somebody is at it.
     busy: AtomicBool,
-    earlier: Mutex<Vec<Arc<Keeper>>>,
+    earlier: Mutex<Vec<Arc<Supervisor>>>,
 }
 
 impl Default for Renewal {
@@ -32,10 +32,10 @@ impl Default for Renewal {
 }
 
 impl Renewal {
-    /// Waits for the keepers that the pool had before.
+    /// Waits for the supervisors that the pool had before.
     pub fn wait_for_earlier(&self, until: Deadline) {
-        for keeper in std::mem::take(&mut *locked(&self.earlier)) {
-            keeper.wait_ended(until);
+        for supervisor in std::mem::take(&mut *locked(&self.earlier)) {
+            supervisor.wait_ended(until);
         }
     }
 }
@@ -57,7 +57,7 @@ impl Shared {
         if made_at == NONE || made_at == self.raw.workers_ended() && !self.raw.may_retire_within(calls) {
             return None;
         }
-        if self.raw.is_keeper_lost() {
+        if self.raw.is_supervisor_lost() {
             // Whoever looks after it has just had to put it off.
             return None;
         }
@@ -77,8 +77,8 @@ impl Shared {
 
     /// A template could not be made. If the pool has lost the one that it had, that is noted.
     pub fn note_no_template(&self, reason: &str) {
-        if !matches!(&*locked(&self.kept), Kept::ByTemplate(keeper) if keeper.is_alive()) {
-            self.raw.note_no_keeper(reason);
+        if !matches!(&*locked(&self.kept), Supervised::ByTemplate(supervisor) if supervisor.is_alive()) {
+            self.raw.note_no_supervisor(reason);
         }
     }
 
@@ -87,26 +87,27 @@ impl Shared {
         self.raw.workers_ended()
     }
 
-    /// Has a template's keeper start the workers from now on, unless the pool has one that goes on because this one cannot.
+    /// Has a template's supervisor start the workers from now on, unless the pool has one that goes on because this one
+    /// cannot.
     ///
     /// # Errors
     /// When the pool's first template cannot.
-    pub fn keep_by(&self, keeper: Keeper, name: &str, ended_before: u64) -> Result<(), Refusal> {
+    pub fn keep_by(&self, supervisor: Supervisor, name: &str, ended_before: u64) -> Result<(), Refusal> {
         let earlier = match &*locked(&self.kept) {
-            Kept::ByTemplate(keeper) => Some(Arc::clone(keeper)),
+            Supervised::ByTemplate(supervisor) => Some(Arc::clone(supervisor)),
             _ => None,
         };
-        let keeper = Arc::new(keeper);
+        let supervisor = Arc::new(supervisor);
         let Some(earlier) = earlier else {
-            keeper.keep(name, self.raw.handle(), Default::default(), &[])?;
-            self.raw.set_keeper(keeper.slot());
-            *locked(&self.kept) = Kept::ByTemplate(keeper);
+            supervisor.keep(name, self.raw.handle(), Default::default(), &[])?;
+            self.raw.set_supervisor(supervisor.slot());
+            *locked(&self.kept) = Supervised::ByTemplate(supervisor);
             self.renewal.made_at.store(ended_before, Ordering::Relaxed);
             return Ok(());
         };
         match earlier.stand_down(name) {
             Ok(left) => {
-                if keeper.succeed(left, name, self.raw.handle()).is_err() {
+                if supervisor.succeed(left, name, self.raw.handle()).is_err() {
                     earlier.go_on();
                     return Ok(());
                 }
@@ -114,25 +115,25 @@ impl Shared {
             // It was killed.
             Err(_) => {
                 earlier.end();
-                keeper.succeed(self.raw.left_by_keeper(), name, self.raw.handle())?;
+                supervisor.succeed(self.raw.left_by_supervisor(), name, self.raw.handle())?;
             }
         }
-        self.raw.set_keeper(keeper.slot());
+        self.raw.set_supervisor(supervisor.slot());
         {
             let mut kept = locked(&self.kept);
-            if matches!(&*kept, Kept::ByTemplate(_)) {
-                *kept = Kept::ByTemplate(Arc::clone(&keeper));
+            if matches!(&*kept, Supervised::ByTemplate(_)) {
+                *kept = Supervised::ByTemplate(Arc::clone(&supervisor));
             }
         }
         self.renewal.made_at.store(ended_before, Ordering::Relaxed);
         earlier.dismiss();
         let mut all = locked(&self.renewal.earlier);
-        all.retain(|keeper| keeper.is_alive());
+        all.retain(|supervisor| supervisor.is_alive());
         all.push(earlier);
         drop(all);
         // It may have been closed or ended since it was looked at.
         if self.raw.state() != PoolState::Open {
-            self.dismiss_keeper();
+            self.dismiss_supervisor();
         }
         Ok(())
     }

@@ -238,7 +238,7 @@ impl AsyncResult {
                 Err(WaitError::TimedOut) if until.is_some_and(|until| until.is_past()) => return Ok(false),
                 Err(WaitError::TimedOut) => {
                     slf.py().check_signals()?;
-                    slf.get().shared.look_after_keeper(slf.py());
+                    slf.get().shared.look_after_supervisor(slf.py());
                 }
                 Err(error) => return from_wait(error, patient),
             }

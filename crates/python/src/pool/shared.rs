@@ -1,8 +1,8 @@
 //! What a pool and its results have in common: the engine's pool, and who starts its workers.
 //!
-//! A keeper starts the workers and replaces those that die: a template forked from this process, or this process's
-//! zygote. One that was killed is replaced by whoever submits or waits next, and the new one counts the workers in that there
-//! are. The callback thread is made when the first callback is registered.
+//! A supervisor starts the workers and replaces those that die: a template forked from this process, or this process's
+//! zygote. One that was killed is replaced by whoever submits or waits next, and the new one counts the workers in that
+//! there are. The callback thread is made when the first callback is registered.
 
 use super::function::Functions;
 use super::outcome::of_refusal;
@@ -11,23 +11,23 @@ use crate::child::Start;
 use crate::errors::from_start;
 use manyhands::executor::{Callbacks, RawPool};
 use manyhands::platform::Deadline;
-use manyhands::spawn::{Inheritance, Keeper, Predecessor, Refusal, StartError, zygote_of};
+use manyhands::spawn::{Inheritance, Predecessor, Refusal, StartError, Supervisor, zygote_of};
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long a keeper that has nothing left to do is waited for.
+/// How long a supervisor that has nothing left to do is waited for.
 const GOING: Duration = Duration::from_secs(10);
 
 /// How many zygotes in a row may end before they answer.
 const ATTEMPTS: u32 = 2;
 
 /// Who starts the pool's workers.
-pub enum Kept {
+pub enum Supervised {
     NotYet,
-    ByTemplate(Arc<Keeper>),
-    ByZygote(Arc<Keeper>, Arc<Hiring>),
+    ByTemplate(Arc<Supervisor>),
+    ByZygote(Arc<Supervisor>, Arc<Hiring>),
     GivenUp,
 }
 
@@ -52,7 +52,7 @@ pub struct Shared {
     pub functions: Functions,
     pub retries: u32,
     pub workers: usize,
-    pub kept: Mutex<Kept>,
+    pub kept: Mutex<Supervised>,
     pub renewal: Renewal,
     pub callbacks: Mutex<Option<Arc<Callbacks>>>,
     kept_alive: Mutex<KeptAlive>,
@@ -62,8 +62,9 @@ pub struct Shared {
 
 /// Keeps a pool alive while results of its are to come.
 ///
-/// The reference stands here once and not in each result: a result's would be none that the collector of cycles sees, so at
-/// the program's end the names of the main module would never be let go, or it would have to look at a million results.
+/// The reference stands here once and not in each result: a result's would be none that the collector of cycles sees,
+/// so at the program's end the names of the main module would never be let go, or it would have to look at a million
+/// results.
 #[derive(Default)]
 enum KeptAlive {
     #[default]
@@ -104,7 +105,7 @@ impl Shared {
             functions: Functions::default(),
             retries,
             workers,
-            kept: Mutex::new(Kept::NotYet),
+            kept: Mutex::new(Supervised::NotYet),
             renewal: Renewal::default(),
             callbacks: Mutex::new(None),
             kept_alive: Mutex::default(),
@@ -113,7 +114,7 @@ impl Shared {
         let unasked = Arc::downgrade(&shared);
         shared.raw.look_unasked_by(move || {
             if let Some(shared) = unasked.upgrade() {
-                Python::attach(|py| shared.look_after_keeper(py));
+                Python::attach(|py| shared.look_after_supervisor(py));
             }
         });
         Ok(shared)
@@ -136,33 +137,34 @@ impl Shared {
         drop(before);
     }
 
-    /// Has another keeper take the place of one that has died, if one is needed; where none can be had it is tried again later.
-    pub fn look_after_keeper(&self, py: Python<'_>) {
-        if !self.raw.has_lost_keeper() {
+    /// Has another supervisor take the place of one that has died, if one is needed; where none can be had it is tried
+    /// again later.
+    pub fn look_after_supervisor(&self, py: Python<'_>) {
+        if !self.raw.has_lost_supervisor() {
             return;
         }
         let Some(_turn) = self.turn() else { return };
         let again = match self.lost_hiring() {
             Some((lost, hiring)) => {
                 lost.end();
-                let before = self.raw.left_by_keeper();
-                keep_by_zygote(py, &self.raw, Some(before), &hiring).map(|keeper| {
-                    self.raw.set_keeper(keeper.slot());
-                    *locked(&self.kept) = Kept::ByZygote(keeper, hiring);
+                let before = self.raw.left_by_supervisor();
+                keep_by_zygote(py, &self.raw, Some(before), &hiring).map(|supervisor| {
+                    self.raw.set_supervisor(supervisor.slot());
+                    *locked(&self.kept) = Supervised::ByZygote(supervisor, hiring);
                 })
             }
             None => self.renew_template(py),
         };
         if let Err(error) = again {
-            self.raw.note_no_keeper(&error.to_string());
+            self.raw.note_no_supervisor(&error.to_string());
         }
     }
 
     /// The zygote that is lost, and what the pool's workers are started with.
-    fn lost_hiring(&self) -> Option<(Arc<Keeper>, Arc<Hiring>)> {
+    fn lost_hiring(&self) -> Option<(Arc<Supervisor>, Arc<Hiring>)> {
         match &*locked(&self.kept) {
-            Kept::ByZygote(keeper, hiring) => Some((Arc::clone(keeper), Arc::clone(hiring))),
-            Kept::NotYet | Kept::ByTemplate(_) | Kept::GivenUp => None,
+            Supervised::ByZygote(supervisor, hiring) => Some((Arc::clone(supervisor), Arc::clone(hiring))),
+            Supervised::NotYet | Supervised::ByTemplate(_) | Supervised::GivenUp => None,
         }
     }
 
@@ -174,33 +176,33 @@ impl Shared {
         self.functions.check(&core)
     }
 
-    /// The keeper is to look at what the pool wants now.
-    pub fn nudge_keeper(&self) {
+    /// The supervisor is to look at what the pool wants now.
+    pub fn nudge_supervisor(&self) {
         match &*locked(&self.kept) {
-            Kept::ByTemplate(keeper) => keeper.look(),
-            Kept::ByZygote(keeper, _) => keeper.look(),
-            Kept::NotYet | Kept::GivenUp => {}
+            Supervised::ByTemplate(supervisor) => supervisor.look(),
+            Supervised::ByZygote(supervisor, _) => supervisor.look(),
+            Supervised::NotYet | Supervised::GivenUp => {}
         }
     }
 
-    /// The pool takes no more calls: its keeper ends after the last worker.
-    pub fn dismiss_keeper(&self) {
+    /// The pool takes no more calls: its supervisor ends after the last worker.
+    pub fn dismiss_supervisor(&self) {
         match &*locked(&self.kept) {
-            Kept::ByTemplate(keeper) => keeper.dismiss(),
-            Kept::ByZygote(keeper, _) => keeper.look(),
-            Kept::NotYet | Kept::GivenUp => {}
+            Supervised::ByTemplate(supervisor) => supervisor.dismiss(),
+            Supervised::ByZygote(supervisor, _) => supervisor.look(),
+            Supervised::NotYet | Supervised::GivenUp => {}
         }
     }
 
-    /// All workers have ended: the keeper is waited for, and its status taken.
-    pub fn forget_keeper(&self) {
-        let kept = std::mem::replace(&mut *locked(&self.kept), Kept::GivenUp);
-        if let Kept::ByTemplate(keeper) = &kept
+    /// All workers have ended: the supervisor is waited for, and its status taken.
+    pub fn forget_supervisor(&self) {
+        let kept = std::mem::replace(&mut *locked(&self.kept), Supervised::GivenUp);
+        if let Supervised::ByTemplate(supervisor) = &kept
             && let Some(until) = Deadline::after(GOING)
         {
-            keeper.dismiss();
+            supervisor.dismiss();
             // One that is stopped, say, is reaped later.
-            keeper.wait_ended(until);
+            supervisor.wait_ended(until);
             self.renewal.wait_for_earlier(until);
         }
     }
@@ -226,19 +228,20 @@ impl Drop for Shared {
     }
 }
 
-/// Has this process's zygote start the workers, in the place of the keeper that the pool had before.
+/// Has this process's zygote start the workers, in the place of the supervisor that the pool had before.
 pub fn keep_by_zygote(
     py: Python<'_>,
     raw: &RawPool,
     before: Option<Predecessor>,
     hiring: &Hiring,
-) -> PyResult<Arc<Keeper>> {
+) -> PyResult<Arc<Supervisor>> {
     hiring.start.with(true, |program, order| {
         py.detach(|| {
             for _ in 0..ATTEMPTS {
-                let keeper = zygote_of(program, order.name)?;
-                match keeper.keep_ordered(before.clone(), raw.handle(), order, Some(&hiring.inheritance)) {
-                    Ok(()) => return Ok(keeper),
+                let supervisor = zygote_of(program, order.name)?;
+                match supervisor.keep_ordered(before.clone(), raw.handle(), order, Some(&hiring.inheritance))
+                {
+                    Ok(()) => return Ok(supervisor),
                     Err(Refusal::Failed(error)) => return Err(error),
                     // Killed since it was last used: once more with a new one.
                     Err(Refusal::Lost) => {}

@@ -1,8 +1,8 @@
 //! Submitting calls and maps: which function, with its arguments plain or pickled, to whom.
 //!
-//! A map's elements go in chunks: integers packed, the steps of a `range` not at all (its bounds do), everything else as
-//! one pickle per chunk. What cannot be pickled is told to whoever asks for the result, as in the standard library; a
-//! pool that takes no calls says so at once.
+//! A map's elements go in chunks: integers packed, the steps of a `range` not at all (its bounds do), everything else
+//! as one pickle per chunk. What cannot be pickled is told to whoever asks for the result, as in the standard library;
+//! a pool that takes no calls says so at once.
 
 use super::call::{Kind, Steps, Target};
 use super::calls::Calls;
@@ -43,7 +43,7 @@ fn target<'a, 'py>(
         core.get().check_broken(core.py())?;
         return Err(PoolCore::refusal(pool).into());
     }
-    shared.look_after_keeper(core.py());
+    shared.look_after_supervisor(core.py());
     if let Some(_turn) = shared.turn_to_renew(calls) {
         shared.renew_template(core.py())?;
     }

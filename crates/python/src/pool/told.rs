@@ -81,7 +81,8 @@ struct Then {
 
 impl Then {
     fn run(self, calls: Calls) {
-        // All that it refers to goes while the interpreter is attached; else it would stay until the next callback is run.
+        // All that it refers to goes while the interpreter is attached; else it would stay until the next callback is
+        // run.
         Python::attach(move |py| {
             let then = self;
             let outcome = outcome_of(py, calls, &then.name);

@@ -1,8 +1,8 @@
 //! The loop that a pool's worker runs.
 //!
-//! It takes calls, finds their functions (unpickled once each), calls them and writes the answers. What a call raises is
-//! its answer, as far as it is an `Exception`; anything else ends the worker. An answer that cannot be sent becomes an
-//! exception that says so. Only the call at hand is ever lost.
+//! It takes calls, finds their functions (unpickled once each), calls them and writes the answers. What a call raises
+//! is its answer, as far as it is an `Exception`; anything else ends the worker. An answer that cannot be sent becomes
+//! an exception that says so. Only the call at hand is ever lost.
 
 use super::call::{Kind, PackedInts, Steps, unpacked, unpacked_ints};
 use super::outcome::{INTS, RAISED};
@@ -47,8 +47,8 @@ impl Worker {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// Takes and runs calls until the worker's life is over. `sends_all`: whatever a call raises is its answer, and an answer
-    /// that cannot be sent is told of by the error itself, as a process executor's workers do.
+    /// Takes and runs calls until the worker's life is over. `sends_all`: whatever a call raises is its answer, and an
+    /// answer that cannot be sent is told of by the error itself, as a process executor's workers do.
     fn work(&self, py: Python<'_>, sends_all: bool) -> PyResult<()> {
         let patient = Patient::new(py);
         let calls = &self.calls;
@@ -90,8 +90,8 @@ impl<'py> Desk<'py, '_> {
         }
     }
 
-    /// The arguments are there: what comes now is the call itself. A signal that has come by now is not the call's: its handler
-    /// runs here. What it raises is the call's answer all the same, since there is nobody else to tell.
+    /// The arguments are there: what comes now is the call itself. A signal that has come by now is not the call's: its
+    /// handler runs here. What it raises is the call's answer all the same, since there is nobody else to tell.
     fn begin(&mut self) -> PyResult<()> {
         self.reads = false;
         self.py.check_signals()?;

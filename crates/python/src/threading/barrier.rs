@@ -1,9 +1,9 @@
 //! What `threading.Barrier` is made of.
 //!
 //! The action is run by the last thread to come; what it raises breaks the barrier and is raised there. A wait that a
-//! signal handler ends breaks nothing: its thread has not come. A subclass may have any constructor: what the barrier is
-//! for comes with `__init__`. One that has its own steps (`_enter`, `_wait`, `_release`, `_exit`, `_break`) begins and works by
-//! the standard class's functions, which take them.
+//! signal handler ends breaks nothing: its thread has not come. A subclass may have any constructor: what the barrier
+//! is for comes with `__init__`. One that has its own steps (`_enter`, `_wait`, `_release`, `_exit`, `_break`) begins
+//! and works by the standard class's functions, which take them.
 
 use super::named;
 use crate::errors::ended;
@@ -203,8 +203,8 @@ impl ThreadBarrier {
         Ok(raw.statistics().broken)
     }
 
-    /// In the standard library's words: 0 while it fills, -2 once it is broken. All who have come leave in one step, as all leave
-    /// that is reset, so nobody meets its 1 and its -1.
+    /// In the standard library's words: 0 while it fills, -2 once it is broken. All who have come leave in one step, as
+    /// all leave that is reset, so nobody meets its 1 and its -1.
     #[getter]
     fn _state(&self) -> PyResult<i32> {
         Ok(if self.raw()?.statistics().broken { -2 } else { 0 })

@@ -1,8 +1,8 @@
 //! What `threading.Condition` is made of.
 //!
-//! A condition may stand on any lock. On the engine's own a wait gives the lock up and takes it again without a call into
-//! Python; on others it does what the lock offers (`_release_save`, `_acquire_restore`, `_is_owned`), or `release` and
-//! `acquire`, as the standard library does.
+//! A condition may stand on any lock. On the engine's own a wait gives the lock up and takes it again without a call
+//! into Python; on others it does what the lock offers (`_release_save`, `_acquire_restore`, `_is_owned`), or `release`
+//! and `acquire`, as the standard library does.
 
 use super::held::{Held, Locks, offered};
 use super::lock::{ThreadLock, ThreadRLock, refused, restore};
@@ -49,8 +49,9 @@ impl ThreadCondition {
         Ok(&self.locks()?.last().held)
     }
 
-    /// The lock whose own methods are used to give it up for a wait. As in the standard library these are taken over when
-    /// the condition is made, and those of a lock that has none are the condition's, for the lock that it stands on.
+    /// The lock whose own methods are used to give it up for a wait. As in the standard library these are taken over
+    /// when the condition is made, and those of a lock that has none are the condition's, for the lock that it stands
+    /// on.
     #[inline]
     fn given_up(&self, py: Python<'_>, method: &str) -> PyResult<&Held> {
         let locks = self.locks()?;

@@ -1,7 +1,7 @@
 //! The locks that a condition stands on: the one that it was made with, and those that a program has put in its place.
 //!
-//! Each stays until the condition goes, so that whoever uses one meanwhile need not keep it; there is hardly ever a second.
-//! What each of them does at a wait is the condition's business.
+//! Each stays until the condition goes, so that whoever uses one meanwhile need not keep it; there is hardly ever a
+//! second. What each of them does at a wait is the condition's business.
 
 use super::lock::{ThreadLock, ThreadRLock};
 use pyo3::exceptions::PyAttributeError;

@@ -1,10 +1,10 @@
 //! `threading.Lock` and `threading.RLock`.
 //!
 //! A `with` in the frame of a function is a hold that nobody but its thread ends, so that a cycle of such holds is a
-//! deadlock for certain. A bare `acquire` may be a signal that another thread ends, and so may a `with` in a generator or a
-//! coroutine, which another thread may go on with, and a call of `__enter__`. Where a lock was taken is written down each
-//! time, where it was made once. Their classes have the names of the interpreter's own; the Python package says where they
-//! are found.
+//! deadlock for certain. A bare `acquire` may be a signal that another thread ends, and so may a `with` in a generator
+//! or a coroutine, which another thread may go on with, and a call of `__enter__`. Where a lock was taken is written
+//! down each time, where it was made once. Their classes have the names of the interpreter's own; the Python package
+//! says where they are found.
 
 use crate::errors::{from_wait, refused_by, waited};
 use crate::ffi::{Guarding, MadeIn, Patient, here, made_here};
@@ -195,7 +195,8 @@ impl ThreadRLock {
     }
 }
 
-/// Takes the lock as often as it was held before; what a signal handler raises meanwhile is raised when it is held again.
+/// Takes the lock as often as it was held before; what a signal handler raises meanwhile is raised when it is held
+/// again.
 pub(super) fn restore(slf: &Bound<'_, ThreadRLock>, depth: u32) -> PyResult<()> {
     let mut raised = None;
     loop {

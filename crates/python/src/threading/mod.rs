@@ -1,7 +1,8 @@
-//! What `manyhands.threading` is made of: locks, conditions, semaphores, events and barriers for the threads of a process.
+//! What `manyhands.threading` is made of: locks, conditions, semaphores, events and barriers for the threads of a
+//! process.
 //!
-//! Each is one of the engine's with the standard library's manners. `lock` has both kinds of locks, whose hot methods are
-//! raw (`ffi::methods`); `thread` is what the wait graph and a look at a thread's state need of a thread.
+//! Each is one of the engine's with the standard library's manners. `lock` has both kinds of locks, whose hot methods
+//! are raw (`ffi::methods`); `thread` is what the wait graph and a look at a thread's state need of a thread.
 
 mod barrier;
 mod condition;

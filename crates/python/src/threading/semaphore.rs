@@ -1,7 +1,7 @@
 //! What `threading.Semaphore` and `BoundedSemaphore` are made of.
 //!
-//! A class says by `_manyhands_bounded` whether its semaphores may get more permits than they began with. A subclass may have any
-//! constructor: the value comes with `__init__`.
+//! A class says by `_manyhands_bounded` whether its semaphores may get more permits than they began with. A subclass
+//! may have any constructor: the value comes with `__init__`.
 
 use super::named;
 use crate::errors::{refused_by, waited};

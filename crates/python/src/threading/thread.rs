@@ -1,7 +1,7 @@
 //! What the engine knows of a Python thread: its number in the wait graph, its end, what it is doing.
 //!
-//! Python's own thread stays what it is; this stands beside it. Whoever joins a thread waits here first, with an edge in
-//! the wait graph, and then for the interpreter's word.
+//! Python's own thread stays what it is; this stands beside it. Whoever joins a thread waits here first, with an edge
+//! in the wait graph, and then for the interpreter's word.
 
 use crate::errors::waited;
 use crate::ffi::{Patient, behind};
@@ -21,7 +21,8 @@ pub fn enter_thread(#[pyo3(from_py_with = kept_name)] name: String) -> u32 {
     this_thread_number()
 }
 
-/// The kernel's letter for what a thread of this process does: R runs, S and D sleep; `None` when there is no such thread.
+/// The kernel's letter for what a thread of this process does: R runs, S and D sleep; `None` when there is no such
+/// thread.
 #[pyfunction]
 pub fn kernel_state(tid: u32) -> Option<char> {
     stat::state_of_thread(tid).map(char::from)

@@ -1,5 +1,6 @@
-//! A pass under every schedule, beside one who claims a free block of the chunk and one who carves from it: nobody has a place that another one
-//! has, and afterwards every place belongs to one entry or to a free chunk. Also when the pass stops for ever at any step, and is swept.
+//! A pass under every schedule, beside one who claims a free block of the chunk and one who carves from it: nobody has
+//! a place that another one has, and afterwards every place belongs to one entry or to a free chunk. Also when the pass
+//! stops for ever at any step, and is swept.
 
 use super::*;
 use crate::platform::atomic::{AtomicU64, Ordering};

@@ -1,5 +1,5 @@
-//! The table of maps under every schedule: what somebody holds is mapped, in one piece, until it is given back; nothing is
-//! unmapped while it is used or before its use is over; and no map is left that the table does not know.
+//! The table of maps under every schedule: what somebody holds is mapped, in one piece, until it is given back; nothing
+//! is unmapped while it is used or before its use is over; and no map is left that the table does not know.
 
 use super::*;
 use loom::cell::UnsafeCell;
@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize as Plain, Ordering::Relaxed};
 
 const MAPS: usize = 8;
 
-/// Maps that are made once each. Who uses one reads its cell; who takes it away writes it, which the model lets nobody do at
-/// the same time.
+/// Maps that are made once each. Who uses one reads its cell; who takes it away writes it, which the model lets nobody
+/// do at the same time.
 struct Kernel {
     cells: Vec<UnsafeCell<u32>>,
     made: Plain,
@@ -169,10 +169,10 @@ fn model_window_a_longer_piece_beside_a_shorter_one() {
 fn model_window_one_keeps_what_others_use() {
     check(|| {
         let process = Process::new(8, 8);
-        let keeper = with_another(&process, |process| process.keeps(0, 1));
+        let supervisor = with_another(&process, |process| process.keeps(0, 1));
         let cleaner = with_another(&process, |process| process.window.unmap_all_idle(&process.kernel));
         assert!(process.uses(0, 1));
-        keeper.join().unwrap();
+        supervisor.join().unwrap();
         cleaner.join().unwrap();
         process.window.unmap_all_idle(&process.kernel);
         assert!(process.window.kept(0, 1).is_some());

@@ -1,5 +1,5 @@
-//! The table of maps, step by step: what is mapped when, with an address space that ends. What happens under every schedule is
-//! in `model.rs`.
+//! The table of maps, step by step: what is mapped when, with an address space that ends. What happens under every
+//! schedule is in `model.rs`.
 
 use super::*;
 use std::cell::RefCell;

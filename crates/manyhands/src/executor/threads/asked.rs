@@ -1,8 +1,8 @@
 //! A call of a thread pool as its future and the thread that runs it share it: the answer, and who is told of it.
 //!
-//! The answer is the value, or why there is none. Beside those who sleep until it is there, one may have asked to be told:
-//! an async task's waker, or a callback, which takes the answer. Either is told once, by the thread that answers or
-//! withdraws the call, after that.
+//! The answer is the value, or why there is none. Beside those who sleep until it is there, one may have asked to be
+//! told: an async task's waker, or a callback, which takes the answer. Either is told once, by the thread that answers
+//! or withdraws the call, after that.
 
 use super::call::Call;
 use super::state::Standing;
@@ -50,7 +50,8 @@ impl<R> Asked<R> {
         self.tell.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has somebody told when the call is over, instead of who was to be told before; gives it back when it is over already.
+    /// Has somebody told when the call is over, instead of who was to be told before; gives it back when it is over
+    /// already.
     pub(in crate::executor) fn tell_when_over(&self, whom: Tell<R>) -> Result<(), Tell<R>> {
         let mut tell = self.tell();
         // Who ends the call looks for somebody to tell afterwards, behind this lock.

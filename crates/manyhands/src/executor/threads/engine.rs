@@ -1,12 +1,12 @@
-//! The engine of a pool of threads: its crew, the threads themselves, and how calls get to them.
+//! The engine of a pool of threads: its workers, the threads themselves, and how calls get to them.
 //!
-//! The threads are started with the pool: 20 us each, once, against a look at every call for whether one is missing, and a
-//! system that refuses a thread refuses the pool and not some call. Dropping the engine closes the row, has what waits
-//! there run, and joins the threads.
+//! The threads are started with the pool: 20 us each, once, against a look at every call for whether one is missing,
+//! and a system that refuses a thread refuses the pool and not some call. Dropping the engine closes the row, has what
+//! waits there run, and joins the threads.
 
 use super::asked::{AnyTask, Body, Owned, Task};
-use super::crew::{Crew, Work};
 use super::local::Local;
+use super::workers::{Work, Workers};
 use crate::executor::errors::{PoolError, SubmitError};
 use crate::executor::future::Future;
 use crate::executor::raw_pool::PoolStatistics;
@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 /// Threads of this process, as the engine of a [`Pool`](crate::Pool): calls are closures of any kind, and nothing is
 /// encoded.
 pub struct Threads {
-    pub(in crate::executor) crew: Arc<Crew>,
+    pub(in crate::executor) workers: Arc<Workers>,
     /// The process whose threads they are.
     process: u32,
     threads: Vec<Thread<()>>,
@@ -25,8 +25,8 @@ pub struct Threads {
 
 /// What a scope of a pool of threads knows: see [`Pool::scope`](crate::Pool::scope).
 pub struct Nest {
-    pub(super) crew: Arc<Crew>,
-    /// The calls of the scope, when it was opened by one of the crew, who runs them while it waits.
+    pub(super) workers: Arc<Workers>,
+    /// The calls of the scope, when it was opened by one of the workers, who runs them while it waits.
     own: Option<Mutex<Vec<u64>>>,
 }
 
@@ -37,16 +37,17 @@ impl Threads {
         stack_size: Option<usize>,
     ) -> Result<Threads, PoolError> {
         assert!(threads > 0, "a pool has at least one thread");
-        let crew = Arc::new(Crew::new(threads));
-        let mut started = Threads { crew, process: std::process::id(), threads: Vec::with_capacity(threads) };
-        for member in 0..threads {
-            let mut builder = Thread::builder().name(format!("{name}-{member}"));
+        let workers = Arc::new(Workers::new(threads));
+        let mut started =
+            Threads { workers, process: std::process::id(), threads: Vec::with_capacity(threads) };
+        for worker in 0..threads {
+            let mut builder = Thread::builder().name(format!("{name}-{worker}"));
             if let Some(bytes) = stack_size {
                 builder = builder.stack_size(bytes);
             }
-            let crew = Arc::clone(&started.crew);
-            let failed = |source| PoolError::Thread { number: member, wanted: threads, source };
-            started.threads.push(builder.spawn(move || crew.work(member)).map_err(failed)?);
+            let workers = Arc::clone(&started.workers);
+            let failed = |source| PoolError::Thread { number: worker, wanted: threads, source };
+            started.threads.push(builder.spawn(move || workers.work(worker)).map_err(failed)?);
         }
         Ok(started)
     }
@@ -63,22 +64,22 @@ impl Threads {
         R: Send + 'static,
     {
         let task = Task::of(function);
-        submit_to(&self.crew, name, Work::Owned(Owned::new(Arc::clone(&task))), task)
+        submit_to(&self.workers, name, Work::Owned(Owned::new(Arc::clone(&task))), task)
     }
 
     pub(in crate::executor) fn statistics(&self) -> PoolStatistics {
-        let members = self.crew.members();
-        let (waiting, submitted) = self.crew.counts();
-        let taken = |(thread, member): (&Thread<()>, &super::crew::Member)| {
-            let (tid, taken) = (member.tid.load(Ordering::Relaxed), member.taken.load(Ordering::Relaxed));
+        let records = self.workers.records();
+        let (waiting, submitted) = self.workers.counts();
+        let taken = |(thread, worker): (&Thread<()>, &super::workers::WorkerRecord)| {
+            let (tid, taken) = (worker.tid.load(Ordering::Relaxed), worker.taken.load(Ordering::Relaxed));
             (thread.name().to_owned(), tid, taken)
         };
         PoolStatistics {
-            state: self.crew.state(),
-            workers_wanted: members.len(),
-            workers: self.threads.iter().zip(members).map(taken).collect(),
+            state: self.workers.state(),
+            workers_wanted: records.len(),
+            workers: self.threads.iter().zip(records).map(taken).collect(),
             waiting,
-            running: members.iter().filter(|member| member.is_busy.load(Ordering::Relaxed)).count(),
+            running: records.iter().filter(|worker| worker.is_busy.load(Ordering::Relaxed)).count(),
             submitted,
             workers_ended: 0,
         }
@@ -87,27 +88,27 @@ impl Threads {
 
 #[inline]
 fn submit_to<R>(
-    crew: &Arc<Crew>,
+    workers: &Arc<Workers>,
     name: &'static str,
     work: Work,
     task: Arc<AnyTask<R>>,
 ) -> Result<Future<R>, SubmitError> {
-    let number = crew.submit(work)?;
-    Ok(Future::of_thread(Local { task, crew: Arc::clone(crew), number }, name))
+    let number = workers.submit(work)?;
+    Ok(Future::of_thread(Local { task, workers: Arc::clone(workers), number }, name))
 }
 
 impl Nest {
     pub(in crate::executor) fn of(engine: &Threads) -> Nest {
-        let own = engine.crew.is_mine().then(Mutex::default);
-        Nest { crew: Arc::clone(&engine.crew), own }
+        let own = engine.workers.is_mine().then(Mutex::default);
+        Nest { workers: Arc::clone(&engine.workers), own }
     }
 
-    /// Runs those calls of the scope that nobody has begun with, if this is one of the crew, who might be all there is.
+    /// Runs those calls of the scope that nobody has begun with, if this is one of the workers, who might be all there is.
     pub(in crate::executor) fn run_own(&self) {
         let Some(own) = &self.own else { return };
         // The last first: who comes by otherwise takes the first.
         while let Some(number) = own.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop() {
-            self.crew.run_here(number);
+            self.workers.run_here(number);
         }
     }
 }
@@ -124,7 +125,7 @@ impl<'scope> Scope<'scope, '_, Nest> {
     {
         let (body, task) = Body::new(function);
         let work = Work::Lent(self.lend(Box::new(move |()| body.run())));
-        let future = submit_to(&self.inside.crew, std::any::type_name::<F>(), work, task)?;
+        let future = submit_to(&self.inside.workers, std::any::type_name::<F>(), work, task)?;
         if let Some(own) = &self.inside.own {
             own.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(future.number());
         }
@@ -134,11 +135,11 @@ impl<'scope> Scope<'scope, '_, Nest> {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        self.crew.close();
+        self.workers.close();
         let is_copy = std::process::id() != self.process;
         for thread in self.threads.drain(..) {
             // A fork's child has no such threads, and no thread can wait for its own end.
-            if is_copy || self.crew.is_mine() && thread.is_this() {
+            if is_copy || self.workers.is_mine() && thread.is_this() {
                 thread.detach();
             }
         }

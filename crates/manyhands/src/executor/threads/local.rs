@@ -1,12 +1,12 @@
 //! A future's half of a call that a thread of a pool runs.
 //!
-//! A thread of the pool that waits, without a limit, for a call which waits in its own pool's row runs that call itself: all
-//! threads of a full pool may wait for their own calls, and none of them hangs. It runs that one and no other, since any other might
-//! want a lock that the waiter holds.
+//! A thread of the pool that waits, without a limit, for a call which waits in its own pool's row runs that call
+//! itself: all threads of a full pool may wait for their own calls, and none of them hangs. It runs that one and no
+//! other, since any other might want a lock that the waiter holds.
 
 use super::asked::{AnyTask, Asked, Lack, Tell};
-use super::crew::Crew;
 use super::state::Standing;
+use super::workers::Workers;
 use crate::executor::errors::{CallError, CallFailure};
 use crate::platform::Deadline;
 use crate::sync::Blocking;
@@ -16,7 +16,7 @@ use std::task::Waker;
 /// A call of a pool of threads.
 pub(in crate::executor) struct Local<R> {
     pub(super) task: Arc<AnyTask<R>>,
-    pub(super) crew: Arc<Crew>,
+    pub(super) workers: Arc<Workers>,
     /// Counted in its pool from 1.
     pub(super) number: u64,
 }
@@ -30,11 +30,11 @@ impl<R> Local<R> {
         self.task.asked.standing().is_over()
     }
 
-    /// Runs the call in this thread if it waits in the crew that the thread belongs to; whether it did.
+    /// Runs the call in this thread if it waits in the workers that the thread belongs to; whether it did.
     pub(in crate::executor) fn run_here(&self) -> bool {
         self.task.asked.standing() == Standing::Pending
-            && self.crew.is_mine()
-            && self.crew.run_here(self.number)
+            && self.workers.is_mine()
+            && self.workers.run_here(self.number)
     }
 
     /// Waits until the call is over; whether it is.
@@ -53,7 +53,7 @@ impl<R> Local<R> {
     /// Withdraws the call if no thread has begun with it; whether it is withdrawn.
     pub(in crate::executor) fn cancel(&self) -> bool {
         if self.task.asked.cancel() {
-            self.crew.withdraw(self.number);
+            self.workers.withdraw(self.number);
             return true;
         }
         matches!(self.task.asked.standing(), Standing::Cancelled | Standing::Skipped)

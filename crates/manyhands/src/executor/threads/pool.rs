@@ -1,7 +1,7 @@
 //! What a pool of threads can do: closures, maps, and calls that borrow.
 //!
-//! These are the signatures, which say what may be captured, borrowed and answered. The work is done by the engine, and by
-//! `spawn` where it borrows.
+//! These are the signatures, which say what may be captured, borrowed and answered. The work is done by the engine, and
+//! by `spawn` where it borrows.
 
 use super::engine::{Nest, Threads};
 use crate::executor::errors::SubmitError;
@@ -14,11 +14,11 @@ use crate::spawn::{Scope, lending};
 
 impl Engine for Threads {
     fn close(&self) {
-        self.crew.close();
+        self.workers.close();
     }
 
     fn terminate(&self) {
-        self.crew.terminate();
+        self.workers.terminate();
     }
 
     fn statistics(&self) -> PoolStatistics {
@@ -40,8 +40,8 @@ impl Pool<Threads> {
         self.engine.submit(function, std::any::type_name::<F>())
     }
 
-    /// Has threads call `function` with each of `items`. The answers come in the order of the items, while later ones are
-    /// still being worked on: see [`Map`].
+    /// Has threads call `function` with each of `items`. The answers come in the order of the items, while later ones
+    /// are still being worked on: see [`Map`].
     ///
     /// # Errors
     /// None for a pool of threads. Nothing is submitted before the first answer is asked for.
@@ -55,9 +55,9 @@ impl Pool<Threads> {
         Ok(Map::new(Box::new(ToThreads::new(&self.engine, function)), items.into_iter()))
     }
 
-    /// Runs `body`, in which calls can be submitted that borrow what lives longer than the scope. Comes back when all of them
-    /// are done, also when `body` panics. While it waits in a thread of this very pool, that thread runs such calls of the
-    /// scope as nobody has begun with, and nothing else, so that no lock is taken twice over by chance.
+    /// Runs `body`, in which calls can be submitted that borrow what lives longer than the scope. Comes back when all
+    /// of them are done, also when `body` panics. While it waits in a thread of this very pool, that thread runs such
+    /// calls of the scope as nobody has begun with, and nothing else, so that no lock is taken twice over by chance.
     ///
     /// A panic in a call is for whoever takes its answer, as always; without a taker the panic hook has told it.
     ///

@@ -1,10 +1,10 @@
 //! The row of a pool's jobs: first come first served, without a lock for who puts one in and who takes the next.
 //!
-//! Two parts. What comes goes into a queue without locks, crossbeam's, from which the pool's threads take; nobody can look
-//! for one job in that. Who does, to withdraw it or to run it, moves what has come *aside*, into a row in the order of the numbers
-//! behind a lock, and the threads take from there first. So only a search costs a lock, and each job is moved at most once.
-//! Idle threads sleep at a gate. The row promises that a job which was accepted is taken by somebody or is there, also when it is
-//! closed at that moment, and that nobody sleeps while one is there.
+//! Two parts. What comes goes into a queue without locks, crossbeam's, from which the pool's threads take; nobody can
+//! look for one job in that. Who does, to withdraw it or to run it, moves what has come *aside*, into a row in the
+//! order of the numbers behind a lock, and the threads take from there first. So only a search costs a lock, and each
+//! job is moved at most once. Idle threads sleep at a gate. The row promises that a job which was accepted is taken by
+//! somebody or is there, also when it is closed at that moment, and that nobody sleeps while one is there.
 
 #[cfg(all(test, manyhands_model))]
 mod model;

@@ -1,7 +1,8 @@
 //! The word of a call that a thread runs, and the gate at which its waiters sleep.
 //!
 //! What must happen once, the beginning, the answer or the withdrawal, is one compare-and-swap each. The word says who
-//! may write the answer, not what it is. Private memory: nobody can be killed in the midst of it and leave others behind.
+//! may write the answer, not what it is. Private memory: nobody can be killed in the midst of it and leave others
+//! behind.
 
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::thread::yield_now;

@@ -324,8 +324,8 @@ fn eight_threads_on_three_resources_never_deadlock() {
     assert_eq!(free(&banker), PERMITS);
 }
 
-/// The same threads, the same units, taken from semaphores: they deadlock. The test sees that all eight wait and nothing is
-/// left to give, and ends it by giving more than there is.
+/// The same threads, the same units, taken from semaphores: they deadlock. The test sees that all eight wait and
+/// nothing is left to give, and ends it by giving more than there is.
 #[test]
 fn the_same_threads_deadlock_without_a_banker() {
     let semaphores = PERMITS.map(|permits| Semaphore::new(permits as u32));

@@ -1,5 +1,5 @@
-//! Barriers under every schedule: nobody goes on before all have arrived, everybody of a round learns the same of it, and
-//! nobody is left asleep; also when one stops for ever at a store and a sweeper breaks its round.
+//! Barriers under every schedule: nobody goes on before all have arrived, everybody of a round learns the same of it,
+//! and nobody is left asleep; also when one stops for ever at a store and a sweeper breaks its round.
 
 use loom::sync::Arc;
 use loom::thread;

@@ -1,11 +1,11 @@
 //! Who is granted what, and when: the part of the ledger that decides.
 //!
-//! A request stands in its claimant's row with a turn. Whoever holds the lock looks through the requests in the order of
-//! their turns and grants those that leave the state safe. A later one may so overtake an earlier one that cannot be granted
-//! yet, but not for ever: one that was overtaken sixteen times by claimants that held nothing bars such from then on.
-//! Those that hold something must be let go on, since the barring one may wait for what they have; each of them gives
-//! all back after a while, and then the barring one is next. So nobody starves as long as nobody who has all that it
-//! declared keeps it for ever.
+//! A request stands in its claimant's row with a turn. Whoever holds the lock looks through the requests in the order
+//! of their turns and grants those that leave the state safe. A later one may so overtake an earlier one that cannot be
+//! granted yet, but not for ever: one that was overtaken sixteen times by claimants that held nothing bars such from
+//! then on. Those that hold something must be let go on, since the barring one may wait for what they have; each of
+//! them gives all back after a while, and then the barring one is next. So nobody starves as long as nobody who has all
+//! that it declared keeps it for ever.
 
 #[cfg(not(manyhands_model))]
 use super::MOST_CLAIMANTS;
@@ -92,8 +92,8 @@ impl<'a> Ledger<'a> {
 
     /// Whether the claimant of row `at`, who has `held`, can be granted `wanted`.
     ///
-    /// One who could have all it declared at once is granted anything of that: it can finish first, and leaves the others
-    /// a state that is safe as the present one is.
+    /// One who could have all it declared at once is granted anything of that: it can finish first, and leaves the
+    /// others a state that is safe as the present one is.
     fn may_grant(&self, at: usize, held: &Units, wanted: &Units, free: &Units) -> bool {
         let maxima = self.row(at).maxima();
         (0..self.resources()).all(|unit| maxima[unit].saturating_sub(held[unit]) <= free[unit])
@@ -194,7 +194,8 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Takes units if they can be had now, safely, and without overtaking whom one may not; says whether they were taken.
+    /// Takes units if they can be had now, safely, and without overtaking whom one may not; says whether they were
+    /// taken.
     pub(in crate::sync) fn try_request(
         &self,
         claim: Claim,

@@ -1,8 +1,9 @@
 //! One claimant's row in a ledger: what it declared, what it has, what it waits for.
 //!
-//! What it has stands twice, and a bit of the row's word says which of the two counts. Whoever changes it writes the other one
-//! and then exchanges the word: so a row goes from one state to the next in one step, whenever somebody is killed. Only
-//! the holder of the ledger's lock changes a row, except that anybody may free it, which only makes more units free.
+//! What it has stands twice, and a bit of the row's word says which of the two counts. Whoever changes it writes the
+//! other one and then exchanges the word: so a row goes from one state to the next in one step, whenever somebody is
+//! killed. Only the holder of the ledger's lock changes a row, except that anybody may free it, which only makes more
+//! units free.
 
 use super::safety::Units;
 use super::{Claim, MOST_RESOURCES};

@@ -1,9 +1,9 @@
 //! The heart of the banker's algorithm: is there an order in which everybody can have all they declared?
 //!
-//! A state is *safe* when the claimants can be put in an order in which each can get the rest of what it declared from what
-//! is free and what those before it gave back. Whoever is granted only what leaves the state safe never deadlocks over
-//! these resources. Dijkstra's algorithm (EWD 108, EWD 623), for several resources as in Habermann, "Prevention of system
-//! deadlocks", CACM 12 (1969). Allocates nothing.
+//! A state is *safe* when the claimants can be put in an order in which each can get the rest of what it declared from
+//! what is free and what those before it gave back. Whoever is granted only what leaves the state safe never deadlocks
+//! over these resources. Dijkstra's algorithm (EWD 108, EWD 623), for several resources as in Habermann, "Prevention of
+//! system deadlocks", CACM 12 (1969). Allocates nothing.
 
 use super::{MOST_CLAIMANTS, MOST_RESOURCES};
 

@@ -135,7 +135,8 @@ fn model_lock_dead_participant_is_recovered() {
     }
 }
 
-/// One that ends in good order keeps what it took without a guard; what it took through one goes to the next, who is told.
+/// One that ends in good order keeps what it took without a guard; what it took through one goes to the next, who is
+/// told.
 #[test]
 fn model_lock_held_at_a_clean_end() {
     for guarded_hold in [false, true] {

@@ -1,8 +1,8 @@
 //! A banker of all processes of the arena.
 //!
-//! A claim belongs to the process that made it. When that ends, killed or in good order, its claims are closed and what they
-//! had comes back: unlike a lock, which anybody may release, a claim's units can be given back by nobody else. In a
-//! fork's child the copy of a claim is of no use and gives nothing back; it makes claims of its own.
+//! A claim belongs to the process that made it. When that ends, killed or in good order, its claims are closed and what
+//! they had comes back: unlike a lock, which anybody may release, a claim's units can be given back by nobody else. In
+//! a fork's child the copy of a claim is of no use and gives nothing back; it makes claims of its own.
 
 use std::fmt;
 

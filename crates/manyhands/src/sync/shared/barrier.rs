@@ -1,7 +1,7 @@
 //! A barrier of all processes of the arena.
 //!
-//! A process that ends while one of its threads waits there, or runs the action, breaks the round: its party will never be
-//! complete. Who waits is told whose end it was, and the barrier can be reset. An action belongs to the reference
+//! A process that ends while one of its threads waits there, or runs the action, breaks the round: its party will never
+//! be complete. Who waits is told whose end it was, and the barrier can be reset. An action belongs to the reference
 //! that it was given to, not to the barrier: the last who arrives runs its own.
 
 use std::fmt;

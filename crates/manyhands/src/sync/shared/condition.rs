@@ -1,7 +1,7 @@
 //! A condition of all processes of the arena.
 //!
-//! It goes with a lock of `shared`. A waiter that is killed takes no notification with it: what it was told is passed on
-//! to another waiter, as long as it had not got its lock back; after that the next who gets the lock is told of its
+//! It goes with a lock of `shared`. A waiter that is killed takes no notification with it: what it was told is passed
+//! on to another waiter, as long as it had not got its lock back; after that the next who gets the lock is told of its
 //! death.
 
 use std::fmt;
@@ -67,8 +67,8 @@ impl Condition {
     /// Gives up the guard's lock, waits to be notified, and takes the lock again; an `RLock` as often as it was held.
     ///
     /// # Errors
-    /// [`WaitError::NoOwner`] and [`WaitError::TooManyWaiters`], and those of the lock when it is taken again. The guard
-    /// is gone then, and the lock free.
+    /// [`WaitError::NoOwner`] and [`WaitError::TooManyWaiters`], and those of the lock when it is taken again. The
+    /// guard is gone then, and the lock free.
     pub fn wait<G: Guard>(&self, guard: G) -> Result<G, WaitError> {
         wait(&self.0, guard, None).map(|(guard, _)| guard)
     }

@@ -1,7 +1,8 @@
 //! A value in the arena that one thread of all processes at a time may touch.
 //!
-//! Small values stand in the lock's own object, larger ones in a block that the object keeps. Whoever gets the lock from
-//! a dead holder finds the value as the holder's death left it, any bit pattern being valid, and is told by the guard.
+//! Small values stand in the lock's own object, larger ones in a block that the object keeps. Whoever gets the lock
+//! from a dead holder finds the value as the holder's death left it, any bit pattern being valid, and is told by the
+//! guard.
 
 use std::cell::UnsafeCell;
 use std::fmt;
@@ -34,14 +35,15 @@ use crate::sync::wait_graph::Site;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// A thread that locks again what it holds would wait for itself, and gets an error. A process that ends while it holds the
-/// lock, in whatever way, leaves it to the next who asks, who is told by the guard.
+/// A thread that locks again what it holds would wait for itself, and gets an error. A process that ends while it holds
+/// the lock, in whatever way, leaves it to the next who asks, who is told by the guard.
 pub struct Lock<T: Shared> {
     lock: ArenaLock,
     value: NonNull<UnsafeCell<T>>,
 }
 
-// SAFETY: the lock gives the value to one thread at a time, which then owns it as if it had been sent there: it is `Send`.
+// SAFETY: the lock gives the value to one thread at a time, which then owns it as if it had been sent there: it is
+// `Send`.
 unsafe impl<T: Shared> Send for Lock<T> {}
 // SAFETY: as above.
 unsafe impl<T: Shared> Sync for Lock<T> {}
@@ -57,8 +59,8 @@ const fn inline_offset<T>() -> usize {
 /// The value's type while the value is not there yet: no type's hash, or one of 2^64.
 const UNFINISHED: u64 = u64::MAX;
 
-/// What tells values of different types apart: a hash (FNV-1a) of the type's name, size and alignment. All processes of an
-/// arena run the same build, in which a type has one name.
+/// What tells values of different types apart: a hash (FNV-1a) of the type's name, size and alignment. All processes of
+/// an arena run the same build, in which a type has one name.
 fn fingerprint<T>() -> u64 {
     let numbers = [size_of::<T>() as u64, align_of::<T>() as u64].map(u64::to_le_bytes);
     let bytes = numbers.as_flattened().iter().chain(std::any::type_name::<T>().as_bytes());
@@ -85,8 +87,8 @@ impl<T: Shared> Lock<T> {
         })?;
         keep(arena, block)?;
         let lock = Self::around(arena, object)?;
-        // SAFETY: the place is the value's alone, large and aligned enough; whoever guesses the handle is refused until the
-        // lock says what its value is.
+        // SAFETY: the place is the value's alone, large and aligned enough; whoever guesses the handle is refused until
+        // the lock says what its value is.
         unsafe { lock.value.as_ptr().write(UnsafeCell::new(value)) };
         lock.lock.body().value_type.store(fingerprint::<T>(), Ordering::Release);
         Ok(lock)
@@ -95,7 +97,8 @@ impl<T: Shared> Lock<T> {
     /// The lock that a handle names.
     ///
     /// # Errors
-    /// When it is gone, is no lock, or is one around a value of another type; when this process has no address space left for it.
+    /// When it is gone, is no lock, or is one around a value of another type; when this process has no address space
+    /// left for it.
     pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
         let object = Object::attach(handle, Kind::Lock)?;
         if object.body::<LockBody>().value_type.load(Ordering::Acquire) != fingerprint::<T>() {
@@ -133,8 +136,8 @@ impl<T: Shared> Lock<T> {
     /// Waits until the lock is free, or its holder dead, and takes it.
     ///
     /// # Errors
-    /// [`WaitError::Deadlock`] when this thread holds the lock, by whatever handle; [`WaitError::NoOwner`] when it can own
-    /// nothing in the arena.
+    /// [`WaitError::Deadlock`] when this thread holds the lock, by whatever handle; [`WaitError::NoOwner`] when it can
+    /// own nothing in the arena.
     #[inline]
     #[track_caller]
     pub fn lock(&self) -> Result<LockGuard<'_, T>, WaitError> {

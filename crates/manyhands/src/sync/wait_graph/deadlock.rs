@@ -1,7 +1,7 @@
 //! What is told of a deadlock: each thread, what it waits for, where, and who has that.
 //!
-//! Written once, by the thread that found it, while all the others in it are asleep. A suspicion, waits that nothing in this
-//! process can end but perhaps Ctrl-C, is reported on standard error, or to whom a program names.
+//! Written once, by the thread that found it, while all the others in it are asleep. A suspicion, waits that nothing in
+//! this process can end but perhaps Ctrl-C, is reported on standard error, or to whom a program names.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -16,8 +16,8 @@ use super::watch::this_thread_number;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deadlock {
-    /// The threads, each waiting for what the next one has, the last for what the first has; or, where all threads of the
-    /// process wait for ever, from the one that found it to one that waits for what nobody is left to bring.
+    /// The threads, each waiting for what the next one has, the last for what the first has; or, where all threads of
+    /// the process wait for ever, from the one that found it to one that waits for what nobody is left to bring.
     pub steps: Vec<DeadlockStep>,
 }
 
@@ -79,7 +79,8 @@ impl DeadlockStep {
     }
 }
 
-/// What the thread with this number waits for without a limit, and who has it; `None` when it is in no such wait of the engine.
+/// What the thread with this number waits for without a limit, and who has it; `None` when it is in no such wait of the
+/// engine.
 pub fn wait_of(number: u32) -> Option<DeadlockStep> {
     let look = record_of(number)?.note.look()?;
     let step = DeadlockStep::of(&Edge { waiter: number, look });
@@ -112,9 +113,9 @@ impl std::error::Error for Deadlock {}
 
 static SUSPICIONS: OnceLock<fn(&Deadlock)> = OnceLock::new();
 
-/// Has `hear` called, in place of a line on standard error, for each chain of waits that has stood for a second while every
-/// thread of the process waited for ever, but that Ctrl-C or an unguarded release could end. Once per program; later calls
-/// change nothing.
+/// Has `hear` called, in place of a line on standard error, for each chain of waits that has stood for a second while
+/// every thread of the process waited for ever, but that Ctrl-C or an unguarded release could end. Once per program;
+/// later calls change nothing.
 pub fn suspicions_go_to(hear: fn(&Deadlock)) {
     let _ = SUSPICIONS.set(hear);
 }

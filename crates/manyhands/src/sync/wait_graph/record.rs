@@ -1,9 +1,9 @@
 //! What one thread waits for, so that others can follow it.
 //!
-//! A note is written by its thread alone. Another thread that wants to follow it to the lock *pins* the note first: while it
-//! is pinned the waiter does not get beyond the end of its wait, so the lock, which the waiter borrows, still exists. Either
-//! the pin is seen by the waiter or the end of the wait by the one who pins: both raise their word, then fence, then look
-//! at the other's. No published algorithm; Dekker's idea.
+//! A note is written by its thread alone. Another thread that wants to follow it to the lock *pins* the note first:
+//! while it is pinned the waiter does not get beyond the end of its wait, so the lock, which the waiter borrows, still
+//! exists. Either the pin is seen by the waiter or the end of the wait by the one who pins: both raise their word, then
+//! fence, then look at the other's. No published algorithm; Dekker's idea.
 
 use crate::platform::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::platform::thread::yield_now;
@@ -83,7 +83,8 @@ pub(in crate::sync) struct Look {
     pub(in crate::sync) owner: u32,
     /// Whether only that one can.
     pub(in crate::sync) certain: bool,
-    /// Whether the language itself sees to that: a guard in Rust cannot be left by another thread, a `with` in Python can.
+    /// Whether the language itself sees to that: a guard in Rust cannot be left by another thread, a `with` in Python
+    /// can.
     pub(in crate::sync) is_by_rust: bool,
     pub(in crate::sync) taken_at: usize,
     /// Where the lock was made, as a raw `Site`.
@@ -119,7 +120,8 @@ fn is_by_rust(_: usize) -> bool {
 }
 
 impl WaitNote {
-    /// Writes down that the calling thread, whose note this is, waits from now on, and makes it seen by whoever walks later.
+    /// Writes down that the calling thread, whose note this is, waits from now on, and makes it seen by whoever walks
+    /// later.
     pub(in crate::sync) fn begin(&self, wanted: Wanted, wanted_at: usize) {
         let (what, kind) = match wanted {
             Wanted::Lock(address) => (address, LOCK),
@@ -187,13 +189,14 @@ impl WaitNote {
             function => {
                 // SAFETY: of the kinds, only the addresses of such functions are neither of the two numbers.
                 let is_there: IsThere = unsafe { std::mem::transmute::<usize, IsThere>(function) };
-                // SAFETY: it stands on the stack of the waiter, who stays in its wait while the note is pinned and says so.
+                // SAFETY: it stands on the stack of the waiter, who stays in its wait while the note is pinned and says
+                // so.
                 let is_there_now = unsafe { is_there(what) };
                 return Look { wanted: Wanted::News(what, is_there), is_there: is_there_now, ..nothing };
             }
         }
-        // SAFETY: the note leads to the face of the lock that its thread waits for and thereby borrows; the thread stays
-        // in that wait while the note is pinned and says so, and both were found after the fence.
+        // SAFETY: the note leads to the face of the lock that its thread waits for and thereby borrows; the thread
+        // stays in that wait while the note is pinned and says so, and both were found after the fence.
         let face = unsafe { &*(what as *const LockFace) };
         #[cfg(all(test, manyhands_model))]
         face.alive.look();

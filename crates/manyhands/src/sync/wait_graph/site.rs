@@ -1,7 +1,7 @@
 //! Where in a program something happened: a place in Rust source, or one that another language's binding names.
 //!
-//! A site fits a word, so that a lock can keep it at the cost of a store. What stands behind a binding's number only the
-//! binding knows; it registers a function that names it, which is asked when a report is written, never before.
+//! A site fits a word, so that a lock can keep it at the cost of a store. What stands behind a binding's number only
+//! the binding knows; it registers a function that names it, which is asked when a report is written, never before.
 
 use std::fmt;
 use std::panic::Location;

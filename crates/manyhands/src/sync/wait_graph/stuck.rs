@@ -1,10 +1,10 @@
 //! Whether all threads of the process wait for ever, so that what is merely possible elsewhere is a deadlock.
 //!
 //! Every thread counts, also one the engine knows nothing of, and so does everything that could still end a wait from
-//! outside: a signal whose handler sets an event or releases a lock. Where Ctrl-C merely raises an exception in the main
-//! thread, as Python does unless told otherwise, it counts if that thread is one of those that would be reported, or waits
-//! for news: then what would be a deadlock is only suspected. So is what ends with a wait for news, since a program may be
-//! meant to stand until it is ended.
+//! outside: a signal whose handler sets an event or releases a lock. Where Ctrl-C merely raises an exception in the
+//! main thread, as Python does unless told otherwise, it counts if that thread is one of those that would be reported,
+//! or waits for news: then what would be a deadlock is only suspected. So is what ends with a wait for news, since a
+//! program may be meant to stand until it is ended.
 
 use std::sync::OnceLock;
 
@@ -29,15 +29,16 @@ pub(super) enum Hope {
     Somebody,
     /// Nobody is, but Ctrl-C may bring what is waited for, or the program be meant to wait until it is ended.
     Interruption,
-    /// Every thread of the process, the unknown ones too, waits without a limit, and what none of them waits for is there.
+    /// Every thread of the process, the unknown ones too, waits without a limit, and what none of them waits for is
+    /// there.
     Nobody,
 }
 
 static ONLY_RAISES: OnceLock<fn() -> bool> = OnceLock::new();
 
-/// For bindings, once: `ask` says whether the handler of Ctrl-C does nothing but raise an exception in the main thread. It is
-/// asked by threads that wait, while every thread of the process does; later calls change nothing. Without a binding such
-/// a handler may end any wait, as that of any other signal.
+/// For bindings, once: `ask` says whether the handler of Ctrl-C does nothing but raise an exception in the main thread.
+/// It is asked by threads that wait, while every thread of the process does; later calls change nothing. Without a
+/// binding such a handler may end any wait, as that of any other signal.
 pub fn interrupts_only_raise_if(ask: fn() -> bool) {
     let _ = ONLY_RAISES.set(ask);
 }
@@ -81,8 +82,9 @@ pub(super) fn hope(edges: &[Edge]) -> Hope {
     }
 }
 
-/// Whether the edges lead to an end: to who waits for news, to a lock whose holder is gone, or in a circle. They do not when the
-/// next thread lives and had taken its note back for a moment, as it does at each tick: then what is known of it is missing.
+/// Whether the edges lead to an end: to who waits for news, to a lock whose holder is gone, or in a circle. They do not
+/// when the next thread lives and had taken its note back for a moment, as it does at each tick: then what is known of
+/// it is missing.
 fn is_whole(edges: &[Edge]) -> bool {
     edges.last().is_some_and(|last| {
         let next = last.look.owner;
@@ -99,7 +101,8 @@ fn is_stuck(number: u32, look: &Look) -> bool {
     }
 }
 
-/// Whether there are locks among what is waited for, and only guards of Rust's hold them: no key and no other thread ends that.
+/// Whether there are locks among what is waited for, and only guards of Rust's hold them: no key and no other thread
+/// ends that.
 fn are_by_rust(edges: &[Edge]) -> bool {
     let mut locks = edges.iter().filter(|edge| matches!(edge.look.wanted, Wanted::Lock(_))).peekable();
     locks.peek().is_some() && locks.all(|edge| edge.look.is_by_rust)

@@ -1,9 +1,9 @@
 //! The threads of this process, by the number that stands in the words of private locks.
 //!
-//! A number is a record's index and its generation, so a word that names a thread which is gone leads nowhere. A thread takes
-//! a record when it first needs a number, and gives it back when it ends; records go round, so that a number comes
-//! back only after some eight million threads. A fork's child has the records of its parent's threads as well: they
-//! carry another token than its own, and lead nowhere either.
+//! A number is a record's index and its generation, so a word that names a thread which is gone leads nowhere. A thread
+//! takes a record when it first needs a number, and gives it back when it ends; records go round, so that a number
+//! comes back only after some eight million threads. A fork's child has the records of its parent's threads as well:
+//! they carry another token than its own, and lead nowhere either.
 
 use super::record::WaitNote;
 use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};

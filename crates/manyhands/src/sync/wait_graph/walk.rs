@@ -1,10 +1,11 @@
 //! From a waiter to the holder of what it waits for, to what that one waits for, and so on.
 //!
-//! Of the threads of a cycle the last to write down its wait finds it, since all others have written down theirs before. A
-//! walk is believed when a second one finds each thread in the same wait and each lock held by the same thread: a thread
-//! that was asleep all the while has released nothing and taken nothing but what it waits for, and a holder that waits
-//! for what it holds has just been handed it. So all edges stood at the moment between the walks. Two who find the same
-//! cycle agree by turns on who fails: the first of them, whose wait then is over, so that the second finds no cycle.
+//! Of the threads of a cycle the last to write down its wait finds it, since all others have written down theirs
+//! before. A walk is believed when a second one finds each thread in the same wait and each lock held by the same
+//! thread: a thread that was asleep all the while has released nothing and taken nothing but what it waits for, and a
+//! holder that waits for what it holds has just been handed it. So all edges stood at the moment between the walks. Two
+//! who find the same cycle agree by turns on who fails: the first of them, whose wait then is over, so that the second
+//! finds no cycle.
 
 use super::record::{Look, WaitNote};
 use crate::platform::atomic::{AtomicU32, Ordering};

@@ -1,8 +1,9 @@
-//! The hook in the place where one sleeps: writes the wait down, walks, and looks again while a cycle is merely possible.
+//! The hook in the place where one sleeps: writes the wait down, walks, and looks again while a cycle is merely
+//! possible.
 //!
-//! It stands between a lock and the caller's own hooks, as the `Waiting` and `Ticking` of one wait. While a signal handler
-//! runs the thread does not wait, so its note is taken back meanwhile, and a handler may wait on its own. A wait with a
-//! limit ends by itself: nobody is stuck behind it, and it is not written down.
+//! It stands between a lock and the caller's own hooks, as the `Waiting` and `Ticking` of one wait. While a signal
+//! handler runs the thread does not wait, so its note is taken back meanwhile, and a handler may wait on its own. A
+//! wait with a limit ends by itself: nobody is stuck behind it, and it is not written down.
 
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
@@ -59,8 +60,8 @@ impl<'a> Watch<'a> {
         Self::new(thread_number(), Wanted::Thread(joined), site, waiting)
     }
 
-    /// A wait for what anybody may bring; `None` while the thread is being torn down. `is_there` is asked by other threads
-    /// as long as the watch stands.
+    /// A wait for what anybody may bring; `None` while the thread is being torn down. `is_there` is asked by other
+    /// threads as long as the watch stands.
     fn for_news<F: Fn() -> bool + Sync>(is_there: &'a F, waiting: &'a dyn Waiting) -> Option<Self> {
         let wanted = Wanted::News(std::ptr::from_ref(is_there) as usize, ask::<F>);
         Self::new(thread_number(), wanted, waiting.site(), waiting)
@@ -122,8 +123,9 @@ impl<'a> Watch<'a> {
         let first = !self.looked.replace(true);
         match walk.cycle(self.me) {
             Some(edges) => self.look_at_cycle(&walk, &edges, first),
-            // Not at once: that is for those who wait long. And whoever joins leaves it to whoever wants a lock, who may
-            // help it thereby; where nobody wants one, what is joined may be meant to wait until the program is ended.
+            // Not at once: that is for those who wait long. And whoever joins leaves it to whoever wants a lock, who
+            // may help it thereby; where nobody wants one, what is joined may be meant to wait until the program is
+            // ended.
             None if !first && matches!(self.wanted, Wanted::Lock(_)) => {
                 let chain = walk.chain(self.me);
                 match hope(&chain) {
@@ -220,8 +222,8 @@ impl<'a> Watch<'a> {
 /// For whoever joins threads by other means than this crate's; numbers are what [`this_thread_number`] gives.
 ///
 /// # Errors
-/// [`WaitError::Deadlock`] when that thread waits, perhaps by way of others, for this one; `wait` was not run then. Should
-/// that come about later, the thread that then begins to wait gets the error.
+/// [`WaitError::Deadlock`] when that thread waits, perhaps by way of others, for this one; `wait` was not run then.
+/// Should that come about later, the thread that then begins to wait gets the error.
 pub fn while_joining<R>(joined: u32, site: Site, wait: impl FnOnce() -> R) -> Result<R, WaitError> {
     let Some(watch) = Watch::for_thread(joined, site, &Blocking) else { return Ok(wait()) };
     watch.note();
@@ -231,8 +233,8 @@ pub fn while_joining<R>(joined: u32, site: Site, wait: impl FnOnce() -> R) -> Re
     Ok(wait())
 }
 
-/// Runs `wait`, one of the engine's own waits for the end of the thread with this number, as part of the wait graph: unlike
-/// [`while_joining`] with hooks, and with a look at every tick.
+/// Runs `wait`, one of the engine's own waits for the end of the thread with this number, as part of the wait graph:
+/// unlike [`while_joining`] with hooks, and with a look at every tick.
 pub(in crate::sync) fn joining(
     joined: u32,
     site: Site,
@@ -259,8 +261,8 @@ unsafe fn ask<F: Fn() -> bool + Sync>(address: usize) -> bool {
     (unsafe { &*(address as *const F) })()
 }
 
-/// Runs a private wait for what anybody may bring, written down if it has no limit. `is_there` says whether it is there, and
-/// is asked by other threads while the wait lasts.
+/// Runs a private wait for what anybody may bring, written down if it has no limit. `is_there` says whether it is
+/// there, and is asked by other threads while the wait lasts.
 pub(in crate::sync) fn watched<F: Fn() -> bool + Sync, R>(
     is_there: F,
     deadline: Option<Deadline>,

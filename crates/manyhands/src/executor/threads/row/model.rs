@@ -1,8 +1,8 @@
 //! Model tests of the row: what is put while somebody closes it, searches it or falls asleep at it.
 //!
-//! What must hold: a job that was accepted is taken by exactly one, one that was refused by nobody, and nobody sleeps for
-//! ever. The queue without locks has tests of its own, and a stand-in here which orders less: who finds that empty has
-//! synchronised with nobody. What the row needs beyond that it has to bring along.
+//! What must hold: a job that was accepted is taken by exactly one, one that was refused by nobody, and nobody sleeps
+//! for ever. The queue without locks has tests of its own, and a stand-in here which orders less: who finds that empty
+//! has synchronised with nobody. What the row needs beyond that it has to bring along.
 
 use super::Row;
 use crate::platform::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,5 @@
-//! Waiters, when the process that watches over all is killed: they hear of it, one makes another, and they go on. The tests kill the
-//! one of their own arena, and so take turns.
+//! Waiters, when the process that watches over all is killed: they hear of it, one makes another, and they go on. The
+//! tests kill the one of their own arena, and so take turns.
 
 mod witness;
 
@@ -53,13 +53,13 @@ fn can_be_seen() -> bool {
     own && is_there
 }
 
-fn warden() -> u32 {
-    let mut warden = None;
-    eventually("there is a warden", || {
-        warden = witness::with_role(Role::Warden);
-        warden.is_some()
+fn reaper() -> u32 {
+    let mut reaper = None;
+    eventually("there is a reaper", || {
+        reaper = witness::with_role(Role::Reaper);
+        reaper.is_some()
     });
-    warden.unwrap()
+    reaper.unwrap()
 }
 
 fn kill(pid: u32) {
@@ -83,7 +83,7 @@ impl Scene {
         let start = |_| Process::spawn(take, (lock.clone(), taken.clone())).unwrap();
         let waiters: Vec<_> = (0..WAITERS).map(start).collect();
         for waiter in &waiters {
-            eventually("the waiter sleeps beside the warden's life", || sleeps_beside_a_life(waiter.pid()));
+            eventually("the waiter sleeps beside the reaper's life", || sleeps_beside_a_life(waiter.pid()));
         }
         Scene { lock, taken, holder, waiters }
     }
@@ -95,7 +95,7 @@ impl Scene {
 }
 
 #[test]
-fn waiters_whose_holder_is_killed_after_the_warden_go_on_at_once() {
+fn waiters_whose_holder_is_killed_after_the_reaper_go_on_at_once() {
     let _turn = turn();
     if !can_be_seen() {
         return;
@@ -104,7 +104,7 @@ fn waiters_whose_holder_is_killed_after_the_warden_go_on_at_once() {
     for _ in 0..ATTEMPTS {
         let scene = Scene::set();
         let begun = Instant::now();
-        kill(warden());
+        kill(reaper());
         scene.holder.kill().unwrap();
         scene.eventually_taken_by(WAITERS);
         times.push(begun.elapsed());
@@ -117,34 +117,34 @@ fn waiters_whose_holder_is_killed_after_the_warden_go_on_at_once() {
     panic!("each time they only went on at a slow tick: {times:?}");
 }
 
-/// Half of them at once with the warden, so that the one which the kernel has woken may be among them.
+/// Half of them at once with the reaper, so that the one which the kernel has woken may be among them.
 #[test]
-fn waiters_go_on_also_when_others_are_killed_with_the_warden() {
+fn waiters_go_on_also_when_others_are_killed_with_the_reaper() {
     let _turn = turn();
     if !can_be_seen() {
         return;
     }
     let mut scene = Scene::set();
     let left = scene.waiters.split_off(WAITERS / 2);
-    let warden = warden();
-    signal(warden, libc::SIGKILL);
+    let reaper = reaper();
+    signal(reaper, libc::SIGKILL);
     scene.waiters.iter().for_each(|waiter| waiter.kill().unwrap());
     scene.holder.kill().unwrap();
     scene.eventually_taken_by(left.len());
     left.into_iter().for_each(|waiter| waiter.join().unwrap());
-    eventually("the killed warden has ended", || !runs(warden));
+    eventually("the killed reaper has ended", || !runs(reaper));
 }
 
 #[test]
-fn a_killed_warden_is_replaced_while_everybody_waits() {
+fn a_killed_reaper_is_replaced_while_everybody_waits() {
     let _turn = turn();
     if !can_be_seen() {
         return;
     }
     let scene = Scene::set();
     for _ in 0..3 {
-        kill(warden());
-        let next = warden();
+        kill(reaper());
+        let next = reaper();
         for waiter in &scene.waiters {
             eventually("the waiter sleeps again", || sleeps_beside_a_life(waiter.pid()));
         }

@@ -1,16 +1,16 @@
-//! A keeper as its owner sees it: a process that starts others on request and keeps pools' workers alive.
+//! A supervisor as its owner sees it: a process that starts others on request and keeps pools' workers alive.
 //!
-//! A zygote is a keeper that was exec'd; a template is one that was forked. Both are spoken to over a socket pair, one request
-//! at a time. A keeper belongs to the process that made it. It ends by itself when that process ends, or when this
-//! handle is dropped and its pools have no workers left. It may be killed at any time: then a request fails as
-//! [`Refusal::Lost`], and whoever asked makes another one.
+//! A zygote is a supervisor that was exec'd; a template is one that was forked. Both are spoken to over a socket pair,
+//! one request at a time. A supervisor belongs to the process that made it. It ends by itself when that process ends,
+//! or when this handle is dropped and its pools have no workers left. It may be killed at any time: then a request
+//! fails as [`Refusal::Lost`], and whoever asked makes another one.
 
 use super::error::StartError;
 use super::here::here;
 use super::inherit::Inheritance;
+use super::reaper;
 use super::request::{self, Bequest, Head, Instruction, Order, Predecessor, Reply, Share};
 use super::started::{Room, Started};
-use super::warden;
 use crate::arena::{Arena, Handle, ProcessId, ProcessState, Role};
 use crate::platform::atomic::{AtomicBool, Ordering};
 use crate::platform::lasting::Lasting;
@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// A process of ours that starts others.
 #[derive(Debug)]
-pub struct Keeper {
+pub struct Supervisor {
     pid: u32,
     slot: ProcessId,
     owner: u32,
@@ -32,7 +32,7 @@ pub struct Keeper {
     lost: AtomicBool,
 }
 
-/// How a keeper is spoken to.
+/// How a supervisor is spoken to.
 #[derive(Debug, Default)]
 struct Line {
     /// `None` once it has been closed.
@@ -41,7 +41,7 @@ struct Line {
     environment: Option<Vec<u8>>,
 }
 
-/// Why a keeper did not do what it was asked.
+/// Why a supervisor did not do what it was asked.
 #[derive(Debug)]
 pub enum Refusal {
     /// It has ended: another one may do it.
@@ -50,13 +50,13 @@ pub enum Refusal {
     Failed(StartError),
 }
 
-impl Keeper {
-    pub(super) fn new(pid: u32, slot: ProcessId, socket: OwnedFd) -> io::Result<Keeper> {
+impl Supervisor {
+    pub(super) fn new(pid: u32, slot: ProcessId, socket: OwnedFd) -> io::Result<Supervisor> {
         // On its behalf, so that its end is noticed even if it comes before it has done anything.
         if let Some(arena) = Arena::current() {
             arena.adopt_slot_for(slot, pid);
         }
-        Ok(Keeper {
+        Ok(Supervisor {
             pid,
             slot,
             owner: getpid(),
@@ -97,7 +97,7 @@ impl Keeper {
         self.check_owner(name)?;
         let arena = Arena::get().map_err(StartError::arena(name)).map_err(Refusal::Failed)?;
         // By this process, which knows whether orphans fall to it. Best effort: waiters sweep themselves meanwhile.
-        let _ = warden::ensure(arena);
+        let _ = reaper::ensure(arena);
         let room = Room::reserve()
             .map_err(StartError::system(name, "opening a descriptor of the process"))
             .map_err(Refusal::Failed)?;
@@ -116,7 +116,7 @@ impl Keeper {
                 return Err(Refusal::Failed(StartError::system(name, SENDING)(error)));
             }
             Ok(Err(_)) => {
-                // Unless the child came to run before the keeper ended.
+                // Unless the child came to run before the supervisor ended.
                 arena.abandon_slot(slot);
                 if arena.process_state(slot) != Some(ProcessState::Alive) {
                     return Err(Refusal::Lost);
@@ -125,7 +125,7 @@ impl Keeper {
             }
             Ok(Ok(refused)) => {
                 arena.abandon_slot(slot);
-                return Err(Refusal::Failed(refused.into_error(name, "the fork of its keeper")));
+                return Err(Refusal::Failed(refused.into_error(name, "the fork of its supervisor")));
             }
             Err(error) => {
                 arena.abandon_slot(slot);
@@ -139,8 +139,8 @@ impl Keeper {
         Ok(Arc::new(started))
     }
 
-    /// Has the keeper start the workers of a pool, now and whenever one is missing: see [`super::Kept`]. `payload` is what each
-    /// worker reads; the keeper makes a [`super::Kept`] of `pool` and `payload`.
+    /// Has the supervisor start the workers of a pool, now and whenever one is missing: see [`super::Supervised`]. `payload`
+    /// is what each worker reads; the supervisor makes a [`super::Supervised`] of `pool` and `payload`.
     ///
     /// # Errors
     /// [`Refusal`], also when the first workers could not be started.
@@ -156,8 +156,8 @@ impl Keeper {
         self.keep_ordered(None, pool, &order, None)
     }
 
-    /// Has the keeper start no more workers, so that another one can take its place: see [`Keeper::succeed`]. It looks after
-    /// those that it has started until they end.
+    /// Has the supervisor start no more workers, so that another one can take its place: see [`Supervisor::succeed`].
+    /// It looks after those that it has started until they end.
     ///
     /// # Errors
     /// [`Refusal`].
@@ -169,14 +169,14 @@ impl Keeper {
         }
     }
 
-    /// As if [`Keeper::stand_down`] had not been called.
+    /// As if [`Supervisor::stand_down`] had not been called.
     pub fn go_on(&self) {
         if self.owner == getpid() {
             let _ = self.tell(&Head::GoOn);
         }
     }
 
-    /// As [`Keeper::keep`], in the place of a keeper that has stood down.
+    /// As [`Supervisor::keep`], in the place of a supervisor that has stood down.
     ///
     /// # Errors
     /// As there.
@@ -186,12 +186,12 @@ impl Keeper {
         self.keep_ordered(Some(before), pool, &order, None)
     }
 
-    /// As [`Keeper::keep`], with workers that keep the order's shared objects alive from the start; so does the keeper, until
-    /// its last pool is over. A pool whose keeper has ended says what that one has left, and what its workers inherited when
-    /// it was made: those of the next keeper inherit the same.
+    /// As [`Supervisor::keep`], with workers that keep the order's shared objects alive from the start; so does the
+    /// supervisor, until its last pool is over. A pool whose supervisor has ended says what that one has left, and what
+    /// its workers inherited when it was made: those of the next supervisor inherit the same.
     ///
     /// # Errors
-    /// As [`Keeper::keep`].
+    /// As [`Supervisor::keep`].
     pub fn keep_ordered(
         &self,
         before: Option<Predecessor>,
@@ -206,13 +206,13 @@ impl Keeper {
         }
         let arena = Arena::get().map_err(StartError::arena(name)).map_err(Refusal::Failed)?;
         // As above.
-        let _ = warden::ensure(arena);
+        let _ = reaper::ensure(arena);
         let mut bequest =
             Bequest::capture().map_err(StartError::system(name, "reading /proc")).map_err(Refusal::Failed)?;
         if let Some(earlier) = at_first {
             bequest.inheritance = bequest.inheritance.dated_back_to(earlier);
         }
-        // The keeper must find the pool alive when it comes to look, and its workers what they are given.
+        // The supervisor must find the pool alive when it comes to look, and its workers what they are given.
         arena.share_with(self.slot, &[pool]);
         let shared = match order.share {
             Share::These(handles) => handles.to_vec(),
@@ -225,26 +225,26 @@ impl Keeper {
         let is_entry = order.payload.is_entry;
         let head = |inheritance| Head::Keep { pool, shared, inheritance, is_entry, before };
         match self.ask(head, order, &bequest) {
-            Ok(Reply::Kept) => Ok(()),
+            Ok(Reply::Supervised) => Ok(()),
             Ok(refused) => Err(Refusal::Failed(refused.into_error(name, "starting the pool's workers"))),
             Err(error) if is_gone(&error) => Err(Refusal::Lost),
             Err(error) => Err(Refusal::Failed(StartError::system(name, SENDING)(error))),
         }
     }
 
-    /// Tells the keeper that something about a pool has changed: it was closed, or wants more workers.
+    /// Tells the supervisor that something about a pool has changed: it was closed, or wants more workers.
     pub fn look(&self) {
         if self.owner != getpid() {
             return;
         }
         let line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(socket) = line.socket.as_ref().and_then(Lasting::get) {
-            // A keeper that has ended has nothing to look at.
+            // A supervisor that has ended has nothing to look at.
             let _ = request::send(socket, &Head::Look, &[], &[]);
         }
     }
 
-    /// Asks nothing more of the keeper, which ends by itself once its pools are over.
+    /// Asks nothing more of the supervisor, which ends by itself once its pools are over.
     pub fn dismiss(&self) {
         if self.owner != getpid() {
             return;
@@ -258,8 +258,8 @@ impl Keeper {
         }
     }
 
-    /// Ends a keeper that can be asked no more and may live all the same, when its socket was closed: two must not keep one
-    /// pool. Its workers go on.
+    /// Ends a supervisor that can be asked no more and may live all the same, when its socket was closed: two must not
+    /// keep one pool. Its workers go on.
     pub fn end(&self) {
         if self.owner == getpid()
             && let Some(pidfd) = &self.pidfd
@@ -270,7 +270,7 @@ impl Keeper {
         }
     }
 
-    /// Waits until a keeper has ended that was dismissed; `false` when the time was over first.
+    /// Waits until a supervisor has ended that was dismissed; `false` when the time was over first.
     pub fn wait_ended(&self, until: Deadline) -> bool {
         let Some(pidfd) = self.pidfd.as_ref().filter(|_| self.owner == getpid()) else { return true };
         loop {
@@ -286,7 +286,7 @@ impl Keeper {
         if self.owner == getpid() {
             return Ok(());
         }
-        Err(Refusal::Failed(StartError::ForeignKeeper { name: name.to_owned(), owner: self.owner }))
+        Err(Refusal::Failed(StartError::ForeignSupervisor { name: name.to_owned(), owner: self.owner }))
     }
 
     fn tell(&self, head: &Head) -> io::Result<Reply> {
@@ -313,7 +313,7 @@ impl Keeper {
         let mut guard = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         let line = &mut *guard;
         let socket = line.socket.as_ref().and_then(Lasting::get);
-        let head = head(bequest.inheritance.for_keeper(&mut line.environment));
+        let head = head(bequest.inheritance.for_supervisor(&mut line.environment));
         let reply = socket.ok_or(io::ErrorKind::NotConnected.into()).and_then(|socket| {
             request::send(socket, &head, order.payload.bytes, &descriptors)?;
             request::await_reply(socket)?.ok_or(io::ErrorKind::UnexpectedEof.into())
@@ -321,7 +321,7 @@ impl Keeper {
         if reply.is_err() {
             self.lost.store(true, Ordering::Relaxed);
         }
-        if !matches!(reply, Ok(Reply::Started { .. } | Reply::Kept)) {
+        if !matches!(reply, Ok(Reply::Started { .. } | Reply::Supervised)) {
             // It may not have come to read it.
             line.environment = None;
         }
@@ -329,14 +329,14 @@ impl Keeper {
     }
 }
 
-impl AsFd for Keeper {
+impl AsFd for Supervisor {
     /// Its pidfd: polls readable when it has ended.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_ref().expect("it is only taken by the drop").as_fd()
     }
 }
 
-impl Drop for Keeper {
+impl Drop for Supervisor {
     fn drop(&mut self) {
         self.dismiss();
         if self.owner == getpid()
@@ -369,7 +369,7 @@ pub(super) fn claim(arena: &'static Arena, order: &Order<'_>) -> Result<ProcessI
 pub(super) fn note_started(arena: &'static Arena) {
     arena.counters().processes_started.fetch_add(1, Ordering::Relaxed);
     // One that saw nobody left may have gone since it was looked for.
-    if arena.warden().load(Ordering::SeqCst) == 0 {
-        let _ = warden::ensure(arena);
+    if arena.reaper().load(Ordering::SeqCst) == 0 {
+        let _ = reaper::ensure(arena);
     }
 }

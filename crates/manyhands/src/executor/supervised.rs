@@ -1,7 +1,7 @@
-//! A pool as its keeper sees it: how many workers it should have, and whether they get anywhere.
+//! A pool as its supervisor sees it: how many workers it should have, and whether they get anywhere.
 //!
-//! The keeper starts workers and notices their ends; this tells it what the pool wants, from the pool's record. It takes
-//! no calls and answers none, except that it fails all when the keeper gives the pool up.
+//! The supervisor starts workers and notices their ends; this tells it what the pool wants, from the pool's record. It
+//! takes no calls and answers none, except that it fails all when the supervisor gives the pool up.
 
 use super::record::{EXPECTED, PoolBody, PoolState};
 use super::sweep::break_pool;
@@ -9,27 +9,28 @@ use super::view::View;
 use crate::arena::{Arena, Handle, Kind, Object, ProcessId, this_process};
 use crate::platform::Scope;
 use crate::platform::atomic::Ordering;
-use crate::spawn::{Ended, Kept};
+use crate::spawn::{Ended, Supervised};
 
-struct KeptPool {
+struct SupervisedPool {
     view: View,
     // Dropped last: the view is good as long as the reference is.
     _object: Object,
 }
 
-/// What a keeper needs to know of a pool. Every pool of this layer is kept the same way, whatever its workers are told.
+/// What a supervisor needs to know of a pool. Every pool of this layer is kept the same way, whatever its workers are
+/// told.
 ///
 /// # Errors
 /// When the pool is gone.
-pub fn kept(pool: Handle, _told: &[u8]) -> Result<Box<dyn Kept>, String> {
+pub fn supervised(pool: Handle, _told: &[u8]) -> Result<Box<dyn Supervised>, String> {
     let object = Object::attach(pool, Kind::Pool).map_err(|error| error.to_string())?;
     let arena = Arena::get().map_err(|error| error.to_string())?;
     let view = View::of(arena, object.body::<PoolBody>()).map_err(|error| error.to_string())?;
     let view = view.ok_or("the pool is gone")?;
-    Ok(Box::new(KeptPool { view, _object: object }))
+    Ok(Box::new(SupervisedPool { view, _object: object }))
 }
 
-impl Kept for KeptPool {
+impl Supervised for SupervisedPool {
     fn wanted(&self) -> usize {
         let workers = self.view.record.workers.load(Ordering::Relaxed) as usize;
         match self.view.record.state() {
@@ -41,31 +42,31 @@ impl Kept for KeptPool {
     }
 
     fn worker_name(&self, number: u64) -> String {
-        // For whoever takes this keeper's place, should it be killed.
+        // For whoever takes this supervisor's place, should it be killed.
         self.view.record.hired.fetch_max(number, Ordering::Relaxed);
         format!("{}{number}", self.view.record.worker_prefix())
     }
 
     fn expect(&self, slot: ProcessId) {
-        let member = self.view.member(slot);
-        member.calls.store(EXPECTED, Ordering::Relaxed);
-        member.process.store(slot.raw(), Ordering::Release);
+        let worker = self.view.worker(slot);
+        worker.calls.store(EXPECTED, Ordering::Relaxed);
+        worker.process.store(slot.raw(), Ordering::Release);
     }
 
     fn expect_no_more(&self, slot: ProcessId) {
-        let process = &self.view.member(slot).process;
+        let process = &self.view.worker(slot).process;
         let _ = process.compare_exchange(slot.raw(), 0, Ordering::AcqRel, Ordering::Relaxed);
-        self.view.record.crew_changed.gate.notify_all(Scope::Shared);
+        self.view.record.workers_changed.gate.notify_all(Scope::Shared);
     }
 
     fn progress(&self) -> u64 {
-        let present = self.view.enlisted().map(|(_, member)| u64::from(member.calls.load(Ordering::Relaxed)));
+        let present = self.view.enlisted().map(|(_, worker)| u64::from(worker.calls.load(Ordering::Relaxed)));
         self.view.record.calls.load(Ordering::Relaxed) + present.sum::<u64>()
     }
 
     fn worker_ended(&self, ended: &Ended) -> bool {
         // One that came as far as waiting for calls did not fail by itself, even if it was killed before there was one.
-        let was_ready = self.view.member(ended.slot).ready.load(Ordering::Acquire) == ended.slot.raw();
+        let was_ready = self.view.worker(ended.slot).ready.load(Ordering::Acquire) == ended.slot.raw();
         was_ready || self.view.record.state() != PoolState::Open
     }
 

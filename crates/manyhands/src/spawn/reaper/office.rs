@@ -1,8 +1,8 @@
-//! Who is the warden: made, found, watched and replaced by the processes that need one.
+//! Who is the reaper: made, found, watched and replaced by the processes that need one.
 //!
-//! Anybody may make one; the arena's word says whose the office is, and is taken by one exchange. Where orphans fall to the
-//! calling process the warden is its hidden child; one that another process has made, and that has fallen to this one for
-//! all to see, is replaced.
+//! Anybody may make one; the arena's word says whose the office is, and is taken by one exchange. Where orphans fall to
+//! the calling process the reaper is its hidden child; one that another process has made, and that has fallen to this
+//! one for all to see, is replaced.
 
 use super::{NAME, Task, watch};
 use crate::arena::{Arena, ProcessId, ProcessState, Role};
@@ -16,23 +16,23 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How soon somebody who does not know the warden looks whether there is one.
+/// How soon somebody who does not know the reaper looks whether there is one.
 pub(in crate::spawn) const KNOWN_LOOK: Duration = Duration::from_millis(100);
 
-/// The warden as far as this process knows one, for whoever waits for long and should notice its end, see [`ensure`]: polls
-/// readable then. One that is known to have ended is not given.
+/// The reaper as far as this process knows one, for whoever waits for long and should notice its end, see [`ensure`]:
+/// polls readable then. One that is known to have ended is not given.
 pub fn known() -> Option<Arc<PidFd>> {
-    let known = here().warden();
+    let known = here().reaper();
     let arena = Arena::current()?;
     known.as_ref().map(|(_, pidfd)| pidfd).filter(|pidfd| lives(arena, pidfd)).map(Arc::clone)
 }
 
-/// Whether a warden lives. Where the kernel notes its end in the arena, it need not be asked.
-fn lives(arena: &Arena, warden: &PidFd) -> bool {
-    arena.life()[0].word.load(Ordering::Acquire) == warden.pid() || !warden.is_dead()
+/// Whether a reaper lives. Where the kernel notes its end in the arena, it need not be asked.
+fn lives(arena: &Arena, reaper: &PidFd) -> bool {
+    arena.life()[0].word.load(Ordering::Acquire) == reaper.pid() || !reaper.is_dead()
 }
 
-/// Waits until a process has ended; `false` when `deadline` came first. A warden that ends meanwhile is replaced.
+/// Waits until a process has ended; `false` when `deadline` came first. A reaper that ends meanwhile is replaced.
 ///
 /// # Errors
 /// `Interrupted` when a signal handler ran meanwhile.
@@ -40,7 +40,7 @@ pub(in crate::spawn) fn wait_dead(process: &PidFd, deadline: Option<Deadline>) -
     let is_no_wait = deadline.is_some_and(Deadline::is_past);
     let Some(arena) = Arena::current().filter(|_| !is_no_wait) else { return process.wait_dead(deadline) };
     loop {
-        let Some(warden) = known() else {
+        let Some(reaper) = known() else {
             // One that was just made is known as soon as it has begun; where none can be made it is tried again.
             let _ = ensure(arena);
             let look = Deadline::after(KNOWN_LOOK).map(|look| look.earlier(deadline));
@@ -52,7 +52,7 @@ pub(in crate::spawn) fn wait_dead(process: &PidFd, deadline: Option<Deadline>) -
             }
             continue;
         };
-        match process.wait_either_dead(&warden, deadline)? {
+        match process.wait_either_dead(&reaper, deadline)? {
             (true, _) => return Ok(true),
             (false, true) => drop(ensure(arena)),
             (false, false) if deadline.is_some_and(Deadline::is_past) => return Ok(false),
@@ -61,20 +61,20 @@ pub(in crate::spawn) fn wait_dead(process: &PidFd, deadline: Option<Deadline>) -
     }
 }
 
-/// Makes sure that the arena has a warden.
+/// Makes sure that the arena has a reaper.
 ///
 /// # Errors
 /// When none can be made now: out of processes or memory.
 pub fn ensure(arena: &'static Arena) -> io::Result<()> {
     let here = here();
     here.reap_hidden();
-    let mut known = here.warden();
-    let word = arena.warden();
+    let mut known = here.reaper();
+    let word = arena.reaper();
     let seen = word.load(Ordering::Acquire);
     let present = ProcessId::from_raw(seen);
     let state = present.and_then(|present| arena.process_state(present));
-    // Read after the state: a warden has written its life before it is alive. The kernel writes the end of it there sooner than
-    // the descriptor tells.
+    // Read after the state: a reaper has written its life before it is alive. The kernel writes the end of it there
+    // sooner than the descriptor tells.
     let has_ended = arena.life()[0].word.load(Ordering::Acquire) & ENDED != 0;
     if let (Some(present), Some((watched, pidfd))) = (present, &*known)
         && present == *watched
@@ -113,7 +113,7 @@ pub fn ensure(arena: &'static Arena) -> io::Result<()> {
     }
     // It gets what the program may have closed here; without, it sees and gives less.
     let _ = (arena.memfd(), arena.doorbell());
-    let slot = arena.claim_process("warden", Role::Warden).map_err(io::Error::other)?;
+    let slot = arena.claim_process("reaper", Role::Reaper).map_err(io::Error::other)?;
     if word.compare_exchange(seen, slot.raw(), Ordering::AcqRel, Ordering::Acquire).is_err() {
         // Somebody else makes one.
         arena.abandon_slot(slot);
@@ -142,12 +142,12 @@ pub fn ensure(arena: &'static Arena) -> io::Result<()> {
     started
 }
 
-/// Whether a process is a warden that has fallen to this one, by the kernel's word.
+/// Whether a process is a reaper that has fallen to this one, by the kernel's word.
 fn is_fallen(pid: u32) -> bool {
     here().is_burdened_by(pid) && stat::is_called(pid, NAME)
 }
 
-/// Reaps wardens that have ended as children of this process without being made by it.
+/// Reaps reapers that have ended as children of this process without being made by it.
 fn reap_fallen() {
     for pid in stat::ended_children(NAME) {
         pidfd::reap_hidden(pid);

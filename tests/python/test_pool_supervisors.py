@@ -1,6 +1,6 @@
 """What becomes of a pool when the helpers of its program are killed, or no process can be made for a while.
 
-The keeper of a pool starts its workers; the warden ends what must end with a killed program. Either may be killed.
+The supervisor of a pool starts its workers; the reaper ends what must end with a killed program. Either may be killed.
 Workers may be killed before they have taken a call, and the system may refuse to make processes: none of this costs a
 pool its life as long as it answers.
 """
@@ -43,30 +43,30 @@ def wait_for(path):
     return os.getpid()
 
 
-def kill_keeper_and_workers(pool, spared):
-    """Kills the keeper of a pool of four, and all workers but one."""
+def kill_supervisor_and_workers(pool, spared):
+    """Kills the supervisor of a pool of four, and all workers but one."""
     workers = eventually(lambda: len(workers_of(pool)) == 4 and workers_of(pool))
     spared = spared or workers[0]
     kill(parent_of(spared), *(worker for worker in workers if worker != spared))
     return spared
 
 
-def test_a_killed_keeper_of_idle_workers_is_replaced_at_the_next_call(ctx):
+def test_a_killed_supervisor_of_idle_workers_is_replaced_at_the_next_call(ctx):
     with ctx.Pool(4) as pool:
-        spared = kill_keeper_and_workers(pool, None)
+        spared = kill_supervisor_and_workers(pool, None)
         # Answered at once, by the worker that is left: nobody waits long enough to notice anything else.
         eventually(lambda: pool.apply(square, (3,)) == 9 and len(workers_of(pool)) == 4)
         assert spared in workers_of(pool)
-        # Whose end is noticed by the new keeper.
+        # Whose end is noticed by the new supervisor.
         kill(spared)
         eventually(lambda: pool.apply(square, (3,)) == 9 and len(workers_of(pool)) == 4)
 
 
-def test_a_killed_keeper_is_replaced_while_somebody_waits(ctx, tmp_path):
+def test_a_killed_supervisor_is_replaced_while_somebody_waits(ctx, tmp_path):
     with ctx.Pool(4) as pool:
         busy = [pool.apply_async(wait_for, (str(tmp_path / "go"),)) for _ in range(4)]
         eventually(lambda: pool._taskqueue.qsize() == 0 and len(workers_of(pool)) == 4)
-        spared = kill_keeper_and_workers(pool, None)
+        spared = kill_supervisor_and_workers(pool, None)
         waiting = [pool.apply_async(wait_for, (str(tmp_path / "go"),)) for _ in range(4)]
         (tmp_path / "go").touch()
         # The one that runs on answers; those that wait are run by it and by new ones.
@@ -81,16 +81,16 @@ def test_a_killed_keeper_is_replaced_while_somebody_waits(ctx, tmp_path):
         eventually(lambda: len(workers_of(pool)) == 4)
 
 
-def test_a_killed_keeper_of_an_executor_is_replaced_though_only_callbacks_wait(ctx, tmp_path):
+def test_a_killed_supervisor_of_an_executor_is_replaced_though_only_callbacks_wait(ctx, tmp_path):
     with futures.ProcessPoolExecutor(2, mp_context=ctx) as executor:
         workers = set(executor.map(pid, range(20)))
-        keeper = parent_of(next(iter(workers)))
+        supervisor = parent_of(next(iter(workers)))
         blocked = [executor.submit(wait_for, str(tmp_path / "go")) for _ in range(2)]
         eventually(lambda: all(future.running() for future in blocked))
         later = [executor.submit(square, number) for number in range(10)]
         called = threading.Event()
         later[-1].add_done_callback(lambda _: called.set())
-        kill(keeper, *executor._processes)
+        kill(supervisor, *executor._processes)
         # Of a condition of Python's own, whose waiter knows nothing of the pool.
         assert called.wait(LIMIT)
         assert sorted(future.result() for future in as_completed(later)) == [x * x for x in range(10)]
@@ -127,7 +127,7 @@ import os, resource, signal, sys
 sys.path.insert(0, {here!r})
 from calls import square
 from conftest import alive, eventually
-from test_pool_keepers import kill, parent_of, workers_of
+from test_pool_supervisors import kill, parent_of, workers_of
 from manyhands import multiprocessing
 
 def limit_of(process, most):
@@ -138,13 +138,13 @@ if __name__ == "__main__":
     method, what = sys.argv[1:]
     with multiprocessing.get_context(method).Pool(2) as pool:
         workers = eventually(lambda: len(workers_of(pool)) == 2 and workers_of(pool))
-        keeper = parent_of(workers[0])
-        refusing = os.getpid() if what == "keeper" else keeper
+        supervisor = parent_of(workers[0])
+        refusing = os.getpid() if what == "supervisor" else supervisor
         limit_of(refusing, 1)
         if method == "fork":
             # A call that is submitted after a worker's end has the template made anew.
             limit_of(os.getpid(), 1)
-        kill(*({{"worker": workers[:1], "all": workers, "keeper": [keeper]}}[what]))
+        kill(*({{"worker": workers[:1], "all": workers, "supervisor": [supervisor]}}[what]))
         asked = pool.apply_async(square, (5,))
         # Far more often than workers may die in a row, and far longer than it took to break.
         if what != "all":
@@ -168,7 +168,7 @@ UNPRIVILEGED = [
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv for another user")
-@pytest.mark.parametrize("what", ["worker", "all", "keeper"])
+@pytest.mark.parametrize("what", ["worker", "all", "supervisor"])
 def test_a_time_in_which_no_process_can_be_made_is_survived_and_reported_once(runner, method, what):
     program = runner.write(REFUSED.format(here=str(HERE)))
     # A user of its own, whose processes nobody else counts.
@@ -228,14 +228,14 @@ def named(processes, name):
 
 @pytest.mark.parametrize(
     ("method", "what"),
-    # A program that has no keeper and waits for nothing has nobody to notice.
+    # A program that has no supervisor and waits for nothing has nobody to notice.
     [
         *((method, "pool") for method in ("fork", "spawn", "forkserver")),
         ("forkserver", "daemon"),
         *((method, "joined") for method in ("fork", "spawn")),
     ],
 )
-def test_a_killed_warden_is_replaced_by_whoever_notices(runner, method, what):
+def test_a_killed_reaper_is_replaced_by_whoever_notices(runner, method, what):
     runner.write(SLEEPS)
     program = subprocess.Popen(
         [sys.executable, "program.py", method, what],
@@ -243,12 +243,12 @@ def test_a_killed_warden_is_replaced_by_whoever_notices(runner, method, what):
     )  # fmt: skip
     try:
         assert program.stdout.readline() == b"ready\n"
-        [warden] = eventually(lambda: named(runner.left_behind(), "mh-warden"))
-        kill(warden)
-        eventually(lambda: [other for other in named(runner.left_behind(), "mh-warden") if other != warden])
+        [reaper] = eventually(lambda: named(runner.left_behind(), "mh-reaper"))
+        kill(reaper)
+        eventually(lambda: [other for other in named(runner.left_behind(), "mh-reaper") if other != reaper])
         program.kill()
         program.wait()
-        # Daemons, busy workers, and the new warden itself.
+        # Daemons, busy workers, and the new reaper itself.
         eventually(lambda: not runner.left_behind())
     finally:
         program.kill()

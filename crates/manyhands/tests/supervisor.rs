@@ -1,15 +1,15 @@
-//! Keepers of pools: workers are kept at their number, whatever becomes of them, until nobody wants them.
+//! Supervisors of pools: workers are kept at their number, whatever becomes of them, until nobody wants them.
 //!
-//! The keeper is a template forked in a process of its own, as an interpreter's would be. The pool is a file that says how
-//! many workers are wanted; what the keeper notices it writes into another one.
+//! The supervisor is a template forked in a process of its own, as an interpreter's would be. The pool is a file that
+//! says how many workers are wanted; what the supervisor notices it writes into another one.
 
 mod witness;
 
 use manyhands::arena::{Handle, ProcessId, Role};
 use manyhands::platform::pidfd::ExitStatus;
 use manyhands::spawn::{
-    Ended, ForkedKeeper, Forking, Instruction, Keeper, Kept, Order, Process, Served, Share, fork_keeper,
-    serve,
+    Ended, ForkedSupervisor, Forking, Instruction, Order, Process, Served, Share, Supervised, Supervisor,
+    fork_supervisor, serve,
 };
 use manyhands::sync::RawSemaphore;
 use witness::{Witness, eventually, runs, signal};
@@ -23,7 +23,7 @@ impl Forking for PlainFork {
     }
 }
 
-/// The files of one pool: how many workers are wanted, what workers tell, what the keeper notices.
+/// The files of one pool: how many workers are wanted, what workers tell, what the supervisor notices.
 type Files = (String, String, String);
 
 struct FilePool {
@@ -31,7 +31,7 @@ struct FilePool {
     log: String,
 }
 
-impl Kept for FilePool {
+impl Supervised for FilePool {
     fn wanted(&self) -> usize {
         std::fs::read_to_string(&self.wanted).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
     }
@@ -59,7 +59,7 @@ impl Kept for FilePool {
     }
 }
 
-fn make_kept(_: Handle, payload: &[u8]) -> Result<Box<dyn Kept>, String> {
+fn make_supervised(_: Handle, payload: &[u8]) -> Result<Box<dyn Supervised>, String> {
     let payload = std::str::from_utf8(payload).map_err(|error| error.to_string())?;
     let mut files = payload.split('\n').map(str::to_owned);
     let wanted = files.next().ok_or("no file of the number")?;
@@ -70,14 +70,14 @@ fn make_kept(_: Handle, payload: &[u8]) -> Result<Box<dyn Kept>, String> {
     Ok(Box::new(FilePool { wanted, log: files.next().ok_or("no file of the log")? }))
 }
 
-/// Forks a keeper; in its workers, does what they do, and does not return.
-fn keeper(raw: bool) -> Keeper {
+/// Forks a supervisor; in its workers, does what they do, and does not return.
+fn supervisor(raw: bool) -> Supervisor {
     // SAFETY: the calling process has one thread.
-    match unsafe { fork_keeper("template", &mut PlainFork(raw)) }.unwrap() {
-        ForkedKeeper::Parent(keeper) => keeper,
-        ForkedKeeper::Child(requester) => {
+    match unsafe { fork_supervisor("template", &mut PlainFork(raw)) }.unwrap() {
+        ForkedSupervisor::Parent(supervisor) => supervisor,
+        ForkedSupervisor::Child(requester) => {
             // SAFETY: as above.
-            match unsafe { serve(requester, &mut PlainFork(raw), make_kept) }.unwrap() {
+            match unsafe { serve(requester, &mut PlainFork(raw), make_supervised) }.unwrap() {
                 Served::End => std::process::exit(0),
                 Served::Child(request) => {
                     let files = String::from_utf8(request.payload).unwrap();
@@ -96,7 +96,7 @@ fn keeper(raw: bool) -> Keeper {
     }
 }
 
-/// An object that stands for a pool: keepers only keep it alive.
+/// An object that stands for a pool: supervisors only keep it alive.
 fn pool() -> RawSemaphore {
     RawSemaphore::shared(0, 1).unwrap()
 }
@@ -120,10 +120,10 @@ fn in_a_process(function: fn(Files)) -> (Witness, Witness, Witness) {
 fn dead_workers_are_replaced_until_nobody_wants_them() {
     let (_wanted, told, log) = in_a_process(|(wanted, told, log)| {
         std::fs::write(&wanted, "2").unwrap();
-        let keeper = keeper(true);
+        let supervisor = supervisor(true);
         let pool = pool();
         let payload = [wanted.as_str(), &told, &log].join("\n");
-        keeper.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]).unwrap();
+        supervisor.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]).unwrap();
         for _ in 0..5 {
             eventually("two workers run", || workers(&told).len() == 2);
             let worker = workers(&told)[0];
@@ -132,42 +132,42 @@ fn dead_workers_are_replaced_until_nobody_wants_them() {
         }
         eventually("two workers run", || workers(&told).len() == 2);
         std::fs::write(&wanted, "4").unwrap();
-        keeper.look();
+        supervisor.look();
         eventually("four workers run", || workers(&told).len() == 4);
         std::fs::write(&wanted, "0").unwrap();
-        keeper.look();
+        supervisor.look();
         for worker in workers(&told) {
             signal(worker, libc::SIGKILL);
         }
         eventually("no worker runs", || workers(&told).is_empty());
-        assert!(keeper.is_alive());
-        let pid = keeper.pid();
-        drop(keeper);
-        eventually("the keeper has ended", || !runs(pid));
+        assert!(supervisor.is_alive());
+        let pid = supervisor.pid();
+        drop(supervisor);
+        eventually("the supervisor has ended", || !runs(pid));
     });
     assert_eq!(told.read().lines().count(), 2 + 5 + 2);
     assert_eq!(log.read().matches("Signaled(9)").count(), 5 + 4);
-    // A worker's parent is the keeper, which reaps it.
+    // A worker's parent is the supervisor, which reaps it.
     let parents: Vec<String> =
         told.read().lines().map(|line| line.split(' ').nth(1).unwrap().to_owned()).collect();
     assert!(parents.iter().all(|parent| *parent == parents[0]));
 }
 
 #[test]
-fn a_process_of_a_keeper_is_its_requesters_child_however_it_is_made() {
+fn a_process_of_a_supervisor_is_its_requesters_child_however_it_is_made() {
     for raw in [true, false] {
         let told = Witness::new();
         let path = told.path();
         // SAFETY: the child is the only thread that goes on; it allocates, which glibc's own fork handlers make safe.
         let process = unsafe {
             Process::builder().fork(|| {
-                let keeper = keeper(raw);
+                let supervisor = supervisor(raw);
                 let files = ["", &path, ""].join("\n");
                 let payload = Instruction::of(files.as_bytes());
                 for name in ["first", "second"] {
                     let order =
                         Order { name, role: Role::User, payload, descriptors: &[], share: Share::These(&[]) };
-                    let started = keeper.start(&order).unwrap();
+                    let started = supervisor.start(&order).unwrap();
                     let mine = format!("{} {}\n", started.pid(), std::process::id());
                     eventually("it tells", || std::fs::read_to_string(&path).unwrap().contains(&mine));
                     started.signal(libc::SIGKILL).unwrap();
@@ -188,14 +188,15 @@ fn a_process_of_a_keeper_is_its_requesters_child_however_it_is_made() {
 fn workers_that_die_at_once_are_given_up() {
     let (_wanted, _told, log) = in_a_process(|(wanted, _told, log)| {
         std::fs::write(&wanted, "2").unwrap();
-        let keeper = keeper(true);
+        let supervisor = supervisor(true);
         let pool = pool();
         let payload = [wanted.as_str(), "", &log].join("\n");
-        keeper.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]).unwrap();
-        eventually("the keeper gives up", || std::fs::read_to_string(&log).unwrap().contains("gave up"));
+        supervisor.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]).unwrap();
+        eventually("the supervisor gives up", || std::fs::read_to_string(&log).unwrap().contains("gave up"));
         // It still serves another pool.
-        assert!(keeper.is_alive());
-        let error = format!("{:?}", keeper.keep("none", pool.handle().unwrap(), Instruction::default(), &[]));
+        assert!(supervisor.is_alive());
+        let error =
+            format!("{:?}", supervisor.keep("none", pool.handle().unwrap(), Instruction::default(), &[]));
         assert!(error.contains("there is no such pool"), "{error}");
     });
     let log = log.read();
@@ -211,17 +212,19 @@ fn workers_end_with_their_program() {
     let process = unsafe {
         Process::builder().fork(|| {
             std::fs::write(&paths.0, "3").unwrap();
-            let keeper = keeper(true);
+            let supervisor = supervisor(true);
             let pool = pool();
             let payload = [paths.0.as_str(), &paths.1, &paths.2].join("\n");
-            keeper.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]).unwrap();
+            supervisor
+                .keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[])
+                .unwrap();
             witness::sleep_for_ever()
         })
     }
     .unwrap();
     eventually("three workers run", || workers(&paths.1).len() == 3);
     let mut all = workers(&paths.1);
-    all.extend(witness::with_role(Role::Keeper));
+    all.extend(witness::with_role(Role::Supervisor));
     process.kill().unwrap();
     process.join().unwrap_err();
     for worker in all.into_iter().take(3) {
@@ -230,16 +233,17 @@ fn workers_end_with_their_program() {
 }
 
 #[test]
-fn a_killed_keeper_is_lost_and_says_so() {
+fn a_killed_supervisor_is_lost_and_says_so() {
     in_a_process(|(wanted, told, log)| {
         std::fs::write(&wanted, "1").unwrap();
-        let keeper = keeper(true);
+        let supervisor = supervisor(true);
         let pool = pool();
         let payload = [wanted.as_str(), &told, &log].join("\n");
-        keeper.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]).unwrap();
-        signal(keeper.pid(), libc::SIGKILL);
-        eventually("the keeper has ended", || !keeper.is_alive());
-        let refusal = keeper.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]);
+        supervisor.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]).unwrap();
+        signal(supervisor.pid(), libc::SIGKILL);
+        eventually("the supervisor has ended", || !supervisor.is_alive());
+        let refusal =
+            supervisor.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]);
         assert!(matches!(refusal, Err(manyhands::spawn::Refusal::Lost)), "{refusal:?}");
     });
 }

@@ -1,4 +1,4 @@
-//! Wardens that meet.
+//! Reapers that meet.
 
 use super::*;
 use crate::platform::Deadline;
@@ -8,7 +8,7 @@ use std::time::Duration;
 fn present(arena: &'static Arena) -> (ProcessId, PidFd) {
     loop {
         ensure(arena).unwrap();
-        let present = ProcessId::from_raw(arena.warden().load(Ordering::Acquire));
+        let present = ProcessId::from_raw(arena.reaper().load(Ordering::Acquire));
         let begun = present.filter(|present| arena.process_state(*present) == Some(ProcessState::Alive));
         if let Some(present) = begun
             && let Ok(Some(pidfd)) = arena.process(present).pidfd()
@@ -20,11 +20,11 @@ fn present(arena: &'static Arena) -> (ProcessId, PidFd) {
 }
 
 #[test]
-fn a_warden_in_whose_place_there_is_another_ends() {
+fn a_reaper_in_whose_place_there_is_another_ends() {
     let arena = Arena::get().unwrap();
     let (first, first_pidfd) = present(arena);
     // As if it had been given up before it began.
-    let word = arena.warden();
+    let word = arena.reaper();
     let _ = word.compare_exchange(first.raw(), 0, Ordering::AcqRel, Ordering::Acquire);
     let (next, next_pidfd) = present(arena);
     if next == first {

@@ -12,6 +12,6 @@ impl Forking for Plain {
 
 fn main() {
     if let Ok(Some(inherited)) = Inherited::take() {
-        let _ = serve(inherited.requester, &mut Plain, manyhands::MAKE_KEPT);
+        let _ = serve(inherited.requester, &mut Plain, manyhands::MAKE_SUPERVISED);
     }
 }

@@ -1,14 +1,14 @@
 //! The process that notices deaths.
 //!
-//! One per arena, made with the first process that is started; nobody's child, or where orphans fall to the program itself, a
-//! child that it does not see. It polls the pidfds of all processes of
-//! the arena and its doorbell, looks once a second who has executed another program, sweeps the dead, and ends who must
-//! end with a parent: pool workers and daemons however it ended, others when a signal ended it. What a slot says is checked before
-//! anybody is ended for it: the kernel must say that the process is one of the arena's ([`Watched::signal`]). The warden ends
-//! itself when no process is left. It is a bare clone, perhaps of a process with
-//! threads: it allocates nothing, takes no lock, holds no descriptor but its own and the memory's, and drops the memory it was cloned with. It
-//! may be killed: keepers, and whoever waits for a process or starts one, notice that and make another one. So do waiters, of whom
-//! the kernel wakes some: it notes the end in words of the arena. Meanwhile waiters sweep for themselves.
+//! One per arena, made with the first process that is started; nobody's child, or where orphans fall to the program
+//! itself, a child that it does not see. It polls the pidfds of all processes of the arena and its doorbell, looks once
+//! a second who has executed another program, sweeps the dead, and ends who must end with a parent: pool workers and
+//! daemons however it ended, others when a signal ended it. What a slot says is checked before anybody is ended for it:
+//! the kernel must say that the process is one of the arena's ([`Watched::signal`]). The reaper ends itself when no
+//! process is left. It is a bare clone, perhaps of a process with threads: it allocates nothing, takes no lock, holds
+//! no descriptor but its own and the memory's, and drops the memory it was cloned with. It may be killed: supervisors,
+//! and whoever waits for a process or starts one, notice that and make another one. So do waiters, of whom the kernel
+//! wakes some: it notes the end in words of the arena. Meanwhile waiters sweep for themselves.
 
 mod office;
 
@@ -25,16 +25,16 @@ use crate::platform::{clock, orphan, privilege, process};
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd};
 
-/// What wardens are called in the kernel's lists.
-const NAME: &CStr = c"mh-warden";
+/// What reapers are called in the kernel's lists.
+const NAME: &CStr = c"mh-reaper";
 /// How long a process that was asked to end may take to do so before it is made to.
 const PATIENCE_NS: u64 = 1_000_000_000;
-/// How long the doorbell is not listened to after it was rung: when processes are started one after the other, the warden
-/// does not compete with them for a processor, and looks at all of them at once.
+/// How long the doorbell is not listened to after it was rung: when processes are started one after the other, the
+/// reaper does not compete with them for a processor, and looks at all of them at once.
 const REST_NS: u64 = 2_000_000;
-/// How often the warden looks for ends of which no descriptor tells.
+/// How often the reaper looks for ends of which no descriptor tells.
 const SILENT_LOOK_NS: u64 = 1_000_000_000;
-/// How soon the warden looks again when it has no descriptor left to watch somebody with.
+/// How soon the reaper looks again when it has no descriptor left to watch somebody with.
 const BLIND_LOOK_NS: u64 = 100_000_000;
 
 struct Task {
@@ -44,7 +44,7 @@ struct Task {
     hidden_from: u32,
 }
 
-/// The warden's life.
+/// The reaper's life.
 ///
 /// # Safety
 /// `task` points to a [`Task`], on a stack that is this process's own copy.
@@ -56,8 +56,8 @@ unsafe fn watch(task: *const libc::c_void) {
     let mut kept = [arena.doorbell_number(), arena.memfd_number()].map(|number| number.unwrap_or(-1));
     kept.sort_unstable();
     let kept = &kept[kept.iter().filter(|number| **number < 0).count()..];
-    // SAFETY: this process uses nothing but the arena, its own stack and its one descriptor. The arena's own record is a
-    // static, named here; where it points to is shared memory, or private memory that reads as zeros: no references.
+    // SAFETY: this process uses nothing but the arena, its own stack and its one descriptor. The arena's own record is
+    // a static, named here; where it points to is shared memory, or private memory that reads as zeros: no references.
     unsafe {
         libc::prctl(libc::PR_SET_NAME, NAME.as_ptr());
         orphan::close_all_but(kept);
@@ -66,11 +66,11 @@ unsafe fn watch(task: *const libc::c_void) {
     arena.unmap_idle();
     raise_limits();
     let mut will = Will::new();
-    // SAFETY: the will stands on this stack until it is dropped below; a bare clone has no such list. Where the kernel takes none,
-    // waiters look for themselves.
+    // SAFETY: the will stands on this stack until it is dropped below; a bare clone has no such list. Where the kernel
+    // takes none, waiters look for themselves.
     let _ = unsafe { will.leave(arena.life()) };
     if arena.process_state(slot) == Some(ProcessState::Starting) && arena.adopt_slot(slot).is_ok() {
-        let resigned = Warden {
+        let resigned = Reaper {
             arena,
             slot,
             hidden_from,
@@ -89,7 +89,7 @@ unsafe fn watch(task: *const libc::c_void) {
     }
 }
 
-/// Limits that a program sets for its own work are not meant for the warden, who sweeps for all.
+/// Limits that a program sets for its own work are not meant for the reaper, who sweeps for all.
 fn raise_limits() {
     for resource in [libc::RLIMIT_NOFILE, libc::RLIMIT_AS] {
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
@@ -105,7 +105,7 @@ fn raise_limits() {
 
 const WATCHED: usize = crate::arena::PROCESSES;
 
-struct Warden {
+struct Reaper {
     arena: &'static Arena,
     slot: ProcessId,
     hidden_from: u32,
@@ -122,7 +122,7 @@ struct Warden {
     look_at: u64,
 }
 
-/// A process as it was when the warden first saw it: what is written over its slot later changes nothing here.
+/// A process as it was when the reaper first saw it: what is written over its slot later changes nothing here.
 struct Watched {
     process: ProcessId,
     pidfd: PidFd,
@@ -139,11 +139,11 @@ struct Watched {
 impl Watched {
     /// Whether it ends with its parent however that ends.
     fn is_bound(&self) -> bool {
-        !matches!(self.role, Role::User | Role::Copy | Role::Warden)
+        !matches!(self.role, Role::User | Role::Copy | Role::Reaper)
     }
 
-    /// Whether it is a process of the arena. One that the kernel does not let the warden look at any more, since it has become
-    /// another user's, is one if it was when the warden could.
+    /// Whether it is a process of the arena. One that the kernel does not let the reaper look at any more, since it has
+    /// become another user's, is one if it was when the reaper could.
     fn is_ours(&mut self, arena: &Arena) -> bool {
         self.is_known = arena.is_mapped_by(&self.pidfd).unwrap_or(self.is_known);
         self.is_known
@@ -155,8 +155,8 @@ impl Watched {
     }
 }
 
-impl Warden {
-    /// Works until nobody is left, and says so; or until another warden does the work.
+impl Reaper {
+    /// Works until nobody is left, and says so; or until another reaper does the work.
     fn run(&mut self) -> bool {
         loop {
             if !self.holds_office() {
@@ -176,16 +176,16 @@ impl Warden {
         }
     }
 
-    /// Whether this is the arena's warden. Whoever made it may have been killed before it began; then another one was made in
-    /// its place. Two would watch each other for ever.
+    /// Whether this is the arena's reaper. Whoever made it may have been killed before it began; then another one was
+    /// made in its place. Two would watch each other for ever.
     fn holds_office(&self) -> bool {
-        let word = self.arena.warden();
+        let word = self.arena.reaper();
         let seen = word.load(Ordering::Acquire);
         if seen == self.slot.raw() {
             return true;
         }
-        let is_warden = |other: &ProcessId| self.arena.process(*other).role() == Role::Warden;
-        let named = ProcessId::from_raw(seen).filter(is_warden);
+        let is_reaper = |other: &ProcessId| self.arena.process(*other).role() == Role::Reaper;
+        let named = ProcessId::from_raw(seen).filter(is_reaper);
         let is_held = named.is_some_and(|other| !self.arena.notice(other));
         // Should somebody else take it first, the next look tells.
         !is_held && word.compare_exchange(seen, self.slot.raw(), Ordering::AcqRel, Ordering::Acquire).is_ok()
@@ -222,7 +222,7 @@ impl Warden {
     }
 
     fn watch(&mut self, process: ProcessId, slot: &ProcessSlot, pidfd: PidFd) {
-        // It may become somebody whom the warden cannot look at.
+        // It may become somebody whom the reaper cannot look at.
         let is_known = !self.sees_all && self.arena.is_mapped_by(&pidfd) == Some(true);
         let (role, parent) = (slot.role(), slot.parent());
         self.watched[self.count] =
@@ -232,7 +232,8 @@ impl Warden {
 
     /// Ends those whose parent was swept by somebody else before they were watched.
     fn end_orphans(&mut self) {
-        // Where there are only such as end with their parents, the parents are gone, though somebody's slot says otherwise.
+        // Where there are only such as end with their parents, the parents are gone, though somebody's slot says
+        // otherwise.
         let is_free = |watched: &Watched| matches!(watched.role, Role::User | Role::Copy);
         let has_root = self.blind
             || self.watched[..self.count].iter().flatten().any(is_free)
@@ -246,10 +247,10 @@ impl Warden {
         }
     }
 
-    /// Whether nobody is left to watch, or only a process whose child this one has become, without its doing: it may be waiting
-    /// for its children, of which this is one. Another warden needs none.
+    /// Whether nobody is left to watch, or only a process whose child this one has become, without its doing: it may be
+    /// waiting for its children, of which this is one. Another reaper needs none.
     fn is_idle(&self) -> bool {
-        let mut others = self.watched[..self.count].iter().flatten().filter(|it| it.role != Role::Warden);
+        let mut others = self.watched[..self.count].iter().flatten().filter(|it| it.role != Role::Reaper);
         let only = others.next().is_none() || others.next().is_none() && self.burdens().is_some();
         only && !self.blind
     }
@@ -268,15 +269,15 @@ impl Warden {
             // Its starter lives, or the next sweep gives the slot up.
             return false;
         }
-        let word = self.arena.warden();
+        let word = self.arena.reaper();
         let mine = self.slot.raw();
         if word.compare_exchange(mine, 0, Ordering::SeqCst, Ordering::Acquire).is_err() {
             return true;
         }
-        // Who came meanwhile and saw a warden must have one.
+        // Who came meanwhile and saw a reaper must have one.
         let parent = self.burdens();
         let needs_none = |(process, slot): (ProcessId, &ProcessSlot)| {
-            process == self.slot || Some(process) == parent || slot.role() == Role::Warden
+            process == self.slot || Some(process) == parent || slot.role() == Role::Reaper
         };
         let alone = self.arena.processes().all(needs_none) && self.arena.starting().next().is_none();
         alone || word.compare_exchange(0, mine, Ordering::AcqRel, Ordering::Acquire).is_err()
@@ -359,7 +360,8 @@ impl Warden {
                 && (self.arena.is_dead(process) || self.arena.notice_exec(process, &watched.pidfd))
                 && !watched.pidfd.is_dead();
             if self.arena.is_overwritten(process, &watched.pidfd) {
-                // It has not left, and what it holds is not its own any more. A program's own process sees that for itself.
+                // It has not left, and what it holds is not its own any more. A program's own process sees that for
+                // itself.
                 if watched.is_bound() && watched.end_at == 0 {
                     self.end(index);
                 }
@@ -392,7 +394,7 @@ impl Warden {
             let Some(watched) = &self.watched[index] else { continue };
             if watched.parent == Some(process) && watched.end_at == 0 {
                 match watched.role {
-                    Role::Warden | Role::Copy => {}
+                    Role::Reaper | Role::Copy => {}
                     Role::User if !by_signal => {}
                     _ => self.end(index),
                 }
@@ -424,11 +426,11 @@ impl Warden {
         let signal = match watched.role {
             Role::Worker => libc::SIGKILL,
             // It sees by itself that it is not needed any more.
-            Role::Keeper => {
+            Role::Supervisor => {
                 watched.is_asked = watched.is_ours(self.arena);
                 return;
             }
-            Role::User | Role::Daemon | Role::Copy | Role::Warden => libc::SIGTERM,
+            Role::User | Role::Daemon | Role::Copy | Role::Reaper => libc::SIGTERM,
         };
         watched.signal(self.arena, signal);
         if !watched.is_asked {

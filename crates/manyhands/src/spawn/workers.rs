@@ -1,17 +1,18 @@
 //! The workers of one pool, kept at their number.
 //!
-//! A keeper starts a worker whenever one is missing, at once when the last one had done something, and ever more slowly
-//! when workers die before they have: 10 ms, then twice as long each time. After [`FRUITLESS`] such deaths in a row, with no
-//! call taken in between, it gives the pool up and says why. That a worker cannot be *started* is no such death: it is reported
-//! once and tried again, and costs a pool its life only when there is no worker at all for long ([`Setbacks`]). Workers are
-//! the keeper's own children, so their ends are reaped here, and their status stands in their slot before the sweep begins.
+//! A supervisor starts a worker whenever one is missing, at once when the last one had done something, and ever more
+//! slowly when workers die before they have: 10 ms, then twice as long each time. After [`FRUITLESS`] such deaths in a
+//! row, with no call taken in between, it gives the pool up and says why. That a worker cannot be *started* is no such
+//! death: it is reported once and tried again, and costs a pool its life only when there is no worker at all for long
+//! ([`Setbacks`]). Workers are the supervisor's own children, so their ends are reaped here, and their status stands in
+//! their slot before the sweep begins.
 
 use super::birth::{self, Forking};
 use super::inherit::Inheritance;
-use super::keeper::note_started;
 use super::request::Predecessor;
 use super::setbacks::Setbacks;
 use super::started::end_unwatched;
+use super::supervisor::note_started;
 use crate::arena::{Arena, Handle, ProcessId, Role, sweep};
 use crate::platform::fork::Side;
 use crate::platform::pidfd::{self, ExitStatus, PidFd};
@@ -23,10 +24,10 @@ use std::time::Duration;
 /// How many workers in a row may die without having done anything, while nobody else has done anything either.
 pub const FRUITLESS: u32 = 8;
 
-/// A pool as its keeper sees it. The keeper's children inherit a copy, which they drop: a drop gives references back and
-/// does nothing else.
-pub trait Kept {
-    /// How many workers this keeper should have now; 0 when the pool is over.
+/// A pool as its supervisor sees it. The supervisor's children inherit a copy, which they drop: a drop gives references
+/// back and does nothing else.
+pub trait Supervised {
+    /// How many workers this supervisor should have now; 0 when the pool is over.
     fn wanted(&self) -> usize;
 
     /// What worker `number` (from 1) is called.
@@ -41,18 +42,19 @@ pub trait Kept {
     /// A number that changes whenever a worker takes a call.
     fn progress(&self) -> u64;
 
-    /// A worker has ended, and is not swept yet. Says whether it had done something: taken a call, or ended because it was told to.
+    /// A worker has ended, and is not swept yet. Says whether it had done something: taken a call, or ended because it
+    /// was told to.
     fn worker_ended(&self, ended: &Ended) -> bool;
 
     /// No more workers will be started, for this reason.
     fn give_up(&self, reason: &str);
 }
 
-/// Makes a [`Kept`] of a pool's handle and the payload of its workers, in the keeper.
+/// Makes a [`Supervised`] of a pool's handle and the payload of its workers, in the supervisor.
 ///
 /// # Errors
 /// Why it cannot.
-pub type MakeKept = fn(Handle, &[u8]) -> Result<Box<dyn Kept>, String>;
+pub type MakeSupervised = fn(Handle, &[u8]) -> Result<Box<dyn Supervised>, String>;
 
 /// A worker's end.
 #[derive(Clone, Copy, Debug)]
@@ -65,8 +67,8 @@ pub struct Ended {
     pub status: ExitStatus,
 }
 
-pub(super) struct Staff {
-    kept: Box<dyn Kept>,
+pub(super) struct Workers {
+    pool: Box<dyn Supervised>,
     shared: Vec<Handle>,
     payload: Vec<u8>,
     is_entry: bool,
@@ -91,11 +93,11 @@ struct Worker {
     slot: ProcessId,
     pid: u32,
     pidfd: PidFd,
-    /// Whether this keeper started it.
+    /// Whether this supervisor started it.
     is_own: bool,
 }
 
-/// What became of an attempt to bring a staff to its number.
+/// What became of an attempt to bring a workers to its number.
 pub(super) enum Filled {
     /// It is complete, or must wait until then.
     Until(Option<Deadline>),
@@ -112,17 +114,17 @@ pub(super) struct WorkerStart {
     pub(super) is_entry: bool,
 }
 
-impl Staff {
+impl Workers {
     pub(super) fn new(
-        kept: Box<dyn Kept>,
+        pool: Box<dyn Supervised>,
         shared: Vec<Handle>,
         (payload, is_entry): (Vec<u8>, bool),
         inheritance: Inheritance,
         descriptors: Vec<OwnedFd>,
         environment_in_place: bool,
-    ) -> Staff {
-        Staff {
-            kept,
+    ) -> Workers {
+        Workers {
+            pool,
             shared,
             payload,
             is_entry,
@@ -143,7 +145,7 @@ impl Staff {
 
     /// Whether nothing is left to do for this pool.
     pub(super) fn is_over(&self) -> bool {
-        self.workers.is_empty() && (self.given_up || self.stood_down || self.kept.wanted() == 0)
+        self.workers.is_empty() && (self.given_up || self.stood_down || self.pool.wanted() == 0)
     }
 
     /// Starts no more workers, and looks after its own until they end; what whoever takes its place has to know.
@@ -165,7 +167,7 @@ impl Staff {
         self.stood_down = false;
     }
 
-    /// Counts the workers in that another keeper has started and looks after.
+    /// Counts the workers in that another supervisor has started and looks after.
     ///
     /// # Errors
     /// EMFILE and the like.
@@ -204,7 +206,7 @@ impl Staff {
         requester: ProcessId,
         forking: &mut dyn Forking,
     ) -> io::Result<Filled> {
-        while !self.given_up && !self.stood_down && self.workers.len() < self.kept.wanted() {
+        while !self.given_up && !self.stood_down && self.workers.len() < self.pool.wanted() {
             let not_before = self.not_before.filter(|not_before| !not_before.is_past());
             if let Some(not_before) = not_before.or(self.refused.rest()) {
                 return Ok(Filled::Until(Some(not_before)));
@@ -222,19 +224,19 @@ impl Staff {
         Ok(Filled::Until(None))
     }
 
-    /// A worker could not be started, in a pool that is there: says so, once until all workers are there again. A pool that
-    /// has no worker left, and gets none for long, is given up.
+    /// A worker could not be started, in a pool that is there: says so, once until all workers are there again. A pool
+    /// that has no worker left, and gets none for long, is given up.
     pub(super) fn report_refusal(&mut self, error: &io::Error) {
-        let (present, wanted) = (self.workers.len(), self.kept.wanted());
+        let (present, wanted) = (self.workers.len(), self.pool.wanted());
         if present == 0 && self.refused.are_hopeless() && !self.given_up {
             self.given_up = true;
-            self.kept.give_up(&format!(
+            self.pool.give_up(&format!(
                 "it has no worker left, and none could be started in {} attempts; the last one failed: {error}",
                 self.refused.times()
             ));
         } else if !self.has_reported {
             self.has_reported = true;
-            let name = self.kept.worker_name(self.hired + 1);
+            let name = self.pool.worker_name(self.hired + 1);
             let text = format!(
                 "manyhands: worker {name} cannot be started: {error}; its pool goes on with {present} of {wanted} \
                  workers, and tries again\n"
@@ -251,11 +253,11 @@ impl Staff {
         requester: ProcessId,
         forking: &mut dyn Forking,
     ) -> io::Result<Option<WorkerStart>> {
-        let name = self.kept.worker_name(self.hired + 1);
+        let name = self.pool.worker_name(self.hired + 1);
         let slot = arena.claim_process_for(requester, &name, Role::Worker).map_err(io::Error::other)?;
         arena.share_with(slot, &self.shared);
         // Before it is there, so that whoever waits for the last worker's end waits for this one's.
-        self.kept.expect(slot);
+        self.pool.expect(slot);
         match birth::own_child(arena, slot, forking) {
             Ok(Side::Child) => Ok(Some(WorkerStart {
                 slot,
@@ -276,14 +278,14 @@ impl Staff {
             }
             Err(error) => {
                 arena.abandon_slot(slot);
-                self.kept.expect_no_more(slot);
+                self.pool.expect_no_more(slot);
                 Err(error)
             }
         }
     }
 
-    /// Takes note of the workers that have ended, and reaps them. Those that executed another program are workers no more,
-    /// and go to `strangers`.
+    /// Takes note of the workers that have ended, and reaps them. Those that executed another program are workers no
+    /// more, and go to `strangers`.
     pub(super) fn note_ends(&mut self, arena: &'static Arena, strangers: &mut Vec<(u32, PidFd)>) {
         let mut index = 0;
         while index < self.workers.len() {
@@ -301,13 +303,14 @@ impl Staff {
                 let worker = self.workers.swap_remove(index);
                 self.note_end(arena, &worker);
             } else if has_left && arena.is_mapped_by(&worker.pidfd) == Some(true) {
-                // It has not left: something wrote over its slot. What it holds is no longer its own, so it must not go on.
+                // It has not left: something wrote over its slot. What it holds is no longer its own, so it must not go
+                // on.
                 let _ = worker.pidfd.signal(libc::SIGKILL);
                 index += 1;
             } else if has_left {
                 let Worker { slot, pid, pidfd, .. } = self.workers.swap_remove(index);
                 let ended = Ended { slot, pid, status: ExitStatus::Exited(0) };
-                let did_something = self.kept.worker_ended(&ended);
+                let did_something = self.pool.worker_ended(&ended);
                 self.count(did_something, pid, "executed another program");
                 strangers.push((pid, pidfd));
             } else {
@@ -327,14 +330,14 @@ impl Staff {
                 format!("was ended by {}", crate::platform::process::signal_name(signal))
             }
         };
-        let did_something = self.kept.worker_ended(&Ended { slot: worker.slot, pid: worker.pid, status });
+        let did_something = self.pool.worker_ended(&Ended { slot: worker.slot, pid: worker.pid, status });
         // It may have ended before it took its slot.
         arena.abandon_slot(worker.slot);
         arena.mark_dead(worker.slot);
         sweep(arena, crate::SWEEPS, worker.slot);
         if arena.process_state(worker.slot).is_none() {
             // Else somebody else is at the sweep, and counts it out.
-            self.kept.expect_no_more(worker.slot);
+            self.pool.expect_no_more(worker.slot);
         }
         let _ = pidfd::reap(worker.pid);
         self.count(did_something, worker.pid, &how);
@@ -350,7 +353,7 @@ impl Staff {
     }
 
     fn setback(&mut self, last: &str) {
-        let progress = self.kept.progress();
+        let progress = self.pool.progress();
         if progress != self.progress {
             self.progress = progress;
             self.fruitless = 0;
@@ -358,7 +361,7 @@ impl Staff {
         self.fruitless += 1;
         if self.fruitless >= FRUITLESS && !self.given_up && !self.stood_down {
             self.given_up = true;
-            self.kept.give_up(&format!(
+            self.pool.give_up(&format!(
                 "{} workers in a row ended before they had taken a call; {last}",
                 self.fruitless
             ));

@@ -1,8 +1,8 @@
 //! The threads of a pool, and the jobs that wait for them.
 //!
-//! One row of jobs, first come first served; idle threads sleep at its gate. A job is taken out of the row
-//! by whoever runs or drops it, so it is run at most once, whatever its future does. Jobs have rising numbers, by which the
-//! future of one that waits finds it: to withdraw it, or to run it in its own thread when that is one of this pool, which
+//! One row of jobs, first come first served; idle threads sleep at its gate. A job is taken out of the row by whoever
+//! runs or drops it, so it is run at most once, whatever its future does. Jobs have rising numbers, by which the future
+//! of one that waits finds it: to withdraw it, or to run it in its own thread when that is one of this pool, which
 //! would wait for itself otherwise. Whoever waits runs only what it waits for, never what happens to come along.
 
 use super::asked::Owned;
@@ -22,16 +22,16 @@ pub(super) enum Work {
 }
 
 /// What the pool's threads and those who submit share.
-pub(in crate::executor) struct Crew {
+pub(in crate::executor) struct Workers {
     row: Row<Work>,
     terminated: AtomicBool,
-    members: Vec<Member>,
+    records: Vec<WorkerRecord>,
 }
 
 /// What is known of one thread.
 #[derive(Default)]
 #[repr(align(64))]
-pub(super) struct Member {
+pub(super) struct WorkerRecord {
     /// The kernel's number of the thread; 0 before it has begun.
     pub(super) tid: AtomicU32,
     pub(super) is_busy: AtomicBool,
@@ -40,8 +40,8 @@ pub(super) struct Member {
 }
 
 thread_local! {
-    /// The address of the crew that the calling thread belongs to.
-    static CREW: Cell<usize> = const { Cell::new(0) };
+    /// The address of the pool's part that the calling thread belongs to.
+    static WORKERS: Cell<usize> = const { Cell::new(0) };
 }
 
 impl Work {
@@ -53,12 +53,12 @@ impl Work {
     }
 }
 
-impl Crew {
-    pub(super) fn new(threads: usize) -> Crew {
-        Crew {
+impl Workers {
+    pub(super) fn new(threads: usize) -> Workers {
+        Workers {
             row: Row::new(),
             terminated: AtomicBool::new(false),
-            members: (0..threads).map(|_| Member::default()).collect(),
+            records: (0..threads).map(|_| WorkerRecord::default()).collect(),
         }
     }
 
@@ -89,9 +89,9 @@ impl Crew {
         drop(self.row.take_out(number));
     }
 
-    /// Whether the calling thread is one of this crew.
+    /// Whether the calling thread is one of them.
     pub(in crate::executor) fn is_mine(&self) -> bool {
-        CREW.get() == std::ptr::from_ref(self).addr()
+        WORKERS.get() == std::ptr::from_ref(self).addr()
     }
 
     /// Runs a job in the calling thread if it waits still; whether it did.
@@ -99,17 +99,17 @@ impl Crew {
         self.row.take_out(number).map(run).is_some()
     }
 
-    /// The life of one of the threads: runs jobs until the crew is closed and none is left.
-    pub(super) fn work(&self, member: usize) {
-        let member = &self.members[member];
-        member.tid.store(gettid(), Ordering::Relaxed);
-        CREW.set(std::ptr::from_ref(self).addr());
+    /// The life of one of the threads: runs jobs until the pool is closed and none is left.
+    pub(super) fn work(&self, worker: usize) {
+        let worker = &self.records[worker];
+        worker.tid.store(gettid(), Ordering::Relaxed);
+        WORKERS.set(std::ptr::from_ref(self).addr());
         while let Some(job) = self.row.next() {
             // Nobody else counts here.
-            member.taken.store(member.taken.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-            member.is_busy.store(true, Ordering::Relaxed);
+            worker.taken.store(worker.taken.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            worker.is_busy.store(true, Ordering::Relaxed);
             run(job);
-            member.is_busy.store(false, Ordering::Relaxed);
+            worker.is_busy.store(false, Ordering::Relaxed);
         }
     }
 
@@ -125,8 +125,8 @@ impl Crew {
         drop(self.row.clear());
     }
 
-    pub(super) fn members(&self) -> &[Member] {
-        &self.members
+    pub(super) fn records(&self) -> &[WorkerRecord] {
+        &self.records
     }
 
     /// How many jobs wait, and how many were ever submitted.
