@@ -46,7 +46,7 @@ fn objection(layer: &str, used: &str) -> Option<String> {
     }
 }
 
-/// How many modules deep the file is: 1 for `sync/mod.rs`, 2 for `sync/park.rs`.
+/// How many modules deep the file is: 1 for `sync/mod.rs`, 2 for `sync/sweep.rs`.
 fn module_depth(file: &File) -> usize {
     let inside = file.in_engine().unwrap_or_default();
     let parts = inside.split('/').count();
@@ -110,12 +110,12 @@ mod tests {
 
     #[test]
     fn a_later_layer_is_refused_however_it_is_written() {
-        let park = "crates/manyhands/src/sync/park.rs";
-        assert_eq!(findings(park, "use crate::channel::Queue;"), 1);
-        assert_eq!(findings(park, "use crate::{arena::Arena, channel::{Queue, ring}, executor};"), 2);
-        assert_eq!(findings(park, "fn f() { crate::spawn::reaper::start(); }"), 1);
-        assert_eq!(findings(park, "use super::super::channel;"), 1);
-        assert_eq!(findings(park, "mod tests { use super::super::super::channel; }"), 1);
+        let sweep = "crates/manyhands/src/sync/sweep.rs";
+        assert_eq!(findings(sweep, "use crate::channel::Queue;"), 1);
+        assert_eq!(findings(sweep, "use crate::{arena::Arena, channel::{Queue, ring}, executor};"), 2);
+        assert_eq!(findings(sweep, "fn f() { crate::spawn::reaper::start(); }"), 1);
+        assert_eq!(findings(sweep, "use super::super::channel;"), 1);
+        assert_eq!(findings(sweep, "mod tests { use super::super::super::channel; }"), 1);
         assert_eq!(findings("crates/manyhands/src/sync/mod.rs", "use super::channel;"), 1);
         assert_eq!(findings("crates/manyhands/src/platform/futex.rs", "pub use crate::arena::Offset;"), 1);
         assert_eq!(findings("crates/manyhands/src/arena.rs", "use super::sync;"), 1);
@@ -123,12 +123,12 @@ mod tests {
 
     #[test]
     fn a_name_that_hides_its_layer_is_refused() {
-        assert_eq!(findings("crates/manyhands/src/sync/park.rs", "use crate::Queue;"), 1);
+        assert_eq!(findings("crates/manyhands/src/sync/sweep.rs", "use crate::Queue;"), 1);
     }
 
     #[test]
     fn earlier_layers_and_the_sweeps_are_allowed() {
-        let park = "crates/manyhands/src/sync/park.rs";
+        let sweep = "crates/manyhands/src/sync/sweep.rs";
         assert_eq!(
             findings(
                 park,
@@ -137,10 +137,10 @@ mod tests {
             0
         );
         assert_eq!(
-            findings(park, "mod tests { use super::super::channel; fn f() { crate::sweep_the_dead(); } }"),
+            findings(sweep, "mod tests { use super::super::channel; fn f() { crate::sweep_the_dead(); } }"),
             0
         );
-        assert_eq!(findings(park, "// crate::channel\nconst TEXT: &str = \"crate::channel::x\";"), 0);
+        assert_eq!(findings(sweep, "// crate::channel\nconst TEXT: &str = \"crate::channel::x\";"), 0);
         assert_eq!(findings("crates/manyhands/src/lib.rs", "pub use crate::executor::Pool;"), 0);
     }
 }

@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_rust_module_without_words_is_refused() {
-        let park = "crates/manyhands/src/sync/park.rs";
+        let park = "crates/manyhands/src/sync/wait/park.rs";
         assert_eq!(findings(park, "pub fn park() {}"), 1);
         assert_eq!(findings(park, "//! Parks.\npub fn park() {}"), 1);
         assert_eq!(findings(park, "//! Parks.\n//!\n//!\n//!\npub fn park() {}"), 1);
@@ -75,9 +75,9 @@ mod tests {
 
     #[test]
     fn words_are_enough() {
-        assert_eq!(findings("crates/manyhands/src/sync/park.rs", "//! One.\n//! Two.\n//! Three.\n"), 0);
+        assert_eq!(findings("crates/manyhands/src/sync/wait/park.rs", "//! One.\n//! Two.\n//! Three.\n"), 0);
         assert_eq!(findings("crates/manyhands/tests/kill.rs", "//! One.\n"), 0);
-        assert_eq!(findings("crates/manyhands/src/sync/park/model.rs", "//! One.\n"), 0);
+        assert_eq!(findings("crates/manyhands/src/sync/wait/park/model.rs", "//! One.\n"), 0);
         assert_eq!(findings("python/manyhands/pool.py", "#!/usr/bin/env python3\n\"\"\"A pool.\"\"\"\n"), 0);
     }
 }

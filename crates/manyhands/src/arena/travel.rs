@@ -185,3 +185,25 @@ impl Arena {
         Ok(())
     }
 }
+
+/// Makes a reference a serde type: its handle travels.
+macro_rules! travels {
+    ($name:ident $(<$value:ident: $bound:path>)?) => {
+        impl $(<$value: $bound>)? serde::Serialize for $name $(<$value>)? {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let handle = self.handle();
+                // A message that carries the handle keeps the object alive while it is under way.
+                crate::arena::note(handle);
+                handle.serialize(serializer)
+            }
+        }
+
+        impl<'de $(, $value: $bound)?> serde::Deserialize<'de> for $name $(<$value>)? {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let handle = crate::arena::Handle::deserialize(deserializer)?;
+                Self::attach(handle).map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+pub(crate) use travels;

@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::stat;
 use crate::platform::thread::gettid;
-use crate::sync::thread_number;
+use crate::sync::wait_graph::thread_number;
 use crate::sync::{
     DeadlockStep, Event, Site, WaitError, is_waiting, name_this_thread, this_thread_number, wait_of,
     while_joining,

@@ -7,8 +7,8 @@
 //! do without. In a fork's child nobody is inside, whoever was in the parent. The places are counted in one word;
 //! whoever finds none sleeps at a gate, and whoever leaves a full door has the next one look.
 
-use super::gate::Gate;
-use super::park::{Blocking, Wait};
+use super::wait::gate::Gate;
+use super::wait::park::{Blocking, Wait};
 use crate::platform::atomic::{AtomicU64, Ordering};
 
 /// A door, with nobody inside.
@@ -45,9 +45,9 @@ impl Door {
     #[inline]
     #[must_use = "whoever went in takes a place until it leaves"]
     pub fn enter(&self) -> bool {
-        let is_counted = super::wait_graph::numbered_threads() > self.most;
+        let is_counted = crate::sync::wait_graph::numbered_threads() > self.most;
         if is_counted {
-            self.enter_as(super::wait_graph::process_token());
+            self.enter_as(crate::sync::wait_graph::process_token());
         }
         is_counted
     }
@@ -56,7 +56,7 @@ impl Door {
     #[cfg(not(manyhands_model))]
     #[inline]
     pub fn leave(&self) {
-        self.leave_as(super::wait_graph::process_token());
+        self.leave_as(crate::sync::wait_graph::process_token());
     }
 
     #[inline]

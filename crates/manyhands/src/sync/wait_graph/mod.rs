@@ -3,7 +3,7 @@
 //! ```text
 //! record    what a thread waits for, written down while it does          threads   the records, by thread number
 //! walk      from a waiter to the holder, to what that one waits for      watch     the hook in the place where one sleeps
-//! site      where in the program something happened                      deadlock  what is told of it
+//! thread_number   how a thread is named in the words of private locks
 //! stuck     whether nobody is left, not even a signal, to end any wait
 //! ```
 //!
@@ -12,15 +12,16 @@
 //! when only the holder can end it (a guard's lock, a re-entrant lock), else *possible*. Nothing is written on the fast
 //! path but where the lock was taken. No published algorithm; the double look is that of atomic snapshots.
 
+mod news;
 mod record;
 mod walk;
 
 #[cfg(not(manyhands_model))]
-mod deadlock;
-#[cfg(not(manyhands_model))]
-mod site;
+mod report;
 #[cfg(not(manyhands_model))]
 mod stuck;
+#[cfg(not(manyhands_model))]
+pub(crate) mod thread_number;
 #[cfg(not(manyhands_model))]
 mod threads;
 #[cfg(not(manyhands_model))]
@@ -33,10 +34,11 @@ use record::WaitNote;
 #[cfg(all(test, manyhands_model))]
 use walk::{Detector, Walk};
 
+pub(crate) use news::wait_for_news;
 #[cfg(not(manyhands_model))]
-pub use deadlock::{Deadlock, DeadlockStep, suspicions_go_to, wait_of};
+pub use report::wait_of;
 #[cfg(not(manyhands_model))]
-pub use site::{Site, sites_are_named_by};
+pub(super) use report::with_itself;
 #[cfg(not(manyhands_model))]
 pub use stuck::interrupts_only_raise_if;
 #[cfg(not(manyhands_model))]

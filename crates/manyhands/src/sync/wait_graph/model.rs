@@ -9,8 +9,8 @@ use super::record::Wanted;
 use super::*;
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::futex::Scope;
-use crate::sync::lock_word::GUARDED;
-use crate::sync::park::{Blocking, Wait};
+use crate::sync::lock::word::GUARDED;
+use crate::sync::wait::park::{Blocking, Wait};
 
 /// Stands in a lock's face: loom fails the model when it is read while, or after, the lock is unmade.
 #[derive(Debug)]

@@ -7,7 +7,7 @@
 
 use crate::platform::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::platform::thread::yield_now;
-use crate::sync::lock_word::{LockWord, Seen};
+use crate::sync::lock::word::{LockWord, Seen};
 
 /// The part of a private lock that the wait graph reads.
 #[derive(Debug, Default)]
@@ -18,7 +18,7 @@ pub(in crate::sync) struct LockFace {
     pub(in crate::sync) taken_at: AtomicUsize,
     /// Where it was made, as the holder of the face keeps it.
     #[cfg(not(manyhands_model))]
-    pub(in crate::sync) made_at: super::Site,
+    pub(in crate::sync) made_at: crate::sync::wait::site::Site,
     /// Whether its holder may take it again, and nobody else can ever release it.
     pub(in crate::sync) only_by_holder: bool,
     #[cfg(all(test, manyhands_model))]
@@ -110,7 +110,7 @@ impl LockFace {
 /// Whether this is a place in a Rust program.
 #[cfg(not(manyhands_model))]
 fn is_by_rust(taken_at: usize) -> bool {
-    matches!(super::Site::from_raw(taken_at), super::Site::Rust(_))
+    matches!(crate::sync::wait::site::Site::from_raw(taken_at), crate::sync::wait::site::Site::Rust(_))
 }
 
 /// The model has no places.

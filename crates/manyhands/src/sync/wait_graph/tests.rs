@@ -4,8 +4,8 @@ use std::sync::{Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use super::Deadlock;
 use crate::platform::Deadline;
+use crate::sync::Deadlock;
 use crate::sync::{Blocking, Lock, RLock, RawLock, Site, Taking, WaitError};
 
 fn until(what: &str, condition: impl Fn() -> bool) {

@@ -212,7 +212,7 @@ impl ThreadRecord {
 
 /// Gives the calling thread a name for reports, of which the first 32 bytes are kept; without one the kernel's is used.
 pub fn name_this_thread(name: &str) {
-    let Some(record) = own_record(super::super::thread_number::thread_number()) else { return };
+    let Some(record) = own_record(super::thread_number::thread_number()) else { return };
     let mut bytes = [0_u8; 8 * NAME_WORDS];
     let length = (0..=name.len().min(bytes.len())).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
     bytes[..length].copy_from_slice(&name.as_bytes()[..length]);

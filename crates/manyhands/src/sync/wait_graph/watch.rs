@@ -9,16 +9,17 @@ use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use super::deadlock::{Deadlock, suspect};
 use super::record::{LockFace, WaitNote, Wanted};
-use super::site::Site;
+use super::report::deadlock_of;
 use super::stuck::{Hope, hope};
 use super::threads::{ThreadRecord, find, own_record, token};
 use super::walk::{Detector, Edge, Walk};
 use crate::platform::Deadline;
 use crate::platform::Scope;
-use crate::sync::park::{Blocking, Ticking, Turn, Wait, WaitError, Waiting};
-use crate::sync::thread_number::thread_number;
+use crate::sync::wait::deadlock::{Deadlock, suspect};
+use crate::sync::wait::park::{Blocking, Ticking, Turn, Wait, WaitError, Waiting};
+use crate::sync::wait::site::Site;
+use crate::sync::wait_graph::thread_number::thread_number;
 
 /// How often it is looked whether a suspicion still stands.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -174,7 +175,7 @@ impl<'a> Watch<'a> {
         if self.is_suspicious(edges) {
             // Whoever hears of it may wait.
             self.take_back();
-            suspect(&Deadlock::of(edges));
+            suspect(&deadlock_of(edges));
             self.note();
         }
         ControlFlow::Continue(())
@@ -189,7 +190,7 @@ impl<'a> Watch<'a> {
             if !walk.stands(edges) {
                 return ControlFlow::Continue(());
             }
-            self.deadlock.replace(Some(Box::new(Deadlock::of(edges))));
+            self.deadlock.replace(Some(Box::new(deadlock_of(edges))));
             self.take_back();
             ControlFlow::Break(())
         })

@@ -1,0 +1,136 @@
+//! The ledger under every schedule: nobody has what another has, no request is forgotten, also when a claimant stops
+//! for ever at any of its stores and a sweeper recovers, or stops midway as well.
+
+use loom::sync::Arc;
+use loom::sync::atomic::AtomicU32 as Shown;
+use loom::thread;
+
+use super::*;
+use crate::sync::wait::mortal::model::dies_after;
+use crate::sync::wait::park::Blocking;
+
+/// One resource with one unit, and room for two claimants.
+struct Book {
+    head: Head,
+    words: Vec<AtomicU64>,
+    /// How many have the unit now.
+    having: Shown,
+}
+
+fn one() -> Units {
+    let mut units = [0; MOST_RESOURCES];
+    units[0] = 1;
+    units
+}
+
+impl Book {
+    fn new() -> Arc<Self> {
+        let words: Vec<AtomicU64> = (0..Ledger::words(1, 2)).map(|_| AtomicU64::new(0)).collect();
+        let head = Head::default();
+        Ledger::open(&head, &words, [1].into_iter());
+        Arc::new(Book { head, words, having: Shown::new(0) })
+    }
+
+    fn ledger(&self, me: u32) -> Ledger<'_> {
+        let place = Wait::private(None, &Blocking);
+        Ledger { head: &self.head, words: &self.words, place, me }
+    }
+
+    fn claim(&self, me: u32) -> Claim {
+        self.ledger(me).claim(me, &one(), &Blocking, |_| ()).unwrap()
+    }
+
+    /// Takes the unit and gives it back. Dying on the way unwinds, so nothing here is undone by a drop.
+    fn pass_through(&self, claim: Claim) {
+        let ledger = self.ledger(claim.owner);
+        ledger.request(claim, &one(), &ledger.place).unwrap();
+        assert_eq!(ledger.free()[0], 0, "granted to two");
+        ledger.release(claim, &one(), &Blocking).unwrap();
+    }
+
+    fn sweep(&self, dead: u32) {
+        self.ledger(0).recover(|owner| owner == dead, |owner| owner == dead);
+    }
+
+    fn check_at_rest(&self) {
+        let lock = self.head.lock.seen();
+        assert!(lock.owner == 0 || lock.dead, "left locked");
+        assert_eq!(self.ledger(9).free()[0], 1);
+    }
+}
+
+fn check(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(scenario);
+}
+
+#[test]
+fn model_ledger_two_claimants_of_one_unit() {
+    check(2, || {
+        let book = Book::new();
+        let (first, second) = (book.claim(1), book.claim(2));
+        let other = thread::spawn({
+            let book = book.clone();
+            move || {
+                let me = book.ledger(1);
+                me.request(first, &one(), &me.place).unwrap();
+                assert_eq!(book.having.fetch_add(1, Ordering::Relaxed), 0, "two have it");
+                book.having.fetch_sub(1, Ordering::Relaxed);
+                me.close(first);
+            }
+        });
+        let me = book.ledger(2);
+        me.request(second, &one(), &me.place).unwrap();
+        assert_eq!(book.having.fetch_add(1, Ordering::Relaxed), 0, "two have it");
+        book.having.fetch_sub(1, Ordering::Relaxed);
+        me.release(second, &one(), &Blocking).unwrap();
+        other.join().unwrap();
+        book.check_at_rest();
+    });
+}
+
+#[test]
+fn model_ledger_dead_claimant_gives_back() {
+    for points in 0..40 {
+        let sweeps = if points % 2 == 0 { 1 } else { 2 };
+        check(2, move || {
+            let book = Book::new();
+            let (first, second) = (book.claim(1), book.claim(2));
+            let mortal = thread::spawn({
+                let book = book.clone();
+                move || {
+                    if dies_after(points, || book.pass_through(first)).is_none() {
+                        if sweeps == 2 {
+                            dies_after(points % 5, || book.sweep(1));
+                        }
+                        book.sweep(1);
+                    }
+                }
+            });
+            book.pass_through(second);
+            mortal.join().unwrap();
+            book.check_at_rest();
+        });
+    }
+}
+
+#[test]
+fn model_ledger_withdrawn_request_bars_nobody() {
+    check(2, || {
+        let book = Book::new();
+        let (first, second) = (book.claim(1), book.claim(2));
+        let other = thread::spawn({
+            let book = book.clone();
+            move || {
+                let me = book.ledger(1);
+                if me.try_request(first, &one(), &Blocking).unwrap() {
+                    me.release(first, &one(), &Blocking).unwrap();
+                }
+            }
+        });
+        book.pass_through(second);
+        other.join().unwrap();
+        book.check_at_rest();
+    });
+}

@@ -1,0 +1,113 @@
+//! A barrier of all processes of the arena.
+//!
+//! A process that ends while one of its threads waits there, or runs the action, breaks the round: its party will never
+//! be complete. Who waits is told whose end it was, and the barrier can be reset. An action belongs to the reference
+//! that it was given to, not to the barrier: the last who arrives runs its own.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::typed::wait;
+use crate::arena::travels;
+use crate::arena::{ArenaError, Handle};
+use crate::platform::Deadline;
+use crate::sync::barrier::raw::{BarrierError, BarrierStatistics, RawBarrier};
+
+/// A place that no party, of whichever process, leaves before all have arrived. A clone refers to the same barrier.
+///
+/// ```
+/// use manyhands::sync::shared::Barrier;
+///
+/// let barrier = Barrier::new(2)?;
+/// let other = std::thread::spawn({
+///     let barrier = barrier.clone();
+///     move || barrier.wait().unwrap()
+/// });
+/// assert_eq!(barrier.wait()? + other.join().unwrap(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Barrier {
+    raw: RawBarrier,
+    action: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+impl Barrier {
+    /// A barrier for so many threads.
+    ///
+    /// # Errors
+    /// When the arena has no room for it, or there is no arena and none can be made.
+    ///
+    /// # Panics
+    /// When `parties` is 0 or more than 65,535.
+    pub fn new(parties: u32) -> Result<Self, ArenaError> {
+        RawBarrier::shared(parties).map(|raw| Barrier { raw, action: None })
+    }
+
+    /// The barrier that a handle names.
+    ///
+    /// # Errors
+    /// When it is gone or no barrier.
+    pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
+        RawBarrier::attach(handle).map(|raw| Barrier { raw, action: None })
+    }
+
+    /// The same barrier; who arrives last through this reference or a clone of it runs `action` before anybody goes on.
+    /// When that panics the barrier is broken.
+    #[must_use]
+    pub fn with_action(mut self, action: impl Fn() + Send + Sync + 'static) -> Self {
+        self.action = Some(Arc::new(action));
+        self
+    }
+
+    /// What names the barrier to other processes.
+    pub fn handle(&self) -> Handle {
+        self.raw.handle().expect("a shared barrier stands in the arena")
+    }
+
+    /// Waits until all parties have arrived; gives how many had arrived before, which differs for each of them.
+    ///
+    /// # Errors
+    /// When the barrier is broken or reset; [`BarrierError::PartyDied`] when a process ended that waited there.
+    pub fn wait(&self) -> Result<u32, BarrierError> {
+        wait(&self.raw, None, self.action.as_deref())
+    }
+
+    /// Waits as [`Barrier::wait`], at most for `timeout`; when that is over the barrier is broken.
+    ///
+    /// # Errors
+    /// As [`Barrier::wait`], and [`WaitError::TimedOut`](crate::sync::WaitError::TimedOut).
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<u32, BarrierError> {
+        wait(&self.raw, Deadline::after(timeout), self.action.as_deref())
+    }
+
+    /// Breaks the barrier: who waits and who comes fails, until it is reset.
+    pub fn abort(&self) {
+        self.raw.abort();
+    }
+
+    /// Makes the barrier as it was when it was new; who waits fails.
+    pub fn reset(&self) {
+        self.raw.reset();
+    }
+
+    /// How many must arrive, how many have, and whether the barrier is broken.
+    pub fn statistics(&self) -> BarrierStatistics {
+        self.raw.statistics()
+    }
+}
+
+impl Clone for Barrier {
+    fn clone(&self) -> Self {
+        let raw = self.raw.clone_shared().expect("a shared barrier stands in the arena");
+        Barrier { raw, action: self.action.clone() }
+    }
+}
+
+impl fmt::Debug for Barrier {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.statistics().fmt(formatter)
+    }
+}
+
+travels!(Barrier);

@@ -1,0 +1,222 @@
+//! The list of waiters under every schedule, with the lock that goes with it: no notification is lost, none reaches one
+//! waiter more, none is taken by who came later; also when a waiter, a notifier or a sweeper stops for ever at a store.
+
+use loom::sync::Arc;
+use loom::thread;
+
+use super::*;
+use crate::sync::lock::word::{LockWord, Taken};
+use crate::sync::wait::mortal::model::dies_after;
+use crate::sync::wait::park::Blocking;
+
+#[derive(Default)]
+struct Two([Record; 2]);
+
+impl Records for Two {
+    fn records(&self) -> impl Iterator<Item = &Record> {
+        self.0.iter()
+    }
+
+    fn grow(&self) -> bool {
+        false
+    }
+}
+
+/// A condition with its lock, and what is waited for.
+#[derive(Default)]
+struct Place {
+    lock: LockWord,
+    head: Head,
+    records: Two,
+    things: AtomicU32,
+    returned: AtomicU32,
+    /// A bit for each waiter that had its lock again.
+    regained: AtomicU32,
+}
+
+impl Place {
+    fn list(&self) -> WaitingList<'_, Two> {
+        WaitingList { head: &self.head, records: &self.records, scope: Scope::Private }
+    }
+
+    fn lock(&self, me: u32) {
+        if self.lock.try_acquire(me).is_none() {
+            self.lock.acquire_slowly(me, &Wait::private(None, &Blocking)).unwrap();
+        }
+    }
+
+    fn unlock(&self, me: u32) {
+        assert!(self.lock.release_mine(me, Scope::Private));
+    }
+
+    /// Waits once, the lock being held before and after.
+    fn wait(&self, me: u32) {
+        let record = self.list().enter(me).expect("there are two records");
+        self.unlock(me);
+        self.list().wait(record, &Wait::private(None, &Blocking)).unwrap();
+        self.lock(me);
+        self.regained.fetch_or(1 << me, Ordering::Relaxed);
+        self.list().leave(record);
+    }
+
+    /// Takes a thing as soon as there is one.
+    fn take(&self, me: u32) {
+        self.lock(me);
+        while self.things.load(Ordering::Relaxed) == 0 {
+            self.wait(me);
+        }
+        self.things.fetch_sub(1, Ordering::Relaxed);
+        self.unlock(me);
+    }
+
+    fn put(&self, me: u32) {
+        self.lock(me);
+        self.things.fetch_add(1, Ordering::Relaxed);
+        self.unlock(me);
+        self.list().notify(1);
+    }
+
+    fn sweep(&self, dead: u32) {
+        self.lock.mark_dead(Scope::Private, |owner, _| owner == dead, |_| ());
+        self.list().recover(|owner| owner == dead);
+    }
+}
+
+fn check(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(scenario);
+}
+
+#[test]
+fn model_condition_one_waiter_gets_what_is_put() {
+    check(3, || {
+        let place = Arc::new(Place::default());
+        let taker = thread::spawn({
+            let place = place.clone();
+            move || place.take(1)
+        });
+        place.put(2);
+        taker.join().unwrap();
+        assert_eq!(place.list().waiters(), 0);
+    });
+}
+
+#[test]
+fn model_condition_two_waiters_get_two() {
+    check(2, || {
+        let place = Arc::new(Place::default());
+        let takers = [1, 2].map(|me| {
+            let place = place.clone();
+            thread::spawn(move || place.take(me))
+        });
+        place.put(3);
+        place.put(3);
+        takers.into_iter().for_each(|taker| taker.join().unwrap());
+    });
+}
+
+/// One of two waiters is told once, and nobody else returns before the other is told, too.
+#[test]
+fn model_condition_notify_tells_no_more_than_asked() {
+    check(2, || {
+        let place = Arc::new(Place::default());
+        let waiters = [1, 2].map(|me| {
+            let place = place.clone();
+            thread::spawn(move || {
+                place.lock(me);
+                place.wait(me);
+                place.returned.fetch_add(1, Ordering::Relaxed);
+                place.unlock(me);
+            })
+        });
+        let mut told = 0;
+        while told < 1 {
+            place.lock(3);
+            told += place.list().notify(1);
+            place.unlock(3);
+            thread::yield_now();
+        }
+        assert!(place.returned.load(Ordering::Relaxed) <= 1, "one was told and two returned");
+        while told < 2 {
+            place.lock(3);
+            told += place.list().notify(u32::MAX);
+            place.unlock(3);
+            thread::yield_now();
+        }
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+    });
+}
+
+/// A waiter stops for ever, perhaps told and not yet gone on; the other must get what was put.
+#[test]
+fn model_condition_dead_waiter_eats_nothing() {
+    for points in 0..10 {
+        for sweeper_points in 0..2 {
+            check(2, move || {
+                let place = Arc::new(Place::default());
+                let mortal = thread::spawn({
+                    let place = place.clone();
+                    move || {
+                        let lived = dies_after(points, || {
+                            place.lock(1);
+                            place.wait(1);
+                            place.unlock(1);
+                        });
+                        if lived.is_none() {
+                            dies_after(sweeper_points, || place.sweep(1));
+                            place.sweep(1);
+                        }
+                        // It took nothing: who has the lock again passes on what it was told, as a correct program
+                        // does; so does the heir of a lock whose holder died.
+                        if place.regained.load(Ordering::Relaxed) & 1 << 1 != 0 {
+                            place.list().notify(1);
+                        }
+                        place.returned.fetch_add(1, Ordering::Release);
+                    }
+                });
+                let survivor = thread::spawn({
+                    let place = place.clone();
+                    move || place.take(2)
+                });
+                place.put(3);
+                survivor.join().unwrap();
+                // Should nobody have been left to tell it, the mortal one waits still.
+                while place.returned.load(Ordering::Acquire) == 0 {
+                    place.list().notify(u32::MAX);
+                    thread::yield_now();
+                }
+                mortal.join().unwrap();
+            });
+        }
+    }
+}
+
+/// A notifier stops for ever after it has told somebody and before it wakes it.
+#[test]
+fn model_condition_dead_notifier_is_made_up_for() {
+    check(3, || {
+        let place = Arc::new(Place::default());
+        let taker = thread::spawn({
+            let place = place.clone();
+            move || place.take(1)
+        });
+        place.lock(2);
+        place.things.fetch_add(1, Ordering::Relaxed);
+        place.unlock(2);
+        if dies_after(0, || place.list().notify(1)).is_none() {
+            place.sweep(2);
+        }
+        taker.join().unwrap();
+    });
+}
+
+#[test]
+fn model_condition_who_takes_a_dead_ones_lock_is_told() {
+    check(2, || {
+        let place = Arc::new(Place::default());
+        dies_after(0, || place.lock(1));
+        place.sweep(1);
+        assert_eq!(place.lock.try_acquire(2), Some(Taken::FromDead(1)));
+    });
+}

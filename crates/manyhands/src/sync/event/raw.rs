@@ -1,0 +1,160 @@
+//! Events whose place, private memory or the arena, is chosen when they are made.
+//!
+//! For bindings to other languages, and the engine inside `Event` and `shared::Event`. An event has no owner and holds
+//! nothing, so a death costs it nothing but perhaps a wake-up, which the sweep makes up for.
+
+use super::word::EventWord;
+use crate::arena::{Arena, ArenaError, Handle, Kind, Object, Shared, this_thread};
+use crate::platform::atomic::{AtomicU32, Ordering};
+use crate::platform::{Deadline, Scope};
+use crate::sync::wait::note::{WaitRecord, waited_for};
+use crate::sync::wait::park::{Blocking, Wait, WaitError, Waiting};
+use crate::sync::wait::site::Site;
+use crate::sync::wait_graph::{joining, watched};
+
+// SAFETY: repr(C), atomics only.
+unsafe impl Shared for EventWord {}
+
+/// What can be told of an event at one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EventStatistics {
+    /// Whether it is set.
+    pub set: bool,
+    /// How many threads wait for it.
+    pub waiters: usize,
+}
+
+/// Something that happens: whoever waits for it goes on when it is set, and nobody waits while it is.
+pub struct RawEvent(Place);
+
+enum Place {
+    Private { word: EventWord, waiters: AtomicU32 },
+    Arena { object: Object, word: &'static EventWord },
+}
+
+impl RawEvent {
+    /// An event of the threads of this process, not set.
+    pub const fn private() -> Self {
+        RawEvent(Place::Private { word: EventWord::new(), waiters: AtomicU32::new(0) })
+    }
+
+    /// An event of all processes of the arena, not set.
+    ///
+    /// # Errors
+    /// When the arena has no room for it, or there is no arena and none can be made.
+    pub fn shared() -> Result<Self, ArenaError> {
+        Object::create::<EventWord>(Kind::Event, |_, _| Ok(())).map(Self::from_object)
+    }
+
+    /// The event in the arena that a handle names.
+    ///
+    /// # Errors
+    /// When it is gone or no event.
+    pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
+        Object::attach(handle, Kind::Event).map(Self::from_object)
+    }
+
+    fn from_object(object: Object) -> Self {
+        let word = object.body();
+        RawEvent(Place::Arena { object, word })
+    }
+
+    /// Another reference to the same event; `None` for a private one.
+    pub fn clone_shared(&self) -> Option<Self> {
+        match &self.0 {
+            Place::Private { .. } => None,
+            Place::Arena { object, word } => Some(RawEvent(Place::Arena { object: object.clone(), word })),
+        }
+    }
+
+    /// What names the event to other processes; `None` for a private one.
+    pub fn handle(&self) -> Option<Handle> {
+        match &self.0 {
+            Place::Private { .. } => None,
+            Place::Arena { object, .. } => Some(object.handle()),
+        }
+    }
+
+    fn word(&self) -> (&EventWord, Scope) {
+        match &self.0 {
+            Place::Private { word, .. } => (word, Scope::Private),
+            Place::Arena { word, .. } => (word, Scope::Shared),
+        }
+    }
+
+    /// Whether the event is set.
+    pub fn is_set(&self) -> bool {
+        self.word().0.is_set()
+    }
+
+    /// Sets the event: whoever waits goes on, also when it is cleared at once.
+    pub fn set(&self) {
+        let (word, scope) = self.word();
+        word.set(scope);
+    }
+
+    /// Clears the event: whoever comes now waits for the next time.
+    pub fn clear(&self) {
+        self.word().0.clear();
+    }
+
+    /// Waits until the event is set.
+    ///
+    /// # Errors
+    /// When the deadline passes first, or a signal handler ends the wait.
+    pub fn wait(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<(), WaitError> {
+        // Before anybody is told that this thread waits.
+        let mark = self.word().0.mark();
+        if self.is_set() {
+            return Ok(());
+        }
+        match &self.0 {
+            Place::Private { word, waiters } => {
+                waiters.fetch_add(1, Ordering::Release);
+                let wait = |wait: &Wait<'_>| word.wait(mark, wait);
+                let result = watched(|| word.is_set_since(mark), deadline, waiting, wait);
+                waiters.fetch_sub(1, Ordering::Relaxed);
+                result
+            }
+            Place::Arena { object, word } => {
+                // Without a slot the thread can wait as well; nobody sees it then.
+                let arena = Arena::current().expect("the event stands in it");
+                let _record =
+                    this_thread().map(|me| WaitRecord::new(arena, me, Kind::Event, object.handle()));
+                word.wait(mark, &Wait::arena(deadline, waiting))
+            }
+        }
+    }
+
+    /// Waits until the event of this process is set, as the thread with the number `joined` does when it ends, and says
+    /// so in the wait graph. Numbers are what [`this_thread_number`](crate::sync::this_thread_number) gives.
+    ///
+    /// # Errors
+    /// When a signal handler ends the wait, or that thread waits, perhaps by way of others, for this one.
+    pub fn wait_for_end_of(&self, joined: u32, site: Site, waiting: &dyn Waiting) -> Result<(), WaitError> {
+        let (word, _) = self.word();
+        let mark = word.mark();
+        if word.is_set() {
+            return Ok(());
+        }
+        joining(joined, site, waiting, |wait| word.wait(mark, wait))
+    }
+
+    /// Waits until the event is set, without a note in the wait graph.
+    pub(super) fn wait_unwatched(&self) -> Result<(), WaitError> {
+        let (word, _) = self.word();
+        word.wait(word.mark(), &Wait::private(None, &Blocking))
+    }
+
+    /// Whether the event is set, and how many wait for it.
+    pub fn statistics(&self) -> EventStatistics {
+        let waiters = match &self.0 {
+            Place::Private { waiters, .. } => waiters.load(Ordering::Acquire) as usize,
+            Place::Arena { object, .. } => Arena::current()
+                .expect("the event stands in it")
+                .threads_waiting_for(waited_for(Kind::Event, object.handle())),
+        };
+        EventStatistics { set: self.is_set(), waiters }
+    }
+}

@@ -1,0 +1,153 @@
+//! A lock in the arena that its holder may take again.
+//!
+//! It guards no value of its own. Its holder is one thread of one process: a fork's child does not hold what its parent
+//! holds. A holder whose process ends, in whatever way, loses all its holds at once, and whoever gets the lock then is
+//! told.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
+use std::time::Duration;
+
+use crate::arena::travels;
+use crate::arena::{ArenaError, Handle};
+use crate::platform::Deadline;
+use crate::sync::Site;
+use crate::sync::condition::typed::Yields;
+use crate::sync::lock::holder::{Acquired, DeadOwner};
+use crate::sync::lock::private::Taking;
+use crate::sync::lock::raw::{LockStatistics, RawRLock};
+use crate::sync::wait::park::{Blocking, WaitError};
+
+/// Through a guard; a deadlock of one thread with itself, for which a place is told, cannot be here.
+const GUARDED: Taking = Taking { site: Site::Unknown, guarded: true };
+
+/// A re-entrant lock of all processes of the arena. A clone refers to the same lock.
+///
+/// ```
+/// use manyhands::sync::shared::RLock;
+///
+/// let rlock = RLock::new()?;
+/// let outer = rlock.lock()?;
+/// let inner = rlock.lock()?;
+/// assert_eq!(rlock.depth(), 2);
+/// # drop((inner, outer));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct RLock(RawRLock);
+
+impl RLock {
+    /// A free lock.
+    ///
+    /// # Errors
+    /// When the arena has no room for it, or there is no arena and none can be made.
+    pub fn new() -> Result<Self, ArenaError> {
+        RawRLock::shared().map(RLock)
+    }
+
+    /// The lock that a handle names.
+    ///
+    /// # Errors
+    /// When it is gone or no re-entrant lock.
+    pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
+        RawRLock::attach(handle).map(RLock)
+    }
+
+    /// What names the lock to other processes.
+    pub fn handle(&self) -> Handle {
+        self.0.handle().expect("a shared lock stands in the arena")
+    }
+
+    /// Waits until the lock is free, its holder dead, or this thread its holder, and takes it once more.
+    ///
+    /// # Errors
+    /// [`WaitError::NoOwner`] when this thread can own nothing in the arena; [`WaitError::TooDeep`].
+    pub fn lock(&self) -> Result<RLockGuard<'_>, WaitError> {
+        self.0.acquire_as(None, &Blocking, GUARDED).map(|acquired| self.guard(acquired))
+    }
+
+    /// Takes the lock once more if that needs no wait.
+    ///
+    /// # Errors
+    /// As [`RLock::lock`].
+    pub fn try_lock(&self) -> Result<Option<RLockGuard<'_>>, WaitError> {
+        Ok(self.0.try_acquire_as(GUARDED)?.map(|acquired| self.guard(acquired)))
+    }
+
+    /// Takes the lock once more if that becomes possible in time.
+    ///
+    /// # Errors
+    /// [`WaitError::TimedOut`], and as [`RLock::lock`].
+    pub fn lock_timeout(&self, timeout: Duration) -> Result<RLockGuard<'_>, WaitError> {
+        let deadline = Deadline::after(timeout);
+        self.0.acquire_as(deadline, &Blocking, GUARDED).map(|acquired| self.guard(acquired))
+    }
+
+    fn guard(&self, acquired: Acquired) -> RLockGuard<'_> {
+        RLockGuard { rlock: self, owner_died: acquired.owner_died, not_send: PhantomData }
+    }
+
+    /// How often this thread holds the lock.
+    pub fn depth(&self) -> u32 {
+        self.0.depth()
+    }
+
+    /// Who holds the lock, and how many wait for it.
+    pub fn statistics(&self) -> LockStatistics {
+        self.0.statistics()
+    }
+}
+
+impl Clone for RLock {
+    fn clone(&self) -> Self {
+        RLock(self.0.clone_shared().expect("a shared lock stands in the arena"))
+    }
+}
+
+impl fmt::Debug for RLock {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RLock").field("number", &self.handle().index()).finish_non_exhaustive()
+    }
+}
+
+travels!(RLock);
+
+/// One hold of an [`RLock`].
+#[must_use = "the lock is released as soon as the guard is dropped"]
+#[derive(Debug)]
+pub struct RLockGuard<'a> {
+    rlock: &'a RLock,
+    owner_died: Option<Box<DeadOwner>>,
+    /// The word says which thread holds the lock, so the guard stays there.
+    not_send: PhantomData<*const ()>,
+}
+
+impl RLockGuard<'_> {
+    /// The process that held the lock when it died, if the lock was got that way.
+    pub fn owner_died(&self) -> Option<&DeadOwner> {
+        self.owner_died.as_deref()
+    }
+}
+
+impl Drop for RLockGuard<'_> {
+    fn drop(&mut self) {
+        // Refused in a fork's child, which does not hold what its parent holds.
+        let _ = self.rlock.0.release();
+    }
+}
+
+impl<'a> Yields for RLockGuard<'a> {
+    type Lock = (&'a RLock, u32);
+
+    fn give_up(self) -> (&'a RLock, u32) {
+        // Refused in a fork's child, which holds nothing and takes the lock once then.
+        let held = self.rlock.0.release_save().unwrap_or(1);
+        let mut guard = ManuallyDrop::new(self);
+        guard.owner_died = None;
+        (guard.rlock, held)
+    }
+
+    fn regain((rlock, held): (&'a RLock, u32)) -> Result<Self, WaitError> {
+        rlock.0.acquire_restore_as(held, &Blocking, GUARDED).map(|acquired| rlock.guard(acquired))
+    }
+}

@@ -1,0 +1,88 @@
+//! What this layer undoes after a death.
+//!
+//! Locks held by the dead process are marked, its owned permits given back, and everybody who may have lost a wake-up
+//! looks again: the dead one may have published something and woken nobody, or have been woken and passed nothing on,
+//! and no word tells. That costs a system call per lock, semaphore or event that somebody waits for, which the slots of
+//! the threads say, and for each of the other objects. Each step may be done twice. What this process cannot map is
+//! left to another, and the rest done.
+
+use crate::arena::{Arena, ArenaError, Dead, Handle, Kind, Object, Shared, Sweep};
+use crate::platform::Scope;
+use crate::sync::banker::raw::BankerBody;
+use crate::sync::barrier::raw::BarrierBody;
+use crate::sync::condition::raw::ConditionBody;
+use crate::sync::event::word::EventWord;
+use crate::sync::lock::arena::LockBody;
+use crate::sync::semaphore::raw::SemaphoreBody;
+
+/// This layer's entry in the table of sweeps.
+pub(crate) struct SyncSweep;
+
+impl Sweep for SyncSweep {
+    fn sweep(&self, arena: &'static Arena, dead: &Dead) -> Result<(), ArenaError> {
+        // Whoever begins to wait after this sees all that the dead one did.
+        let waited = &arena.waited();
+        let is_waited = |handle: Handle| waited.may_be_for(handle.index());
+        for kind in [Kind::Lock, Kind::RLock] {
+            let concerns = |handle, body: &LockBody| is_waited(handle) || body.concerns(dead);
+            each(arena, kind, concerns, |body: &LockBody| {
+                body.sweep(arena, dead);
+                Ok(())
+            })?;
+        }
+        let concerns = |handle, body: &SemaphoreBody| is_waited(handle) || body.concerns(dead);
+        let semaphores = each(arena, Kind::Semaphore, concerns, |body| body.sweep(arena, dead));
+        each(
+            arena,
+            Kind::Event,
+            |handle, _| is_waited(handle),
+            |word: &EventWord| {
+                word.recover(Scope::Shared);
+                Ok(())
+            },
+        )?;
+        // After the locks: whoever is told of something takes its lock next.
+        let conditions =
+            each(arena, Kind::Condition, any, |body: &'static ConditionBody| body.sweep(arena, dead));
+        let barriers = each(arena, Kind::Barrier, any, |body: &'static BarrierBody| body.sweep(arena, dead));
+        let bankers = each(arena, Kind::Banker, any, |body: &'static BankerBody| body.sweep(arena, dead));
+        semaphores.and(conditions).and(barriers).and(bankers)
+    }
+
+    fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) -> Result<(), ArenaError> {
+        match kind {
+            Kind::Lock => arena.body::<LockBody>(object.index()).block.free(arena),
+            Kind::Semaphore => arena.body::<SemaphoreBody>(object.index()).block().free(arena),
+            Kind::Condition => arena.body::<ConditionBody>(object.index()).block().free(arena),
+            Kind::Barrier => arena.body::<BarrierBody>(object.index()).block().free(arena),
+            Kind::Banker => arena.body::<BankerBody>(object.index()).block().free(arena),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn any<T>(_: Handle, _: &T) -> bool {
+    true
+}
+
+/// Visits the live objects of a kind that the death concerns, each held meanwhile, so that its memory is not another's
+/// halfway through. Whether it does is asked before, of bytes that may be another object's by then: a death concerns
+/// none that was made after it.
+fn each<T: Shared>(
+    arena: &'static Arena,
+    kind: Kind,
+    concerns: impl Fn(Handle, &T) -> bool,
+    mut visit: impl FnMut(&'static T) -> Result<(), ArenaError>,
+) -> Result<(), ArenaError> {
+    let mut all = Ok(());
+    for (handle, body) in arena.objects::<T>(kind)? {
+        if !concerns(handle, body) {
+            continue;
+        }
+        // One that is being unmade is waited for by nobody.
+        if let Ok(object) = Object::attach(handle, kind) {
+            all = visit(object.body()).and(all);
+        }
+    }
+    all
+}

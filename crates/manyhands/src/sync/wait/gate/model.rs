@@ -1,0 +1,145 @@
+//! The gate under every schedule: no lost wake-up, also when a participant stops for ever at any of
+//! its stores and somebody else recovers, or begins to and stops as well.
+
+use loom::sync::Arc;
+use loom::thread;
+
+use super::*;
+use crate::sync::wait::mortal::model::dies_after;
+use crate::sync::wait::park::Blocking;
+
+/// Things to be waited for, and the gate to wait at.
+#[derive(Default)]
+struct Place {
+    things: AtomicU32,
+    gate: Gate,
+}
+
+impl Place {
+    fn put(&self) {
+        self.things.fetch_add(1, Ordering::Release);
+    }
+
+    fn take(&self) -> Option<()> {
+        let mut seen = self.things.load(Ordering::Acquire);
+        while seen != 0 {
+            match self.things.compare_exchange(seen, seen - 1, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Some(()),
+                Err(now) => seen = now,
+            }
+        }
+        None
+    }
+
+    fn wait(&self) {
+        let wait = Wait::private(None, &Blocking);
+        self.gate
+            .wait_until(&wait, || self.take(), || self.things.load(Ordering::Acquire) != 0)
+            .expect("a wait without a deadline, never interrupted");
+    }
+}
+
+fn check(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(scenario);
+}
+
+#[test]
+fn model_gate_one_waiter_is_woken() {
+    check(3, || {
+        let place = Arc::new(Place::default());
+        let waiter = thread::spawn({
+            let place = place.clone();
+            move || place.wait()
+        });
+        place.put();
+        place.gate.notify_one(Scope::Private);
+        waiter.join().unwrap();
+    });
+}
+
+#[test]
+fn model_gate_second_waiter_gets_the_baton() {
+    check(3, || {
+        let place = Arc::new(Place::default());
+        let waiters = [(); 2].map(|()| {
+            let place = place.clone();
+            thread::spawn(move || place.wait())
+        });
+        for _ in 0..2 {
+            place.put();
+            place.gate.notify_one(Scope::Private);
+        }
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+    });
+}
+
+#[test]
+fn model_gate_notify_all_after_notify_one_reaches_everybody() {
+    check(2, || {
+        let place = Arc::new(Place::default());
+        let waiters = [(); 2].map(|()| {
+            let place = place.clone();
+            thread::spawn(move || {
+                let wait = Wait::private(None, &Blocking);
+                let complete = || place.things.load(Ordering::Acquire) == 2;
+                place.gate.wait_until(&wait, || complete().then_some(()), complete).unwrap();
+            })
+        });
+        place.put();
+        place.gate.notify_one(Scope::Private);
+        place.put();
+        place.gate.notify_all(Scope::Private);
+        waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
+    });
+}
+
+/// The notifier published and then stopped for ever, before or after its swap.
+#[test]
+fn model_gate_dead_notifier_is_recovered() {
+    for points in 0..2 {
+        for sweeper_points in 0..2 {
+            check(3, move || {
+                let place = Arc::new(Place::default());
+                let waiter = thread::spawn({
+                    let place = place.clone();
+                    move || place.wait()
+                });
+                place.put();
+                dies_after(points, || place.gate.notify_one(Scope::Private));
+                dies_after(sweeper_points, || place.gate.recover(Scope::Private));
+                place.gate.recover(Scope::Private);
+                waiter.join().unwrap();
+            });
+        }
+    }
+}
+
+/// A waiter stops for ever, perhaps just woken and not yet having passed the baton.
+#[test]
+fn model_gate_dead_waiter_is_recovered() {
+    for points in 0..5 {
+        check(3, move || {
+            let place = Arc::new(Place::default());
+            let mortal = thread::spawn({
+                let place = place.clone();
+                move || {
+                    if dies_after(points, || place.wait()).is_none() {
+                        place.gate.recover(Scope::Private);
+                    }
+                }
+            });
+            let survivor = thread::spawn({
+                let place = place.clone();
+                move || place.wait()
+            });
+            for _ in 0..2 {
+                place.put();
+                place.gate.notify_one(Scope::Private);
+            }
+            survivor.join().unwrap();
+            mortal.join().unwrap();
+        });
+    }
+}

@@ -1,0 +1,30 @@
+//! The one place where anybody sleeps, and what is said of a wait.
+//!
+//! ```text
+//! park       Wait, Waiting, Parker: some yields, then a futex      history of a word says how many yields
+//! gate       sleep until something is published                     bell       the same, for one sleeper at a time
+//! countdown  wait until a number of things is done
+//! tick       who sweeps the dead while all wait                     life       how waiters hear that the reaper has ended
+//! site       where in the program something happened                deadlock   what is said of threads that wait in a circle
+//! note       what a thread waits for, in its slot of the arena
+//! mortal     for the model: a participant that stops for ever
+//! ```
+//!
+//! A primitive is a state word plus this folder. Nothing here knows what is waited for.
+
+pub(super) mod bell;
+pub(super) mod countdown;
+pub(super) mod gate;
+#[cfg_attr(manyhands_model, allow(dead_code, reason = "the model tests alone use it there"))]
+pub(super) mod life;
+pub(super) mod mortal;
+pub(super) mod park;
+
+#[cfg(not(manyhands_model))]
+pub(super) mod deadlock;
+#[cfg(not(manyhands_model))]
+pub(super) mod note;
+#[cfg(not(manyhands_model))]
+pub(super) mod site;
+#[cfg(not(manyhands_model))]
+pub(super) mod tick;
