@@ -131,7 +131,7 @@ mod tests {
         let sweep = "crates/manyhands/src/sync/sweep.rs";
         assert_eq!(
             findings(
-                park,
+                sweep,
                 "use crate::{arena, platform::futex}; use super::channel; use super::super::arena;"
             ),
             0
