@@ -4,8 +4,7 @@
 //! itself. A thread can wait for the answer, a callback can take it, an async task can await it, on whatever executor.
 
 use super::errors::{CallError, SubmitError};
-use super::raw_call::RawCall;
-use super::remote::{Remote, wait_for};
+use super::processes::{RawCall, Remote, wait_for};
 use super::threads::Local;
 use crate::platform::Deadline;
 use serde::de::DeserializeOwned;

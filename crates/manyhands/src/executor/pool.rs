@@ -6,7 +6,7 @@
 
 use super::errors::PoolError;
 use super::processes::{Processes, ProcessesPlan};
-use super::raw_pool::PoolStatistics;
+use super::state::PoolStatistics;
 use super::threads::Threads;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;

@@ -5,7 +5,7 @@
 //! or withdraws the call, after that.
 
 use super::call::Call;
-use super::state::Standing;
+use super::word::Standing;
 use crate::spawn::{Failure, entry};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -4,7 +4,7 @@
 //! waits, sleeps on the word. An answer may be looked at, taken or replaced, and one that comes too late is given back.
 //! Nothing here runs the call.
 
-use super::state::{CallState, Standing};
+use super::word::{CallState, Standing};
 use crate::platform::Deadline;
 use crate::sync::{WaitError, Waiting};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -5,13 +5,15 @@
 //! waits there run, and joins the threads.
 
 use super::asked::{AnyTask, Body, Owned, Task};
-use super::local::Local;
-use super::workers::{Work, Workers};
+use super::future::Local;
+use super::loan::Scope;
+use super::workers::{Work, WorkerRecord, Workers};
 use crate::executor::errors::{PoolError, SubmitError};
 use crate::executor::future::Future;
-use crate::executor::raw_pool::PoolStatistics;
+use crate::executor::pool::Engine;
+use crate::executor::state::PoolStatistics;
 use crate::platform::atomic::Ordering;
-use crate::spawn::{Scope, Thread};
+use crate::spawn::Thread;
 use std::sync::{Arc, Mutex};
 
 /// Threads of this process, as the engine of a [`Pool`](crate::Pool): calls are closures of any kind, and nothing is
@@ -66,11 +68,21 @@ impl Threads {
         let task = Task::of(function);
         submit_to(&self.workers, name, Work::Owned(Owned::new(Arc::clone(&task))), task)
     }
+}
 
-    pub(in crate::executor) fn statistics(&self) -> PoolStatistics {
+impl Engine for Threads {
+    fn close(&self) {
+        self.workers.close();
+    }
+
+    fn terminate(&self) {
+        self.workers.terminate();
+    }
+
+    fn statistics(&self) -> PoolStatistics {
         let records = self.workers.records();
         let (waiting, submitted) = self.workers.counts();
-        let taken = |(thread, worker): (&Thread<()>, &super::workers::WorkerRecord)| {
+        let taken = |(thread, worker): (&Thread<()>, &WorkerRecord)| {
             let (tid, taken) = (worker.tid.load(Ordering::Relaxed), worker.taken.load(Ordering::Relaxed));
             (thread.name().to_owned(), tid, taken)
         };

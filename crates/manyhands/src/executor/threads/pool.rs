@@ -1,30 +1,15 @@
 //! What a pool of threads can do: closures, maps, and calls that borrow.
 //!
 //! These are the signatures, which say what may be captured, borrowed and answered. The work is done by the engine, and
-//! by `spawn` where it borrows.
+//! by `loan` where it borrows.
 
 use super::engine::{Nest, Threads};
+use super::loan::{Scope, lending};
+use super::map::ToThreads;
 use crate::executor::errors::SubmitError;
 use crate::executor::future::Future;
 use crate::executor::map::Map;
-use crate::executor::map_threads::ToThreads;
-use crate::executor::pool::{Engine, Pool};
-use crate::executor::raw_pool::PoolStatistics;
-use crate::spawn::{Scope, lending};
-
-impl Engine for Threads {
-    fn close(&self) {
-        self.workers.close();
-    }
-
-    fn terminate(&self) {
-        self.workers.terminate();
-    }
-
-    fn statistics(&self) -> PoolStatistics {
-        Threads::statistics(self)
-    }
-}
+use crate::executor::pool::Pool;
 
 impl Pool<Threads> {
     /// Has a thread call `function`.

@@ -6,12 +6,12 @@
 //! would wait for itself otherwise. Whoever waits runs only what it waits for, never what happens to come along.
 
 use super::asked::Owned;
+use super::loan::Loan;
 use super::row::Row;
 use crate::executor::errors::SubmitError;
-use crate::executor::record::PoolState;
+use crate::executor::state::PoolState;
 use crate::platform::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::platform::thread::gettid;
-use crate::spawn::Loan;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -4,12 +4,12 @@
 //! workers tell a latch which calls they have answered; dropping that cancels what no worker has begun with.
 
 use super::completions::Completions;
-use super::errors::SubmitError;
-use super::future::Future;
-use super::map::{AnyOrder, Came, Chunk, Sender};
-use super::processes::with_call;
+use super::engine::with_call;
+use super::future::read;
 use super::raw_pool::RawPool;
-use super::remote::read;
+use crate::executor::errors::SubmitError;
+use crate::executor::future::Future;
+use crate::executor::map::{AnyOrder, Came, Chunk, Sender};
 use crate::spawn::Entry;
 use crate::sync::{Blocking, Wait};
 use serde::Serialize;

@@ -5,6 +5,7 @@
 //! death does not take them from under a worker that is still at it. Nothing shrinks: a slot is used again and again.
 
 use crate::arena::{Arena, ArenaError, BlockId, ProcessId, shared_record};
+use crate::executor::state::PoolState;
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::Gate;
 
@@ -26,20 +27,6 @@ pub(super) const EXPECTED: u32 = u32::MAX;
 const REASON_WORDS: usize = 64;
 const NAME_WORDS: usize = 6;
 const PREFIX_WORDS: usize = 6;
-
-/// What a pool is ready for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u32)]
-pub enum PoolState {
-    /// Takes calls.
-    Open = 0,
-    /// Takes no more; those it has are run.
-    Closed = 1,
-    /// Its workers end before they take a call; all calls fail.
-    Broken = 2,
-    /// Its workers end as soon as they can; all calls fail.
-    Terminated = 3,
-}
 
 shared_record! {
     /// The body of a pool's object.

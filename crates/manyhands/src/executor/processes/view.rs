@@ -5,14 +5,14 @@
 //! must grow to hold the calls of a dead worker. What a table needs is mapped when it is first used here, or before:
 //! all there is when the view is made, and a requester's own when it takes the memory.
 
-use super::call_ring::CallRing;
-use super::call_word::State;
 use super::latch::Latch;
 use super::record::{
     CHUNKS, EXPECTED, FIRST_FUNCTIONS, FIRST_RING, FIRST_SLAB, FunctionEntry, LATCHES, PoolBody, PoolRecord,
     WorkerRecord, block_in, chunk_of, furnish, keep,
 };
+use super::ring::CallRing;
 use super::slot::CallSlot;
+use super::word::State;
 use crate::arena::{Arena, ArenaError, PROCESSES, ProcessId, Role, Shared, this_process};
 use crate::platform::atomic::{AtomicU64, Ordering, fence};
 use std::sync::OnceLock;

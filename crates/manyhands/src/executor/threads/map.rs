@@ -4,11 +4,11 @@
 //! theirs into one row. A thread of the pool that maps over its own pool runs its calls itself when nobody else has
 //! begun with them.
 
-use super::errors::SubmitError;
-use super::future::Future;
-use super::map::{AnyOrder, Came, Chunk, Sender};
-use super::threads::Threads;
+use super::engine::Threads;
 use crate::channel::Monitor;
+use crate::executor::errors::SubmitError;
+use crate::executor::future::Future;
+use crate::executor::map::{AnyOrder, Came, Chunk, Sender};
 use crate::platform::atomic::{AtomicBool, Ordering};
 use crate::spawn::entry;
 use crate::sync::Blocking;

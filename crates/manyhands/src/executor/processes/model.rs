@@ -5,8 +5,8 @@
 //! stop midway as well, and a second sweeper repair what it left. What must hold: every call that was submitted is
 //! answered, its waiter wakes, a result is what its worker wrote, and no call is run by two workers at once.
 
-use super::call_ring::CallRing;
-use super::call_word::{CallWord, State};
+use super::ring::CallRing;
+use super::word::{CallWord, State};
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::platform::{Scope, futex};
 use loom::sync::Arc;

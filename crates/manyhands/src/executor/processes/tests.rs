@@ -3,9 +3,10 @@
 //! Worker processes and their deaths are in the crate's own tests; what is here needs no process and waits for
 //! conditions only.
 
-use super::call_word::State;
 use super::slot::CallSlot;
-use super::*;
+use super::word::State;
+use super::{Completions, NewCall, PoolPlan, RawAnswer, RawCall, RawPool, Worker, WorkerEnd};
+use crate::executor::{CallFailure, PoolState, SubmitError};
 use crate::platform::Deadline;
 use crate::sync::{Blocking, Wait};
 use std::num::NonZeroU32;
@@ -206,7 +207,7 @@ fn a_late_retry_of_a_terminated_pool_fails() {
     pool.terminate();
     assert!(!call.is_done());
     assert!(slot.word().requeue(me.raw(), me.raw()));
-    sweep::put_or_fail(view, (index, slot), me, me);
+    super::sweep::put_or_fail(view, (index, slot), me, me);
     assert!(matches!(answer(call), Err(CallFailure::Terminated { number: 1 })));
 }
 

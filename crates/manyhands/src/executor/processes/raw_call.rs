@@ -4,15 +4,15 @@
 //! run to its end unheard; its slot is used again afterwards. Threads may wait for one call together. No other thread
 //! carries the answer here: the worker writes it, and wakes who sleeps on the call's word.
 
-use super::call_watch::CallWatch;
-use super::call_word::{CallWord, State};
 use super::callbacks::{Callback, Told};
-use super::errors::{CallFailure, SubmitError, WorkerDied};
 use super::obituary::Obituary;
 use super::requester::Requester;
 use super::slot::{Bytes, CallSlot, INLINE};
 use super::sweep::Note;
+use super::watch::CallWatch;
+use super::word::{CallWord, State};
 use crate::arena::ProcessId;
+use crate::executor::errors::{CallFailure, SubmitError, WorkerDied};
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::sync::{Blocking, Parker, Wait, WaitError};
 use std::ops::ControlFlow;

@@ -5,7 +5,7 @@
 //! other, since any other might want a lock that the waiter holds.
 
 use super::asked::{AnyTask, Asked, Lack, Tell};
-use super::state::Standing;
+use super::word::Standing;
 use super::workers::Workers;
 use crate::executor::errors::{CallError, CallFailure};
 use crate::platform::Deadline;

@@ -5,12 +5,13 @@
 //! does, when it has run as many calls as it may, or when its call was answered in its place (aborted). It is told
 //! nothing by anybody: it pulls.
 
-use super::call_word::State;
-use super::record::{PoolBody, PoolState, WorkerRecord, block_in};
+use super::record::{PoolBody, WorkerRecord, block_in};
 use super::slot::{CallSlot, INLINE};
 use super::sweep::break_pool;
 use super::view::View;
+use super::word::State;
 use crate::arena::{Arena, ArenaError, Block, Handle, Kind, Object, Pinned, ProcessId, this_process};
+use crate::executor::state::PoolState;
 use crate::platform::Scope;
 use crate::platform::atomic::Ordering;
 use crate::platform::futex;

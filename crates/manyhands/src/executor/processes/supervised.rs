@@ -3,10 +3,11 @@
 //! The supervisor starts workers and notices their ends; this tells it what the pool wants, from the pool's record. It
 //! takes no calls and answers none, except that it fails all when the supervisor gives the pool up.
 
-use super::record::{EXPECTED, PoolBody, PoolState};
+use super::record::{EXPECTED, PoolBody};
 use super::sweep::break_pool;
 use super::view::View;
 use crate::arena::{Arena, Handle, Kind, Object, ProcessId, this_process};
+use crate::executor::state::PoolState;
 use crate::platform::Scope;
 use crate::platform::atomic::Ordering;
 use crate::spawn::{Ended, Supervised};

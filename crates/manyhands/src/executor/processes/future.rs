@@ -3,8 +3,8 @@
 //! As long as nobody asks to be told of the answer, the future has the call for itself. Then the call is shared with
 //! the pool's callback thread, which passes the word on; the answer stays in the call's slot until the future takes it.
 
-use super::errors::{CallError, SubmitError};
 use super::raw_call::RawCall;
+use crate::executor::errors::{CallError, SubmitError};
 use crate::platform::Deadline;
 use crate::spawn::{Failure, entry};
 use crate::sync::{Blocking, Wait};
@@ -15,7 +15,7 @@ use std::task::Waker;
 const SIGKILL: i32 = 9;
 
 /// A call of a pool of processes, and how its answer is read.
-pub(super) struct Remote<R> {
+pub(in crate::executor) struct Remote<R> {
     call: Held,
     read: fn(&[u8]) -> Result<R, Failure>,
 }
@@ -38,7 +38,7 @@ impl Listener {
 }
 
 /// Waits for an answer; whether it is there.
-pub(super) fn wait_for(call: &RawCall, deadline: Option<Deadline>) -> bool {
+pub(in crate::executor) fn wait_for(call: &RawCall, deadline: Option<Deadline>) -> bool {
     // Without a deadline, and with nobody to interrupt it, a wait ends with the answer only.
     while call.wait(&Wait::arena(deadline, &Blocking)).is_err() {
         if deadline.is_some_and(|deadline| deadline.is_past()) {
@@ -67,13 +67,13 @@ fn take<R>(
 }
 
 impl<R: DeserializeOwned> Remote<R> {
-    pub(super) fn new(call: RawCall) -> Remote<R> {
+    pub(in crate::executor) fn new(call: RawCall) -> Remote<R> {
         Remote { call: Held::Alone(call), read: entry::answer::<R> }
     }
 }
 
 impl<R> Remote<R> {
-    pub(super) fn call(&self) -> &RawCall {
+    pub(in crate::executor) fn call(&self) -> &RawCall {
         match &self.call {
             Held::Alone(call) => call,
             Held::Watched(call, _) => call,
@@ -82,12 +82,12 @@ impl<R> Remote<R> {
     }
 
     /// Cancels the call even if a worker runs it, who is ended.
-    pub(super) fn abort(&self) -> bool {
+    pub(in crate::executor) fn abort(&self) -> bool {
         self.call().abort(SIGKILL)
     }
 
     /// Takes the answer, which is there.
-    pub(super) fn take(self, function: &'static str) -> Result<R, CallError> {
+    pub(in crate::executor) fn take(self, function: &'static str) -> Result<R, CallError> {
         match self.call {
             Held::Alone(call) => take(call, function, self.read),
             Held::Watched(call, listener) => {
@@ -102,7 +102,7 @@ impl<R> Remote<R> {
     }
 
     /// Has `waker` woken when the answer is there, unless it is: whether it is.
-    pub(super) fn is_done_or_wakes(&mut self, waker: &Waker) -> Result<bool, SubmitError> {
+    pub(in crate::executor) fn is_done_or_wakes(&mut self, waker: &Waker) -> Result<bool, SubmitError> {
         if self.call().is_done() {
             return Ok(true);
         }
@@ -130,7 +130,7 @@ impl<R> Remote<R> {
     }
 
     /// Has `callback` run with the answer when it is there.
-    pub(super) fn on_done(
+    pub(in crate::executor) fn on_done(
         self,
         function: &'static str,
         callback: impl FnOnce(Result<R, CallError>) + Send + 'static,

@@ -3,10 +3,10 @@
 //! The calls are submitted with a latch, and workers tell it which they have answered. One thread takes the answers
 //! out. Dropping the set cancels its calls that no worker has begun with, and leaves the others to themselves.
 
-use super::errors::SubmitError;
 use super::latch::Latch;
 use super::raw_call::RawCall;
 use super::raw_pool::{NewCall, RawPool};
+use crate::executor::errors::SubmitError;
 use crate::sync::{Wait, WaitError};
 use std::borrow::Borrow;
 use std::collections::HashMap;

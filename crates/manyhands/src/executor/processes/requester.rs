@@ -3,16 +3,17 @@
 //! Everything here is this process's own memory. It is shared by the pool's clones and by the calls that were
 //! submitted, and the last of them to go closes the pool. In a fork's child it is a copy that does nothing.
 
-use super::call_word::State;
 use super::callbacks::CallbackThread;
-use super::errors::SubmitError;
 use super::free_list::FreeList;
 use super::raw_pool::RawPool;
-use super::record::{LATCHES, PoolState, SUPERVISOR_LOST};
+use super::record::{LATCHES, SUPERVISOR_LOST};
 use super::slot::CallSlot;
 use super::sweep::{Note, break_pool, fail, fail_pending, note_of};
 use super::view::View;
+use super::word::State;
 use crate::arena::{ArenaError, Object, ProcessId, ProcessState, this_process};
+use crate::executor::errors::SubmitError;
+use crate::executor::state::PoolState;
 use crate::platform::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use crate::platform::{Deadline, Scope};
 use crate::spawn::{Predecessor, Setbacks};

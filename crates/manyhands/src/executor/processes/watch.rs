@@ -4,9 +4,9 @@
 //! call stands, to wait for it or to withdraw it: they look at its slot, by the call's number. Once that slot is
 //! another call's, this one is over, and nothing here touches the other.
 
-use super::call_word::State;
 use super::requester::Requester;
 use super::slot::CallSlot;
+use super::word::State;
 use crate::platform::atomic::Ordering;
 use crate::sync::{Parker, Wait, WaitError};
 use std::sync::Arc;

@@ -5,10 +5,10 @@
 //! callback that panics ends itself and no other. Nothing else of the executor needs a thread.
 
 use super::completions::Completions;
-use super::errors::SubmitError;
 use super::raw_call::RawCall;
 use super::raw_pool::RawPool;
 use super::requester::Requester;
+use crate::executor::errors::SubmitError;
 use crate::platform::Deadline;
 use crate::sync::{Blocking, Wait};
 use std::borrow::Borrow;

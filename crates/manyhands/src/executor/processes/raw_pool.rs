@@ -5,14 +5,15 @@
 //! [`work`](super::worker::work) with the pool's handle, and are kept alive by the supervisor. Dropping the last
 //! reference closes the pool; to wait for what was submitted, [`RawPool::join`] it first.
 
-use super::call_word::State;
-use super::errors::SubmitError;
 use super::raw_call::RawCall;
-use super::record::{FunctionEntry, PoolBody, PoolRecord, PoolState, WorkerRecord, block_in, furnish, keep};
+use super::record::{FunctionEntry, PoolBody, PoolRecord, WorkerRecord, block_in, furnish, keep};
 use super::requester::Requester;
 use super::sweep::{Note, break_pool, fail, fail_pending};
 use super::view::View;
+use super::word::State;
 use crate::arena::{Arena, ArenaError, Handle, Kind, Object, PROCESSES, ProcessId, this_process};
+use crate::executor::errors::SubmitError;
+use crate::executor::state::{PoolState, PoolStatistics};
 use crate::platform::Scope;
 use crate::platform::atomic::{Ordering, fence};
 use crate::spawn::Predecessor;
@@ -49,26 +50,6 @@ pub struct PoolPlan<'a> {
 /// A pool, for the process that made it. Clones are the same pool.
 #[derive(Clone)]
 pub struct RawPool(Arc<Requester>);
-
-/// What is known of a pool at one moment.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct PoolStatistics {
-    /// What the pool is ready for.
-    pub state: PoolState,
-    /// How many workers there should be.
-    pub workers_wanted: usize,
-    /// Name, pid and number of calls taken of each worker there is.
-    pub workers: Vec<(String, u32, u64)>,
-    /// Calls that no worker has taken.
-    pub waiting: usize,
-    /// Calls that workers run now.
-    pub running: usize,
-    /// Calls that were submitted so far.
-    pub submitted: u64,
-    /// Workers that ended so far, for whatever reason.
-    pub workers_ended: u64,
-}
 
 impl RawPool {
     /// Makes a pool for workers that are yet to come.

@@ -4,15 +4,14 @@
 //! nothing travel as places in the program, arguments and results by serde. A worker that dies costs the call that it
 //! ran and is replaced. Dropping the pool waits until all is done.
 
-use super::answered::{Answered, take_carried};
-use super::errors::{PoolError, SubmitError};
-use super::future::Future;
-use super::map::{Chunk, Map};
-use super::map_processes::ToProcesses;
-use super::pool::{Engine, Pool};
-use super::raw_pool::{NewCall, PoolPlan, PoolStatistics, RawPool};
+use super::answered::take_carried;
+use super::raw_pool::{NewCall, PoolPlan, RawPool};
+use super::slot::INLINE;
 use super::worker::Worker;
 use crate::arena::{self, Handle, Role};
+use crate::executor::errors::{PoolError, SubmitError};
+use crate::executor::pool::Engine;
+use crate::executor::state::PoolStatistics;
 use crate::spawn::entry::Trampoline;
 use crate::spawn::{
     Entry, Inheritance, Instruction, Order, Predecessor, Refusal, Share, StartError, Supervisor, entry,
@@ -20,7 +19,6 @@ use crate::spawn::{
 };
 use crate::sync::{Blocking, Wait};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -31,21 +29,21 @@ const ATTEMPTS: u32 = 3;
 /// Worker processes, as the engine of a [`Pool`](crate::Pool): calls are functions of the program, arguments and
 /// results travel by serde.
 pub struct Processes {
-    raw: RawPool,
+    pub(super) raw: RawPool,
     supervisor: Arc<Mutex<Arc<Supervisor>>>,
-    retries: u32,
+    pub(super) retries: u32,
 }
 
 /// What a pool of processes is to be.
-pub(super) struct ProcessesPlan<'a> {
-    pub(super) workers: usize,
-    pub(super) calls_per_worker: Option<NonZeroU32>,
-    pub(super) retries: u32,
-    pub(super) name: &'a str,
+pub(in crate::executor) struct ProcessesPlan<'a> {
+    pub(in crate::executor) workers: usize,
+    pub(in crate::executor) calls_per_worker: Option<NonZeroU32>,
+    pub(in crate::executor) retries: u32,
+    pub(in crate::executor) name: &'a str,
 }
 
 impl Processes {
-    pub(super) fn start(plan: &ProcessesPlan<'_>) -> Result<Processes, PoolError> {
+    pub(in crate::executor) fn start(plan: &ProcessesPlan<'_>) -> Result<Processes, PoolError> {
         let prefix = format!("{}-", plan.name);
         let raw_plan = PoolPlan {
             workers: plan.workers,
@@ -106,7 +104,7 @@ fn work_for(pool: Handle) {
             let refused = entry::failed(&entry::Failure::Arguments { expected, reason });
             // A small answer needs no memory.
             if request.answer(0, &[&refused]).is_err() {
-                let _ = request.answer(0, &[&refused[..refused.len().min(super::INLINE)]]);
+                let _ = request.answer(0, &[&refused[..refused.len().min(INLINE)]]);
             }
             return;
         }
@@ -121,88 +119,13 @@ fn work_for(pool: Handle) {
         if let Err(error) = request.answer_naming(0, &[&answer], &carried.objects) {
             // A small answer needs no memory.
             let refused = entry::failed(&unknown(&error.to_string()));
-            let _ = request.answer(0, &[&refused[..refused.len().min(super::INLINE)]]);
+            let _ = request.answer(0, &[&refused[..refused.len().min(INLINE)]]);
         }
     });
 }
 
 fn unknown(reason: &str) -> entry::Failure {
     entry::Failure::Result { given: "call".to_owned(), reason: reason.to_owned() }
-}
-
-impl Pool<Processes> {
-    /// Has a worker call `function` with `argument` (a tuple, where it needs several). A closure that captures
-    /// something is refused when the program is built (though not by `cargo check`).
-    ///
-    /// # Errors
-    /// When the pool takes no more calls, the argument cannot be written, or shared memory has run out. Nothing was
-    /// submitted then.
-    #[inline]
-    pub fn submit<F, A, R>(&self, function: F, argument: A) -> Result<Future<R>, SubmitError>
-    where
-        F: Fn(A) -> R + Copy + Send + 'static,
-        A: Serialize + DeserializeOwned,
-        R: Serialize + DeserializeOwned,
-    {
-        const { entry::assert_captures_nothing::<F>() };
-        self.submit_entry(self.engine.retries, function, argument)
-    }
-
-    /// As [`Pool::submit`], for a call that may be run again `retries` times when its worker dies.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn submit_retrying<F, A, R>(
-        &self,
-        retries: u32,
-        function: F,
-        argument: A,
-    ) -> Result<Future<R>, SubmitError>
-    where
-        F: Fn(A) -> R + Copy + Send + 'static,
-        A: Serialize + DeserializeOwned,
-        R: Serialize + DeserializeOwned,
-    {
-        const { entry::assert_captures_nothing::<F>() };
-        self.submit_entry(retries, function, argument)
-    }
-
-    #[inline]
-    fn submit_entry<F, A, R>(&self, retries: u32, function: F, argument: A) -> Result<Future<R>, SubmitError>
-    where
-        F: Fn(A) -> R + Copy + Send + 'static,
-        A: Serialize + DeserializeOwned,
-        R: Serialize + DeserializeOwned,
-    {
-        let entry = Entry::of_empty(move |argument: A| Answered(function(argument)))?;
-        let call = with_call(entry, retries, &argument, |call| self.engine.raw.submit(call))?;
-        // Until here the objects that the argument names were its own.
-        drop(argument);
-        Ok(Future::of_process(call, std::any::type_name::<F>()))
-    }
-
-    /// Has workers call `function` with each of `items`. The answers come in the order of the items, while later ones
-    /// are still being worked on: see [`Map`].
-    ///
-    /// # Errors
-    /// When the function cannot run in another process. Nothing is submitted before the first answer is asked for.
-    pub fn map<'a, F, I, R>(&'a self, function: F, items: I) -> Result<Map<'a, I::IntoIter, R>, SubmitError>
-    where
-        F: Fn(I::Item) -> R + Copy + Send + 'static,
-        I: IntoIterator,
-        I::Item: Serialize + DeserializeOwned + 'a,
-        R: Serialize + DeserializeOwned + 'a,
-    {
-        const { entry::assert_captures_nothing::<F>() };
-        // It captures the function alone, so it is as empty as that.
-        let each = move |items: Vec<I::Item>| {
-            let answers = items.into_iter().map(|item| entry::caught(|| function(item)));
-            Answered(answers.collect::<Chunk<R>>())
-        };
-        let Processes { raw, retries, .. } = &self.engine;
-        let sender = ToProcesses::new(raw, Entry::of_empty(each)?, std::any::type_name::<F>(), *retries);
-        Ok(Map::new(Box::new(sender), items.into_iter()))
-    }
 }
 
 impl Processes {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// `'scope` is the time in which lent work may run, `'env` that of what is borrowed.
 pub struct Scope<'scope, 'env: 'scope, T> {
     /// What the caller needs to know in the scope.
-    pub(crate) inside: T,
+    pub(super) inside: T,
     out: Arc<Countdown>,
     // Neither time may be taken for a shorter one, as in `std::thread::Scope`.
     scope: PhantomData<&'scope mut &'scope ()>,
@@ -24,7 +24,7 @@ pub struct Scope<'scope, 'env: 'scope, T> {
 type Work<A> = Box<dyn FnOnce(A) + Send>;
 
 /// A piece of lent work, to be run once, with an `A`. Dropped, it is given back without having run.
-pub(crate) struct Loan<A> {
+pub(super) struct Loan<A> {
     // Before `back`: it is gone when that says so, also when its drop panics.
     work: Work<A>,
     back: Back,
@@ -41,7 +41,7 @@ impl Drop for Back {
 
 impl<A> Loan<A> {
     /// Runs the work and gives it back, also when it panics.
-    pub(crate) fn run(self, argument: A) {
+    pub(super) fn run(self, argument: A) {
         let Loan { work, back } = self;
         let _back = back;
         work(argument);
@@ -50,7 +50,7 @@ impl<A> Loan<A> {
 
 impl<'scope, 'env, T> Scope<'scope, 'env, T> {
     /// Lends a piece of work.
-    pub(crate) fn lend<A: 'static>(&'scope self, work: Box<dyn FnOnce(A) + Send + 'scope>) -> Loan<A> {
+    pub(super) fn lend<A: 'static>(&'scope self, work: Box<dyn FnOnce(A) + Send + 'scope>) -> Loan<A> {
         self.out.lend();
         let back = Back(Arc::clone(&self.out));
         // SAFETY: only the lifetime changes. The work is reached through the loan alone, which runs or drops it before
@@ -71,7 +71,7 @@ impl Drop for UntilBack<'_> {
 
 /// Runs `body` with a scope. `before_waiting` is run when it is done or has panicked, for a caller who can do some of
 /// the work; then it waits until all that was lent is back.
-pub(crate) fn lending<'env, T, R>(
+pub(super) fn lending<'env, T, R>(
     inside: T,
     before_waiting: impl Fn(&T),
     body: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env, T>) -> R,

@@ -5,12 +5,13 @@
 //! the pool. Every step is one exchange away from the dead owner's number, so a sweep may stop anywhere and be done
 //! again. No heap memory is taken: the reaper runs this.
 
-use super::call_word::State;
 use super::obituary::Obituary;
-use super::record::{EXPECTED, PoolBody, PoolState, SUPERVISOR_LOST, block_in, keep};
+use super::record::{EXPECTED, PoolBody, SUPERVISOR_LOST, block_in, keep};
 use super::slot::CallSlot;
 use super::view::View;
+use super::word::State;
 use crate::arena::{Arena, ArenaError, Dead, Handle, Kind, Object, ProcessId, Sweep, this_process};
+use crate::executor::state::PoolState;
 use crate::platform::Scope;
 use crate::platform::atomic::{Ordering, fence};
 use crate::platform::futex;

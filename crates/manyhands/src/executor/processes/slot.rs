@@ -6,7 +6,7 @@
 //! are kept in atomic words, so no process can be made to read torn memory by a kill or a mistake of another.
 //!
 //! ```text
-//!   0  word         see call_word        32  arguments: length and tag, place
+//!   0  word         see word             32  arguments: length and tag, place
 //!   4  latch        who is told, 0: none 48  result: length and tag, place
 //!   8  number       counts a pool's calls 64  arguments, up to 96 bytes
 //!  16  function     see below           160  result, up to 96 bytes
@@ -16,7 +16,7 @@
 //! Up to 8 bytes stand in the place itself, so that a tiny call moves one cache line between two processors and not
 //! three.
 
-use super::call_word::CallWord;
+use super::word::CallWord;
 use crate::arena::{Arena, ArenaError, Block, BlockId, Handle, ProcessId, shared_record};
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 

@@ -5,8 +5,8 @@
 //! answer and the latch) the latch says that all calls must be looked at. Whoever waits here never waits for one
 //! worker.
 
-use super::call_ring::CallRing;
 use super::record::RingEnds;
+use super::ring::CallRing;
 use crate::arena::shared_record;
 use crate::platform::Scope;
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
