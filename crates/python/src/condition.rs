@@ -1,8 +1,7 @@
-//! Conditions and barriers between processes, as Python's classes build on them.
+//! Conditions between processes, as Python's classes build on them.
 //!
 //! A condition goes with a lock that is a Python object: it is given up and taken again by that one's own methods, as
-//! often as it was held. A waiter that is killed takes no notification with it; the end of a process that waits at a
-//! barrier breaks it. A negative time-out is zero.
+//! often as it was held. A waiter that is killed takes no notification with it. A negative time-out is zero.
 
 use crate::errors::{from_arena, from_wait, waited};
 use crate::ffi::Patient;
@@ -10,8 +9,7 @@ use crate::later::Later;
 use crate::lock::{Lock, RLock};
 use crate::patience::limit_of_semaphore;
 use manyhands::arena::Handle;
-use manyhands::sync::{BarrierError, RawBarrier, RawCondition, WaitError};
-use pyo3::exceptions::PyValueError;
+use manyhands::sync::RawCondition;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict, PyTuple};
 
@@ -91,118 +89,5 @@ impl Condition {
     #[getter(_manyhands_handle)]
     fn handle(&self) -> PyResult<u64> {
         Ok(self.raw.get()?.handle().expect("a shared condition has one").to_raw())
-    }
-}
-
-/// What `multiprocessing.Barrier` is made of.
-#[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
-pub struct Barrier {
-    raw: Later<RawBarrier>,
-}
-
-/// How a wait at a barrier ended: the place among the parties, or why the barrier is broken.
-#[derive(IntoPyObject)]
-enum Place {
-    Number(u32),
-    Broken(String),
-}
-
-#[pymethods]
-impl Barrier {
-    #[new]
-    #[pyo3(signature = (*_arguments, **_more))]
-    fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> Barrier {
-        Barrier { raw: Later::of("Barrier") }
-    }
-
-    /// Makes the barrier in the arena, or attaches to the one that a handle names.
-    #[pyo3(name = "_manyhands_open", signature = (parties = 1, handle = None))]
-    fn open(&self, parties: i64, handle: Option<u64>) -> PyResult<()> {
-        let raw = match (handle, u32::try_from(parties)) {
-            (Some(handle), _) => RawBarrier::attach(Handle::from_raw(handle)),
-            (None, Ok(parties @ 1..=RawBarrier::MOST_PARTIES)) => RawBarrier::shared(parties),
-            _ => {
-                let most = RawBarrier::MOST_PARTIES;
-                return Err(PyValueError::new_err(format!(
-                    "parties must be > 0: a barrier has between 1 and {most} parties, not {parties}"
-                )));
-            }
-        };
-        self.raw.set(raw.map_err(from_arena)?)
-    }
-
-    /// Waits until all parties have arrived. The last runs `action`; what that raises is raised here.
-    #[pyo3(name = "_manyhands_wait")]
-    fn wait(
-        slf: &Bound<'_, Self>,
-        timeout: Option<f64>,
-        action: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Place> {
-        let until = limit_of_semaphore(timeout)?;
-        let patient = Patient::on(slf);
-        let mut raised = None;
-        // The last to arrive has not waited, so it has the interpreter lock.
-        let act = || match action.map(|action| action.call0()) {
-            Some(Err(error)) => {
-                raised = Some(error);
-                false
-            }
-            _ => true,
-        };
-        let result = slf.get().raw.get()?.wait(until, &patient, act);
-        match (result, raised) {
-            (_, Some(error)) => Err(error),
-            (Ok(place), None) => Ok(Place::Number(place)),
-            (Err(BarrierError::Wait(WaitError::TimedOut)), None) => Ok(Place::Broken(String::new())),
-            (Err(BarrierError::Wait(error)), None) => {
-                from_wait(error, patient).map(|_| Place::Broken("the wait was ended".to_owned()))
-            }
-            // As in the standard library there is nothing to say, unless a process died.
-            (Err(BarrierError::Broken), None) => Ok(Place::Broken(String::new())),
-            (Err(broken), None) => Ok(Place::Broken(broken.to_string())),
-        }
-    }
-
-    /// Makes the barrier as it was when it was new; who waits fails.
-    fn reset(&self) -> PyResult<()> {
-        self.raw.get()?.reset();
-        Ok(())
-    }
-
-    /// Breaks the barrier: who waits and who comes fails, until it is reset.
-    fn abort(&self) -> PyResult<()> {
-        self.raw.get()?.abort();
-        Ok(())
-    }
-
-    /// How many must arrive.
-    #[getter]
-    fn parties(&self) -> PyResult<u32> {
-        Ok(self.raw.get()?.parties())
-    }
-
-    /// How many have arrived and wait for the others.
-    #[getter]
-    fn n_waiting(&self) -> PyResult<u32> {
-        Ok(self.raw.get()?.statistics().waiters)
-    }
-
-    /// How many must arrive, how many have, and whether it is broken.
-    fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let seen = self.raw.get()?.statistics();
-        let told = [("parties", seen.parties), ("waiters", seen.waiters)].into_py_dict(py)?;
-        told.set_item("broken", seen.broken)?;
-        Ok(told)
-    }
-
-    /// Whether it is broken.
-    #[getter]
-    fn broken(&self) -> PyResult<bool> {
-        Ok(self.raw.get()?.statistics().broken)
-    }
-
-    #[getter(_manyhands_handle)]
-    fn handle(&self) -> PyResult<u64> {
-        Ok(self.raw.get()?.handle().expect("a shared barrier has one").to_raw())
     }
 }

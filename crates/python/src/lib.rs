@@ -9,10 +9,12 @@
 
 mod as_made;
 mod banker;
+mod barrier;
 mod child;
 mod command;
 mod condition;
 mod errors;
+mod event;
 mod ffi;
 mod futures;
 mod items;
@@ -41,15 +43,19 @@ mod _engine {
     #[pymodule_export]
     use super::banker::{Banker, Claim};
     #[pymodule_export]
+    use super::barrier::Barrier;
+    #[pymodule_export]
     use super::child::{
         Child, exec_child, fork_child, is_stranger, serve_zygote, take_request, zygote_child,
     };
     #[pymodule_export]
     use super::command::command_line;
     #[pymodule_export]
-    use super::condition::{Barrier, Condition};
+    use super::condition::Condition;
     #[pymodule_export]
     use super::errors::raised_refused_by;
+    #[pymodule_export]
+    use super::event::Event;
     #[pymodule_export]
     use super::ffi::SharedBuffer;
     #[pymodule_export]
@@ -68,7 +74,7 @@ mod _engine {
     #[pymodule_export]
     use super::queue::{Queue, SimpleQueue};
     #[pymodule_export]
-    use super::semaphore::{Event, Semaphore};
+    use super::semaphore::Semaphore;
     #[pymodule_export]
     use super::thread_queue::{ThreadQueue, ThreadSimpleQueue};
     #[pymodule_export]

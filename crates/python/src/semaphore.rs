@@ -1,4 +1,4 @@
-//! Semaphores and events between processes, as Python's classes build on them.
+//! Semaphores between processes, as Python's classes build on them.
 //!
 //! A permit taken by `acquire` is nobody's; one taken by `with` comes back when its process is killed. A negative
 //! time-out is zero.
@@ -9,7 +9,7 @@ use crate::later::Later;
 use crate::patience::limit_of_semaphore;
 use crate::value::truth;
 use manyhands::arena::Handle;
-use manyhands::sync::{MOST_PERMITS, RawEvent, RawSemaphore};
+use manyhands::sync::{MOST_PERMITS, RawSemaphore};
 use pyo3::exceptions::{PyOSError, PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict, PyTuple};
@@ -110,73 +110,5 @@ impl Semaphore {
     #[getter(_manyhands_handle)]
     fn handle(&self) -> PyResult<u64> {
         Ok(self.raw.get()?.handle().expect("a shared semaphore has one").to_raw())
-    }
-}
-
-/// What `multiprocessing.Event` is made of.
-#[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
-pub struct Event {
-    raw: Later<RawEvent>,
-}
-
-#[pymethods]
-impl Event {
-    #[new]
-    #[pyo3(signature = (*_arguments, **_more))]
-    fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> Event {
-        Event { raw: Later::of("Event") }
-    }
-
-    /// Makes the event in the arena, or attaches to the one that a handle names.
-    #[pyo3(name = "_manyhands_open", signature = (handle = None))]
-    fn open(&self, handle: Option<u64>) -> PyResult<()> {
-        let raw = match handle {
-            Some(handle) => RawEvent::attach(Handle::from_raw(handle)),
-            None => RawEvent::shared(),
-        };
-        self.raw.set(raw.map_err(from_arena)?)
-    }
-
-    /// Whether the event is set.
-    fn is_set(&self) -> PyResult<bool> {
-        Ok(self.raw.get()?.is_set())
-    }
-
-    /// Sets it; everybody who waits goes on.
-    fn set(&self) -> PyResult<()> {
-        self.raw.get()?.set();
-        Ok(())
-    }
-
-    /// Clears it.
-    fn clear(&self) -> PyResult<()> {
-        self.raw.get()?.clear();
-        Ok(())
-    }
-
-    /// Waits until it is set; `False` when the time was over first.
-    #[pyo3(signature = (timeout = None))]
-    fn wait(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<bool> {
-        if slf.get().raw.get()?.is_set() {
-            return Ok(true);
-        }
-        if timeout.is_some_and(|seconds| seconds <= 0.0) {
-            return Ok(false);
-        }
-        let patient = Patient::on(slf);
-        waited(slf.get().raw.get()?.wait(limit_of_semaphore(timeout)?, &patient), patient)
-    }
-
-    /// Whether it is set, and how many wait.
-    fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let seen = self.raw.get()?.statistics();
-        let told = [("waiters", seen.waiters)].into_py_dict(py)?;
-        told.set_item("set", seen.set)?;
-        Ok(told)
-    }
-
-    #[getter(_manyhands_handle)]
-    fn handle(&self) -> PyResult<u64> {
-        Ok(self.raw.get()?.handle().expect("a shared event has one").to_raw())
     }
 }
