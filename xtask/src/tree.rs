@@ -1,7 +1,7 @@
 //! The files of the repository that the rules read, and what each one is.
 //!
-//! Only text that people write: Rust, Python and Cargo manifests, outside build folders and virtual environments. A
-//! file's place says what holds for it, so `place` is the one function that knows the layout.
+//! Only text that people write: Rust, Python, pages and Cargo manifests, outside build folders and virtual
+//! environments. A file's place says what holds for it, so `place` is the one function that knows the layout.
 
 use std::fs;
 use std::io;
@@ -25,6 +25,11 @@ impl File {
 
     pub fn is_rust(&self) -> bool {
         self.path.ends_with(".rs")
+    }
+
+    /// Whether the file is a page of text. The changelog is assembled, and not written by hand.
+    pub fn is_document(&self) -> bool {
+        self.path.ends_with(".md") && self.path != "CHANGELOG.md"
     }
 
     pub fn is_python(&self) -> bool {
@@ -96,7 +101,8 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
         let kind = entry.file_type()?;
         if kind.is_dir() {
             walk(&entry.path(), found)?;
-        } else if kind.is_file() && (name.ends_with(".rs") || name.ends_with(".py") || name == "Cargo.toml") {
+        } else if kind.is_file() && [".rs", ".py", ".md", "Cargo.toml"].iter().any(|end| name.ends_with(end))
+        {
             found.push(entry.path());
         }
     }

@@ -7,6 +7,8 @@ mod doors;
 mod layers;
 mod leftovers;
 mod length;
+mod maps;
+mod margin;
 mod openings;
 mod unsafety;
 
@@ -43,6 +45,8 @@ pub fn all(files: &[File]) -> Vec<Finding> {
         findings.extend(layers::check(file));
         findings.extend(leftovers::check(file));
         findings.extend(length::check(file));
+        findings.extend(maps::check(file));
+        findings.extend(margin::check(file));
         findings.extend(openings::check(file));
         findings.extend(unsafety::check(file));
     }

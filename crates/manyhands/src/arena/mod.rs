@@ -6,6 +6,16 @@
 //! carved off for ever. Whatever a process may be killed over carries its owner in the same word that says it is held,
 //! and [`sweep`] undoes it: each step one compare-and-swap away from the dead owner's id, so that anybody may do it,
 //! twice or halfway. This layer knows no lock, queue or call; what it needs of them goes through [`Sweep`].
+//!
+//! ```text
+//! region, header, place, window, neighbour     the memory file, its first page, and where this process has it mapped
+//! owner, member, process_slot, process_table, thread_table, copies, fork      who is here, and how forks take part
+//! notice, sweep                                who has ended, and undoing what they held
+//! object, records, reference, travel, names, once, kept_block                 objects, and who keeps them alive
+//! block, block_entry, block_word, claim, payload                              memory for large content
+//! carve, chunk_table, chunk_word, free_bits, reclaim, trim                    where it comes from and goes back to
+//! shared, error                                what may stand in the arena, and why it refuses
+//! ```
 
 mod block;
 mod block_entry;

@@ -7,6 +7,7 @@
 //! monitor              items of one process's threads, moved and not encoded
 //! queue                the handle for Rust, over either: queue_in_arena, in_process; iter: one value after the other
 //! halves               senders and receivers of one queue, and who is left of them: ends
+//! wait                 how those wait whom perhaps nobody will wake             error    why nothing was put or taken
 //! ```
 //!
 //! This layer knows no processes being started, no calls and no Python.

@@ -3,8 +3,16 @@
 //! Everything above asks this layer for a futex wait, a memory file, a pidfd, a clone, a clock, and never for a system
 //! call. It knows no arena, no lock and no process of ours: a word here is only a word, a pid only a number. Under
 //! `cfg(manyhands_model)` atomics and futexes are replaced by ones that the model checker schedules; nothing else of
-//! this layer exists then. One module, `numbers`, calls nothing: it looks into values of any type, and stands here
-//! since that takes unsafe code.
+//! this layer exists then.
+//!
+//! ```text
+//! atomic, cache, clock, futex, thread, turn   words, caches, time, sleeping, this thread, one at a time
+//! memory, maps, image, numbers                memory files, what is mapped, the program itself, numbers in values
+//! fork, exec, orphan, process, signal         copies, other programs, nobody's children, pids, signals
+//! pidfd, stat, robust, census                 who has ended, how, words that change with an end, who is there
+//! message, doorbell, lasting                  descriptors that are sent, that ring, that a program may close
+//! needs, privilege, wipe                      what must be there, who has more rights, words zeroed by a fork
+//! ```
 
 pub mod atomic;
 pub(crate) mod cache;

@@ -5,6 +5,15 @@
 //! zygote, or a template forked from the program; it starts processes on request and keeps the workers of pools at
 //! their number. The *reaper* notices deaths, sweeps, and ends who must end with a parent. This layer knows no pool:
 //! what it must know of one it is told through [`Supervised`].
+//!
+//! ```text
+//! process, thread, entry    what a Rust program starts                   error     why it could not
+//! start_exec, template      by exec, and by fork of the caller           birth     how a supervisor makes a child
+//! zygote, handover          the program, diverted before `main`          inherit   what a child inherits
+//! supervisor, request       a supervisor as its owner sees it            serve     its loop
+//! workers, setbacks         a pool's workers at their number             reaper    who notices deaths
+//! started, here, leaving    children, and what is done at one's own end  loan      work that borrows
+//! ```
 
 mod birth;
 pub mod entry;

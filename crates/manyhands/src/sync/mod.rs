@@ -1,11 +1,11 @@
 //! The one place where anybody sleeps, and what is made of it: locks, semaphores, events, bankers.
 //!
 //! ```text
-//! wait        sleeping, and saying what for             wait_graph   who waits for whom, and whether that is a deadlock
-//! lock        Lock, RLock                               semaphore    Semaphore
-//! event       Event                                     condition    Condition
-//! barrier     Barrier                                   banker       Banker
-//! shared      the names of those for processes          sweep        what a killed process held here
+//! wait        sleeping, and saying what for            wait_graph   who waits for whom; is that a deadlock?
+//! lock        Lock, RLock                              semaphore    Semaphore
+//! event       Event                                    condition    Condition
+//! barrier     Barrier                                  banker       Banker
+//! shared      the names of those for processes         sweep        what a killed process held here
 //! door        only so many at a time
 //! ```
 //!

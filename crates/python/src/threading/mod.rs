@@ -2,7 +2,8 @@
 //! process.
 //!
 //! Each is one of the engine's with the standard library's manners. `lock` has both kinds of locks, whose hot methods
-//! are raw (`ffi::methods`); `thread` is what the wait graph and a look at a thread's state need of a thread.
+//! are raw (`ffi::methods`); `condition`, `semaphore`, `event` and `barrier` have one each. `thread` is what the wait
+//! graph and a look at a thread's state need of a thread; `held` says who holds a lock.
 
 mod barrier;
 mod condition;

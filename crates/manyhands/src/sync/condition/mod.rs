@@ -1,8 +1,8 @@
 //! Conditions, for threads and for processes.
 //!
 //! ```text
-//! list     the waiters in the order in which they came, as records       records  where the records stand
-//! raw      a condition in either place, with any lock                    typed    Condition for the threads of one process
+//! list     the waiters in the order in which they came      records  where their records stand
+//! raw      a condition in either place, with any lock       typed    Condition for the threads of one process
 //! shared   the same for processes
 //! ```
 

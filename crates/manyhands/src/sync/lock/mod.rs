@@ -1,11 +1,11 @@
 //! Locks, plain and re-entrant, for threads and for processes.
 //!
 //! ```text
-//! word      owner, dead bit, waiters bit: the one algorithm          holder    who holds a lock, or died with it
-//! private   a word in private memory, watched for deadlocks          arena     a word in the arena, whose owner may be killed
-//! raw       either of the two, taken and released by hand            depth     how often a re-entrant lock is held
-//! typed     Lock<T>, RLock for the threads of one process            shared, shared_rlock    the same for processes
-//! error     why a release was refused
+//! word      owner, dead bit, waiters bit: the one algorithm        holder   who holds a lock, or died with it
+//! private   a word in private memory, watched for deadlocks        depth    how often a re-entrant lock is held
+//! arena     a word in the arena, whose owner may be killed         raw      either of the two, by hand
+//! typed     Lock<T>, RLock for the threads of one process          error    why a release was refused
+//! shared, shared_rlock   the same for processes
 //! ```
 
 pub(super) mod word;

@@ -1,12 +1,11 @@
 //! The one place where anybody sleeps, and what is said of a wait.
 //!
 //! ```text
-//! park       Wait, Waiting, Parker: some yields, then a futex      history of a word says how many yields
-//! gate       sleep until something is published                     bell       the same, for one sleeper at a time
-//! countdown  wait until a number of things is done
-//! tick       who sweeps the dead while all wait                     life       how waiters hear that the reaper has ended
-//! site       where in the program something happened                deadlock   what is said of threads that wait in a circle
-//! note       what a thread waits for, in its slot of the arena
+//! park       Wait, Waiting, Parker: some yields, then a futex; History says how many yields
+//! gate       sleep until something is published          bell       the same, for one sleeper at a time
+//! countdown  wait until a number of things is done       note       what a thread waits for, in its arena slot
+//! tick       who sweeps the dead while all wait          life       how waiters hear that the reaper has ended
+//! site       where in the program something happened     deadlock   a deadlock in words
 //! mortal     for the model: a participant that stops for ever
 //! ```
 //!

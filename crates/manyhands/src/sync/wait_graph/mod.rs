@@ -1,10 +1,10 @@
 //! Who waits for whom among the threads of one process, and whether that is a deadlock.
 //!
 //! ```text
-//! record    what a thread waits for, written down while it does          threads   the records, by thread number
-//! walk      from a waiter to the holder, to what that one waits for      watch     the hook in the place where one sleeps
-//! thread_number   how a thread is named in the words of private locks
-//! stuck     whether nobody is left, not even a signal, to end any wait
+//! record    what a thread waits for, while it does       threads         the records, by thread number
+//! walk      from waiter to holder to what that wants     thread_number   a thread's name in private locks
+//! watch     the hook in the place where one sleeps       news            a wait for what anybody may bring
+//! stuck     whether nobody is left to end any wait       report          what a walk found, in words
 //! ```
 //!
 //! A thread writes down what it waits for before it sleeps, and then walks: lock, holder, what the holder waits for. A
