@@ -8,7 +8,7 @@ use crate::lexer::{self, Kind};
 use crate::tree::File;
 
 pub fn check(file: &File) -> Vec<Finding> {
-    if !(file.path.starts_with("crates/") && file.path.ends_with("/mod.rs")) {
+    if !(file.path.starts_with("crates/") && file.path.contains("/src/") && file.path.ends_with("/mod.rs")) {
         return Vec::new();
     }
     let opening: String = file.text.lines().filter(|line| line.starts_with("//!")).collect();

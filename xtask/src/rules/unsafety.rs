@@ -1,8 +1,9 @@
 //! Unsafe code stands in few folders, and each block and each impl says why it is sound.
 //!
 //! The reason is a comment `// SAFETY: ...` in front of the statement (or item) which holds the `unsafe`, and it has
-//! words in it. The folders are those that must call the operating system, share memory or fork, and one file
-//! lends closures to threads; elsewhere unsafe means that a lower layer lacks a safe function. Tests and benches may use it anywhere, with the reason.
+//! words in it. The folders are those that must call the operating system, share memory or fork, and one file lends
+//! closures to threads; elsewhere unsafe means that a lower layer lacks a safe function. Tests and benches may use it
+//! anywhere, with the reason.
 
 use super::Finding;
 use crate::lexer::{self, Kind, Token};

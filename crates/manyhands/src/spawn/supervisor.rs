@@ -139,8 +139,8 @@ impl Supervisor {
         Ok(Arc::new(started))
     }
 
-    /// Has the supervisor start the workers of a pool, now and whenever one is missing: see [`super::Supervised`]. `payload`
-    /// is what each worker reads; the supervisor makes a [`super::Supervised`] of `pool` and `payload`.
+    /// Has the supervisor start the workers of a pool, now and whenever one is missing: see [`super::Supervised`].
+    /// `payload` is what each worker reads; the supervisor makes a [`super::Supervised`] of `pool` and `payload`.
     ///
     /// # Errors
     /// [`Refusal`], also when the first workers could not be started.

@@ -115,7 +115,8 @@ impl Nest {
         Nest { workers: Arc::clone(&engine.workers), own }
     }
 
-    /// Runs those calls of the scope that nobody has begun with, if this is one of the workers, who might be all there is.
+    /// Runs those calls of the scope that nobody has begun with, if this is one of the workers, who might be all there
+    /// is.
     pub(in crate::executor) fn run_own(&self) {
         let Some(own) = &self.own else { return };
         // The last first: who comes by otherwise takes the first.
