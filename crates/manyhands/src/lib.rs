@@ -96,33 +96,24 @@ pub use spawn::{
     NewThread, Process, ProcessError, StartError, StartMethod, Thread, ThreadError, ThreadState,
 };
 
-/// Who undoes what a dead process held: every layer's part, in the order in which a sweep goes through them.
+/// What the layers do when a process has ended: the arena knows that something is to be done, and not what.
 #[cfg(not(manyhands_model))]
-pub(crate) static SWEEPS: &[&dyn arena::Sweep] =
-    &[&arena::PayloadSweep, &sync::SyncSweep, &channel::QueueSweep, &executor::PoolSweep];
+impl arena::Registered for arena::Arena {
+    const SWEEPS: &'static [&'static dyn arena::Sweep] =
+        &[&arena::PayloadSweep, &sync::SyncSweep, &channel::QueueSweep, &executor::PoolSweep];
+
+    const REPLACE_REAPER: fn(&'static arena::Arena) = |arena| {
+        let _ = spawn::reaper::ensure(arena);
+    };
+}
 
 /// Looks for processes of this arena that have ended, and undoes what they held.
 #[cfg(not(manyhands_model))]
 #[doc(hidden)]
 pub fn sweep_the_dead() {
     if let Some(arena) = arena::Arena::current() {
-        arena::sweep_the_dead(arena, SWEEPS);
+        arena::sweep_the_dead(arena);
     }
-}
-
-/// Looks for the dead as the tick of a waiter: not when another process has just looked.
-#[cfg(not(manyhands_model))]
-pub(crate) fn tick() {
-    if let Some(arena) = arena::Arena::current() {
-        arena::sweep_in_turn(arena, SWEEPS);
-    }
-}
-
-/// Makes another reaper in the place of one that has ended, for whoever hears of that in a wait.
-#[cfg(not(manyhands_model))]
-pub(crate) fn replace_reaper(arena: &'static arena::Arena) {
-    // Where none can be made now, the next tick tries again.
-    let _ = spawn::reaper::ensure(arena);
 }
 
 /// How a supervisor learns what a pool wants: the executor's answer.

@@ -2,16 +2,12 @@
 //!
 //! It reads every path that begins with `crate::` or climbs with `super::` to the crate's root, inside groups as well
 //! (`use crate::{arena, sync::park}`). A name at the root that is no layer hides which layer it comes from, so it is
-//! refused, too, apart from the few static entries through which a lower layer reaches a later one.
+//! refused, too. What a lower layer needs of a later one it declares as a trait, which the later one, or the root,
+//! implements.
 
 use super::{Finding, Modules};
 use crate::lexer::{self, Kind, Token};
 use crate::tree::{File, LAYERS};
-
-/// Names at the root which a layer may use: the static table of sweeps, the walk over it that waiters take, what they
-/// do when they hear that the reaper has ended, and what a supervisor of processes must know of those who have it keep
-/// some.
-const AT_THE_ROOT: [&str; 5] = ["SWEEPS", "MAKE_SUPERVISED", "sweep_the_dead", "tick", "replace_reaper"];
 
 pub fn check(file: &File) -> Vec<Finding> {
     let Some(layer) = file.layer() else { return Vec::new() };
@@ -39,7 +35,6 @@ fn objection(layer: &str, used: &str) -> Option<String> {
             "layer `{layer}` uses `{used}`, which comes after it; let `{used}` come to it through a trait instead"
         )),
         Some(_) => None,
-        None if AT_THE_ROOT.contains(&used) => None,
         None => Some(format!(
             "layer `{layer}` uses `crate::{used}`, which hides the layer it comes from; write `crate::LAYER::...`"
         )),
@@ -123,11 +118,13 @@ mod tests {
 
     #[test]
     fn a_name_that_hides_its_layer_is_refused() {
-        assert_eq!(findings("crates/manyhands/src/sync/sweep.rs", "use crate::Queue;"), 1);
+        let sweep = "crates/manyhands/src/sync/sweep.rs";
+        assert_eq!(findings(sweep, "use crate::Queue;"), 1);
+        assert_eq!(findings(sweep, "mod tests { fn f() { crate::sweep_the_dead(); } }"), 1);
     }
 
     #[test]
-    fn earlier_layers_and_the_sweeps_are_allowed() {
+    fn earlier_layers_are_allowed() {
         let sweep = "crates/manyhands/src/sync/sweep.rs";
         assert_eq!(
             findings(
@@ -136,10 +133,7 @@ mod tests {
             ),
             0
         );
-        assert_eq!(
-            findings(sweep, "mod tests { use super::super::channel; fn f() { crate::sweep_the_dead(); } }"),
-            0
-        );
+        assert_eq!(findings(sweep, "mod tests { use super::super::channel; }"), 0);
         assert_eq!(findings(sweep, "// crate::channel\nconst TEXT: &str = \"crate::channel::x\";"), 0);
         assert_eq!(findings("crates/manyhands/src/lib.rs", "pub use crate::executor::Pool;"), 0);
     }

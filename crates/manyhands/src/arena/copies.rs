@@ -65,7 +65,7 @@ impl Arena {
     pub(super) fn abandon_claim(&'static self, process: ProcessId, seen: Word) {
         // Dead first, so that nobody gets the slot before its references are gone.
         if self.process(process).exchange(seen, Word { state: ProcessState::Dead, other: 0, ..seen }) {
-            super::sweep(self, crate::SWEEPS, process);
+            super::sweep(self, process);
         }
     }
 }

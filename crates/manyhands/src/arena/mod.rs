@@ -71,7 +71,7 @@ pub use process_table::PROCESSES;
 pub use region::Arena;
 pub(crate) use shared::shared_record;
 pub use shared::{Offset, Shared};
-pub(crate) use sweep::{Dead, Sweep, sweep, sweep_in_turn, sweep_noticed, sweep_the_dead};
+pub(crate) use sweep::{Dead, Registered, Sweep, sweep, sweep_in_turn, sweep_noticed, sweep_the_dead};
 pub use thread_table::{THREADS, ThreadSlot};
 pub(crate) use travel::travels;
 pub use travel::{collect, note};

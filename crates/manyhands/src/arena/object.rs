@@ -19,6 +19,7 @@ use super::header::{FREE_TABLE, Free, OBJECT_WORDS};
 use super::owner::{ProcessId, this_process};
 use super::region::Arena;
 use super::shared::{Offset, Shared};
+use super::sweep::Registered;
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::platform::memory;
 use std::io;
@@ -445,7 +446,7 @@ impl Arena {
     fn finish_unmaking(&'static self, index: u32, word: Word) -> Result<(), ArenaError> {
         if let Some(kind) = Kind::from_raw(word.kind) {
             let object = Handle { index, generation: word.generation };
-            let released = crate::SWEEPS.iter().map(|layer| layer.release(self, kind, object));
+            let released = Arena::SWEEPS.iter().map(|layer| layer.release(self, kind, object));
             // What cannot be done from here is done by the sweep of the process whose name is in the word.
             released.fold(Ok(()), Result::and)?;
         }

@@ -88,7 +88,7 @@ impl Arena {
         let starter = super::owner::this_process()?;
         let child = self.claim_slot(0, starter.raw()).or_else(|full| {
             // Some may belong to processes whose end nobody has noticed yet.
-            let swept = Arena::current().map_or(0, |arena| super::sweep_the_dead(arena, crate::SWEEPS));
+            let swept = Arena::current().map_or(0, super::sweep_the_dead);
             if swept == 0 { Err(full) } else { self.claim_slot(0, starter.raw()) }
         })?;
         let slot = self.process(child);

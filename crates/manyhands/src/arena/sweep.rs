@@ -36,6 +36,17 @@ pub trait Sweep: Sync {
     }
 }
 
+/// What later layers do when a process has ended. Only the crate's root sees them all: it implements this for
+/// [`Arena`], once, or nothing compiles. Nothing is registered while the program runs, so every process of it has the
+/// same table, also one that has run nothing yet.
+pub(crate) trait Registered {
+    /// Every layer's part of a sweep, in the order in which a sweep goes through them.
+    const SWEEPS: &'static [&'static dyn Sweep];
+
+    /// Makes another reaper in the place of one that has ended. Where none can be made now, the next tick tries again.
+    const REPLACE_REAPER: fn(&'static Arena);
+}
+
 /// A process whose end was noticed.
 #[derive(Clone, Copy, Debug)]
 pub struct Dead {
@@ -56,16 +67,16 @@ impl Dead {
 }
 
 /// Undoes what `process` held, if its end was noticed and nobody who lives is at it. Returns whether that was so.
-pub(crate) fn sweep(arena: &'static Arena, table: &[&dyn Sweep], process: ProcessId) -> bool {
+pub(crate) fn sweep(arena: &'static Arena, process: ProcessId) -> bool {
     let Ok(by) = this_process() else { return false };
     if !arena.claim_sweep(process, by) {
         return false;
     }
     let slot = arena.process(process);
     let dead = Dead { process, pid: slot.pid(), clean: slot.ended_by_itself(), arena };
-    let undone =
-        table.iter().map(|layer| unless_damaged(layer.sweep(arena, &dead))).fold(Ok(()), Result::and);
-    let undone = undone
+    let layers = Arena::SWEEPS.iter().map(|layer| unless_damaged(layer.sweep(arena, &dead)));
+    let undone = layers
+        .fold(Ok(()), Result::and)
         .and_then(|()| unless_damaged(arena.free_blocks_of(process)))
         .and_then(|()| unless_damaged(arena.settle_records_of(process)))
         .and_then(|()| unless_damaged(arena.drop_references_of(process)));
@@ -91,17 +102,17 @@ fn unless_damaged(undone: Result<(), ArenaError>) -> Result<(), ArenaError> {
 ///
 /// One look costs a few system calls per process: meant for the ticks of waiters and for tests. The reaper, which
 /// holds the descriptors, knows at once.
-pub(crate) fn sweep_the_dead(arena: &'static Arena, table: &[&dyn Sweep]) -> usize {
+pub(crate) fn sweep_the_dead(arena: &'static Arena) -> usize {
     for (process, _) in arena.slots_in(ProcessState::Alive) {
         arena.notice(process);
     }
     arena.abandon_lost_copies();
-    sweep_noticed(arena, table)
+    sweep_noticed(arena)
 }
 
 /// As [`sweep_the_dead`], unless anybody in the arena has looked less than half a tick ago: for ticks, of which there
 /// is one per process, so that the looking does not grow with their number squared.
-pub(crate) fn sweep_in_turn(arena: &'static Arena, table: &[&dyn Sweep]) {
+pub(crate) fn sweep_in_turn(arena: &'static Arena) {
     const REST_NS: u64 = 50_000_000;
     arena.check_own_slot();
     arena.settle_references();
@@ -111,17 +122,17 @@ pub(crate) fn sweep_in_turn(arena: &'static Arena, table: &[&dyn Sweep]) {
     let mine = now.saturating_sub(last) >= REST_NS
         && looked.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok();
     if mine {
-        sweep_the_dead(arena, table);
+        sweep_the_dead(arena);
     } else {
-        sweep_noticed(arena, table);
+        sweep_noticed(arena);
     }
 }
 
 /// Sweeps those whose end was noticed already, also after a sweeper that died halfway. Returns how many that were.
-pub(crate) fn sweep_noticed(arena: &'static Arena, table: &[&dyn Sweep]) -> usize {
+pub(crate) fn sweep_noticed(arena: &'static Arena) -> usize {
     let mut swept = 0;
     for (process, _) in arena.slots_in(ProcessState::Dead) {
-        swept += usize::from(sweep(arena, table, process));
+        swept += usize::from(sweep(arena, process));
     }
     swept
 }

@@ -51,5 +51,6 @@ pub use started::Started;
 pub use supervisor::{Refusal, Supervisor};
 pub use template::{Forked, ForkedSupervisor, fork_process, fork_supervisor};
 pub use thread::{NewThread, Thread, ThreadBuilder, ThreadError, ThreadState};
+pub(crate) use workers::OfAPool;
 pub use workers::{Ended, FRUITLESS, MakeSupervised, Supervised};
 pub use zygote::{start_through_zygote, zygote, zygote_of};

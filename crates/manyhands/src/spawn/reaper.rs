@@ -163,7 +163,7 @@ impl Reaper {
                 return false;
             }
             self.drain_doorbell();
-            sweep_noticed(self.arena, crate::SWEEPS);
+            sweep_noticed(self.arena);
             self.watch_new();
             self.end_orphans();
             if self.is_idle() && self.resign() {
@@ -400,7 +400,7 @@ impl Reaper {
                 }
             }
         }
-        sweep(self.arena, crate::SWEEPS, process);
+        sweep(self.arena, process);
     }
 
     fn slot_of(&self, process: ProcessId) -> Option<&'static ProcessSlot> {

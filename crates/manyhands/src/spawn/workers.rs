@@ -56,6 +56,13 @@ pub trait Supervised {
 /// Why it cannot.
 pub type MakeSupervised = fn(Handle, &[u8]) -> Result<Box<dyn Supervised>, String>;
 
+/// How a supervisor that needs no program of its own makes a [`Supervised`]. The executor, which knows what a pool is,
+/// implements it for [`Handle`].
+pub(crate) trait OfAPool {
+    /// A [`MakeSupervised`].
+    fn supervised(self, payload: &[u8]) -> Result<Box<dyn Supervised>, String>;
+}
+
 /// A worker's end.
 #[derive(Clone, Copy, Debug)]
 pub struct Ended {
@@ -334,7 +341,7 @@ impl Workers {
         // It may have ended before it took its slot.
         arena.abandon_slot(worker.slot);
         arena.mark_dead(worker.slot);
-        sweep(arena, crate::SWEEPS, worker.slot);
+        sweep(arena, worker.slot);
         if arena.process_state(worker.slot).is_none() {
             // Else somebody else is at the sweep, and counts it out.
             self.pool.expect_no_more(worker.slot);

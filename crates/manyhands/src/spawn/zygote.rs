@@ -18,8 +18,9 @@ use super::request::{Bequest, Order};
 use super::serve::{Served, serve};
 use super::started::Started;
 use super::supervisor::{Refusal, Supervisor};
+use super::workers::OfAPool;
 use super::{leaving, reaper};
-use crate::arena::Arena;
+use crate::arena::{Arena, Handle};
 use crate::platform::image::{Initialiser, MainProgram, initialisers_after};
 use std::ffi::{CStr, CString, c_int};
 use std::os::unix::ffi::OsStrExt;
@@ -217,7 +218,7 @@ fn be_zygote(inherited: Inherited) -> ! {
     leaving::register();
     entry::watch_panics();
     // SAFETY: this process has run nothing of the program's, and has one thread.
-    match unsafe { serve(inherited.requester, &mut Plain::new(), crate::MAKE_SUPERVISED) } {
+    match unsafe { serve(inherited.requester, &mut Plain::new(), Handle::supervised) } {
         Ok(Served::Child(request)) => process::run(request),
         // SAFETY: a zygote has nothing to flush.
         Ok(Served::End) | Err(_) => unsafe { libc::_exit(0) },

@@ -10,7 +10,7 @@ use crate::arena::{Arena, Handle, Kind, Object, ProcessId, this_process};
 use crate::executor::state::PoolState;
 use crate::platform::Scope;
 use crate::platform::atomic::Ordering;
-use crate::spawn::{Ended, Supervised};
+use crate::spawn::{Ended, OfAPool, Supervised};
 
 struct SupervisedPool {
     view: View,
@@ -29,6 +29,12 @@ pub fn supervised(pool: Handle, _told: &[u8]) -> Result<Box<dyn Supervised>, Str
     let view = View::of(arena, object.body::<PoolBody>()).map_err(|error| error.to_string())?;
     let view = view.ok_or("the pool is gone")?;
     Ok(Box::new(SupervisedPool { view, _object: object }))
+}
+
+impl OfAPool for Handle {
+    fn supervised(self, payload: &[u8]) -> Result<Box<dyn Supervised>, String> {
+        supervised(self, payload)
+    }
 }
 
 impl Supervised for SupervisedPool {

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::life::{beside, pass_on};
 use super::park::{Ticking, Turn, Wait, Waiting};
-use crate::arena::Arena;
+use crate::arena::{Arena, Registered, sweep_in_turn};
 use crate::platform::atomic::Ordering;
 use crate::platform::robust::WORDS;
 use crate::platform::thread::gettid;
@@ -40,7 +40,7 @@ impl Ticking for ProcessTicking {
         let beside = Arena::current()
             .and_then(|arena| {
                 let word = &arena.life()[gettid() as usize % WORDS].word;
-                beside(word, || crate::replace_reaper(arena))
+                beside(word, || Arena::REPLACE_REAPER(arena))
             })
             .filter(|_| is_long && futex::waits_beside());
         let period = match (beside.is_some(), elected) {
@@ -55,8 +55,8 @@ impl Ticking for ProcessTicking {
     fn after_sleep(&self, turn: Turn, timed_out: bool) {
         turn.beside.map(pass_on);
         // Also whoever was not elected: the elected one may be woken before its time again and again.
-        if timed_out {
-            crate::tick();
+        if timed_out && let Some(arena) = Arena::current() {
+            sweep_in_turn(arena);
         }
         if !turn.elected {
             return;
