@@ -3,14 +3,14 @@
 //! It knows what a rule would otherwise trip over: nested block comments, raw and byte strings, raw identifiers, and a
 //! lifetime beside a character. It does not check anything: text that is not Rust gives tokens that mean nothing.
 
-/// What a token is. Numbers, strings and characters are all `Literal`: no rule looks inside them.
+/// What a token is. Numbers, strings and characters are all `Literal`, as they are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind<'a> {
     Word(&'a str),
     PathSeparator,
     Mark(char),
     Comment(&'a str),
-    Literal,
+    Literal(&'a str),
     Lifetime,
 }
 
@@ -68,14 +68,14 @@ fn next(rest: &str, first: char) -> (usize, Option<Kind<'_>>) {
         return (length, Some(Kind::Comment(&rest[..length])));
     }
     if let Some(length) = string(rest) {
-        return (length, Some(Kind::Literal));
+        return (length, Some(Kind::Literal(&rest[..length])));
     }
     if first == '\'' {
         return quote(rest);
     }
     if first.is_ascii_digit() {
         let length = rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len());
-        return (length, Some(Kind::Literal));
+        return (length, Some(Kind::Literal(&rest[..length])));
     }
     if first == '_' || first.is_alphabetic() {
         let start = if rest.starts_with("r#") { 2 } else { 0 };
@@ -151,7 +151,8 @@ fn quote(rest: &str) -> (usize, Option<Kind<'_>>) {
     let first = after.next();
     let is_character = first == Some('\\') || after.next() == Some('\'');
     if is_character {
-        return (1 + closing(&rest[1..], '\''), Some(Kind::Literal));
+        let length = 1 + closing(&rest[1..], '\'');
+        return (length, Some(Kind::Literal(&rest[..length])));
     }
     let length =
         rest[1..].find(|c: char| !(c.is_alphanumeric() || c == '_')).map_or(rest.len(), |end| 1 + end);

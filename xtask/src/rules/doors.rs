@@ -1,9 +1,14 @@
 //! Some things come in through one door only.
 //!
-//! Atomics and the model checker through `platform::atomic`, the operating system through `platform` (the start
-//! of a process, which is little else, may call it from `spawn`), Python through `crates/python`, waiting
-//! through `sync::park`, other programs through `spawn`. Test code of a layer may use the raw thing; a `model`
-//! module may name the model checker.
+//! Atomics and the model checker through `platform::atomic`, the operating system and the files of `/proc` through
+//! `platform`, Python through `crates/python`, waiting through `sync::wait`, other programs through `spawn`. Test code
+//! of a layer may use the raw thing; a `model` module may name the model checker.
+//!
+//! The standard library's `Mutex` is for what one process keeps for itself, is held for a moment, and is not waited
+//! under. The arena may use it, since its own locks come after it; so may spawn and executor, for their records of this
+//! process's children and calls. Not platform and channel, whose code runs in processes that were cloned with a lock
+//! held; nor sync, which is the locks. What else waits in the standard library (`Condvar`, `mpsc`, ...) no layer uses:
+//! its waits would not be seen by the look for deadlocks.
 
 use super::{Finding, Modules};
 use crate::lexer::{self, Kind, Token};
@@ -16,7 +21,12 @@ struct Door {
     instead: &'static str,
 }
 
-const DOORS: [Door; 8] = [
+/// The layers that may use the standard library's `Mutex`.
+const MUTEX: &[&str] = &["arena", "spawn", "executor"];
+
+const WAITING: &str = "wait through crate::sync::wait";
+
+const DOORS: [Door; 13] = [
     Door { path: &["std", "sync", "atomic"], layers: &["platform"], instead: "use crate::platform::atomic" },
     Door { path: &["core", "sync", "atomic"], layers: &["platform"], instead: "use crate::platform::atomic" },
     Door {
@@ -24,25 +34,22 @@ const DOORS: [Door; 8] = [
         layers: &["platform"],
         instead: "use crate::platform::atomic, or a `model` module",
     },
-    Door {
-        path: &["libc"],
-        layers: &["platform", "spawn"],
-        instead: "give crate::platform a function for it",
-    },
-    Door {
-        path: &["rustix"],
-        layers: &["platform", "spawn"],
-        instead: "give crate::platform a function for it",
-    },
+    Door { path: &["libc"], layers: &["platform"], instead: "give crate::platform a function for it" },
+    Door { path: &["rustix"], layers: &["platform"], instead: "give crate::platform a function for it" },
     Door {
         path: &["std", "process", "Command"],
-        layers: &["spawn"],
+        layers: &[],
         instead: "start processes through crate::spawn",
     },
+    Door { path: &["thread", "sleep"], layers: &[], instead: WAITING },
+    Door { path: &["std", "sync", "Condvar"], layers: &[], instead: WAITING },
+    Door { path: &["std", "sync", "Barrier"], layers: &[], instead: WAITING },
+    Door { path: &["std", "sync", "mpsc"], layers: &[], instead: WAITING },
+    Door { path: &["std", "sync", "RwLock"], layers: &[], instead: "use a Mutex, where one may stand" },
     Door {
-        path: &["thread", "sleep"],
-        layers: &[],
-        instead: "wait for the condition through crate::sync::park",
+        path: &["std", "sync", "Mutex"],
+        layers: MUTEX,
+        instead: "only arena, spawn and executor keep something under one, for a moment",
     },
     Door { path: &["pyo3"], layers: &[], instead: "the engine knows no Python; write it in crates/python" },
 ];
@@ -58,6 +65,12 @@ pub fn check(file: &File) -> Vec<Finding> {
     let modules = Modules::of(&tokens);
     let mut findings = Vec::new();
     for index in 0..tokens.len() {
+        if matches!(tokens[index].kind, Kind::Literal(text) if is_in_proc(text))
+            && is_shut_but_for(file, &["platform"], modules.at(index))
+        {
+            let message = "a file of /proc does not belong here: give crate::platform a function for it";
+            findings.push(Finding::new(file, tokens[index].line, message));
+        }
         for door in &DOORS {
             if !begins_path(&tokens[index..], door.path) || is_last_of_longer(&tokens, index, door) {
                 continue;
@@ -78,12 +91,29 @@ fn is_shut(file: &File, door: &Door, modules: &[&str]) -> bool {
     if door.path == ["pyo3"] {
         return file.is_shipped() && !file.path.starts_with("crates/python/");
     }
+    if door.path == ["loom"] {
+        // Other tests than models are no reason to name it.
+        let is_model = modules.contains(&"model") || file.is_model();
+        return file.in_engine().is_some() && !is_open(file, door.layers) && !is_model;
+    }
+    is_shut_but_for(file, door.layers, modules)
+}
+
+fn is_open(file: &File, layers: &[&str]) -> bool {
+    file.layer().is_some_and(|layer| layers.contains(&layer))
+}
+
+/// Whether the file is part of the engine, and neither of these layers nor test code.
+fn is_shut_but_for(file: &File, layers: &[&str], modules: &[&str]) -> bool {
     let Some(inside) = file.in_engine() else { return false };
-    let is_model = modules.contains(&"model") || file.is_model();
-    let is_test =
-        is_model || modules.contains(&"tests") || file.is_test_module() || inside.contains("/tests/");
-    let is_open = file.layer().is_some_and(|layer| door.layers.contains(&layer));
-    if door.path == ["loom"] { !is_open && !is_model } else { !is_open && !is_test }
+    let in_tests = modules.contains(&"tests") || modules.contains(&"model");
+    let is_test = in_tests || file.is_test_module() || inside.contains("/tests/");
+    !is_open(file, layers) && !is_test
+}
+
+/// Whether a literal is the path of a file of /proc, however it is quoted.
+fn is_in_proc(literal: &str) -> bool {
+    literal.trim_start_matches(['b', 'c', 'r', '#']).starts_with("\"/proc")
 }
 
 /// A crate's name counts at the start of a path only: `foo::libc` is something else, `::libc` is not.
@@ -158,6 +188,7 @@ mod tests {
     }
 
     const RING: &str = "crates/manyhands/src/channel/ring.rs";
+    const ZYGOTE: &str = "crates/manyhands/src/spawn/zygote.rs";
 
     #[test]
     fn what_goes_round_its_door_is_refused() {
@@ -170,6 +201,12 @@ mod tests {
         assert_eq!(findings(RING, "use rustix::fs;"), 1);
         assert_eq!(findings(RING, "use std::process::{Child, Command};"), 1);
         assert_eq!(findings(RING, "fn f() { std::thread::sleep(x) }"), 1);
+        assert_eq!(findings(RING, "use std::sync::{Arc, Condvar, mpsc};"), 2);
+        assert_eq!(findings(RING, "use std::sync::{Mutex, RwLock};"), 2);
+        assert_eq!(findings(ZYGOTE, "fn f() { unsafe { libc::fork() }; }"), 1);
+        assert_eq!(findings(ZYGOTE, "use std::process::Command;"), 1);
+        assert_eq!(findings(ZYGOTE, "const SELF: &CStr = c\"/proc/self/exe\";"), 1);
+        assert_eq!(findings(ZYGOTE, "fn f() { read(format!(r#\"/proc/{pid}/stat\"#)); }"), 1);
         assert_eq!(findings("crates/manyhands/src/lib.rs", "use std::sync::atomic::AtomicU64;"), 1);
         assert_eq!(findings("crates/cli/src/lib.rs", "use pyo3::prelude::*;"), 1);
         assert_eq!(findings("crates/cli/Cargo.toml", "[dependencies]\npyo3 = \"1\"\n"), 1);
@@ -187,7 +224,16 @@ mod tests {
         assert_eq!(findings(RING, "use std::sync::Arc; use std::process::ExitStatus;"), 0);
         assert_eq!(findings(RING, "fn f() { crate::platform::libc::x() }"), 0);
         assert_eq!(findings(RING, "fn f() -> i32 { libc::ESRCH }"), 0);
-        assert_eq!(findings("crates/manyhands/src/spawn/zygote.rs", "use std::process::Command;"), 0);
+        assert_eq!(findings(ZYGOTE, "use std::sync::Mutex;"), 0);
+        assert_eq!(findings(ZYGOTE, "fn f() { error(\"reading /proc\") }"), 0);
+        assert_eq!(
+            findings(ZYGOTE, "mod tests { use std::process::Command; const FILE: &str = \"/proc/1\"; }"),
+            0
+        );
+        assert_eq!(
+            findings("crates/manyhands/src/platform/maps.rs", "const SELF: &CStr = c\"/proc/self\";"),
+            0
+        );
         assert_eq!(findings("crates/python/src/queue.rs", "use pyo3::prelude::*;"), 0);
         assert_eq!(findings("crates/python/Cargo.toml", "pyo3 = \"1\"\n"), 0);
     }

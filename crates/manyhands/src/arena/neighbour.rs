@@ -13,7 +13,7 @@ use super::header::{FORMAT, Header, LAYOUT, MAGIC, PROCESS_TABLE};
 use super::process_slot::{ProcessSlot, ProcessState};
 use super::process_table::PROCESSES;
 use crate::platform::atomic::Ordering;
-use crate::platform::{maps, memory, process};
+use crate::platform::{lasting, maps, memory, process};
 use std::os::fd::OwnedFd;
 
 /// The arena of another copy, as it stands in this process's memory.
@@ -44,7 +44,7 @@ fn refused(reason: &str) -> ArenaError {
 fn mapped() -> Option<Neighbour> {
     let mut found = None;
     // Where there is no /proc, nothing can be found.
-    let _ = maps::for_each(c"/proc/self/maps", |line| {
+    let _ = maps::for_each_here(|line| {
         if let Some(line) = maps::Line::read(line)
             && line.access == b"rw-s"
             && line.offset == 0
@@ -83,19 +83,17 @@ impl Neighbour {
                 && slot.mapped_at() == Some(self.start as u64)
         });
         let number = mine.and_then(ProcessSlot::doorbell).ok_or_else(|| refused("it has not used it yet"))?;
-        let link = std::fs::read_link(format!("/proc/self/fd/{number}")).unwrap_or_default();
-        if !link.as_os_str().as_encoded_bytes().starts_with(b"pipe:") {
+        let name = lasting::name_of(number).unwrap_or_default();
+        if !name.as_os_str().as_encoded_bytes().starts_with(b"pipe:") {
             return Err(refused("its descriptors are closed"));
         }
         memory::duplicate(number).ok_or_else(|| refused("descriptors have run out"))
     }
 
     fn memory(&self) -> Option<OwnedFd> {
-        let entries = std::fs::read_dir("/proc/self/fd").ok()?;
-        entries.flatten().find_map(|entry| {
-            let number = entry.file_name().to_str()?.parse().ok()?;
-            let link = std::fs::read_link(entry.path()).ok()?;
-            let memory = (link.as_os_str() == self.name.as_str()).then(|| memory::duplicate(number))??;
+        lasting::numbers().find_map(|number| {
+            let name = lasting::name_of(number)?;
+            let memory = (name.as_os_str() == self.name.as_str()).then(|| memory::duplicate(number))??;
             (memory::inode_and_size(&memory).ok()?.0 == self.inode).then_some(memory)
         })
     }

@@ -282,7 +282,7 @@ impl Arena {
     /// The memory file as what is mapped here, which the kernel lets only the privileged open.
     fn open_own_map(&self) -> Option<OwnedFd> {
         let (start, end) = (self.base(), self.base() + TABLES_END);
-        lasting::open(format!("/proc/self/map_files/{start:x}-{end:x}").as_ref()).ok()
+        lasting::open_mapped(start, end)
     }
 
     /// The arena's memory file, if the program has not closed it.
@@ -293,6 +293,11 @@ impl Arena {
     /// The numbers that the two descriptors have in this process, if the program has not closed them.
     pub(crate) fn memfd_number(&self) -> Option<RawFd> {
         self.memfd.get().map(|memfd| memfd.as_raw_fd())
+    }
+
+    /// The doorbell, if the program has not closed it.
+    pub(crate) fn doorbell_if_open(&self) -> Option<BorrowedFd<'_>> {
+        self.doorbell.get()
     }
 
     /// As [`Arena::memfd_number`].
@@ -378,7 +383,7 @@ mod tests {
         let start = Arena::get().unwrap().base() as usize;
         let end = start + TABLES_END as usize;
         let (mut tables, mut guard) = (None, None);
-        maps::for_each(c"/proc/self/maps", |line| {
+        maps::for_each_here(|line| {
             let Some(line) = maps::Line::read(line) else { return };
             if line.start == start {
                 tables = Some(line.end);

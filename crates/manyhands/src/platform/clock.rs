@@ -18,6 +18,11 @@ impl Deadline {
         now_ns().checked_add(nanos).map(Deadline)
     }
 
+    /// The point at this time of the monotonic clock.
+    pub fn at(nanos: u64) -> Deadline {
+        Deadline(nanos)
+    }
+
     /// The point itself, in nanoseconds of CLOCK_MONOTONIC.
     pub fn as_nanos(self) -> u64 {
         self.0

@@ -6,7 +6,7 @@
 use super::lasting;
 use rustix::pipe::{PipeFlags, pipe_with};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 /// Makes a silent one, close-on-exec and never blocking.
 ///
@@ -16,7 +16,7 @@ pub fn doorbell() -> io::Result<OwnedFd> {
     // One descriptor for both ends. All event descriptors are one file to the kernel, a pipe is a file of its own: so
     // it can be told from others, and opened again.
     let (pipe, _end) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-    lasting::open(format!("/proc/self/fd/{}", pipe.as_raw_fd()).as_ref())
+    lasting::opened_again(pipe)
 }
 
 /// Rings it.

@@ -10,6 +10,7 @@ use super::atomic::{AtomicU32, AtomicU64, Ordering};
 use rustix::fs::{Mode, OFlags};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::path::{Path, PathBuf};
 
 /// Which file a descriptor is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,15 +43,40 @@ impl Identity {
         if Identity::of(&held).ok()? != self {
             return None;
         }
-        open(format!("/proc/self/fd/{}", held.as_raw_fd()).as_ref()).ok()
+        opened_again(held).ok()
     }
+}
+
+/// Opens the file that is mapped at these addresses of the calling process, which the kernel lets only the privileged
+/// do.
+pub fn open_mapped(start: u64, end: u64) -> Option<OwnedFd> {
+    open(format!("/proc/self/map_files/{start:x}-{end:x}").as_ref()).ok()
+}
+
+/// Opens the file of a descriptor once more, with flags of its own.
+///
+/// # Errors
+/// EMFILE and the like.
+pub fn opened_again(descriptor: impl AsFd) -> io::Result<OwnedFd> {
+    open(format!("/proc/self/fd/{}", descriptor.as_fd().as_raw_fd()).as_ref())
+}
+
+/// What the kernel calls the file that has this number in the calling process.
+pub fn name_of(number: RawFd) -> Option<PathBuf> {
+    std::fs::read_link(format!("/proc/self/fd/{number}")).ok()
+}
+
+/// The numbers of all files that the calling process has open.
+pub fn numbers() -> impl Iterator<Item = RawFd> {
+    let entries = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
 /// Opens a file that /proc lists.
 ///
 /// # Errors
 /// EMFILE and the like, ENOENT where there is no such file.
-pub fn open(path: &std::path::Path) -> io::Result<OwnedFd> {
+fn open(path: &Path) -> io::Result<OwnedFd> {
     Ok(rustix::fs::open(path, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())?)
 }
 

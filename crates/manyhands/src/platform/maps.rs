@@ -167,11 +167,19 @@ impl Line<'_> {
     }
 }
 
+/// Calls `look` with each line of the calling process's own list, as [`Line::read`] takes it.
+///
+/// # Errors
+/// What the kernel says.
+pub fn for_each_here(look: impl FnMut(&[u8])) -> io::Result<()> {
+    for_each(c"/proc/self/maps", look)
+}
+
 /// Calls `look` with each line of the list at `path`. A line that is longer than 8 KiB is left out.
 ///
 /// # Errors
 /// What the kernel says.
-pub fn for_each(path: &CStr, mut look: impl FnMut(&[u8])) -> io::Result<()> {
+fn for_each(path: &CStr, mut look: impl FnMut(&[u8])) -> io::Result<()> {
     let file = rustix::fs::open(path, rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())?;
     let mut buffer = [0_u8; 8192];
     let mut filled = 0;

@@ -23,6 +23,36 @@ pub fn memory_file(name: &str, size: u64) -> io::Result<OwnedFd> {
     Ok(file)
 }
 
+/// Makes an empty memory file that grows as it is written, close-on-exec, for what one process leaves for another.
+///
+/// # Errors
+/// As [`memory_file`].
+pub fn note_file(name: &str) -> io::Result<OwnedFd> {
+    let file = rustix::fs::memfd_create(name, MemfdFlags::CLOEXEC)?;
+    rustix::fs::fchmod(&file, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)?;
+    Ok(file)
+}
+
+/// Writes `bytes` at the beginning of a note.
+///
+/// # Errors
+/// What the kernel says.
+pub fn write_note(file: impl AsFd, bytes: &[u8]) -> io::Result<()> {
+    rustix::io::pwrite(file, bytes, 0).map(|_| ()).map_err(io::Error::from)
+}
+
+/// All that stands in a note.
+///
+/// # Errors
+/// What the kernel says.
+pub fn read_note(file: impl AsFd) -> io::Result<Vec<u8>> {
+    let (_, size) = inode_and_size(&file)?;
+    let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
+    let got = rustix::io::pread(file, &mut bytes, 0)?;
+    bytes.truncate(got);
+    Ok(bytes)
+}
+
 /// What the kernel knows of a descriptor's file: which one it is (inode), and how many bytes it has.
 ///
 /// # Errors

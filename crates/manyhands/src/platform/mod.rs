@@ -1,63 +1,113 @@
 //! The only place that calls the operating system or names a raw atomic.
 //!
 //! Everything above asks this layer for a futex wait, a memory file, a pidfd, a clone, a clock, and never for a system
-//! call. It knows no arena, no lock and no process of ours: a word here is only a word, a pid only a number. Under
-//! `cfg(manyhands_model)` atomics and futexes are replaced by ones that the model checker schedules; nothing else of
-//! this layer exists then.
+//! call or a file of `/proc`. It knows no arena, no lock and no process of ours: a word here is only a word, a pid only
+//! a number. Under `cfg(manyhands_model)` atomics and futexes are replaced by ones that the model checker schedules;
+//! nothing else of this layer exists then.
 //!
 //! ```text
 //! atomic, cache, clock, futex, thread, turn   words, caches, time, sleeping, this thread, one at a time
 //! memory, maps, image, numbers                memory files, what is mapped, the program itself, numbers in values
 //! fork, exec, orphan, process, signal         copies, other programs, nobody's children, pids, signals
-//! pidfd, stat, robust, census                 who has ended, how, words that change with an end, who is there
-//! message, doorbell, lasting                  descriptors that are sent, that ring, that a program may close
-//! needs, privilege, wipe                      what must be there, who has more rights, words zeroed by a fork
+//! standing, privilege, needs, wipe            what a child has by birth, more rights, what must be there, zeroed words
+//! pidfd, stat, robust, census, poll           who has ended, how, words that change with an end, who is there, waiting
+//! message, descriptor, doorbell, lasting      what is sent, handed over, rung, and kept though a program may close it
 //! ```
+//!
+//! Another operating system is another folder with these modules. Each says below what it must offer, and to whom.
+//! Three things hold for all of them. Nothing here waits for a lock of ours or calls back while one is held. An error
+//! is the system's own, with nothing half done. And what is marked *bare* also runs in a process that was cloned out of
+//! one with threads: there any lock may be held for ever, so it allocates nothing, locks nothing and touches no
+//! environment.
 
+/// Words that threads and processes change at once. Everybody, holding anything.
 pub mod atomic;
+/// Hints, which may do nothing.
 pub(crate) mod cache;
+/// One monotonic clock for all processes. Everybody; bare.
 pub mod clock;
+/// A sleep that begins only if a word still has a value, so that no wake is lost between the look and the sleep;
+/// between processes, too. `sync::wait` alone sleeps here, holding none of the standard library's locks; anybody wakes.
+/// Bare.
 pub mod futex;
+/// The calling thread's number, as robust words and reports need it; how many threads there are.
 pub mod thread;
 
+/// Every process that exists from the beginning of the count to its end. The sweep of lost copies, in any process;
+/// bare.
 #[cfg(not(manyhands_model))]
 pub(crate) mod census;
+/// Descriptors by which `spawn` hands over what a child has.
+#[cfg(not(manyhands_model))]
+pub(crate) mod descriptor;
+/// A bell in one process that another one's [`poll`] hears; rings add up, and nobody waits for room. Bare.
 #[cfg(not(manyhands_model))]
 pub(crate) mod doorbell;
+/// Another program as a child, with exactly the descriptors that are named. `spawn`, in a process with any threads.
 #[cfg(not(manyhands_model))]
 pub(crate) mod exec;
+/// Hooks around the program's own forks, which the arena sets once; a copy of the calling process, for supervisors,
+/// which have one thread and hold no lock; and a copy that becomes the caller's sibling.
 #[cfg(not(manyhands_model))]
 pub mod fork;
+/// Where the program stands in memory and which build it is, so that a function's address means the same in another
+/// process of it; a way to run before `main`.
 #[cfg(not(manyhands_model))]
 pub(crate) mod image;
+/// Descriptors that are ours only as long as their numbers stand for the same file.
 #[cfg(not(manyhands_model))]
 pub(crate) mod lasting;
+/// Whether another process still has the arena mapped: gone, there, or not to be told. The arena, which takes an exec
+/// for an end; bare.
 #[cfg(not(manyhands_model))]
 pub(crate) mod maps;
+/// Shared memory without a name, which vanishes with its last user; a private copy of a part of it; giving pages back.
+/// The arena, under its lock while it is made. Mapping more of it is bare.
 #[cfg(not(manyhands_model))]
 pub mod memory;
+/// Messages with descriptors over a socket pair, which end when the other process does.
 #[cfg(not(manyhands_model))]
 pub(crate) mod message;
+/// What the system lacks, asked once before anything is made.
 #[cfg(not(manyhands_model))]
 pub(crate) mod needs;
+/// Calls nothing: looks into values of any type, which takes unsafe code.
 #[cfg(not(manyhands_model))]
 pub(crate) mod numbers;
+/// A process that is nobody's child, or whose end no wait of the program sees: the reaper. Made at any time, whatever
+/// other threads hold; what runs in it is bare.
 #[cfg(not(manyhands_model))]
 pub(crate) mod orphan;
+/// A descriptor that stays one process's though its number comes back, and says whether it has ended; signals through
+/// it. Everybody, and the reaper: bare.
 #[cfg(not(manyhands_model))]
 pub mod pidfd;
+/// Waiting for several descriptors. Supervisors and the reaper, in which no thread of the program waits; bare.
+#[cfg(not(manyhands_model))]
+pub(crate) mod poll;
+/// Whether what comes from outside may be believed.
 #[cfg(not(manyhands_model))]
 pub(crate) mod privilege;
+/// Numbers, names and limits of the calling process.
 #[cfg(not(manyhands_model))]
 pub mod process;
+/// Words that the system changes when a thread ends, however it ends. The reaper's life; bare. Where there is none,
+/// waiters look for themselves.
 #[cfg(not(manyhands_model))]
 pub(crate) mod robust;
+/// What is blocked, ignored and handled. Between a clone and an exec, too: bare.
 #[cfg(not(manyhands_model))]
 pub(crate) mod signal;
+/// What a child has of its parent by birth, so that `spawn` can make one elsewhere that looks the same.
+#[cfg(not(manyhands_model))]
+pub(crate) mod standing;
+/// How a process ended that is not ours to reap, if the system tells. The sweep; bare.
 #[cfg(not(manyhands_model))]
 pub mod stat;
+/// One copy of the engine in a process at a time, across their statics. The arena, while it is made.
 #[cfg(not(manyhands_model))]
 pub(crate) mod turn;
+/// Words that a fork's child finds zeroed, whoever forked.
 #[cfg(not(manyhands_model))]
 pub(crate) mod wipe;
 

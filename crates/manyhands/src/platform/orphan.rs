@@ -169,7 +169,7 @@ pub unsafe fn forget(needed: &[usize]) {
     };
     let mut end_of_file = 0;
     // What cannot be listed is kept.
-    let _ = maps::for_each(c"/proc/self/maps", |line| {
+    let _ = maps::for_each_here(|line| {
         let Some(line) = maps::Line::read(line) else { return };
         let (start, end) = (line.start, line.end);
         if line.inode != 0 {

@@ -195,6 +195,19 @@ pub fn reap(pid: u32) -> io::Result<Option<ExitStatus>> {
     })
 }
 
+/// Ends a child of the calling process and takes its status, without a descriptor of it. Nothing happens when `pid` is
+/// no child, or its status was taken.
+pub fn kill_and_reap(pid: u32) {
+    if peek(pid).is_err() {
+        return;
+    }
+    // SAFETY: a child that nobody has reaped, so the number is still its; nothing is written.
+    unsafe {
+        libc::kill(pid as i32, libc::SIGKILL);
+        libc::waitpid(pid as i32, std::ptr::null_mut(), 0);
+    }
+}
+
 /// Takes the exit status of a child that was made by [`super::orphan::start_hidden`]; whether it is no child any more.
 pub fn reap_hidden(pid: u32) -> bool {
     // SAFETY: reaps a child of the caller's, and writes nothing.

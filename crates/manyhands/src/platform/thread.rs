@@ -22,6 +22,19 @@ pub fn is_only_one() -> bool {
     rustix::fs::stat("/proc/self/task").is_ok_and(|tasks| tasks.st_nlink == 3)
 }
 
+/// How many threads the calling process has; `None` when that cannot be told.
+#[cfg(not(manyhands_model))]
+pub fn count() -> Option<usize> {
+    std::fs::read_dir("/proc/self/task").ok().map(Iterator::count)
+}
+
+/// What the kernel calls the thread `tid` of the calling process.
+#[cfg(not(manyhands_model))]
+pub fn name_of(tid: u32) -> Option<String> {
+    let name = std::fs::read_to_string(format!("/proc/self/task/{tid}/comm")).ok()?;
+    Some(name.trim_end().to_owned()).filter(|name| !name.is_empty())
+}
+
 /// The kernel's number of the calling thread.
 #[cfg(not(manyhands_model))]
 pub fn gettid() -> u32 {

@@ -7,9 +7,8 @@
 
 use crate::arena::{Arena, ProcessId, ProcessState, by_hand};
 use crate::platform::fork::{Side, clone_sibling, fork_plain};
-use crate::platform::process::{getpid, getppid};
-use crate::platform::{image, pidfd};
-use rustix::pipe::{PipeFlags, pipe_with};
+use crate::platform::process::{end_at_once, getpid, getppid};
+use crate::platform::{descriptor, image, pidfd};
 use std::io;
 
 /// What an interpreter must do around a fork, and whether the bare system call will do.
@@ -136,8 +135,8 @@ fn finish(
 fn settle(arena: &'static Arena, slot: ProcessId, parent: u32) {
     let wanted = arena.process_state(slot) == Some(ProcessState::Alive) || getppid() == parent;
     if !wanted || arena.adopt_slot(slot).is_err() {
-        // SAFETY: ends this process at once; nothing of the supervisor's is flushed twice.
-        unsafe { libc::_exit(255) };
+        // Nothing of the supervisor's is flushed twice.
+        end_at_once(255);
     }
 }
 
@@ -147,8 +146,8 @@ fn by_two_forks(
     requester: u32,
     forking: &mut dyn Forking,
 ) -> io::Result<Side> {
-    let (told, tell) = pipe_with(PipeFlags::CLOEXEC)?;
-    let (may_go, go) = pipe_with(PipeFlags::CLOEXEC)?;
+    let (told, tell) = descriptor::pipe()?;
+    let (may_go, go) = descriptor::pipe()?;
     forking.before();
     arena.share_all_with(slot);
     // SAFETY: a supervisor has no thread that could hold a lock: it waits in this one.
@@ -167,14 +166,13 @@ fn by_two_forks(
                         Err(error) => -i64::from(error.raw_os_error().unwrap_or(libc::EAGAIN)),
                         Ok(Side::Child) => 0,
                     };
-                    let _ = rustix::io::write(&tell, &answer.to_ne_bytes());
-                    // SAFETY: ends the process between supervisor and child at once.
-                    unsafe { libc::_exit(0) };
+                    descriptor::write(&tell, &answer.to_ne_bytes());
+                    end_at_once(0);
                 }
             }
             drop((told, tell, go));
             // Open until the process between is gone, so that the parent is the requester from here on.
-            let _ = read_fully(&may_go, &mut [0; 1]);
+            let _ = descriptor::read_fully(&may_go, &mut [0; 1]);
             settle(arena, slot, requester);
             forking.in_child();
             Ok(Side::Child)
@@ -183,7 +181,7 @@ fn by_two_forks(
             forking.in_parent();
             drop((tell, may_go));
             let mut answer = [0; 8];
-            let heard = read_fully(&told, &mut answer);
+            let heard = descriptor::read_fully(&told, &mut answer);
             wait_for(between);
             drop(go);
             heard?;
@@ -195,21 +193,8 @@ fn by_two_forks(
     }
 }
 
-fn read_fully(descriptor: impl std::os::fd::AsFd, bytes: &mut [u8]) -> io::Result<()> {
-    let mut got = 0;
-    while got < bytes.len() {
-        match rustix::io::read(&descriptor, &mut bytes[got..]) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Ok(more) => got += more,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
-}
-
 fn wait_for(child: u32) {
-    let Ok(descriptor) = pidfd::PidFd::open(child) else { return };
-    while descriptor.wait_dead(None).is_err() {}
+    let Ok(process) = pidfd::PidFd::open(child) else { return };
+    while process.wait_dead(None).is_err() {}
     let _ = pidfd::reap(child);
 }

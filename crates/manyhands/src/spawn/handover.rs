@@ -13,12 +13,12 @@ use super::request::{self, Head, Reply, StartRequest};
 use super::serve::Requester;
 use super::supervisor::Supervisor;
 use crate::arena::{Arena, ArenaError, ProcessId, Role};
+use crate::platform::descriptor::{self, identity_of_socket, is_pipe};
 use crate::platform::exec::{Exec, exec};
 use crate::platform::pidfd::{self, PidFd, has_ended};
-use crate::platform::process::{getpid, getppid};
+use crate::platform::process::{OWN_PROGRAM, end_at_once, getpid, getppid};
 use crate::platform::signal::Mask;
 use crate::platform::{message, privilege};
-use rustix::fs::FileType;
 use std::ffi::{CString, OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -53,7 +53,7 @@ impl Program {
     /// The running program itself, with the arguments that it was started with.
     pub fn myself() -> Program {
         let arguments = std::env::args_os().filter_map(|argument| CString::new(argument.into_vec()).ok());
-        Program { file: c"/proc/self/exe".to_owned(), arguments: arguments.collect(), detached: false }
+        Program { file: OWN_PROGRAM.to_owned(), arguments: arguments.collect(), detached: false }
     }
 }
 
@@ -110,14 +110,13 @@ pub(super) fn launch(
     let starter = crate::arena::this_process().map_err(io::Error::other)?;
     // In the program 0 to 2 are other things.
     let (memory, doorbell) = (arena.memfd()?, arena.doorbell()?);
-    let descriptors = [far.as_fd(), memory, doorbell, myself.as_fd()]
-        .map(|descriptor| rustix::io::fcntl_dupfd_cloexec(descriptor, 3));
+    let descriptors = [far.as_fd(), memory, doorbell, myself.as_fd()].map(descriptor::duplicate);
     let [socket, memory, doorbell, myself] = descriptors;
     let (socket, memory, doorbell, myself) = (socket?, memory?, doorbell?, myself?);
     let value = format!(
         "{}:{}:{}:{}:{}:{}:{me}:{}:{}",
         if part == Part::Supervisor { "supervisor" } else { "process" },
-        inode(socket.as_fd())?,
+        identity_of_socket(&socket)?,
         socket.as_raw_fd(),
         memory.as_raw_fd(),
         doorbell.as_raw_fd(),
@@ -177,7 +176,7 @@ impl Inherited {
         }
         let Some(handed) = Handed::read(&value) else { return Ok(None) };
         for descriptor in [&handed.socket, &handed.memory, &handed.doorbell, &handed.starter_pidfd] {
-            let _ = rustix::io::fcntl_setfd(descriptor, rustix::io::FdFlags::CLOEXEC);
+            descriptor::close_at_exec(descriptor);
         }
         // SAFETY: our parent's arena, of which it told us over a socket that it made for us alone.
         unsafe { Arena::adopt(handed.memory, handed.doorbell, handed.slot) }?;
@@ -210,8 +209,7 @@ impl Inherited {
         if received.refusal.is_some() {
             if answers {
                 // The starter tells.
-                // SAFETY: ends this process, in which nothing of the program has begun.
-                unsafe { libc::_exit(1) };
+                end_at_once(1);
             }
             return Err(io::Error::from_raw_os_error(libc::EMFILE));
         }
@@ -242,7 +240,7 @@ impl Handed {
             _ => return None,
         };
         let mut number = || fields.next()?.parse::<u64>().ok();
-        let socket_inode = number()?;
+        let identity = number()?;
         let mut descriptor = || i32::try_from(number()?).ok();
         let raw = [descriptor()?, descriptor()?, descriptor()?, descriptor()?];
         let starter_pid = u32::try_from(number()?).ok()?;
@@ -250,7 +248,7 @@ impl Handed {
         let slot = ProcessId::from_raw(u32::try_from(number()?).ok()?)?;
         // SAFETY: only looked at; a number that is not open is an error of the look.
         let socket = unsafe { BorrowedFd::borrow_raw(raw[0]) };
-        if inode(socket).ok()? != socket_inode {
+        if identity_of_socket(socket).ok()? != identity {
             return None;
         }
         if !privilege::is_paired_by(socket, starter_pid).ok()? {
@@ -260,7 +258,7 @@ impl Handed {
         let [doorbell, starter_descriptor] =
             [raw[2], raw[3]].map(|raw| unsafe { BorrowedFd::borrow_raw(raw) });
         // Of the memory file the arena sees for itself what it is.
-        if !is_of_kind(doorbell, FileType::Fifo) || !pidfd::is_one(starter_descriptor) {
+        if !is_pipe(doorbell) || !pidfd::is_one(starter_descriptor) {
             return None;
         }
         // A starter that ended meanwhile left its child to somebody else; what it told stands in the socket.
@@ -272,15 +270,4 @@ impl Handed {
         let [socket, memory, doorbell, starter_pidfd] = raw.map(|raw| unsafe { OwnedFd::from_raw_fd(raw) });
         Some(Handed { part, socket, memory, doorbell, starter_pidfd, starter_pid, starter, slot })
     }
-}
-
-fn inode(socket: BorrowedFd<'_>) -> io::Result<u64> {
-    if !is_of_kind(socket, FileType::Socket) {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    Ok(rustix::fs::fstat(socket)?.st_ino)
-}
-
-fn is_of_kind(descriptor: BorrowedFd<'_>, kind: FileType) -> bool {
-    rustix::fs::fstat(descriptor).is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == kind)
 }

@@ -174,7 +174,7 @@ impl Here {
             if adopting.requests == 0 {
                 adopting.was_subreaper = process::is_subreaper()?;
                 if !adopting.was_subreaper {
-                    set_subreaper(true)?;
+                    process::set_subreaper(true)?;
                 }
             }
             adopting.requests += 1;
@@ -183,16 +183,8 @@ impl Here {
         let mut adopting = locked(&self.adopting);
         adopting.requests -= 1;
         if adopting.requests == 0 && !adopting.was_subreaper {
-            set_subreaper(false)?;
+            process::set_subreaper(false)?;
         }
         Ok(result)
     }
-}
-
-fn set_subreaper(on: bool) -> io::Result<()> {
-    // SAFETY: changes an attribute of this process and no memory.
-    if unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, libc::c_ulong::from(on)) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
 }

@@ -8,14 +8,12 @@
 
 use super::error::StartError;
 use crate::platform::lasting::above_standard;
-use crate::platform::signal;
-use rustix::fs::{Mode, OFlags};
-use rustix::io::FdFlags;
+use crate::platform::{descriptor, signal, standing};
 use serde::{Deserialize, Serialize};
-use std::ffi::{CStr, OsStr, OsString};
+use std::ffi::{OsStr, OsString};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// What a child is told to take over.
@@ -52,27 +50,20 @@ impl Inheritance {
     /// # Errors
     /// When /proc cannot be read.
     pub fn capture() -> io::Result<(Inheritance, Descriptors, Standing)> {
-        let text = status_text()?;
-        let status = Status::of(&text);
-        let directory =
-            rustix::fs::open(c".", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).ok();
-        // SAFETY: only looked at, and passed on when it is open; nobody closes the standard descriptors meanwhile.
-        let standard = [0, 1, 2].map(|number| unsafe { BorrowedFd::borrow_raw(number) });
-        // One that is closed at exec is none of the program's: it took the place of one that was closed.
-        let open = standard.map(|descriptor| {
-            rustix::io::fcntl_getfd(descriptor).is_ok_and(|flags| !flags.contains(FdFlags::CLOEXEC))
-        });
+        let present = standing::Standing::present()?;
+        let directory = standing::working_directory();
+        let standard = descriptor::standard();
         let environment = environment();
-        let standing = standing(&status, &environment);
+        let standing = Standing::of(present.fixed, &environment);
         let inheritance = Inheritance {
-            umask: status.umask,
+            umask: present.umask,
             blocked: signal::blocked(),
-            ignored: status.ignored,
-            standard: open,
+            ignored: present.ignored,
+            standard: standard.map(|descriptor| descriptor.is_some()),
             directory: directory.is_some(),
             environment: Some(environment),
         };
-        let standard = standard.into_iter().zip(open).filter(|(_, open)| *open).map(|(it, _)| it).collect();
+        let standard = standard.into_iter().flatten().collect();
         Ok((inheritance, Descriptors { standard, directory }, standing))
     }
 
@@ -140,24 +131,15 @@ impl Inheritance {
         let mut arrived = raised.collect::<io::Result<Vec<OwnedFd>>>()?.into_iter();
         let mut next = || arrived.next().ok_or(io::Error::from(io::ErrorKind::UnexpectedEof));
         for (number, open) in self.standard.iter().enumerate() {
-            let number = number as i32;
-            if *open {
-                let descriptor = next()?;
-                // SAFETY: the standard descriptors have no owner that would close what we put there.
-                if unsafe { libc::dup2(descriptor.as_raw_fd(), number) } < 0 {
-                    return Err(io::Error::last_os_error());
-                }
-            } else {
-                // SAFETY: the parent has none there, so neither has the child; nobody owns these numbers.
-                unsafe { libc::close(number) };
-            }
+            let inherited = if *open { Some(next()?) } else { None };
+            descriptor::set_standard(number as i32, inherited)?;
         }
         if self.directory {
             let directory = next()?;
             // A directory that the parent may not search is where a fork would stay; here the child stays where it is.
-            let _ = rustix::process::fchdir(&directory);
+            let _ = standing::set_working_directory(&directory);
         }
-        rustix::process::umask(Mode::from_raw_mode(self.umask));
+        standing::set_umask(self.umask);
         if !environment_in_place && let Some(environment) = &self.environment {
             // SAFETY: the child has one thread.
             unsafe { replace_environment(environment) };
@@ -186,118 +168,22 @@ pub fn ignored_signals() -> Vec<i32> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing(u64);
 
-fn standing(status: &Status<'_>, environment: &[u8]) -> Standing {
-    let mut hasher = DefaultHasher::new();
-    status.standing.hash(&mut hasher);
-    for entry in environment.split(|byte| *byte == 0) {
-        if READ_AT_THE_START.iter().any(|prefix| entry.starts_with(prefix)) {
-            entry.hash(&mut hasher);
+impl Standing {
+    fn of(fixed: u64, environment: &[u8]) -> Standing {
+        let mut hasher = DefaultHasher::new();
+        fixed.hash(&mut hasher);
+        for entry in environment.split(|byte| *byte == 0) {
+            if READ_AT_THE_START.iter().any(|prefix| entry.starts_with(prefix)) {
+                entry.hash(&mut hasher);
+            }
         }
+        Standing(hasher.finish())
     }
-    for space in NAMESPACES {
-        // What the link says names the namespace; a look through it would have the kernel make a file.
-        let mut name = [0_u8; 64];
-        // SAFETY: reads the path, and writes at most that many bytes to the place given.
-        let length = unsafe { libc::readlink(space.as_ptr(), name.as_mut_ptr().cast(), name.len()) };
-        name.get(..usize::try_from(length).unwrap_or(0)).hash(&mut hasher);
-    }
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    for resource in 0..16 {
-        // SAFETY: the call writes one record to the place given, or nothing.
-        unsafe { libc::getrlimit(resource, &raw mut limit) };
-        (limit.rlim_cur, limit.rlim_max).hash(&mut hasher);
-    }
-    // SAFETY: reads a number of the calling process.
-    unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) }.hash(&mut hasher);
-    // SAFETY: as above.
-    unsafe { libc::sched_getscheduler(0) }.hash(&mut hasher);
-    let mut priority = libc::sched_param { sched_priority: 0 };
-    // SAFETY: the call writes one record to the place given, or nothing.
-    unsafe { libc::sched_getparam(0, &raw mut priority) };
-    priority.sched_priority.hash(&mut hasher);
-    // SAFETY: reads a number of the calling thread (1: of a process or thread, 0: of this one).
-    unsafe { libc::syscall(libc::SYS_ioprio_get, 1, 0) }.hash(&mut hasher);
-    Standing(hasher.finish())
 }
 
 /// How the names of variables begin that the loader, the C library or an interpreter reads once, when a program begins.
 const READ_AT_THE_START: [&[u8]; 7] =
     [b"LD_", b"LC_", b"LANG", b"TZ", b"MALLOC_", b"GLIBC_TUNABLES=", b"PYTHON"];
-
-/// Those that change what a process can reach.
-const NAMESPACES: [&CStr; 4] = [
-    c"/proc/thread-self/ns/mnt",
-    c"/proc/thread-self/ns/net",
-    c"/proc/thread-self/ns/user",
-    c"/proc/thread-self/ns/pid_for_children",
-];
-
-/// What /proc/thread-self/status says that matters here.
-struct Status<'a> {
-    umask: u32,
-    ignored: u64,
-    /// The lines that a child cannot change from inside.
-    standing: [&'a [u8]; STANDING.len()],
-}
-
-const STANDING: [&[u8]; 14] = [
-    b"Uid",
-    b"Gid",
-    b"Groups",
-    b"NSpgid",
-    b"NSsid",
-    b"CapInh",
-    b"CapPrm",
-    b"CapEff",
-    b"CapBnd",
-    b"CapAmb",
-    b"NoNewPrivs",
-    b"Seccomp",
-    b"Cpus_allowed",
-    b"Mems_allowed",
-];
-
-impl Status<'_> {
-    fn of(text: &[u8]) -> Status<'_> {
-        let mut status = Status { umask: 0o022, ignored: 0, standing: [b""; STANDING.len()] };
-        let number =
-            |value: &[u8], radix| u64::from_str_radix(std::str::from_utf8(value).ok()?.trim(), radix).ok();
-        for line in text.split(|byte| *byte == b'\n') {
-            let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
-            let (name, value) = (&line[..colon], &line[colon + 1..]);
-            match name {
-                b"Umask" => status.umask = number(value, 8).map_or(status.umask, |umask| umask as u32),
-                b"SigIgn" => status.ignored = number(value, 16).unwrap_or(0),
-                name => {
-                    if let Some(place) = STANDING.iter().position(|standing| *standing == name) {
-                        status.standing[place] = value;
-                    }
-                }
-            }
-        }
-        status
-    }
-}
-
-/// The whole of /proc/thread-self/status, which the kernel gives in one piece to whoever has the room.
-fn status_text() -> io::Result<Vec<u8>> {
-    let file = rustix::fs::open(c"/proc/thread-self/status", OFlags::CLOEXEC, Mode::empty())?;
-    let mut text = vec![0; 4096];
-    let mut filled = 0;
-    loop {
-        match rustix::io::read(&file, &mut text[filled..]) {
-            Ok(more) => filled += more,
-            Err(rustix::io::Errno::INTR) => continue,
-            Err(error) => return Err(error.into()),
-        }
-        // A list of groups may be long.
-        if filled < text.len() {
-            text.truncate(filled);
-            return Ok(text);
-        }
-        text.resize(2 * filled, 0);
-    }
-}
 
 /// The calling process's environment, as it travels.
 pub(super) fn environment() -> Vec<u8> {

@@ -7,14 +7,14 @@
 use super::here::{Here, present};
 use crate::arena::{Arena, Role, this_process};
 use crate::platform::atomic::{AtomicBool, Ordering};
+use crate::platform::process;
 
 static REGISTERED: AtomicBool = AtomicBool::new(false);
 
 /// Has [`leave`] run when this process ends. A fork's child inherits that, and has no children yet.
 pub(super) fn register() {
     if !REGISTERED.swap(true, Ordering::AcqRel) {
-        // SAFETY: a function of the right type, in an image that is not unloaded before it has run.
-        unsafe { libc::atexit(leave) };
+        process::at_exit(leave);
     }
 }
 

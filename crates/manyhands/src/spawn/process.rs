@@ -14,11 +14,10 @@ use super::started::{Room, Started};
 use super::supervisor::{claim, note_started};
 use super::{leaving, reaper, start_exec, zygote};
 use crate::arena::{Arena, ArenaError, Role, next_child};
-use crate::platform::Deadline;
 use crate::platform::atomic::Ordering;
 use crate::platform::fork::{Side, fork_plain};
 use crate::platform::pidfd::ExitStatus;
-use rustix::fs::{MemfdFlags, Mode};
+use crate::platform::{Deadline, memory};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io;
@@ -97,7 +96,8 @@ impl Builder {
         let arguments = entry::arguments(&argument)
             .map_err(|source| StartError::Arguments { name: name.clone(), source })?;
         let payload = entry.written(&arguments);
-        let report = report().map_err(StartError::system(&name, "making a memory file"))?;
+        let report =
+            memory::note_file("report").map_err(StartError::system(&name, "making a memory file"))?;
         let order = Order {
             name: &name,
             role: self.role(),
@@ -271,10 +271,7 @@ impl Process {
 
     fn failure(&self) -> Option<Failure> {
         let report = self.report.as_ref()?;
-        let length = rustix::fs::fstat(report).ok()?.st_size;
-        let mut bytes = vec![0; usize::try_from(length).ok()?];
-        let got = rustix::io::pread(report, &mut bytes, 0).ok()?;
-        entry::failure(&bytes[..got])
+        entry::failure(&memory::read_note(report).ok()?)
     }
 
     /// Asks it to end (SIGTERM). Nothing happens when it has ended.
@@ -302,13 +299,6 @@ impl Process {
     }
 }
 
-/// Where a process leaves word of its failure.
-fn report() -> io::Result<OwnedFd> {
-    let file = rustix::fs::memfd_create("report", MemfdFlags::CLOEXEC)?;
-    rustix::fs::fchmod(&file, Mode::RUSR | Mode::WUSR)?;
-    Ok(file)
-}
-
 /// The life of a process that was started for a function of this program.
 pub(super) fn run(request: StartRequest) -> ! {
     leaving::register();
@@ -324,7 +314,7 @@ pub(super) fn run(request: StartRequest) -> ! {
         Ok((answer, None)) => entry::answer::<u8>(answer).map_or(0, i32::from),
         Ok((answer, Some(failure))) => {
             if let Some(report) = report {
-                let _ = rustix::io::pwrite(report, answer, 0);
+                let _ = memory::write_note(report, answer);
             }
             match failure {
                 // The panic's own message stands on standard error already.

@@ -18,12 +18,12 @@ pub use office::{ensure, known};
 use crate::arena::{Arena, ProcessId, ProcessSlot, ProcessState, Role, sweep, sweep_noticed};
 use crate::platform::atomic::Ordering;
 use crate::platform::pidfd::{ExitStatus, PidFd};
+use crate::platform::poll::{Polled, poll};
 use crate::platform::process::getppid;
 use crate::platform::robust::Will;
 use crate::platform::stat::how_it_ended;
-use crate::platform::{clock, orphan, privilege, process};
-use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd};
+use crate::platform::{Deadline, clock, orphan, privilege, process};
+use std::ffi::{CStr, c_void};
 
 /// What reapers are called in the kernel's lists.
 const NAME: &CStr = c"mh-reaper";
@@ -48,7 +48,7 @@ struct Task {
 ///
 /// # Safety
 /// `task` points to a [`Task`], on a stack that is this process's own copy.
-unsafe fn watch(task: *const libc::c_void) {
+unsafe fn watch(task: *const c_void) {
     // SAFETY: a valid pointer to one, as the caller promises, which nobody else has in this process.
     let task = unsafe { &*task.cast::<Task>() };
     let Task { arena, slot, hidden_from } = *task;
@@ -59,12 +59,13 @@ unsafe fn watch(task: *const libc::c_void) {
     // SAFETY: this process uses nothing but the arena, its own stack and its one descriptor. The arena's own record is
     // a static, named here; where it points to is shared memory, or private memory that reads as zeros: no references.
     unsafe {
-        libc::prctl(libc::PR_SET_NAME, NAME.as_ptr());
         orphan::close_all_but(kept);
         orphan::forget(&[std::ptr::from_ref(arena) as usize]);
     }
+    process::set_name(NAME);
     arena.unmap_idle();
-    raise_limits();
+    // Limits that a program sets for its own work are not meant for the reaper, who sweeps for all.
+    process::raise_limits();
     let mut will = Will::new();
     // SAFETY: the will stands on this stack until it is dropped below; a bare clone has no such list. Where the kernel
     // takes none, waiters look for themselves.
@@ -85,20 +86,6 @@ unsafe fn watch(task: *const libc::c_void) {
         if resigned {
             // Nobody is left who could miss it.
             will.withdraw();
-        }
-    }
-}
-
-/// Limits that a program sets for its own work are not meant for the reaper, who sweeps for all.
-fn raise_limits() {
-    for resource in [libc::RLIMIT_NOFILE, libc::RLIMIT_AS] {
-        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: reads and writes one record of ours.
-        unsafe {
-            if libc::getrlimit(resource, &raw mut limit) == 0 {
-                limit.rlim_cur = limit.rlim_max;
-                libc::setrlimit(resource, &raw const limit);
-            }
         }
     }
 }
@@ -284,16 +271,16 @@ impl Reaper {
     }
 
     fn wait(&mut self) {
-        let mut polled = [libc::pollfd { fd: -1, events: libc::POLLIN, revents: 0 }; WATCHED + 1];
+        let mut polled = [const { Polled::NONE }; WATCHED + 1];
+        let doorbell = self.arena.doorbell_if_open();
         let mut next = u64::MAX;
         if self.rest_until > clock::now_ns() {
-            // A negative number is not polled.
             next = self.rest_until;
-        } else {
-            polled[0].fd = self.arena.doorbell_number().unwrap_or(-1);
+        } else if let Some(doorbell) = &doorbell {
+            polled[0] = Polled::new(doorbell);
         }
         for (entry, watched) in polled[1..].iter_mut().zip(self.watched[..self.count].iter().flatten()) {
-            entry.fd = watched.pidfd.as_fd().as_raw_fd();
+            *entry = Polled::new(&watched.pidfd);
             if watched.end_at != 0 {
                 next = next.min(watched.end_at);
             }
@@ -304,12 +291,9 @@ impl Reaper {
         if self.blind || (self.count == 0 && next == u64::MAX) {
             next = next.min(clock::now_ns() + BLIND_LOOK_NS);
         }
-        let timeout = match next {
-            u64::MAX => -1,
-            next => next.saturating_sub(clock::now_ns()).div_ceil(1_000_000) as libc::c_int,
-        };
-        // SAFETY: an array of that many entries on this stack.
-        unsafe { libc::poll(polled.as_mut_ptr(), self.count as libc::nfds_t + 1, timeout) };
+        let until = (next != u64::MAX).then(|| Deadline::at(next));
+        // Whatever it says, all of them are looked at.
+        let _ = poll(&mut polled[..=self.count], until);
     }
 
     fn end_the_overdue(&mut self) {

@@ -13,10 +13,9 @@ use super::workers::{Filled, MakeSupervised, WorkerStart, Workers};
 use crate::arena::{Arena, ArenaError, ProcessId};
 use crate::platform::fork::Side;
 use crate::platform::pidfd::{self, PidFd};
+use crate::platform::poll::{Polled, poll};
+use crate::platform::process::end_at_once;
 use crate::platform::{Deadline, signal};
-use rustix::event::{PollFd, PollFlags};
-use rustix::io::Errno;
-use rustix::time::Timespec;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -77,7 +76,7 @@ pub unsafe fn serve(
 const EXEC_LOOK: Duration = Duration::from_secs(1);
 
 /// How long a supervisor rests whose descriptors cannot be polled together.
-const REST_AFTER_FAILURE: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+const REST_AFTER_FAILURE: Duration = Duration::from_millis(20);
 
 struct Service {
     arena: &'static Arena,
@@ -172,8 +171,7 @@ impl Service {
         let mut descriptors = start.descriptors.into_iter();
         let inherited: Vec<OwnedFd> = descriptors.by_ref().take(start.inheritance.descriptors()).collect();
         if start.inheritance.take_over(inherited.into_iter(), start.environment_in_place).is_err() {
-            // SAFETY: ends this process, which has done nothing yet, at once.
-            unsafe { libc::_exit(255) };
+            end_at_once(255);
         }
         StartRequest {
             slot: start.slot,
@@ -283,37 +281,31 @@ impl Service {
     }
 
     fn wait(&self, until: Option<Deadline>) -> Seen {
-        let mut polled = vec![PollFd::new(&self.requester, PollFlags::IN)];
-        polled.extend(self.socket.as_ref().map(|socket| PollFd::new(socket, PollFlags::IN)));
+        let mut polled = vec![Polled::new(&self.requester)];
+        polled.extend(self.socket.as_ref().map(Polled::new));
         let first_worker = polled.len();
         for workers in &self.pools {
-            polled.extend(
-                workers.sentinels().map(|sentinel| PollFd::from_borrowed_fd(sentinel, PollFlags::IN)),
-            );
+            polled.extend(workers.sentinels().map(Polled::new));
         }
-        polled.extend(self.strangers.iter().map(|(_, pidfd)| PollFd::new(pidfd, PollFlags::IN)));
+        polled.extend(self.strangers.iter().map(|(_, pidfd)| Polled::new(pidfd)));
         let last_worker = polled.len();
         let reaper = reaper::known();
-        polled.extend(reaper.as_ref().map(|reaper| PollFd::new(&**reaper, PollFlags::IN)));
+        polled.extend(reaper.as_ref().map(|reaper| Polled::new(&**reaper)));
         // Of a worker that executes another program no descriptor tells.
         let exec_look = (!self.pools.is_empty()).then_some(EXEC_LOOK);
         let look = exec_look.into_iter().chain(reaper.is_none().then_some(reaper::KNOWN_LOOK)).min();
         let look = look.and_then(Deadline::after);
         let until = look.map_or(until, |look| Some(look.earlier(until)));
-        let timeout = until.map(|until| {
-            let left = until.remaining();
-            Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) }
-        });
-        let seen = rustix::event::poll(&mut polled, timeout.as_ref());
-        if matches!(seen, Err(error) if error != Errno::INTR) {
+        let seen = poll(&mut polled, until);
+        if matches!(&seen, Err(error) if error.kind() != io::ErrorKind::Interrupted) {
             // More descriptors than may be open, or no memory: then one by one, at leisure.
-            let _ = rustix::event::poll(&mut [], Some(&REST_AFTER_FAILURE));
+            let _ = poll(&mut [], Deadline::after(REST_AFTER_FAILURE));
             for one in polled.chunks_mut(1) {
-                let _ = rustix::event::poll(one, Some(&Timespec::default()));
+                let _ = poll(one, Deadline::after(Duration::ZERO));
             }
         }
-        let is_quiet = seen == Ok(0);
-        let ready = |polled: &PollFd<'_>| !polled.revents().is_empty();
+        let is_quiet = matches!(seen, Ok(0));
+        let ready = Polled::is_ready;
         Seen {
             requester_ended: ready(&polled[0]),
             request: first_worker == 2 && ready(&polled[1]),

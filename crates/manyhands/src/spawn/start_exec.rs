@@ -73,8 +73,7 @@ fn may_be_too_many(count: usize) -> bool {
     if count <= FEW {
         return false;
     }
-    let open = std::fs::read_dir("/proc/self/fd").map_or(usize::MAX, Iterator::count);
-    open.saturating_add(count + OWN) as u64 > process::most_descriptors()
+    process::open_descriptors().saturating_add(count + OWN) as u64 > process::most_descriptors()
 }
 
 /// Ends and reaps a child that was not told what to do.

@@ -1,10 +1,9 @@
 //! A child of the calling process: the one place where children are waited for, signalled and reaped.
 //!
 //! The pidfd says that a child has ended; its status is taken once, noted in its slot for the sweep, and kept. Should
-//! the program have reaped the child behind our back, the kernel is asked (Linux 6.15 and later) and otherwise the
-//! status is
-//! 255. Signals go through the pidfd, so they never reach another process of the same number. That the number is a
-//!      child's, or at least that of a process of the arena, the kernel must say: it may have been read in the arena.
+//! the program have reaped the child behind our back, the kernel is asked (Linux 6.15 and later), and otherwise the
+//! status is 255. Signals go through the pidfd, so they never reach another process of the same number. That the number
+//! is a child's, or at least that of a process of the arena, the kernel must say: it may have been read in the arena.
 
 use super::reaper;
 use crate::arena::{Arena, ProcessId, Role};
@@ -40,20 +39,9 @@ impl Room {
     }
 }
 
-/// Ends and reaps a child of which no descriptor can be had: nobody could wait for it.
-pub(super) fn end_unwatched(pid: u32) {
-    if pidfd::peek(pid).is_err() {
-        return;
-    }
-    // SAFETY: a child of ours that nobody has reaped, so the number is still its.
-    unsafe {
-        libc::kill(pid as i32, libc::SIGKILL);
-        libc::waitpid(pid as i32, std::ptr::null_mut(), 0);
-    }
-}
-
 impl Started {
-    /// Takes charge of the child `pid`, which runs or has not been reaped, with the room reserved for it.
+    /// Takes charge of the child `pid`, which runs or has not been reaped, with the room reserved for it. One of which
+    /// no descriptor can be had is ended: nobody could wait for it.
     ///
     /// # Errors
     /// EMFILE and the like, should another thread have been quicker: the child has been ended then. ECHILD when the
@@ -66,7 +54,7 @@ impl Started {
         room: Room,
     ) -> io::Result<Started> {
         drop(room);
-        let pidfd = PidFd::open(pid).inspect_err(|_| end_unwatched(pid))?;
+        let pidfd = PidFd::open(pid).inspect_err(|_| pidfd::kill_and_reap(pid))?;
         let is_member = || Arena::current().is_some_and(|arena| arena.is_member(&pidfd));
         if pidfd::peek(pid).is_err() && !pidfd.is_dead() && !is_member() {
             return Err(io::Error::from_raw_os_error(libc::ECHILD));

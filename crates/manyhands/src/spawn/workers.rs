@@ -11,14 +11,13 @@ use super::birth::{self, Forking};
 use super::inherit::Inheritance;
 use super::request::Predecessor;
 use super::setbacks::Setbacks;
-use super::started::end_unwatched;
 use super::supervisor::note_started;
 use crate::arena::{Arena, Handle, ProcessId, Role, sweep};
 use crate::platform::fork::Side;
 use crate::platform::pidfd::{self, ExitStatus, PidFd};
-use crate::platform::{Deadline, stat};
+use crate::platform::{Deadline, descriptor, stat};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 /// How many workers in a row may die without having done anything, while nobody else has done anything either.
@@ -199,8 +198,8 @@ impl Workers {
         !self.workers.is_empty()
     }
 
-    pub(super) fn sentinels(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.workers.iter().map(|worker| worker.pidfd.as_fd())
+    pub(super) fn sentinels(&self) -> impl Iterator<Item = &PidFd> {
+        self.workers.iter().map(|worker| &worker.pidfd)
     }
 
     /// Starts workers until their number is right.
@@ -249,7 +248,7 @@ impl Workers {
                  workers, and tries again\n"
             );
             if let Some(errors) = self.inheritance.standard_error(&self.descriptors) {
-                let _ = rustix::io::write(errors, text.as_bytes());
+                descriptor::write(errors, text.as_bytes());
             }
         }
     }
@@ -279,7 +278,7 @@ impl Workers {
                 arena.adopt_slot_for(slot, pid);
                 note_started(arena);
                 // Without a descriptor it could not be watched: it must not run.
-                let pidfd = PidFd::open(pid).inspect_err(|_| end_unwatched(pid))?;
+                let pidfd = PidFd::open(pid).inspect_err(|_| pidfd::kill_and_reap(pid))?;
                 self.workers.push(Worker { slot, pid, pidfd, is_own: true });
                 Ok(None)
             }

@@ -22,8 +22,8 @@ use super::workers::OfAPool;
 use super::{leaving, reaper};
 use crate::arena::{Arena, Handle};
 use crate::platform::image::{Initialiser, MainProgram, initialisers_after};
-use std::ffi::{CStr, CString, c_int};
-use std::os::unix::ffi::OsStrExt;
+use crate::platform::process::{end_at_once, program_name, set_name};
+use std::ffi::{CString, c_char, c_int};
 use std::sync::Arc;
 
 /// How many zygotes in a row may end before they answer.
@@ -143,7 +143,7 @@ impl Plain {
 
 impl Forking for Plain {
     fn in_child(&mut self) {
-        set_kernel_name(&self.name);
+        set_name(&self.name);
     }
 
     fn may_clone_raw(&self) -> bool {
@@ -151,31 +151,15 @@ impl Forking for Plain {
     }
 }
 
-/// The name of the program's file, as an exec of it gives it to the process.
-fn program_name() -> CString {
-    let file = std::fs::read_link("/proc/self/exe").ok();
-    let name = file.as_deref().and_then(|file| file.file_name()).map(|name| name.as_bytes().to_vec());
-    CString::new(name.unwrap_or_default()).unwrap_or_default()
-}
-
-/// Changes what the calling process is called in the kernel's lists (15 bytes of it), which an exec of /proc/self/exe
-/// made `exe`.
-fn set_kernel_name(name: &CStr) {
-    // SAFETY: the kernel reads a string that ends with a zero byte.
-    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
-}
-
 #[used]
 #[unsafe(link_section = ".init_array")]
 static DIVERT: Initialiser = divert;
 
 /// Runs before `main` in every program that uses this crate; returns at once unless it was exec'd by the engine.
-extern "C" fn divert(argc: c_int, argv: *const *const libc::c_char, environment: *const *const libc::c_char) {
-    // SAFETY: a look at the environment before there is a second thread.
-    if unsafe { libc::getenv(c"MANYHANDS_HANDOVER".as_ptr()) }.is_null() {
+extern "C" fn divert(argc: c_int, argv: *const *const c_char, environment: *const *const c_char) {
+    if std::env::var_os(VARIABLE).is_none() {
         return;
     }
-    debug_assert_eq!(VARIABLE, "MANYHANDS_HANDOVER");
     if MainProgram::get().offset_of(divert as *const () as usize).is_none() {
         handover::put_aside();
         return;
@@ -186,8 +170,7 @@ extern "C" fn divert(argc: c_int, argv: *const *const libc::c_char, environment:
         Ok(None) => return,
         Err(error) => {
             eprintln!("manyhands: a process that was started cannot join its starter: {error}");
-            // SAFETY: nothing of the program has begun.
-            unsafe { libc::_exit(1) }
+            end_at_once(1)
         }
     };
     // We do not go back to whoever called us, so what was to run between us and `main` runs now.
@@ -198,18 +181,17 @@ extern "C" fn divert(argc: c_int, argv: *const *const libc::c_char, environment:
         Part::Supervisor => be_zygote(inherited),
         Part::Process => match inherited.request() {
             Ok(request) => {
-                set_kernel_name(&program_name());
+                set_name(&program_name());
                 process::run(request)
             }
             // The starter has ended.
-            // SAFETY: nothing of the program has begun.
-            Err(_) => unsafe { libc::_exit(1) },
+            Err(_) => end_at_once(1),
         },
     }
 }
 
 fn be_zygote(inherited: Inherited) -> ! {
-    set_kernel_name(c"mh-zygote");
+    set_name(c"mh-zygote");
     if let Some(arena) = Arena::current() {
         // Best effort: it is tried again with each request.
         let _ = reaper::ensure(arena);
@@ -220,7 +202,6 @@ fn be_zygote(inherited: Inherited) -> ! {
     // SAFETY: this process has run nothing of the program's, and has one thread.
     match unsafe { serve(inherited.requester, &mut Plain::new(), Handle::supervised) } {
         Ok(Served::Child(request)) => process::run(request),
-        // SAFETY: a zygote has nothing to flush.
-        Ok(Served::End) | Err(_) => unsafe { libc::_exit(0) },
+        Ok(Served::End) | Err(_) => end_at_once(0),
     }
 }

@@ -12,6 +12,7 @@ use super::record::{Look, Wanted};
 use super::threads::{ThreadRecord, find, record_of, records};
 use super::walk::{Edge, Walk};
 use crate::platform::signal::{Mask, bit, handled};
+use crate::platform::thread;
 
 /// Those that a thread brings upon itself: none of them comes while all wait.
 const OWN_FAULTS: Mask = bit(libc::SIGILL)
@@ -66,8 +67,7 @@ pub(super) fn hope(edges: &[Edge]) -> Hope {
             _ => return Hope::Somebody,
         }
     }
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return Hope::Somebody };
-    if tasks.count() != waiting.len() {
+    if thread::count() != Some(waiting.len()) {
         return Hope::Somebody;
     }
     let signals = handled() & !OWN_FAULTS;

@@ -8,7 +8,7 @@
 use super::record::WaitNote;
 use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::platform::process::getpid;
-use crate::platform::thread::gettid;
+use crate::platform::thread::{self, gettid};
 use crate::platform::wipe;
 
 /// How many threads of a process can have a number at a time, plus one.
@@ -203,10 +203,7 @@ impl ThreadRecord {
             return String::from_utf8_lossy(given).into_owned();
         }
         let tid = self.tid.load(Ordering::Relaxed);
-        match std::fs::read_to_string(format!("/proc/self/task/{tid}/comm")) {
-            Ok(name) if !name.trim_end().is_empty() => name.trim_end().to_owned(),
-            _ => format!("thread {tid}"),
-        }
+        thread::name_of(tid).unwrap_or_else(|| format!("thread {tid}"))
     }
 }
 
