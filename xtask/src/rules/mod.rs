@@ -11,6 +11,7 @@ mod maps;
 mod margin;
 mod openings;
 mod unsafety;
+mod unused;
 
 use std::fmt;
 
@@ -40,6 +41,7 @@ impl fmt::Display for Finding {
 /// Everything that is wrong with `files`.
 pub fn all(files: &[File]) -> Vec<Finding> {
     let mut findings = length::stale(files);
+    findings.extend(unused::check(files));
     for file in files {
         findings.extend(doors::check(file));
         findings.extend(layers::check(file));

@@ -12,7 +12,7 @@ use super::header::{
     STRUCTURES_START, TABLES_END,
 };
 use super::object::LocalCounts;
-use super::owner::{ProcessId, ThreadId, this_process};
+use super::owner::{ProcessId, this_process};
 use super::records::Records;
 use super::reference::Unsettled;
 use super::shared::Offset;
@@ -346,14 +346,6 @@ impl Arena {
         let slot = self.process(process);
         let name = slot.name();
         if name.is_empty() { format!("pid {}", slot.pid()) } else { format!("{name} (pid {})", slot.pid()) }
-    }
-
-    /// As [`Arena::describe`], for the process of a thread; says so when it is gone.
-    pub fn describe_thread(&self, thread: ThreadId) -> String {
-        match self.process_of(thread) {
-            Some(process) => format!("thread {} of {}", self.thread(thread).tid(), self.describe(process)),
-            None => "a thread that is gone".to_owned(),
-        }
     }
 }
 

@@ -37,8 +37,6 @@ pub struct ThreadSlot {
     first_generation: AtomicU32,
     /// What it waits for: kind << 32 | object number; 0 when it waits for nothing of the arena.
     waits_for: AtomicU64,
-    /// Raised at the begin and at the end of each wait.
-    waits: AtomicU64,
 }
 
 // SAFETY: repr(C), atomics only.
@@ -57,13 +55,7 @@ impl ThreadSlot {
 
     /// Says what the thread begins to wait for, or (0) that it waits no more.
     pub fn set_waits_for(&self, what: u64) {
-        self.waits.fetch_add(1, Ordering::Relaxed);
         self.waits_for.store(what, Ordering::Release);
-    }
-
-    /// How often the thread began or ended a wait.
-    pub fn waits(&self) -> u64 {
-        self.waits.load(Ordering::Acquire)
     }
 }
 
@@ -132,11 +124,6 @@ impl Arena {
         let age = generation.wrapping_sub(thread.generation()) & 0xffff;
         let span = generation.wrapping_sub(slot.first_generation.load(Ordering::Acquire)) & 0xffff;
         if state == FREE || age > span { None } else { ProcessId::from_raw(process) }
-    }
-
-    /// Whether the thread's process is known to have ended. That a thread of a living process has ended is no death.
-    pub fn is_thread_dead(&self, thread: ThreadId) -> bool {
-        self.process_of(thread).is_none_or(|process| self.is_dead(process))
     }
 
     /// How many threads wait for what this number stands for.

@@ -83,7 +83,7 @@ impl<T: Serialize + DeserializeOwned> Queue<T> {
             let put = if handles.is_empty() {
                 self.engine.put_or_stop(room, 0, deadline, &Blocking)
             } else {
-                self.engine.put_carrying_or_stop(&[room], &handles, 0, deadline, &Blocking)
+                self.engine.put_carrying(&[room], &handles, 0, deadline, &Blocking)
             };
             if let Err(stop) = put {
                 unput = Some(Unput::Stop(stop));

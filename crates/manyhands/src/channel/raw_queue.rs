@@ -121,20 +121,8 @@ impl RawQueue {
     /// The calling process must hold references to them now.
     ///
     /// # Errors
-    /// As [`RawQueue::put`].
-    pub fn put_carrying(
-        &self,
-        parts: &[&[u8]],
-        handles: &[Handle],
-        tag: u32,
-        deadline: Option<Deadline>,
-        waiting: &dyn Waiting,
-    ) -> Result<(), PutError> {
-        self.put_carrying_or_stop(parts, handles, tag, deadline, waiting).map_err(|stop| self.put_error(stop))
-    }
-
-    /// [`RawQueue::put_carrying`], with the shorter result.
-    pub(super) fn put_carrying_or_stop(
+    /// As [`RawQueue::put`], in the shorter form.
+    pub(super) fn put_carrying(
         &self,
         parts: &[&[u8]],
         handles: &[Handle],

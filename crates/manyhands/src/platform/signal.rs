@@ -84,35 +84,6 @@ pub fn reset_handlers() {
     }
 }
 
-/// What a process did about some signals, to be put back.
-#[derive(Clone)]
-pub struct Dispositions(Vec<(i32, libc::sigaction)>);
-
-impl std::fmt::Debug for Dispositions {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_list().entries(self.0.iter().map(|(signal, _)| signal)).finish()
-    }
-}
-
-impl Dispositions {
-    /// Notes what the calling process does about `signals`, then ignores them.
-    pub fn ignoring(signals: &[i32]) -> Dispositions {
-        let noted = signals.iter().filter_map(|signal| Some((*signal, action(*signal)?))).collect();
-        for signal in signals {
-            dispose(*signal, libc::SIG_IGN);
-        }
-        Dispositions(noted)
-    }
-
-    /// Puts back what was noted.
-    pub fn restore(&self) {
-        for (signal, action) in &self.0 {
-            // SAFETY: the action is one that the kernel gave for this signal of this program.
-            unsafe { libc::sigaction(*signal, action, std::ptr::null_mut()) };
-        }
-    }
-}
-
 /// The set of this signal alone.
 pub const fn bit(signal: i32) -> Mask {
     1 << (signal - 1)

@@ -148,14 +148,6 @@ impl Inheritance {
         signal::set_blocked(self.blocked);
         Ok(())
     }
-
-    /// The parent's environment, as pairs of name and value.
-    pub fn environment(&self) -> impl Iterator<Item = (OsString, OsString)> + '_ {
-        self.environment.iter().flat_map(|all| all.split(|byte| *byte == 0)).filter_map(|entry| {
-            let (name, value) = split(entry)?;
-            Some((name.to_owned(), value.to_owned()))
-        })
-    }
 }
 
 /// The signals that the calling process ignores, for an interpreter whose own table is older.

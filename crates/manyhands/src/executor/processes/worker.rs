@@ -9,7 +9,6 @@ use super::record::{PoolBody, WorkerRecord, block_in};
 use super::slot::{CallSlot, INLINE};
 use super::sweep::break_pool;
 use super::view::View;
-use super::word::State;
 use crate::arena::{Arena, ArenaError, Block, Handle, Kind, Object, Pinned, ProcessId, this_process};
 use crate::executor::state::PoolState;
 use crate::platform::Scope;
@@ -102,11 +101,6 @@ impl Worker {
         break_pool(&self.view, self.process, reason);
     }
 
-    /// Tells why this worker ends before it takes a call, for the message should the pool break.
-    pub fn set_reason(&self, text: &str) {
-        self.view.record.set_reason(text);
-    }
-
     /// Takes and runs calls until the worker's life is over. `run` answers each through
     /// [`CallRequest::answer`]; a call that it does not answer gets the tag `u32::MAX` and no bytes.
     pub fn work(&self, waiting: &dyn Waiting, run: &mut dyn FnMut(&mut CallRequest<'_>)) -> WorkerEnd {
@@ -128,7 +122,7 @@ impl Worker {
                     if why == WorkerEnd::NoAddressSpace && calls == 0 {
                         // The next one may fare no better: it is as if this one had never been ready.
                         self.worker.ready.store(0, Ordering::Release);
-                        self.set_reason(
+                        self.view.record.set_reason(
                             "a worker has no address space left to see the calls; it is limited (RLIMIT_AS)",
                         );
                     }
@@ -273,12 +267,6 @@ impl CallRequest<'_> {
             },
             _ => None,
         }
-    }
-
-    /// Whether somebody still wants the answer.
-    pub fn is_wanted(&self) -> bool {
-        let seen = self.slot.word().read();
-        seen.state() == State::Taken && !seen.is_detached()
     }
 
     /// Takes the block in which large arguments stand, so that they may outlive the call; `None` when they are small,

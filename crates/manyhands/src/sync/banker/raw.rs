@@ -113,15 +113,10 @@ fn names_of(resources: &[(&str, u64)]) -> Vec<String> {
 }
 
 impl RawBanker {
-    /// The most resources a banker can have: 16.
-    pub const MOST_RESOURCES: usize = MOST_RESOURCES;
-    /// The most claimants a banker can have at one time: 1,024.
-    pub const MOST_CLAIMANTS: usize = MOST_CLAIMANTS;
-
     /// A banker for the threads of this process, with so many units of each resource.
     ///
     /// # Errors
-    /// [`BankerError::Resources`] when there is none or more than [`RawBanker::MOST_RESOURCES`], or a name is empty,
+    /// [`BankerError::Resources`] when there is none or more than 16, or a name is empty,
     /// longer than 32 bytes or given twice.
     pub fn private(resources: &[(&str, u64)]) -> Result<Self, BankerError> {
         check(resources)?;
