@@ -4,9 +4,7 @@
 use manyhands::arena::Handle;
 use manyhands::platform::Deadline;
 use manyhands::shared::{Lock, RLock, Semaphore};
-use manyhands::sync::{
-    Blocking, RawCondition, RawLock, RawRLock, RawSemaphore, Releasable, Taking, WaitError,
-};
+use manyhands::sync::{Blocking, RawCondition, RawLock, RawRLock, RawSemaphore, Taking, WaitError, Yields};
 use manyhands::{Pool, Process, Queue, sweep_the_dead};
 use std::time::Duration;
 
@@ -75,7 +73,7 @@ fn a_re_entrant_lock_goes_to_the_next_with_all_its_holds() {
 
 #[test]
 fn a_wait_at_a_condition_takes_the_lock_again_as_it_was_held() {
-    let wait = |condition: &RawCondition, lock: &dyn Releasable| {
+    let wait = |condition: &RawCondition, lock: &dyn Yields| {
         let regained = condition.wait(lock, Deadline::after(SOON), &Blocking).unwrap();
         assert_eq!((regained.waited, regained.lock.is_ok()), (Err(WaitError::TimedOut), true));
     };

@@ -1,7 +1,8 @@
 //! Conditions between processes, as Python's classes build on them.
 //!
-//! A condition goes with a lock that is a Python object: it is given up and taken again by that one's own methods, as
-//! often as it was held. A waiter that is killed takes no notification with it. A negative time-out is zero.
+//! A condition goes with a lock that is a Python object. One of the engine's is given up and taken again without a call
+//! into Python; any other, a subclass with methods of its own above all, by its methods, as often as it was held. A
+//! waiter that is killed takes no notification with it. A negative time-out is zero.
 
 use crate::errors::{from_arena, from_wait, waited};
 use crate::ffi::Patient;
@@ -9,14 +10,75 @@ use crate::later::Later;
 use crate::lock::{Lock, RLock};
 use crate::patience::limit_of_semaphore;
 use manyhands::arena::Handle;
-use manyhands::sync::RawCondition;
+use manyhands::sync::{Hold, RawCondition};
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::type_object::PyTypeInfo;
 use pyo3::types::{IntoPyDict, PyDict, PyTuple};
 
 /// What `multiprocessing.Condition` is made of.
 #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
 pub struct Condition {
     raw: Later<RawCondition>,
+}
+
+/// A lock that is given up for a wait.
+enum GivenUp<'a, 'py> {
+    /// One of the engine's, whose methods nobody has replaced.
+    Lock(&'a Bound<'py, Lock>, Hold),
+    RLock(&'a Bound<'py, RLock>, Hold),
+    /// Any other, by its own methods; how often it was held, and whether first by `with`.
+    Other(&'a Bound<'py, PyAny>, u32, bool),
+}
+
+impl<'a, 'py> GivenUp<'a, 'py> {
+    fn of(lock: &'a Bound<'py, PyAny>) -> PyResult<GivenUp<'a, 'py>> {
+        if let Ok(own) = lock.cast::<Lock>()
+            && is_unchanged::<Lock>(lock)?
+            && let Some(hold) = Lock::give_up_for_wait(own)?
+        {
+            return Ok(GivenUp::Lock(own, hold));
+        }
+        if let Ok(own) = lock.cast::<RLock>()
+            && is_unchanged::<RLock>(lock)?
+            && let Some(hold) = RLock::give_up_for_wait(own)?
+        {
+            return Ok(GivenUp::RLock(own, hold));
+        }
+        let depth: u32 = lock.call_method0("_manyhands_count")?.extract()?;
+        // As it was taken the first time: what is held by `with` is not left taken by a process that ends. A subclass
+        // with an `acquire` of its own is asked for that in any case, as by the standard library's condition.
+        let by_with = lock.call_method0("_manyhands_is_guarded")?.is_truthy()? && acquires_as_ours(lock)?;
+        for _ in 0..depth {
+            lock.call_method0("release")?;
+        }
+        Ok(GivenUp::Other(lock, depth, by_with))
+    }
+
+    fn regain(self) -> PyResult<()> {
+        match self {
+            GivenUp::Lock(lock, hold) => Lock::regain(lock, hold),
+            GivenUp::RLock(lock, hold) => RLock::regain(lock, hold),
+            GivenUp::Other(lock, depth, by_with) => (0..depth).try_for_each(|number| {
+                let method = if by_with && number == 0 { "__enter__" } else { "acquire" };
+                lock.call_method0(method).map(drop)
+            }),
+        }
+    }
+}
+
+/// Whether neither a subclass nor anybody else has put a method in the place of ours.
+fn is_unchanged<L: PyTypeInfo>(lock: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = lock.py();
+    let (kind, ours) = (lock.get_type(), py.get_type::<L>());
+    let own = lock.getattr(intern!(py, "__dict__")).and_then(|own| Ok(own.cast_into::<PyDict>()?)).ok();
+    for name in [intern!(py, "acquire"), intern!(py, "release")] {
+        let is_own = own.as_ref().map_or(Ok(false), |own| own.contains(name))?;
+        if is_own || !kind.getattr(name)?.is(&ours.getattr(name)?) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Whether no subclass has an `acquire` of its own.
@@ -54,17 +116,9 @@ impl Condition {
             Ok(place) => place,
             Err(error) => return from_wait(error, patient),
         };
-        let held: u32 = lock.call_method0("_manyhands_count")?.extract()?;
-        // As it was taken the first time: what is held by `with` is not left taken by a process that ends. A subclass
-        // with an `acquire` of its own is asked for that in any case, as by the standard library's condition.
-        let by_with = lock.call_method0("_manyhands_is_guarded")?.is_truthy()? && acquires_as_ours(lock)?;
-        for _ in 0..held {
-            lock.call_method0("release")?;
-        }
+        let given_up = GivenUp::of(lock)?;
         let notified = waited(place.wait(until, &patient), patient);
-        for number in 0..held {
-            lock.call_method0(if by_with && number == 0 { "__enter__" } else { "acquire" })?;
-        }
+        given_up.regain()?;
         // Only now: what a waiter that is killed before it has its lock was told goes to another.
         drop(place);
         notified

@@ -14,7 +14,10 @@ use manyhands::arena::{self, Arena, Handle, Role};
 use manyhands::platform::atomic::{AtomicBool, Ordering};
 use manyhands::platform::process::getpid;
 use manyhands::platform::thread::gettid;
-use manyhands::sync::{Acquired, DeadOwner, LockStatistics, RawLock, RawRLock, ReleaseError, Taking};
+use manyhands::sync::{
+    Acquired, Blocking, DeadOwner, Hold, LockStatistics, RawLock, RawRLock, ReleaseError, Site, Taking,
+    Yields,
+};
 use pyo3::exceptions::{PyAssertionError, PyRuntimeWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict, PyTuple};
@@ -132,6 +135,34 @@ macro_rules! lock_class {
                     let _ = hold.release();
                 }
                 Ok(())
+            }
+
+            /// Gives the lock up for a wait, and says how it was held; `None` for the copy of a hold, which an
+            /// `os.fork` has made.
+            pub fn give_up_for_wait(slf: &Bound<'_, Self>) -> PyResult<Option<Hold>> {
+                let this = slf.get();
+                let raw = this.raw.get()?;
+                if this.copied(raw).is_some() {
+                    return Ok(None);
+                }
+                let hold = raw.give_up().map_err($release)?;
+                // Held as the lock was.
+                this.hold.as_ref().map(Yields::give_up);
+                Ok(Some(hold))
+            }
+
+            /// Takes the lock again as it was held.
+            pub fn regain(slf: &Bound<'_, Self>, hold: Hold) -> PyResult<()> {
+                let (this, patient) = (slf.get(), Patient::on(slf));
+                let acquired = match this.raw.get()?.regain(hold, &patient, Site::Unknown) {
+                    Ok(acquired) => acquired,
+                    Err(error) => return from_wait(error, patient).map(drop),
+                };
+                if let Some(own) = &this.hold {
+                    // Free, since only this thread takes it.
+                    let _ = own.regain(hold, &Blocking, Site::Unknown);
+                }
+                this.last_death.note(slf.py(), acquired, $kind)
             }
 
             #[inline]

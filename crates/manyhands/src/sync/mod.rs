@@ -52,9 +52,7 @@ mod public {
     pub use super::banker::typed::{Banker, Claim, Units};
     pub use super::barrier::raw::{BarrierError, BarrierStatistics, RawBarrier};
     pub use super::barrier::typed::Barrier;
-    pub use super::condition::raw::{
-        ConditionStatistics, Enlisted, Hold, RawCondition, Regained, Releasable,
-    };
+    pub use super::condition::raw::{ConditionStatistics, Enlisted, RawCondition, Regained};
     pub use super::condition::typed::{Condition, Guard};
     pub use super::door::Door;
     pub use super::event::raw::{EventStatistics, RawEvent};
@@ -64,6 +62,7 @@ mod public {
     pub use super::lock::private::Taking;
     pub use super::lock::raw::{LockStatistics, RawLock, RawRLock};
     pub use super::lock::typed::{Lock, LockGuard, RLock, RLockGuard};
+    pub use super::lock::yields::{Hold, Yields};
     pub use super::semaphore::error::TooManyPermits;
     pub use super::semaphore::raw::{MOST_PERMITS, OwnedPermit, RawSemaphore, SemaphoreStatistics};
     pub use super::semaphore::typed::{Permit, Semaphore};

@@ -2,7 +2,7 @@
 
 use std::panic::catch_unwind;
 
-use manyhands::sync::{Blocking, RawBarrier, ReleaseError};
+use manyhands::sync::{Blocking, RawBarrier, ReleaseError, Yields};
 
 use super::{Backend, at_once, lasting};
 
@@ -18,7 +18,7 @@ pub fn what_another_holds_is_not_released<B: Backend>() {
     let rlock = lasting(B::rlock());
     let _ = rlock.acquire(None, &Blocking).unwrap();
     assert!(B::beside(|| rlock.release() == Err(ReleaseError::NotMine)).was_content());
-    assert!(B::beside(|| rlock.release_save() == Err(ReleaseError::NotMine)).was_content());
+    assert!(B::beside(|| rlock.give_up() == Err(ReleaseError::NotMine)).was_content());
     assert!(
         ReleaseError::NotMine.to_string().starts_with("this re-entrant lock is held by another thread: ")
     );

@@ -3,7 +3,7 @@
 //! Which of the blocked gets a lock that is released is open; that exactly one does is not.
 
 use manyhands::platform::Deadline;
-use manyhands::sync::{Blocking, RawLock, RawRLock};
+use manyhands::sync::{Blocking, RawLock, RawRLock, Site, Yields};
 use std::time::Duration;
 
 use super::play::{Play, ok};
@@ -92,9 +92,9 @@ pub fn play_re_entrant(play: &mut Play, lock: &'static RawRLock) {
             // With others blocked one of them might get it in between, and this one be blocked.
             5 if play.blocked().is_empty() => {
                 let got = play.ask(actor, || {
-                    let held = lock.release_save().map_err(|error| error.to_string())?;
-                    ok(lock.acquire_restore(held, &Blocking))?;
-                    Ok(held)
+                    let held = lock.give_up().map_err(|error| error.to_string())?;
+                    ok(lock.regain(held, &Blocking, Site::Unknown))?;
+                    Ok(held.depth)
                 });
                 play.expect("release_save", got.ok(), mine.map(|(_, depth)| depth));
             }

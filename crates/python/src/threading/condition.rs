@@ -5,14 +5,14 @@
 //! and `acquire`, as the standard library does.
 
 use super::held::{Held, Locks, offered};
-use super::lock::{ThreadLock, ThreadRLock, refused, restore};
+use super::lock::{ThreadLock, ThreadRLock, refused, regain};
 use crate::child::deadline;
 use crate::errors::{from_wait, waited};
-use crate::ffi::{Guarding, Patient, here};
+use crate::ffi::{Guarding, Patient};
 use crate::patience::limit;
 use manyhands::platform::Deadline;
 use manyhands::platform::atomic::{AtomicBool, Ordering};
-use manyhands::sync::{RawCondition, Taking, WaitError};
+use manyhands::sync::{Hold, RawCondition, Yields};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -21,10 +21,9 @@ use std::sync::OnceLock;
 
 /// What is kept of a lock while it is given up.
 enum Saved {
-    /// One of ours, and whether it was taken by a `with` that only its thread can leave.
-    Lock(bool),
+    /// One of ours, and how it was held.
+    Ours(Hold),
     Once,
-    Depth(u32),
     Other(Py<PyAny>),
 }
 
@@ -87,13 +86,12 @@ impl ThreadCondition {
     fn save(&self, py: Python<'_>) -> PyResult<Saved> {
         match self.given_up(py, "_release_save")? {
             Held::Lock(lock) => {
-                let guarded = lock.get().raw.is_guarded();
-                let released = lock.get().raw.release().map(|()| Saved::Lock(guarded));
-                released.map_err(|error| ThreadLock::refusal(lock.bind(py), error))
+                let hold = lock.get().raw.give_up();
+                hold.map(Saved::Ours).map_err(|error| ThreadLock::refusal(lock.bind(py), error))
             }
             Held::RLock(lock) => {
-                let released = lock.get().raw.release_save().map(Saved::Depth);
-                released.map_err(|error| ThreadRLock::refusal(lock.bind(py), error))
+                let hold = lock.get().raw.give_up();
+                hold.map(Saved::Ours).map_err(|error| ThreadRLock::refusal(lock.bind(py), error))
             }
             Held::Other(lock) => {
                 let lock = lock.bind(py);
@@ -107,19 +105,11 @@ impl ThreadCondition {
 
     fn restore(&self, py: Python<'_>, saved: &Saved) -> PyResult<()> {
         match (self.given_up(py, "_acquire_restore")?, saved) {
-            (Held::RLock(lock), Saved::Depth(depth)) => restore(lock.bind(py), *depth),
+            (Held::RLock(lock), Saved::Ours(hold)) => regain(lock.bind(py), &lock.get().raw, *hold),
             (Held::Lock(lock), saved) => {
-                let (lock, guarded) = (lock.bind(py), matches!(saved, Saved::Lock(true)));
-                let mut raised = None;
-                loop {
-                    let patient = Patient::on(lock);
-                    let taking = Taking { site: here(py), guarded };
-                    match lock.get().raw.acquire_as(None, &patient, taking) {
-                        Ok(_) => return raised.map_or(Ok(()), Err),
-                        Err(WaitError::Interrupted) => raised = patient.raised().or(raised),
-                        Err(error) => return from_wait(error, patient).map(drop),
-                    }
-                }
+                let hold =
+                    if let Saved::Ours(hold) = saved { *hold } else { Hold { depth: 1, guarded: false } };
+                regain(lock.bind(py), &lock.get().raw, hold)
             }
             (held, saved) => {
                 let lock = held.object(py);
@@ -238,8 +228,10 @@ impl ThreadCondition {
 
     fn _release_save(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
         Ok(match self.save(py)? {
-            Saved::Once | Saved::Lock(_) => None,
-            Saved::Depth(depth) => Some((depth, 0).into_pyobject(py)?.into_any().unbind()),
+            Saved::Ours(hold) if matches!(self.given_up(py, "_release_save")?, Held::RLock(_)) => {
+                Some((hold.depth, 0).into_pyobject(py)?.into_any().unbind())
+            }
+            Saved::Once | Saved::Ours(_) => None,
             Saved::Other(state) => Some(state),
         })
     }
@@ -247,7 +239,9 @@ impl ThreadCondition {
     #[pyo3(signature = (state, /))]
     fn _acquire_restore(&self, py: Python<'_>, state: Option<Bound<'_, PyAny>>) -> PyResult<()> {
         let saved = match (self.given_up(py, "_acquire_restore")?, state) {
-            (Held::RLock(_), Some(state)) => Saved::Depth(state.get_item(0)?.extract()?),
+            (Held::RLock(_), Some(state)) => {
+                Saved::Ours(Hold { depth: state.get_item(0)?.extract()?, guarded: true })
+            }
             (_, Some(state)) => Saved::Other(state.unbind()),
             (_, None) => Saved::Once,
         };

@@ -10,7 +10,7 @@ use crate::errors::{from_wait, refused_by, waited};
 use crate::ffi::{Guarding, MadeIn, Patient, here, made_here};
 use manyhands::platform::Deadline;
 use manyhands::sync::{
-    LockStatistics, RawLock, RawRLock, ReleaseError, Taking, WaitError, this_thread_number,
+    Hold, LockStatistics, RawLock, RawRLock, ReleaseError, Taking, WaitError, Yields, this_thread_number,
 };
 use pyo3::exceptions::{PyDeprecationWarning, PyRuntimeError};
 use pyo3::prelude::*;
@@ -172,12 +172,12 @@ impl ThreadRLock {
     }
 
     fn _release_save(slf: &Bound<'_, Self>) -> PyResult<(u32, u32)> {
-        let depth = slf.get().raw.release_save().map_err(|error| Self::refusal(slf, error))?;
-        Ok((depth, this_thread_number()))
+        let hold = slf.get().raw.give_up().map_err(|error| Self::refusal(slf, error))?;
+        Ok((hold.depth, this_thread_number()))
     }
 
     fn _acquire_restore(slf: &Bound<'_, Self>, state: (u32, u64)) -> PyResult<()> {
-        restore(slf, state.0)
+        regain(slf, &slf.get().raw, Hold { depth: state.0, guarded: true })
     }
 
     fn _at_fork_reinit(&self) {
@@ -195,13 +195,12 @@ impl ThreadRLock {
     }
 }
 
-/// Takes the lock as often as it was held before; what a signal handler raises meanwhile is raised when it is held
-/// again.
-pub(super) fn restore(slf: &Bound<'_, ThreadRLock>, depth: u32) -> PyResult<()> {
+/// Takes a lock again as it was held; what a signal handler raises meanwhile is raised when it is held again.
+pub(super) fn regain<L>(slf: &Bound<'_, L>, lock: &dyn Yields, hold: Hold) -> PyResult<()> {
     let mut raised = None;
     loop {
         let patient = Patient::on(slf);
-        match slf.get().raw.acquire_restore_at(depth, &patient, here(slf.py())) {
+        match lock.regain(hold, &patient, here(slf.py())) {
             Ok(_) => return raised.map_or(Ok(()), Err),
             Err(WaitError::Interrupted) => raised = patient.raised().or(raised),
             Err(error) => return from_wait(error, patient).map(drop),

@@ -15,10 +15,10 @@ use crate::arena::{Arena, ArenaError, BODY, Dead, Handle, Kind, Object, Shared, 
 use crate::platform::{Deadline, Scope};
 use crate::sync::lock::error::ReleaseError;
 use crate::sync::lock::holder::Acquired;
-use crate::sync::lock::private::Taking;
-use crate::sync::lock::raw::{RawLock, RawRLock};
+use crate::sync::lock::yields::{Hold, Yields};
 use crate::sync::wait::note::WaitRecord;
 use crate::sync::wait::park::{Wait, WaitError, Waiting};
+use crate::sync::wait::site::Site;
 use crate::sync::wait_graph::thread_number::thread_number;
 use crate::sync::wait_graph::watched;
 
@@ -28,58 +28,6 @@ use crate::sync::wait_graph::watched;
 pub struct ConditionStatistics {
     /// How many threads wait and have not been notified.
     pub waiters: usize,
-}
-
-/// How a lock was held that is given up for a wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hold {
-    /// How often.
-    pub depth: u32,
-    /// Whether as by a guard, see [`Taking::guarded`].
-    pub guarded: bool,
-}
-
-/// A lock that a wait can give up and take again as it was held.
-pub trait Releasable {
-    /// Gives the lock up altogether, and tells how it was held.
-    ///
-    /// # Errors
-    /// When it is not held, or not by the calling thread where that matters.
-    fn release_save(&self) -> Result<Hold, ReleaseError>;
-
-    /// Takes the lock as it was held before.
-    ///
-    /// # Errors
-    /// When a signal handler ends the wait, or the thread can own nothing in the arena; the lock is not held then.
-    fn acquire_restore(&self, hold: Hold, waiting: &dyn Waiting) -> Result<Acquired, WaitError>;
-}
-
-impl Hold {
-    fn taking(self) -> Taking {
-        Taking { guarded: self.guarded, ..Taking::default() }
-    }
-}
-
-impl Releasable for RawLock {
-    fn release_save(&self) -> Result<Hold, ReleaseError> {
-        let guarded = self.is_guarded();
-        self.release().map(|()| Hold { depth: 1, guarded })
-    }
-
-    fn acquire_restore(&self, hold: Hold, waiting: &dyn Waiting) -> Result<Acquired, WaitError> {
-        self.acquire_as(None, waiting, hold.taking())
-    }
-}
-
-impl Releasable for RawRLock {
-    fn release_save(&self) -> Result<Hold, ReleaseError> {
-        let guarded = self.is_guarded();
-        RawRLock::release_save(self).map(|depth| Hold { depth, guarded })
-    }
-
-    fn acquire_restore(&self, hold: Hold, waiting: &dyn Waiting) -> Result<Acquired, WaitError> {
-        self.acquire_restore_as(hold.depth, waiting, hold.taking())
-    }
 }
 
 const INLINE_RECORDS: usize = (BODY - 8 - 16) / size_of::<Record>();
@@ -208,17 +156,32 @@ impl RawCondition {
     /// When the lock is not held. Then, and when the thread could not be enlisted, nothing has changed.
     pub fn wait(
         &self,
-        lock: &(impl Releasable + ?Sized),
+        lock: &dyn Yields,
         deadline: Option<Deadline>,
         waiting: &dyn Waiting,
+    ) -> Result<Regained, ReleaseError> {
+        self.wait_as(lock, Err, deadline, waiting, Site::Unknown)
+    }
+
+    /// As [`RawCondition::wait`], and says where the lock is taken again; `refused` says how, if it could not be given
+    /// up.
+    pub(super) fn wait_as(
+        &self,
+        lock: &dyn Yields,
+        refused: impl FnOnce(ReleaseError) -> Result<Hold, ReleaseError>,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+        site: Site,
     ) -> Result<Regained, ReleaseError> {
         let enlisted = match self.enlist() {
             Ok(enlisted) => enlisted,
             Err(error) => return Ok(Regained { waited: Err(error), lock: Ok(Acquired::default()) }),
         };
-        let hold = lock.release_save()?;
+        let hold = lock.give_up().or_else(refused)?;
         let waited = enlisted.wait(deadline, waiting);
-        let lock = lock.acquire_restore(hold, waiting);
+        let lock = lock.regain(hold, waiting, site);
+        // Only now: what a waiter that is killed before it has its lock was told goes to another.
+        drop(enlisted);
         Ok(Regained { waited, lock })
     }
 

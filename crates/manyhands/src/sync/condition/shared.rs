@@ -8,18 +8,19 @@ use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
-use super::typed::{Yields, wait, wait_while};
+use super::typed::{wait, wait_while};
 use crate::arena::travels;
 use crate::arena::{ArenaError, Handle, Shared};
 use crate::platform::Deadline;
 use crate::sync::condition::raw::{ConditionStatistics, RawCondition};
 use crate::sync::lock::shared::LockGuard;
 use crate::sync::lock::shared_rlock::RLockGuard;
+use crate::sync::lock::yields::Yielding;
 use crate::sync::wait::park::WaitError;
 
 /// A guard that a wait at a [`Condition`] can give up and take again: of a [`Lock`](crate::sync::shared::Lock) or an
 /// [`RLock`](crate::sync::shared::RLock) of the arena.
-pub trait Guard: Yields {}
+pub trait Guard: Yielding {}
 
 impl<T: Shared> Guard for LockGuard<'_, T> {}
 impl Guard for RLockGuard<'_> {}

@@ -8,33 +8,19 @@ use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
-use super::raw::{ConditionStatistics, RawCondition};
+use super::raw::{ConditionStatistics, RawCondition, Regained};
 use crate::platform::Deadline;
 use crate::sync::lock::typed::{LockGuard, RLockGuard};
+use crate::sync::lock::yields::{Hold, Yielding};
 use crate::sync::wait::park::{Blocking, WaitError};
+use crate::sync::wait::site::Site;
 
 /// A guard that a wait at a [`Condition`] can give up and take again: of a [`Lock`](crate::sync::Lock) or an
 /// [`RLock`](crate::sync::RLock).
-pub trait Guard: Deref + Yields {}
+pub trait Guard: Deref + Yielding {}
 
 impl<T: ?Sized> Guard for LockGuard<'_, T> {}
 impl<T: ?Sized> Guard for RLockGuard<'_, T> {}
-
-/// How a guard gives its lock up and gets it back.
-pub trait Yields: Sized {
-    /// The lock, while it is not held.
-    type Lock;
-
-    /// Gives the lock up.
-    fn give_up(self) -> Self::Lock;
-
-    /// Takes the lock again.
-    ///
-    /// # Errors
-    /// As the lock's own.
-    #[track_caller]
-    fn regain(lock: Self::Lock) -> Result<Self, WaitError>;
-}
 
 /// Where threads wait for a change of what a lock guards.
 ///
@@ -153,15 +139,17 @@ impl fmt::Debug for Condition {
 
 /// One wait; says with the guard whether a notification ended it.
 #[track_caller]
-pub(in crate::sync) fn wait<G: Yields>(
+pub(in crate::sync) fn wait<G: Yielding>(
     condition: &RawCondition,
     guard: G,
     deadline: Option<Deadline>,
 ) -> Result<(G, bool), WaitError> {
-    let enlisted = condition.enlist()?;
-    let lock = guard.give_up();
-    let waited = enlisted.wait(deadline, &Blocking);
-    let guard = G::regain(lock)?;
+    let lock = guard.into_lock();
+    // In a fork's child, which does not hold what its parent holds, the guard is had of a lock that is taken once.
+    let once = |_| Ok(Hold::BY_ONE_GUARD);
+    let regained = condition.wait_as(G::yields(&lock), once, deadline, &Blocking, Site::here());
+    let Regained { waited, lock: acquired } = regained.expect("whatever is refused is had once");
+    let guard = G::again(lock, acquired?);
     match waited {
         Ok(()) => Ok((guard, true)),
         Err(WaitError::TimedOut) => Ok((guard, false)),
@@ -171,7 +159,7 @@ pub(in crate::sync) fn wait<G: Yields>(
 
 /// Waits while the condition holds; says with the guard whether it holds no more.
 #[track_caller]
-pub(super) fn wait_while<G: Yields + Deref>(
+pub(super) fn wait_while<G: Yielding + Deref>(
     raw: &RawCondition,
     mut guard: G,
     deadline: Option<Deadline>,

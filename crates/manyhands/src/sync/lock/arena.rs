@@ -255,7 +255,7 @@ impl ArenaRLock {
     }
 
     /// Gives the lock up altogether, and tells how often it was held.
-    pub(in crate::sync) fn release_save(&self) -> Result<u32, ReleaseError> {
+    pub(super) fn release_all(&self) -> Result<u32, ReleaseError> {
         let guarded = self.held_guarded()?;
         let held = self.lock.body.depth.load(Ordering::Relaxed);
         self.lock.release_mine(guarded);
@@ -271,7 +271,7 @@ impl ArenaRLock {
     }
 
     /// Takes the lock as often as it was held before.
-    pub(in crate::sync) fn acquire_restore(
+    pub(super) fn acquire_again(
         &self,
         held: u32,
         waiting: &dyn Waiting,

@@ -5,7 +5,7 @@
 //! private   a word in private memory, watched for deadlocks        depth    how often a re-entrant lock is held
 //! arena     a word in the arena, whose owner may be killed         raw      either of the two, by hand
 //! typed     Lock<T>, RLock for the threads of one process          error    why a release was refused
-//! shared, shared_rlock   the same for processes
+//! shared, shared_rlock   the same for processes                    yields   given up for a wait, and taken again
 //! ```
 
 pub(super) mod word;
@@ -28,3 +28,5 @@ pub(super) mod shared;
 pub(super) mod shared_rlock;
 #[cfg(not(manyhands_model))]
 pub(super) mod typed;
+#[cfg(not(manyhands_model))]
+pub(super) mod yields;

@@ -241,7 +241,7 @@ impl PrivateRLock {
     }
 
     /// Gives the lock up altogether, and tells how often it was held.
-    pub(in crate::sync) fn release_save(&self) -> Result<u32, ReleaseError> {
+    pub(super) fn release_all(&self) -> Result<u32, ReleaseError> {
         if !self.lock.is_mine() {
             return Err(ReleaseError::not_mine(self.lock.face.word.seen()));
         }
@@ -256,7 +256,7 @@ impl PrivateRLock {
     }
 
     /// Takes the lock as often as it was held before.
-    pub(in crate::sync) fn acquire_restore(
+    pub(super) fn acquire_again(
         &self,
         held: u32,
         waiting: &dyn Waiting,

@@ -6,6 +6,7 @@
 use super::arena::{ArenaLock, ArenaRLock};
 use super::holder::{Acquired, Holder};
 use super::private::{PrivateLock, PrivateRLock, Taking};
+use super::yields::Yields;
 use crate::arena::{ArenaError, Handle, Kind};
 use crate::platform::Deadline;
 use crate::sync::Site;
@@ -154,6 +155,14 @@ impl RawLock {
         match &self.0 {
             Place::Private(lock) => lock.is_held(),
             Place::Arena(lock) => lock.is_held(),
+        }
+    }
+
+    /// The lock that it is, for what all kinds do alike.
+    pub(super) fn in_its_place(&self) -> &dyn Yields {
+        match &self.0 {
+            Place::Private(lock) => lock,
+            Place::Arena(lock) => lock,
         }
     }
 
@@ -333,53 +342,11 @@ impl RawRLock {
         }
     }
 
-    /// Releases the lock altogether, and tells how often it was held.
-    ///
-    /// # Errors
-    /// When the calling thread does not hold it.
-    pub fn release_save(&self) -> Result<u32, ReleaseError> {
+    /// The lock that it is, for what all kinds do alike.
+    pub(super) fn in_its_place(&self) -> &dyn Yields {
         match &self.0 {
-            Place::Private(rlock) => rlock.release_save(),
-            Place::Arena(rlock) => rlock.release_save(),
-        }
-    }
-
-    /// Takes the lock, which the calling thread does not hold, as often as [`RawRLock::release_save`] told.
-    ///
-    /// # Errors
-    /// When a signal handler ends the wait, or the thread can own nothing in the arena.
-    pub fn acquire_restore(&self, held: u32, waiting: &dyn Waiting) -> Result<Acquired, WaitError> {
-        self.acquire_restore_at(held, waiting, Site::Unknown)
-    }
-
-    /// As [`RawRLock::acquire_restore`], and says where.
-    ///
-    /// # Errors
-    /// As [`RawRLock::acquire_restore`], and when the wait is part of a deadlock.
-    pub fn acquire_restore_at(
-        &self,
-        held: u32,
-        waiting: &dyn Waiting,
-        site: Site,
-    ) -> Result<Acquired, WaitError> {
-        self.acquire_restore_as(held, waiting, Taking { site, guarded: false })
-    }
-
-    /// As [`RawRLock::acquire_restore`], and as [`RawRLock::acquire_as`].
-    ///
-    /// # Errors
-    /// As [`RawRLock::acquire_restore_at`].
-    pub fn acquire_restore_as(
-        &self,
-        held: u32,
-        waiting: &dyn Waiting,
-        taking: Taking,
-    ) -> Result<Acquired, WaitError> {
-        match &self.0 {
-            Place::Private(rlock) => {
-                rlock.acquire_restore(held, waiting, taking.site).map(|()| Acquired::default())
-            }
-            Place::Arena(rlock) => rlock.acquire_restore(held, waiting, taking),
+            Place::Private(rlock) => rlock,
+            Place::Arena(rlock) => rlock,
         }
     }
 

@@ -7,17 +7,18 @@
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::time::Duration;
 
+use super::yields::{Yielding, Yields};
 use crate::arena::keep;
 use crate::arena::travels;
 use crate::arena::{Arena, ArenaError, BODY, Handle, Kind, Object, Shared};
 use crate::platform::Deadline;
 use crate::platform::atomic::{AtomicU8, AtomicU64, Ordering};
 use crate::sync::Site;
-use crate::sync::condition::typed::Yields;
 use crate::sync::lock::arena::{ArenaLock, LockBody};
 use crate::sync::lock::holder::{Acquired, DeadOwner};
 use crate::sync::lock::private::Taking;
@@ -228,16 +229,21 @@ impl<T: Shared> Drop for LockGuard<'_, T> {
     }
 }
 
-impl<'a, T: Shared> Yields for LockGuard<'a, T> {
+impl<'a, T: Shared> Yielding for LockGuard<'a, T> {
     type Lock = &'a Lock<T>;
 
-    fn give_up(self) -> &'a Lock<T> {
-        self.lock
+    fn into_lock(self) -> &'a Lock<T> {
+        let mut guard = ManuallyDrop::new(self);
+        guard.owner_died = None;
+        guard.lock
     }
 
-    #[track_caller]
-    fn regain(lock: &'a Lock<T>) -> Result<Self, WaitError> {
-        lock.lock()
+    fn yields<'b>(lock: &'b &'a Lock<T>) -> &'b dyn Yields {
+        &lock.lock
+    }
+
+    fn again(lock: &'a Lock<T>, acquired: Acquired) -> Self {
+        lock.guard(acquired)
     }
 }
 

@@ -9,11 +9,11 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::time::Duration;
 
+use super::yields::{Yielding, Yields};
 use crate::arena::travels;
 use crate::arena::{ArenaError, Handle};
 use crate::platform::Deadline;
 use crate::sync::Site;
-use crate::sync::condition::typed::Yields;
 use crate::sync::lock::holder::{Acquired, DeadOwner};
 use crate::sync::lock::private::Taking;
 use crate::sync::lock::raw::{LockStatistics, RawRLock};
@@ -136,18 +136,20 @@ impl Drop for RLockGuard<'_> {
     }
 }
 
-impl<'a> Yields for RLockGuard<'a> {
-    type Lock = (&'a RLock, u32);
+impl<'a> Yielding for RLockGuard<'a> {
+    type Lock = &'a RLock;
 
-    fn give_up(self) -> (&'a RLock, u32) {
-        // Refused in a fork's child, which holds nothing and takes the lock once then.
-        let held = self.rlock.0.release_save().unwrap_or(1);
+    fn into_lock(self) -> &'a RLock {
         let mut guard = ManuallyDrop::new(self);
         guard.owner_died = None;
-        (guard.rlock, held)
+        guard.rlock
     }
 
-    fn regain((rlock, held): (&'a RLock, u32)) -> Result<Self, WaitError> {
-        rlock.0.acquire_restore_as(held, &Blocking, GUARDED).map(|acquired| rlock.guard(acquired))
+    fn yields<'b>(rlock: &'b &'a RLock) -> &'b dyn Yields {
+        &rlock.0
+    }
+
+    fn again(rlock: &'a RLock, acquired: Acquired) -> Self {
+        rlock.guard(acquired)
     }
 }

@@ -7,14 +7,16 @@
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
+use super::holder::Acquired;
 use super::private::{PrivateLock, PrivateRLock, Taking};
 use super::raw::LockStatistics;
+use super::yields::{Yielding, Yields};
 use crate::platform::Deadline;
 use crate::sync::Site;
-use crate::sync::condition::typed::Yields;
 use crate::sync::wait::park::{Blocking, WaitError};
 
 /// A value that one thread at a time may touch.
@@ -153,16 +155,19 @@ impl<T: ?Sized> Drop for LockGuard<'_, T> {
     }
 }
 
-impl<'a, T: ?Sized> Yields for LockGuard<'a, T> {
+impl<'a, T: ?Sized> Yielding for LockGuard<'a, T> {
     type Lock = &'a Lock<T>;
 
-    fn give_up(self) -> &'a Lock<T> {
-        self.lock
+    fn into_lock(self) -> &'a Lock<T> {
+        ManuallyDrop::new(self).lock
     }
 
-    #[track_caller]
-    fn regain(lock: &'a Lock<T>) -> Result<Self, WaitError> {
-        lock.lock()
+    fn yields<'b>(lock: &'b &'a Lock<T>) -> &'b dyn Yields {
+        &lock.lock
+    }
+
+    fn again(lock: &'a Lock<T>, _acquired: Acquired) -> Self {
+        LockGuard { lock, not_send: PhantomData }
     }
 }
 
@@ -285,17 +290,20 @@ impl<T: ?Sized> Drop for RLockGuard<'_, T> {
     }
 }
 
-impl<'a, T: ?Sized> Yields for RLockGuard<'a, T> {
+impl<'a, T: ?Sized> Yielding for RLockGuard<'a, T> {
     type Lock = &'a RLock<T>;
 
-    fn give_up(self) -> &'a RLock<T> {
+    fn into_lock(self) -> &'a RLock<T> {
         let depth = self.lock.rlock.depth();
         assert!(depth == 1, "a wait would take this RLock from {} other guards of this thread", depth - 1);
-        self.lock
+        ManuallyDrop::new(self).lock
     }
 
-    #[track_caller]
-    fn regain(lock: &'a RLock<T>) -> Result<Self, WaitError> {
-        lock.lock()
+    fn yields<'b>(lock: &'b &'a RLock<T>) -> &'b dyn Yields {
+        &lock.rlock
+    }
+
+    fn again(lock: &'a RLock<T>, _acquired: Acquired) -> Self {
+        RLockGuard { lock, not_send: PhantomData }
     }
 }
