@@ -14,7 +14,7 @@
 //! object, records, reference, travel, names, once, kept_block                 objects, and who keeps them alive
 //! block, block_entry, block_word, claim, payload                              memory for large content
 //! carve, chunk_table, chunk_word, free_bits, reclaim, trim                    where it comes from and goes back to
-//! shared, error                                what may stand in the arena, and why it refuses
+//! shared, text, error                          what may stand in the arena, and why it refuses
 //! ```
 
 mod block;
@@ -47,6 +47,7 @@ mod reference;
 mod region;
 mod shared;
 mod sweep;
+mod text;
 mod thread_table;
 mod travel;
 mod trim;
@@ -66,12 +67,12 @@ pub use payload::Payload;
 pub(crate) use payload::PayloadSweep;
 pub use place::Pinned;
 pub use process_slot::{ProcessSlot, ProcessState, Role};
-pub(crate) use process_slot::{name_of, text_into};
 pub use process_table::PROCESSES;
 pub use region::Arena;
 pub(crate) use shared::shared_record;
 pub use shared::{Offset, Shared};
 pub(crate) use sweep::{Dead, Registered, Sweep, sweep, sweep_in_turn, sweep_noticed, sweep_the_dead};
+pub(crate) use text::{read_text, text_of, write_text};
 pub use thread_table::{THREADS, ThreadSlot};
 pub(crate) use travel::travels;
 pub use travel::{collect, note};

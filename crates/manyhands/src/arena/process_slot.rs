@@ -13,6 +13,7 @@
 
 use super::owner::ProcessId;
 use super::shared::Shared;
+use super::text::{read_text, write_text};
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::platform::pidfd::{ExitStatus, PidFd};
 use crate::platform::{clock, process};
@@ -117,33 +118,6 @@ impl Word {
     }
 }
 
-/// Writes a text into such words as a slot's name has, as much of it as fits.
-pub(crate) fn text_into(words: &[AtomicU64], text: &str) {
-    let mut end = text.len().min(words.len() * 8);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let bytes = &text.as_bytes()[..end];
-    for (index, word) in words.iter().enumerate() {
-        let mut eight = [0; 8];
-        let part = bytes.get(index * 8..).unwrap_or(&[]);
-        let length = part.len().min(8);
-        eight[..length].copy_from_slice(&part[..length]);
-        word.store(u64::from_le_bytes(eight), Ordering::Relaxed);
-    }
-}
-
-/// The text in such words as a slot's name has.
-pub(crate) fn name_of(words: &[AtomicU64]) -> String {
-    read_text(words)
-}
-
-fn read_text(words: &[AtomicU64]) -> String {
-    let bytes: Vec<u8> = words.iter().flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes()).collect();
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    String::from_utf8_lossy(&bytes[..end]).into_owned()
-}
-
 impl ProcessSlot {
     pub(super) fn load(&self) -> Word {
         Word::unpack(self.word.load(Ordering::Acquire))
@@ -224,7 +198,7 @@ impl ProcessSlot {
 
     /// Changes the name.
     pub fn set_name(&self, name: &str) {
-        text_into(&self.name, name);
+        write_text(&self.name, name);
     }
 
     /// Where the slot is in its life.
@@ -261,7 +235,7 @@ impl ProcessSlot {
 
     /// Leaves a note for whoever asks how the process ended.
     pub fn set_note(&self, text: &str) {
-        text_into(&self.note, text);
+        write_text(&self.note, text);
     }
 
     /// Whether the process has said that it ends in good order, so that what it holds it holds on purpose.

@@ -3,9 +3,9 @@
 //! Written by a sweep, without taking memory, at the last moment at which the dead worker's slot is still its own; read
 //! by whoever asks for the call's result, perhaps long after.
 
-use super::record::text_of;
 use super::view::View;
 use crate::arena::Dead;
+use crate::arena::text_of;
 use crate::platform::pidfd::ExitStatus;
 use crate::platform::stat;
 

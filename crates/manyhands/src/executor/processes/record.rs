@@ -4,7 +4,7 @@
 //! needed and kept until the object goes. They belong to nobody once they are named here, so that the requester's
 //! death does not take them from under a worker that is still at it. Nothing shrinks: a slot is used again and again.
 
-use crate::arena::{Arena, ArenaError, BlockId, ProcessId, shared_record};
+use crate::arena::{Arena, ArenaError, BlockId, ProcessId, read_text, shared_record, write_text};
 use crate::executor::state::PoolState;
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::Gate;
@@ -220,32 +220,6 @@ pub(super) fn keep(arena: &'static Arena, cell: &AtomicU64, holder: ProcessId) {
     if let Some(block) = block_in(cell) {
         arena.block_in_flight(block, holder);
     }
-}
-
-fn write_text(words: &[AtomicU64], text: &str) {
-    let mut end = text.len().min(words.len() * 8);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let mut bytes = text.as_bytes()[..end].chunks(8);
-    for word in words {
-        let mut eight = [0; 8];
-        if let Some(part) = bytes.next() {
-            eight[..part.len()].copy_from_slice(part);
-        }
-        word.store(u64::from_le_bytes(eight), Ordering::Relaxed);
-    }
-}
-
-fn read_text(words: &[AtomicU64]) -> String {
-    let bytes: Vec<u8> = words.iter().flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes()).collect();
-    text_of(&bytes)
-}
-
-/// The text that stands in zero-filled bytes.
-pub(super) fn text_of(bytes: &[u8]) -> String {
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    String::from_utf8_lossy(&bytes[..end]).into_owned()
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@
 use super::error::BankerError;
 use super::ledger::{Claim, Head, Ledger, MOST_CLAIMANTS, MOST_RESOURCES, NAME_WORDS, Refusal, Units};
 use crate::arena::{
-    Arena, ArenaError, Dead, Handle, Kind, Object, ProcessId, Shared, ThreadId, name_of, text_into,
-    this_process, this_thread,
+    Arena, ArenaError, Dead, Handle, Kind, Object, ProcessId, Shared, ThreadId, read_text, this_process,
+    this_thread, write_text,
 };
 use crate::arena::{KeptBlock, keep};
 use crate::platform::Deadline;
@@ -140,7 +140,7 @@ impl RawBanker {
         let all: &'static [AtomicU64] = arena.block_records(block.id(), words(count))?;
         let (names, ledger) = all.split_at(count * NAME_WORDS);
         for (words, (name, _)) in names.chunks(NAME_WORDS).zip(resources) {
-            text_into(words, name);
+            write_text(words, name);
         }
         let object = Object::create::<BankerBody>(Kind::Banker, |_, body| {
             Ledger::open(&body.head, ledger, resources.iter().map(|(_, total)| *total));
@@ -163,7 +163,7 @@ impl RawBanker {
         let body: &'static BankerBody = object.body();
         let count = body.head.resources();
         let (names, words) = body.words(arena, count)?.split_at(count * NAME_WORDS);
-        let names = names.chunks(NAME_WORDS).map(name_of).collect();
+        let names = names.chunks(NAME_WORDS).map(read_text).collect();
         Ok(RawBanker(Place::Arena { names, object, body, words }))
     }
 
@@ -282,7 +282,7 @@ impl RawBanker {
     /// [`BankerError::TooManyClaimants`], and [`WaitError::NoOwner`] when this thread can own nothing in the arena.
     pub fn claim(&self, name: &str, units: &[u64], waiting: &dyn Waiting) -> Result<RawClaim, BankerError> {
         let maxima = self.units(name, units)?;
-        let claim = self.ledger()?.claim(self.owner()?, &maxima, waiting, |words| text_into(words, name));
+        let claim = self.ledger()?.claim(self.owner()?, &maxima, waiting, |words| write_text(words, name));
         claim.map(|claim| RawClaim { claim, name: name.to_owned() }).map_err(|why| self.refused(name, why))
     }
 

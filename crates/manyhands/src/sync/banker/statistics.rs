@@ -6,7 +6,7 @@
 use super::error::BankerError;
 use super::ledger::Judgement;
 use super::raw::{RawBanker, RawClaim};
-use crate::arena::{Arena, ProcessId, name_of};
+use crate::arena::{Arena, ProcessId, read_text};
 use crate::platform::process::getpid;
 use crate::sync::wait::park::{WaitError, Waiting};
 
@@ -77,7 +77,7 @@ impl RawBanker {
             let judgement =
                 ledger.foresee(claim.in_ledger(), &units, |row| order.push(ledger.name_words(row)));
             match judgement.map_err(|refusal| self.refused(claim.name(), refusal))? {
-                Judgement::Safe => Ok(Verdict::Safe(order.into_iter().map(name_of).collect())),
+                Judgement::Safe => Ok(Verdict::Safe(order.into_iter().map(read_text).collect())),
                 Judgement::Unsafe => Ok(Verdict::Unsafe),
                 Judgement::NotFree { resource } => Ok(Verdict::NotFree(self.resources()[resource].clone())),
             }
@@ -92,7 +92,7 @@ impl RawBanker {
     pub fn safe_order(&self, waiting: &dyn Waiting) -> Result<Option<Vec<String>>, WaitError> {
         Ok(self.ledger()?.look(waiting, |ledger| {
             let mut order = Vec::new();
-            let is_safe = ledger.is_safe(|row| order.push(name_of(ledger.name_words(row))));
+            let is_safe = ledger.is_safe(|row| order.push(read_text(ledger.name_words(row))));
             is_safe.then_some(order)
         }))
     }
@@ -115,7 +115,7 @@ impl RawBanker {
                 free: free[at],
             });
             let claimants = ledger.claimants().map(|claimant| ClaimantStatistics {
-                name: name_of(ledger.name_words(claimant.row)),
+                name: read_text(ledger.name_words(claimant.row)),
                 pid: pid_of(claimant.owner),
                 claimed: self.listed(&claimant.maxima),
                 held: self.listed(&claimant.held),

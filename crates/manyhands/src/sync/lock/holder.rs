@@ -5,7 +5,7 @@
 //! whoever takes the lock over reads them then, when nobody can be writing: the sweep of one process is done by one
 //! process at a time.
 
-use crate::arena::{Arena, Dead, Shared, ThreadId, name_of};
+use crate::arena::{Arena, Dead, Shared, ThreadId, read_text};
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// A process that was killed, or ended without saying so, while it held a lock.
@@ -80,7 +80,7 @@ impl DeadRecord {
         if self.owner.load(Ordering::Relaxed) != owner {
             return DeadOwner { pid: 0, name: String::new() };
         }
-        DeadOwner { pid: self.pid.load(Ordering::Relaxed), name: name_of(&self.name) }
+        DeadOwner { pid: self.pid.load(Ordering::Relaxed), name: read_text(&self.name) }
     }
 }
 

@@ -6,6 +6,7 @@
 //! they carry another token than its own, and lead nowhere either.
 
 use super::record::WaitNote;
+use crate::arena::{read_text, write_text};
 use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::platform::process::getpid;
 use crate::platform::thread::{self, gettid};
@@ -196,11 +197,9 @@ impl ThreadRecord {
 
     /// What to call the thread: the name it was given, or the kernel's.
     pub(super) fn name(&self) -> String {
-        let bytes: Vec<u8> =
-            self.name.iter().flat_map(|word| word.load(Ordering::Relaxed).to_le_bytes()).collect();
-        let given = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+        let given = read_text(&self.name);
         if !given.is_empty() {
-            return String::from_utf8_lossy(given).into_owned();
+            return given;
         }
         let tid = self.tid.load(Ordering::Relaxed);
         thread::name_of(tid).unwrap_or_else(|| format!("thread {tid}"))
@@ -210,12 +209,5 @@ impl ThreadRecord {
 /// Gives the calling thread a name for reports, of which the first 32 bytes are kept; without one the kernel's is used.
 pub fn name_this_thread(name: &str) {
     let Some(record) = own_record(super::thread_number::thread_number()) else { return };
-    let mut bytes = [0_u8; 8 * NAME_WORDS];
-    let length = (0..=name.len().min(bytes.len())).rev().find(|at| name.is_char_boundary(*at)).unwrap_or(0);
-    bytes[..length].copy_from_slice(&name.as_bytes()[..length]);
-    for (word, bytes) in record.name.iter().zip(bytes.chunks_exact(8)) {
-        let mut eight = [0; 8];
-        eight.copy_from_slice(bytes);
-        word.store(u64::from_le_bytes(eight), Ordering::Relaxed);
-    }
+    write_text(&record.name, name);
 }
