@@ -1,7 +1,7 @@
 //! What may be written on the command line.
 //!
-//! Everything from the program on belongs to the program, options included, as with python itself. What is wrong is
-//! said by clap, in one place and with the usage.
+//! Everything from the program on belongs to the program, options included, as with python itself. clap reports
+//! mistakes, in one place and with the usage.
 
 use std::ffi::OsString;
 use std::time::Duration;

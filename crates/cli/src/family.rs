@@ -1,9 +1,9 @@
 //! Which processes descend from this one, and how they are ended.
 //!
-//! It reads `/proc` and trusts a process's parent only. Since this process is made a subreaper, whatever a program
-//! leaves behind becomes its child and stays in the family, however it hid. Nobody outside the family is touched: a
-//! signal goes through a pidfd that was opened before the parents were read, so it cannot reach a stranger that got the
-//! same number.
+//! It reads `/proc` and trusts a process's parent only. Since this process is made a subreaper, every process that a
+//! program leaves behind becomes its child and stays in the family, however it hid. No process outside the family is
+//! touched: a signal goes through a pidfd that was opened before the parents were read, so it cannot reach a stranger
+//! that got the same number.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;

@@ -1,6 +1,6 @@
 //! The command line of manyhands: arguments, then a plan, then a report.
 //!
-//! `run` gives way to Python's own launcher; `compare` runs a program under plain python and under manyhands and tells
+//! `run` gives way to Python's own launcher; `compare` runs a program under plain python and under manyhands and shows
 //! how they differ. It is a library because two programs use it: the binary of this crate, and the `manyhands` script
 //! of the Python package through the extension. It knows neither the engine nor Python's C API: it starts programs,
 //! watches them, and reads `/proc`.

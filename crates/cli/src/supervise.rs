@@ -19,7 +19,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::family::{self, LeftBehind};
 
-/// How long a process may outlive the program before it counts as left behind: what watches over others (the standard
+/// How long a process may outlive the program before it counts as left behind. What watches over others (the standard
 /// library's resource tracker, a reaper) ends after them.
 const GRACE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(10);
@@ -31,7 +31,7 @@ pub enum Ending {
     Own,
     /// The limit passed; the program was killed with everything it had started.
     Limit,
-    /// Somebody wants this process to end; the program was killed likewise.
+    /// A signal asked this process to end; the program was killed likewise.
     Interrupt,
 }
 
@@ -113,7 +113,7 @@ fn wait(pid: i32, limit: Duration, interrupts: &Interrupts) -> io::Result<Ending
     }
 }
 
-/// Whoever is still there after the grace, named and then ended.
+/// The processes that are still there after the grace period, named and then ended.
 fn left_behind(others: &BTreeSet<i32>) -> io::Result<Vec<LeftBehind>> {
     let patience = Instant::now() + GRACE;
     loop {

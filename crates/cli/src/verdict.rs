@@ -1,7 +1,7 @@
 //! What two runs of one program were, side by side, and whether they agree.
 //!
 //! They do if they wrote the same to standard output, ended in the same way before the limit, and manyhands left no
-//! process behind. Standard error, times and what plain python left behind are told, and decide nothing.
+//! process behind. Standard error, times and what plain python left behind are reported, and decide nothing.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
-//! What the engine did in this arena, told from the arena itself.
+//! What the engine did in this arena, read from the arena itself.
 //!
-//! Nothing is counted on a fast path: a queue's positions say how many messages it had, a worker's place in its pool
-//! how many calls it ran, and what goes away adds its number to the arena's counters. So this sums up what is gone and
+//! Nothing is counted on a fast path. A queue's positions say how many messages it had, and a worker's record in its
+//! pool how many calls it ran. What goes away adds its number to the arena's counters. So this sums up what is gone and
 //! what is there, and may miss what passes from one to the other in the same instant.
 
 use crate::arena::Arena;

@@ -1,14 +1,14 @@
 //! Some things come in through one door only.
 //!
-//! Atomics and the model checker through `platform::atomic`, the operating system and the files of `/proc` through
+//! Atomics and the model checker come through `platform::atomic`, the operating system and the files of `/proc` through
 //! `platform`, Python through `crates/python`, waiting through `sync::wait`, other programs through `spawn`. Test code
 //! of a layer may use the raw thing; a `model` module may name the model checker.
 //!
 //! The standard library's `Mutex` is for what one process keeps for itself, is held for a moment, and is not waited
-//! under. The arena may use it, since its own locks come after it; so may spawn and executor, for their records of this
-//! process's children and calls. Not platform and channel, whose code runs in processes that were cloned with a lock
-//! held; nor sync, which is the locks. What else waits in the standard library (`Condvar`, `mpsc`, ...) no layer uses:
-//! its waits would not be seen by the look for deadlocks.
+//! under. The arena may use it, since our own locks are built on the arena. So may spawn and executor, for their
+//! records of this process's children and calls. Platform and channel may not, because their code runs in processes
+//! that were cloned with a lock held; nor may sync, which is the locks. No layer uses the other things in the standard
+//! library that wait (`Condvar`, `mpsc`, ...): the wait graph would not see those waits.
 
 use super::{Finding, Modules};
 use crate::lexer::{self, Kind, Token};

@@ -1,8 +1,8 @@
 //! A layer of the engine uses itself and the layers before it, never one after it.
 //!
-//! It reads every path that begins with `crate::` or climbs with `super::` to the crate's root, inside groups as well
-//! (`use crate::{arena, sync::park}`). A name at the root that is no layer hides which layer it comes from, so it is
-//! refused, too. What a lower layer needs of a later one it declares as a trait, which the later one, or the root,
+//! The rule reads every path that begins with `crate::` or climbs with `super::` to the crate's root, inside groups as
+//! well (`use crate::{arena, sync::park}`). A name at the root that is no layer hides which layer it comes from, so it
+//! is refused, too. A lower layer declares what it needs of a later one as a trait, which the later one, or the root,
 //! implements.
 
 use super::{Finding, Modules};

@@ -1,7 +1,7 @@
 //! Nothing unfinished and nothing nameless is left behind.
 //!
-//! No marks that say "later" in code or comments, no macros that stand for missing code, no print for debugging, and
-//! no module whose name says only that it did not belong elsewhere.
+//! No marks that say "later" in code or comments, no macros that stand for missing code, no print for debugging. No
+//! module whose name says only that it did not belong elsewhere.
 
 use super::Finding;
 use crate::lexer::{self, Kind};

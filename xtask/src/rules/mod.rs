@@ -10,6 +10,7 @@ mod length;
 mod maps;
 mod margin;
 mod openings;
+mod prose;
 mod unsafety;
 mod unused;
 
@@ -50,13 +51,14 @@ pub fn all(files: &[File]) -> Vec<Finding> {
         findings.extend(maps::check(file));
         findings.extend(margin::check(file));
         findings.extend(openings::check(file));
+        findings.extend(prose::check(file));
         findings.extend(unsafety::check(file));
     }
     findings
 }
 
-/// For each token, the inline modules (`mod x { ... }`) it stands in, outermost first, as one list of `(index, path)`
-/// changes: the path at a token is that of the last change at or before it.
+/// For each token, the inline modules (`mod x { ... }`) it stands in, outermost first. They are kept as one list of
+/// `(index, path)` changes: the path at a token is that of the last change at or before it.
 struct Modules<'a> {
     changes: Vec<(usize, Vec<&'a str>)>,
 }

@@ -1,0 +1,183 @@
+//! Prose is plain: short sentences, each with a subject that a reader can name.
+//!
+//! The rule reads pages (outside code and tables), and the openings and doc comments of shipped Rust files. A sentence
+//! has at most 32 words, and begins with "Who" only if it asks something. The word in `NAMELESS`, which names nobody,
+//! does not occur. A span of code counts as one word, a link's address as none. `LATER` lists the folders that have not
+//! been rewritten yet.
+
+use super::Finding;
+use crate::tree::File;
+
+const MOST: usize = 32;
+const NAMELESS: &str = "whoever";
+
+/// What the rule does not look at yet. The list only ever shrinks.
+const LATER: [&str; 8] = [
+    "crates/manyhands/src/arena/",
+    "crates/manyhands/src/channel/",
+    "crates/manyhands/src/encoding/",
+    "crates/manyhands/src/executor/",
+    "crates/manyhands/src/platform/",
+    "crates/manyhands/src/spawn/",
+    "crates/manyhands/src/sync/",
+    "crates/python/src/",
+];
+
+/// Words in a row that belong together, each with its line.
+type Paragraph<'a> = Vec<(usize, &'a str)>;
+
+pub fn check(file: &File) -> Vec<Finding> {
+    // A fragment of news is written once, for one release.
+    if file.path.starts_with("news/") || LATER.iter().any(|folder| file.path.starts_with(folder)) {
+        return Vec::new();
+    }
+    let paragraphs = if file.is_document() {
+        paragraphs(file.text.lines().enumerate().map(|(at, line)| (at + 1, Some(line))))
+    } else if file.is_rust() && file.is_shipped() {
+        paragraphs(file.text.lines().enumerate().map(|(at, line)| (at + 1, documentation(line))))
+    } else {
+        Vec::new()
+    };
+    paragraphs
+        .iter()
+        .flat_map(|words| sentences(words))
+        .filter_map(|sentence| judge(file, &sentence))
+        .collect()
+}
+
+fn judge(file: &File, sentence: &[(usize, &str)]) -> Option<Finding> {
+    let &(line, first) = sentence.first()?;
+    let &(_, last) = sentence.last()?;
+    let count = sentence.iter().filter(|(_, word)| word.contains(char::is_alphanumeric)).count();
+    let nameless = sentence.iter().find(|(_, word)| bare(word).eq_ignore_ascii_case(NAMELESS));
+    if let Some((line, _)) = nameless {
+        Some(Finding::new(file, *line, format!("`{NAMELESS}`: name the one who does it")))
+    } else if bare(first) == "Who" && !last.trim_end_matches(CLOSING).ends_with('?') {
+        Some(Finding::new(file, line, "begins with `Who` and asks nothing: name the subject"))
+    } else if count > MOST {
+        Some(Finding::new(
+            file,
+            line,
+            format!("a sentence of {count} words: make two of it, or say it in {MOST}"),
+        ))
+    } else {
+        None
+    }
+}
+
+/// The text of a line that is documentation; `None` for any other line.
+fn documentation(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    let text = line.strip_prefix("//!").or_else(|| line.strip_prefix("///"))?;
+    if text.starts_with('/') { None } else { Some(text) }
+}
+
+/// The words of each paragraph, item of a list or heading, without code and tables.
+fn paragraphs<'a>(lines: impl Iterator<Item = (usize, Option<&'a str>)>) -> Vec<Paragraph<'a>> {
+    let mut found = vec![Vec::new()];
+    let (mut is_code, mut is_span) = (false, false);
+    for (at, line) in lines {
+        let Some(line) = line.map(str::trim) else {
+            is_code = false;
+            found.push(Vec::new());
+            continue;
+        };
+        let is_fence = line.starts_with("```");
+        is_code ^= is_fence;
+        if is_code || is_fence || line.is_empty() || line.starts_with('|') || line.starts_with('#') {
+            found.push(Vec::new());
+            continue;
+        }
+        let item = item(line);
+        if item.is_some() {
+            found.push(Vec::new());
+        }
+        if let Some(paragraph) = found.last_mut() {
+            is_span &= !paragraph.is_empty();
+            paragraph.extend(words(item.unwrap_or(line), &mut is_span).into_iter().map(|word| (at, word)));
+        }
+    }
+    found
+}
+
+/// What follows the mark of an item of a list.
+fn item(line: &str) -> Option<&str> {
+    let numbered = || line.trim_start_matches(|c: char| c.is_ascii_digit()).strip_prefix(". ");
+    let is_numbered = line.starts_with(|c: char| c.is_ascii_digit());
+    line.strip_prefix("* ").or_else(|| line.strip_prefix("- ")).or_else(|| numbered().filter(|_| is_numbered))
+}
+
+/// The words of a line. A span of code is one word; the address behind a link's text belongs to its last word.
+/// `is_span` says whether a span is open: one may go on in the next line.
+fn words<'a>(line: &'a str, is_span: &mut bool) -> Vec<&'a str> {
+    let parts = line.split(|c: char| {
+        *is_span ^= c == '`';
+        c.is_whitespace() && !*is_span
+    });
+    parts.filter(|word| !word.is_empty()).collect()
+}
+
+fn sentences<'a, 'b>(words: &'b [(usize, &'a str)]) -> Vec<&'b [(usize, &'a str)]> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    for (at, (_, word)) in words.iter().enumerate() {
+        let is_end = word.trim_end_matches(CLOSING).ends_with(['.', '?', '!']);
+        let goes_on = words.get(at + 1).is_some_and(|(_, next)| next.starts_with(char::is_lowercase));
+        if is_end && !goes_on {
+            found.push(&words[start..=at]);
+            start = at + 1;
+        }
+    }
+    found.push(&words[start..]);
+    found
+}
+
+const CLOSING: [char; 6] = [')', '"', '*', '_', ']', '\''];
+
+/// A word without the marks around it.
+fn bare(word: &str) -> &str {
+    word.trim_matches(|c: char| !c.is_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAN: &str = "crates/cli/src/plan.rs";
+
+    fn findings(path: &str, text: &str) -> usize {
+        check(&File::sample(path, text)).len()
+    }
+
+    #[test]
+    fn long_sentences_are_refused() {
+        let long = format!("It {}ends.", "goes on and ".repeat(11));
+        assert_eq!(findings(PLAN, &format!("//! {long}\n")), 1);
+        assert_eq!(findings("docs/design.md", &format!("Short one.\n{long} Short one.\n")), 1);
+        assert_eq!(
+            findings("docs/design.md", &format!("* {}\n  {}x.\n", "word ".repeat(20), "word ".repeat(20))),
+            1
+        );
+    }
+
+    #[test]
+    fn a_subject_without_a_name_is_refused() {
+        assert_eq!(findings(PLAN, "/// Who waits is woken.\nfn f() {}"), 1);
+        assert_eq!(findings(PLAN, "/// The lock goes to whoever\n/// asks.\nfn f() {}"), 1);
+        assert_eq!(findings("docs/design.md", "It ends. *Whoever* waits is woken.\n"), 1);
+    }
+
+    #[test]
+    fn plain_prose_is_allowed() {
+        let long = "word ".repeat(40);
+        assert_eq!(findings(PLAN, &format!("/// Who waits for it?\nfn f() {{}} // {long}whoever")), 0);
+        assert_eq!(findings("docs/design.md", &format!("| {long} |\n```text\n{long}\n```\n# Whoever\n")), 0);
+        assert_eq!(findings("docs/design.md", &format!("A `{long}` is short.\n")), 0);
+        assert_eq!(
+            findings("docs/design.md", &format!("{}x.\n* {}x.\n", "word ".repeat(20), "word ".repeat(20))),
+            0
+        );
+        assert_eq!(findings("news/one.md", &format!("{long}\n")), 0);
+        assert_eq!(findings("crates/cli/src/plan/tests.rs", &format!("//! {long}\n")), 0);
+    }
+}
