@@ -41,7 +41,7 @@ pub fn check(file: &File) -> Vec<Finding> {
     paragraphs
         .iter()
         .flat_map(|words| sentences(words))
-        .filter_map(|sentence| judge(file, &sentence))
+        .filter_map(|sentence| judge(file, sentence))
         .collect()
 }
 

@@ -1,10 +1,10 @@
 //! What is public is named somewhere else: an item that nobody uses goes.
 //!
 //! The compiler finds what is dead inside a crate, except behind `pub` in a module that is public, if hidden. So each
-//! `pub`, `pub(crate)` and `pub(super)` item of the engine must be named in another place: in the engine outside its
-//! own tests, in another crate, a test, an example or a bench. It goes by the name alone, so an item with a common name
-//! may be overlooked. Exempt is what the crate's users see: the names that the root and its public modules export, and
-//! the methods of those types.
+//! `pub`, `pub(crate)` and `pub(super)` item of the engine must be named in another place. That is the engine outside
+//! its own tests, another crate, a test, an example or a bench. The rule goes by the name alone, so it may overlook an
+//! item with a common name. It exempts what the crate's users see: the names that the root and its public modules
+//! export, and the methods of those types.
 
 use super::{Finding, Modules};
 use crate::lexer::{self, Kind, Token};
