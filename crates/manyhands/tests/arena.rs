@@ -118,13 +118,13 @@ fn an_object_lives_as_long_as_its_references() {
     let first = counter();
     let handle = first.handle();
     let second = first.0.clone_shared().unwrap();
-    let third = Object::attach(handle, Kind::Semaphore).unwrap();
+    let third = Object::attach(handle, Kind::SEMAPHORE).unwrap();
     drop(first);
     drop(third);
     assert_eq!(second.value(), 7);
-    assert!(matches!(Object::attach(handle, Kind::Lock), Err(ArenaError::WrongKind { .. })));
+    assert!(matches!(Object::attach(handle, Kind::LOCK), Err(ArenaError::WrongKind { .. })));
     drop(second);
-    assert!(matches!(Object::attach(handle, Kind::Semaphore), Err(ArenaError::Stale { .. })));
+    assert!(matches!(Object::attach(handle, Kind::SEMAPHORE), Err(ArenaError::Stale { .. })));
 }
 
 #[test]
@@ -137,14 +137,14 @@ fn a_forked_child_keeps_what_its_parent_drops() {
         while told.0.value() != 8 {
             std::hint::spin_loop();
         }
-        Object::attach(handle, Kind::Semaphore).map(std::mem::forget).is_ok()
+        Object::attach(handle, Kind::SEMAPHORE).map(std::mem::forget).is_ok()
     });
     drop(object);
-    assert!(Object::attach(handle, Kind::Semaphore).map(drop).is_ok(), "the child's record keeps it");
+    assert!(Object::attach(handle, Kind::SEMAPHORE).map(drop).is_ok(), "the child's record keeps it");
     told.0.release(1).unwrap();
     assert_eq!(wait_for(pid), ExitStatus::Exited(0));
     sweep_the_dead();
-    assert!(matches!(Object::attach(handle, Kind::Semaphore), Err(ArenaError::Stale { .. })));
+    assert!(matches!(Object::attach(handle, Kind::SEMAPHORE), Err(ArenaError::Stale { .. })));
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn a_slot_whose_child_never_came_is_given_back() {
     assert_eq!(arena.process_state(slot), None);
     let handle = object.handle();
     drop(object);
-    assert!(matches!(Object::attach(handle, Kind::Semaphore), Err(ArenaError::Stale { .. })));
+    assert!(matches!(Object::attach(handle, Kind::SEMAPHORE), Err(ArenaError::Stale { .. })));
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn a_copy_killed_before_it_took_its_slot_is_found_while_its_starter_lives() {
     assert_eq!(starting(), 0);
     let handle = object.handle();
     drop(object);
-    assert!(matches!(Object::attach(handle, Kind::Semaphore), Err(ArenaError::Stale { .. })));
+    assert!(matches!(Object::attach(handle, Kind::SEMAPHORE), Err(ArenaError::Stale { .. })));
     assert_eq!(wait_for(pid), ExitStatus::Signaled(libc::SIGKILL));
 }
 
@@ -272,7 +272,7 @@ fn parent_and_newborn(handle: Handle) -> (u32, u32) {
         match unsafe { fork_plain() } {
             // It may keep what its parent held.
             Ok(Side::Child) => {
-                let good = Object::attach(handle, Kind::Semaphore).map(std::mem::forget).is_ok();
+                let good = Object::attach(handle, Kind::SEMAPHORE).map(std::mem::forget).is_ok();
                 // SAFETY: ends the process at once.
                 unsafe { libc::_exit(i32::from(!good)) }
             }
@@ -303,14 +303,14 @@ fn a_copy_whose_starter_dies_first_finds_its_slot_and_what_it_holds() {
     assert_eq!(wait_for(parent), ExitStatus::Signaled(libc::SIGKILL));
     sweep_the_dead();
     assert_eq!(starting(), 1, "the copy may still come for it");
-    assert!(Object::attach(handle, Kind::Semaphore).map(drop).is_ok(), "the copy's record keeps it");
+    assert!(Object::attach(handle, Kind::SEMAPHORE).map(drop).is_ok(), "the copy's record keeps it");
     let arena = Arena::get().unwrap();
     let copy = PidFd::open(copy).unwrap();
     newborn().may_go_on.store(1, Ordering::Release);
     copy.wait_dead(None).unwrap();
     assert!(arena.processes().any(|(_, slot)| slot.pid() == newborn().pid.load(Ordering::Relaxed) as u32));
     sweep_the_dead();
-    assert!(matches!(Object::attach(handle, Kind::Semaphore), Err(ArenaError::Stale { .. })));
+    assert!(matches!(Object::attach(handle, Kind::SEMAPHORE), Err(ArenaError::Stale { .. })));
 }
 
 #[test]
@@ -325,7 +325,7 @@ fn a_copy_that_dies_with_its_starter_leaves_nothing() {
     assert_eq!(wait_for(parent), ExitStatus::Signaled(libc::SIGKILL));
     sweep_the_dead();
     assert_eq!(starting(), 0);
-    assert!(matches!(Object::attach(handle, Kind::Semaphore), Err(ArenaError::Stale { .. })));
+    assert!(matches!(Object::attach(handle, Kind::SEMAPHORE), Err(ArenaError::Stale { .. })));
 }
 
 #[test]
@@ -364,9 +364,9 @@ fn a_message_keeps_what_it_carries_alive() {
     let second = arena.claim_carrying_block(300, &handles).unwrap();
     drop(object);
     drop(block);
-    assert!(Object::attach(handle, Kind::Semaphore).map(drop).is_ok(), "the second message carries it still");
+    assert!(Object::attach(handle, Kind::SEMAPHORE).map(drop).is_ok(), "the second message carries it still");
     drop(second);
-    assert!(matches!(Object::attach(handle, Kind::Semaphore), Err(ArenaError::Stale { .. })));
+    assert!(matches!(Object::attach(handle, Kind::SEMAPHORE), Err(ArenaError::Stale { .. })));
 }
 
 #[test]
@@ -383,5 +383,5 @@ fn a_killed_sender_keeps_nothing_alive() {
     assert_eq!(wait_for(pid), ExitStatus::Exited(0));
     drop(object);
     sweep_the_dead();
-    assert!(matches!(Object::attach(handle, Kind::Semaphore), Err(ArenaError::Stale { .. })));
+    assert!(matches!(Object::attach(handle, Kind::SEMAPHORE), Err(ArenaError::Stale { .. })));
 }

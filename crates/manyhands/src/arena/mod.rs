@@ -11,7 +11,7 @@
 //! region, header, place, window, neighbour     the memory file, its first page, and where this process has it mapped
 //! owner, member, process_slot, process_table, thread_table, copies, fork      who is here, and how forks take part
 //! notice, sweep                                who has ended, and undoing what they held
-//! object, records, reference, travel, names, once, kept_block                 objects, and who keeps them alive
+//! object, kind, records, reference, travel, names, once, kept_block           objects, and who keeps them alive
 //! block, block_entry, block_word, claim, payload                              memory for large content
 //! carve, chunk_table, chunk_word, free_bits, reclaim, trim                    where it comes from and goes back to
 //! shared, text, error                          what may stand in the arena, and why it refuses
@@ -30,6 +30,7 @@ mod fork;
 mod free_bits;
 mod header;
 mod kept_block;
+mod kind;
 mod member;
 mod names;
 mod neighbour;
@@ -60,18 +61,19 @@ pub(crate) use fork::by_hand;
 pub use fork::{abandon_child, in_parent, next_child, prepare};
 pub use header::Counters;
 pub(crate) use kept_block::{KeptBlock, keep};
+pub use kind::Kind;
 pub use names::Shape;
-pub use object::{BODY, Handle, Kind, Object};
+pub use object::{BODY, Handle, Object};
 pub use owner::{ProcessId, ThreadId, this_process, this_thread};
+pub(crate) use payload::LAYER;
 pub use payload::Payload;
-pub(crate) use payload::PayloadSweep;
 pub use place::Pinned;
 pub use process_slot::{ProcessSlot, ProcessState, Role};
 pub use process_table::PROCESSES;
 pub use region::Arena;
 pub(crate) use shared::shared_record;
 pub use shared::{Offset, Shared};
-pub(crate) use sweep::{Dead, Registered, Sweep, sweep, sweep_in_turn, sweep_noticed, sweep_the_dead};
+pub(crate) use sweep::{Dead, Layer, Registered, Sweep, sweep, sweep_in_turn, sweep_noticed, sweep_the_dead};
 pub(crate) use text::{read_text, text_of, write_text};
 pub use thread_table::{THREADS, ThreadSlot};
 pub(crate) use travel::travels;

@@ -16,10 +16,10 @@
 
 use super::error::ArenaError;
 use super::header::{FREE_TABLE, Free, OBJECT_WORDS};
+use super::kind::{self, Kind};
 use super::owner::{ProcessId, this_process};
 use super::region::Arena;
 use super::shared::{Offset, Shared};
-use super::sweep::Registered;
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::platform::memory;
 use std::io;
@@ -34,62 +34,6 @@ pub(super) const WORDS_BYTES: u64 = (OBJECTS * size_of::<AtomicU64>()) as u64;
 pub(super) const TABLE_BYTES: u64 = (OBJECTS * size_of::<Record>()) as u64;
 
 pub(super) const REFERENCE_WORDS: usize = super::process_table::PROCESSES / 64;
-
-/// What an object is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[repr(u8)]
-#[allow(missing_docs, reason = "each names the public type that it belongs to")]
-pub enum Kind {
-    Lock = 1,
-    RLock = 2,
-    Semaphore = 3,
-    Event = 4,
-    Queue = 5,
-    Pool = 6,
-    Payload = 7,
-    Condition = 8,
-    Barrier = 9,
-    Banker = 10,
-    QueueEnd = 11,
-}
-
-impl Kind {
-    fn from_raw(raw: u8) -> Option<Kind> {
-        [
-            Kind::Lock,
-            Kind::RLock,
-            Kind::Semaphore,
-            Kind::Event,
-            Kind::Queue,
-            Kind::Pool,
-            Kind::Payload,
-            Kind::Condition,
-            Kind::Barrier,
-            Kind::Banker,
-            Kind::QueueEnd,
-        ]
-        .into_iter()
-        .find(|kind| *kind as u8 == raw)
-    }
-}
-
-impl std::fmt::Display for Kind {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Kind::Lock => "lock",
-            Kind::RLock => "re-entrant lock",
-            Kind::Semaphore => "semaphore",
-            Kind::Event => "event",
-            Kind::Queue => "queue",
-            Kind::Pool => "pool",
-            Kind::Payload => "payload",
-            Kind::Condition => "condition",
-            Kind::Barrier => "barrier",
-            Kind::Banker => "banker",
-            Kind::QueueEnd => "end of a queue",
-        })
-    }
-}
 
 /// The form in which a reference to an object travels: it names the object and keeps nothing alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -224,14 +168,12 @@ impl Object {
     ///
     /// # Errors
     /// What `init` returns, or when 262,143 objects live.
-    ///
-    /// # Panics
-    /// When `T` is larger than [`BODY`] bytes or aligned to more than 64.
     pub(crate) fn create<T: Shared>(
         kind: Kind,
         init: impl FnOnce(&'static Arena, &'static T) -> Result<(), ArenaError>,
     ) -> Result<Object, ArenaError> {
         const { assert!(size_of::<T>() <= BODY && align_of::<T>() <= 64) };
+        debug_assert!(kind.has_body::<T>(), "a {kind} has another body");
         let arena = Arena::get()?;
         let process = this_process()?;
         let (index, word) = arena.claim_record(kind, process)?;
@@ -373,7 +315,7 @@ impl Arena {
         if free.state != State::Free {
             return None;
         }
-        let word = Word { state: State::Claimed, kind: kind as u8, owner: owner.raw(), ..free };
+        let word = Word { state: State::Claimed, kind: kind.number(), owner: owner.raw(), ..free };
         let claimed = header.compare_exchange(seen, word.pack(), Ordering::AcqRel, Ordering::Acquire);
         claimed.ok()?;
         if let Err(error) = self.try_record(index) {
@@ -401,9 +343,11 @@ impl Arena {
         if word.state != State::Live || word.generation != handle.generation & Word::GENERATIONS {
             return Err(ArenaError::Stale { handle, kind });
         }
-        match Kind::from_raw(word.kind) {
-            Some(found) if found == kind => Ok(()),
-            Some(found) => Err(ArenaError::WrongKind { handle, wanted: kind, found }),
+        if word.kind == kind.number() {
+            return Ok(());
+        }
+        match kind::numbered(word.kind) {
+            Some((found, _)) => Err(ArenaError::WrongKind { handle, wanted: kind, found }),
             None => Err(ArenaError::Stale { handle, kind }),
         }
     }
@@ -416,11 +360,12 @@ impl Arena {
         &self,
         kind: Kind,
     ) -> Result<impl Iterator<Item = (Handle, &'static T)> + use<'_, T>, ArenaError> {
+        debug_assert!(kind.has_body::<T>(), "a {kind} has another body");
         let numbers = self.record_numbers()?;
         Ok(numbers.filter_map(move |index| {
             let word = Word::unpack(self.word_of(index).load(Ordering::Acquire));
             // One that is being unmade still holds what a sweep looks for.
-            let there = matches!(word.state, State::Live | State::Freeing) && word.kind == kind as u8;
+            let there = matches!(word.state, State::Live | State::Freeing) && word.kind == kind.number();
             there.then(|| (Handle { index, generation: word.generation }, self.body(index)))
         }))
     }
@@ -444,11 +389,9 @@ impl Arena {
     }
 
     fn finish_unmaking(&'static self, index: u32, word: Word) -> Result<(), ArenaError> {
-        if let Some(kind) = Kind::from_raw(word.kind) {
-            let object = Handle { index, generation: word.generation };
-            let released = Arena::SWEEPS.iter().map(|layer| layer.release(self, kind, object));
+        if let Some((kind, layer)) = kind::numbered(word.kind) {
             // What cannot be done from here is done by the sweep of the process whose name is in the word.
-            released.fold(Ok(()), Result::and)?;
+            layer.sweep.release(self, kind, Handle { index, generation: word.generation })?;
         }
         self.clear_references(index);
         self.free_record(index, word);

@@ -7,10 +7,11 @@
 use super::block::Block;
 use super::block_entry::BlockId;
 use super::error::ArenaError;
-use super::object::{Handle, Kind, Object};
+use super::kind::Kind;
+use super::object::{Handle, Object};
 use super::owner::this_process;
 use super::region::Arena;
-use super::sweep::{Dead, Sweep};
+use super::sweep::{Dead, Layer, Sweep};
 use crate::platform::atomic::{AtomicU64, Ordering};
 use crate::platform::memory::PrivateMap;
 
@@ -31,7 +32,7 @@ impl Payload {
     pub fn new(block: Block) -> Result<Payload, ArenaError> {
         let length = block.len();
         let id = block.id();
-        let pin = Object::create::<AtomicU64>(Kind::Payload, |_, body| {
+        let pin = Object::create::<AtomicU64>(Kind::PAYLOAD, |_, body| {
             body.store(id.raw(), Ordering::Release);
             Ok(())
         })?;
@@ -69,22 +70,26 @@ impl Payload {
     }
 }
 
-pub(crate) struct PayloadSweep;
+impl Kind {
+    const PAYLOAD: Kind = Kind::of::<AtomicU64>(7, "payload");
+}
+
+/// The arena's own objects.
+pub(crate) const LAYER: Layer = Layer { kinds: &[Kind::PAYLOAD], sweep: &PayloadSweep };
+
+struct PayloadSweep;
 
 impl Sweep for PayloadSweep {
     fn sweep(&self, _arena: &'static Arena, _dead: &Dead) -> Result<(), ArenaError> {
         Ok(())
     }
 
-    fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) -> Result<(), ArenaError> {
-        if kind == Kind::Payload {
-            let body: &AtomicU64 = arena.body(object.index());
-            // Freeing by number can be done twice; so nothing is lost when this is interrupted.
-            let id = body.load(Ordering::Acquire);
-            if id != 0 {
-                arena.free_block(BlockId::from_raw(id))?;
-            }
+    fn release(&self, arena: &'static Arena, _kind: Kind, object: Handle) -> Result<(), ArenaError> {
+        let body: &AtomicU64 = arena.body(object.index());
+        // Freeing by number can be done twice; so nothing is lost when this is interrupted.
+        match body.load(Ordering::Acquire) {
+            0 => Ok(()),
+            id => arena.free_block(BlockId::from_raw(id)),
         }
-        Ok(())
     }
 }

@@ -7,7 +7,8 @@
 //! reaper must be able to do it.
 
 use super::error::ArenaError;
-use super::object::{Handle, Kind};
+use super::kind::Kind;
+use super::object::Handle;
 use super::owner::{ProcessId, ThreadId, this_process};
 use super::process_slot::ProcessState;
 use super::region::Arena;
@@ -26,7 +27,7 @@ pub trait Sweep: Sync {
     fn sweep(&self, arena: &'static Arena, dead: &Dead) -> Result<(), ArenaError>;
 
     /// Gives back what an object holds outside its body (blocks, counts), when its last reference is gone. May be run
-    /// again after its runner died halfway. Objects of other layers' kinds are none of its business.
+    /// again after its runner died halfway. Asked for the layer's own kinds only.
     ///
     /// # Errors
     /// When it could not be seen from here; it is done when this process has ended.
@@ -36,12 +37,20 @@ pub trait Sweep: Sync {
     }
 }
 
+/// A layer's objects: which kinds there are, and what becomes of them when their owners end.
+pub struct Layer {
+    /// The kinds that the layer declares.
+    pub kinds: &'static [Kind],
+    /// Its part in sweeps.
+    pub sweep: &'static dyn Sweep,
+}
+
 /// What later layers do when a process has ended. Only the crate's root sees them all: it implements this for
 /// [`Arena`], once, or nothing compiles. Nothing is registered while the program runs, so every process of it has the
 /// same table, also one that has run nothing yet.
 pub(crate) trait Registered {
-    /// Every layer's part of a sweep, in the order in which a sweep goes through them.
-    const SWEEPS: &'static [&'static dyn Sweep];
+    /// Every layer that has objects, in the order in which a sweep goes through them.
+    const LAYERS: &'static [Layer];
 
     /// Makes another reaper in the place of one that has ended. Where none can be made now, the next tick tries again.
     const REPLACE_REAPER: fn(&'static Arena);
@@ -74,7 +83,7 @@ pub(crate) fn sweep(arena: &'static Arena, process: ProcessId) -> bool {
     }
     let slot = arena.process(process);
     let dead = Dead { process, pid: slot.pid(), clean: slot.ended_by_itself(), arena };
-    let layers = Arena::SWEEPS.iter().map(|layer| unless_damaged(layer.sweep(arena, &dead)));
+    let layers = Arena::LAYERS.iter().map(|layer| unless_damaged(layer.sweep.sweep(arena, &dead)));
     let undone = layers
         .fold(Ok(()), Result::and)
         .and_then(|()| unless_damaged(arena.free_blocks_of(process)))

@@ -49,7 +49,7 @@ pub struct End(Object);
 
 impl End {
     pub(super) fn new(queue: &RawQueue, side: Side) -> Result<End, ArenaError> {
-        let end = Object::create::<EndBody>(Kind::QueueEnd, |_, body| {
+        let end = Object::create::<EndBody>(Kind::QUEUE_END, |_, body| {
             body.queue.store(queue.handle().to_raw(), Ordering::Relaxed);
             body.side.store(side.gone(), Ordering::Relaxed);
             Ok(())
@@ -59,10 +59,10 @@ impl End {
 
     /// The end that a handle names, and its queue.
     pub(super) fn attach(handle: Handle, side: Side) -> Result<(End, RawQueue), ArenaError> {
-        let end = Object::attach(handle, Kind::QueueEnd)?;
+        let end = Object::attach(handle, Kind::QUEUE_END)?;
         let body: &EndBody = end.body();
         if body.side.load(Ordering::Acquire) != side.gone() {
-            return Err(ArenaError::WrongValue { handle, kind: Kind::QueueEnd });
+            return Err(ArenaError::WrongValue { handle, kind: Kind::QUEUE_END });
         }
         let queue = RawQueue::attach(Handle::from_raw(body.queue.load(Ordering::Acquire)))?;
         Ok((End(end), queue))
@@ -81,7 +81,7 @@ impl End {
 pub(super) fn disconnect(arena: &'static Arena, body: &EndBody) -> Result<(), ArenaError> {
     let (queue, gone) = (body.queue.load(Ordering::Acquire), body.side.load(Ordering::Acquire));
     // Nobody is there to be told when the queue is gone as well.
-    let object = match Object::attach(Handle::from_raw(queue), Kind::Queue) {
+    let object = match Object::attach(Handle::from_raw(queue), Kind::QUEUE) {
         Ok(object) => object,
         Err(error @ ArenaError::AddressSpace { .. }) => return Err(error),
         Err(_) => return Ok(()),

@@ -48,7 +48,7 @@ mod sweep;
 mod wait;
 
 #[cfg(not(manyhands_model))]
-pub(crate) use sweep::{QueueSweep, messages_so_far};
+pub(crate) use sweep::{LAYER, messages_so_far};
 #[cfg(not(manyhands_model))]
 pub use {
     error::{GetError, NotPut, PutError, QueueName},

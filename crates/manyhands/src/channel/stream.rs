@@ -89,17 +89,17 @@ impl<const W: usize> Clone for Stream<W> {
 impl<const W: usize> Stream<W> {
     pub(super) fn create(limit: Option<u64>) -> Result<Stream<W>, ArenaError> {
         let shape = Shape::new(W, limit);
-        let object = Object::create::<Body>(Kind::Queue, |arena, body| body.init::<W>(arena, shape))?;
+        let object = Object::create::<Body>(Kind::QUEUE, |arena, body| body.init::<W>(arena, shape))?;
         let view = View::of(&object)?;
         view.body.adopt_blocks(Arena::get()?, this_process()?);
         Ok(Stream { object, view, gives_up_alone: false })
     }
 
     pub(super) fn attach(handle: Handle) -> Result<Stream<W>, ArenaError> {
-        let object = Object::attach(handle, Kind::Queue)?;
+        let object = Object::attach(handle, Kind::QUEUE)?;
         let view: View<W> = View::of(&object)?;
         if view.shape.words() != W {
-            return Err(ArenaError::Stale { handle, kind: Kind::Queue });
+            return Err(ArenaError::Stale { handle, kind: Kind::QUEUE });
         }
         Ok(Stream { object, view, gives_up_alone: false })
     }

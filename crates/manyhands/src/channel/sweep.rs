@@ -5,23 +5,30 @@
 //! kept for whoever takes the message; a stale look at a slot can do no harm, since only blocks that the dead one
 //! still holds are touched.
 
-use super::ends;
+use super::ends::{self, EndBody};
 use super::message::{self, WORDS};
 use super::storage::{Body, View};
-use crate::arena::{Arena, ArenaError, Dead, Handle, Kind, Object, Sweep};
+use crate::arena::{Arena, ArenaError, Dead, Handle, Kind, Layer, Object, Sweep};
 use crate::platform::Scope;
 use crate::platform::atomic::Ordering;
 
-/// The channel layer's part in sweeps.
-pub(crate) struct QueueSweep;
+impl Kind {
+    pub(super) const QUEUE: Kind = Kind::of::<Body>(5, "queue");
+    pub(super) const QUEUE_END: Kind = Kind::of::<EndBody>(11, "end of a queue");
+}
+
+/// The channel layer's objects.
+pub(crate) const LAYER: Layer = Layer { kinds: &[Kind::QUEUE, Kind::QUEUE_END], sweep: &QueueSweep };
+
+struct QueueSweep;
 
 impl Sweep for QueueSweep {
     fn sweep(&self, arena: &'static Arena, dead: &Dead) -> Result<(), ArenaError> {
         let mut all = Ok(());
-        for (handle, body) in arena.objects::<Body>(Kind::Queue)? {
+        for (handle, body) in arena.objects::<Body>(Kind::QUEUE)? {
             body.adopt_blocks(arena, dead.process);
             // Whoever unmakes a queue frees what its messages name; for one that lives, this keeps it from going.
-            let Ok(object) = Object::attach(handle, Kind::Queue) else { continue };
+            let Ok(object) = Object::attach(handle, Kind::QUEUE) else { continue };
             let view: View<WORDS> = match View::of(&object) {
                 Ok(view) => view,
                 Err(error) => {
@@ -41,8 +48,8 @@ impl Sweep for QueueSweep {
 
     fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) -> Result<(), ArenaError> {
         match kind {
-            Kind::Queue => release(arena, arena.body(object.index())),
-            Kind::QueueEnd => ends::disconnect(arena, arena.body(object.index())),
+            Kind::QUEUE => release(arena, arena.body(object.index())),
+            Kind::QUEUE_END => ends::disconnect(arena, arena.body(object.index())),
             _ => Ok(()),
         }
     }
@@ -51,10 +58,10 @@ impl Sweep for QueueSweep {
 /// How many messages the queues that live were given.
 pub(crate) fn messages_so_far(arena: &'static Arena) -> u64 {
     arena
-        .objects::<Body>(Kind::Queue)
+        .objects::<Body>(Kind::QUEUE)
         .into_iter()
         .flatten()
-        .filter_map(|(handle, _)| Object::attach(handle, Kind::Queue).ok())
+        .filter_map(|(handle, _)| Object::attach(handle, Kind::QUEUE).ok())
         .filter_map(|object| Some(View::<WORDS>::of(&object).ok()?.chain().put_so_far()))
         .sum()
 }

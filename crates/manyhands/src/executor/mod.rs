@@ -31,7 +31,7 @@ pub mod threads;
 mod together;
 
 #[cfg(not(manyhands_model))]
-pub(crate) use processes::calls_so_far;
+pub(crate) use processes::{LAYER, calls_so_far};
 #[cfg(not(manyhands_model))]
 pub use {
     admission::AdmissionError,
@@ -41,7 +41,7 @@ pub use {
     pool::{Engine, Pool, PoolBuilder},
     processes::{
         Bytes, CallRequest, CallWatch, Callback, Callbacks, Completions, INLINE, NewCall, PoolPlan,
-        PoolSweep, Processes, RawAnswer, RawCall, RawPool, Worker, WorkerEnd, supervised,
+        Processes, RawAnswer, RawCall, RawPool, Worker, WorkerEnd, supervised,
     },
     state::{PoolState, PoolStatistics},
     threads::{Nest, Scope, Threads},

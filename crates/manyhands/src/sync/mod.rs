@@ -66,7 +66,7 @@ mod public {
     pub use super::semaphore::error::TooManyPermits;
     pub use super::semaphore::raw::{MOST_PERMITS, OwnedPermit, RawSemaphore, SemaphoreStatistics};
     pub use super::semaphore::typed::{Permit, Semaphore};
-    pub(crate) use super::sweep::SyncSweep;
+    pub(crate) use super::sweep::LAYER;
     pub(crate) use super::wait::countdown::Countdown;
     pub use super::wait::deadlock::{Deadlock, DeadlockStep, suspicions_go_to};
     pub(crate) use super::wait::park::{Ticking, Turn};

@@ -6,7 +6,7 @@
 //! the threads say, and for each of the other objects. Each step may be done twice. What this process cannot map is
 //! left to another, and the rest done.
 
-use crate::arena::{Arena, ArenaError, Dead, Handle, Kind, Object, Shared, Sweep};
+use crate::arena::{Arena, ArenaError, Dead, Handle, Kind, Layer, Object, Shared, Sweep};
 use crate::platform::Scope;
 use crate::sync::banker::raw::BankerBody;
 use crate::sync::barrier::raw::BarrierBody;
@@ -15,15 +15,45 @@ use crate::sync::event::word::EventWord;
 use crate::sync::lock::arena::LockBody;
 use crate::sync::semaphore::raw::SemaphoreBody;
 
-/// This layer's entry in the table of sweeps.
-pub(crate) struct SyncSweep;
+impl Kind {
+    /// Locks that no thread takes twice.
+    pub const LOCK: Kind = Kind::of::<LockBody>(1, "lock");
+    /// Locks that their owner takes again.
+    pub const RLOCK: Kind = Kind::of::<LockBody>(2, "re-entrant lock");
+    /// Semaphores.
+    pub const SEMAPHORE: Kind = Kind::of::<SemaphoreBody>(3, "semaphore");
+    /// Events.
+    pub const EVENT: Kind = Kind::of::<EventWord>(4, "event");
+    /// Conditions.
+    pub const CONDITION: Kind = Kind::of::<ConditionBody>(8, "condition");
+    /// Barriers.
+    pub const BARRIER: Kind = Kind::of::<BarrierBody>(9, "barrier");
+    /// Bankers.
+    pub const BANKER: Kind = Kind::of::<BankerBody>(10, "banker");
+}
+
+/// This layer's objects.
+pub(crate) const LAYER: Layer = Layer {
+    kinds: &[
+        Kind::LOCK,
+        Kind::RLOCK,
+        Kind::SEMAPHORE,
+        Kind::EVENT,
+        Kind::CONDITION,
+        Kind::BARRIER,
+        Kind::BANKER,
+    ],
+    sweep: &SyncSweep,
+};
+
+struct SyncSweep;
 
 impl Sweep for SyncSweep {
     fn sweep(&self, arena: &'static Arena, dead: &Dead) -> Result<(), ArenaError> {
         // Whoever begins to wait after this sees all that the dead one did.
         let waited = &arena.waited();
         let is_waited = |handle: Handle| waited.may_be_for(handle.index());
-        for kind in [Kind::Lock, Kind::RLock] {
+        for kind in [Kind::LOCK, Kind::RLOCK] {
             let concerns = |handle, body: &LockBody| is_waited(handle) || body.concerns(dead);
             each(arena, kind, concerns, |body: &LockBody| {
                 body.sweep(arena, dead);
@@ -31,10 +61,10 @@ impl Sweep for SyncSweep {
             })?;
         }
         let concerns = |handle, body: &SemaphoreBody| is_waited(handle) || body.concerns(dead);
-        let semaphores = each(arena, Kind::Semaphore, concerns, |body| body.sweep(arena, dead));
+        let semaphores = each(arena, Kind::SEMAPHORE, concerns, |body| body.sweep(arena, dead));
         each(
             arena,
-            Kind::Event,
+            Kind::EVENT,
             |handle, _| is_waited(handle),
             |word: &EventWord| {
                 word.recover(Scope::Shared);
@@ -43,19 +73,19 @@ impl Sweep for SyncSweep {
         )?;
         // After the locks: whoever is told of something takes its lock next.
         let conditions =
-            each(arena, Kind::Condition, any, |body: &'static ConditionBody| body.sweep(arena, dead));
-        let barriers = each(arena, Kind::Barrier, any, |body: &'static BarrierBody| body.sweep(arena, dead));
-        let bankers = each(arena, Kind::Banker, any, |body: &'static BankerBody| body.sweep(arena, dead));
+            each(arena, Kind::CONDITION, any, |body: &'static ConditionBody| body.sweep(arena, dead));
+        let barriers = each(arena, Kind::BARRIER, any, |body: &'static BarrierBody| body.sweep(arena, dead));
+        let bankers = each(arena, Kind::BANKER, any, |body: &'static BankerBody| body.sweep(arena, dead));
         semaphores.and(conditions).and(barriers).and(bankers)
     }
 
     fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) -> Result<(), ArenaError> {
         match kind {
-            Kind::Lock => arena.body::<LockBody>(object.index()).block.free(arena),
-            Kind::Semaphore => arena.body::<SemaphoreBody>(object.index()).block().free(arena),
-            Kind::Condition => arena.body::<ConditionBody>(object.index()).block().free(arena),
-            Kind::Barrier => arena.body::<BarrierBody>(object.index()).block().free(arena),
-            Kind::Banker => arena.body::<BankerBody>(object.index()).block().free(arena),
+            Kind::LOCK => arena.body::<LockBody>(object.index()).block.free(arena),
+            Kind::SEMAPHORE => arena.body::<SemaphoreBody>(object.index()).block().free(arena),
+            Kind::CONDITION => arena.body::<ConditionBody>(object.index()).block().free(arena),
+            Kind::BARRIER => arena.body::<BarrierBody>(object.index()).block().free(arena),
+            Kind::BANKER => arena.body::<BankerBody>(object.index()).block().free(arena),
             _ => Ok(()),
         }
     }

@@ -7,6 +7,6 @@ fn main() {
     let block = arena.claim_block(100).unwrap();
     let _ = arena.take_block(block.id(), 100);
     arena.free_block(block.id());
-    let _: &'static u64 = Object::attach(Handle::from_raw(1), Kind::Lock).unwrap().body();
+    let _: &'static u64 = Object::attach(Handle::from_raw(1), Kind::LOCK).unwrap().body();
     let _ = manyhands::platform::wipe::word(0);
 }

@@ -6,12 +6,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The tests take turns, since each counts what is used.
 static TURN: Mutex<()> = Mutex::new(());
 
+/// No layer's: such an object holds nothing outside its body.
+const TRIED: Kind = Kind::of::<[u8; 8]>(255, "thing of a test");
+
 fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn make() -> Object {
-    Object::create::<[u8; 8]>(Kind::Event, |_, _| Ok(())).unwrap()
+    Object::create::<[u8; 8]>(TRIED, |_, _| Ok(())).unwrap()
 }
 
 /// Other tests of this program make a few objects at the same time.

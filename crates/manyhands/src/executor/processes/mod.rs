@@ -67,7 +67,7 @@ mod model;
 mod tests;
 
 #[cfg(not(manyhands_model))]
-pub(crate) use sweep::calls_so_far;
+pub(crate) use sweep::{LAYER, calls_so_far};
 #[cfg(not(manyhands_model))]
 pub use {
     callbacks::{Callback, Callbacks},
@@ -77,7 +77,6 @@ pub use {
     raw_pool::{NewCall, PoolPlan, RawPool},
     slot::{Bytes, INLINE},
     supervised::supervised,
-    sweep::PoolSweep,
     watch::CallWatch,
     worker::{CallRequest, Worker, WorkerEnd},
 };

@@ -63,7 +63,7 @@ impl RawPool {
         assert!((1..PROCESSES).contains(&plan.workers), "a pool has between 1 and {} workers", PROCESSES - 1);
         let process = this_process()?;
         let object =
-            Object::create::<PoolBody>(Kind::Pool, |arena, body| make_record(arena, body, process, plan))?;
+            Object::create::<PoolBody>(Kind::POOL, |arena, body| make_record(arena, body, process, plan))?;
         let body: &PoolBody = object.body();
         let view = View::of(Arena::get()?, body)?.expect("a pool is made with its record");
         // From here on the object frees the blocks, whoever is left to do it.

@@ -24,7 +24,7 @@ struct SupervisedPool {
 /// # Errors
 /// When the pool is gone.
 pub fn supervised(pool: Handle, _told: &[u8]) -> Result<Box<dyn Supervised>, String> {
-    let object = Object::attach(pool, Kind::Pool).map_err(|error| error.to_string())?;
+    let object = Object::attach(pool, Kind::POOL).map_err(|error| error.to_string())?;
     let arena = Arena::get().map_err(|error| error.to_string())?;
     let view = View::of(arena, object.body::<PoolBody>()).map_err(|error| error.to_string())?;
     let view = view.ok_or("the pool is gone")?;

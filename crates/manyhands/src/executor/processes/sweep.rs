@@ -10,7 +10,7 @@ use super::record::{EXPECTED, PoolBody, SUPERVISOR_LOST, block_in, keep};
 use super::slot::CallSlot;
 use super::view::View;
 use super::word::State;
-use crate::arena::{Arena, ArenaError, Dead, Handle, Kind, Object, ProcessId, Sweep, this_process};
+use crate::arena::{Arena, ArenaError, Dead, Handle, Kind, Layer, Object, ProcessId, Sweep, this_process};
 use crate::executor::state::PoolState;
 use crate::platform::Scope;
 use crate::platform::atomic::{Ordering, fence};
@@ -78,18 +78,24 @@ pub(super) fn fail_pending(view: &View, by: ProcessId, note: Note) {
     }
 }
 
-/// The executor's part in sweeps.
-pub struct PoolSweep;
+impl Kind {
+    pub(super) const POOL: Kind = Kind::of::<PoolBody>(6, "pool");
+}
+
+/// The executor's objects.
+pub(crate) const LAYER: Layer = Layer { kinds: &[Kind::POOL], sweep: &PoolSweep };
+
+struct PoolSweep;
 
 impl Sweep for PoolSweep {
     fn sweep(&self, arena: &'static Arena, dead: &Dead) -> Result<(), ArenaError> {
         let by = this_process()?;
         let mut all = Ok(());
-        for (handle, body) in arena.objects::<PoolBody>(Kind::Pool)? {
+        for (handle, body) in arena.objects::<PoolBody>(Kind::POOL)? {
             keep(arena, &body.record, dead.process);
             // One that is being unmade is waited for by nobody, and its memory may be another's by now; one that lives
             // is kept from going while it is looked at.
-            let Ok(_object) = Object::attach(handle, Kind::Pool) else { continue };
+            let Ok(_object) = Object::attach(handle, Kind::POOL) else { continue };
             let view = match View::of(arena, body) {
                 Ok(Some(view)) => view,
                 Ok(None) => continue,
@@ -111,11 +117,8 @@ impl Sweep for PoolSweep {
         all
     }
 
-    fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) -> Result<(), ArenaError> {
-        if kind != Kind::Pool {
-            return Ok(());
-        }
-        let body = arena.objects::<PoolBody>(Kind::Pool)?.find(|(handle, _)| *handle == object);
+    fn release(&self, arena: &'static Arena, _kind: Kind, object: Handle) -> Result<(), ArenaError> {
+        let body = arena.objects::<PoolBody>(Kind::POOL)?.find(|(handle, _)| *handle == object);
         let Some((_, body)) = body else { return Ok(()) };
         if let Some(view) = View::of(arena, body)? {
             free_contents(&view)?;
@@ -133,10 +136,10 @@ impl Sweep for PoolSweep {
 
 /// How many calls were run in the pools that live.
 pub(crate) fn calls_so_far(arena: &'static Arena) -> u64 {
-    let pools = arena.objects::<PoolBody>(Kind::Pool).into_iter().flatten();
+    let pools = arena.objects::<PoolBody>(Kind::POOL).into_iter().flatten();
     pools
         .filter_map(|(handle, body)| {
-            let _object = Object::attach(handle, Kind::Pool).ok()?;
+            let _object = Object::attach(handle, Kind::POOL).ok()?;
             let view = View::of(arena, body).ok()??;
             let present = view.enlisted().map(|(_, worker)| u64::from(worker.calls.load(Ordering::Relaxed)));
             Some(view.record.calls.load(Ordering::Relaxed) + present.sum::<u64>())

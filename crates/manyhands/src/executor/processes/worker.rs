@@ -75,8 +75,8 @@ impl Worker {
     /// When the pool is gone, or this process has no address space left for its tables.
     pub fn enlist(pool: Handle) -> Result<Worker, ArenaError> {
         let process = this_process()?;
-        let object = Object::attach(pool, Kind::Pool)?;
-        let gone = || ArenaError::Stale { handle: pool, kind: Kind::Pool };
+        let object = Object::attach(pool, Kind::POOL)?;
+        let gone = || ArenaError::Stale { handle: pool, kind: Kind::POOL };
         let view = View::of(Arena::get()?, object.body::<PoolBody>())?.ok_or_else(gone)?;
         let worker = view.worker(process);
         worker.set_name(&view.arena.process(process).name());

@@ -142,7 +142,7 @@ impl RawBanker {
         for (words, (name, _)) in names.chunks(NAME_WORDS).zip(resources) {
             write_text(words, name);
         }
-        let object = Object::create::<BankerBody>(Kind::Banker, |_, body| {
+        let object = Object::create::<BankerBody>(Kind::BANKER, |_, body| {
             Ledger::open(&body.head, ledger, resources.iter().map(|(_, total)| *total));
             body.block.name(Some(&block));
             Ok(())
@@ -156,7 +156,7 @@ impl RawBanker {
     /// # Errors
     /// When it is gone or no banker, or this process has no address space left for it.
     pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
-        Self::from_object(Arena::get()?, Object::attach(handle, Kind::Banker)?)
+        Self::from_object(Arena::get()?, Object::attach(handle, Kind::BANKER)?)
     }
 
     fn from_object(arena: &'static Arena, object: Object) -> Result<Self, ArenaError> {
@@ -328,7 +328,7 @@ impl RawBanker {
             Place::Arena { object, .. } => {
                 let me = this_thread().map_err(|_| WaitError::NoOwner)?;
                 let arena = Arena::current().expect("the banker stands in it");
-                let _record = WaitRecord::new(arena, me, Kind::Banker, object.handle());
+                let _record = WaitRecord::new(arena, me, Kind::BANKER, object.handle());
                 ledger.request(claim.claim, &units, &Wait::arena(deadline, waiting))
             }
         };

@@ -149,7 +149,7 @@ impl RawBarrier {
             body.parties.store(parties, Ordering::Relaxed);
             Ok(())
         };
-        Object::create::<BarrierBody>(Kind::Barrier, init).map(Self::from_object)
+        Object::create::<BarrierBody>(Kind::BARRIER, init).map(Self::from_object)
     }
 
     /// The barrier in the arena that a handle names.
@@ -157,7 +157,7 @@ impl RawBarrier {
     /// # Errors
     /// When it is gone or no barrier.
     pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
-        Object::attach(handle, Kind::Barrier).map(Self::from_object)
+        Object::attach(handle, Kind::BARRIER).map(Self::from_object)
     }
 
     fn from_object(object: Object) -> Self {
@@ -213,7 +213,7 @@ impl RawBarrier {
             Place::Arena { object, body } => {
                 let me = this_thread().map_err(|_| WaitError::NoOwner)?;
                 let arena = Arena::current().expect("the barrier stands in it");
-                let _record = WaitRecord::new(arena, me, Kind::Barrier, object.handle());
+                let _record = WaitRecord::new(arena, me, Kind::BARRIER, object.handle());
                 body.wait(&Wait::arena(deadline, waiting), me, action)
             }
         };

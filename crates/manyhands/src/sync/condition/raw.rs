@@ -98,7 +98,7 @@ impl RawCondition {
     /// # Errors
     /// When the arena has no room for it, or there is no arena and none can be made.
     pub fn shared() -> Result<Self, ArenaError> {
-        Object::create::<ConditionBody>(Kind::Condition, |_, _| Ok(())).map(Self::from_object)
+        Object::create::<ConditionBody>(Kind::CONDITION, |_, _| Ok(())).map(Self::from_object)
     }
 
     /// The condition in the arena that a handle names.
@@ -106,7 +106,7 @@ impl RawCondition {
     /// # Errors
     /// When it is gone or no condition.
     pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
-        Object::attach(handle, Kind::Condition).map(Self::from_object)
+        Object::attach(handle, Kind::CONDITION).map(Self::from_object)
     }
 
     fn from_object(object: Object) -> Self {
@@ -228,7 +228,7 @@ impl Enlisted<'_> {
             Place::Arena { object, body } => {
                 let me = this_thread().map_err(|_| WaitError::NoOwner)?;
                 let arena = Arena::current().expect("the condition stands in it");
-                let _record = WaitRecord::new(arena, me, Kind::Condition, object.handle());
+                let _record = WaitRecord::new(arena, me, Kind::CONDITION, object.handle());
                 body.list().wait(self.record, &Wait::arena(deadline, waiting))
             }
         };

@@ -44,7 +44,7 @@ impl RawEvent {
     /// # Errors
     /// When the arena has no room for it, or there is no arena and none can be made.
     pub fn shared() -> Result<Self, ArenaError> {
-        Object::create::<EventWord>(Kind::Event, |_, _| Ok(())).map(Self::from_object)
+        Object::create::<EventWord>(Kind::EVENT, |_, _| Ok(())).map(Self::from_object)
     }
 
     /// The event in the arena that a handle names.
@@ -52,7 +52,7 @@ impl RawEvent {
     /// # Errors
     /// When it is gone or no event.
     pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
-        Object::attach(handle, Kind::Event).map(Self::from_object)
+        Object::attach(handle, Kind::EVENT).map(Self::from_object)
     }
 
     fn from_object(object: Object) -> Self {
@@ -121,7 +121,7 @@ impl RawEvent {
                 // Without a slot the thread can wait as well; nobody sees it then.
                 let arena = Arena::current().expect("the event stands in it");
                 let _record =
-                    this_thread().map(|me| WaitRecord::new(arena, me, Kind::Event, object.handle()));
+                    this_thread().map(|me| WaitRecord::new(arena, me, Kind::EVENT, object.handle()));
                 word.wait(mark, &Wait::arena(deadline, waiting))
             }
         }
@@ -153,7 +153,7 @@ impl RawEvent {
             Place::Private { waiters, .. } => waiters.load(Ordering::Acquire) as usize,
             Place::Arena { object, .. } => Arena::current()
                 .expect("the event stands in it")
-                .threads_waiting_for(waited_for(Kind::Event, object.handle())),
+                .threads_waiting_for(waited_for(Kind::EVENT, object.handle())),
         };
         EventStatistics { set: self.is_set(), waiters }
     }

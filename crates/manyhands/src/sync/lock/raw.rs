@@ -51,7 +51,7 @@ impl RawLock {
     /// # Errors
     /// When the arena has no room for another object, or there is no arena and none can be made.
     pub fn shared() -> Result<Self, ArenaError> {
-        ArenaLock::new(Kind::Lock).map(|lock| RawLock(Place::Arena(lock)))
+        ArenaLock::new(Kind::LOCK).map(|lock| RawLock(Place::Arena(lock)))
     }
 
     /// The lock in the arena that a handle names.
@@ -59,7 +59,7 @@ impl RawLock {
     /// # Errors
     /// When it is gone or no lock.
     pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
-        ArenaLock::attach(handle, Kind::Lock).map(|lock| RawLock(Place::Arena(lock)))
+        ArenaLock::attach(handle, Kind::LOCK).map(|lock| RawLock(Place::Arena(lock)))
     }
 
     /// Another reference to the same lock; `None` for a private one.
@@ -199,7 +199,7 @@ impl RawRLock {
     /// # Errors
     /// When the arena has no room for another object, or there is no arena and none can be made.
     pub fn shared() -> Result<Self, ArenaError> {
-        ArenaLock::new(Kind::RLock).map(|lock| RawRLock(Place::Arena(ArenaRLock { lock })))
+        ArenaLock::new(Kind::RLOCK).map(|lock| RawRLock(Place::Arena(ArenaRLock { lock })))
     }
 
     /// The lock in the arena that a handle names.
@@ -207,7 +207,7 @@ impl RawRLock {
     /// # Errors
     /// When it is gone or no re-entrant lock.
     pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
-        ArenaLock::attach(handle, Kind::RLock).map(|lock| RawRLock(Place::Arena(ArenaRLock { lock })))
+        ArenaLock::attach(handle, Kind::RLOCK).map(|lock| RawRLock(Place::Arena(ArenaRLock { lock })))
     }
 
     /// Another reference to the same lock; `None` for a private one.

@@ -81,7 +81,7 @@ impl<T: Shared> Lock<T> {
         const { assert!(align_of::<T>() <= 64, "the arena aligns values to 64 bytes at most") };
         let arena = Arena::get()?;
         let block = if Self::INLINE { None } else { Some(arena.claim_structure(size_of::<T>())?) };
-        let object = Object::create::<LockBody>(Kind::Lock, |_, body| {
+        let object = Object::create::<LockBody>(Kind::LOCK, |_, body| {
             body.value_type.store(UNFINISHED, Ordering::Relaxed);
             body.block.name(block.as_ref());
             Ok(())
@@ -101,9 +101,9 @@ impl<T: Shared> Lock<T> {
     /// When it is gone, is no lock, or is one around a value of another type; when this process has no address space
     /// left for it.
     pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
-        let object = Object::attach(handle, Kind::Lock)?;
+        let object = Object::attach(handle, Kind::LOCK)?;
         if object.body::<LockBody>().value_type.load(Ordering::Acquire) != fingerprint::<T>() {
-            return Err(ArenaError::WrongValue { handle, kind: Kind::Lock });
+            return Err(ArenaError::WrongValue { handle, kind: Kind::LOCK });
         }
         Self::around(Arena::get()?, object)
     }
@@ -126,7 +126,7 @@ impl<T: Shared> Lock<T> {
         if !value.cast::<T>().is_aligned() {
             return Err(ArenaError::Damaged { what: "a lock's value stands where it cannot" });
         }
-        Ok(Lock { lock: ArenaLock::from_object(object, Kind::Lock), value: value.cast() })
+        Ok(Lock { lock: ArenaLock::from_object(object, Kind::LOCK), value: value.cast() })
     }
 
     /// What names the lock to other processes.

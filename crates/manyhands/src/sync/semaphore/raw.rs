@@ -118,7 +118,7 @@ impl RawSemaphore {
             claimed.fill(0);
             block = Some(claimed);
         }
-        let object = Object::create::<SemaphoreBody>(Kind::Semaphore, |_, body| {
+        let object = Object::create::<SemaphoreBody>(Kind::SEMAPHORE, |_, body| {
             body.state.store(u64::from(permits), Ordering::Relaxed);
             body.maximum.store(maximum, Ordering::Relaxed);
             body.in_block.store(in_block as u32, Ordering::Relaxed);
@@ -134,7 +134,7 @@ impl RawSemaphore {
     /// # Errors
     /// When it is gone or no semaphore, or this process has no address space left for it.
     pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
-        Self::from_object(Arena::get()?, Object::attach(handle, Kind::Semaphore)?)
+        Self::from_object(Arena::get()?, Object::attach(handle, Kind::SEMAPHORE)?)
     }
 
     fn from_object(arena: &Arena, object: Object) -> Result<Self, ArenaError> {
@@ -235,7 +235,7 @@ impl RawSemaphore {
             Place::Arena { object, gate, .. } => {
                 let me = this_thread().map_err(|_| WaitError::NoOwner)?;
                 let arena = Arena::current().expect("the semaphore stands in it");
-                let _record = WaitRecord::new(arena, me, Kind::Semaphore, object.handle());
+                let _record = WaitRecord::new(arena, me, Kind::SEMAPHORE, object.handle());
                 gate.wait_until(&Wait::arena(deadline, waiting), take, more)
             }
         }
@@ -304,7 +304,7 @@ impl RawSemaphore {
             Place::Private { waiters, .. } => waiters.load(Ordering::Relaxed) as usize,
             Place::Arena { object, .. } => Arena::current()
                 .expect("the semaphore stands in it")
-                .threads_waiting_for(waited_for(Kind::Semaphore, object.handle())),
+                .threads_waiting_for(waited_for(Kind::SEMAPHORE, object.handle())),
         };
         SemaphoreStatistics {
             free: permits.count(),

@@ -8,7 +8,7 @@ use crate::arena::{Arena, Handle, Kind, ThreadId, ThreadSlot};
 
 /// The number that stands for an object in a thread's slot.
 pub(crate) fn waited_for(kind: Kind, object: Handle) -> u64 {
-    u64::from(kind as u8) << 32 | u64::from(object.index())
+    u64::from(kind.number()) << 32 | u64::from(object.index())
 }
 
 /// A thread's note of what it waits for; the drop takes it away.
