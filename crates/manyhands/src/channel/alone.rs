@@ -1,9 +1,9 @@
-//! Whoever waits at a queue that nobody else has waits for nobody.
+//! A wait at a queue that no other thread or process has can never end.
 //!
-//! One handle on a queue may be used by several threads, by reference, and the engine cannot see that. So a wait is
-//! given up only where it is certain that nobody can end it: this is the only handle, in this process and all others,
-//! no message carries one, and the waiting thread is the only one of its process. It is looked at before each sleep,
-//! from the cheapest question to the dearest; a handle elsewhere is mostly seen at the first.
+//! Several threads may use one handle on a queue, by reference, and the engine cannot see that. So a wait is given up
+//! only where it is certain that nobody can end it. This must be the only handle, in this process and all others; no
+//! message carries one; and the waiting thread is the only one of its process. These questions are asked before each
+//! sleep, from the cheapest to the dearest; mostly the first one finds a handle elsewhere.
 
 use super::stream::Stream;
 use crate::platform::thread::is_only_one;
@@ -11,7 +11,7 @@ use crate::sync::{Site, Waiting};
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
-/// A wait at a stream that ends when nobody is left who could end it.
+/// A wait at a stream that ends when no thread or process is left that could end it.
 pub(super) struct Alone<'a, const W: usize> {
     stream: &'a Stream<W>,
     waiting: &'a dyn Waiting,

@@ -1,11 +1,11 @@
 //! A queue's stream of messages, laid over one ring or over several of doubling size, one after the other.
 //!
-//! Positions run on from ring to ring. The two ends of the stream are hints, each one word that names ring and
-//! position together; anybody may push them forward, and one that was pushed back costs steps, never a message.
-//! A ring that would become full is sealed at the first unclaimed position, and the stream goes on in the next,
-//! which whoever comes there first links. Rings stay until the queue goes: each is as large as all before it, so
-//! the unused ones at most double what the queue needed at its peak. Where rings come from, who waits and what a
-//! payload means is not known here.
+//! Positions run on from ring to ring. The two ends of the stream are hints, each one word that names ring and position
+//! together. Any process may push them forward, and one that was pushed back costs steps, never a message. A ring that
+//! would become full is sealed at the first unclaimed position, and the stream goes on in the next ring, which the
+//! first to arrive there links. Rings stay until the queue goes: each is as large as all before it, so the unused ones
+//! at most double what the queue needed at its peak. This module does not know where rings come from, who waits or what
+//! a payload means.
 
 use super::ring::{Await, Freed, Payload, Put, Ring, Take};
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -111,7 +111,7 @@ pub(crate) enum Nothing {
     Ever,
     /// The stream goes on in a ring that this process cannot map.
     Unreachable,
-    /// There is a message, which this process could not take; it is there for anybody.
+    /// There is a message, which this process could not take; any other may take it.
     Left,
 }
 
@@ -179,8 +179,7 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
                     return Err(Refused::Full);
                 }
                 Put::Sealed(position) => {
-                    // A consumer that slept for this position, or for the ring to come, has been told of by nobody
-                    // else.
+                    // No other producer has notified a consumer that slept for this position, or for the ring to come.
                     *told = true;
                     place = Place::new(place.ring() + 1, position);
                 }
@@ -188,8 +187,8 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
         }
     }
 
-    /// Takes one message; `read` copies its payload out and must not wait. When it cannot, the message is there for
-    /// anybody again.
+    /// Takes one message; `read` copies its payload out and must not wait. If it cannot, any consumer may take the
+    /// message.
     #[inline(always)]
     pub(crate) fn take<T>(&self, owner: u32, read: impl Fn(&Payload<W>) -> Option<T>) -> Result<T, Nothing> {
         let head = &self.ends.head;
@@ -273,7 +272,7 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
     }
 
     /// Makes an end where the last message is, once and for all: what was put stays to be taken, what comes later is
-    /// refused. Returns without success while somebody is between claim and publish there.
+    /// refused. Returns without success while a producer is between claim and publish there.
     pub(crate) fn end(&self) {
         let mut place = Place(self.ends.tail.hint.load(Ordering::Acquire));
         while let Link::Ring(ring) = self.rings.ring(place.ring()) {
@@ -318,8 +317,8 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
         self.put_at_least().saturating_sub(self.taken_at_least())
     }
 
-    /// For a consumer that found nothing and is about to sleep: what it may do. Whatever is put after this said `Noted`
-    /// is put by somebody whom `put` tells so.
+    /// For a consumer that found nothing and is about to sleep: what it may do. After `Noted`, the next put learns from
+    /// `put` that it has to wake a consumer.
     pub(crate) fn await_next(&self) -> Await {
         let head = &self.ends.head;
         if head.returned.load(Ordering::Acquire) != head.searched.load(Ordering::Relaxed) {
@@ -332,7 +331,7 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
                     Await::Sealed(position) => place = Place::new(place.ring() + 1, position),
                     what => return what,
                 },
-                // Whoever goes on to this ring is told.
+                // The producer that goes on to this ring wakes the consumers.
                 Link::Open => return Await::Noted,
                 Link::End | Link::Unreachable => return Await::Something,
             }
@@ -354,7 +353,7 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
         false
     }
 
-    /// How many messages wait. Exact while nobody else puts or takes; a half-written one counts.
+    /// How many messages wait. Exact while no other thread puts or takes; a half-written one counts.
     pub(crate) fn len(&self) -> u64 {
         let head = self.head();
         let waiting = self.put_so_far().saturating_sub(head);
@@ -365,8 +364,8 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
         waiting + self.linked().map(|ring| ring.returned_before(head)).sum::<u64>()
     }
 
-    /// Shows `look` the payload of every message that is complete or being taken; what it makes of one is handed to
-    /// `found` unless the slot changed meanwhile.
+    /// Shows `look` the payload of every message that is complete or being taken; its result is passed to `found`
+    /// unless the slot changed meanwhile.
     pub(crate) fn each_message<T>(&self, look: impl Fn(&Payload<W>) -> T, mut found: impl FnMut(T)) {
         for ring in self.linked() {
             ring.each_message(&look, &mut found);

@@ -1,9 +1,9 @@
-//! The two ends of a queue in the arena, as objects: whoever has a sender keeps the one alive, whoever has a receiver
+//! The two ends of a queue in the arena, as objects: the holders of senders keep one alive, the holders of receivers
 //! the other.
 //!
-//! An end holds nothing. It is there to be unmade: that happens when its last reference goes, by a drop, with a message
-//! that carried it, or in the sweep of a dead process, and then the queue is closed for the other side and its sleepers
-//! are woken. So nothing is counted that a kill could leave counted. Unmaking may be done twice, by a sweeper too: it
+//! An end holds nothing. It is there to be unmade. That happens when its last reference goes: by a drop, with a message
+//! that carried it, or in the sweep of a dead process. Then the queue is closed for the other side and its sleepers are
+//! woken. So there is no count that a kill could leave wrong. Unmaking may be done twice, by a sweeper too: it
 //! allocates nothing.
 
 use super::chain::Nothing;
@@ -17,7 +17,7 @@ use std::cell::Cell;
 /// The body of an end.
 #[repr(C)]
 pub(super) struct EndBody {
-    /// The queue, as a raw handle. Whoever has the end has the queue, too.
+    /// The queue, as a raw handle. A holder of the end has the queue, too.
     queue: AtomicU64,
     side: AtomicU32,
     unused: AtomicU32,
@@ -73,14 +73,14 @@ impl End {
     }
 }
 
-/// When the last reference to an end is gone: tells the other side.
+/// Notifies the other side when the last reference to an end is gone.
 ///
 /// # Errors
 /// When this process cannot map what waits in the queue; the other side knows all the same. The sweep of this process
 /// drops it.
 pub(super) fn disconnect(arena: &'static Arena, body: &EndBody) -> Result<(), ArenaError> {
     let (queue, gone) = (body.queue.load(Ordering::Acquire), body.side.load(Ordering::Acquire));
-    // Nobody is there to be told when the queue is gone as well.
+    // When the queue is gone as well, there is nobody to notify.
     let object = match Object::attach(Handle::from_raw(queue), Kind::QUEUE) {
         Ok(object) => object,
         Err(error @ ArenaError::AddressSpace { .. }) => return Err(error),
@@ -99,7 +99,7 @@ pub(super) fn disconnect(arena: &'static Arena, body: &EndBody) -> Result<(), Ar
     drop_messages(arena, &view, this_process()?)
 }
 
-/// Nobody will take what waits, and it may carry what others wait for.
+/// Nobody will take the waiting messages, and they may carry what others wait for.
 fn drop_messages(arena: &'static Arena, view: &View<WORDS>, me: ProcessId) -> Result<(), ArenaError> {
     let unseen = Cell::new(None);
     let mine = |payload: &_| {

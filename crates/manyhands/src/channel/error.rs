@@ -80,8 +80,8 @@ pub enum PutError {
         /// Which queue.
         queue: QueueName,
     },
-    /// Nobody is left who could take it: the last receiver is gone, dropped or dead; or this is the only handle on a
-    /// full queue, in a process with one thread.
+    /// Nobody is left who could take it. Either the last receiver is gone, dropped or dead; or this is the only handle
+    /// on a full queue, in a process with one thread.
     #[error(
         "nobody is left to take anything from {queue}: its last receiver is gone, so nothing can be put into it"
     )]
@@ -131,8 +131,8 @@ pub enum GetError {
         /// Which queue.
         queue: QueueName,
     },
-    /// Everything in the queue was taken, and nobody is left who could put more: the last sender is gone, dropped or
-    /// dead; or this is the only handle on the queue, in a process with one thread.
+    /// Everything in the queue was taken, and nobody is left who could put more. Either the last sender is gone,
+    /// dropped or dead; or this is the only handle on the queue, in a process with one thread.
     #[error(
         "{queue} is empty and nobody is left to put anything into it: its last sender is gone, so nothing more will come"
     )]

@@ -1,10 +1,10 @@
-//! A queue in two halves: senders put, receivers take, and each side learns when nobody is left of the other.
+//! A queue in two halves: senders put, receivers take, and each side learns when nobody is left on the other.
 //!
-//! The rules are those of `std::sync::mpsc`, for any number of threads and processes on either side: when the last
+//! The rules are those of `std::sync::mpsc`, for any number of threads and processes on either side. When the last
 //! sender is gone a receiver gets what was put and then [`GetError::Disconnected`]; when the last receiver is gone,
-//! putting is [`PutError::Disconnected`]. Gone is what was dropped, or belonged to a process that has ended, however; a
-//! half under way in a message or an argument is not. Who has is what `ends` and, within a process, a count of
-//! references say.
+//! putting is [`PutError::Disconnected`]. A half is gone when it was dropped, or belonged to a process that has ended,
+//! however. A half on its way in a message or an argument is not gone. `ends` knows which halves exist, or, within a
+//! process, a count of references.
 
 use super::ends::{End, Side};
 use super::error::{GetError, NotPut, PutError};
@@ -22,13 +22,13 @@ macro_rules! half {
     ($(#[$doc:meta])* $name:ident, $side:expr, $debug:literal) => {
         $(#[$doc])*
         pub struct $name<T, P: Place = InArena> {
-            // Goes first: while it tells the other side, the queue is there.
+            // Goes first: while it notifies the other side, the queue is there.
             end: P::End<T>,
             queue: Queue<T, P>,
         }
 
         impl<T, P: Place> $name<T, P> {
-            /// How many values wait: exact while nobody else puts or takes.
+            /// How many values wait: exact while no other thread puts or takes.
             pub fn len(&self) -> usize {
                 self.queue.len()
             }
@@ -162,7 +162,7 @@ fn halves_in_process<T>(queue: Queue<T, InProcess>) -> (Sender<T, InProcess>, Re
 }
 
 impl<T: Serialize + DeserializeOwned> Sender<T> {
-    /// Puts a value behind all others, waiting for room as long as it takes and somebody is left to make it.
+    /// Puts a value behind all others. Waits for room as long as it takes, unless nobody is left to make it.
     ///
     /// # Errors
     /// [`PutError::Disconnected`] when the last receiver is gone; when the value cannot be serialised, or shared memory
@@ -189,7 +189,7 @@ impl<T: Serialize + DeserializeOwned> Sender<T> {
 }
 
 impl<T: Send> Sender<T, InProcess> {
-    /// Puts a value behind all others, waiting for room as long as it takes and somebody is left to make it.
+    /// Puts a value behind all others. Waits for room as long as it takes, unless nobody is left to make it.
     ///
     /// # Errors
     /// [`PutError::Disconnected`] when the last receiver is gone; the value is given back.
@@ -217,7 +217,7 @@ impl<T: Send> Sender<T, InProcess> {
 macro_rules! receives {
     ($type:ty, $value:ident: $bound:path $(, $more:path)*) => {
         impl<$value: $bound $(+ $more)*> $type {
-            /// Takes the first value, waiting for one as long as somebody is left to put it.
+            /// Takes the first value. Waits for one as long as it takes, unless nobody is left to put it.
             ///
             /// # Errors
             /// [`GetError::Disconnected`] when nothing waits and the last sender is gone, or what was taken is no value

@@ -1,7 +1,7 @@
 //! Queues within a process: values are moved from thread to thread, first come first served.
 //!
 //! One row behind a monitor. A value that cannot be put is given back with the reason. As in the standard library of
-//! Python whoever takes values may report them done, so that others can wait until all of them are.
+//! Python, a thread that takes values may report them done, so that others can wait until all of them are.
 
 use super::ends::Side;
 use super::error::{GetError, NotPut, PutError, QueueName};
@@ -28,7 +28,7 @@ const OPEN: u32 = 0;
 const SENDERS: u32 = 1;
 const RECEIVERS: u32 = 2;
 
-/// One side of a queue in two halves: the last reference's drop tells the other.
+/// One side of a queue in two halves: the drop of its last reference notifies the other.
 pub struct Leaves<T> {
     pub(super) row: Arc<Row<T>>,
     pub(super) side: Side,
@@ -61,7 +61,7 @@ impl<T> Row<T> {
     #[inline]
     fn enter(&self) -> Inside<'_, Values<T>> {
         loop {
-            // Nobody interrupts it.
+            // No signal handler interrupts it.
             if let Ok(inside) = self.monitor.enter(&Blocking) {
                 return inside;
             }
@@ -126,7 +126,7 @@ impl<T> Row<T> {
         }
     }
 
-    /// Closes the queue, since nobody is left of a side; what no receiver will take is dropped.
+    /// Closes the queue, since nobody is left on a side; values that no receiver will take are dropped.
     fn leave(&self, side: Side) {
         let mut inside = self.enter();
         let gone = if side == Side::Senders { SENDERS } else { RECEIVERS };
@@ -147,7 +147,7 @@ impl<T> Row<T> {
     }
 
     pub(super) fn close(&self) {
-        // Inside, so that whoever puts has either been before or sees it.
+        // Inside, so that a thread that puts has either been before or sees it.
         let inside = self.enter();
         self.monitor.close();
         drop(inside);
@@ -272,7 +272,7 @@ impl<T: Send> Queue<T, InProcess> {
 
     /// Waits until all values that were put have been reported done.
     pub fn join(&self) {
-        // Without a deadline, and with nobody to interrupt it, the wait ends with the last one only.
+        // Without a deadline, and with nothing to interrupt it, the wait ends only with the last one.
         while self.engine.monitor.wait_all_done(None, &Blocking, || false).is_err() {}
     }
 

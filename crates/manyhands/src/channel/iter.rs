@@ -1,8 +1,8 @@
 //! The values of a queue, one after the other.
 //!
-//! Each item is what a `get` gives, error or value: a value that cannot be read is an item, so nobody takes it for the
-//! end. The end is only that nothing more will come. An error that is not about one message, and would come again at
-//! once, is the last item.
+//! Each item is what a `get` returns, error or value. A value that cannot be read is an item, so it is not mistaken for
+//! the end. The end only means that nothing more will come. An error that is not about one message, and would come
+//! again at once, is the last item.
 
 use super::error::GetError;
 use std::iter::FusedIterator;

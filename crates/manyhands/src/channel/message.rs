@@ -8,8 +8,8 @@
 //! | 3-14 | the other bytes | - |
 //!
 //! Sweeps look at words 0 and 1 at any time; from word 2 on the slot is its claimer's alone. A sender stays the owner
-//! of a block until the receiver takes it, which it does before it frees the slot. So one of the three (the sender,
-//! the slot, the receiver) always answers for it, whoever is killed when.
+//! of a block until the receiver takes it, which it does before it frees the slot. So one of the three (the sender, the
+//! slot, the receiver) always answers for it, whichever is killed and when.
 
 use super::ring::Payload;
 use crate::arena::{Arena, ArenaError, Block, BlockId, Handle};
@@ -127,8 +127,8 @@ impl<'a> Outgoing<'a> {
 pub(super) unsafe fn write_small(bytes: &[u8], tag: u32, payload: &Payload<WORDS>) {
     payload[0].store((bytes.len() as u64) << 32 | u64::from(tag), Ordering::Relaxed);
     let place = payload[BYTES..].as_ptr().cast_mut().cast::<u8>();
-    // SAFETY: at most INLINE bytes, so many are there; they are atomics, so a shared reference allows writes, and from
-    // word BYTES on only the claimer reads or writes, which the caller is.
+    // SAFETY: at most INLINE bytes, and that many are there. They are atomics, so a shared reference allows writes.
+    // From word BYTES on only the claimer reads or writes, and the caller is the claimer.
     unsafe { copy(bytes.as_ptr(), place, bytes.len()) };
 }
 
@@ -208,7 +208,7 @@ impl Default for Buffer {
 }
 
 /// Takes one message out of one slot, in two steps: [`Receiver::read`] while the slot is claimed, [`Receiver::message`]
-/// after it was freed. In between goes a single word, which costs the layers in the middle nothing to hand on.
+/// after it was freed. In between goes a single word, which costs the layers in the middle nothing to pass on.
 pub(super) struct Receiver<'b> {
     arena: &'static Arena,
     buffer: &'b Buffer,

@@ -235,7 +235,7 @@ fn two_producers_grow_the_stream_at_once() {
     });
 }
 
-/// A stream is ended while a producer goes on; who sees that there will never be more has got everything.
+/// A stream is ended while a producer goes on; a consumer that sees the end has got everything.
 fn end_while_putting(slots: &'static [usize]) {
     loom::model(move || {
         let stream = Stream::new(slots, 0);

@@ -48,8 +48,7 @@ fn dead_producer(slots: usize, steps: u32, sweeps: u32) {
     });
 }
 
-/// A producer stops after `steps` stores, and its peer has put a message: whoever takes then finds that without a
-/// sweep.
+/// A producer stops after `steps` stores, and its peer has put a message: the next consumer finds that without a sweep.
 fn behind_a_dead_producer(steps: u32) {
     loom::model(move || {
         let stream = Stream::new(&[2, 4], 0);

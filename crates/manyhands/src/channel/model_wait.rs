@@ -1,5 +1,5 @@
-//! Model tests of consumers that sleep: whoever claims the position that they wait for wakes them, and nobody else need
-//! look whether anybody sleeps.
+//! Model tests of consumers that sleep: the producer that claims the position they wait for wakes them, and no other
+//! need look for sleepers.
 //!
 //! The waiting is that of `stream.rs`, over the chain and the gate that it uses. Time-outs never come in the model, so
 //! where a consumer sleeps but shortly, since a producer is at its message already, it yields and looks again.
@@ -163,7 +163,7 @@ fn a_sleeper_is_told_of_the_end() {
     }
 }
 
-/// A producer stops at each of its stores, perhaps told of a sleeper whom it has not woken yet.
+/// A producer stops at each of its stores, perhaps after it learned of a sleeper that it has not woken yet.
 #[test]
 fn a_producer_that_was_told_dies() {
     for steps in 0..6 {

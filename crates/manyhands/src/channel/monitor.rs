@@ -1,9 +1,9 @@
 //! A store of items for the threads of one process: a lock around it, and gates for those who wait for it to change.
 //!
-//! What Hoare and Brinch Hansen called a monitor, with the three conditions of a queue: not empty, not full, all done.
-//! Items are moved, never encoded. The store itself is the caller's, so that first come first served, last come first
-//! served and whatever else a language binding needs are one algorithm. Whoever waits sees the number of items, not the
-//! items; who comes out of a wait enters and looks again, since somebody else may have been quicker. Promises nothing
+//! Hoare and Brinch Hansen called this a monitor; here it has the three conditions of a queue: not empty, not full, all
+//! done. Items are moved, never encoded. The store itself is the caller's, so that first come first served, last come
+//! first served and whatever else a language binding needs are one algorithm. A waiter sees the number of items, not
+//! the items. After a wait it enters and looks again, since another thread may have been quicker. There is no promise
 //! across a fork: a thread that was inside stays inside in the child's copy.
 
 use crate::platform::Deadline;
@@ -35,11 +35,11 @@ pub struct Monitor<S> {
     all_done: Gate,
 }
 
-// SAFETY: the store is reached only through `Inside`, of which the lock lets one exist at a time; it wanders from
-// thread to thread, and is never seen by two at once.
+// SAFETY: the store is reached only through `Inside`, and the lock lets one of these exist at a time. It moves from
+// thread to thread, and two never see it at once.
 unsafe impl<S: Send> Sync for Monitor<S> {}
 
-/// The calling thread is inside the monitor, and nobody else is. Dropping it leaves.
+/// The calling thread is inside the monitor, and no other is. Dropping it leaves.
 #[must_use = "who drops it at once has left"]
 pub struct Inside<'a, S> {
     monitor: &'a Monitor<S>,
@@ -70,18 +70,18 @@ impl<S> Monitor<S> {
         }
     }
 
-    /// Enters, waiting while somebody else is inside.
+    /// Enters, waiting while another thread is inside.
     ///
     /// # Errors
     /// When a signal handler ends the wait.
     #[inline]
     pub fn enter(&self, waiting: &dyn Waiting) -> Result<Inside<'_, S>, WaitError> {
-        // A private lock's owner dies with everybody who could ask.
+        // A private lock's owner dies together with all that could ask.
         let _ = self.lock.acquire(None, waiting)?;
         Ok(Inside { monitor: self, locked: true, here: PhantomData })
     }
 
-    /// Enters if nobody is inside.
+    /// Enters if no thread is inside.
     #[inline]
     pub fn try_enter(&self) -> Option<Inside<'_, S>> {
         match self.lock.try_acquire() {
@@ -93,8 +93,8 @@ impl<S> Monitor<S> {
     /// Enters without the lock, which costs more than a small store does.
     ///
     /// # Safety
-    /// Something of the caller's keeps everybody else out of this monitor until the result is dropped, those who come
-    /// by the lock among them, and orders what they do there: Python's interpreter lock, for one.
+    /// Something of the caller's, such as Python's interpreter lock, keeps all others out of this monitor until the
+    /// result is dropped, those that come by the lock among them. It also orders what they do there.
     #[inline]
     pub unsafe fn enter_alone(&self) -> Inside<'_, S> {
         Inside { monitor: self, locked: false, here: PhantomData }
@@ -112,7 +112,7 @@ impl<S> Monitor<S> {
         self.limit.load(Ordering::Relaxed)
     }
 
-    /// Sets another limit; who waits for room looks again.
+    /// Sets another limit; threads that wait for room look again.
     pub fn set_limit(&self, limit: usize) {
         self.limit.store(limit, Ordering::Relaxed);
         self.not_full.notify_all(Scope::Private);
@@ -130,7 +130,7 @@ impl<S> Monitor<S> {
         self.unfinished.load(Ordering::Relaxed)
     }
 
-    /// Says how many items are to be reported done; wakes nobody.
+    /// Sets how many items are to be reported done; wakes nobody.
     #[inline]
     pub fn set_unfinished(&self, items: usize) {
         self.unfinished.store(items, Ordering::Relaxed);
@@ -142,13 +142,13 @@ impl<S> Monitor<S> {
         self.state.load(Ordering::Relaxed) == CLOSED
     }
 
-    /// Closes it: who waits for room or for items looks again.
+    /// Closes it: threads that wait for room or for items look again.
     pub fn close(&self) {
         self.state.store(CLOSED, Ordering::Relaxed);
         self.wake_all();
     }
 
-    /// Has everybody who waits look again, whatever for.
+    /// Has all waiters look again, whatever they wait for.
     pub fn wake_all(&self) {
         self.not_empty.notify_all(Scope::Private);
         self.not_full.notify_all(Scope::Private);
@@ -217,7 +217,7 @@ impl<S> Monitor<S> {
 }
 
 impl<S> Inside<'_, S> {
-    /// Leaves after putting an item, of which there are `items` now; wakes one who waits for it.
+    /// Leaves after putting an item; there are `items` now. Wakes one thread that waits for an item.
     #[inline]
     pub fn leave_with_more(self, items: usize) {
         let monitor = self.monitor;
@@ -227,7 +227,7 @@ impl<S> Inside<'_, S> {
         monitor.not_empty.notify_one(Scope::Private);
     }
 
-    /// Leaves after taking an item, of which there are `items` now; wakes one who waits for room.
+    /// Leaves after taking an item; there are `items` now. Wakes one thread that waits for room.
     #[inline]
     pub fn leave_with_fewer(self, items: usize) {
         let monitor = self.monitor;
@@ -266,8 +266,8 @@ impl<S> Deref for Inside<'_, S> {
 
     #[inline]
     fn deref(&self) -> &S {
-        // SAFETY: as long as `self` lives, the lock is this thread's and lets nobody else make an `Inside`, or who
-        // entered without it keeps the others out.
+        // SAFETY: as long as `self` lives, the lock is this thread's and lets no other make an `Inside`; or the caller
+        // that entered without it keeps the others out.
         unsafe { &*self.monitor.store.get() }
     }
 }
@@ -284,7 +284,7 @@ impl<S> Drop for Inside<'_, S> {
     #[inline]
     fn drop(&mut self) {
         if self.locked {
-            // Held since `enter`, and nobody else has the lock to release it.
+            // Held since `enter`, and no other thread has the lock to release it.
             let _ = self.monitor.lock.release();
         }
     }

@@ -1,8 +1,8 @@
 //! `Queue`: one handle on a queue of values, over one of two engines.
 //!
-//! The engine is in the queue's type, since it decides what may go through: in the arena any serde type, encoded,
-//! between processes; within a process anything that may change threads, moved and never encoded. All else is the same.
-//! Each value goes to one taker, in order.
+//! The engine is in the queue's type, since it decides what may go through. In the arena that is any serde type,
+//! encoded, between processes; within a process, anything that may change threads, moved and never encoded. All else is
+//! the same. Each value goes to one taker, in order.
 
 use super::ends::End;
 use super::in_process::{Leaves, Row};
@@ -65,8 +65,8 @@ impl Place for InProcess {
 /// A queue of `T`, bounded or growing, for any number of producers and consumers, in threads and processes, or with
 /// [`Queue::in_process`] in the threads of this one.
 ///
-/// A clone is another reference to the same queue; the queue goes with the last reference. Between processes whoever is
-/// killed while it puts or takes costs the others at most that one value.
+/// A clone is another reference to the same queue; the queue goes with the last reference. Between processes, a process
+/// that is killed while it puts or takes costs the others at most that one value.
 ///
 /// ```
 /// let queue = manyhands::Queue::bounded(8)?;
@@ -92,8 +92,8 @@ pub struct Queue<T, P: Place = InArena> {
 }
 
 impl<T, P: Place> Queue<T, P> {
-    /// Refuses all further puts, by anybody. What is in the queue can still be taken; then takers are told that nothing
-    /// more will come.
+    /// Refuses all further puts. What is in the queue can still be taken; after that, takers get an error that says the
+    /// queue is closed.
     pub fn close(&self) {
         P::close(&self.engine);
     }
@@ -103,7 +103,7 @@ impl<T, P: Place> Queue<T, P> {
         self.statistics().closed
     }
 
-    /// How many values wait: exact while nobody else puts or takes.
+    /// How many values wait: exact while no other thread puts or takes.
     pub fn len(&self) -> usize {
         self.statistics().waiting as usize
     }

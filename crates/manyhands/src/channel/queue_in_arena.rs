@@ -1,6 +1,6 @@
 //! Queues in the arena: values of serde types, between threads and processes.
 //!
-//! A handle on such a queue is itself a value that travels, so a queue can be given to a process, or sent through
+//! A handle on such a queue is itself a value that travels. So a queue can be given to a process, or sent through
 //! another queue, which keeps it alive on the way. A value that cannot be written is refused when it is put.
 
 use super::error::{GetError, PutError};
@@ -27,8 +27,8 @@ enum Unput {
 impl<T: Serialize + DeserializeOwned> Queue<T> {
     /// A queue in which at most `limit` values wait.
     ///
-    /// A value whose taker was killed in the midst of it comes back, if need be as one more than `limit`; never so when
-    /// `limit` is a power of two up to 1024.
+    /// If the taker of a value is killed while it takes it, the value comes back, if need be as one more than `limit`.
+    /// That never happens when `limit` is a power of two up to 1024.
     ///
     /// # Errors
     /// When shared memory has no room for another queue.
@@ -50,7 +50,7 @@ impl<T: Serialize + DeserializeOwned> Queue<T> {
     /// Puts a value behind all others, waiting for room as long as it takes.
     ///
     /// # Errors
-    /// When the queue is closed, the value cannot be serialised, or shared memory is full; [`PutError::Disconnected`]
+    /// When the queue is closed, the value cannot be serialised, or shared memory is full. [`PutError::Disconnected`]
     /// when the queue is full and this is the only handle on it, in a process with one thread.
     pub fn put(&self, value: &T) -> Result<(), PutError> {
         self.put_until(value, None)
@@ -104,7 +104,7 @@ impl<T: Serialize + DeserializeOwned> Queue<T> {
     /// Takes the first value, waiting for one as long as it takes.
     ///
     /// # Errors
-    /// When the queue is closed and empty, or what was taken is no `T`; [`GetError::Disconnected`] when it is empty and
+    /// When the queue is closed and empty, or what was taken is no `T`. [`GetError::Disconnected`] when it is empty and
     /// this is the only handle on it, in a process with one thread. For more than that see [`Queue::channel`].
     pub fn get(&self) -> Result<T, GetError> {
         self.value_of(self.engine.get(&mut Buffer::new(), None, &Blocking)?)

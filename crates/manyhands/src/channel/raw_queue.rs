@@ -1,8 +1,8 @@
 //! A queue of bytes with a tag, between processes: what the typed queue and Python's queues are made of.
 //!
 //! Messages of any size, in order; up to [`INLINE`](super::INLINE) bytes stand in the ring, larger ones in blocks that
-//! are handed over. Bounded, or growing up to the arena's end, which is an error and never a wait. A process killed in
-//! the midst of a put or a take costs at most the message that it was at.
+//! change owners. Bounded, or growing up to the arena's end, which is an error and never a wait. A process killed
+//! during a put or a take costs at most the message that it was at.
 
 use super::error::{GetError, PutError, QueueName};
 use super::message::{Buffer, INLINE, Message, Outgoing, Receiver, Room, WORDS, write_small};
@@ -33,8 +33,8 @@ pub struct RawQueue {
 impl RawQueue {
     /// A queue in which at most `limit` messages wait.
     ///
-    /// When a process is killed while it takes a message, that message comes back, if need be as one more than `limit`;
-    /// never so when `limit` is a power of two up to 1024.
+    /// When a process is killed while it takes a message, that message comes back, if need be as one more than `limit`.
+    /// That never happens when `limit` is a power of two up to 1024.
     ///
     /// # Errors
     /// When the arena has no room for another queue.
@@ -54,7 +54,7 @@ impl RawQueue {
         Ok(RawQueue { stream: Stream::create(None)? })
     }
 
-    /// A reference to a queue that somebody else's reference keeps alive.
+    /// A reference to a queue that another reference keeps alive.
     ///
     /// # Errors
     /// When the queue is gone, or the handle names something else.
@@ -214,7 +214,7 @@ impl RawQueue {
     #[inline(always)]
     fn received<'b>(&self, receiver: Receiver<'b>, head: Result<u64, Stop>) -> Result<Message<'b>, GetError> {
         match head {
-            // SAFETY: the receiver gave it to the stream, which handed it on.
+            // SAFETY: the receiver gave it to the stream, which passed it on.
             Ok(head) => unsafe { receiver.message(head) }.map_err(|error| self.get_error(error.into())),
             Err(stop @ Stop::Arena(_)) => {
                 // It says how long the message is that there is no room for.
@@ -225,8 +225,8 @@ impl RawQueue {
         }
     }
 
-    /// Refuses all further puts, by any process. What is in the queue can still be taken; then takers are told that
-    /// nothing more will come.
+    /// Refuses all further puts, by any process. What is in the queue can still be taken; after that, takers get an
+    /// error that says the queue is closed.
     pub fn close(&self) {
         self.stream.close();
     }
@@ -236,7 +236,7 @@ impl RawQueue {
         self.stream.is_closed()
     }
 
-    /// How many messages wait: exact while nobody else puts or takes.
+    /// How many messages wait: exact while no other thread puts or takes.
     pub fn len(&self) -> u64 {
         self.stream.len()
     }
@@ -292,7 +292,7 @@ impl RawQueue {
         }
     }
 
-    /// The same reference, whose waits without a limit end as `Disconnected` when nobody is left who could end them.
+    /// The same reference, whose waits without a limit end as `Disconnected` when nobody is left to end them.
     pub(super) fn giving_up_alone(self) -> RawQueue {
         RawQueue { stream: self.stream.giving_up_alone() }
     }

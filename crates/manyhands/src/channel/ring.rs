@@ -13,10 +13,10 @@ use crate::platform::atomic::{AtomicU64, Ordering, fence};
 use crate::platform::cache;
 use crate::sync::may_die;
 
-/// So many slots before their turn the lines of a slot are asked for.
+/// The lines of a slot are asked for this many slots before their turn.
 const AHEAD: u64 = 6;
 
-/// In a ring of fewer slots that would be the slot that somebody else is at.
+/// In a ring of fewer slots that would be a slot that another is at.
 const SMALL: u64 = 4 * AHEAD;
 
 /// What a slot carries: `W` words of 64 bits, which only the claimer of the slot writes.
@@ -30,7 +30,7 @@ pub(crate) struct Slot<const W: usize> {
 }
 
 impl<const W: usize> Slot<W> {
-    /// Makes the slot ready for `position`. Only for memory that nobody else can see yet.
+    /// Makes the slot ready for `position`. Only for memory that no other process can see yet.
     pub(crate) fn prepare(&self, position: u64) {
         self.word.store(Word::new(position, State::Empty, 0).0, Ordering::Relaxed);
     }
@@ -63,9 +63,9 @@ pub(crate) enum Take<R> {
 /// What a consumer that found nothing may do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Await {
-    /// Sleep: the next put will say that there is somebody to be woken.
+    /// Sleep: the next put will say that there is a sleeper to wake.
     Noted,
-    /// Sleep but shortly: the next message is being written, by a producer that has not been told.
+    /// Sleep but shortly: the next message is being written, by a producer that does not know of the sleeper.
     Writing,
     /// Look again: there is something.
     Something,
@@ -116,8 +116,8 @@ impl<'a, const W: usize> Ring<'a, W> {
         &self.slots[(position & (self.length() - 1)) as usize]
     }
 
-    /// Writes one message at `position` if that is the first unclaimed one, nobody waits for it, and the ring need not
-    /// be sealed: what a put finds most of the time.
+    /// Writes one message at `position`, if that is the first unclaimed one, no consumer waits for it, and the ring
+    /// need not be sealed. That is what a put finds most of the time.
     ///
     /// The claim goes by what the slot holds then, without a look: that would fetch the line twice, once to read it
     /// and once to write it.
@@ -181,7 +181,7 @@ impl<'a, const W: usize> Ring<'a, W> {
     /// Takes the message at the first untaken position, looking from `position` on.
     ///
     /// `read` copies the payload out and must not wait. If the process dies in it, or it gives nothing, the message is
-    /// delivered again; in the latter case the caller then tells the consumers to look for it.
+    /// delivered again; in the latter case the caller then has the consumers look for it.
     pub(crate) fn take<R>(
         &self,
         mut position: u64,
@@ -257,7 +257,7 @@ impl<'a, const W: usize> Ring<'a, W> {
         }
     }
 
-    /// Ends the ring at `position` if nobody has claimed that yet; the caller looks again to see what came of it.
+    /// Ends the ring at `position` if that is not claimed yet; the caller looks again for the outcome.
     pub(crate) fn seal(&self, position: u64) {
         let slot = self.slot(position);
         let word = Word::new(position, State::Empty, 0);
@@ -268,8 +268,8 @@ impl<'a, const W: usize> Ring<'a, W> {
         }
     }
 
-    /// Leaves word for whoever will claim the first untaken position, looking from `position` on, that a consumer
-    /// waits for it.
+    /// Leaves a mark for the producer that will claim the first untaken position, looking from `position` on: a
+    /// consumer waits for it.
     pub(crate) fn await_next(&self, mut position: u64) -> Await {
         loop {
             let slot = self.slot(position);
@@ -294,8 +294,8 @@ impl<'a, const W: usize> Ring<'a, W> {
 
     /// Undoes what `dead` was at: its half-written message vanishes, its half-read one is returned.
     ///
-    /// May be stopped anywhere and started again, by several at once. The caller then tells the consumers to
-    /// look for returned messages, whatever this found: an earlier sweeper may have died before it could.
+    /// May be stopped anywhere and started again, by several at once. The caller then has the consumers look for
+    /// returned messages, whatever this found: an earlier sweeper may have died before it could.
     pub(crate) fn sweep(&self, dead: u32) {
         for slot in self.slots {
             let word = Word(slot.word.load(Ordering::Acquire));
@@ -310,8 +310,8 @@ impl<'a, const W: usize> Ring<'a, W> {
         }
     }
 
-    /// Frees the slot of the first untaken position, looking from `position` on, if a dead producer was writing it:
-    /// what is behind it is complete, perhaps, and need not wait for the sweep, whose step this is.
+    /// Frees the slot of the first untaken position, looking from `position` on, if a dead producer was writing it.
+    /// This is the sweep's step; what is behind the slot may be complete and need not wait for the sweep.
     pub(crate) fn free_dead(&self, position: u64, is_dead: impl Fn(u32) -> bool) -> Freed {
         let position = match self.first_untaken(position) {
             Take::Empty(position) => position,
@@ -322,7 +322,7 @@ impl<'a, const W: usize> Ring<'a, W> {
         let word = Word(slot.word.load(Ordering::Acquire));
         match (word.ahead_of(position), word.state()) {
             (0, State::Writing) if is_dead(word.owner()) => {
-                // If somebody else was faster, it is free all the same.
+                // If another was faster, it is free all the same.
                 let _ = self.step(slot, word, word.freed(self.length()));
                 Freed::Something
             }
@@ -344,7 +344,7 @@ impl<'a, const W: usize> Ring<'a, W> {
 
     /// Shows `look` the payload of each message that is complete or being taken.
     ///
-    /// The slot may change meanwhile: what `look` makes of the payload is handed back only if it did not.
+    /// The slot may change meanwhile: what `look` makes of the payload is returned only if it did not.
     pub(crate) fn each_message<R>(&self, look: impl Fn(&Payload<W>) -> R, mut found: impl FnMut(R)) {
         for slot in self.slots {
             let before = slot.word.load(Ordering::Acquire);
@@ -385,7 +385,7 @@ impl<'a, const W: usize> Ring<'a, W> {
         value
     }
 
-    /// One step of a slot, which fails if anybody else made one, with what is there now.
+    /// One step of a slot. If another made one first it fails, with what is there now.
     #[inline(always)]
     fn step(&self, slot: &Slot<W>, from: Word, to: Word) -> Result<(), Word> {
         let done = slot.word.compare_exchange(from.0, to.0, Ordering::AcqRel, Ordering::Acquire);
@@ -393,7 +393,7 @@ impl<'a, const W: usize> Ring<'a, W> {
         done.map(drop).map_err(Word)
     }
 
-    /// Gets the lines of the slot of `position`, which somebody will soon write.
+    /// Gets the lines of the slot of `position`, which will soon be written.
     #[inline(always)]
     fn will_write(&self, position: u64) {
         if self.length() < SMALL {
@@ -406,7 +406,7 @@ impl<'a, const W: usize> Ring<'a, W> {
         }
     }
 
-    /// Gets the lines of the slot of `position`, which somebody will soon take.
+    /// Gets the lines of the slot of `position`, which will soon be taken.
     #[inline(always)]
     fn will_take(&self, position: u64) {
         if self.length() < SMALL {

@@ -1,9 +1,9 @@
 //! Where a queue's stream stands in the arena: the object's body, a block with the two ends, a block per ring.
 //!
 //! Ring `k` has `first << k` slots. A ring is linked by one compare-and-swap of its block's number into the body, and
-//! from then on belongs to the object; until then to the process that made it, whose sweep frees it. All blocks go
-//! back when the object is unmade, the ends last. A [`View`] keeps the addresses that this process has looked up; it
-//! is what the rest of the layer works with, and keeps nothing alive.
+//! from then on belongs to the object. Until then it belongs to the process that made it, whose sweep frees it. All
+//! blocks go back when the object is unmade, the ends last. A [`View`] keeps the addresses that this process has looked
+//! up. The rest of the layer works with views; a view keeps nothing alive.
 
 use super::chain::{Chain, Ends, Link, RINGS_MAX, Rings};
 use super::ring::{Ring, Slot};
@@ -15,11 +15,11 @@ use crate::sync::Gate;
 /// In `Body::rings`: no ring will ever be here.
 const END: u64 = u64::MAX;
 const CLOSED: u32 = 1;
-/// With CLOSED: of the side with this bit nobody is left.
+/// With CLOSED: nobody is left on the side with this bit.
 pub(super) const NO_SENDERS: u32 = 2;
 pub(super) const NO_RECEIVERS: u32 = 4;
 
-/// A queue's body. The fields but `state` and `rings` are written before anybody else sees it.
+/// A queue's body. All fields except `state` and `rings` are written before any other process sees it.
 #[repr(C)]
 pub(super) struct Body {
     /// The block of [`Lines`], plus 1.
@@ -61,9 +61,9 @@ impl Lines {
 #[repr(C, align(64))]
 pub(super) struct Line {
     pub(super) gate: Gate,
-    /// Of the gate for room: the position that the last one to go to sleep there could not write.
+    /// In the gate for room: the position that the last one to go to sleep there could not write.
     pub(super) wanted: AtomicU64,
-    /// Of the gate for room: when somebody last took from the full queue, in nanoseconds.
+    /// In the gate for room: when the last take from the full queue was, in nanoseconds.
     pub(super) last_take: AtomicU64,
 }
 
@@ -158,11 +158,11 @@ impl Body {
         self.state.load(Ordering::Acquire) & CLOSED != 0
     }
 
-    /// Closes the queue: because somebody said so (0), or because a side is gone.
+    /// Closes the queue: because a program asked for it (0), or because a side is gone.
     pub(super) fn set_closed(&self, gone: u32) {
         // What closed it first counts.
         let _ = self.state.compare_exchange(0, CLOSED | gone, Ordering::AcqRel, Ordering::Acquire);
-        // Nobody is left to take what is there, which is another thing than that no more comes.
+        // Nobody is left to take what is there, which is not the same as that no more comes.
         if gone == NO_RECEIVERS {
             self.state.fetch_or(NO_RECEIVERS, Ordering::AcqRel);
         }
@@ -200,7 +200,7 @@ fn block(stored: u64) -> Option<BlockId> {
     (stored != 0 && stored != END).then(|| BlockId::from_raw(stored - 1))
 }
 
-/// Makes a block that nobody else sees yet a ring for the positions from `base` on.
+/// Makes a block that no other process sees yet a ring for the positions from `base` on.
 fn prepare<const W: usize>(arena: &Arena, id: BlockId, slots: usize, base: u64) -> Result<(), ArenaError> {
     let ring: &[Slot<W>] = arena.block_records(id, slots)?;
     for position in base..base + slots as u64 {
@@ -214,7 +214,7 @@ pub(super) struct View<const W: usize> {
     pub(super) body: &'static Body,
     pub(super) lines: &'static Lines,
     pub(super) shape: Shape,
-    /// So many rings are looked at, whatever else is linked.
+    /// How many rings are looked at, whatever else is linked.
     visible: usize,
     rings: [AtomicPtr<Slot<W>>; RINGS_MAX],
 }
@@ -255,7 +255,7 @@ impl<const W: usize> View<W> {
         View { body, lines, shape: body.shape(), visible, rings }
     }
 
-    /// Frees the visible rings, the youngest first. Nobody uses the queue any more.
+    /// Frees the visible rings, the youngest first. The queue is not used any more.
     ///
     /// # Errors
     /// When this process has no address space left to free one of them; the older ones are left as well.
@@ -296,7 +296,7 @@ impl<const W: usize> Rings<W> for &View<W> {
             return self.look_up(number);
         }
         // SAFETY: `look_up` noted the address of this ring's slots, as many as its number says, in the arena's map,
-        // which stays; the ring is the queue's until the object is unmade, and the view's user keeps that.
+        // which stays. The ring is the queue's until the object is unmade, and the view's user keeps that.
         let slots = unsafe { std::slice::from_raw_parts(known, self.shape.slots(number)) };
         Link::Ring(Ring::new(slots, self.shape.grows))
     }

@@ -1,8 +1,8 @@
 //! A queue's stream with the waiting added: producers that find it full, consumers that find it empty.
 //!
-//! Two gates, one for items and one for room; nobody makes a system call while nobody sleeps, and puts do not even
-//! look, since a consumer leaves word in the slot that it waits for. Blocked producers are woken when the queue is half
-//! empty, since waking one for every message taken would have both ends march in step; in between they look by
+//! There are two gates, one for items and one for room. While nobody sleeps there is no system call; puts do not even
+//! look, since a consumer leaves a mark in the slot that it waits for. Blocked producers are woken when the queue is
+//! half empty, since waking one for every message taken would have both ends march in step. In between they look by
 //! themselves, ever less often, so that one message taken from a full queue lets one in soon. Closing ends the stream
 //! behind the last message. What a message looks like is its user's business.
 
@@ -36,7 +36,7 @@ pub(super) enum Stop {
 }
 
 impl Stop {
-    /// What it is to one that waits for nobody.
+    /// What this means to a waiter that nobody can wake.
     fn when_alone(self) -> Stop {
         match self {
             Stop::TimedOut => Stop::Disconnected,
@@ -75,7 +75,7 @@ pub(super) struct Stream<const W: usize> {
     // Declared first and dropped first; nothing looks at the view after that.
     object: Object,
     view: View<W>,
-    /// Whether a wait without a limit ends when nobody is left who could end it.
+    /// Whether a wait without a limit ends when nobody is left to end it.
     gives_up_alone: bool,
 }
 
@@ -203,11 +203,11 @@ impl<const W: usize> Stream<W> {
             if has_room { ready() } else { None }
         };
         let put = self.view.lines.space.gate.wait_with(&wait, early, ready, || self.len() < self.limit());
-        // Whoever is gone may have made room just before.
+        // The last of the others may have made room just before it went.
         if alone.is_found() { self.try_put(&fill).map_err(Stop::when_alone) } else { put? }
     }
 
-    /// The hooks of a wait: the caller's own, or, where the wait could be for nobody, with a look at that.
+    /// The hooks of a wait: the caller's own or, where it could be a wait that nobody ends, with a check for that.
     fn hooks<'a>(
         &self,
         deadline: Option<Deadline>,
@@ -226,8 +226,8 @@ impl<const W: usize> Stream<W> {
         }
     }
 
-    /// After a take that found nothing, before its caller is told so. Asks the kernel about the producer that is
-    /// writing, if there is one, so it is nothing to be done at every look.
+    /// After a take that found nothing, before its caller gets that answer. Asks the kernel about the producer that is
+    /// writing, if there is one, so it is too expensive for every look.
     #[cold]
     fn take_behind_the_dead<T>(&self, read: impl Fn(&Payload<W>) -> Option<T>) -> Result<T, Stop> {
         let arena = Arena::get()?;
@@ -330,7 +330,7 @@ impl<const W: usize> Stream<W> {
         // Leaves word for the others that may sleep here.
         let more = || matches!(self.view.chain().await_next(), Await::Something | Await::Writing);
         let taken = self.view.lines.items.gate.wait_with(&wait, early, ready, more);
-        // Whoever is gone may have put something just before.
+        // The last of the others may have put something just before it went.
         if alone.is_found() {
             return self.take_now(&read).map_err(Stop::when_alone);
         }
@@ -345,7 +345,7 @@ impl<const W: usize> Stream<W> {
     #[cold]
     fn wake_producers(&self) {
         let (space, limit) = (&self.view.lines.space, self.limit());
-        // Of a producer that has gone on since this is too little: then the gate is notified in vain, once.
+        // For a producer that has gone on since this is too little: then the gate is notified in vain, once.
         let left = space.wanted.load(Ordering::Relaxed).saturating_sub(self.view.chain().taken_at_least());
         if left > limit.div_ceil(2) {
             if left + 1 < limit {

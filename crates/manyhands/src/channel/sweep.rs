@@ -1,9 +1,9 @@
 //! What is undone in queues after a death, and what a queue gives back when it goes.
 //!
 //! Runs in the reaper too: it allocates nothing. Every step is one compare-and-swap away from the dead process's
-//! number, so it may be stopped anywhere, done again, and done by several at once. Blocks that a message names are
-//! kept for whoever takes the message; a stale look at a slot can do no harm, since only blocks that the dead one
-//! still holds are touched.
+//! number, so it may be stopped anywhere, done again, and done by several at once. Blocks that a message names are kept
+//! for the taker of the message. A stale look at a slot can do no harm, since only blocks that the dead one still holds
+//! are touched.
 
 use super::ends::{self, EndBody};
 use super::message::{self, WORDS};
@@ -27,7 +27,8 @@ impl Sweep for QueueSweep {
         let mut all = Ok(());
         for (handle, body) in arena.objects::<Body>(Kind::QUEUE)? {
             body.adopt_blocks(arena, dead.process);
-            // Whoever unmakes a queue frees what its messages name; for one that lives, this keeps it from going.
+            // The process that unmakes a queue frees what its messages name; a living queue is kept alive by this
+            // reference.
             let Ok(object) = Object::attach(handle, Kind::QUEUE) else { continue };
             let view: View<WORDS> = match View::of(&object) {
                 Ok(view) => view,
@@ -39,7 +40,7 @@ impl Sweep for QueueSweep {
             let keep = |block| arena.block_in_flight(block, dead.process);
             view.chain().each_message(message::block, |block| block.into_iter().for_each(keep));
             view.chain().sweep(dead.process.raw());
-            // A killed process may have been told to wake others, or have cleared the way for them and told nobody.
+            // A killed process may have been about to wake others, or have cleared the way for them and woken none.
             view.lines.items.gate.recover(Scope::Shared);
             view.lines.space.gate.recover(Scope::Shared);
         }
@@ -66,8 +67,8 @@ pub(crate) fn messages_so_far(arena: &'static Arena) -> u64 {
         .sum()
 }
 
-/// Gives a queue's blocks back: those of the messages in it, then the youngest ring first and the ends last, so that
-/// whoever has to do it again finds how far it got.
+/// Gives a queue's blocks back: those of the messages in it, then the youngest ring first and the ends last. So a
+/// process that has to do it again finds how far it got.
 fn release(arena: &'static Arena, body: &'static Body) -> Result<(), ArenaError> {
     // Taking a block makes sure that it still is this queue's, and not another's by now.
     let Some(lines) = body.lines_block().map(|id| arena.take_block_if_there(id)).transpose()?.flatten()
@@ -76,7 +77,7 @@ fn release(arena: &'static Arena, body: &'static Body) -> Result<(), ArenaError>
     };
     let released = release_rings(arena, body);
     if released.is_err() {
-        // It is this process's until somebody does this again.
+        // It is this process's until this is done again.
         let _ = lines.into_id();
     }
     released

@@ -1,8 +1,8 @@
-//! How those wait whom perhaps nobody will wake: as on any arena word, and besides they look for themselves.
+//! How those wait that perhaps nobody will wake: as on any arena word, and they also look for themselves.
 //!
-//! Of blocked producers the wake-up is put off until the queue is half empty, which may never be; a consumer may find
-//! the next message being written, by a producer that does not know of it. A look that comes in vain costs one wake of
-//! the sleeper; the first comes after a millisecond, later ones every 20.
+//! Blocked producers are woken only when the queue is half empty, which may never be. A consumer may find the next
+//! message being written, by a producer that does not know of it. A look in vain costs one wake of the sleeper; the
+//! first comes after a millisecond, later ones every 20.
 
 use crate::platform::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::sync::{Ticking, Turn, Wait};

@@ -1,9 +1,9 @@
 //! The word of a ring slot: where its message stands in the stream, how far it got, and who is at it.
 //!
-//! One 64-bit word says all three, so that every step of a message is one compare-and-swap and a process that
-//! is killed between two steps leaves its name behind. Positions count the messages of a queue from its birth
-//! and are compared wrapping; the word keeps their low 36 bits, which is enough to tell any two that can meet
-//! in one ring. This file only packs and unpacks; what may follow what is in `ring.rs`.
+//! One 64-bit word says all three. So every step of a message is one compare-and-swap, and a process that is killed
+//! between two steps leaves its name behind. Positions count the messages of a queue from its birth and are compared
+//! wrapping. The word keeps their low 36 bits, which is enough to distinguish any two that can meet in one ring. This
+//! file only packs and unpacks; `ring.rs` says what may follow what.
 
 /// Bits of a position that a word keeps.
 const POSITION_BITS: u32 = 36;
@@ -47,7 +47,7 @@ impl Word {
         Word(position << POSITION_SHIFT | (state as u64) << STATE_SHIFT | u64::from(owner))
     }
 
-    /// The state; a pattern that no step can have written reads as `Sealed`, which nobody leaves.
+    /// The state. A pattern that no step can have written reads as `Sealed`, which no step leaves.
     #[inline(always)]
     pub(crate) fn state(self) -> State {
         match (self.0 >> STATE_SHIFT) & 15 {

@@ -172,7 +172,7 @@ impl<'de> InRow<'de> {
         Ok((InRow { kind, bytes }, rest))
     }
 
-    /// Gives it to whoever makes a value of it.
+    /// Gives it to the seed, which makes a value of it.
     #[inline(never)]
     pub(super) fn give<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Error> {
         seed.deserialize(self)

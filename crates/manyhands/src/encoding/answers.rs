@@ -1,7 +1,7 @@
 //! Bytes as values: serde's deserializer.
 //!
-//! It answers what a type asks for as JSON's deserializer does, so what round-trips there round-trips here: a struct is
-//! read from the fields that stand there, in any order; a variant may be read as a text or a map, bytes as a sequence,
+//! It answers what a type asks for as JSON's deserializer does, so what round-trips there round-trips here. A struct is
+//! read from the fields that stand there, in any order. A variant may be read as a text or a map, bytes as a sequence,
 //! `Some` as its value. Where JSON loses something (numbers as keys, `Some(None)`, numbers that are none), this does
 //! not.
 
@@ -247,7 +247,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        // No type is called so; it is how libraries tell their own formats of something special, which they write as a
+        // No type has such a name. Libraries use it to show their own formats something special, which they write as a
         // struct: serde_json's `RawValue`.
         let is_special = name.starts_with('$')
             && matches!(self.peek()?, tag::STRUCT..tag::MAP_END | tag::SHAPED..=tag::SHAPED_F64);

@@ -1,13 +1,13 @@
 //! Why a value cannot be written or read: what the type's own code said, or what is wrong with the bytes.
 //!
-//! A type's own errors come here as text, since serde hands them over so. Whoever passes an error on adds the name of
+//! A type's own errors come here as text, since serde passes them so. A caller that passes an error on adds the name of
 //! the type, which this does not know.
 
 use std::fmt;
 
 /// Why a value cannot be written, or bytes cannot be read as one.
 ///
-/// One pointer, so that a result of it costs the good way nothing.
+/// One pointer, so that a result of it costs nothing on success.
 #[derive(Debug)]
 pub struct Error(Box<Cause>);
 
@@ -26,7 +26,7 @@ impl Error {
         Error(Box::new(Cause::Ended))
     }
 
-    /// So many bytes stand behind the value.
+    /// This many bytes stand behind the value.
     #[cold]
     pub(super) fn left_over(bytes: usize) -> Error {
         Error(Box::new(Cause::LeftOver(bytes)))

@@ -1,9 +1,9 @@
 //! The numbers of names and shapes, as a thread remembers them.
 //!
 //! A field's name is a constant of the program, so it is known by its place in memory: most writers find it at the
-//! first look. The arena's tables are asked once per thread and name. How a struct's fields are called is learnt from
-//! the first one that is written; one with other fields is written as what it lacks and has more, and, a few times,
-//! taught to the rest.
+//! first look. The arena's tables are asked once per thread and name. The names of a struct's fields are learnt from
+//! the first one that is written. One with other fields is written as what it lacks and what it has more; a few times,
+//! the larger set of names becomes the shape for the rest.
 
 use super::numbers::NO_ROW;
 use super::tag;
@@ -12,7 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 const FRONT: usize = 64;
-/// So many names that are no constants, and the memory of all is begun again.
+/// After this many names that are no constants, the memory of all is cleared.
 const MOST: usize = 4096;
 /// Stands for a name that has no number.
 const NO_NUMBER: u16 = u16::MAX;
@@ -81,7 +81,7 @@ pub(super) struct Lesson {
     kind: Kind,
     lessons: u8,
     pub(super) names: Vec<&'static str>,
-    /// Of which kind all fields so far are, if they are floats.
+    /// The kind of all fields so far, if they are floats.
     floats: Option<u8>,
     /// Where the struct begins.
     pub(super) start: usize,

@@ -1,9 +1,9 @@
 //! How values become bytes that another process of the same program reads: a serde format of the engine's own.
 //!
-//! Every value says what it is and every field what it is called, as in JSON, so a type may leave fields out, flatten,
+//! Every value says what it is and every field what it is called, as in JSON. So a type may leave fields out, flatten,
 //! tag or not tag its enums, or be a `serde_json::Value`. The names of a struct are one number, of a table in the
-//! arena, and numbers are as short as they can be, so that small values stay small; rows of numbers are copied in one
-//! piece. Bytes left over are an error. What it does not do: travel to another program, another build or another day.
+//! arena, and numbers are as short as they can be, so that small values stay small. Rows of numbers are copied in one
+//! piece. Bytes left over are an error. The bytes do not travel to another program, another build or another day.
 //!
 //! ```text
 //! tag                                     the bytes

@@ -1,9 +1,8 @@
 //! Many numbers of one kind: a `Vec<u8>`, a `Vec<f64>`, a slice, an array.
 //!
-//! Serde hands them over one by one, which costs many times what a copy does. So where a value is handed over whose
-//! type is one of these, it is written and read as one piece. That is no other encoding than serde's as far as a type
-//! can tell: the implementations for these types are the standard ones, and who asks for the elements one by one gets
-//! them.
+//! Serde passes them one by one, which costs many times what a copy does. So a value whose type is one of these is
+//! written and read as one piece. A type cannot distinguish that from serde's encoding: the implementations for these
+//! types are the standard ones, and code that asks for the elements one by one gets them.
 
 use super::error::Error;
 use super::reader::Reader;
@@ -12,7 +11,7 @@ use crate::platform::numbers::{Form, Number, bytes_of_number, bytes_of_row, numb
 use serde::de::DeserializeSeed;
 use std::marker::PhantomData;
 
-/// So many whole numbers or fewer are written one by one, since small ones are shorter so.
+/// This many whole numbers or fewer are written one by one, since small ones are shorter so.
 const FEW: usize = 104;
 
 /// In the place of a number's first byte: there is none, and each number says for itself what it is.

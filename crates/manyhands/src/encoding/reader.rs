@@ -31,9 +31,9 @@ pub(super) enum ByPlace<'a> {
 /// What begins where the reader is.
 pub(super) enum Head<'de> {
     Text(&'de str),
-    /// So many bytes come next.
+    /// This many bytes come next.
     Bytes(usize),
-    /// So many elements, or numbers of that kind.
+    /// This many elements, or numbers of that kind.
     Sequence(usize, u8),
     Pairs(Pairs<'de>),
     UnitVariant(&'de str),
@@ -182,7 +182,7 @@ impl<'de> Reader<'de> {
         }
     }
 
-    /// Of which kind the numbers of a row are, how many there are, and in how many bytes, which are there.
+    /// The kind of the numbers of a row, how many there are, and in how many bytes, which are there.
     fn row_head(&mut self, is_short: bool) -> Result<(u8, usize, usize), Error> {
         let kind = self.byte()?;
         let count = self.short_or_long(is_short)?;

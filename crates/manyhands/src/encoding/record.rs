@@ -14,8 +14,8 @@ use serde::ser::{self, Serialize};
 
 /// A struct, or the fields of a variant, whose first byte is written.
 ///
-/// It is moved about while it is made, and stays in registers as long as nothing refers to it: so it is plain, and what
-/// is seldom done with it is done by functions of the writer.
+/// It is moved about while it is made, and stays in registers as long as nothing refers to it. So it is plain, and the
+/// writer has functions for what is seldom done with it.
 pub(super) struct Record<'w, 'a> {
     writer: &'w mut Writer<'a>,
     /// `None`: each field is written with its name.

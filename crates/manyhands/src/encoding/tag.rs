@@ -67,7 +67,7 @@ pub(super) const SHAPED: u8 = 0xec;
 /// A struct of floats: its shape and for each name of that, of two or more, the float's bytes.
 pub(super) const SHAPED_F32: u8 = 0xed;
 pub(super) const SHAPED_F64: u8 = 0xee;
-/// A struct that has not the same fields as its shape: the shape, then until [`END`] for each name a value or
+/// A struct that has not the same fields as its shape. First the shape; then, until [`END`], for each name a value or
 /// [`ABSENT`], and anywhere in between [`EXTRA`], a name and a value.
 pub(super) const PARTLY_SHAPED: u8 = 0xef;
 pub(super) const ABSENT: u8 = 0xf0;

@@ -1,7 +1,7 @@
 //! Values as bytes: serde's serializer.
 //!
-//! Each value begins with a byte that says what it is, and each field and variant with its name, so that whatever a
-//! type asks for when it is read can be answered as JSON answers it. See [`tag`](super::tag) for the bytes.
+//! Each value begins with a byte that says what it is, and each field and variant with its name. So a reader can answer
+//! whatever a type asks for as JSON answers it. See [`tag`](super::tag) for the bytes.
 
 use super::containers::{Container, MAP, SEQUENCE};
 use super::error::Error;

@@ -1,8 +1,7 @@
 //! Hints to the processor's caches: which memory this core is about to write or to read.
 //!
-//! A hint changes nothing that a program can see but its speed: a line that another core holds comes while there is
-//! other work to do, and comes ready to be written, where a plain load would fetch a copy and the write would ask
-//! again.
+//! A hint changes nothing that a program can see except its speed. A line that another core holds comes while there is
+//! other work to do, and comes ready to be written. A plain load would fetch a copy, and the write would ask again.
 
 /// This core is about to write to `place`: get its cache line, and as the only holder.
 #[inline(always)]

@@ -1,8 +1,8 @@
 //! Points in time on the monotonic clock, as waits need them.
 //!
-//! A time-out is turned into a [`Deadline`] once, when a wait begins, and every sleep inside that wait uses
-//! the same one, so that wake-ups without news do not lengthen it. The clock is CLOCK_MONOTONIC, which is
-//! one clock for all processes of the machine. Nothing here decides that anybody is dead.
+//! A time-out is turned into a [`Deadline`] once, when a wait begins. Every sleep inside that wait uses the same one,
+//! so wake-ups without news do not lengthen it. The clock is CLOCK_MONOTONIC, which is one clock for all processes of
+//! the machine. Nothing here decides that a process is dead.
 
 use std::time::Duration;
 

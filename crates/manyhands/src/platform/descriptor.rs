@@ -1,8 +1,8 @@
 //! Descriptors that go from one process to another: their kinds, their places, what is written and read through them.
 //!
 //! The standard streams, 0 to 2, are the program's own: they are looked at and replaced here, in a child that is made
-//! for somebody else. What is kept for long stands in `platform::lasting`; what travels in a message,
-//! `platform::message` sends.
+//! for another process. Descriptors that are kept for long are in `platform::lasting`; `platform::message` sends those
+//! that travel in a message.
 
 use rustix::fs::FileType;
 use rustix::io::FdFlags;
@@ -18,9 +18,9 @@ pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(pipe_with(PipeFlags::CLOEXEC)?)
 }
 
-/// Writes all of `bytes` if there is room for them at once, as in a pipe that nobody else writes to.
+/// Writes all of `bytes` if there is room for them at once, as in a pipe that has no other writer.
 pub fn write(descriptor: impl AsFd, bytes: &[u8]) {
-    // Where nobody reads any more, nobody misses it.
+    // If there is no reader any more, nobody misses it.
     let _ = rustix::io::write(descriptor, bytes);
 }
 
@@ -89,7 +89,7 @@ pub fn set_standard(number: RawFd, descriptor: Option<OwnedFd>) -> io::Result<()
     }
 }
 
-/// The number that tells a socket from all others.
+/// The number that distinguishes a socket from all others.
 ///
 /// # Errors
 /// `InvalidInput` when it is no socket.

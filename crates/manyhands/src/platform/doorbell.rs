@@ -1,7 +1,7 @@
 //! Doorbells: a bell that one process rings and another one's `poll` hears.
 //!
-//! Rings add up until they are heard, and nobody waits for room. It does not say who rang, or how often: who
-//! hears it looks for itself, and drains it with a read.
+//! Rings add up until they are heard, and nobody waits for room. The bell does not say which process rang, or how
+//! often: the one that hears it looks for itself, and drains it with a read.
 
 use super::lasting;
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -13,8 +13,8 @@ use std::os::fd::{AsFd, OwnedFd};
 /// # Errors
 /// EMFILE, ENFILE or ENOMEM.
 pub fn doorbell() -> io::Result<OwnedFd> {
-    // One descriptor for both ends. All event descriptors are one file to the kernel, a pipe is a file of its own: so
-    // it can be told from others, and opened again.
+    // One descriptor for both ends. All event descriptors are one file to the kernel; a pipe is a file of its own, so
+    // it can be recognised, and opened again.
     let (pipe, _end) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
     lasting::opened_again(pipe)
 }

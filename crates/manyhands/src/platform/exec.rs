@@ -1,9 +1,9 @@
 //! Starting another program as a child, at a cost that does not depend on the caller's memory.
 //!
-//! The child borrows the caller's memory until it execs (CLONE_VM, CLONE_VFORK), as `posix_spawn` does. It
-//! inherits exactly the descriptors that are named, and 0 to 2; no other one of the caller's stays open in it, so
-//! nobody waits for the end of a pipe that it never knew. Ignored signals stay ignored and handlers are reset,
-//! as with any exec; no fork handler runs.
+//! The child borrows the caller's memory until it execs (CLONE_VM, CLONE_VFORK), as `posix_spawn` does. It inherits
+//! exactly the descriptors that are named, and 0 to 2. No other descriptor of the caller's stays open in it, so nobody
+//! waits for the end of a pipe that the child never knew. Ignored signals stay ignored and handlers are reset, as with
+//! any exec; no fork handler runs.
 
 use super::signal::{self, Mask};
 use std::ffi::{CStr, CString};

@@ -1,10 +1,9 @@
 //! Making a copy of the calling process: hooks around `fork`, and clones that skip glibc.
 //!
-//! [`on_fork`] has glibc call us around every `fork`. [`fork_plain`] is glibc's `fork`. [`clone_sibling`] is the
-//! bare clone system call with CLONE_PARENT, whose child becomes the caller's sibling; it runs no fork handler of
-//! anybody, so the caller must be single-threaded with no library loaded that relies on handlers, and must run
-//! the engine's own hooks. It repairs what glibc keeps per thread: the stored tid, the clear-on-exit address, the
-//! robust list.
+//! [`on_fork`] has glibc call us around every `fork`. [`fork_plain`] is glibc's `fork`. [`clone_sibling`] is the bare
+//! clone system call with CLONE_PARENT, whose child becomes the caller's sibling. It runs no fork handler at all. So
+//! the caller must be single-threaded, with no library loaded that relies on handlers, and must run the engine's own
+//! hooks. It repairs what glibc keeps per thread: the stored tid, the clear-on-exit address, the robust list.
 
 use std::io;
 
@@ -27,14 +26,14 @@ pub fn on_fork(prepare: extern "C" fn(), parent: extern "C" fn(), child: extern 
     if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) }
 }
 
-/// glibc's `fork`, with everybody's handlers.
+/// glibc's `fork`, with all registered handlers.
 ///
 /// # Errors
 /// EAGAIN when processes have run out, ENOMEM.
 ///
 /// # Safety
-/// The child may use only what survives a fork of a process with this one's threads: with more than one, nothing
-/// that could wait for a lock which another thread held.
+/// The child may use only what survives a fork of a process with this one's threads. With more than one thread, that is
+/// nothing that could wait for a lock which another thread held.
 pub unsafe fn fork_plain() -> io::Result<Side> {
     // SAFETY: the caller's promise.
     match unsafe { libc::fork() } {
@@ -44,7 +43,7 @@ pub unsafe fn fork_plain() -> io::Result<Side> {
     }
 }
 
-/// Clones the calling process; the child's parent is the caller's parent, who alone can reap it.
+/// Clones the calling process. The child's parent is the caller's parent, which alone can reap it.
 ///
 /// # Errors
 /// EAGAIN when processes have run out, ENOMEM, EPERM under a filter.
@@ -66,7 +65,7 @@ pub unsafe fn clone_sibling() -> io::Result<Side> {
         return Err(io::Error::last_os_error());
     }
     let flags = libc::CLONE_PARENT | libc::CLONE_CHILD_SETTID | libc::CLONE_CHILD_CLEARTID | libc::SIGCHLD;
-    // SAFETY: without CLONE_VM and with no new stack the child runs on a copy of this one, as after fork; the tid
+    // SAFETY: without CLONE_VM and with no new stack the child runs on a copy of this one, as after fork. The tid
     // address is the one that glibc registered for this thread, so its stored tid becomes the child's.
     let pid = unsafe { legacy_clone(flags, tid_address) };
     match pid {

@@ -1,9 +1,9 @@
-//! Sleeping on a word until somebody wakes it: the kernel's futex.
+//! Sleeping on a word until another thread wakes it: the kernel's futex.
 //!
-//! [`wait`] sleeps only if the word still has the expected value when the kernel looks, so a wake between the
-//! caller's look and its sleep is never lost. Spurious returns are possible, and callers look again. Who sleeps,
-//! how long and how often is decided by `sync::park`, the only user. In the model a mutex and condition variables
-//! of the checker stand for the kernel's table, and time-outs never come.
+//! [`wait`] sleeps only if the word still has the expected value when the kernel looks, so a wake between the caller's
+//! look and its sleep is never lost. Spurious returns are possible, and callers look again. `sync::wait::park`, the
+//! only user, decides which threads sleep, how long and how often. In the model a mutex and condition variables of the
+//! checker stand for the kernel's table, and time-outs never come.
 
 /// Whether a word is used by the threads of one process or by several processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub const ENDED: u32 = 1 << 30;
 /// Why a [`wait`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
-    /// Somebody woke the word, or nothing did: look again.
+    /// Another thread woke the word, or nothing did: look again.
     Woken,
     /// The word did not have the expected value.
     Changed,
@@ -70,7 +70,7 @@ mod kernel {
         !REFUSED.load(Ordering::Relaxed)
     }
 
-    /// As [`wait`] on a word that several processes see, and also until somebody wakes `beside`, another such word.
+    /// As [`wait`] on a word that several processes see, and also until a thread wakes `beside`, another such word.
     /// `None` when the kernel does not offer that.
     pub fn wait_beside(
         word: &AtomicU32,
@@ -133,7 +133,7 @@ mod model {
         count: u32,
         tickets: u32,
         condition: Arc<Condvar>,
-        /// Of those who sleep on another word as well.
+        /// The conditions of those that sleep on another word as well.
         beside: Vec<Arc<Condvar>>,
     }
 

@@ -1,8 +1,8 @@
 //! The program's image in memory: where it is mapped, which build it is, what else is loaded.
 //!
-//! An address of code in the main program is told to another process of the same build as the distance from where the
-//! program is mapped. What identifies a build is the linker's note in the image, which stripping leaves in place;
-//! without one, the file itself. Uses the dynamic linker's own list; reads no symbol.
+//! An address of code in the main program is sent to another process of the same build as the distance from where the
+//! program is mapped. A build is identified by the linker's note in the image, which stripping leaves in place; without
+//! one, by the file itself. Uses the dynamic linker's own list; reads no symbol.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::os::unix::fs::MetadataExt;

@@ -2,9 +2,9 @@
 //!
 //! A program that closes all descriptors it does not know, as daemons do, closes ours as well, and may open other files
 //! under their numbers. So a descriptor that outlives a call is looked at before each use: it is ours as long as its
-//! number stands for the same file. One that is not is neither used nor closed. What it stood for may be opened again
-//! in another way: see [`Lasting::renewed`]. (Descriptors of processes are told from other files, but not from one
-//! another, before Linux 6.9.)
+//! number stands for the same file. One that is not is neither used nor closed. Its file may be opened again in another
+//! way: see [`Lasting::renewed`]. (Before Linux 6.9, descriptors of processes can be distinguished from other files,
+//! but not from one another.)
 
 use super::atomic::{AtomicU32, AtomicU64, Ordering};
 use rustix::fs::{Mode, OFlags};
@@ -37,7 +37,7 @@ impl Identity {
             let status = std::fs::metadata(path);
             status.is_ok_and(|it| it.dev() == self.device && it.ino() == self.inode)
         })?;
-        // Held without being opened, until it is known to be this one: the process may not be one of ours, and the
+        // Held without being opened, until it is known to be this one. The process may not be one of ours, and the
         // number may stand for another file by now, whose opening does something.
         let held = rustix::fs::open(&found, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
         if Identity::of(&held).ok()? != self {
@@ -81,8 +81,8 @@ fn open(path: &Path) -> io::Result<OwnedFd> {
 }
 
 /// A descriptor of the same file whose number is no standard stream's. In a program that was started with one of these
-/// closed, the kernel gives its number to the next file that is opened; and whatever the program writes to the stream
-/// that it takes it for would be written to that.
+/// closed, the kernel gives its number to the next file that is opened. What the program writes to that stream would
+/// then go into this file.
 ///
 /// # Errors
 /// EMFILE.
@@ -121,7 +121,7 @@ impl Lasting {
         Identity { device: self.device.load(Ordering::Acquire), inode: self.inode.load(Ordering::Acquire) }
     }
 
-    /// Takes charge of another file's descriptor instead, since this one's cannot be had again. To somebody who looks
+    /// Takes charge of another file's descriptor instead, since this one's is lost for good. To a thread that looks
     /// meanwhile it is closed.
     ///
     /// # Errors
@@ -160,7 +160,7 @@ impl Lasting {
         self.get()
     }
 
-    /// Its number, whoever has that by now.
+    /// Its number, whatever has that by now.
     pub fn number(&self) -> RawFd {
         self.number.load(Ordering::Acquire) as RawFd
     }

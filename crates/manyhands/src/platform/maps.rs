@@ -1,9 +1,9 @@
 //! What memory a process has mapped, as the kernel lists it.
 //!
 //! Reads `/proc/PID/maps` and asks for single entries of `/proc/PID/map_files` and `/proc/PID/fd`, without allocating
-//! and without a lock, so that it works in a process cloned out of one with threads. It tells apart "is not mapped" and
-//! "cannot be told", since the first is how an `exec` is noticed (`arena::notice`): the memory goes while the process,
-//! its number and its start time stay.
+//! and without a lock. So it works in a process cloned out of one with threads. It distinguishes "is not mapped" from
+//! "is unknown", since the first is how an `exec` is noticed (`arena::notice`): the memory goes while the process, its
+//! number and its start time stay.
 
 use super::census;
 use super::process::getpid;
@@ -23,8 +23,8 @@ pub struct FileMap<'a> {
     pub inode: u64,
 }
 
-/// Whether process `pid` has the file mapped: there, or anywhere. `None` when that cannot be told: the process has no
-/// memory (it ends, or its first thread has), belongs to another user, or /proc is not there or not this pid
+/// Whether process `pid` has the file mapped: there, or anywhere. `None` when that is unknown. Then the process has no
+/// memory (it ends, or its first thread has), or belongs to another user, or /proc is not there or not this pid
 /// namespace's.
 ///
 /// The caller holds a pidfd of the process, and the answer is the process's only if that does not poll readable
@@ -45,8 +45,8 @@ pub fn is_mapped(pid: u32, map: &FileMap<'_>) -> Option<bool> {
     is_proc_ours().then_some(false)
 }
 
-/// Whether process `pid`, which does not execute another program now, may have the file mapped, so far as can be told;
-/// if nothing can, `untold`.
+/// Whether process `pid`, which does not execute another program now, may have the file mapped, as far as is known;
+/// `untold` if nothing is known.
 pub fn may_be_mapped(pid: u32, map: &FileMap<'_>, untold: bool) -> bool {
     match look_through_list(pid, map) {
         Listed::Yes => true,
@@ -55,7 +55,7 @@ pub fn may_be_mapped(pid: u32, map: &FileMap<'_>, untold: bool) -> bool {
     }
 }
 
-/// Whether process `pid` has a descriptor of the file; `None` when that cannot be told, as with [`is_mapped`].
+/// Whether process `pid` has a descriptor of the file; `None` when that is unknown, as with [`is_mapped`].
 pub fn is_open(pid: u32, map: &FileMap<'_>) -> Option<bool> {
     let mut folder = [0; 32];
     write!(&mut folder[..31], "/proc/{pid}/fd").ok()?;

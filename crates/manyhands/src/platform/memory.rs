@@ -1,8 +1,7 @@
 //! Memory files: shared memory without a name in the file system.
 //!
-//! A file made here vanishes with its last descriptor and map, so nothing is left when everybody is killed. It is
-//! sized once and sealed, so that no member can make another one's access fault. Pages are used when first
-//! touched.
+//! A file made here vanishes with its last descriptor and map, so nothing is left when all processes are killed. It is
+//! sized once and sealed, so that no member can make another one's access fault. Pages are used when first touched.
 
 use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::mm::{MapFlags, ProtFlags};
@@ -10,8 +9,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 
-/// Makes a memory file of `size` bytes, close-on-exec, that can neither shrink nor grow. Nobody but its user opens it
-/// anew through /proc; whoever has a descriptor keeps what that allows.
+/// Makes a memory file of `size` bytes, close-on-exec, that can neither shrink nor grow. Only its user can open it anew
+/// through /proc; a process that has a descriptor keeps what that allows.
 ///
 /// # Errors
 /// What the kernel says: EMFILE, ENFILE, ENOMEM, or EINVAL where memory files are switched off.
@@ -70,7 +69,7 @@ pub(crate) fn duplicate(number: RawFd) -> Option<OwnedFd> {
     rustix::io::fcntl_dupfd_cloexec(descriptor, 3).ok()
 }
 
-/// Whether the file is a memory file that nobody can shrink any more.
+/// Whether the file is a memory file that can shrink no more.
 ///
 /// # Errors
 /// EINVAL when it is no memory file.
@@ -112,7 +111,7 @@ pub fn map_shared(file: impl AsFd, offset: u64, size: usize) -> io::Result<NonNu
     NonNull::new(address.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }
 
-/// As [`map_shared`], from the file's beginning on, with a page behind it in which nothing can stand: so the kernel
+/// As [`map_shared`], from the file's beginning on, with a page behind it in which nothing can stand. So the kernel
 /// never makes one map of this and another of the same file, and lists it from its first byte to its last.
 ///
 /// # Errors
@@ -157,7 +156,7 @@ pub unsafe fn map_beyond(known: NonNull<u8>, distance: usize, size: usize) -> io
     /// How far one step goes where the whole way is too long for the address space that is left.
     const STEP: usize = 16 << 20;
     let page = rustix::param::page_size();
-    // SAFETY: the caller's promise, in all that follows: moving nothing makes another map of the same file, which the
+    // SAFETY: the caller's promise, in all that follows. Moving nothing makes another map of the same file, which the
     // kernel lets be longer than the old one; what is unmapped is part of that.
     unsafe {
         if let Ok(map) = map_again(known, distance + size) {

@@ -1,10 +1,10 @@
 //! Messages with descriptors between two processes that share a socket pair.
 //!
 //! A message is two numbers (how many bytes, how many descriptors), the bytes, and the descriptors. The kernel takes at
-//! most [`IN_ONE`] descriptors at a time: the first so many travel with the message's first byte, each further batch
+//! most [`IN_ONE`] descriptors at a time: the first that many travel with the message's first byte, each further batch
 //! with a byte of its own. Sending never raises SIGPIPE; received descriptors are close-on-exec. The two ends take
-//! turns, so there is no queueing here and no time-out: who waits for an answer sees the end of the stream when the
-//! other process dies.
+//! turns, so there is no queueing here and no time-out. An end that waits for an answer sees the end of the stream when
+//! the other process dies.
 
 use super::lasting::above_standard;
 use rustix::io::Errno;

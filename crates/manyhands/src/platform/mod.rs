@@ -14,11 +14,11 @@
 //! message, descriptor, doorbell, lasting      what is sent, handed over, rung, and kept though a program may close it
 //! ```
 //!
-//! Another operating system is another folder with these modules. Each says below what it must offer, and to whom.
-//! Three things hold for all of them. Nothing here waits for a lock of ours or calls back while one is held. An error
-//! is the system's own, with nothing half done. And what is marked *bare* also runs in a process that was cloned out of
-//! one with threads: there any lock may be held for ever, so it allocates nothing, locks nothing and touches no
-//! environment.
+//! Another operating system is another folder with these modules. Each says below what it must offer, and to which
+//! layer. Three things hold for all of them. Nothing here waits for a lock of ours or calls back while one is held. An
+//! error is the system's own, with nothing half done. And what is marked *bare* also runs in a process that was cloned
+//! out of one with threads. There any lock may be held for ever, so bare code allocates nothing, locks nothing and
+//! touches no environment.
 
 /// Words that threads and processes change at once. Everybody, holding anything.
 pub mod atomic;
@@ -27,8 +27,8 @@ pub(crate) mod cache;
 /// One monotonic clock for all processes. Everybody; bare.
 pub mod clock;
 /// A sleep that begins only if a word still has a value, so that no wake is lost between the look and the sleep;
-/// between processes, too. `sync::wait` alone sleeps here, holding none of the standard library's locks; anybody wakes.
-/// Bare.
+/// between processes, too. `sync::wait` alone sleeps here, holding none of the standard library's locks; any thread may
+/// wake. Bare.
 pub mod futex;
 /// The calling thread's number, as robust words and reports need it; how many threads there are.
 pub mod thread;
@@ -37,7 +37,7 @@ pub mod thread;
 /// bare.
 #[cfg(not(manyhands_model))]
 pub(crate) mod census;
-/// Descriptors by which `spawn` hands over what a child has.
+/// Descriptors by which `spawn` passes on what a child has.
 #[cfg(not(manyhands_model))]
 pub(crate) mod descriptor;
 /// A bell in one process that another one's [`poll`] hears; rings add up, and nobody waits for room. Bare.
@@ -46,7 +46,7 @@ pub(crate) mod doorbell;
 /// Another program as a child, with exactly the descriptors that are named. `spawn`, in a process with any threads.
 #[cfg(not(manyhands_model))]
 pub(crate) mod exec;
-/// Hooks around the program's own forks, which the arena sets once; a copy of the calling process, for supervisors,
+/// Hooks around the program's own forks, which the arena sets once. A copy of the calling process, for supervisors,
 /// which have one thread and hold no lock; and a copy that becomes the caller's sibling.
 #[cfg(not(manyhands_model))]
 pub mod fork;
@@ -57,8 +57,8 @@ pub(crate) mod image;
 /// Descriptors that are ours only as long as their numbers stand for the same file.
 #[cfg(not(manyhands_model))]
 pub(crate) mod lasting;
-/// Whether another process still has the arena mapped: gone, there, or not to be told. The arena, which takes an exec
-/// for an end; bare.
+/// Whether another process still has the arena mapped: gone, there, or unknown. For the arena, which takes an exec for
+/// an end; bare.
 #[cfg(not(manyhands_model))]
 pub(crate) mod maps;
 /// Shared memory without a name, which vanishes with its last user; a private copy of a part of it; giving pages back.
@@ -101,13 +101,13 @@ pub(crate) mod signal;
 /// What a child has of its parent by birth, so that `spawn` can make one elsewhere that looks the same.
 #[cfg(not(manyhands_model))]
 pub(crate) mod standing;
-/// How a process ended that is not ours to reap, if the system tells. The sweep; bare.
+/// How a process ended that is not ours to reap, if the system says so. For the sweep; bare.
 #[cfg(not(manyhands_model))]
 pub mod stat;
 /// One copy of the engine in a process at a time, across their statics. The arena, while it is made.
 #[cfg(not(manyhands_model))]
 pub(crate) mod turn;
-/// Words that a fork's child finds zeroed, whoever forked.
+/// Words that a fork's child finds zeroed, whichever code forked.
 #[cfg(not(manyhands_model))]
 pub(crate) mod wipe;
 

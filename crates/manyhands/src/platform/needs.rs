@@ -1,7 +1,7 @@
 //! What the engine cannot do without, asked of the operating system before anything is made.
 //!
-//! An old kernel, a container's filter or a bare root folder may lack it. Whoever makes the first shared object is told
-//! in one sentence, and nothing is left behind. Knows nothing of what it is needed for.
+//! An old kernel, a container's filter or a bare root folder may lack it. Then making the first shared object fails
+//! with an error of one sentence, and nothing is left behind. Knows nothing of what it is needed for.
 
 use super::pidfd;
 use rustix::fs::Access;
@@ -31,7 +31,7 @@ pub fn missing() -> Option<Missing> {
     }
     let me = match rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty()) {
         Ok(me) => me,
-        // Descriptors that have run out are told of where one is wanted.
+        // Descriptors that have run out are reported where one is wanted.
         Err(error) => return refused(PIDFD_OPEN, error.into()),
     };
     pidfd::probe(&me).err().and_then(|error| refused(PIDFD_SEND_SIGNAL, error))

@@ -1,8 +1,8 @@
 //! Numbers within a value whose type is a parameter: their bytes, and a value made of such bytes.
 //!
-//! A type is looked at by its id, which is that of one of the types named here or none of them, so no value is ever
-//! taken for what it is not. All of it is known when the program is compiled, and costs nothing when it runs. The bytes
-//! are in the machine's own order, for a reader on the same machine.
+//! A type is looked at by its id, which is that of one of the types named here or none of them. So no value is ever
+//! mistaken for what it is not. All of it is known when the program is compiled, and costs nothing when it runs. The
+//! bytes are in the machine's own order, for a reader on the same machine.
 
 use std::any::{TypeId, type_name};
 use std::marker::PhantomData;

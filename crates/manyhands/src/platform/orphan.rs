@@ -1,20 +1,20 @@
 //! Making a process that is nobody's child, at the cost of one copy of the page tables.
 //!
 //! Orphans fall to init, or to the nearest ancestor that asks for them. Where that is the caller itself, in a container
-//! say, the orphan would be a child that the program did not make: a loop that waits for all children would never end.
-//! There it is a child that no wait sees unless it asks for all kinds ([`start_hidden`]).
+//! say, the orphan would be a child that the program did not make. A loop that waits for all children would then never
+//! end. So there it is a child that no wait sees unless it asks for all kinds ([`start_hidden`]).
 //!
-//! A first child borrows the caller's memory (CLONE_VM, CLONE_VFORK) and does nothing but clone the second one, then
-//! ends: the second is left to init. No fork handler runs, so the second may use system calls and its own stack and
-//! nothing that another thread of the caller could have held a lock of: no allocation, no environment, no output.
-//! [`forget`] drops what it inherited and does not need.
+//! A first child borrows the caller's memory (CLONE_VM, CLONE_VFORK), clones the second one and ends: the second is
+//! left to init. No fork handler runs. So the second may use system calls and its own stack, but nothing that another
+//! thread of the caller could have held a lock of: no allocation, no environment, no output. [`forget`] drops what it
+//! inherited and does not need.
 
 use super::exec::close_range;
 use super::{maps, signal};
 use std::io;
 use std::os::fd::RawFd;
 
-/// Room for whoever runs in the orphan: it never leaves this stack.
+/// Room for the code that runs in the orphan: it never leaves this stack.
 const STACK: usize = 512 << 10;
 
 struct Task {
@@ -32,7 +32,7 @@ struct Task {
 /// `run` uses system calls, what `argument` points to and constants; it neither allocates nor takes a lock.
 pub unsafe fn start<T: Sync>(run: unsafe fn(*const libc::c_void), argument: &T) -> io::Result<()> {
     let mut task = Task { run, argument: (&raw const *argument).cast(), error: 0 };
-    // A map of its own, so that the orphan can tell it from memory that it may forget.
+    // A map of its own, so that the orphan can distinguish it from memory that it may forget.
     let stack = super::memory::reserve_private(STACK)?;
     let blocked = signal::block_all();
     // SAFETY: the first child uses only its stack, `task` and system calls while this thread is suspended; exit signal
@@ -70,8 +70,8 @@ pub fn would_fall_to_caller() -> bool {
     super::process::getpid() == 1 || super::process::is_subreaper().unwrap_or(false)
 }
 
-/// As [`start`], a child of the calling process that sends no signal when it ends and is seen by nobody who waits for
-/// children, but for [`super::pidfd::reap_hidden`], which is to be called with the number that this gives when it has
+/// As [`start`], but a child of the calling process that sends no signal when it ends. No wait for children sees it,
+/// except [`super::pidfd::reap_hidden`], which is to be called with the number that this returns when the child has
 /// ended.
 ///
 /// # Errors
@@ -101,7 +101,7 @@ extern "C" fn begin(task: *mut libc::c_void) -> libc::c_int {
 }
 
 /// # Safety
-/// In a process that was made for it; whoever made the task vouches for it.
+/// In a process that was made for it; the maker of the task vouches for it.
 unsafe fn become_orphan(task: &Task) -> ! {
     // SAFETY: system calls, and what the caller promises.
     unsafe {
@@ -148,11 +148,11 @@ pub unsafe fn close_all_but(keep: &[RawFd]) {
     unsafe { close_range(next, RawFd::MAX) };
 }
 
-/// Gives large private memory back that was inherited and holds none of `needed`, this stack or this thread's
-/// own data. What was there reads as zeros afterwards. The heap of the first thread is left alone: the tables
-/// through which thread-local data is found may stand there. So is what begins where the map of a file ends: the zeroed
-/// statics of a program or library stand there, and the kernel makes one map of them and of a private one that happens
-/// to come next.
+/// Gives large private memory back that was inherited and holds none of `needed`, this stack or this thread's own data.
+/// What was there reads as zeros afterwards. The heap of the first thread is left alone: the tables through which
+/// thread-local data is found may stand there. Memory that begins where the map of a file ends is left alone, too.
+/// There are the zeroed statics of a program or library, and the kernel makes one map of them and of a private one that
+/// happens to come next.
 ///
 /// # Safety
 /// Everything that is used later stands in `needed`, in statics, on the stack, in thread-local storage or in files.

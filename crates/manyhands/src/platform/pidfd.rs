@@ -1,7 +1,7 @@
 //! Descriptors of processes: the only witness of a death.
 //!
-//! A process has ended exactly when its pidfd polls readable, whoever reaps it and whenever. Nothing here
-//! looks at /proc or at the clock for that. How a process ended is known to its parent alone ([`reap`]).
+//! A process has ended exactly when its pidfd polls readable, whichever process reaps it and when. Nothing here looks
+//! at /proc or at the clock for that. How a process ended is known to its parent alone ([`reap`]).
 
 use super::Deadline;
 use super::lasting::Lasting;
@@ -86,7 +86,7 @@ impl PidFd {
     /// Sends a signal to the process.
     ///
     /// # Errors
-    /// ESRCH when it has ended and was reaped, EPERM when it belongs to somebody else, EINVAL for no signal.
+    /// ESRCH when it has ended and was reaped, EPERM when it belongs to another user, EINVAL for no signal.
     pub fn signal(&self, signal: i32) -> io::Result<()> {
         let signal = Signal::from_named_raw(signal).ok_or(io::ErrorKind::InvalidInput)?;
         Ok(rustix::process::pidfd_send_signal(self.present()?, signal)?)
@@ -157,7 +157,7 @@ fn polls_readable(pidfd: BorrowedFd<'_>, timeout: Option<&rustix::time::Timespec
 /// How a child of the calling process ended, which has and was not reaped; it stays to be reaped.
 ///
 /// # Errors
-/// ECHILD when `pid` is no child of the caller, or somebody else has taken its status.
+/// ECHILD when `pid` is no child of the caller, or its status was already taken.
 pub fn peek(pid: u32) -> io::Result<Option<ExitStatus>> {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     let status = loop {
@@ -178,7 +178,7 @@ pub fn peek(pid: u32) -> io::Result<Option<ExitStatus>> {
 /// Takes the exit status of a child of the calling process, without waiting; `None` while it runs.
 ///
 /// # Errors
-/// ECHILD when `pid` is no child of the caller, or somebody else has taken its status.
+/// ECHILD when `pid` is no child of the caller, or its status was already taken.
 pub fn reap(pid: u32) -> io::Result<Option<ExitStatus>> {
     let status = loop {
         match rustix::process::waitpid(Some(pid_from(pid)?), WaitOptions::NOHANG) {

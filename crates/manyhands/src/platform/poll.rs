@@ -1,8 +1,8 @@
 //! Waiting for several descriptors at once.
 //!
-//! A supervisor waits so for requests and for the ends of its workers, the reaper for the ends of everybody. Both are
-//! processes that do nothing else: a thread of the program waits through `sync::wait`. Nothing is allocated here, since
-//! the reaper may not.
+//! A supervisor waits here for requests and for the ends of its workers, the reaper for the ends of all processes. Both
+//! are processes that do nothing else: a thread of the program waits through `sync::wait`. Nothing is allocated here,
+//! since the reaper may not.
 
 use super::Deadline;
 use rustix::time::Timespec;

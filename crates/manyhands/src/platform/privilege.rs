@@ -1,7 +1,7 @@
-//! Whether a program runs with more rights than whoever started it, and whom a socket was made by.
+//! Whether a program runs with more rights than its starter, and which process made a socket.
 //!
-//! A program whose file is setuid or setgid, or has capabilities, must not believe what its environment says: that is
-//! its starter's, who may have no such rights. The kernel marks such a start (AT_SECURE, see getauxval(3)).
+//! A program whose file is setuid or setgid, or has capabilities, must not believe its environment: that is its
+//! starter's, which may have no such rights. The kernel marks such a start (AT_SECURE, see getauxval(3)).
 
 use rustix::fs::{Mode, StatVfsMountFlags};
 use rustix::net::{AddressFamily, SocketAddrAny, SocketType, sockopt};
@@ -71,8 +71,8 @@ pub fn is_paired_by(socket: impl AsFd, pid: u32) -> io::Result<bool> {
     Ok(u32::try_from(maker.pid) == Ok(pid) && maker.uid == rustix::process::geteuid().as_raw())
 }
 
-/// Who has made the pair that a socket is one of. The pid is 0 for a process of another pid namespace, which rustix's
-/// type cannot say.
+/// The process that made the pair that a socket is one of. The pid is 0 for a process of another pid namespace, which
+/// rustix's type cannot express.
 fn maker(socket: &impl AsFd) -> io::Result<libc::ucred> {
     let mut maker = libc::ucred { pid: 0, uid: u32::MAX, gid: u32::MAX };
     let mut length = size_of::<libc::ucred>() as libc::socklen_t;

@@ -1,7 +1,7 @@
 //! Processes as the kernel numbers them: pids, start times, namespaces and names of signals.
 //!
-//! A pid alone identifies nobody, since pids come back; together with its start time it does. Whether a process
-//! has ended is asked of its pidfd (`platform::pidfd`), never of what stands here.
+//! A pid alone identifies no process, since pids come back; together with its start time it does. Whether a process has
+//! ended is asked of its pidfd (`platform::pidfd`), never of what stands here.
 
 use std::ffi::{CStr, CString};
 use std::os::unix::ffi::OsStrExt;
@@ -92,7 +92,7 @@ pub fn most_descriptors() -> u64 {
     rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
-/// How many descriptors the calling process has open; as many as there are numbers where that cannot be told.
+/// How many descriptors the calling process has open; if that is unknown, as many as there are numbers.
 pub fn open_descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(usize::MAX, Iterator::count)
 }

@@ -1,10 +1,10 @@
 //! Words that the kernel changes when a thread ends, however it ends.
 //!
 //! A thread may leave the kernel a list of words, called robust, in which its number stands. When the thread ends, by
-//! itself or by SIGKILL, the kernel puts [`ENDED`] in the place of the number and wakes one who sleeps on the word,
-//! word by word. This is for a thread that glibc knows nothing of: glibc keeps lists of its own for its threads. Where
-//! the list cannot be read any more, as after an out-of-memory kill that took its pages first, nothing happens: whoever
-//! waits for the end needs another way to learn of it, if a slower one.
+//! itself or by SIGKILL, the kernel puts [`ENDED`] in the place of the number and wakes one sleeper of the word, word
+//! by word. This is for a thread that glibc knows nothing of: glibc keeps lists of its own for its threads. If the list
+//! cannot be read any more, as after an out-of-memory kill that took its pages first, nothing happens. So a waiter for
+//! the end needs another way to learn of it, if a slower one.
 //!
 //! ```text
 //! bits 0-29  the thread's number, 0 after its end
@@ -19,7 +19,7 @@ use std::io;
 
 const SLEEPERS: u32 = 1 << 31;
 
-/// How many words tell of one end. One sleeper is woken on each, so that not all depends on that one.
+/// How many words announce one end. One sleeper is woken on each, so that not all depends on one sleeper.
 pub(crate) const WORDS: usize = 16;
 
 /// A word, as far from the next as the links are that lead to them.
@@ -36,7 +36,7 @@ struct Link(*const Link);
 
 const _: () = assert!(size_of::<Word>() == size_of::<Link>());
 
-/// What the kernel is told to look at when the thread ends. The drop does what the kernel would, since a will that is
+/// The list that the kernel looks at when the thread ends. The drop does what the kernel would, since a will that is
 /// gone cannot be read.
 #[repr(C)]
 pub(crate) struct Will {
@@ -74,7 +74,7 @@ impl Will {
         let first = self.entries.as_ptr();
         self.list.0 = first;
         self.distance = (words.as_ptr() as isize).wrapping_sub(first as isize) as libc::c_long;
-        // SAFETY: tells the kernel a place to read from when this thread ends; the caller vouches that it stays.
+        // SAFETY: gives the kernel a place to read from when this thread ends; the caller vouches that it stays.
         if unsafe { libc::syscall(libc::SYS_set_robust_list, std::ptr::from_ref(self), HEAD) } != 0 {
             return Err(io::Error::last_os_error());
         }
@@ -84,7 +84,7 @@ impl Will {
         Ok(())
     }
 
-    /// Takes the thread's number out of the words, where it is still: nobody is to be told of its end.
+    /// Takes the thread's number out of the words, where it is still: its end is not to be announced.
     pub(crate) fn withdraw(&mut self) {
         self.replace_by(0);
     }

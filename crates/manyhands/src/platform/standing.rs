@@ -1,6 +1,6 @@
 //! What a child has of its parent by birth: the part that it can be given afterwards, and the part that it cannot.
 //!
-//! A process that is made by somebody else must look as if its parent had forked it. The file mode mask, the working
+//! A process that is made by another must look as if its parent had forked it. The file mode mask, the working
 //! directory and ignored signals can be set in it. Users, groups, capabilities, sessions, namespaces, limits and
 //! scheduling cannot, so one number stands for all of them: it changes when any of them does.
 
@@ -136,7 +136,7 @@ impl Status<'_> {
     }
 }
 
-/// The whole of /proc/thread-self/status, which the kernel gives in one piece to whoever has the room.
+/// The whole of /proc/thread-self/status, which the kernel gives in one piece to a caller that has the room.
 fn status_text() -> io::Result<Vec<u8>> {
     let file = rustix::fs::open(c"/proc/thread-self/status", OFlags::CLOEXEC, Mode::empty())?;
     let mut text = vec![0; 4096];

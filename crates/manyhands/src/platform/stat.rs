@@ -1,9 +1,9 @@
-//! What the kernel tells of a process that is not ours to reap: when it started, how it ended.
+//! What the kernel says of a process that is not ours to reap: when it started, how it ended.
 //!
 //! Reads `/proc/PID/stat` and asks pidfds, without allocating and without a lock, so that it works in a process cloned
-//! out of one with threads. Whether a process has ended is not decided here: ask its pidfd. How it ended is told
-//! only to its parent by `wait`; anybody else finds it in the dead process's stat line until it is reaped, and from
-//! Linux 6.15 on in a pidfd afterwards.
+//! out of one with threads. Whether a process has ended is not decided here: ask its pidfd. `wait` reports how it ended
+//! only to its parent. Others find it in the dead process's stat line until it is reaped, and from Linux 6.15 on in a
+//! pidfd afterwards.
 
 use super::pidfd::ExitStatus;
 use std::ffi::CStr;
@@ -23,8 +23,8 @@ pub fn state_of_thread(tid: u32) -> Option<u8> {
     stat.get(name_end + 2).copied()
 }
 
-/// How a process that has ended did so; `None` when nobody can tell any more (reaped, on a kernel before 6.15) or
-/// when the caller may not know (a process of another user).
+/// How a process that has ended did so. `None` when that is known no more (reaped, on a kernel before 6.15) or when the
+/// caller may not know (a process of another user).
 ///
 /// `pidfd` must be the process's own and have polled readable.
 pub fn how_it_ended(pid: u32, pidfd: impl AsFd) -> Option<ExitStatus> {
@@ -66,7 +66,7 @@ pub fn is_called(pid: u32, name: &CStr) -> bool {
 }
 
 /// Whether process `pid` is a child of the calling process, or a child of one, and so on. Where the kernel does not
-/// tell, it is not.
+/// say, it is not.
 pub fn descends_from_here(mut pid: u32) -> bool {
     const GENERATIONS: usize = 64;
     let me = super::process::getpid();

@@ -9,20 +9,20 @@ pub fn yield_now() {
     rustix::thread::sched_yield();
 }
 
-/// In the model a yield tells the checker that somebody else must move first.
+/// In the model a yield tells the checker that another thread must move first.
 #[cfg(manyhands_model)]
 pub fn yield_now() {
     loom::thread::yield_now();
 }
 
-/// Whether the calling thread is the only one of its process, as the kernel counts them; not when that cannot be told.
+/// Whether the calling thread is the only one of its process, as the kernel counts them; `false` when that is unknown.
 #[cfg(not(manyhands_model))]
 pub fn is_only_one() -> bool {
     // A folder for each thread, and the two that every folder has.
     rustix::fs::stat("/proc/self/task").is_ok_and(|tasks| tasks.st_nlink == 3)
 }
 
-/// How many threads the calling process has; `None` when that cannot be told.
+/// How many threads the calling process has; `None` when that is unknown.
 #[cfg(not(manyhands_model))]
 pub fn count() -> Option<usize> {
     std::fs::read_dir("/proc/self/task").ok().map(Iterator::count)
