@@ -5,12 +5,15 @@ Workers may be killed before they have taken a call, and the system may refuse t
 pool its life as long as it answers.
 """
 
+import contextlib
 import os
 import shutil
 import signal
+import statistics
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import as_completed
 from pathlib import Path
 
@@ -99,6 +102,107 @@ def test_a_killed_supervisor_of_an_executor_is_replaced_though_only_callbacks_wa
                 future.result()
 
 
+def waits_in_get(pool, path):
+    return pool.apply_async(wait_for, (path,)).get()
+
+
+def waits_in_map(pool, path):
+    return pool.map(wait_for, [path] * 4)
+
+
+def waits_in_join(pool, path):
+    result = pool.apply_async(wait_for, (path,))
+    pool.close()
+    pool.join()
+    return result.get()
+
+
+def waits_for_a_future(executor, path):
+    return executor.submit(wait_for, path).result()
+
+
+def waits_in_shutdown(executor, path):
+    future = executor.submit(wait_for, path)
+    executor.shutdown()
+    return future.result()
+
+
+#: How a program waits for a call, and whether it has the call run by an executor.
+WAITS = {
+    "get": (waits_in_get, False),
+    "map": (waits_in_map, False),
+    "join": (waits_in_join, False),
+    "result": (waits_for_a_future, True),
+    "shutdown": (waits_in_shutdown, True),
+}
+
+
+@contextlib.contextmanager
+def somebody_waits(ctx, way, path):
+    """A thread that waits for a call of a pool, in this way: its number, and the processes of the pool's workers."""
+    wait, by_executor = WAITS[way]
+    with futures.ProcessPoolExecutor(2, mp_context=ctx) if by_executor else ctx.Pool(2) as pool:
+        if by_executor:
+            set(pool.map(pid, range(20)))
+        workers = eventually(lambda: len(pool._processes if by_executor else workers_of(pool)) == 2) and (
+            list(pool._processes) if by_executor else workers_of(pool)
+        )
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(wait(pool, str(path))))
+        thread.start()
+        eventually(lambda: state_of(thread.native_id) == "S")
+        yield thread.native_id, workers
+        path.touch()
+        thread.join(LIMIT)
+        assert answers
+
+
+def state_of(thread):
+    return Path(f"/proc/self/task/{thread}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def wake_ups(thread):
+    with open(f"/proc/self/task/{thread}/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("voluntary_ctxt_switches"))
+
+
+@pytest.mark.parametrize("way", WAITS)
+def test_who_waits_for_a_pool_sleeps_until_something_happens(ctx, tmp_path, way):
+    with somebody_waits(ctx, way, tmp_path / "go") as (thread, _):
+        # Once, early, it looks for the dead; then it knows that the wait is a long one.
+        time.sleep(0.3)
+        before = wake_ups(thread)
+        # No limit for anything, but a time in which nothing happens.
+        time.sleep(1)
+        assert wake_ups(thread) - before <= 2
+
+
+def children_here():
+    """The processes that threads of this one have started; quicker to have than those of the whole system."""
+    found = set()
+    for task in os.listdir("/proc/self/task"):
+        with contextlib.suppress(OSError):
+            found.update(map(int, Path(f"/proc/self/task/{task}/children").read_text().split()))
+    return found
+
+
+def test_a_killed_supervisor_is_replaced_at_once_however_somebody_waits(ctx, tmp_path):
+    times = []
+    for way in WAITS:
+        with somebody_waits(ctx, way, tmp_path / way) as (_, workers):
+            supervisor, before = parent_of(workers[0]), children_here()
+            assert supervisor in before
+            began = time.perf_counter()
+            os.kill(supervisor, signal.SIGKILL)
+            while not children_here() - before:
+                assert time.perf_counter() - began < LIMIT
+                # The one that waits needs the interpreter lock.
+                time.sleep(0.0005)
+            times.append(time.perf_counter() - began)
+    # A few milliseconds each, on a machine that has nothing else to do.
+    assert statistics.median(times) < 0.1, times
+
+
 def dies_while_it_may(folder):
     """Sets a worker up, unless nine have not died yet and the first one is there."""
     first, deaths = os.path.join(folder, "first"), os.path.join(folder, "deaths")
@@ -183,6 +287,9 @@ def test_a_time_in_which_no_process_can_be_made_is_survived_and_reported_once(ru
     reports = [line for line in done.stderr.splitlines() if line.startswith("manyhands: ")]
     assert len(reports) >= 1 and len(reports) == len(set(reports)), done.stderr
     assert all("Resource temporarily unavailable" in line for line in reports), reports
+    if what == "supervisor":
+        begin = "manyhands: the process that starts a pool's workers was killed and cannot be replaced now: "
+        assert any(line.startswith(begin) for line in reports), reports
 
 
 SLEEPS = """

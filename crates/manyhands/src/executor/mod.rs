@@ -41,7 +41,7 @@ pub use {
     pool::{Engine, Pool, PoolBuilder},
     processes::{
         Bytes, CallRequest, CallWatch, Callback, Callbacks, Completions, INLINE, NewCall, PoolPlan,
-        Processes, RawAnswer, RawCall, RawPool, Worker, WorkerEnd, supervised,
+        Processes, RawAnswer, RawCall, RawPool, Turn, Worker, WorkerEnd, supervised,
     },
     state::{PoolState, PoolStatistics},
     threads::{Nest, Scope, Threads},

@@ -18,7 +18,7 @@ use pyo3::prelude::*;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long a wait may last before it is looked whether the pool still has somebody to start workers.
+/// How long a thread waits for another one that fetches the answer, and may be interrupted: then it is the next.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// A call that a worker process runs.
@@ -171,9 +171,8 @@ impl Remote {
         self.shared.callbacks(py)
     }
 
-    /// Waits until there is something to fetch, or until `otherwise` is over when another thread is at it. In pieces,
-    /// between which it is looked whether the pool can still get anywhere; `false` when the time was over. `future` is
-    /// what the calling thread then waits for.
+    /// Waits until there is something to fetch, or until `otherwise` is over when another thread is at it; `false` when
+    /// the time was over. `future` is what the calling thread then waits for.
     pub fn wait(
         &self,
         future: &Bound<'_, PyAny>,
@@ -192,12 +191,11 @@ impl Remote {
             Held::Unread(_) => return Ok(true),
             Held::Awaited(_) | Held::Gone => None,
         };
-        let look = Deadline::after(LOOK).map(|look| look.earlier(until));
         let py = future.py();
         let patient = Patient::on(future);
         let waited = match watch {
-            Some(watch) => watch.wait(&Wait::arena(look, &patient)),
-            None => otherwise(look, &patient),
+            Some(watch) => watch.wait(&Wait::arena(until, &patient)),
+            None => otherwise(Deadline::after(LOOK).map(|look| look.earlier(until)), &patient),
         };
         match waited {
             Ok(()) => Ok(true),
@@ -206,7 +204,6 @@ impl Remote {
                     return Ok(false);
                 }
                 py.check_signals()?;
-                self.shared.look_after_supervisor(py);
                 Ok(true)
             }
             Err(error) => from_wait(error, patient).map(|_| true),

@@ -10,12 +10,11 @@ use super::shared::{Hiring, Shared, Supervised, keep_by_zygote, locked};
 use super::submit::{Refused, Through, submit_call, submit_list, submit_map};
 use super::told::{Wanted, finish};
 use crate::child::{Start, told};
-use crate::errors::{from_arena, from_start, from_wait, refused_by};
+use crate::errors::{from_arena, from_start, from_wait, refused_by, waited};
 use crate::ffi::{Interpreter, Patient, fork_template, serve_as_supervisor};
 use crate::futures::{Future, Remote};
 use crate::value::kept_name;
 use manyhands::executor::{PoolPlan, PoolState, RawCall, RawPool, SubmitError};
-use manyhands::platform::Deadline;
 use manyhands::platform::atomic::{AtomicBool, Ordering};
 use manyhands::spawn::{ForkedSupervisor, Refusal, Served};
 use manyhands::sync::Wait;
@@ -24,7 +23,6 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 /// Of a template that is gone before it has begun.
 /// How many templates in a row may be killed before a pool's first workers are there.
@@ -267,7 +265,6 @@ impl PoolCore {
     /// Waits until all workers have begun, or the pool is not open any more, or for `timeout` seconds.
     fn await_workers(&self, py: Python<'_>, timeout: f64) -> PyResult<()> {
         let Some(shared) = self.shared.get() else { return Ok(()) };
-        shared.look_after_supervisor(py);
         let patient = Patient::new(py);
         let wait = Wait::arena(crate::child::deadline(Some(timeout)), &patient);
         match shared.raw.wait_for_workers(shared.workers, &wait) {
@@ -330,20 +327,9 @@ impl PoolCore {
     fn join(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
         let Some(shared) = self.shared.get() else { return Ok(true) };
         let until = crate::child::deadline(timeout);
-        loop {
-            let look = Deadline::after(Duration::from_millis(250)).map(|look| look.earlier(until));
-            let patient = Patient::new(py);
-            match shared.raw.join(&Wait::arena(look, &patient)) {
-                Ok(()) => break,
-                Err(manyhands::sync::WaitError::TimedOut) => {
-                    if until.is_some_and(|until| until.is_past()) {
-                        return Ok(false);
-                    }
-                    py.check_signals()?;
-                    shared.look_after_supervisor(py);
-                }
-                Err(error) => return from_wait(error, patient),
-            }
+        let patient = Patient::new(py);
+        if !waited(shared.raw.join(&Wait::arena(until, &patient)), patient)? {
+            return Ok(false);
         }
         // Waits for the callbacks that are left.
         let callbacks = locked(&shared.callbacks).take();

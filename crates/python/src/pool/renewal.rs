@@ -7,10 +7,10 @@
 //! whoever submits or waits: its workers are counted in as well.
 
 use super::shared::{Shared, Supervised, locked};
-use manyhands::executor::PoolState;
+use manyhands::executor::{PoolState, Turn};
 use manyhands::platform::Deadline;
 use manyhands::spawn::{Refusal, Supervisor};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// That a pool has no template.
@@ -20,14 +20,12 @@ const NONE: u64 = u64::MAX;
 pub struct Renewal {
     /// How many workers had ended when the template was made.
     made_at: AtomicU64,
-    /// Whether somebody is at it.
-    busy: AtomicBool,
     earlier: Mutex<Vec<Arc<Supervisor>>>,
 }
 
 impl Default for Renewal {
     fn default() -> Renewal {
-        Renewal { made_at: AtomicU64::new(NONE), busy: AtomicBool::new(false), earlier: Mutex::default() }
+        Renewal { made_at: AtomicU64::new(NONE), earlier: Mutex::default() }
     }
 }
 
@@ -37,15 +35,6 @@ impl Renewal {
         for supervisor in std::mem::take(&mut *locked(&self.earlier)) {
             supervisor.wait_ended(until);
         }
-    }
-}
-
-/// That nobody else makes a template meanwhile.
-pub struct Turn<'a>(&'a Renewal);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.0.busy.store(false, Ordering::Release);
     }
 }
 
@@ -61,13 +50,7 @@ impl Shared {
             // Whoever looks after it has just had to put it off.
             return None;
         }
-        self.turn()
-    }
-
-    /// The turn to make a template, unless it is another one's.
-    pub fn turn(&self) -> Option<Turn<'_>> {
-        let is_mine = self.raw.is_own() && !self.renewal.busy.swap(true, Ordering::Acquire);
-        is_mine.then_some(Turn(&self.renewal))
+        self.raw.turn()
     }
 
     /// Whether the pool's workers come from a template.

@@ -8,24 +8,20 @@ use super::calls::Calls;
 use super::function::Called;
 use super::shared::{Shared, ToCome};
 use crate::child::deadline;
-use crate::errors::from_wait;
+use crate::errors::waited;
 use crate::ffi::{Patient, may_refer, track, untrack};
 use crate::value::generic;
 use manyhands::executor::RawCall;
 use manyhands::platform::Deadline;
 use manyhands::platform::atomic::{AtomicUsize, Ordering};
 use manyhands::platform::thread::yield_now;
-use manyhands::sync::{RawEvent, Wait, WaitError};
+use manyhands::sync::{RawEvent, Wait};
 use pyo3::exceptions::{PyAttributeError, PyBaseException, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-/// How long a wait may last before it is looked whether the pool still has somebody to start workers.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// The attributes that not every result has.
 const SOMETIMES: [&str; 4] = ["_chunksize", "_number_left", "_success", "_value"];
@@ -67,7 +63,8 @@ pub struct Awaited {
 #[pyclass(frozen, dict, weakref, subclass, name = "ApplyResult", module = "manyhands._engine")]
 pub struct AsyncResult {
     state: Mutex<State>,
-    shared: Arc<Shared>,
+    /// Kept: who waits for the result needs the pool's callback thread, and somebody to start workers.
+    _shared: Arc<Shared>,
     function: Option<Called>,
     awaited: Option<Arc<Awaited>>,
     /// How many elements of a map go into each call.
@@ -147,8 +144,8 @@ impl AsyncResult {
         awaited: Option<Arc<Awaited>>,
         chunksize: Option<usize>,
     ) -> AsyncResult {
-        let (state, shared, told) = (Mutex::new(state), Arc::clone(shared), Mutex::default());
-        AsyncResult { state, shared, function, awaited, chunksize, told }
+        let (state, _shared, told) = (Mutex::new(state), Arc::clone(shared), Mutex::default());
+        AsyncResult { state, _shared, function, awaited, chunksize, told }
     }
 
     /// Sets the outcome; those who wait go on after [`AsyncResult::announce`].
@@ -208,41 +205,25 @@ impl AsyncResult {
     fn wait_until(slf: &Bound<'_, Self>, until: Option<Deadline>) -> PyResult<bool> {
         let this = slf.get();
         if let Some(awaited) = &this.awaited {
-            return Self::in_slices(slf, until, |until, patient| awaited.done.wait(until, patient));
+            let patient = Patient::on(slf);
+            return waited(awaited.done.wait(until, &patient), patient);
         }
         if this.is_there() {
             return Ok(true);
         }
         let Some(calls) = this.waited_calls() else { return Ok(true) };
         for call in calls.all() {
-            if !call.is_done()
-                && !Self::in_slices(slf, until, |until, patient| call.wait(&Wait::arena(until, patient)))?
-            {
+            if !call.is_done() && !Self::wait_for(slf, call, until)? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Waits in pieces, between which it is looked whether the pool can still get anywhere.
-    fn in_slices(
-        slf: &Bound<'_, Self>,
-        until: Option<Deadline>,
-        wait: impl Fn(Option<Deadline>, &Patient<'_>) -> Result<(), WaitError>,
-    ) -> PyResult<bool> {
-        loop {
-            let look = Deadline::after(LOOK).map(|look| look.earlier(until));
-            let patient = Patient::on(slf);
-            match wait(look, &patient) {
-                Ok(()) => return Ok(true),
-                Err(WaitError::TimedOut) if until.is_some_and(|until| until.is_past()) => return Ok(false),
-                Err(WaitError::TimedOut) => {
-                    slf.py().check_signals()?;
-                    slf.get().shared.look_after_supervisor(slf.py());
-                }
-                Err(error) => return from_wait(error, patient),
-            }
-        }
+    /// Waits for a call; `false` when the time was over first.
+    fn wait_for(slf: &Bound<'_, Self>, call: &RawCall, until: Option<Deadline>) -> PyResult<bool> {
+        let patient = Patient::on(slf);
+        waited(call.wait(&Wait::arena(until, &patient)), patient)
     }
 
     /// The outcome, when its answers are there and nobody has asked before.
@@ -357,7 +338,7 @@ impl AsyncResult {
             if call.is_done() {
                 return Ok(());
             }
-            Self::in_slices(slf, None, |until, patient| call.wait(&Wait::arena(until, patient))).map(drop)
+            Self::wait_for(slf, call, None).map(drop)
         };
         let outcome = calls.gather(py, || this.describe(py), wait).map(Bound::unbind);
         drop(pool);

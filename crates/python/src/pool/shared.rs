@@ -1,7 +1,7 @@
 //! What a pool and its results have in common: the engine's pool, and who starts its workers.
 //!
 //! A supervisor starts the workers and replaces those that die: a template forked from this process, or this process's
-//! zygote. One that was killed is replaced by whoever submits or waits next, and the new one counts the workers in that
+//! zygote. The engine has a killed one replaced by a thread that submits or waits; the new one counts the workers that
 //! there are. The callback thread is made when the first callback is registered.
 
 use super::function::Functions;
@@ -9,9 +9,11 @@ use super::outcome::of_refusal;
 use super::renewal::Renewal;
 use crate::child::Start;
 use crate::errors::from_start;
+use manyhands::arena::ProcessId;
 use manyhands::executor::{Callbacks, RawPool};
 use manyhands::platform::Deadline;
 use manyhands::spawn::{Inheritance, Predecessor, Refusal, StartError, Supervisor, zygote_of};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +21,9 @@ use std::time::Duration;
 
 /// How long a supervisor that has nothing left to do is waited for.
 const GOING: Duration = Duration::from_secs(10);
+
+/// Why a pool gets no more workers of which only results are left.
+const NOBODYS: &str = "the pool is nobody's any more, only its results are";
 
 /// How many zygotes in a row may end before they answer.
 const ATTEMPTS: u32 = 2;
@@ -111,11 +116,10 @@ impl Shared {
             kept_alive: Mutex::default(),
             core: PyWeakrefReference::new(core)?.unbind(),
         });
-        let unasked = Arc::downgrade(&shared);
-        shared.raw.look_unasked_by(move || {
-            if let Some(shared) = unasked.upgrade() {
-                Python::attach(|py| shared.look_after_supervisor(py));
-            }
+        let again = Arc::downgrade(&shared);
+        shared.raw.replace_supervisor_by(move |before| {
+            let shared = again.upgrade().ok_or(NOBODYS)?;
+            Python::attach(|py| shared.replace_supervisor(py, before).map_err(|error| error.to_string()))
         });
         Ok(shared)
     }
@@ -137,27 +141,17 @@ impl Shared {
         drop(before);
     }
 
-    /// Has another supervisor take the place of one that has died, if one is needed; where none can be had it is tried
-    /// again later.
-    pub fn look_after_supervisor(&self, py: Python<'_>) {
-        if !self.raw.has_lost_supervisor() {
-            return;
-        }
-        let Some(_turn) = self.turn() else { return };
-        let again = match self.lost_hiring() {
-            Some((lost, hiring)) => {
-                lost.end();
-                let before = self.raw.left_by_supervisor();
-                keep_by_zygote(py, &self.raw, Some(before), &hiring).map(|supervisor| {
-                    self.raw.set_supervisor(supervisor.slot());
-                    *locked(&self.kept) = Supervised::ByZygote(supervisor, hiring);
-                })
-            }
-            None => self.renew_template(py),
+    /// Has another supervisor take the place of one that has died: a zygote, which one; or a template, which says so
+    /// itself.
+    fn replace_supervisor(&self, py: Python<'_>, before: Predecessor) -> PyResult<Option<ProcessId>> {
+        let Some((lost, hiring)) = self.lost_hiring() else {
+            return self.renew_template(py).map(|()| None);
         };
-        if let Err(error) = again {
-            self.raw.note_no_supervisor(&error.to_string());
-        }
+        lost.end();
+        let supervisor = keep_by_zygote(py, &self.raw, Some(before), &hiring)?;
+        let number = supervisor.slot();
+        *locked(&self.kept) = Supervised::ByZygote(supervisor, hiring);
+        Ok(Some(number))
     }
 
     /// The zygote that is lost, and what the pool's workers are started with.
@@ -170,8 +164,7 @@ impl Shared {
 
     /// Forks a template of this process as it is now. The caller has the turn.
     pub fn renew_template(&self, py: Python<'_>) -> PyResult<()> {
-        // A pool that nobody has any more needs no workers.
-        let Some(core) = self.core.bind(py).upgrade() else { return Ok(()) };
+        let core = self.core.bind(py).upgrade().ok_or_else(|| PyRuntimeError::new_err(NOBODYS))?;
         core.call_method0("renew_template")?;
         self.functions.check(&core)
     }

@@ -43,7 +43,7 @@ fn target<'a, 'py>(
         core.get().check_broken(core.py())?;
         return Err(PoolCore::refusal(pool).into());
     }
-    shared.look_after_supervisor(core.py());
+    shared.raw.look_after_supervisor();
     if let Some(_turn) = shared.turn_to_renew(calls) {
         shared.renew_template(core.py())?;
     }

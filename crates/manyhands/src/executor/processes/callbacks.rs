@@ -9,16 +9,11 @@ use super::raw_call::RawCall;
 use super::raw_pool::RawPool;
 use super::requester::Requester;
 use crate::executor::errors::SubmitError;
-use crate::platform::Deadline;
 use crate::sync::{Blocking, Wait};
 use std::borrow::Borrow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
-
-/// How often the callback thread looks again for a supervisor that is lost.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// What is run when a call has its answer.
 pub type Callback = Box<dyn FnOnce(RawCall) + Send>;
@@ -155,21 +150,17 @@ impl Desk {
     fn serve(&self, mut calls: Completions<(), Told>) {
         let pool = calls.pool().clone();
         loop {
-            // Nobody wakes this thread to ask for a supervisor again that could not be had.
-            let is_lost = pool.requester().is_supervisor_wanted();
-            let look = is_lost.then(|| Deadline::after(LOOK)).flatten();
-            let next = pool.requester().at_latch(calls.latch(), &Wait::arena(look, &Blocking), || {
-                pool.requester().look_unasked();
-                let lost_now = !is_lost && pool.requester().is_supervisor_wanted();
-                self.next(&mut calls).map(Some).or_else(|| lost_now.then_some(None))
-            });
+            let next = pool
+                .requester()
+                .at_latch(calls.latch(), &Wait::arena(None, &Blocking), || self.next(&mut calls));
             match next {
-                Ok(Some(Next::Run(told))) => {
+                Ok(Next::Run(told)) => {
                     // The panic hook has told; the next callback is not to suffer.
                     let _ = catch_unwind(AssertUnwindSafe(|| told.tell()));
                 }
-                Ok(Some(Next::End)) => return,
-                Ok(None) | Err(_) => {}
+                Ok(Next::End) => return,
+                // Nothing ends this wait before its time; if it does, it begins again.
+                Err(_) => {}
             }
         }
     }

@@ -61,7 +61,7 @@ impl Processes {
             let hired = hire(&name, handle, &inheritance, Some(before)).map_err(|error| error.to_string())?;
             let number = hired.slot();
             *current.lock().unwrap_or_else(PoisonError::into_inner) = hired;
-            Ok(number)
+            Ok(Some(number))
         });
         raw.set_supervisor(number);
         Ok(Processes { raw, supervisor, retries: plan.retries })

@@ -8,6 +8,7 @@
 //! raw_call  watch                   the requester's side, in bytes: a call, and who looks at it besides
 //! completions  callbacks            answers as they come; what is done unasked
 //! worker  supervised                the worker's side, in bytes; the supervisor's
+//! supervision                       who keeps the workers, and how another process takes its place
 //! engine  pool                      functions and values, as bytes, on the above
 //! future  map  answered             a future's half; how a map's items get there; shared objects in an answer
 //! ```
@@ -52,6 +53,8 @@ mod slot;
 #[cfg(not(manyhands_model))]
 mod supervised;
 #[cfg(not(manyhands_model))]
+mod supervision;
+#[cfg(not(manyhands_model))]
 mod sweep;
 #[cfg(not(manyhands_model))]
 mod view;
@@ -77,6 +80,7 @@ pub use {
     raw_pool::{NewCall, PoolPlan, RawPool},
     slot::{Bytes, INLINE},
     supervised::supervised,
+    supervision::Turn,
     watch::CallWatch,
     worker::{CallRequest, Worker, WorkerEnd},
 };

@@ -7,7 +7,7 @@
 
 use super::ring::CallRing;
 use super::word::{CallWord, State};
-use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::platform::{Scope, futex};
 use loom::sync::Arc;
 use loom::thread;
@@ -280,5 +280,40 @@ fn the_ring_loses_nothing_and_repeats_nothing() {
         }
         producer.join().unwrap();
         assert!(pool.ring().is_empty());
+    });
+}
+
+/// Whoever waits for an answer hears also that the supervisor is lost, however far it is on its way to sleep; and the
+/// answer wakes it afterwards all the same.
+#[test]
+fn a_waiter_that_is_roused_looks_again() {
+    check(|| {
+        let pool = Pool::new(1);
+        let is_lost = Arc::new(AtomicU32::new(0));
+        pool.word().submit(REQUESTER);
+        let sweeper = {
+            let (pool, is_lost) = (Arc::clone(&pool), Arc::clone(&is_lost));
+            thread::spawn(move || {
+                is_lost.store(1, Ordering::SeqCst);
+                fence(Ordering::SeqCst);
+                if pool.word().rouse() {
+                    futex::wake(&pool.word, u32::MAX, Scope::Shared);
+                }
+            })
+        };
+        let mut has_heard = false;
+        while let Some(announced) = pool.word().announce_waiter() {
+            fence(Ordering::SeqCst);
+            if is_lost.load(Ordering::Relaxed) != 0 {
+                has_heard = true;
+                break;
+            }
+            futex::wait(&pool.word, announced.bits(), None, Scope::Shared);
+        }
+        assert!(has_heard, "there was no answer");
+        sweeper.join().unwrap();
+        let before = pool.word().read();
+        assert!(pool.word().claim(SURVIVOR) && before.has_waiter());
+        assert!(pool.word().answer(SURVIVOR).is_some_and(|seen| seen.has_waiter()));
     });
 }

@@ -101,7 +101,7 @@ impl RawCall {
                 return Ok(Some(()));
             }
             while let Some(announced) = self.word().announce_waiter() {
-                self.requester.look_after_pool();
+                self.requester.look_after_calls();
                 if is_last && self.requester.wants_supervisor() {
                     return Ok(None);
                 }

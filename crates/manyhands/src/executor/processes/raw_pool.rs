@@ -8,6 +8,7 @@
 use super::raw_call::RawCall;
 use super::record::{FunctionEntry, PoolBody, PoolRecord, WorkerRecord, block_in, furnish, keep};
 use super::requester::Requester;
+use super::supervision::Turn;
 use super::sweep::{Note, break_pool, fail, fail_pending};
 use super::view::View;
 use super::word::State;
@@ -129,7 +130,8 @@ impl RawPool {
 
     pub(super) fn submit_for(&self, call: &NewCall<'_>, latch: u32) -> Result<RawCall, SubmitError> {
         self.0.check_own()?;
-        self.0.look_after_pool();
+        self.0.look_after_supervisor();
+        self.0.look_after_calls();
         self.0.check_open()?;
         let (index, number) = self.0.claim_slot()?;
         let view = &self.0.view;
@@ -204,19 +206,26 @@ impl RawPool {
     }
 
     /// Says what to do when the supervisor has died: `replace` makes another process take its place, and says which, or
-    /// why it cannot: then it is asked again later, and the pool is broken only once it has no worker left. It runs in
-    /// whichever thread submits or waits next. A pool without has its owner look, see [`RawPool::has_lost_supervisor`].
+    /// why it cannot: then it is asked again later, and the pool is broken only once it has no worker left. `None`: it
+    /// has called [`RawPool::set_supervisor`] or [`RawPool::note_no_supervisor`] itself. It runs in whichever thread
+    /// submits or waits next, outside of its sleep, with the turn (see [`RawPool::turn`]).
     pub fn replace_supervisor_by(
         &self,
-        replace: impl Fn(Predecessor) -> Result<ProcessId, String> + Send + Sync + 'static,
+        replace: impl Fn(Predecessor) -> Result<Option<ProcessId>, String> + Send + Sync + 'static,
     ) {
         self.0.replace_supervisor_by(Box::new(replace));
     }
 
-    /// Whether the supervisor has died, and whoever asks should have another process take its place now.
+    /// Replaces the supervisor if it has died, as every submission and every wait does.
     #[inline]
-    pub fn has_lost_supervisor(&self) -> bool {
-        self.0.has_lost_supervisor()
+    pub fn look_after_supervisor(&self) {
+        self.0.look_after_supervisor();
+    }
+
+    /// The turn to make another supervisor while this one lives, for instance one that knows more of the program;
+    /// `None` when it is another thread's. As long as somebody has it, nobody replaces a supervisor that dies.
+    pub fn turn(&self) -> Option<Turn<'_>> {
+        self.0.turn()
     }
 
     /// Whether the supervisor has died and nobody has taken its place yet.
@@ -225,18 +234,13 @@ impl RawPool {
         self.0.is_supervisor_lost()
     }
 
-    /// Says what the callback thread does as long as the supervisor is lost, since it may be the only one that waits.
-    pub fn look_unasked_by(&self, look: impl Fn() + Send + Sync + 'static) {
-        self.0.look_unasked_by(Box::new(look));
-    }
-
     /// What a supervisor that is lost has left to the one that takes its place.
     pub fn left_by_supervisor(&self) -> Predecessor {
         self.0.left_by_supervisor()
     }
 
     /// The supervisor is lost, and another one could not be had now, for this reason: reports it the first time, and
-    /// breaks the pool when it has no worker left and this goes on for long.
+    /// breaks the pool when it has no worker left and this goes on for long. Whoever has the turn says so.
     pub fn note_no_supervisor(&self, reason: &str) {
         self.0.note_no_supervisor(reason);
     }
@@ -291,7 +295,7 @@ impl RawPool {
     pub fn wait_for_workers(&self, workers: usize, wait: &Wait<'_>) -> Result<(), WaitError> {
         let view = &self.0.view;
         let there = || view.enlisted().count() >= workers || view.record.state() != PoolState::Open;
-        view.record.workers_changed.gate.wait_until(wait, || there().then_some(()), || true)
+        self.0.at_gate(&view.record.workers_changed.gate, wait, || there().then_some(()))
     }
 
     /// Waits until all callbacks have run, and ends their thread. Callbacks that are registered later run at once.

@@ -6,25 +6,21 @@
 use super::callbacks::CallbackThread;
 use super::free_list::FreeList;
 use super::raw_pool::RawPool;
-use super::record::{LATCHES, SUPERVISOR_LOST};
+use super::record::LATCHES;
 use super::slot::CallSlot;
-use super::sweep::{Note, break_pool, fail, fail_pending, note_of};
+use super::supervision::Supervision;
+use super::sweep::{Note, fail, fail_pending, note_of};
 use super::view::View;
 use super::word::State;
-use crate::arena::{ArenaError, Object, ProcessId, ProcessState, this_process};
+use crate::arena::{ArenaError, Object, ProcessId, this_process};
 use crate::executor::errors::SubmitError;
 use crate::executor::state::PoolState;
-use crate::platform::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use crate::platform::{Deadline, Scope};
-use crate::spawn::{Predecessor, Setbacks};
+use crate::platform::Scope;
+use crate::platform::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Gate, History, Wait, WaitError};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
-
-/// How soon whoever waits looks again for a supervisor that somebody else is just replacing.
-const SOON: Duration = Duration::from_millis(10);
 
 /// So many slots are made ready when none is free.
 const NEW_SLOTS: u32 = 16;
@@ -40,23 +36,12 @@ pub(super) struct Requester {
     /// How many those are, give or take.
     left_count: AtomicUsize,
     callbacks: OnceLock<CallbackThread>,
-    replace_supervisor: OnceLock<ReplaceSupervisor>,
-    /// Whether a thread is at it.
-    pub(super) is_replacing: AtomicBool,
-    /// The supervisor, as this process remembers it.
-    pub(super) kept_by: AtomicU32,
-    /// Another supervisor could not be had, so often in a row.
-    no_supervisor: Mutex<Setbacks>,
-    /// What the callback thread does when the supervisor is lost.
-    look_unasked: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    pub(super) supervision: Supervision,
     /// Whether this process has failed what waited when the pool ended before its time.
     has_failed_all: AtomicBool,
     latches: Mutex<Vec<usize>>,
     pub(super) history: History,
 }
-
-/// Has another process keep the pool's workers, of which the lost one has left these; which one, or why not.
-type ReplaceSupervisor = Box<dyn Fn(Predecessor) -> Result<ProcessId, String> + Send + Sync>;
 
 /// A slot that becomes free by itself.
 pub(super) struct Left {
@@ -75,11 +60,7 @@ impl Requester {
             left: Mutex::default(),
             left_count: AtomicUsize::new(0),
             callbacks: OnceLock::new(),
-            replace_supervisor: OnceLock::new(),
-            is_replacing: AtomicBool::new(false),
-            kept_by: AtomicU32::new(0),
-            no_supervisor: Mutex::default(),
-            look_unasked: OnceLock::new(),
+            supervision: Supervision::default(),
             has_failed_all: AtomicBool::new(false),
             latches: Mutex::new((0..LATCHES).rev().collect()),
             history: History::new(),
@@ -205,88 +186,9 @@ impl Requester {
         }
     }
 
-    /// Has whoever submits or waits replace a supervisor that is lost.
-    pub(super) fn replace_supervisor_by(&self, replace: ReplaceSupervisor) {
-        let _ = self.replace_supervisor.set(replace);
-    }
-
-    pub(super) fn look_unasked_by(&self, look: Box<dyn Fn() + Send + Sync>) {
-        let _ = self.look_unasked.set(look);
-    }
-
-    /// For the callback thread, of a pool whose supervisor others replace: nobody else may be awake.
-    pub(super) fn look_unasked(&self) {
-        if self.has_lost_supervisor()
-            && let Some(look) = self.look_unasked.get()
-        {
-            look();
-        }
-    }
-
-    /// Whether the supervisor has died, and another one is needed.
+    /// For whoever waits: fails all calls when the pool has ended before its time.
     #[inline]
-    pub(super) fn has_lost_supervisor(&self) -> bool {
-        self.is_supervisor_lost() && self.needs_supervisor()
-    }
-
-    #[inline]
-    pub(super) fn is_supervisor_lost(&self) -> bool {
-        self.view.record.supervisor.load(Ordering::Relaxed) == SUPERVISOR_LOST
-    }
-
-    #[cold]
-    fn needs_supervisor(&self) -> bool {
-        self.goes_on() && self.setbacks().rest().is_none()
-    }
-
-    #[cold]
-    fn goes_on(&self) -> bool {
-        let goes_on = match self.view.record.state() {
-            PoolState::Open => true,
-            PoolState::Closed => self.view.has_unanswered(),
-            PoolState::Broken | PoolState::Terminated => false,
-        };
-        goes_on && self.is_own()
-    }
-
-    fn setbacks(&self) -> MutexGuard<'_, Setbacks> {
-        self.no_supervisor.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What a supervisor that is lost has left to the one that takes its place.
-    pub(super) fn left_by_supervisor(&self) -> Predecessor {
-        let alive = |(process, _): &(ProcessId, _)| {
-            self.view.arena.process_state(*process) == Some(ProcessState::Alive)
-        };
-        let workers = self.view.workers().filter(alive);
-        let workers = workers.map(|(process, _)| (process, self.view.arena.process(process).pid()));
-        Predecessor::lost(self.view.record.hired.load(Ordering::Relaxed), workers.collect())
-    }
-
-    pub(super) fn set_supervisor(&self, supervisor: ProcessId) {
-        self.setbacks().clear();
-        self.is_replacing.store(true, Ordering::SeqCst);
-        self.kept_by.store(supervisor.raw(), Ordering::SeqCst);
-        self.view.record.supervisor.store(supervisor.raw(), Ordering::SeqCst);
-        // It may have died before it was known here, and been swept.
-        if self.view.arena.is_dead(supervisor) {
-            let _ = self.view.record.supervisor.compare_exchange(
-                supervisor.raw(),
-                SUPERVISOR_LOST,
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            );
-        }
-        self.is_replacing.store(false, Ordering::SeqCst);
-    }
-
-    /// For who waits: gets another supervisor when the pool's has died, and fails all calls when the pool has ended
-    /// before its time.
-    #[inline]
-    pub(super) fn look_after_pool(&self) {
-        if self.has_lost_supervisor() {
-            self.replace_supervisor();
-        }
+    pub(super) fn look_after_calls(&self) {
         let state = self.view.record.state();
         if state > PoolState::Closed && !self.has_failed_all.load(Ordering::Relaxed) {
             self.fail_all(state);
@@ -298,50 +200,6 @@ impl Requester {
     fn fail_all(&self, state: PoolState) {
         if self.is_own() && !self.has_failed_all.swap(true, Ordering::Relaxed) {
             fail_pending(&self.view, self.process, note_of(state));
-        }
-    }
-
-    #[cold]
-    fn replace_supervisor(&self) {
-        let record = self.view.record;
-        let Some(replace) = self.replace_supervisor.get() else { return };
-        self.is_replacing.store(true, Ordering::SeqCst);
-        if record
-            .supervisor
-            .compare_exchange(SUPERVISOR_LOST, 0, Ordering::AcqRel, Ordering::Relaxed)
-            .is_err()
-        {
-            self.is_replacing.store(false, Ordering::SeqCst);
-            return;
-        }
-        // Nobody else comes here before the supervisor is lost again.
-        match replace(self.left_by_supervisor()) {
-            Ok(supervisor) => self.set_supervisor(supervisor),
-            Err(reason) => self.note_no_supervisor(&reason),
-        }
-        self.is_replacing.store(false, Ordering::SeqCst);
-    }
-
-    /// The supervisor is lost, and another one could not be had now. That is tried again; a pool that has no worker
-    /// left, and gets no supervisor for long, is broken.
-    pub(super) fn note_no_supervisor(&self, reason: &str) {
-        let mut setbacks = self.setbacks();
-        setbacks.note();
-        let (times, are_hopeless) = (setbacks.times(), setbacks.are_hopeless());
-        self.view.record.supervisor.store(SUPERVISOR_LOST, Ordering::Release);
-        drop(setbacks);
-        if are_hopeless && self.left_by_supervisor().is_empty() {
-            let reason = format!(
-                "it has no worker left, and the process that starts its workers, which was killed, could not be \
-                 replaced in {times} attempts: {reason}"
-            );
-            break_pool(&self.view, self.process, &reason);
-        } else if times == 1 {
-            let prefix = self.view.record.worker_prefix();
-            eprintln!(
-                "manyhands: the process that starts the workers {prefix}... of a pool was killed and cannot be replaced \
-                 now: {reason}; the pool goes on with the workers that it has, and tries again"
-            );
         }
     }
 
@@ -439,45 +297,11 @@ impl Requester {
     ) -> Result<R, WaitError> {
         self.in_pieces(wait, |piece, is_last| {
             let ready = || {
-                self.look_after_pool();
+                self.look_after_calls();
                 ready().map(Some).or_else(|| (is_last && self.wants_supervisor()).then_some(None))
             };
             gate.wait_until(piece, ready, || true)
         })
-    }
-
-    /// Waits by `attempt`. While a supervisor is wanted and cannot be had, nobody wakes whoever waits to ask for one
-    /// again: then it is waited in pieces. `attempt` is told whether this is to be the last one, which it leaves with
-    /// `None` if it must not be.
-    pub(super) fn in_pieces<R>(
-        &self,
-        wait: &Wait<'_>,
-        mut attempt: impl FnMut(&Wait<'_>, bool) -> Result<Option<R>, WaitError>,
-    ) -> Result<R, WaitError> {
-        loop {
-            let look =
-                self.wants_supervisor().then(|| self.setbacks().rest().or(Deadline::after(SOON))).flatten();
-            let deadline = look.map_or(wait.deadline, |look| Some(look.earlier(wait.deadline)));
-            match attempt(&Wait { deadline, ..*wait }, look.is_none()) {
-                Ok(Some(found)) => return Ok(found),
-                Ok(None) => {}
-                Err(WaitError::TimedOut)
-                    if look.is_some() && !wait.deadline.is_some_and(|deadline| deadline.is_past()) => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Whether those who wait here are to replace the supervisor, and have not been able to yet.
-    #[inline]
-    pub(super) fn wants_supervisor(&self) -> bool {
-        self.is_supervisor_wanted() && self.replace_supervisor.get().is_some()
-    }
-
-    /// Whether the supervisor is lost, and another one is needed, now or in a while.
-    #[inline]
-    pub(super) fn is_supervisor_wanted(&self) -> bool {
-        self.is_supervisor_lost() && self.goes_on()
     }
 
     pub(super) fn give_back_latch(&self, number: usize) {

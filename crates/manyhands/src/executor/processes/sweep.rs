@@ -214,17 +214,27 @@ fn settle_calls_of(view: &View, dead: &Dead, by: ProcessId) {
 
 /// The pool's supervisor may have died: then whoever waits in the requester is woken to get another one.
 fn tell_of_supervisor(view: &View, dead: ProcessId) {
-    let supervisor = &view.record.supervisor;
-    if supervisor.compare_exchange(dead.raw(), SUPERVISOR_LOST, Ordering::AcqRel, Ordering::Relaxed).is_err()
-    {
-        return;
+    let word = &view.record.supervisor;
+    let _ = word.compare_exchange(dead.raw(), SUPERVISOR_LOST, Ordering::SeqCst, Ordering::Relaxed);
+    // Also when another sweeper has written it, who may have been killed before it woke anybody.
+    if word.load(Ordering::SeqCst) == SUPERVISOR_LOST {
+        wake_requester(view);
     }
+}
+
+/// Wakes whoever waits in the requester, for whatever, to look whether a supervisor is to be replaced. Whoever is about
+/// to sleep, and has looked before this, does not fall asleep.
+pub(super) fn wake_requester(view: &View) {
+    fence(Ordering::SeqCst);
     for (_, slot) in view.slots() {
-        if slot.word().read().has_waiter() {
+        if slot.word().rouse() {
             futex::wake(slot.futex(), u32::MAX, Scope::Shared);
         }
     }
-    // Who waits at latches and for the workers is woken in every sweep.
+    for latch in view.furnished_latches() {
+        latch.gate.recover(Scope::Shared);
+    }
+    view.record.workers_changed.gate.recover(Scope::Shared);
 }
 
 /// Puts a pending call that `promised` was to put. Fails it when there is no memory for that, or when the pool was

@@ -276,7 +276,7 @@ fn a_supervisor_that_cannot_be_replaced_yet_is_asked_for_until_it_can_while_some
                     request.answer(0, &[]).unwrap();
                 })
             });
-            Ok(me)
+            Ok(Some(me))
         }
     });
     // A process of long ago.
@@ -286,4 +286,45 @@ fn a_supervisor_that_cannot_be_replaced_yet_is_asked_for_until_it_can_while_some
     assert_eq!(asked.load(Ordering::Relaxed), 4);
     assert_eq!(pool.state(), PoolState::Open);
     pool.close();
+}
+
+#[test]
+fn who_sleeps_replaces_a_supervisor_that_is_lost_meanwhile_once_nobody_else_is_at_it() {
+    use crate::arena::{ProcessId, this_process};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    let pool = pool();
+    let me = this_process().unwrap();
+    let gone = ProcessId::from_raw(me.raw() ^ (1 << 23)).unwrap();
+    let (replaced, handle) = (Arc::new(AtomicU32::new(0)), pool.handle());
+    let count = Arc::clone(&replaced);
+    pool.replace_supervisor_by(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(Some(me))
+    });
+    pool.set_supervisor(me);
+    let call = pool.submit(&new_call(1, &[])).unwrap();
+    let watch = call.watch();
+    let waiting = std::thread::spawn(move || answer(call));
+    let watching = std::thread::spawn(move || watch.wait(&Wait::arena(limit(), &Blocking)));
+    let turn = pool.turn().unwrap();
+    assert!(pool.turn().is_none(), "two threads have the turn");
+    for _ in 0..3 {
+        pool.set_supervisor(gone);
+        (0..100).for_each(|_| std::thread::yield_now());
+    }
+    assert_eq!(replaced.load(Ordering::Relaxed), 0, "replaced during another's turn");
+    drop(turn);
+    while replaced.load(Ordering::Relaxed) == 0 {
+        std::thread::yield_now();
+    }
+    let worker = std::thread::spawn(move || {
+        Worker::enlist(handle).unwrap().work(&Blocking, &mut |request| request.answer(0, &[]).unwrap())
+    });
+    waiting.join().unwrap().unwrap();
+    watching.join().unwrap().unwrap();
+    assert_eq!(replaced.load(Ordering::Relaxed), 1);
+    pool.close();
+    worker.join().unwrap();
 }

@@ -72,7 +72,7 @@ impl CallWatch {
                 if self.is_over() {
                     break;
                 }
-                self.requester.look_after_pool();
+                self.requester.look_after_calls();
                 if is_last && self.requester.wants_supervisor() {
                     return Ok(None);
                 }

@@ -13,7 +13,8 @@ use crate::platform::atomic::{AtomicU32, Ordering, fence};
 const OWNER: u32 = (1 << 24) - 1;
 const WAITER: u32 = 1 << 24;
 const DETACHED: u32 = 1 << 25;
-const FLAGS: u32 = WAITER | DETACHED;
+const LOOK: u32 = 1 << 29;
+const FLAGS: u32 = WAITER | DETACHED | LOOK;
 const STATE_SHIFT: u32 = 26;
 
 /// Where a call stands.
@@ -88,10 +89,10 @@ impl Reading {
 /// The word of a call, wherever it lies. Zero is a word without a call.
 ///
 /// ```text
-///  31      29 28        26   25         24       23                    0
-/// +----------+------------+----------+--------+-------------------------+
-/// | unused   | state      | DETACHED | WAITER | owner (process id)      |
-/// +----------+------------+----------+--------+-------------------------+
+///  31    30  29     28        26   25         24       23                    0
+/// +--------+------+------------+----------+--------+-------------------------+
+/// | unused | LOOK | state      | DETACHED | WAITER | owner (process id)      |
+/// +--------+------+------------+----------+--------+-------------------------+
 ///
 /// state       owner is                          leaves by
 /// Free        nobody                            submit (requester)                    -> Pending
@@ -198,6 +199,21 @@ impl CallWord<'_> {
                 return Some(announced);
             }
         }
+    }
+
+    /// Has whoever waits look again for something else than the answer: whether somebody does, who is to be woken then.
+    /// LOOK has no meaning but that it changes, so that a waiter that has announced itself and does not sleep yet will
+    /// not. The announcement stays: should the caller be killed before it wakes anybody, the next one sees it.
+    pub fn rouse(&self) -> bool {
+        let mut seen = self.read();
+        while seen.has_waiter() && !seen.is_answered() {
+            if self.swap_from(seen, seen.0 ^ LOOK) {
+                return true;
+            }
+            seen = self.read();
+        }
+        // Whoever answered has woken those who wait, or the sweep does so.
+        false
     }
 
     /// Requester: tells the worker that nobody wants the result. `false` when the answer is there already.
