@@ -15,7 +15,7 @@ use crate::sync::wait_graph::{joining, watched};
 // SAFETY: repr(C), atomics only.
 unsafe impl Shared for EventWord {}
 
-/// What can be told of an event at one instant.
+/// What is known of an event at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EventStatistics {
@@ -25,7 +25,7 @@ pub struct EventStatistics {
     pub waiters: usize,
 }
 
-/// Something that happens: whoever waits for it goes on when it is set, and nobody waits while it is.
+/// Something that happens: waiters go on when it is set, and nobody waits while it is.
 pub struct RawEvent(Place);
 
 enum Place {
@@ -88,13 +88,13 @@ impl RawEvent {
         self.word().0.is_set()
     }
 
-    /// Sets the event: whoever waits goes on, also when it is cleared at once.
+    /// Sets the event: waiters go on, even if it is cleared at once.
     pub fn set(&self) {
         let (word, scope) = self.word();
         word.set(scope);
     }
 
-    /// Clears the event: whoever comes now waits for the next time.
+    /// Clears the event: threads that come now wait for the next time.
     pub fn clear(&self) {
         self.word().0.clear();
     }
@@ -104,7 +104,7 @@ impl RawEvent {
     /// # Errors
     /// When the deadline passes first, or a signal handler ends the wait.
     pub fn wait(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<(), WaitError> {
-        // Before anybody is told that this thread waits.
+        // Before others can see that this thread waits.
         let mark = self.word().0.mark();
         if self.is_set() {
             return Ok(());
@@ -118,7 +118,7 @@ impl RawEvent {
                 result
             }
             Place::Arena { object, word } => {
-                // Without a slot the thread can wait as well; nobody sees it then.
+                // Without a slot the thread can wait as well; others do not see it then.
                 let arena = Arena::current().expect("the event stands in it");
                 let _record =
                     this_thread().map(|me| WaitRecord::new(arena, me, Kind::EVENT, object.handle()));

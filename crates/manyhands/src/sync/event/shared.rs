@@ -1,7 +1,7 @@
 //! An event of all processes of the arena.
 //!
-//! It holds nothing and has no owner: any process sets and clears it, and a killed one leaves it as it was. Who waits
-//! goes on when it is set, also when the process that set it was killed before it could wake anybody.
+//! It holds nothing and has no owner: any process sets and clears it, and a killed one leaves it as it was. Waiters go
+//! on when it is set, even if the process that set it was killed before it could wake them.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use crate::platform::Deadline;
 use crate::sync::event::raw::{EventStatistics, RawEvent};
 use crate::sync::wait::park::{Blocking, WaitError};
 
-/// Something that happens: whoever waits goes on when it is set, and nobody waits while it is. A clone refers to the
-/// same event.
+/// Something that happens: waiters go on when it is set, and nobody waits while it is. A clone refers to the same
+/// event.
 ///
 /// ```
 /// use manyhands::sync::shared::Event;
@@ -48,12 +48,12 @@ impl Event {
         self.0.handle().expect("a shared event stands in the arena")
     }
 
-    /// Sets the event: whoever waits goes on, also when it is cleared at once.
+    /// Sets the event: waiters go on, even if it is cleared at once.
     pub fn set(&self) {
         self.0.set();
     }
 
-    /// Clears the event: whoever comes now waits for the next time.
+    /// Clears the event: threads that come now wait for the next time.
     pub fn clear(&self) {
         self.0.clear();
     }

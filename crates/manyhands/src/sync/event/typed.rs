@@ -10,7 +10,7 @@ use super::raw::{EventStatistics, RawEvent};
 use crate::platform::Deadline;
 use crate::sync::wait::park::{Blocking, WaitError};
 
-/// Something that happens: whoever waits goes on when it is set, and nobody waits while it is.
+/// Something that happens: waiters go on when it is set, and nobody waits while it is.
 ///
 /// ```
 /// use manyhands::sync::Event;
@@ -28,12 +28,12 @@ impl Event {
         Event(RawEvent::private())
     }
 
-    /// Sets the event: whoever waits goes on, also when it is cleared at once.
+    /// Sets the event: waiters go on, even if it is cleared at once.
     pub fn set(&self) {
         self.0.set();
     }
 
-    /// Clears the event: whoever comes now waits for the next time.
+    /// Clears the event: threads that come now wait for the next time.
     pub fn clear(&self) {
         self.0.clear();
     }

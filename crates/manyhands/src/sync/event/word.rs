@@ -1,8 +1,8 @@
-//! The state of an event: set or not, how often it was set, and whether somebody sleeps, in one word.
+//! The state of an event: set or not, how often it was set, and whether a thread may sleep, in one word.
 //!
-//! Who waits sleeps on this very word, which no two settings leave the same; so a waiter that was there when the event
-//! was set returns, also when somebody has cleared it again by the time the waiter runs, and a set and a clear in quick
-//! succession lose nobody. Setting costs a system call only when somebody may sleep.
+//! Waiters sleep on this very word, which no two settings leave the same. So a waiter that was there when the event was
+//! set returns, even if the event was cleared again before the waiter runs. A set and a clear in quick succession lose
+//! nobody. Setting costs a system call only when a thread may sleep.
 
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::futex::{self, Scope};
@@ -38,7 +38,7 @@ impl EventWord {
         self.word.load(Ordering::Acquire) & SET != 0
     }
 
-    /// What tells a later setting from those before now.
+    /// What distinguishes a later setting from those before now.
     #[inline]
     pub(in crate::sync) fn mark(&self) -> u32 {
         self.word.load(Ordering::Acquire)
@@ -52,7 +52,7 @@ impl EventWord {
 
     pub(in crate::sync) fn set(&self, scope: Scope) {
         let set = |seen: u32| (seen & SET == 0).then(|| (seen & TIMES).wrapping_add(ONCE) | SET);
-        // Release: whoever waited sees what was done before.
+        // Release: waiters see what was done before.
         if let Ok(before) = self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, set) {
             may_die();
             if before & WAITERS != 0 {

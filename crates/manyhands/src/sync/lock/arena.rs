@@ -1,11 +1,11 @@
 //! Locks in the arena, for all its processes: the word, what is left of a dead owner, and the value beside it.
 //!
 //! These are the engines inside `shared::Lock` and `shared::RLock`. The word carries the number of the thread that
-//! holds the lock, so when its process is killed the sweep finds it, writes down who that was and marks the word; the
-//! next who asks gets the lock and is told. A process that ended in good order leaves a lock held that it took without
-//! a guard: others may release it, and it is known by name. What it took through a guard nobody else can release, and
-//! that goes to the next who asks as well. In a fork's child the thread has another number, so that the child holds
-//! nothing of what its parent held.
+//! holds the lock. So when its process is killed the sweep finds it, writes down the holder and marks the word; the
+//! next thread that asks gets the lock and learns of the death. A process that ended in good order leaves a lock held
+//! that it took without a guard: others may release it, and its name is known. A lock that it took through a guard can
+//! be released by nobody else, so that one goes to the next thread that asks as well. In a fork's child the thread has
+//! another number, so the child holds nothing of what its parent held.
 
 use super::holder::{Acquired, DeadRecord, holder_in};
 use super::private::Taking;
@@ -25,9 +25,9 @@ use crate::sync::wait_graph::with_itself;
 #[repr(C)]
 pub(in crate::sync) struct LockBody {
     word: LockWord,
-    /// How often the holder of a re-entrant lock has taken it; nobody else touches it.
+    /// How often the holder of a re-entrant lock has taken it; only the holder touches it.
     depth: AtomicU32,
-    /// A fingerprint of the value's type, so that nobody attaches to it as to another one; 0 = no value.
+    /// A fingerprint of the value's type, so that no process attaches to it as to another one; 0 = no value.
     pub(super) value_type: AtomicU64,
     /// The block of a value that has no room in the body; 0 = none.
     pub(in crate::sync) block: KeptBlock,
@@ -38,8 +38,8 @@ pub(in crate::sync) struct LockBody {
 unsafe impl Shared for LockBody {}
 
 impl LockBody {
-    /// A sweep's part for one lock: a dead holder is written down, and whoever may have lost a wake-up looks again.
-    /// Whether the dead process held it.
+    /// A sweep's part for one lock: a dead holder is written down, and waiters that may have lost a wake-up look again.
+    /// Returns whether the dead process held it.
     pub(in crate::sync) fn concerns(&self, dead: &Dead) -> bool {
         let seen = self.word.seen();
         !seen.dead && ThreadId::from_raw(seen.owner).is_some_and(|thread| dead.owns(thread))
@@ -84,8 +84,8 @@ impl ArenaLock {
         Ok(Self::from_object(Object::create::<LockBody>(kind, |_, _| Ok(()))?, kind))
     }
 
-    /// The lock that a handle names, unless there is a value around which it was made: that is reached by its guards
-    /// only, and who could release the lock behind their back would have two of them at once.
+    /// The lock that a handle names, unless it was made around a value. Such a value is reached only through guards,
+    /// and if the lock were released behind their back there would be two of them at once.
     pub(in crate::sync) fn attach(handle: Handle, kind: Kind) -> Result<Self, ArenaError> {
         let lock = Self::from_object(Object::attach(handle, kind)?, kind);
         match lock.body.value_type.load(Ordering::Acquire) {
@@ -176,7 +176,7 @@ impl ArenaLock {
         this_thread().is_ok_and(|me| self.body.word.release_mine(in_word(me, guarded), Scope::Shared))
     }
 
-    /// Releases the lock, whoever holds it; how it was taken is a guess, as above.
+    /// Releases the lock, whichever thread holds it; how it was taken is a guess, as above.
     #[inline]
     pub(in crate::sync) fn release(&self, guarded: bool) -> Result<(), ReleaseError> {
         let me = this_thread().map_or(0, |me| in_word(me, guarded));
@@ -254,7 +254,7 @@ impl ArenaRLock {
         Ok(())
     }
 
-    /// Gives the lock up altogether, and tells how often it was held.
+    /// Gives the lock up altogether, and returns how often it was held.
     pub(super) fn release_all(&self) -> Result<u32, ReleaseError> {
         let guarded = self.held_guarded()?;
         let held = self.lock.body.depth.load(Ordering::Relaxed);

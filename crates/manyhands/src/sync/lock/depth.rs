@@ -1,8 +1,8 @@
 //! How often the holder of a re-entrant lock has taken it.
 //!
-//! The count stands beside the lock's word, and only the holder touches it, so it needs no ordering of its own: the
-//! word hands it on with everything else the lock guards. Whoever takes the lock, from a dead holder too, begins with
-//! one.
+//! The count stands beside the lock's word, and only the holder touches it. So it needs no ordering of its own: the
+//! word passes it on with everything else the lock guards. A thread that takes the lock, from a dead holder too, begins
+//! with one.
 
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::sync::wait::park::WaitError;

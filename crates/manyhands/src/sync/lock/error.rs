@@ -12,7 +12,7 @@ pub enum ReleaseError {
     /// Nobody holds it.
     #[error("this lock is not held: release it once for each time it was taken, and no more")]
     NotHeld,
-    /// Somebody else holds it, and only that one may release a re-entrant lock.
+    /// Another thread holds it, and only that one may release a re-entrant lock.
     #[error("this re-entrant lock is held by another thread: only the thread that took it can release it")]
     NotMine,
 }

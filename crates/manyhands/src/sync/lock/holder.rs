@@ -1,9 +1,9 @@
-//! What the locks say about their holders: to statistics, and to whoever takes a lock over from a dead one.
+//! What the locks say about their holders: to statistics, and to the thread that takes a lock over from a dead one.
 //!
-//! A live holder is found by the number in the lock's word. A dead one's slot will be another's soon, so the sweep
-//! copies pid and name beside the lock before it marks the word, or leaves the lock to one that ended in good order;
-//! whoever takes the lock over reads them then, when nobody can be writing: the sweep of one process is done by one
-//! process at a time.
+//! A live holder is found by the number in the lock's word. A dead one's slot will be another's soon. So the sweep
+//! copies pid and name beside the lock before it marks the word, or leaves the lock to a process that ended in good
+//! order. The thread that takes the lock over reads them then, when nobody can be writing: one process at a time sweeps
+//! after a dead one.
 
 use crate::arena::{Arena, Dead, Shared, ThreadId, read_text};
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -27,7 +27,7 @@ impl std::fmt::Display for DeadOwner {
     }
 }
 
-/// Who holds a lock.
+/// The holder of a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {
@@ -37,10 +37,10 @@ pub struct Holder {
     pub process: String,
     /// The thread: the kernel's number for a lock in the arena, the engine's own for a private one; 0 when unknown.
     pub thread: u32,
-    /// Whether it is known to be dead: the next who asks gets the lock.
+    /// Whether it is known to be dead: the next thread that asks gets the lock.
     pub dead: bool,
-    /// Whether its process has ended; in good order, and the lock stays taken until somebody releases it, unless
-    /// `dead`.
+    /// Whether its process has ended. Unless `dead`, it ended in good order, and the lock stays taken until it is
+    /// released.
     pub has_ended: bool,
 }
 
@@ -84,7 +84,7 @@ impl DeadRecord {
     }
 }
 
-/// Who has the number `owner` in the word of a lock in the arena.
+/// The thread with the number `owner` in the word of a lock in the arena.
 pub(super) fn holder_in(
     arena: &'static Arena,
     owner: u32,

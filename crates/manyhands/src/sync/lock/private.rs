@@ -16,19 +16,19 @@ use crate::sync::wait::site::Site;
 use crate::sync::wait_graph::thread_number::thread_number;
 use crate::sync::wait_graph::{LockFace, Watch};
 
-/// A lock of the threads of one process, which anybody may release.
+/// A lock of the threads of one process, which any of them may release.
 #[derive(Debug)]
 pub(super) struct PrivateLock {
     face: LockFace,
     waiters: AtomicU32,
 }
 
-/// How a lock is taken, for those who may have to be told of a deadlock.
+/// How a lock is taken, for those that may get a deadlock as an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Taking {
     /// Where in the program.
     pub site: Site,
-    /// Whether nobody but this thread will release it, as with a guard.
+    /// Whether only this thread will release it, as with a guard.
     pub guarded: bool,
 }
 
@@ -173,7 +173,7 @@ impl PrivateLock {
 #[derive(Debug)]
 pub(super) struct PrivateRLock {
     pub(in crate::sync) lock: PrivateLock,
-    /// How often the holder has taken it; nobody else writes it, and it says nothing while nobody holds the lock.
+    /// How often the holder has taken it. Only the holder writes it, and it says nothing while the lock is free.
     depth: AtomicU32,
 }
 
@@ -240,7 +240,7 @@ impl PrivateRLock {
         Ok(())
     }
 
-    /// Gives the lock up altogether, and tells how often it was held.
+    /// Gives the lock up altogether, and returns how often it was held.
     pub(super) fn release_all(&self) -> Result<u32, ReleaseError> {
         if !self.lock.is_mine() {
             return Err(ReleaseError::not_mine(self.lock.face.word.seen()));
@@ -250,7 +250,7 @@ impl PrivateRLock {
         Ok(held)
     }
 
-    /// Makes the lock free, whoever holds it.
+    /// Makes the lock free, whichever thread holds it.
     pub(in crate::sync) fn free(&self) {
         let _ = self.lock.release();
     }

@@ -13,18 +13,18 @@ use crate::sync::Site;
 use crate::sync::lock::error::ReleaseError;
 use crate::sync::wait::park::{WaitError, Waiting};
 
-/// What can be told of a lock at one instant.
+/// What is known of a lock at one instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LockStatistics {
-    /// Who holds it; `None` when it is free.
+    /// The holder; `None` when the lock is free.
     pub holder: Option<Holder>,
     /// How many threads wait for it. In a fork's child, those of the parent that waited for a private lock are
     /// still counted.
     pub waiters: usize,
 }
 
-/// A lock that anybody may release; a holder that asks again waits for itself.
+/// A lock that any thread may release; a holder that asks again waits for itself.
 pub struct RawLock(Place<PrivateLock, ArenaLock>);
 
 /// A lock that its holder may take again, and that only its holder may release.
@@ -78,7 +78,7 @@ impl RawLock {
         }
     }
 
-    /// Takes the lock, asleep until it can; anybody may release it.
+    /// Takes the lock, asleep until it can; any thread may release it.
     ///
     /// # Errors
     /// As [`RawLock::acquire_as`].
@@ -87,7 +87,7 @@ impl RawLock {
         self.acquire_as(deadline, waiting, Taking::default())
     }
 
-    /// Takes the lock, asleep until it can, and says where, and whether anybody else may release it.
+    /// Takes the lock, asleep until it can, and says where, and whether any other thread may release it.
     ///
     /// # Errors
     /// When the deadline passes first, a signal handler ends the wait, the wait is part of a deadlock, or the thread
@@ -126,7 +126,7 @@ impl RawLock {
         }
     }
 
-    /// Releases the lock, whoever took it.
+    /// Releases the lock, whichever thread took it.
     ///
     /// # Errors
     /// When nobody holds it.
@@ -138,7 +138,7 @@ impl RawLock {
         }
     }
 
-    /// Releases the lock, whoever took it, at the end of what [`Taking::guarded`] began.
+    /// Releases the lock, whichever thread took it, at the end of what [`Taking::guarded`] began.
     ///
     /// # Errors
     /// When nobody holds it.
@@ -150,7 +150,7 @@ impl RawLock {
         }
     }
 
-    /// Whether somebody holds the lock, alive or dead.
+    /// Whether a thread holds the lock, alive or dead.
     pub fn is_held(&self) -> bool {
         match &self.0 {
             Place::Private(lock) => lock.is_held(),
@@ -174,7 +174,7 @@ impl RawLock {
         }
     }
 
-    /// Who holds the lock, and how many wait for it.
+    /// The lock's holder, and how many wait for it.
     pub fn statistics(&self) -> LockStatistics {
         match &self.0 {
             Place::Private(lock) => lock.statistics(),
@@ -254,8 +254,8 @@ impl RawRLock {
     /// order.
     ///
     /// # Errors
-    /// When the deadline passes first, a signal handler ends the wait, the wait is part of a deadlock, the thread can
-    /// own nothing in the arena, or it holds the lock as often as can be counted.
+    /// When the deadline passes first, a signal handler ends the wait, or the wait is part of a deadlock. Also when the
+    /// thread can own nothing in the arena, or holds the lock as often as can be counted.
     #[inline]
     pub fn acquire_as(
         &self,
@@ -322,8 +322,8 @@ impl RawRLock {
         self.release()
     }
 
-    /// Releases the lock for good, however often and by whom it is held: for a fork's child that acts on a copy of its
-    /// parent's hold.
+    /// Releases the lock for good, however often and by whichever thread it is held: for a fork's child that acts on a
+    /// copy of its parent's hold.
     ///
     /// # Errors
     /// When nobody holds it; a private lock: when the calling thread does not.
@@ -366,7 +366,7 @@ impl RawRLock {
         }
     }
 
-    /// Who holds the lock, and how many wait for it.
+    /// The lock's holder, and how many wait for it.
     pub fn statistics(&self) -> LockStatistics {
         match &self.0 {
             Place::Private(rlock) => rlock.lock.statistics(),

@@ -1,8 +1,8 @@
 //! A value in the arena that one thread of all processes at a time may touch.
 //!
-//! Small values stand in the lock's own object, larger ones in a block that the object keeps. Whoever gets the lock
-//! from a dead holder finds the value as the holder's death left it, any bit pattern being valid, and is told by the
-//! guard.
+//! Small values stand in the lock's own object, larger ones in a block that the object keeps. A thread that gets the
+//! lock from a dead holder finds the value as the holder's death left it, any bit pattern being valid; the guard
+//! reports the death.
 
 use std::cell::UnsafeCell;
 use std::fmt;
@@ -37,7 +37,7 @@ use crate::sync::wait::park::{Blocking, WaitError};
 /// ```
 ///
 /// A thread that locks again what it holds would wait for itself, and gets an error. A process that ends while it holds
-/// the lock, in whatever way, leaves it to the next who asks, who is told by the guard.
+/// the lock, in whatever way, leaves it to the next thread that asks, and the guard reports that.
 pub struct Lock<T: Shared> {
     lock: ArenaLock,
     value: NonNull<UnsafeCell<T>>,
@@ -60,8 +60,8 @@ const fn inline_offset<T>() -> usize {
 /// The value's type while the value is not there yet: no type's hash, or one of 2^64.
 const UNFINISHED: u64 = u64::MAX;
 
-/// What tells values of different types apart: a hash (FNV-1a) of the type's name, size and alignment. All processes of
-/// an arena run the same build, in which a type has one name.
+/// A hash (FNV-1a) of the type's name, size and alignment, which distinguishes values of different types. All processes
+/// of an arena run the same build, in which a type has one name.
 fn fingerprint<T>() -> u64 {
     let numbers = [size_of::<T>() as u64, align_of::<T>() as u64].map(u64::to_le_bytes);
     let bytes = numbers.as_flattened().iter().chain(std::any::type_name::<T>().as_bytes());
@@ -88,8 +88,8 @@ impl<T: Shared> Lock<T> {
         })?;
         keep(arena, block)?;
         let lock = Self::around(arena, object)?;
-        // SAFETY: the place is the value's alone, large and aligned enough; whoever guesses the handle is refused until
-        // the lock says what its value is.
+        // SAFETY: the place is the value's alone, large and aligned enough; a process that guesses the handle is
+        // refused until the lock says what its value is.
         unsafe { lock.value.as_ptr().write(UnsafeCell::new(value)) };
         lock.lock.body().value_type.store(fingerprint::<T>(), Ordering::Release);
         Ok(lock)
@@ -168,7 +168,7 @@ impl<T: Shared> Lock<T> {
         LockGuard { lock: self, owner_died: acquired.owner_died, not_send: PhantomData }
     }
 
-    /// Who holds the lock, and how many wait for it.
+    /// The lock's holder, and how many wait for it.
     pub fn statistics(&self) -> LockStatistics {
         self.lock.statistics()
     }

@@ -1,8 +1,8 @@
 //! A lock in the arena that its holder may take again.
 //!
 //! It guards no value of its own. Its holder is one thread of one process: a fork's child does not hold what its parent
-//! holds. A holder whose process ends, in whatever way, loses all its holds at once, and whoever gets the lock then is
-//! told.
+//! holds. A holder whose process ends, in whatever way, loses all its holds at once, and the next holder learns of
+//! that.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -19,7 +19,7 @@ use crate::sync::lock::private::Taking;
 use crate::sync::lock::raw::{LockStatistics, RawRLock};
 use crate::sync::wait::park::{Blocking, WaitError};
 
-/// Through a guard; a deadlock of one thread with itself, for which a place is told, cannot be here.
+/// Through a guard. Deadlocks of one thread with itself, which would report a place, cannot happen here.
 const GUARDED: Taking = Taking { site: Site::Unknown, guarded: true };
 
 /// A re-entrant lock of all processes of the arena. A clone refers to the same lock.
@@ -92,7 +92,7 @@ impl RLock {
         self.0.depth()
     }
 
-    /// Who holds the lock, and how many wait for it.
+    /// The lock's holder, and how many wait for it.
     pub fn statistics(&self) -> LockStatistics {
         self.0.statistics()
     }

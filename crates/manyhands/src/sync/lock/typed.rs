@@ -1,8 +1,8 @@
 //! `Lock` and `RLock` of one process: a value and who may touch it.
 //!
 //! A guard gives access and releases the lock when it is dropped; it stays with the thread that took it. A panic while
-//! a guard is held releases the lock and leaves the value as the panic found it: nothing is poisoned, nobody is told.
-//! In a child made by `fork` the forking thread still holds what it held, and what other threads held stays held there.
+//! a guard is held releases the lock and leaves the value as the panic found it: nothing is poisoned or reported. In a
+//! child made by `fork` the forking thread still holds what it held, and what other threads held stays held there.
 
 use std::cell::UnsafeCell;
 use std::fmt;
@@ -53,7 +53,7 @@ impl<T> Lock<T> {
         Lock { lock: PrivateLock::new(Site::here(), false), value: UnsafeCell::new(value) }
     }
 
-    /// The value; nobody can hold the lock.
+    /// The value; no thread can hold the lock.
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
@@ -90,12 +90,12 @@ impl<T: ?Sized> Lock<T> {
         Ok(LockGuard { lock: self, not_send: PhantomData })
     }
 
-    /// The value, which nobody else can reach.
+    /// The value, which no other thread can reach.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
 
-    /// Who holds the lock, and how many wait for it.
+    /// The lock's holder, and how many wait for it.
     pub fn statistics(&self) -> LockStatistics {
         self.lock.statistics()
     }
@@ -209,7 +209,7 @@ impl<T> RLock<T> {
         RLock { rlock: PrivateRLock::new(Site::here()), value: UnsafeCell::new(value) }
     }
 
-    /// The value; nobody can hold the lock.
+    /// The value; no thread can hold the lock.
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
@@ -245,7 +245,7 @@ impl<T: ?Sized> RLock<T> {
         Ok(RLockGuard { lock: self, not_send: PhantomData })
     }
 
-    /// Who holds the lock, and how many wait for it.
+    /// The lock's holder, and how many wait for it.
     pub fn statistics(&self) -> LockStatistics {
         self.rlock.lock.statistics()
     }

@@ -1,12 +1,11 @@
 //! The lock: one 32-bit word that says who holds it, whether that one is dead, and whether to wake.
 //!
-//! One algorithm for private memory and for the arena, for threads and for processes; owners are
-//! plain numbers here, and who is dead is asked through a closure. Taking a free lock and giving back
-//! one nobody waits for are one compare-and-swap each. Because the owner stands in the word that says
-//! "held", a killed owner is known at every instant: [`LockWord::mark_dead`] turns "held by X" into
-//! "held by a dead X" and the next who asks gets the lock and is told. Waiters that barge in are not
-//! kept out: no fairness is promised. After the three-state futex mutex of Drepper's "Futexes Are
-//! Tricky", with the owner added.
+//! One algorithm for private memory and for the arena, for threads and for processes. Owners are plain numbers here,
+//! and a closure says which of them are dead. Taking a free lock and releasing one that has no waiters are one
+//! compare-and-swap each. Because the owner stands in the word that says "held", a killed owner is known at every
+//! instant: [`LockWord::mark_dead`] turns "held by X" into "held by a dead X". The next thread that asks gets the lock
+//! and learns of the death. Waiters that barge in are not kept out: no fairness is promised. After the three-state
+//! futex mutex of Drepper's "Futexes Are Tricky", with the owner added.
 
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::futex::{self, Scope};
@@ -17,20 +16,20 @@ use crate::sync::wait::park::{Parker, Wait, WaitError};
 ///
 /// | bits | name | meaning |
 /// |---|---|---|
-/// | 0..=28 | owner | who holds it; 0 = nobody |
+/// | 0..=28 | owner | the holder; 0 = nobody |
 /// | 29 | GUARDED | the holder took it through a guard, so that nobody else releases it: not even an end in good order keeps it |
-/// | 30 | DEAD | the owner is dead; the next who asks gets the lock |
-/// | 31 | WAITERS | somebody may sleep on this word; a release wakes one |
+/// | 30 | DEAD | the owner is dead; the next thread that asks gets the lock |
+/// | 31 | WAITERS | a thread may sleep on this word; a release wakes one |
 ///
 /// | reachable state | goes to |
 /// |---|---|
 /// | `0` free | `X` taken |
-/// | `X` held | `0` released; `X W` somebody will wait; `X D` X was killed |
+/// | `X` held | `0` released; `X W` a thread will wait; `X D` X was killed |
 /// | `X W` held, waited for | `0` released, and one woken; `X W D` X was killed, and one woken |
-/// | `X D`, `X W D` held by a dead owner | `Y`, `Y W` taken over; `0` released by anybody |
+/// | `X D`, `X W D` held by a dead owner | `Y`, `Y W` taken over; `0` released by any thread |
 ///
-/// Who took the lock after a sleep holds it as `X W`, not knowing whether others sleep still. A
-/// waiter that gives up leaves W behind, at the cost of one needless wake-up.
+/// A thread that took the lock after a sleep holds it as `X W`, not knowing whether others sleep still. A waiter that
+/// gives up leaves W behind, at the cost of one needless wake-up.
 #[repr(transparent)]
 #[derive(Debug, Default)]
 pub struct LockWord(AtomicU32);
@@ -54,11 +53,11 @@ pub enum Taken {
 /// What a lock's word said at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// Who held it; 0 = nobody.
+    /// The former holder; 0 = nobody.
     pub owner: u32,
     /// Whether that one was known to be dead.
     pub dead: bool,
-    /// Whether somebody may have been asleep waiting for it.
+    /// Whether a thread may have been asleep waiting for it.
     pub waited_for: bool,
     /// Whether it was taken through a guard.
     pub guarded: bool,
@@ -149,7 +148,7 @@ impl LockWord {
         }
     }
 
-    /// Gives the lock back whoever holds it, dead or alive, and gives who that was; `None`: nobody.
+    /// Releases the lock whichever thread holds it, dead or alive, and returns that one; `None`: nobody.
     ///
     /// `me` is only a guess at the holder, the one that costs least.
     #[inline]
@@ -177,13 +176,13 @@ impl LockWord {
         None
     }
 
-    /// For sweeps: marks an owner dead that `is_dead` says is, told the number and whether it holds the lock through a
-    /// guard, and wakes a sleeper in any case.
+    /// For sweeps: marks an owner dead if `is_dead` says so of its number and of whether it holds the lock through a
+    /// guard. Wakes a sleeper in any case.
     ///
-    /// `record` is called with the dead owner before the mark is set; what it stores beside the lock
-    /// is seen by whoever takes the lock over. May be repeated, and finished by somebody else.
-    /// The wake-up is not conditional: a killed process may have released the lock and woken nobody,
-    /// or have died between its own wake-up and its next look.
+    /// `record` is called with the dead owner before the mark is set; what it stores beside the lock is seen by the
+    /// thread that takes the lock over. May be repeated, and finished by another process. The wake-up is not
+    /// conditional: a killed process may have released the lock and woken nobody, or have died between its own wake-up
+    /// and its next look.
     pub fn mark_dead(
         &self,
         scope: Scope,

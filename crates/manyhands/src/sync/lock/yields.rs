@@ -86,7 +86,7 @@ impl Yields for PrivateRLock {
 impl Yields for ArenaLock {
     fn give_up(&self) -> Result<Hold, ReleaseError> {
         let guarded = self.is_guarded();
-        // Not whoever's it is: in a fork's child the copy of a guard gives up nothing of the parent's.
+        // Only this process's hold counts: in a fork's child the copy of a guard gives up nothing of the parent's.
         if self.release_mine(guarded) {
             Ok(Hold { depth: 1, guarded })
         } else if self.is_held() {

@@ -1,8 +1,9 @@
 //! Semaphores whose place is chosen when they are made, and which hand out permits without guards.
 //!
-//! A permit taken by [`RawSemaphore::acquire`] is nobody's: anybody may give it back, and when its taker is killed it
-//! is gone. One taken by [`RawSemaphore::acquire_owned`] from a semaphore in the arena comes back when the process that
-//! took it is killed: the first 20 at one time always, or as many as the semaphore was made with, but no more than 255.
+//! A permit taken by [`RawSemaphore::acquire`] has no owner: any thread may give it back, and when its taker is killed
+//! it is gone. One taken by [`RawSemaphore::acquire_owned`] from a semaphore in the arena comes back when the process
+//! that took it is killed. That holds for the first 20 at one time always, or for as many as the semaphore was made
+//! with, but no more than 255.
 
 use super::word::{MOST_RECORDS, Permits, TakenFor};
 use crate::arena::{
@@ -20,7 +21,7 @@ use crate::sync::wait_graph::watched;
 /// The most permits a semaphore can have: 2,147,483,647, as with POSIX semaphores.
 pub const MOST_PERMITS: u32 = i32::MAX as u32;
 
-/// What can be told of a semaphore at one instant.
+/// What is known of a semaphore at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SemaphoreStatistics {

@@ -1,8 +1,8 @@
 //! A semaphore of all processes of the arena.
 //!
-//! Its permits come back when their guards are dropped, and when the process that took them is killed; of more than 20
-//! guards at one time (or as many as the semaphore began with, up to 255) those beyond are not known to anybody and
-//! do not come back. In a fork's child the copy of a guard gives nothing back.
+//! Its permits come back when their guards are dropped, and when the process that took them is killed. Of more than 20
+//! guards at one time (or as many as the semaphore began with, up to 255) those beyond are not recorded and do not come
+//! back. In a fork's child the copy of a guard gives nothing back.
 
 use std::fmt;
 use std::time::Duration;

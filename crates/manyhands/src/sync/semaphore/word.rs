@@ -1,10 +1,11 @@
 //! The permits of a semaphore: a count, and records of those permits that must come back when their taker is killed.
 //!
-//! A permit has no owner by nature: who releases one need not have taken it. Those taken through a guard have one, and
-//! it must be true at every instant whose they are: the taker first *wants* a record, then one compare-and-swap on the
-//! state takes the permit and names that record as pending, then the record becomes *held* and the state forgets it.
-//! Whoever meets a pending record completes it before anything else, so a killed taker leaves either nothing taken or a
-//! permit that is recorded. Giving back goes the same way. Lock-free; helping as in multi-word compare-and-swap.
+//! A permit has no owner by nature: the thread that releases one need not have taken it. Permits taken through a guard
+//! have one, and it must be true at every instant whose they are. So the taker first *wants* a record. Then one
+//! compare-and-swap on the state takes the permit and names that record as pending; then the record becomes *held* and
+//! the state forgets it. A thread that meets a pending record completes it before anything else. So a killed taker
+//! leaves either nothing taken or a permit that is recorded. Giving back goes the same way. Lock-free; helping as in
+//! multi-word compare-and-swap.
 
 use crate::platform::atomic::{AtomicU64, Ordering};
 use crate::sync::wait::mortal::may_die;
@@ -32,9 +33,9 @@ use crate::sync::wait::mortal::may_die;
 /// |---|---|
 /// | free | wanted: its owner's first step |
 /// | wanted, not pending | free: there was no permit, or the owner is dead; wanted and pending: the owner's second step |
-/// | wanted, pending | held: anybody's step |
+/// | wanted, pending | held: any thread's step |
 /// | held, not pending | held and pending as given back: the owner's step, or the sweep's |
-/// | held, pending as given back | free: anybody's step |
+/// | held, pending as given back | free: any thread's step |
 #[derive(Clone, Copy)]
 pub(super) struct Permits<'a> {
     pub(in crate::sync) state: &'a AtomicU64,
@@ -117,7 +118,7 @@ impl Permits<'_> {
         }
     }
 
-    /// Takes a permit that is nobody's, if one is free.
+    /// Takes a permit without an owner, if one is free.
     pub(in crate::sync) fn take(&self) -> bool {
         loop {
             let state = self.settled();
@@ -160,7 +161,7 @@ impl Permits<'_> {
         loop {
             let state = self.settled();
             if state & COUNT == 0 {
-                // Nobody else changes a record that is wanted and not pending.
+                // No other thread changes a record that is wanted and not pending.
                 self.records[index].store(freed(wanted), Ordering::Release);
                 may_die();
                 return None;
@@ -210,7 +211,7 @@ impl Permits<'_> {
         }
     }
 
-    /// Whose record it is; 0: nobody's.
+    /// The owner of a record; 0: nobody.
     pub(super) fn owner_of(record: &AtomicU64) -> u32 {
         (record.load(Ordering::Acquire) & OWNER) as u32
     }
@@ -222,7 +223,7 @@ impl Permits<'_> {
     }
 
     /// For sweeps: frees the records of a dead owner, and gives back what it held, however it ended: nobody else could.
-    /// May be repeated, and finished by somebody else.
+    /// May be repeated, and finished by another process.
     pub(in crate::sync) fn recover(&self, dead: u32) {
         // A dead owner begins nothing more, so after this what it wanted is not pending.
         self.settled();

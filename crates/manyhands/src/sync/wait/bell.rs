@@ -1,8 +1,9 @@
 //! A bell: sleepers look again each time it is rung, whatever each of them waits for.
 //!
-//! A gate wakes waiters of one condition and lets them pass on what is left; here everybody wakes, so that waiters of
-//! different rounds of a barrier can sleep side by side. The word counts the rings: who looked before a ring does not
-//! fall asleep after it. Ringing costs a system call only when somebody may sleep. An eventcount, as in Vyukov's.
+//! A gate wakes waiters of one condition and lets them pass on what is left. Here all wake, so that waiters of
+//! different rounds of a barrier can sleep side by side. The word counts the rings: a thread that looked before a ring
+//! does not fall asleep after it. Ringing costs a system call only when a thread may sleep. An eventcount, as in
+//! Vyukov's.
 
 use super::mortal::may_die;
 use super::park::{History, Parker, Wait, WaitError};
@@ -13,7 +14,7 @@ use crate::platform::futex::{self, Scope};
 ///
 /// | bits | meaning |
 /// |---|---|
-/// | 0 | WAITERS: somebody may sleep on this word |
+/// | 0 | WAITERS: a thread may sleep on this word |
 /// | 1..=31 | how often it was rung, going round |
 #[repr(C)]
 #[derive(Debug, Default)]
@@ -63,7 +64,7 @@ impl Bell {
         }
     }
 
-    /// Has everybody look again; call it after the store that they are to see.
+    /// Has all waiters look again; call it after the store that they are to see.
     pub(in crate::sync) fn ring(&self, scope: Scope) {
         let rung = |seen: u32| Some((seen & !WAITERS).wrapping_add(ONCE));
         let before = self.word.fetch_update(Ordering::AcqRel, Ordering::Relaxed, rung);
@@ -73,7 +74,7 @@ impl Bell {
         }
     }
 
-    /// For sweeps: as a ring, and wakes also whom a killed ringer did not.
+    /// For sweeps: as a ring, and also wakes those that a killed ringer did not.
     pub(in crate::sync) fn recover(&self, scope: Scope) {
         self.ring(scope);
         futex::wake(&self.word, u32::MAX, scope);

@@ -1,8 +1,8 @@
 //! A count of what is out, and a place to sleep until all of it is back.
 //!
-//! It may rise again after it was zero; who waits is told of a zero that stood at some moment of the wait. What was
-//! done before something came back is visible to who has waited for it. It is shared by reference counting, since the
-//! last one to come back still touches it when the waiter has already gone on. It does not know what is out.
+//! It may rise again after it was zero; a waiter returns for a zero that stood at some moment of its wait. It then sees
+//! what was done before each thing came back. The count is shared by reference counting, since the last one to come
+//! back still touches it when the waiter has already gone on. It does not know what is out.
 
 use super::gate::Gate;
 use super::park::Blocking;
@@ -41,7 +41,7 @@ impl Countdown {
     pub(crate) fn wait(&self) {
         let are_back = || self.out.load(Ordering::Acquire) == 0;
         let ready = || are_back().then_some(());
-        // Without a deadline, and with nobody to interrupt it, the wait ends with the last one only.
+        // Without a deadline, and with nothing to interrupt it, the wait ends only with the last one.
         while wait_for_news(&self.gate, None, &Blocking, are_back, ready, || true).is_err() {}
     }
 }

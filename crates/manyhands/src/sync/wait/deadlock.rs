@@ -1,18 +1,19 @@
-//! What is told of a deadlock: each thread, what it waits for, where, and who has that.
+//! The report of a deadlock: each thread, what it waits for, where, and who has that.
 //!
-//! Written once, by the thread that found it, while all the others in it are asleep. A suspicion, waits that nothing in
-//! this process can end but perhaps Ctrl-C, is reported on standard error, or to whom a program names.
+//! Written once, by the thread that found it, while all the others in it are asleep. A suspicion is a chain of waits
+//! that nothing in this process can end, except perhaps Ctrl-C. It is reported on standard error, or to a function that
+//! the program names.
 
 use std::fmt;
 use std::sync::OnceLock;
 
 use super::site::Site;
 
-/// Threads that wait for one another, or all for somebody else, so that none of them can go on.
+/// Threads that wait for one another, or all for news that nobody can bring, so that none of them can go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deadlock {
-    /// The threads, each waiting for what the next one has, the last for what the first has; or, where all threads of
+    /// The threads, each waiting for what the next one has, the last for what the first has. Or, where all threads of
     /// the process wait for ever, from the one that found it to one that waits for what nobody is left to bring.
     pub steps: Vec<DeadlockStep>,
 }
@@ -27,7 +28,7 @@ pub struct DeadlockStep {
     pub object: String,
     /// Where it waits.
     pub wanted_at: Site,
-    /// The name of the thread that has it; empty when nobody in particular has.
+    /// The name of the thread that has it; empty when no particular thread has it.
     pub holder: String,
     /// Where that one took it; unknown for the end of a thread, which nobody takes.
     pub taken_at: Site,
@@ -58,9 +59,9 @@ impl std::error::Error for Deadlock {}
 
 static SUSPICIONS: OnceLock<fn(&Deadlock)> = OnceLock::new();
 
-/// Has `hear` called, in place of a line on standard error, for each chain of waits that has stood for a second while
-/// every thread of the process waited for ever, but that Ctrl-C or an unguarded release could end. Once per program;
-/// later calls change nothing.
+/// Has `hear` called, in place of a line on standard error, for each suspicion. That is a chain of waits that has stood
+/// for a second while every thread of the process waited for ever, but that Ctrl-C or an unguarded release could end.
+/// Once per program; later calls change nothing.
 pub fn suspicions_go_to(hear: fn(&Deadlock)) {
     let _ = SUSPICIONS.set(hear);
 }

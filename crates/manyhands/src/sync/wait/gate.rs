@@ -1,11 +1,10 @@
-//! A gate: waiters sleep at it until somebody says that there may be something for them.
+//! A gate: waiters sleep at it until another thread says that there may be something for them.
 //!
-//! One *armed* word, which the first notifier swaps away, so that notifying costs no system call
-//! while nobody sleeps, and one only for many notifications in a row (a counter of waiters, the usual
-//! way, costs one per notification until the sleeper really runs). The price: later notifications
-//! wake nobody, so a woken sleeper arms the gate *before* it looks again, and whoever armed it passes
-//! the baton when it leaves more behind. A gate promises no lost wake-up while its users live; when one was
-//! killed, [`Gate::recover`] wakes all to look again. It does not hold what is waited for.
+//! One *armed* word, which the first notifier swaps away. So notifying costs no system call while nobody sleeps, and
+//! one only for many notifications in a row. (A counter of waiters, the usual way, costs one per notification until the
+//! sleeper really runs.) The price is that later notifications wake nobody. So a woken sleeper arms the gate *before*
+//! it looks again, and passes the baton when it leaves more behind. A gate promises no lost wake-up while its users
+//! live; when one was killed, [`Gate::recover`] wakes all to look again. It does not hold what is waited for.
 
 use super::mortal::may_die;
 use super::park::{History, Parker, Wait, WaitError};
@@ -14,9 +13,9 @@ use crate::platform::futex::{self, Scope};
 
 /// Nobody sleeps: all sleepers have been woken, or there never was one.
 const OPEN: u32 = 0;
-/// Somebody may sleep, and nobody has been woken since.
+/// A thread may sleep, and none has been woken since.
 const ARMED: u32 = 1;
-/// One sleeper has been woken, who will pass the baton; others may sleep.
+/// One sleeper has been woken and will pass the baton; others may sleep.
 const NOTIFIED: u32 = 2;
 
 /// A place to wait at. Zeroed memory is a gate; 8 bytes, in private memory or in the arena.
@@ -24,7 +23,7 @@ const NOTIFIED: u32 = 2;
 /// | armed word | meaning | who leaves it |
 /// |---|---|---|
 /// | 0 | nobody sleeps | a waiter arms it: 1 |
-/// | 1 | somebody may sleep | `notify_one`: 2, and wakes one; `notify_all`: 0, and wakes all |
+/// | 1 | a thread may sleep | `notify_one`: 2, and wakes one; `notify_all`: 0, and wakes all |
 /// | 2 | one was woken, others may sleep | the woken one arms it: 1; `notify_all`: 0, and wakes all |
 #[repr(C)]
 #[derive(Debug, Default)]
@@ -73,7 +72,7 @@ impl Gate {
     }
 
     /// As [`Gate::wait_until`], for a condition that failed just now, with another look for the yields before the first
-    /// sleep: `early` may be satisfied with less often than `ready`, or leave no trace where `ready` has to.
+    /// sleep. `early` may be satisfied with less often than `ready`, or leave no trace where `ready` has to.
     ///
     /// # Errors
     ///
@@ -113,8 +112,8 @@ impl Gate {
             may_die();
             fence(Ordering::SeqCst); // arms before it looks; pairs with the fence of the notifiers
             if let Some(found) = ready() {
-                // Also without having slept: arming hid a notification from whoever armed before and was
-                // about to sleep.
+                // Also without having slept: arming hid a notification from a thread that armed before and was about to
+                // sleep.
                 if more() {
                     self.notify_one(wait.scope);
                 }
@@ -147,8 +146,8 @@ impl Gate {
         }
     }
 
-    /// Wakes all sleepers whatever the gate says: for sweeps, since a killed notifier may have
-    /// cleared the word and woken nobody, and a killed sleeper may have died with the baton.
+    /// Wakes all sleepers whatever the gate says. For sweeps: a killed notifier may have cleared the word and woken
+    /// nobody, and a killed sleeper may have died with the baton.
     pub fn recover(&self, scope: Scope) {
         self.armed.store(OPEN, Ordering::Relaxed);
         may_die();
@@ -156,7 +155,7 @@ impl Gate {
         futex::wake(&self.armed, u32::MAX, scope);
     }
 
-    /// Whether somebody may be asleep here whom nobody has woken since.
+    /// Whether a thread may be asleep here that nobody has woken since.
     #[inline(always)]
     pub fn is_armed(&self) -> bool {
         self.armed.load(Ordering::Relaxed) == ARMED

@@ -1,11 +1,11 @@
 //! How waiters hear that the reaper has ended.
 //!
-//! A waiter sleeps on two words, its own and the reaper's life, in which the kernel notes the end of that and wakes one
-//! sleeper, whoever it is. Perhaps that one has just got what it waited for, and leaves. So everybody who slept beside
-//! a life and finds it over wakes all the others, and whoever is about to sleep and finds it over has the reaper
-//! replaced first. The kernel does not let anybody fall asleep beside a life that is no longer what was seen. So all
-//! who wait have either heard of the end or see it before they sleep; only a waiter that is killed between the kernel's
-//! wake-up and its own takes it with it.
+//! A waiter sleeps on two words, its own and the reaper's life. In the second the kernel notes the reaper's end and
+//! wakes one sleeper, whichever that is. Perhaps that one has just got what it waited for, and leaves. So each thread
+//! that slept beside a life and finds it over wakes all the others, and each that is about to sleep and finds it over
+//! has the reaper replaced first. The kernel lets no thread fall asleep beside a life that is no longer what was seen.
+//! So all waiters either have learned of the end or see it before they sleep. There is one exception: a waiter that is
+//! killed between the kernel's wake-up and its own.
 
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::futex::{self, ENDED, Scope};
@@ -32,8 +32,8 @@ pub(super) fn pass_on((life, seen): (&AtomicU32, u32)) {
 
 #[cfg(all(test, manyhands_model))]
 mod model {
-    //! The end of the reaper under every schedule: whoever waits for what a killed process did without waking anybody
-    //! goes on, since somebody makes another reaper, who wakes all.
+    //! The end of the reaper under every schedule. A killed process may have done something without waking its waiters;
+    //! they go on, since one of them makes another reaper, which wakes all.
 
     use super::*;
     use crate::sync::event::word::EventWord;

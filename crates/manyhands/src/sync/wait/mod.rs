@@ -1,4 +1,4 @@
-//! The one place where anybody sleeps, and what is said of a wait.
+//! The one place where threads sleep, and what is said of a wait.
 //!
 //! ```text
 //! park       Wait, Waiting, Parker: some yields, then a futex; History says how many yields

@@ -1,8 +1,8 @@
 //! What a thread waits for, written down in its slot of the arena while it waits.
 //!
-//! Whoever looks at the arena can tell who waits for what, and an object's statistics count its waiters there, so
-//! that a waiter that was killed is not counted for ever. Records nest: a signal handler that waits in the midst of a
-//! wait shows its own, and puts the outer one back.
+//! A look at the arena shows which thread waits for what, and an object's statistics count its waiters there, so that a
+//! waiter that was killed is not counted for ever. Records nest: a signal handler that waits during a wait shows its
+//! own, and puts the outer one back.
 
 use crate::arena::{Arena, Handle, Kind, ThreadId, ThreadSlot};
 

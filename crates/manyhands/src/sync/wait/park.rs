@@ -1,11 +1,10 @@
-//! The one place where anybody sleeps: a bounded, adaptive number of yields, then a futex.
+//! The one place where threads sleep: a bounded, adaptive number of yields, then a futex.
 //!
-//! A primitive is a state word plus this module. It looks at its word, lets [`Parker::yields`] look
-//! a few times more, and then calls [`Parker::sleep`] until its word says what it wants to see.
-//! Promises: no sleep outlives its deadline, an interrupted sleep runs the caller's signal handlers,
-//! a sleep on an arena word ends now and then so that the dead are swept even when the reaper is
-//! dead too. It does not know what is waited for, and nothing here decides that somebody is dead.
-//! A wait keeps its whole record on its own stack, so a signal handler may wait in the midst of one.
+//! A primitive is a state word plus this module. It looks at its word, lets [`Parker::yields`] look a few times more,
+//! and then calls [`Parker::sleep`] until its word says what it wants to see. No sleep outlives its deadline. An
+//! interrupted sleep runs the caller's signal handlers. A sleep on an arena word ends now and then so that the dead are
+//! swept even when the reaper is dead too. This module does not know what is waited for, and never decides that a
+//! process is dead. A wait keeps its whole record on its own stack, so a signal handler may wait in the midst of one.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -21,7 +20,7 @@ use crate::platform::thread::yield_now;
 /// with none, since waking an idle core is what costs.
 const MOST_YIELDS: u32 = 40;
 
-/// What a caller wants to be told while it waits.
+/// What a caller wants to know while it waits.
 ///
 /// Python releases the interpreter lock in [`before_block`](Waiting::before_block), takes it again
 /// in [`after_block`](Waiting::after_block), and runs its signal handlers in
@@ -36,8 +35,8 @@ pub trait Waiting {
         ControlFlow::Continue(())
     }
 
-    /// Called before the first sleep of a wait and at every tick: a signal that came while nobody slept has interrupted
-    /// no sleep. `Break` ends the wait as in [`on_interrupt`](Waiting::on_interrupt).
+    /// Called before the first sleep of a wait and at every tick: a signal that came between sleeps has interrupted
+    /// none. `Break` ends the wait as in [`on_interrupt`](Waiting::on_interrupt).
     fn before_sleep(&self) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
@@ -45,14 +44,15 @@ pub trait Waiting {
     /// Called once, when a wait that called [`before_block`](Waiting::before_block) ends.
     fn after_block(&self) {}
 
-    /// Where in the program the wait is, for reports of waits for what anybody may bring; asked before the wait begins.
+    /// Where in the program the wait is, for reports of waits for what any thread may bring; asked before the wait
+    /// begins.
     #[cfg(not(manyhands_model))]
     fn site(&self) -> crate::sync::Site {
         crate::sync::Site::Unknown
     }
 }
 
-/// The plain way to wait: signals do not end it, nobody is told.
+/// The plain way to wait: signals do not end it, and no hook is called.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Blocking;
 
@@ -79,7 +79,7 @@ pub(crate) struct Turn {
     pub(crate) beside: Option<(&'static AtomicU32, u32)>,
 }
 
-/// How to wait: where the word lies, until when, and whom to tell.
+/// How to wait: where the word lies, until when, and which hooks to call.
 #[derive(Clone, Copy)]
 pub struct Wait<'a> {
     pub(crate) scope: Scope,
@@ -170,8 +170,8 @@ impl<'a> Parker<'a> {
 
     /// Sleeps while `word` holds `expected`; `Ok` means "look again", for whatever reason.
     ///
-    /// A sleeper that leaves with an error has not used up anybody's wake-up: the kernel reports a
-    /// wake-up in preference to a time-out or a signal.
+    /// A sleeper that leaves with an error has not used up another's wake-up: the kernel reports a wake-up in
+    /// preference to a time-out or a signal.
     pub fn sleep(&mut self, word: &AtomicU32, expected: u32) -> Result<(), WaitError> {
         let Wait { scope, deadline, ticking, .. } = *self.wait;
         if deadline.is_some_and(|deadline| deadline.is_past()) {

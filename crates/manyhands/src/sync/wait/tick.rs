@@ -1,15 +1,16 @@
 //! The ticks of waiters on arena objects: the dead are swept even when nobody is left whose task that is.
 //!
-//! The reaper notices deaths and wakes whom they concern. Should it be killed too, a waiter would sleep for ever. So of
-//! the sleepers of a process one is elected, whose sleep ends every 100 ms to look for the dead. The others wake once a
-//! second, to take its place when it has gone, and to look as well, since it may be woken too often to do so.
+//! The reaper notices deaths and wakes the waiters that they concern. If it is killed too, a waiter would sleep for
+//! ever. So one sleeper of each process is elected, and its sleep ends every 100 ms to look for the dead. The others
+//! wake once a second: to take its place when it has gone, and to look as well, since the elected one may be woken too
+//! often to do so.
 //!
-//! While there is a reaper that is seldom needed. A wait that has lasted for such a period sleeps on two words from
-//! then on, its own and one of those that stand for the reaper's life, and ticks every few seconds only, in case the
-//! reaper is stopped. When the reaper ends, the kernel wakes one who sleeps on each of its words. That one wakes the
-//! others, and whoever then goes on waiting makes a new reaper, which sweeps and wakes. Should all of those be killed
-//! at the same time, the slow ticks remain. Nobody is taken for dead because time has passed: the sweep asks the
-//! kernel. In a fork's child nobody is elected yet.
+//! While there is a reaper, that is seldom needed. A wait that has lasted for such a period sleeps on two words from
+//! then on, its own and one of those that stand for the reaper's life. It then ticks every few seconds only, in case
+//! the reaper is stopped. When the reaper ends, the kernel wakes one sleeper of each of its words. That one wakes the
+//! others, and a thread that goes on waiting makes a new reaper, which sweeps and wakes. If all of those are killed at
+//! the same time, the slow ticks remain. No process is taken for dead because time has passed: the sweep asks the
+//! kernel. In a fork's child no thread is elected yet.
 
 use std::time::Duration;
 
@@ -54,7 +55,7 @@ impl Ticking for ProcessTicking {
 
     fn after_sleep(&self, turn: Turn, timed_out: bool) {
         turn.beside.map(pass_on);
-        // Also whoever was not elected: the elected one may be woken before its time again and again.
+        // Also a sleeper that was not elected: the elected one may be woken before its time again and again.
         if timed_out && let Some(arena) = Arena::current() {
             sweep_in_turn(arena);
         }

@@ -1,4 +1,4 @@
-//! The lock word under every schedule: one holder at a time, no lost wake-up, also when a holder or
+//! The lock word under every schedule: one holder at a time and no lost wake-up. This holds also when a holder or
 //! waiter stops for ever at any of its stores and a sweeper recovers, or stops midway as well.
 
 use loom::cell::UnsafeCell;
@@ -33,7 +33,7 @@ impl Guarded {
         if let Taken::FromDead(dead) = taken {
             assert_eq!(self.record.load(Ordering::Relaxed), dead, "told of the wrong dead owner");
         }
-        // SAFETY: the lock under test is held; loom checks that nobody else is in.
+        // SAFETY: the lock under test is held; loom checks that no other thread is in.
         self.value.with_mut(|value| unsafe { *value += 1 });
         assert!(self.lock.release_mine(me, Scope::Private));
         taken
@@ -135,8 +135,8 @@ fn model_lock_dead_participant_is_recovered() {
     }
 }
 
-/// One that ends in good order keeps what it took without a guard; what it took through one goes to the next, who is
-/// told.
+/// A process that ends in good order keeps what it took without a guard; what it took through one goes to the next,
+/// which learns of it.
 #[test]
 fn model_lock_held_at_a_clean_end() {
     for guarded_hold in [false, true] {
@@ -163,7 +163,7 @@ fn model_lock_held_at_a_clean_end() {
     }
 }
 
-/// Who takes over from a dead owner is told, exactly once.
+/// Exactly one thread that takes over from a dead owner learns of the death.
 #[test]
 fn model_lock_one_heir_is_told() {
     check(|| {

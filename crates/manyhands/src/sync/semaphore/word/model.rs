@@ -62,7 +62,7 @@ fn model_permits_two_takers_of_one() {
 fn model_permits_dead_taker_is_recovered() {
     for points in 0..8 {
         for sweeper_points in 0..4 {
-            // The second sweeper's part is the smaller story: fewer switches are enough to tell it.
+            // The second sweeper's part is the smaller one: fewer switches are enough for it.
             let preemptions = if sweeper_points == 0 { 2 } else { 1 };
             check(preemptions, move || {
                 let semaphore = Semaphore::new(1);

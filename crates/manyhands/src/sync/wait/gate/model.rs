@@ -1,5 +1,5 @@
-//! The gate under every schedule: no lost wake-up, also when a participant stops for ever at any of
-//! its stores and somebody else recovers, or begins to and stops as well.
+//! The gate under every schedule: no wake-up is lost, also when a participant stops for ever at any of its stores and
+//! another recovers, or begins to and stops as well.
 
 use loom::sync::Arc;
 use loom::thread;
