@@ -4,6 +4,7 @@
 //! The limit is set in children only, which have one thread; the test itself has none.
 
 mod limited;
+mod until;
 mod witness;
 
 use limited::{Steps, limit, limit_softly, mapped, raise_limit};
@@ -14,7 +15,7 @@ use manyhands::{GetError, Pool, Process, PutError, Queue, Receiver, Sender};
 use serde_bytes::ByteBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use witness::eventually;
+use until::until;
 
 /// The tests take turns: one counts what is held in the arena.
 static TURN: Mutex<()> = Mutex::new(());
@@ -216,7 +217,7 @@ fn a_receiver_that_cannot_map_the_queue_is_gone_all_the_same() {
     assert_eq!(sender.len(), MANY as usize, "it could map the queue");
     steps.end.set();
     child.join().unwrap();
-    eventually("what nobody takes is dropped", || sender.is_empty());
+    until("what nobody takes is dropped", || sender.is_empty());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! by a system call. Nobody waits for time to pass: a limit is there only to end a test that would not.
 
 mod forked;
+mod until;
 
 use std::env;
 use std::thread;
@@ -14,7 +15,8 @@ use manyhands::platform::pidfd::ExitStatus;
 use manyhands::shared::{Banker, Event};
 use manyhands::sync::{BankerError, Verdict, WaitError};
 
-use forked::{child, end_of, kill, sleep_for_ever, turn, until};
+use forked::{child, end_of, kill, sleep_for_ever, turn};
+use until::until;
 
 const LIMIT: Duration = Duration::from_secs(60);
 

@@ -5,6 +5,7 @@
 
 #[macro_use]
 mod contract;
+mod until;
 
 use std::sync::{Mutex, MutexGuard};
 

@@ -4,6 +4,7 @@
 
 #[macro_use]
 mod contract;
+mod until;
 
 use std::thread;
 

@@ -3,6 +3,8 @@
 //! Children end by a system call and use the engine and threads of their own only. Nobody waits for time to pass: a
 //! child that finds no deadlock hangs, and its end is what the test waits for.
 
+mod until;
+
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Barrier, Mutex, MutexGuard};
@@ -15,6 +17,7 @@ use manyhands::sync::{
     Blocking, Event, Lock, RawLock, WaitError, Waiting, interrupts_only_raise_if, suspicions_go_to,
 };
 use manyhands::{Pool, Queue};
+use until::until;
 
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -39,12 +42,6 @@ fn in_child(body: impl FnOnce() -> bool) -> bool {
     }
 }
 
-fn until(condition: impl Fn() -> bool) {
-    while !condition() {
-        thread::yield_now();
-    }
-}
-
 #[test]
 fn when_all_wait_for_ever_the_one_that_wants_a_lock_is_told() {
     let _turn = turn();
@@ -55,7 +52,7 @@ fn when_all_wait_for_ever_the_one_that_wants_a_lock_is_told() {
             let _guard = LOCK.lock().unwrap();
             NEVER.wait();
         });
-        until(|| NEVER.statistics().waiters == 1);
+        until("a thread waits", || NEVER.statistics().waiters == 1);
         match LOCK.lock().map(drop) {
             Err(WaitError::Deadlock(deadlock)) => {
                 deadlock.steps.len() == 2 && deadlock.to_string().contains("nobody is left")
@@ -75,9 +72,9 @@ fn while_somebody_is_awake_nobody_is_told() {
             let _guard = LOCK.lock().unwrap();
             LATER.wait();
         });
-        until(|| LATER.statistics().waiters == 1);
+        until("a thread waits", || LATER.statistics().waiters == 1);
         thread::spawn(|| {
-            until(|| LOCK.statistics().waiters == 1);
+            until("a thread waits", || LOCK.statistics().waiters == 1);
             LATER.set();
         });
         LOCK.lock().is_ok()
@@ -122,7 +119,7 @@ fn what_a_signal_s_handler_can_end_is_no_deadlock() {
             handle(signal);
             let _ = LOCK.acquire(None, &Blocking).unwrap();
             let waiter = thread::spawn(move || {
-                until(|| TOLD.statistics().waiters == 1);
+                until("a thread waits", || TOLD.statistics().waiters == 1);
                 let got = LOCK.acquire(None, &Signals(signal, 0.into())).is_ok();
                 TOLD.set(); // also when it should have been told by the handler
                 got
@@ -149,7 +146,7 @@ fn who_may_be_woken_by_a_key_is_no_more_than_suspected() {
             TOLD.wait();
             LOCK.release().unwrap();
         });
-        until(|| TOLD.statistics().waiters == 1);
+        until("a thread waits", || TOLD.statistics().waiters == 1);
         let got = LOCK.acquire(None, &KeyOnceSuspected(&SUSPECTED)).is_ok();
         got && SUSPECTED.is_set()
     }));
@@ -181,7 +178,7 @@ fn bare_locks_in_two_orders_are_a_deadlock_when_nobody_is_left_to_release_them()
             LOCKS[1].release().unwrap();
             result.is_err()
         });
-        until(|| LOCKS[0].statistics().waiters == 1);
+        until("a thread waits", || LOCKS[0].statistics().waiters == 1);
         let result = take(&LOCKS[1]);
         LOCKS[0].release().unwrap();
         let told = usize::from(result.is_err()) + usize::from(other.join().unwrap());
@@ -211,7 +208,7 @@ fn crossed(open: impl FnOnce()) -> (bool, u64) {
         let both = both.clone();
         thread::spawn(move || cross(&LOCKS[first], &LOCKS[1 - first], &both))
     });
-    until(|| LOCKS.iter().map(|lock| lock.statistics().waiters).sum::<usize>() == 2);
+    until("a thread waits", || LOCKS.iter().map(|lock| lock.statistics().waiters).sum::<usize>() == 2);
     open();
     let _ = LOCKS[0].release();
     let _ = LOCKS[1].release();
@@ -254,7 +251,7 @@ fn in_a_forks_child_the_graph_works_on() {
             let second = second.lock().unwrap();
             first.lock().map(|first| *first + *second)
         });
-        until(|| first.statistics().waiters == 1);
+        until("a thread waits", || first.statistics().waiters == 1);
         // In the child it does not exist: what it holds there is held for ever, which a time-out tells.
         assert!(in_child(|| {
             let held = second.lock_timeout(std::time::Duration::from_millis(5)).is_err();

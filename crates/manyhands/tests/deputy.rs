@@ -5,6 +5,7 @@
 //! and the rest is the same.
 
 mod forger;
+mod until;
 mod witness;
 
 use manyhands::Pool;
@@ -13,7 +14,8 @@ use manyhands::spawn::{Process, ProcessError, StartMethod};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use witness::{Witness, eventually, runs};
+use until::until;
+use witness::{Witness, runs};
 
 const NOBODY: u32 = 65_534;
 
@@ -66,7 +68,7 @@ fn make_slots_up(pid: u32) {
     for role in [Role::Worker, Role::Daemon, Role::Supervisor] {
         for mapped_at in [0, forger::mapped_at(), u64::MAX, 1] {
             let slot = forger::plant(pid, role, mapped_at);
-            eventually("the slot is taken back, or its process has ended", || is_over(slot) || !runs(pid));
+            until("the slot is taken back, or its process has ended", || is_over(slot) || !runs(pid));
         }
     }
 }
@@ -92,7 +94,7 @@ fn a_pool_that_is_terminated_does_not_end_a_stranger() {
     for _ in 0..5 {
         let pool = Pool::new(1).unwrap();
         let busy = pool.submit(stay, ()).unwrap();
-        eventually("the worker is busy", || pool.statistics().running == 1);
+        until("the worker is busy", || pool.statistics().running == 1);
         let worker = pool.statistics().workers[0].1;
         let arena = Arena::get().unwrap();
         let (slot, _) = arena.processes().find(|(_, slot)| slot.pid() == worker).unwrap();
@@ -101,7 +103,7 @@ fn a_pool_that_is_terminated_does_not_end_a_stranger() {
         drop(busy);
         assert!(bystander.lives(), "a stranger was ended");
         // Its own supervisor knows it otherwise.
-        eventually("the worker has ended", || !runs(worker));
+        until("the worker has ended", || !runs(worker));
     }
 }
 
@@ -161,5 +163,5 @@ fn a_daemon_that_gave_up_its_rights_ends_with_its_parent() {
     let daemon: u32 = witness.read().parse().unwrap();
     parent.kill().unwrap();
     assert!(matches!(parent.join(), Err(ProcessError::Signaled { .. })));
-    eventually("the daemon of the killed parent has ended", || !runs(daemon));
+    until("the daemon of the killed parent has ended", || !runs(daemon));
 }

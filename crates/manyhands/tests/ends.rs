@@ -3,12 +3,14 @@
 //! Parents run in processes of their own, which the tests kill or let end; their children's numbers come through a
 //! file. What watches over them (the reaper, the zygote) is killed, too.
 
+mod until;
 mod witness;
 
 use manyhands::arena::Role;
 use manyhands::spawn::{Process, ProcessError, StartMethod};
 use std::time::Duration;
-use witness::{Witness, eventually, runs, signal};
+use until::until;
+use witness::{Witness, runs, signal};
 
 /// Starts a daemon and another child, tells their numbers, and never ends.
 fn parent_of_two(path: String) {
@@ -31,7 +33,7 @@ fn a_killed_parent_takes_its_children_along() {
         parent.signal(how).unwrap();
         assert!(matches!(parent.join(), Err(ProcessError::Signaled { signal, .. }) if signal == how));
         for child in children {
-            eventually("the child of the killed parent has ended", || !runs(child));
+            until("the child of the killed parent has ended", || !runs(child));
         }
     }
 }
@@ -53,7 +55,7 @@ fn an_exit_without_handlers_takes_daemons_only() {
     .unwrap();
     let children = numbers(&witness);
     parent.join().unwrap();
-    eventually("the daemon has ended", || !runs(children[0]));
+    until("the daemon has ended", || !runs(children[0]));
     assert!(runs(children[1]));
     signal(children[1], libc::SIGKILL);
 }
@@ -61,7 +63,7 @@ fn an_exit_without_handlers_takes_daemons_only() {
 #[test]
 fn a_child_goes_on_whose_parent_ended_at_once() {
     fn child((path, parent): (String, u32)) {
-        eventually("the parent has ended", || !runs(parent));
+        until("the parent has ended", || !runs(parent));
         witness::write(&path, "went on");
     }
     fn starter(method: StartMethod, path: String) {
@@ -112,7 +114,7 @@ fn a_copy_that_the_program_forked_itself_is_left_alone() {
     let [copy, child] = numbers(&witness)[..] else { panic!("two numbers are told") };
     parent.kill().unwrap();
     parent.join().unwrap_err();
-    eventually("the child has ended", || !runs(child));
+    until("the child has ended", || !runs(child));
     assert!(runs(copy));
     signal(copy, libc::SIGKILL);
 }
@@ -127,7 +129,7 @@ fn a_parent_that_ends_waits_for_its_children_and_ends_its_daemons() {
                 Process::builder().daemon(true).spawn(|(): ()| witness::sleep_for_ever(), ()).unwrap();
             let child = Process::spawn(
                 |gate: String| {
-                    eventually("the gate opens", || !std::fs::read(&gate).unwrap().is_empty());
+                    until("the gate opens", || !std::fs::read(&gate).unwrap().is_empty());
                 },
                 gate,
             )
@@ -138,7 +140,7 @@ fn a_parent_that_ends_waits_for_its_children_and_ends_its_daemons() {
     )
     .unwrap();
     let children = numbers(&witness);
-    eventually("the daemon has ended", || !runs(children[0]));
+    until("the daemon has ended", || !runs(children[0]));
     assert!(parent.join_timeout(Duration::from_millis(50)).is_none(), "the parent waits for its child");
     assert!(runs(children[1]));
     witness::write(&gate.path(), "open");
@@ -154,7 +156,7 @@ fn a_killed_zygote_is_replaced() {
                 Process::spawn(|(): ()| (), ()).unwrap().join().unwrap();
                 let zygote = witness::my_helper(Role::Supervisor).expect("a zygote runs");
                 signal(zygote, libc::SIGKILL);
-                eventually("the zygote has ended", || !runs(zygote));
+                until("the zygote has ended", || !runs(zygote));
                 let next = Process::spawn(|(): ()| (), ()).unwrap();
                 next.join().unwrap();
                 assert_ne!(witness::my_helper(Role::Supervisor), Some(zygote));
@@ -235,7 +237,7 @@ fn a_killed_program_leaves_nothing_behind() {
     root.kill().unwrap();
     root.wait().unwrap();
     for process in all {
-        eventually("every process of the killed program has ended", || !runs(process));
+        until("every process of the killed program has ended", || !runs(process));
     }
 }
 
@@ -247,7 +249,7 @@ fn a_killed_reaper_is_replaced() {
     root.kill().unwrap();
     root.wait().unwrap();
     for process in all {
-        eventually("every process of the killed program has ended", || !runs(process));
+        until("every process of the killed program has ended", || !runs(process));
     }
 }
 
@@ -260,17 +262,17 @@ fn program_without_reaper() {
         let process = Process::spawn(|(): ()| (), ()).unwrap();
         process.join().unwrap();
         let mut reaper = None;
-        eventually("there is a reaper", || {
+        until("there is a reaper", || {
             reaper = witness::with_role(Role::Reaper).filter(|reaper| Some(*reaper) != last && runs(*reaper));
             reaper.is_some()
         });
         let reaper = reaper.unwrap();
         signal(reaper, libc::SIGKILL);
-        eventually("the reaper has ended", || !runs(reaper));
+        until("the reaper has ended", || !runs(reaper));
         last = Some(reaper);
     }
     let child = Process::spawn(|(): ()| witness::sleep_for_ever(), ()).unwrap();
-    eventually("there is a reaper", || {
+    until("there is a reaper", || {
         witness::with_role(Role::Reaper).is_some_and(|reaper| Some(reaper) != last && runs(reaper))
     });
     witness::write(&path, &format!("{} {}", child.pid(), witness::all_in_arena()));

@@ -4,6 +4,7 @@
 //! Children are started through the zygote, so they have one thread and may do as they like. What they execute sleeps
 //! until it is killed by the test that started it.
 
+mod until;
 mod witness;
 
 use manyhands::arena::Arena;
@@ -15,7 +16,8 @@ use std::mem::ManuallyDrop;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
-use witness::{Witness, eventually};
+use until::until;
+use witness::Witness;
 
 /// Becomes a program that does nothing until it is killed.
 fn execute_another_program() -> ! {
@@ -39,7 +41,7 @@ fn a_lock_held_at_an_exec_goes_to_the_waiter_who_is_told() {
     drop(guard);
     assert!(child.is_alive(), "the other program runs on, as the same child");
     let arena = Arena::get().unwrap();
-    eventually("its slot is free", || arena.processes().all(|(_, slot)| slot.pid() != child.pid()));
+    until("its slot is free", || arena.processes().all(|(_, slot)| slot.pid() != child.pid()));
     child.kill().unwrap();
     child.join().unwrap_err();
 }
@@ -51,9 +53,9 @@ fn the_slot_of_a_process_that_executed_another_program_is_swept() {
     let child = Process::spawn(hold_and_execute, (lock.clone(), held.clone())).unwrap();
     held.wait();
     let is_told = || lock.try_lock().unwrap().is_some_and(|guard| guard.owner_died().is_some());
-    eventually("the lock is a dead owner's", is_told);
+    until("the lock is a dead owner's", is_told);
     let arena = Arena::get().unwrap();
-    eventually("its slot is free", || arena.processes().all(|(_, slot)| slot.pid() != child.pid()));
+    until("its slot is free", || arena.processes().all(|(_, slot)| slot.pid() != child.pid()));
     child.kill().unwrap();
     child.join().unwrap_err();
 }

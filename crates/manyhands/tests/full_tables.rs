@@ -2,6 +2,7 @@
 //! process with no address space left does there. In a program of its own, since nothing of that can be undone.
 
 mod limited;
+mod until;
 mod witness;
 
 use limited::Steps;
@@ -11,7 +12,7 @@ use manyhands::{Process, Queue};
 use serde_bytes::ByteBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use witness::eventually;
+use until::until;
 
 const GENEROUS: Duration = Duration::from_secs(60);
 
@@ -59,7 +60,7 @@ fn waiters_are_told_by_a_process_that_can_map_nothing() {
     std::thread::scope(|scope| {
         let wait = || changed.wait_timeout(lock.lock().unwrap(), GENEROUS).unwrap().1;
         let waiters: Vec<_> = (0..WAITERS).map(|_| scope.spawn(wait)).collect();
-        eventually("all wait", || changed.statistics().waiters == WAITERS);
+        until("all wait", || changed.statistics().waiters == WAITERS);
         steps.go.set();
         let in_time: Vec<bool> = waiters.into_iter().map(|waiter| waiter.join().unwrap()).collect();
         assert!(in_time.iter().all(|in_time| *in_time), "{in_time:?}");
@@ -95,5 +96,5 @@ fn a_block_that_a_process_cannot_free_is_freed_when_it_has_ended() {
     assert!(arena.blocks_held() > filled, "it could free it");
     steps.end.set();
     child.join().unwrap();
-    eventually("everything was freed", || arena.blocks_held() == before + filled - held);
+    until("everything was freed", || arena.blocks_held() == before + filled - held);
 }

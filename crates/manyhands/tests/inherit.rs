@@ -3,6 +3,7 @@
 //! Each test runs in a process of its own, so that it may change what belongs to the whole process. The zygote exists
 //! before the change: what is inherited is the parent's state at the time of the start.
 
+mod until;
 mod witness;
 
 use manyhands::spawn::{Process, StartMethod};

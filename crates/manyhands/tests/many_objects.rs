@@ -2,13 +2,14 @@
 //! is told.
 
 mod limited;
+mod until;
 mod witness;
 
 use limited::Steps;
 use manyhands::shared::Event;
 use manyhands::{Process, Queue};
 use std::time::Duration;
-use witness::eventually;
+use until::until;
 
 const MANY: usize = 20_000;
 const GENEROUS: Duration = Duration::from_secs(60);
@@ -46,5 +47,5 @@ fn one_of_many_is_found_by_others() {
     child.join().unwrap();
     let dropped = events[MANY - 2].handle();
     drop(events);
-    eventually("what a dead process held goes", || Event::attach(dropped).is_err());
+    until("what a dead process held goes", || Event::attach(dropped).is_err());
 }

@@ -3,6 +3,7 @@
 //! Each test starts processes by every start method and looks at them from inside and outside: whose children they
 //! are, how they end, who may wait for them. What they see they write into a file, since queues are a later matter.
 
+mod until;
 mod witness;
 
 use manyhands::arena::Role;
@@ -12,7 +13,8 @@ use manyhands::spawn::{
     start_through_zygote,
 };
 use std::time::Duration;
-use witness::{Witness, eventually};
+use until::until;
+use witness::Witness;
 
 const METHODS: [StartMethod; 2] = [StartMethod::Zygote, StartMethod::Exec];
 
@@ -153,7 +155,7 @@ fn a_sentinel_polls_readable_at_the_end() {
     let process = Process::spawn(|(): ()| witness::sleep_for_ever(), ()).unwrap();
     assert!(!witness::is_readable(process.sentinel()));
     process.kill().unwrap();
-    eventually("the sentinel becomes readable", || witness::is_readable(process.sentinel()));
+    until("the sentinel becomes readable", || witness::is_readable(process.sentinel()));
     process.join().unwrap_err();
 }
 

@@ -1,6 +1,7 @@
 //! Waiters, when the process that watches over all is killed: they hear of it, one makes another, and they go on. The
 //! tests kill the one of their own arena, and so take turns.
 
+mod until;
 mod witness;
 
 use manyhands::Process;
@@ -8,7 +9,8 @@ use manyhands::arena::Role;
 use manyhands::shared::{Event, Lock, Semaphore};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use witness::{eventually, runs, signal};
+use until::until;
+use witness::{runs, signal};
 
 const WAITERS: usize = 20;
 /// The slow ticks of waiters come after five seconds: whoever goes on sooner has heard of the end.
@@ -55,7 +57,7 @@ fn can_be_seen() -> bool {
 
 fn reaper() -> u32 {
     let mut reaper = None;
-    eventually("there is a reaper", || {
+    until("there is a reaper", || {
         reaper = witness::with_role(Role::Reaper);
         reaper.is_some()
     });
@@ -64,7 +66,7 @@ fn reaper() -> u32 {
 
 fn kill(pid: u32) {
     signal(pid, libc::SIGKILL);
-    eventually("the killed process has ended", || !runs(pid));
+    until("the killed process has ended", || !runs(pid));
 }
 
 struct Scene {
@@ -83,14 +85,14 @@ impl Scene {
         let start = |_| Process::spawn(take, (lock.clone(), taken.clone())).unwrap();
         let waiters: Vec<_> = (0..WAITERS).map(start).collect();
         for waiter in &waiters {
-            eventually("the waiter sleeps beside the reaper's life", || sleeps_beside_a_life(waiter.pid()));
+            until("the waiter sleeps beside the reaper's life", || sleeps_beside_a_life(waiter.pid()));
         }
         Scene { lock, taken, holder, waiters }
     }
 
     /// Looks only: were this process to wait, its own ticks would help the waiters.
     fn eventually_taken_by(&self, count: usize) {
-        eventually("the waiters have gone on", || self.taken.value() == count as u32);
+        until("the waiters have gone on", || self.taken.value() == count as u32);
     }
 }
 
@@ -132,7 +134,7 @@ fn waiters_go_on_also_when_others_are_killed_with_the_reaper() {
     scene.holder.kill().unwrap();
     scene.eventually_taken_by(left.len());
     left.into_iter().for_each(|waiter| waiter.join().unwrap());
-    eventually("the killed reaper has ended", || !runs(reaper));
+    until("the killed reaper has ended", || !runs(reaper));
 }
 
 #[test]
@@ -146,7 +148,7 @@ fn a_killed_reaper_is_replaced_while_everybody_waits() {
         kill(reaper());
         let next = reaper();
         for waiter in &scene.waiters {
-            eventually("the waiter sleeps again", || sleeps_beside_a_life(waiter.pid()));
+            until("the waiter sleeps again", || sleeps_beside_a_life(waiter.pid()));
         }
         assert!(runs(next));
     }

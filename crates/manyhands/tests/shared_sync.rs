@@ -4,6 +4,7 @@
 //! by a system call. Nobody waits for time to pass: a limit is there only to end a test that would not.
 
 mod forked;
+mod until;
 
 use std::mem::ManuallyDrop;
 use std::thread;
@@ -14,7 +15,8 @@ use manyhands::platform::pidfd::ExitStatus;
 use manyhands::sync::shared::{Event, Lock, RLock, Semaphore};
 use manyhands::sync::{Blocking, RawLock, RawRLock, RawSemaphore, ReleaseError, WaitError};
 
-use forked::{child, end_of, kill, sleep_for_ever, turn, until};
+use forked::{child, end_of, kill, sleep_for_ever, turn};
+use until::until;
 
 #[test]
 fn two_processes_take_turns() {

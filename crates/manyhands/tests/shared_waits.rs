@@ -4,6 +4,7 @@
 //! by a system call. Nobody waits for time to pass: a limit is there only to end a test that would not.
 
 mod forked;
+mod until;
 
 use std::thread;
 use std::time::Duration;
@@ -13,7 +14,8 @@ use manyhands::platform::pidfd::ExitStatus;
 use manyhands::sync::BarrierError;
 use manyhands::sync::shared::{Barrier, Condition, Event, Lock, RLock};
 
-use forked::{child, end_of, kill, sleep_for_ever, turn, until};
+use forked::{child, end_of, kill, sleep_for_ever, turn};
+use until::until;
 
 #[test]
 fn processes_pass_a_number_to_and_fro() {

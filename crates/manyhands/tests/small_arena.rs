@@ -2,12 +2,13 @@
 //!
 //! One test after the other, in one process, since they share the arena.
 
+mod until;
 mod witness;
 
 use manyhands::arena::{Arena, ArenaError, Block};
 use manyhands::{Process, Queue};
 use serde_bytes::ByteBuf;
-use witness::eventually;
+use until::until;
 
 const MIB: usize = 1 << 20;
 const ARENA: usize = 512 * MIB;
@@ -98,7 +99,7 @@ fn kills(arena: &'static Arena) {
         child.join().unwrap_err();
     }
     assert_eq!(wrong.try_get().ok(), None);
-    eventually("what the killed held is free", || arena.blocks_held() <= before);
+    until("what the killed held is free", || arena.blocks_held() <= before);
 }
 
 #[test]

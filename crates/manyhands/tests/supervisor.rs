@@ -3,6 +3,7 @@
 //! The supervisor is a template forked in a process of its own, as an interpreter's would be. The pool is a file that
 //! says how many workers are wanted; what the supervisor notices it writes into another one.
 
+mod until;
 mod witness;
 
 use manyhands::arena::{Handle, ProcessId, Role};
@@ -12,7 +13,8 @@ use manyhands::spawn::{
     fork_supervisor, serve,
 };
 use manyhands::sync::RawSemaphore;
-use witness::{Witness, eventually, runs, signal};
+use until::until;
+use witness::{Witness, runs, signal};
 
 /// Forks without anybody's hooks; raw clones are allowed or not.
 struct PlainFork(bool);
@@ -125,25 +127,25 @@ fn dead_workers_are_replaced_until_nobody_wants_them() {
         let payload = [wanted.as_str(), &told, &log].join("\n");
         supervisor.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]).unwrap();
         for _ in 0..5 {
-            eventually("two workers run", || workers(&told).len() == 2);
+            until("two workers run", || workers(&told).len() == 2);
             let worker = workers(&told)[0];
             signal(worker, libc::SIGKILL);
-            eventually("it has ended", || !runs(worker));
+            until("it has ended", || !runs(worker));
         }
-        eventually("two workers run", || workers(&told).len() == 2);
+        until("two workers run", || workers(&told).len() == 2);
         std::fs::write(&wanted, "4").unwrap();
         supervisor.look();
-        eventually("four workers run", || workers(&told).len() == 4);
+        until("four workers run", || workers(&told).len() == 4);
         std::fs::write(&wanted, "0").unwrap();
         supervisor.look();
         for worker in workers(&told) {
             signal(worker, libc::SIGKILL);
         }
-        eventually("no worker runs", || workers(&told).is_empty());
+        until("no worker runs", || workers(&told).is_empty());
         assert!(supervisor.is_alive());
         let pid = supervisor.pid();
         drop(supervisor);
-        eventually("the supervisor has ended", || !runs(pid));
+        until("the supervisor has ended", || !runs(pid));
     });
     assert_eq!(told.read().lines().count(), 2 + 5 + 2);
     assert_eq!(log.read().matches("Signaled(9)").count(), 5 + 4);
@@ -169,7 +171,7 @@ fn a_process_of_a_supervisor_is_its_requesters_child_however_it_is_made() {
                         Order { name, role: Role::User, payload, descriptors: &[], share: Share::These(&[]) };
                     let started = supervisor.start(&order).unwrap();
                     let mine = format!("{} {}\n", started.pid(), std::process::id());
-                    eventually("it tells", || std::fs::read_to_string(&path).unwrap().contains(&mine));
+                    until("it tells", || std::fs::read_to_string(&path).unwrap().contains(&mine));
                     started.signal(libc::SIGKILL).unwrap();
                     assert_eq!(started.wait(None).unwrap(), Some(ExitStatus::Signaled(libc::SIGKILL)));
                 }
@@ -192,7 +194,7 @@ fn workers_that_die_at_once_are_given_up() {
         let pool = pool();
         let payload = [wanted.as_str(), "", &log].join("\n");
         supervisor.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]).unwrap();
-        eventually("the supervisor gives up", || std::fs::read_to_string(&log).unwrap().contains("gave up"));
+        until("the supervisor gives up", || std::fs::read_to_string(&log).unwrap().contains("gave up"));
         // It still serves another pool.
         assert!(supervisor.is_alive());
         let error =
@@ -222,13 +224,13 @@ fn workers_end_with_their_program() {
         })
     }
     .unwrap();
-    eventually("three workers run", || workers(&paths.1).len() == 3);
+    until("three workers run", || workers(&paths.1).len() == 3);
     let mut all = workers(&paths.1);
     all.extend(witness::with_role(Role::Supervisor));
     process.kill().unwrap();
     process.join().unwrap_err();
     for worker in all.into_iter().take(3) {
-        eventually("the worker of the killed program has ended", || !runs(worker));
+        until("the worker of the killed program has ended", || !runs(worker));
     }
 }
 
@@ -241,7 +243,7 @@ fn a_killed_supervisor_is_lost_and_says_so() {
         let payload = [wanted.as_str(), &told, &log].join("\n");
         supervisor.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]).unwrap();
         signal(supervisor.pid(), libc::SIGKILL);
-        eventually("the supervisor has ended", || !supervisor.is_alive());
+        until("the supervisor has ended", || !supervisor.is_alive());
         let refusal =
             supervisor.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]);
         assert!(matches!(refusal, Err(manyhands::spawn::Refusal::Lost)), "{refusal:?}");

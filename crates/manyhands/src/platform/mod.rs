@@ -113,3 +113,7 @@ pub(crate) mod wipe;
 
 pub use clock::Deadline;
 pub use futex::{Scope, Wake};
+
+#[cfg(all(test, not(manyhands_model)))]
+#[path = "../../tests/until/mod.rs"]
+pub(crate) mod until;

@@ -7,17 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::*;
-use crate::platform::Deadline;
 use crate::platform::atomic::{AtomicBool, AtomicU32, Ordering};
-
-/// Looks until `condition` holds; the limit is there only to end a test that would not.
-fn until(what: &str, condition: impl Fn() -> bool) {
-    let limit = Deadline::after(Duration::from_secs(60)).unwrap();
-    while !condition() {
-        assert!(!limit.is_past(), "waited a minute for {what}");
-        thread::yield_now();
-    }
-}
+use crate::platform::until::until;
 
 #[test]
 fn one_thread_at_a_time_has_the_value() {
@@ -65,32 +56,6 @@ fn a_wait_with_a_limit_ends_and_statistics_tell_holder_and_waiters() {
 }
 
 #[test]
-fn anybody_releases_a_raw_lock_and_nobody_a_free_one() {
-    let lock = RawLock::private();
-    assert_eq!(lock.release(), Err(ReleaseError::NotHeld));
-    let _ = lock.acquire(None, &Blocking).unwrap();
-    assert_eq!(lock.try_acquire().unwrap(), None);
-    thread::scope(|scope| scope.spawn(|| lock.release()).join()).unwrap().unwrap();
-    assert!(!lock.is_held());
-}
-
-#[test]
-fn a_re_entrant_lock_is_its_holders_until_the_last_release() {
-    let rlock = RawRLock::private();
-    let _ = rlock.acquire(None, &Blocking).unwrap();
-    let _ = rlock.acquire(None, &Blocking).unwrap();
-    assert_eq!(rlock.depth(), 2);
-    thread::scope(|scope| {
-        let other = scope.spawn(|| (rlock.try_acquire(), rlock.release(), rlock.depth()));
-        assert_eq!(other.join().unwrap(), (Ok(None), Err(ReleaseError::NotMine), 0));
-    });
-    rlock.release().unwrap();
-    assert_eq!(rlock.depth(), 1);
-    rlock.release().unwrap();
-    assert_eq!(rlock.release(), Err(ReleaseError::NotHeld));
-}
-
-#[test]
 fn a_semaphore_admits_as_many_as_it_has_permits() {
     let (semaphore, inside, most) = (Semaphore::bounded(2), AtomicU32::new(0), AtomicU32::new(0));
     thread::scope(|scope| {
@@ -121,21 +86,6 @@ fn one_release_of_many_permits_wakes_as_many() {
         semaphore.release(3).unwrap();
     });
     assert_eq!(semaphore.value(), 0);
-}
-
-#[test]
-fn an_event_lets_everybody_through_while_it_is_set() {
-    let event = Event::new();
-    thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| event.wait());
-        }
-        until("three waiters", || event.statistics().waiters == 3);
-        event.set();
-    });
-    assert_eq!(event.wait_timeout(Duration::ZERO), Ok(()));
-    event.clear();
-    assert_eq!(event.wait_timeout(Duration::from_millis(5)), Err(WaitError::TimedOut));
 }
 
 /// Counts the calls of the hooks, and ends the wait at the first interruption.

@@ -2,11 +2,12 @@
 //!
 //! A party that must be seen to wait is seen in the statistics.
 
+use crate::until::until;
 use std::sync::atomic::Ordering;
 
 use manyhands::sync::{Blocking, WaitError};
 
-use super::{Backend, at_once, in_a_minute, lasting, numbers, until};
+use super::{Backend, at_once, in_a_minute, lasting, numbers};
 
 pub fn a_held_lock_is_had_by_nobody_else<B: Backend>() {
     let lock = lasting(B::lock());

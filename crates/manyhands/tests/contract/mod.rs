@@ -14,7 +14,7 @@ pub use locks::*;
 pub use waits::*;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use manyhands::platform::Deadline;
 use manyhands::sync::{RawBarrier, RawCondition, RawEvent, RawLock, RawRLock, RawSemaphore};
@@ -74,14 +74,6 @@ pub fn deposit(balance: &AtomicU64) {
         std::thread::yield_now();
     }
     balance.store(seen + 1, Ordering::Relaxed);
-}
-
-pub fn until(what: &str, condition: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !condition() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "waited a minute for {what}");
-        std::thread::yield_now();
-    }
 }
 
 /// A limit that is over.

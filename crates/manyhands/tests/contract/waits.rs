@@ -2,11 +2,12 @@
 //!
 //! A party that must be seen to wait is seen in the statistics.
 
+use crate::until::until;
 use std::sync::atomic::Ordering;
 
 use manyhands::sync::{BarrierError, Blocking, WaitError};
 
-use super::{Backend, Party, at_once, lasting, numbers, until};
+use super::{Backend, Party, at_once, lasting, numbers};
 
 pub fn an_event_lets_all_through_while_it_is_set<B: Backend>() {
     let event = lasting(B::event());

@@ -8,8 +8,6 @@
 #![allow(dead_code)]
 
 use std::sync::{Mutex, MutexGuard};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use manyhands::platform::fork::{Side, fork_plain};
 use manyhands::platform::pidfd::{ExitStatus, PidFd, reap};
@@ -19,14 +17,6 @@ static TURN: Mutex<()> = Mutex::new(());
 /// Forking tests take turns, so that no child copies another test's half-made state.
 pub fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-pub fn until(what: &str, condition: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !condition() {
-        assert!(begin.elapsed() < Duration::from_secs(60), "waited a minute for {what}");
-        thread::yield_now();
-    }
 }
 
 /// Runs `body` in a child, which then ends with code 0, or 1 when `body` says so.

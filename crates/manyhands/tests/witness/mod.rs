@@ -5,12 +5,12 @@
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
+use crate::until::until;
 use manyhands::arena::{Arena, Role};
 use manyhands::platform::pidfd::PidFd;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
 
 /// A file into which a process writes a line of what it sees.
 pub struct Witness(PathBuf);
@@ -31,7 +31,7 @@ impl Witness {
     /// What was written, once something was.
     pub fn read(&self) -> String {
         let mut text = String::new();
-        eventually("the process writes", || {
+        until("the process writes", || {
             text = std::fs::read_to_string(&self.0).unwrap();
             !text.is_empty()
         });
@@ -74,15 +74,6 @@ pub fn tell_parent(path: String) {
 pub fn sleep_for_ever() -> ! {
     loop {
         std::thread::park();
-    }
-}
-
-/// Waits until `condition` holds.
-pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let limit = Instant::now() + Duration::from_secs(30);
-    while !condition() {
-        assert!(Instant::now() < limit, "waited half a minute in vain until {what}");
-        std::thread::yield_now();
     }
 }
 

@@ -3,16 +3,8 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::platform::Deadline;
+use crate::platform::until::until;
 use crate::sync::Lock;
-
-fn until(what: &str, condition: impl Fn() -> bool) {
-    let limit = Deadline::after(Duration::from_secs(60)).unwrap();
-    while !condition() {
-        assert!(!limit.is_past(), "waited a minute for {what}");
-        std::thread::yield_now();
-    }
-}
 
 #[test]
 fn a_thread_gives_its_result_or_its_panic() {

@@ -1,20 +1,12 @@
 //! Deadlocks between the threads of one process, and what must not be taken for one.
 
+use crate::platform::until::until;
 use std::sync::{Barrier, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use crate::platform::Deadline;
 use crate::sync::Deadlock;
 use crate::sync::{Blocking, Lock, RLock, RawLock, Site, Taking, WaitError};
-
-fn until(what: &str, condition: impl Fn() -> bool) {
-    let limit = Deadline::after(Duration::from_secs(60)).unwrap();
-    while !condition() {
-        assert!(!limit.is_past(), "waited a minute for {what}");
-        thread::yield_now();
-    }
-}
 
 fn deadlock(error: WaitError) -> Box<Deadlock> {
     match error {

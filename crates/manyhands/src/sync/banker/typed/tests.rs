@@ -8,18 +8,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::platform::until::until;
 use crate::sync::Semaphore;
 
 /// A time limit of tests that would otherwise never end.
 const LIMIT: Duration = Duration::from_secs(60);
-
-fn until(what: &str, condition: impl Fn() -> bool) {
-    let begin = Instant::now();
-    while !condition() {
-        assert!(begin.elapsed() < LIMIT, "waited a minute for {what}");
-        thread::yield_now();
-    }
-}
 
 fn free(banker: &Banker) -> Vec<u64> {
     banker.statistics().unwrap().resources.iter().map(|resource| resource.free).collect()

@@ -8,17 +8,9 @@ use std::thread;
 
 use super::*;
 use crate::platform::atomic::{AtomicU32, Ordering};
+use crate::platform::until::until;
 use crate::sync::wait::park::Waiting;
-use crate::sync::{Lock, RLock, RawLock, RawRLock, ReleaseError};
-
-/// Looks until `condition` holds; the limit is there only to end a test that would not.
-fn until(what: &str, condition: impl Fn() -> bool) {
-    let limit = Deadline::after(Duration::from_secs(60)).unwrap();
-    while !condition() {
-        assert!(!limit.is_past(), "waited a minute for {what}");
-        thread::yield_now();
-    }
-}
+use crate::sync::{Lock, RLock, RawLock};
 
 #[test]
 fn what_is_put_is_taken_once_by_many_threads() {
@@ -41,28 +33,6 @@ fn what_is_put_is_taken_once_by_many_threads() {
         }
     });
     assert_eq!(sum.load(Ordering::Relaxed), 3 * EACH);
-}
-
-#[test]
-fn notify_wakes_as_many_as_asked_and_the_first_come_first() {
-    let (order, condition) = (Lock::new(Vec::new()), Condition::new());
-    thread::scope(|scope| {
-        for number in 0..40 {
-            let (order, condition) = (&order, &condition);
-            scope.spawn(move || condition.wait(order.lock().unwrap()).unwrap().push(number));
-            until("the waiter to be in the list", || condition.statistics().waiters == number + 1);
-        }
-        assert_eq!(condition.notify(3), 3);
-        until("three to return", || order.lock().unwrap().len() == 3);
-        assert_eq!(condition.statistics().waiters, 37);
-        assert_eq!(condition.notify(0), 0);
-        assert_eq!(condition.notify_all(), 37);
-    });
-    let mut order = order.into_inner();
-    order[..3].sort_unstable();
-    assert_eq!(order[..3], [0, 1, 2]);
-    assert_eq!(order.len(), 40);
-    assert_eq!(condition.notify(5), 0, "a notification that nobody waits for is gone");
 }
 
 #[test]
@@ -93,27 +63,6 @@ fn a_limit_ends_a_wait_for_a_condition_that_holds_on() {
     let (_, holds_no_more) =
         condition.wait_timeout_while(count.lock().unwrap(), Duration::ZERO, |count| *count == 1).unwrap();
     assert!(holds_no_more);
-}
-
-#[test]
-fn a_re_entrant_lock_is_given_up_and_regained_as_often_as_it_was_held() {
-    let rlock = RawRLock::private();
-    let condition = RawCondition::private();
-    assert_eq!(condition.wait(&rlock, None, &Blocking).unwrap_err(), ReleaseError::NotHeld);
-    for _ in 0..3 {
-        let _ = rlock.acquire(None, &Blocking).unwrap();
-    }
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            until("the waiter", || condition.statistics().waiters == 1);
-            let _ = rlock.acquire(None, &Blocking).unwrap();
-            condition.notify(1);
-            rlock.release().unwrap();
-        });
-        let regained = condition.wait(&rlock, None, &Blocking).unwrap();
-        assert_eq!((regained.waited, regained.lock.is_ok(), rlock.depth()), (Ok(()), true, 3));
-    });
-    assert_eq!(condition.statistics().waiters, 0);
 }
 
 #[test]
