@@ -24,9 +24,9 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 
-/// Of a template that is gone before it has begun.
 /// How many templates in a row may be killed before a pool's first workers are there.
 const ATTEMPTS: u32 = 3;
+/// The error when a template is gone before it has begun.
 const KILLED: &str = "the process that starts the pool's workers was killed";
 
 /// A pool of processes, for Python's `Crew`.

@@ -240,7 +240,7 @@ impl RawPool {
     }
 
     /// The supervisor is lost, and another one could not be had now, for this reason: reports it the first time, and
-    /// breaks the pool when it has no worker left and this goes on for long. Whoever has the turn says so.
+    /// breaks the pool when it has no worker left and this goes on for long. Only the thread that has the turn says so.
     pub fn note_no_supervisor(&self, reason: &str) {
         self.0.note_no_supervisor(reason);
     }

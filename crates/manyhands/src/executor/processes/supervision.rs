@@ -1,11 +1,12 @@
-//! Who keeps the pool's workers, and how another process takes the place of a supervisor that has died.
+//! The supervisor that keeps the pool's workers, and how another process takes its place when it has died.
 //!
-//! There are three pieces of state. The record's word says who the supervisor is, or that it is lost; the sweep that
-//! finds it dead writes that and wakes whoever waits in the requester. The *turn* lets one thread at a time make
-//! another one. And this process remembers privately who it was: the record alone can be damaged (`beyond_help`).
+//! There are three pieces of state. The record's word names the supervisor, or says that it is lost: the sweep that
+//! finds it dead writes that, and wakes the threads that wait in the requester. The *turn* lets one thread at a time
+//! make another supervisor. And this process remembers its number privately, since the record alone can be damaged
+//! (`beyond_help`).
 //!
 //! A supervisor is replaced by a thread of the requester that submits or waits, which leaves its sleep for it: what
-//! replaces may fork, or run a language's code. Nobody polls. Whoever sleeps is woken when the supervisor is lost, and
+//! replaces may fork, or run a language's code. Nobody polls. The sleepers are woken when the supervisor is lost, and
 //! when a turn ends and it is lost still. Only while the system refuses to make a process do waits end by themselves,
 //! to try again (`Setbacks`).
 
@@ -51,7 +52,7 @@ impl Drop for Turn<'_> {
 }
 
 impl Requester {
-    /// Has whoever submits or waits replace a supervisor that is lost.
+    /// Has the threads that submit or wait replace a supervisor that is lost.
     pub(super) fn replace_supervisor_by(&self, replace: Replace) {
         let _ = self.supervision.replace.set(replace);
     }
@@ -107,8 +108,8 @@ impl Requester {
         }
     }
 
-    /// For whoever submits or waits, outside of the sleep: replaces a supervisor that is lost, unless somebody else is
-    /// at it, the system has refused it just now, or nobody needs one any more.
+    /// For a thread that submits or waits, outside of its sleep: replaces a supervisor that is lost. Does nothing while
+    /// another thread is at it, shortly after the system has refused one, or when the pool needs none any more.
     #[inline]
     pub(super) fn look_after_supervisor(&self) {
         if self.is_supervisor_lost() {
@@ -178,8 +179,8 @@ impl Requester {
         }
     }
 
-    /// Whether those who wait are to replace the supervisor, now or when the system allows it. Asked by whoever is
-    /// about to sleep, after it has announced that: a word that changes after this was asked wakes it.
+    /// Whether the threads that wait are to replace the supervisor, now or when the system allows it. A thread asks
+    /// this after it has announced its sleep, so that a change which comes later wakes it.
     #[inline]
     pub(super) fn wants_supervisor(&self) -> bool {
         fence(Ordering::SeqCst);
@@ -201,8 +202,8 @@ impl Requester {
         if self.view.arena.process_state(supervisor).is_some() {
             return false;
         }
-        // The sweep writes that it is lost before its place becomes another's; whoever replaces it since has, or had,
-        // the turn, and is remembered before the record says so.
+        // The sweep writes that it is lost before its place becomes another's. The thread that replaces it has, or
+        // had, the turn; and the new one is remembered before the record names it.
         !is_taken.load(Ordering::SeqCst)
             && !self.is_supervisor_lost()
             && kept_by.load(Ordering::SeqCst) == remembered

@@ -212,17 +212,17 @@ fn settle_calls_of(view: &View, dead: &Dead, by: ProcessId) {
     view.record.workers_changed.gate.recover(Scope::Shared);
 }
 
-/// The pool's supervisor may have died: then whoever waits in the requester is woken to get another one.
+/// The pool's supervisor may have died: then the threads that wait in the requester are woken to get another one.
 fn tell_of_supervisor(view: &View, dead: ProcessId) {
     let word = &view.record.supervisor;
     let _ = word.compare_exchange(dead.raw(), SUPERVISOR_LOST, Ordering::SeqCst, Ordering::Relaxed);
-    // Also when another sweeper has written it, who may have been killed before it woke anybody.
+    // Also when another sweeper has written it: that one may have been killed before it woke anybody.
     if word.load(Ordering::SeqCst) == SUPERVISOR_LOST {
         wake_requester(view);
     }
 }
 
-/// Wakes whoever waits in the requester, for whatever, to look whether a supervisor is to be replaced. Whoever is about
+/// Wakes all threads that wait in the requester, to look whether a supervisor is to be replaced. A thread that is about
 /// to sleep, and has looked before this, does not fall asleep.
 pub(super) fn wake_requester(view: &View) {
     fence(Ordering::SeqCst);

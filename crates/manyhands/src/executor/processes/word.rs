@@ -201,7 +201,7 @@ impl CallWord<'_> {
         }
     }
 
-    /// Has whoever waits look again for something else than the answer: whether somebody does, who is to be woken then.
+    /// Has the waiters look again, for something else than the answer. `true` when there are any: then wake them.
     /// LOOK has no meaning but that it changes, so that a waiter that has announced itself and does not sleep yet will
     /// not. The announcement stays: should the caller be killed before it wakes anybody, the next one sees it.
     pub fn rouse(&self) -> bool {
@@ -212,7 +212,7 @@ impl CallWord<'_> {
             }
             seen = self.read();
         }
-        // Whoever answered has woken those who wait, or the sweep does so.
+        // The one that answered has woken the waiters, or its sweep does.
         false
     }
 
