@@ -3,9 +3,9 @@
 //!
 //! Python's threads all want the interpreter lock when they wake, and each that waits for it wakes 200 times a second
 //! to ask for it. When one event wakes thousands, they would do little else. So they come to that lock through a door,
-//! a few dozen at a time, and the others sleep. It orders nobody and guards nothing: who is let in does what it would
-//! do without. In a fork's child nobody is inside, whoever was in the parent. The places are counted in one word;
-//! whoever finds none sleeps at a gate, and whoever leaves a full door has the next one look.
+//! a few dozen at a time, and the others sleep. It sets no order and guards nothing: a thread that is let in does what
+//! it would do without. In a fork's child nobody is inside, even if threads of the parent were. The places are counted
+//! in one word; a thread that finds none sleeps at a gate, and a thread that leaves a full door has the next one look.
 
 use super::wait::gate::Gate;
 use super::wait::park::{Blocking, Wait};
@@ -39,8 +39,8 @@ impl Door {
         Door { inside: AtomicU64::new(0), gate: Gate::new(), most }
     }
 
-    /// Goes in, asleep until there is room, and says whether the caller is to [leave](Door::leave): not when the
-    /// process has so few threads that nobody counts them.
+    /// Goes in, asleep until there is room, and says whether the caller is to [leave](Door::leave). It is not when the
+    /// process has so few threads that they are not counted.
     #[cfg(not(manyhands_model))]
     #[inline]
     #[must_use = "whoever went in takes a place until it leaves"]
@@ -78,7 +78,7 @@ impl Door {
     fn wait(&self, token: u32) {
         let wait = Wait::private(None, &Blocking);
         let has_room = || count_of(self.inside.load(Ordering::Relaxed), token) < self.most;
-        // Without a deadline, and with nobody to interrupt it, the wait ends inside.
+        // Without a deadline, and with nothing to interrupt it, the wait ends inside.
         while self.gate.wait_until(&wait, || self.try_enter(token), has_room).is_err() {}
     }
 
@@ -86,7 +86,7 @@ impl Door {
     fn leave_as(&self, token: u32) {
         let less = |seen| Some(word_of(count_of(seen, token).checked_sub(1)?, token));
         let before = self.inside.fetch_update(Ordering::AcqRel, Ordering::Relaxed, less);
-        // Of those who wait, the one that is woken passes on what room there is when it has come in.
+        // The one waiter that is woken passes on what room there is when it has come in.
         if before.is_ok_and(|before| count_of(before, token) >= self.most) {
             self.gate.notify_one(crate::platform::Scope::Private);
         }
@@ -134,7 +134,7 @@ mod tests {
 
 #[cfg(all(test, manyhands_model))]
 mod model {
-    //! The door under every schedule: never too many are inside, and whoever waits comes in when somebody leaves.
+    //! The door under every schedule: never too many are inside, and a waiter comes in when a thread leaves.
 
     use super::*;
     use crate::platform::atomic::AtomicU32;

@@ -1,4 +1,4 @@
-//! The one place where anybody sleeps, and what is made of it: locks, semaphores, events, bankers.
+//! The one place where threads sleep, and what is made of it: locks, semaphores, events, bankers.
 //!
 //! ```text
 //! wait        sleeping, and saying what for            wait_graph   who waits for whom; is that a deadlock?
@@ -9,8 +9,8 @@
 //! door        only so many at a time
 //! ```
 //!
-//! A folder per primitive, each with the same files: *word* is the algorithm, *raw* has it in either place, private
-//! memory or the arena, *typed* is for the threads of one process and *shared* for several processes. This layer knows
+//! A folder per primitive, each with the same files. *word* is the algorithm, *raw* has it in either place, private
+//! memory or the arena; *typed* is for the threads of one process and *shared* for several processes. This layer knows
 //! no messages, no processes being started and no Python. What a killed process held here is found by its number in the
 //! words.
 

@@ -2,9 +2,9 @@
 //!
 //! Each value here is a reference: a clone refers to the same object, which lives until the last reference of the last
 //! process is gone. References travel: they are serde types, serialised as a handle, so they go to other processes as
-//! arguments, results and messages; a handle whose object is gone is an error when it is deserialised, never later.
-//! What a killed process held comes free and whoever gets it is told; a process that ends in good order (`exit`, or by
-//! returning from its main function) leaves what it held as it was.
+//! arguments, results and messages. A handle whose object is gone is an error when it is deserialised, never later.
+//! What a killed process held comes free, and the next holder learns of the death. A process that ends in good order
+//! (`exit`, or by returning from its main function) leaves what it held as it was.
 
 pub use super::banker::shared::Banker;
 pub use super::barrier::shared::Barrier;

@@ -1,9 +1,9 @@
 //! What this layer undoes after a death.
 //!
-//! Locks held by the dead process are marked, its owned permits given back, and everybody who may have lost a wake-up
-//! looks again: the dead one may have published something and woken nobody, or have been woken and passed nothing on,
-//! and no word tells. That costs a system call per lock, semaphore or event that somebody waits for, which the slots of
-//! the threads say, and for each of the other objects. Each step may be done twice. What this process cannot map is
+//! Locks held by the dead process are marked, its owned permits are given back, and all that may have lost a wake-up
+//! look again. The dead one may have published something and woken nobody, or have been woken and passed nothing on,
+//! and no word shows that. It costs a system call per lock, semaphore or event that a thread waits for, as the slots of
+//! the threads say, and one for each of the other objects. Each step may be done twice. What this process cannot map is
 //! left to another, and the rest done.
 
 use crate::arena::{Arena, ArenaError, Dead, Handle, Kind, Layer, Object, Shared, Sweep};
@@ -50,7 +50,7 @@ struct SyncSweep;
 
 impl Sweep for SyncSweep {
     fn sweep(&self, arena: &'static Arena, dead: &Dead) -> Result<(), ArenaError> {
-        // Whoever begins to wait after this sees all that the dead one did.
+        // A thread that begins to wait after this sees all that the dead one did.
         let waited = &arena.waited();
         let is_waited = |handle: Handle| waited.may_be_for(handle.index());
         for kind in [Kind::LOCK, Kind::RLOCK] {
@@ -71,7 +71,7 @@ impl Sweep for SyncSweep {
                 Ok(())
             },
         )?;
-        // After the locks: whoever is told of something takes its lock next.
+        // After the locks: a waiter that is notified takes its lock next.
         let conditions =
             each(arena, Kind::CONDITION, any, |body: &'static ConditionBody| body.sweep(arena, dead));
         let barriers = each(arena, Kind::BARRIER, any, |body: &'static BarrierBody| body.sweep(arena, dead));
@@ -109,7 +109,7 @@ fn each<T: Shared>(
         if !concerns(handle, body) {
             continue;
         }
-        // One that is being unmade is waited for by nobody.
+        // An object that is being unmade has no waiters.
         if let Ok(object) = Object::attach(handle, kind) {
             all = visit(object.body()).and(all);
         }

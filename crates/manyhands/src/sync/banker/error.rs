@@ -20,12 +20,12 @@ pub enum BankerError {
         /// What is wrong with which.
         why: String,
     },
-    /// So many units were given, where there is one number for each resource.
+    /// How many units were given, where there is one number for each resource.
     #[error(
         "{given} numbers of units were given to {claimant}: give one for each of the {resources} resources"
     )]
     Count {
-        /// Who gave them.
+        /// The claimant that gave them.
         claimant: String,
         /// How many were given.
         given: usize,
@@ -37,7 +37,7 @@ pub enum BankerError {
         "{claimant} declares {claimed} of {resource}, and there are {total} in all: declare no more than there are"
     )]
     BeyondTotal {
-        /// Who declared it.
+        /// The claimant that declared it.
         claimant: String,
         /// Of what.
         resource: String,
@@ -52,7 +52,7 @@ pub enum BankerError {
          request less, or declare more when the claim is made"
     )]
     BeyondClaim {
-        /// Who requested it.
+        /// The claimant that requested it.
         claimant: String,
         /// Of what.
         resource: String,
@@ -66,7 +66,7 @@ pub enum BankerError {
     /// A claimant released more than it has.
     #[error("{claimant} releases {released} of {resource} and has {held}: release no more than was granted")]
     NotHeld {
-        /// Who released it.
+        /// The claimant that released it.
         claimant: String,
         /// Of what.
         resource: String,
@@ -80,7 +80,7 @@ pub enum BankerError {
         "{claimant} is one claimant too many: a banker has {MOST_CLAIMANTS} at one time; close some claims first"
     )]
     TooManyClaimants {
-        /// Who would have been one more.
+        /// The one that would have been one more.
         claimant: String,
     },
     /// Another thread waits with the same claim.

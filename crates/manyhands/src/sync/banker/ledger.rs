@@ -1,11 +1,11 @@
 //! The banker's ledger: who declared what, has what and waits for what, and who is granted something next.
 //!
 //! One row per claimant, and a lock around all of them. What is free is never written down: it is the total less what
-//! the rows say, so no two words can disagree. Every change is one exchange of one row's word; whoever is killed
-//! between two of them leaves a ledger that is whole, and a lock that goes to the next who asks. What may be left
-//! undone is to look who can be granted something now: a flag says that somebody should, and whoever lets go of the
-//! lock, or waits, does it. Requests are granted first come, first served among those that leave the state safe, with a
-//! bound on overtaking. The safe state is Dijkstra's and Habermann's, see `safety`; the rows are this project's own.
+//! the rows say, so no two words can disagree. Every change is one exchange of one row's word. A process killed between
+//! two of them leaves a ledger that is whole, and a lock that goes to the next that asks. The one thing left undone may
+//! be to look which requests can be granted now. A flag says so, and the next thread that lets go of the lock, or
+//! waits, does it. Requests are granted first come, first served among those that leave the state safe, with a bound on
+//! overtaking. The safe state is Dijkstra's and Habermann's, see `safety`; the rows are this project's own.
 
 use super::row::{OWNER, Row};
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering, fence};
@@ -129,7 +129,7 @@ impl<'a> Ledger<'a> {
         ((self.words.len() - resources) / Row::words(resources)).min(MOST_CLAIMANTS)
     }
 
-    /// Writes the totals, before anybody else knows the ledger.
+    /// Writes the totals, before any other process knows the ledger.
     pub(super) fn open(head: &Head, words: &[AtomicU64], totals: impl ExactSizeIterator<Item = u64>) {
         debug_assert!((1..=MOST_RESOURCES).contains(&totals.len()));
         head.resources.store(totals.len() as u32, Ordering::Release);
@@ -197,7 +197,7 @@ impl<'a> Ledger<'a> {
         })
     }
 
-    /// Takes the lock, whoever had it before: rows are whole at every instant.
+    /// Takes the lock, whichever thread had it before: rows are whole at every instant.
     pub(super) fn lock(&self, waiting: &dyn Waiting) {
         if !self.enters() {
             let shortly = Shortly(waiting);
@@ -236,7 +236,7 @@ impl<'a> Ledger<'a> {
         self.head.lock.try_acquire(self.me).is_some()
     }
 
-    /// Looks who can be granted something, if anybody is to; or leaves it to who holds the lock.
+    /// Looks which requests can be granted, if that is to be done; or leaves it to the lock's holder.
     pub(super) fn attend(&self) {
         fence(Ordering::SeqCst); // says that somebody is to look before it tries the lock
         if self.head.look.load(Ordering::Relaxed) != 0 && self.enters() {
@@ -305,7 +305,7 @@ impl<'a> Ledger<'a> {
             if self.row_of(claim).free(seen) {
                 self.given_back();
                 self.attend();
-                // A thread that waits with this claim is told.
+                // A thread that waits with this claim is woken.
                 self.head.bell.ring(self.place.scope);
                 return;
             }
@@ -313,7 +313,7 @@ impl<'a> Ledger<'a> {
     }
 
     pub(super) fn given_back(&self) {
-        // An exchange: a store would hide from the next who looks what another one did before its own.
+        // An exchange: a store would hide from the next that looks what another one did before its own.
         self.head.look.swap(1, Ordering::AcqRel);
         may_die();
     }
@@ -348,8 +348,8 @@ impl<'a> Ledger<'a> {
         !waits || self.head.look.load(Ordering::Relaxed) != 0
     }
 
-    /// In a fork's child the lock may be a thread's that is not there: then it goes to the next who asks. `first` says
-    /// whether nobody has seen to that before.
+    /// In a fork's child the lock may belong to a thread that is not there: then it goes to the next that asks. `first`
+    /// says whether that has not been done before.
     #[cfg(not(manyhands_model))]
     pub(super) fn settle_in_copy(&self, first: impl FnOnce() -> bool) {
         let holder = self.head.lock.seen().owner;
@@ -359,8 +359,8 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// For sweeps: frees the rows of an owner that `is_dead`, has the lock go to the next who asks when
-    /// `is_dead_thread` holds it, and has all who wait look. May be repeated, and finished by somebody else.
+    /// For sweeps: frees the rows of an owner that `is_dead`, passes the lock to the next that asks when
+    /// `is_dead_thread` holds it, and has all waiters look. May be repeated, and finished by another process.
     pub(in crate::sync) fn recover(
         &self,
         is_dead: impl Fn(u32) -> bool,
@@ -380,7 +380,7 @@ impl<'a> Ledger<'a> {
     }
 }
 
-/// What statistics tell of one claimant.
+/// One claimant, as statistics report it.
 #[cfg(not(manyhands_model))]
 pub(super) struct Claimant {
     pub(in crate::sync) row: usize,

@@ -1,4 +1,4 @@
-//! The banker: units of resources, given out so that everybody can finish.
+//! The banker: units of resources, given out so that all can finish.
 //!
 //! ```text
 //! ledger   the rows of all claimants, behind one lock          row         one claimant: declared, held, waited for

@@ -1,7 +1,7 @@
 //! Bankers whose place, private memory or the arena, is chosen when they are made.
 //!
 //! For bindings to other languages, and the engine inside `Banker` and `shared::Banker`. In the arena a claim belongs
-//! to the process that made it: when that ends, in whatever way, the claim is closed and all it had given back, since
+//! to the process that made it. When that ends, in whatever way, the claim is closed and all it had given back, since
 //! nobody else could do that. In a fork's child the parent's claims are the parent's; a private banker is copied as it
 //! is, with all its claims.
 
@@ -335,8 +335,8 @@ impl RawBanker {
         result.map_err(|refusal| self.refused(&claim.name, refusal))
     }
 
-    /// Takes units if that can be done at once, safely, and without overtaking whom one may not; says whether it was
-    /// done.
+    /// Takes units if that can be done at once, safely, and without overtaking a request that must not be overtaken;
+    /// says whether it was done.
     ///
     /// # Errors
     /// As [`RawBanker::request`], but for the wait's.

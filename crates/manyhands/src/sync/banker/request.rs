@@ -1,11 +1,11 @@
-//! Who is granted what, and when: the part of the ledger that decides.
+//! Which request is granted, and when: the part of the ledger that decides.
 //!
-//! A request stands in its claimant's row with a turn. Whoever holds the lock looks through the requests in the order
-//! of their turns and grants those that leave the state safe. A later one may so overtake an earlier one that cannot be
-//! granted yet, but not for ever: one that was overtaken sixteen times by claimants that held nothing bars such from
-//! then on. Those that hold something must be let go on, since the barring one may wait for what they have; each of
-//! them gives all back after a while, and then the barring one is next. So nobody starves as long as nobody who has all
-//! that it declared keeps it for ever.
+//! A request stands in its claimant's row with a turn. The lock's holder looks through the requests in the order of
+//! their turns and grants those that leave the state safe. So a later one may overtake an earlier one that cannot be
+//! granted yet, but not for ever. One that was overtaken sixteen times by claimants that held nothing bars such
+//! claimants from then on. Those that hold something must go on, since the barring one may wait for what they have.
+//! Each of them gives all back after a while, and then the barring one is next. So no claimant starves, as long as none
+//! that has all it declared keeps it for ever.
 
 use super::row::{OWNER, Row};
 use super::safety::{Matrix, Units, is_safe};
@@ -57,8 +57,9 @@ impl Matrix for Supposed<'_> {
 impl<'a> Ledger<'a> {
     /// Grants, in the order in which they were made, all requests that leave the state safe.
     ///
-    /// One round is enough: what is unsafe stays so when somebody else gets something. A request that was overtaken too
-    /// often bars those who hold nothing. Whoever holds something may still be what it waits for, and has to go on.
+    /// One round is enough: what is unsafe stays so when another gets something. A request that was overtaken too often
+    /// bars claimants that hold nothing. A claimant that holds something may still have what it waits for, and has to
+    /// go on.
     pub(super) fn grant_in_turn(&self) -> bool {
         let mut waiter = self.next_waiter(None);
         if waiter.is_none() {
@@ -90,10 +91,10 @@ impl<'a> Ledger<'a> {
         granted
     }
 
-    /// Whether the claimant of row `at`, who has `held`, can be granted `wanted`.
+    /// Whether the claimant of row `at`, which has `held`, can be granted `wanted`.
     ///
-    /// One who could have all it declared at once is granted anything of that: it can finish first, and leaves the
-    /// others a state that is safe as the present one is.
+    /// A claimant that could have all it declared at once is granted any part of that. It can finish first, and leaves
+    /// the others a state that is as safe as the present one.
     fn may_grant(&self, at: usize, held: &Units, wanted: &Units, free: &Units) -> bool {
         let maxima = self.row(at).maxima();
         (0..self.resources()).all(|unit| maxima[unit].saturating_sub(held[unit]) <= free[unit])
@@ -116,7 +117,7 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// What granting `wanted` to the claimant of row `at`, who has `held`, would lead to; `next` as in [`is_safe`].
+    /// What granting `wanted` to the claimant of row `at`, which has `held`, would lead to; `next` as in [`is_safe`].
     fn judge(
         &self,
         at: usize,
@@ -194,8 +195,8 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Takes units if they can be had now, safely, and without overtaking whom one may not; says whether they were
-    /// taken.
+    /// Takes units if they are available now, safely, and without overtaking a request that must not be overtaken; says
+    /// whether they were taken.
     pub(in crate::sync) fn try_request(
         &self,
         claim: Claim,

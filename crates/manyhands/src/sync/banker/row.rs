@@ -1,9 +1,9 @@
 //! One claimant's row in a ledger: what it declared, what it has, what it waits for.
 //!
-//! What it has stands twice, and a bit of the row's word says which of the two counts. Whoever changes it writes the
-//! other one and then exchanges the word: so a row goes from one state to the next in one step, whenever somebody is
-//! killed. Only the holder of the ledger's lock changes a row, except that anybody may free it, which only makes more
-//! units free.
+//! What it has stands twice, and a bit of the row's word says which of the two counts. A change writes the other one
+//! and then exchanges the word. So a row goes from one state to the next in one step, whenever a process is killed.
+//! Only the holder of the ledger's lock changes a row, except that any process may free it, which only makes more units
+//! free.
 
 use super::safety::Units;
 use crate::platform::atomic::{AtomicU64, Ordering};
@@ -44,7 +44,7 @@ const MAXIMA: usize = NAME + NAME_WORDS;
 /// |---|---|
 /// | free | `X`: a claim was made |
 /// | `X` | `X WAITING`: a request; `X` with the other side: units were released |
-/// | `X WAITING` | `X` with the other side: granted, by whoever holds the lock; `X`: given up; `X WAITING` with the other side: released |
+/// | `X WAITING` | `X` with the other side: granted, by the lock's holder; `X`: given up; `X WAITING` with the other side: released |
 /// | any | free, next generation: the claim was closed, or its owner is dead |
 #[derive(Clone, Copy)]
 pub(super) struct Row<'a> {
@@ -84,7 +84,7 @@ impl<'a> Row<'a> {
         (seen >> 32) as u32
     }
 
-    /// Exchanges the word, unless somebody has freed the row.
+    /// Exchanges the word, unless the row was freed.
     pub(super) fn exchange(self, seen: u64, next: u64) -> bool {
         let done = self.words[0].compare_exchange(seen, next, Ordering::AcqRel, Ordering::Acquire).is_ok();
         may_die();

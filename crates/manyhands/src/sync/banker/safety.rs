@@ -1,16 +1,16 @@
-//! The heart of the banker's algorithm: is there an order in which everybody can have all they declared?
+//! The heart of the banker's algorithm: is there an order in which all can have all they declared?
 //!
-//! A state is *safe* when the claimants can be put in an order in which each can get the rest of what it declared from
-//! what is free and what those before it gave back. Whoever is granted only what leaves the state safe never deadlocks
-//! over these resources. Dijkstra's algorithm (EWD 108, EWD 623), for several resources as in Habermann, "Prevention of
-//! system deadlocks", CACM 12 (1969). Allocates nothing.
+//! A state is *safe* when the claimants can be put in an order in which each can get the rest of what it declared. It
+//! gets that from what is free and what those before it gave back. Claimants that are granted only what leaves the
+//! state safe never deadlock over these resources. Dijkstra's algorithm (EWD 108, EWD 623), for several resources as in
+//! Habermann, "Prevention of system deadlocks", CACM 12 (1969). Allocates nothing.
 
 use crate::sync::banker::ledger::{MOST_CLAIMANTS, MOST_RESOURCES};
 
-/// So many units of each resource; those beyond the ledger's resources are 0.
+/// A number of units of each resource; those beyond the ledger's resources are 0.
 pub(in crate::sync) type Units = [u64; MOST_RESOURCES];
 
-/// Who declared what, and has what.
+/// What each claimant declared, and what it has.
 pub(super) trait Matrix {
     fn resources(&self) -> usize;
 

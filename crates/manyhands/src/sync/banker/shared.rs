@@ -1,8 +1,8 @@
 //! A banker of all processes of the arena.
 //!
 //! A claim belongs to the process that made it. When that ends, killed or in good order, its claims are closed and what
-//! they had comes back: unlike a lock, which anybody may release, a claim's units can be given back by nobody else. In
-//! a fork's child the copy of a claim is of no use and gives nothing back; it makes claims of its own.
+//! they had comes back. Any thread may release a lock, but nobody else can give back a claim's units. In a fork's child
+//! the copy of a claim is of no use and gives nothing back; it makes claims of its own.
 
 use std::fmt;
 
@@ -34,7 +34,7 @@ impl Banker {
     ///
     /// # Errors
     /// [`BankerError::Resources`] when there is none or more than 16, or a name is empty, longer than 32 bytes or given
-    /// twice; [`BankerError::Arena`] when the arena has no room for it, or there is no arena and none can be made.
+    /// twice. [`BankerError::Arena`] when the arena has no room for it, or there is no arena and none can be made.
     pub fn new(resources: &[(&str, u64)]) -> Result<Self, BankerError> {
         RawBanker::shared(resources).map(Banker)
     }

@@ -1,7 +1,7 @@
-//! What can be told of a banker: who has what, whether the state is safe, and what would become of a request.
+//! What is known of a banker: which claimant has what, whether the state is safe, and what would become of a request.
 //!
-//! All of it is of one moment, in which nobody changes anything, and nothing is changed by asking. What is found may be
-//! otherwise the moment after.
+//! All of it is of one moment, in which nothing changes, and asking changes nothing. A moment later it may be
+//! different.
 
 use super::error::BankerError;
 use super::ledger::Judgement;
@@ -10,7 +10,7 @@ use crate::arena::{Arena, ProcessId, read_text};
 use crate::platform::process::getpid;
 use crate::sync::wait::park::{WaitError, Waiting};
 
-/// What can be told of one resource.
+/// What is known of one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ResourceStatistics {
@@ -18,11 +18,11 @@ pub struct ResourceStatistics {
     pub name: String,
     /// How many units there are.
     pub total: u64,
-    /// How many of them nobody has.
+    /// How many of them are free.
     pub free: u64,
 }
 
-/// What can be told of one claimant.
+/// What is known of one claimant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClaimantStatistics {
@@ -38,7 +38,7 @@ pub struct ClaimantStatistics {
     pub waits_for: Option<Vec<u64>>,
 }
 
-/// What can be told of a banker at one instant.
+/// What is known of a banker at one instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BankerStatistics {
@@ -97,7 +97,7 @@ impl RawBanker {
         }))
     }
 
-    /// What there is, who declared what, has what and waits for what.
+    /// What there is, and what each claimant declared, has and waits for.
     ///
     /// # Errors
     /// As [`RawBanker::safe_order`].

@@ -1,10 +1,10 @@
 //! `Banker` for the threads of one process, and the claims on its resources.
 //!
-//! Whoever needs several resources one after the other declares first how much it will need at most. From then on the
-//! banker grants a request only when all can still get all they declared, in some order; otherwise the request waits.
-//! So nobody who keeps to its declaration is ever part of a deadlock over these resources. Dijkstra's banker's
-//! algorithm (EWD 108, EWD 623), for several resources as in Habermann, "Prevention of system deadlocks", CACM 12
-//! (1969). Its namesake in `shared` is for several processes and has the same methods.
+//! A claimant that needs several resources one after the other declares first how much it will need at most. From then
+//! on the banker grants a request only when all can still get all they declared, in some order; otherwise the request
+//! waits. So a claimant that keeps to its declaration is never part of a deadlock over these resources. Dijkstra's
+//! banker's algorithm (EWD 108, EWD 623), for several resources as in Habermann, "Prevention of system deadlocks", CACM
+//! 12 (1969). Its namesake in `shared` is for several processes and has the same methods.
 
 use std::cell::Cell;
 use std::fmt;
@@ -78,7 +78,7 @@ macro_rules! banker_methods {
         }
 
         /// The names of the claimants in an order in which all can get all they declared: round and round in the order
-        /// in which the claims stand, as the textbooks do it. `None` would say that the banker has failed.
+        /// in which the claims stand, as the textbooks do it. `None` would mean that the banker has failed.
         ///
         /// # Errors
         /// As [`Banker::is_safe`].
@@ -86,7 +86,7 @@ macro_rules! banker_methods {
             self.0.safe_order(&Blocking)
         }
 
-        /// What there is, who declared what, has what and waits for what.
+        /// What there is, and what each claimant declared, has and waits for.
         ///
         /// # Errors
         /// As [`Banker::is_safe`].
@@ -153,7 +153,8 @@ impl<'a> Claim<'a> {
         Ok(self.units(units))
     }
 
-    /// Takes so many units more if that can be done at once and safely, and nobody is overtaken who may not be.
+    /// Takes this many units more if that can be done at once and safely, without overtaking a request that must not be
+    /// overtaken.
     ///
     /// # Errors
     /// As [`Claim::request`].
@@ -191,7 +192,7 @@ impl<'a> Claim<'a> {
         self.banker.held(&self.raw, &Blocking)
     }
 
-    /// What would become of a request if it were made now. Nothing is taken, and somebody else may be quicker.
+    /// What would become of a request if it were made now. Nothing is taken, and another claimant may be quicker.
     ///
     /// # Errors
     /// As [`Claim::request`].

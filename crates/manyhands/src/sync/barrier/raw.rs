@@ -1,9 +1,9 @@
 //! Barriers whose place, private memory or the arena, is chosen when they are made.
 //!
 //! For bindings to other languages, and the engine inside `Barrier` and `shared::Barrier`. In the arena each waiter has
-//! a record with its number and its round: when a process ends, killed or not, while it waits there, or runs the
-//! barrier's action, its round is broken, and whoever waits, or comes before a reset, is told whose end broke it. In a
-//! fork's child a private barrier is a copy in which those of the parent that had arrived still count.
+//! a record with its number and its round. When a process ends, killed or not, while it waits there, or runs the
+//! barrier's action, its round is broken. Those that wait, or come before a reset, get an error that says whose end
+//! broke it. In a fork's child a private barrier is a copy in which those of the parent that had arrived still count.
 
 use super::word::{BarrierWord, Failure, MOST_PARTIES};
 use crate::arena::KeptBlock;
@@ -17,7 +17,7 @@ use crate::sync::wait::note::WaitRecord;
 use crate::sync::wait::park::{Wait, WaitError, Waiting};
 use crate::sync::wait_graph::watched;
 
-/// What can be told of a barrier at one instant.
+/// What is known of a barrier at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BarrierStatistics {
@@ -33,7 +33,7 @@ pub struct BarrierStatistics {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BarrierError {
-    /// Another waiter's time was over, its action failed, or somebody broke or reset the barrier.
+    /// Another waiter's time was over, its action failed, or the barrier was broken or reset.
     #[error(
         "the barrier is broken: a party did not come in time, failed, or gave up; reset it to use it again"
     )]
@@ -53,7 +53,7 @@ const INLINE_RECORDS: usize = (BODY - 24 - size_of::<DeadRecord>() - 16) / size_
 pub(in crate::sync) struct BarrierBody {
     word: BarrierWord,
     parties: AtomicU32,
-    /// The waiter whose end broke this round; 0 = nobody's did.
+    /// The waiter whose end broke this round; 0 = none.
     broken_by: AtomicU32,
     dead: DeadRecord,
     records: ArenaRecords<INLINE_RECORDS>,
@@ -73,7 +73,7 @@ impl BarrierBody {
             if !ThreadId::from_raw(owner).is_some_and(|thread| dead.owns(thread)) {
                 continue;
             }
-            // Whoever had noted a round was about to arrive in it, had arrived, or runs its action.
+            // A thread that had noted a round was about to arrive in it, had arrived, or runs its action.
             if let Some(round) = noted
                 && round == self.word.round()
             {
@@ -110,7 +110,7 @@ impl Drop for Frees<'_> {
     }
 }
 
-/// A place that nobody leaves before all parties have arrived.
+/// A place that no thread leaves before all parties have arrived.
 pub struct RawBarrier(Place);
 
 enum Place {
@@ -190,13 +190,13 @@ impl RawBarrier {
 
     /// Waits until all parties have arrived; gives how many had arrived before, which differs for each of them.
     ///
-    /// The last to arrive runs `action` before anybody goes on. When that says false, or unwinds, the barrier is
+    /// The last to arrive runs `action` before any other goes on. When that returns false, or unwinds, the barrier is
     /// broken.
     ///
     /// # Errors
-    /// When the barrier is broken or reset, by whoever or by the end of a waiting process; when the deadline passes
-    /// first, which breaks the barrier; when a signal handler ends the wait, after which this thread has not arrived;
-    /// when the thread can own nothing in the arena.
+    /// When the barrier is broken or reset, by a thread or by the end of a waiting process. When the deadline passes
+    /// first, which breaks the barrier. When a signal handler ends the wait, after which this thread has not arrived.
+    /// When the thread can own nothing in the arena.
     pub fn wait(
         &self,
         deadline: Option<Deadline>,
@@ -233,7 +233,7 @@ impl RawBarrier {
         BarrierError::Broken
     }
 
-    /// Changes how many must arrive: what whoever arrives from now on goes by. Those who wait go on when one of these
+    /// Changes how many must arrive, for the threads that arrive from now on. Those that wait go on when one of these
     /// completes the new number.
     ///
     /// # Panics
@@ -247,13 +247,13 @@ impl RawBarrier {
         parties.store(number, Ordering::Relaxed);
     }
 
-    /// Breaks the barrier: who waits and who comes fails, until it is reset.
+    /// Breaks the barrier: threads that wait or come fail, until it is reset.
     pub fn abort(&self) {
         let (word, scope) = self.word();
         word.abort(scope);
     }
 
-    /// Makes the barrier as it was when it was new; who waits fails.
+    /// Makes the barrier as it was when it was new; waiters fail.
     pub fn reset(&self) {
         if let Place::Arena { body, .. } = &self.0 {
             body.broken_by.store(0, Ordering::Relaxed);

@@ -1,8 +1,8 @@
 //! A barrier of all processes of the arena.
 //!
 //! A process that ends while one of its threads waits there, or runs the action, breaks the round: its party will never
-//! be complete. Who waits is told whose end it was, and the barrier can be reset. An action belongs to the reference
-//! that it was given to, not to the barrier: the last who arrives runs its own.
+//! be complete. The waiters get an error that says whose end it was, and the barrier can be reset. An action belongs to
+//! the reference that it was given to, not to the barrier: the last to arrive runs its own.
 
 use std::fmt;
 use std::sync::Arc;
@@ -52,8 +52,8 @@ impl Barrier {
         RawBarrier::attach(handle).map(|raw| Barrier { raw, action: None })
     }
 
-    /// The same barrier; who arrives last through this reference or a clone of it runs `action` before anybody goes on.
-    /// When that panics the barrier is broken.
+    /// The same barrier; a thread that arrives last through this reference or a clone of it runs `action` before any
+    /// other goes on. When that panics the barrier is broken.
     #[must_use]
     pub fn with_action(mut self, action: impl Fn() + Send + Sync + 'static) -> Self {
         self.action = Some(Arc::new(action));
@@ -81,12 +81,12 @@ impl Barrier {
         wait(&self.raw, Deadline::after(timeout), self.action.as_deref())
     }
 
-    /// Breaks the barrier: who waits and who comes fails, until it is reset.
+    /// Breaks the barrier: threads that wait or come fail, until it is reset.
     pub fn abort(&self) {
         self.raw.abort();
     }
 
-    /// Makes the barrier as it was when it was new; who waits fails.
+    /// Makes the barrier as it was when it was new; waiters fail.
     pub fn reset(&self) {
         self.raw.reset();
     }

@@ -1,7 +1,7 @@
-//! `Barrier` for the threads of one process: nobody goes on before all have arrived.
+//! `Barrier` for the threads of one process: none goes on before all have arrived.
 //!
-//! Its namesake in `shared` is for several processes and has the same methods. Who waits too long breaks the barrier
-//! for all, since its round would never be complete; a broken barrier fails at once until it is reset.
+//! Its namesake in `shared` is for several processes and has the same methods. A thread that waits too long breaks the
+//! barrier for all, since its round would never be complete; a broken barrier fails at once until it is reset.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::raw::{BarrierError, BarrierStatistics, RawBarrier};
 use crate::platform::Deadline;
 use crate::sync::wait::park::Blocking;
 
-/// A place that nobody leaves before all parties have arrived; it can be used again and again.
+/// A place that no thread leaves before all parties have arrived; it can be used again and again.
 ///
 /// ```
 /// use manyhands::sync::Barrier;
@@ -36,7 +36,7 @@ impl Barrier {
         Barrier { raw: RawBarrier::private(parties), action: None }
     }
 
-    /// A barrier whose last party runs `action` in each round, before anybody goes on. When it panics the barrier is
+    /// A barrier whose last party runs `action` in each round, before any other goes on. When it panics the barrier is
     /// broken.
     ///
     /// # Panics
@@ -61,12 +61,12 @@ impl Barrier {
         wait(&self.raw, Deadline::after(timeout), self.action.as_deref())
     }
 
-    /// Breaks the barrier: who waits and who comes fails, until it is reset.
+    /// Breaks the barrier: threads that wait or come fail, until it is reset.
     pub fn abort(&self) {
         self.raw.abort();
     }
 
-    /// Makes the barrier as it was when it was new; who waits fails.
+    /// Makes the barrier as it was when it was new; waiters fail.
     pub fn reset(&self) {
         self.raw.reset();
     }

@@ -1,10 +1,10 @@
 //! The state of a barrier: how many have arrived in this round, whether it is broken, and how the last rounds ended.
 //!
-//! One compare-and-swap per arrival. Whoever completes the number runs the barrier's action and begins the next round,
-//! which is what the others wait for; who arrives meanwhile waits for the next round, too. How a round ended stands in
-//! the word for sixteen rounds more, so that a waiter which runs late is not misled by a reset of a later one. Who
-//! breaks it, and why, is the caller's business. No published algorithm; the usual sense-reversing barrier with a
-//! history.
+//! One compare-and-swap per arrival. The thread that completes the number runs the barrier's action and begins the next
+//! round, which is what the others wait for; threads that arrive meanwhile wait for the next round, too. The word keeps
+//! the outcome of a round for sixteen rounds more, so that a waiter which runs late is not misled by a reset of a later
+//! one. Which thread breaks it, and why, is the caller's business. No published algorithm; the usual sense-reversing
+//! barrier with a history.
 
 use crate::platform::atomic::{AtomicU64, Ordering};
 use crate::platform::futex::Scope;
@@ -53,7 +53,7 @@ pub(super) enum Outcome {
 /// Why a wait at a barrier came to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// It was broken, or reset, by somebody else or before.
+    /// It was broken, or reset, by another thread or before.
     Broken,
     /// The wait ended first; when that was its time the barrier is broken now, otherwise the waiter has not arrived.
     Wait(WaitError),
@@ -75,7 +75,8 @@ fn outcome(state: u64, of: u64) -> Option<Outcome> {
     let broken = match since {
         0 if state & BROKEN == 0 => return None,
         0 => true,
-        // Who sleeps through more rounds than that was not one of exactly as many threads as there are parties.
+        // A thread that sleeps through more rounds than that was not one of exactly as many threads as there are
+        // parties.
         17.. => false,
         _ => state >> OUTCOME_SHIFT >> (since - 1) & 1 != 0,
     };
@@ -163,7 +164,7 @@ impl BarrierWord {
         }
         may_die();
         let over = next(full, false);
-        // Fails when somebody has broken or reset the barrier meanwhile.
+        // Fails when the barrier was broken or reset meanwhile.
         let completed = self.state.compare_exchange(full, over, Ordering::AcqRel, Ordering::Relaxed).is_ok();
         may_die();
         self.bell.ring(scope);
@@ -175,7 +176,7 @@ impl BarrierWord {
         loop {
             let state = self.state.load(Ordering::Acquire);
             if let Some(outcome) = outcome(state, of) {
-                // Too late to leave; but who was interrupted must be told of that.
+                // Too late to leave; but a thread that was interrupted must learn of that.
                 return if error == WaitError::TimedOut { Ok(outcome) } else { Err(Failure::Wait(error)) };
             }
             if error == WaitError::TimedOut {
@@ -204,7 +205,7 @@ impl BarrierWord {
         done
     }
 
-    /// Breaks the barrier: who waits and who comes fails, until it is reset.
+    /// Breaks the barrier: threads that wait or come fail, until it is reset.
     pub(super) fn abort(&self, scope: Scope) {
         loop {
             let state = self.state.load(Ordering::Acquire);
@@ -224,7 +225,7 @@ impl BarrierWord {
         }
     }
 
-    /// Makes the barrier whole; who waits fails. Does nothing to a whole one at which nobody waits.
+    /// Makes the barrier whole; waiters fail. Does nothing to a whole one that has no waiters.
     pub(in crate::sync) fn reset(&self, scope: Scope) {
         loop {
             let state = self.state.load(Ordering::Acquire);
@@ -240,7 +241,7 @@ impl BarrierWord {
         }
     }
 
-    /// For sweeps: everybody looks again.
+    /// For sweeps: all waiters look again.
     pub(in crate::sync) fn recover(&self, scope: Scope) {
         self.bell.recover(scope);
     }

@@ -1,10 +1,11 @@
-//! Who waits at a condition: a record for each waiter, with its owner in it.
+//! The waiters of a condition: a record for each, with its owner in it.
 //!
-//! A waiter enters before it gives up the lock, so whoever takes the lock after that finds its record: no notification
-//! falls between. A notifier picks the record that entered first and tells exactly that waiter, who sleeps on the
-//! record's own word; one that comes later cannot take what was meant for it, and one that gave up is passed over. A
-//! waiter stays in the list until it has its lock again: when it is killed before that, the sweep passes on what it was
-//! told. Where the records stand, private memory or the arena, is the caller's business. No published algorithm.
+//! A waiter enters before it gives up the lock, so the next thread that takes the lock finds its record: no
+//! notification falls between. A notifier picks the record that entered first and notifies exactly that waiter, which
+//! sleeps on the record's own word. One that comes later cannot take what was meant for it, and one that gave up is
+//! passed over. A waiter stays in the list until it has its lock again: when it is killed before that, the sweep passes
+//! its notification on. Where the records stand, private memory or the arena, is the caller's business. No published
+//! algorithm.
 
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::futex::{self, Scope};
@@ -15,7 +16,7 @@ use crate::sync::wait::park::{History, Parker, Wait, WaitError};
 ///
 /// | bits of the word | name | meaning |
 /// |---|---|---|
-/// | 0..=28 | owner | whose place it is; 0 = nobody's |
+/// | 0..=28 | owner | the waiter's number; 0 = nobody's |
 /// | 29..=30 | state | 0 ENTERING or leaving, 1 WAITING, 2 TOLD |
 /// | 31 | ASLEEP | it may sleep on this word; with WAITING only |
 ///
@@ -24,7 +25,7 @@ use crate::sync::wait::park::{History, Parker, Wait, WaitError};
 /// | `0` free | `X` entering |
 /// | `X` entering | `X WAITING`, once its turn is written |
 /// | `X WAITING` | `X WAITING ASLEEP` it will sleep; `X TOLD` by a notifier; `X` it gave up |
-/// | `X WAITING ASLEEP` | `X TOLD` by a notifier, who wakes it; `X` it gave up |
+/// | `X WAITING ASLEEP` | `X TOLD` by a notifier, which wakes it; `X` it gave up |
 /// | `X TOLD`, `X` leaving | `0` it has its lock again; the sweep, when it was killed |
 #[repr(C)]
 #[derive(Debug, Default)]
@@ -83,7 +84,7 @@ impl Record {
         self.word.load(Ordering::Acquire) & STATE == WAITING
     }
 
-    /// Whether its waiter was told and need wait no more.
+    /// Whether its waiter was notified and need wait no more.
     pub(super) fn is_told(&self) -> bool {
         self.word.load(Ordering::Acquire) & STATE == TOLD
     }
@@ -162,11 +163,11 @@ impl<'a, R: Records> WaitingList<'a, R> {
         Some(record)
     }
 
-    /// Waits until the record is told.
+    /// Waits until the record is notified.
     ///
     /// # Errors
-    /// Those of the wait; what a notifier told this waiter meanwhile has then been passed on to another, except that
-    /// who was told at the last moment was not late.
+    /// Those of the wait. If a notifier has notified this waiter meanwhile, that was then passed on to another; except
+    /// that a waiter that was notified at the last moment was not late.
     pub(in crate::sync) fn wait(&self, record: &Record, wait: &Wait<'_>) -> Result<(), WaitError> {
         let mut parker = Parker::new(wait);
         let is_late = wait.deadline.is_some_and(|deadline| deadline.is_past());
@@ -214,7 +215,8 @@ impl<'a, R: Records> WaitingList<'a, R> {
         record.free();
     }
 
-    /// Takes the caller, who will not wait after all, out of the list, and passes on what it was told meanwhile.
+    /// Takes the caller, which will not wait after all, out of the list, and passes on a notification that it got
+    /// meanwhile.
     pub(in crate::sync) fn withdraw(&self, record: &Record) {
         let seen = record.word.load(Ordering::Relaxed);
         let gone = seen & STATE == WAITING
@@ -246,7 +248,7 @@ impl<'a, R: Records> WaitingList<'a, R> {
                 }
             }
             let Some((record, seen, _)) = first else { break };
-            // Otherwise it has just given up, fallen asleep or been told by somebody else: look again.
+            // Otherwise it has just given up, fallen asleep or been notified by another thread: look again.
             told += u32::from(record.tell(seen, self.scope));
         }
         told
@@ -272,13 +274,13 @@ impl<'a, R: Records> WaitingList<'a, R> {
         told
     }
 
-    /// How many wait and were not told yet.
+    /// How many wait and were not notified yet.
     pub(in crate::sync) fn waiters(&self) -> usize {
         self.records.records().filter(|record| record.is_waiting()).count()
     }
 
-    /// For sweeps: takes out the waiters whose owner `is_dead`, passes on what they were told, and has everybody look
-    /// again. May be repeated, and finished by somebody else; then a notification may be passed on twice.
+    /// For sweeps: takes out the waiters whose owner `is_dead`, passes on their notifications, and has all others look
+    /// again. May be repeated, and finished by another process; then a notification may be passed on twice.
     pub(in crate::sync) fn recover(&self, is_dead: impl Fn(u32) -> bool) {
         // First those that wait, so that nothing is passed on to them.
         for record in self.records.records() {
@@ -288,7 +290,7 @@ impl<'a, R: Records> WaitingList<'a, R> {
                 may_die();
             }
         }
-        // What a notifier told a dead waiter, until this moment, is told to another before the record is given up.
+        // A notification that a dead waiter got, until this moment, goes to another before the record is given up.
         for record in self.records.records() {
             let seen = record.word.load(Ordering::Acquire);
             if seen & OWNER != 0 && is_dead(seen & OWNER) {
@@ -297,7 +299,7 @@ impl<'a, R: Records> WaitingList<'a, R> {
                 may_die();
             }
         }
-        // A killed notifier may have told somebody and woken nobody.
+        // A killed notifier may have marked a record and woken nobody.
         for record in self.records.records() {
             if record.word.load(Ordering::Relaxed) != 0 {
                 futex::wake(&record.word, 1, self.scope);

@@ -2,8 +2,8 @@
 //!
 //! For bindings to other languages, and the engine inside `Condition` and `shared::Condition`. A wait has three parts,
 //! which a binding with locks of its own can take one by one: enlist, give up the lock and wait, take the lock and
-//! leave the list. What a killed waiter was told is passed on to another. In a fork's child a private condition is a
-//! copy in which the parent's waiters still stand: what they are told there nobody hears.
+//! leave the list. A killed waiter's notification is passed on to another. In a fork's child a private condition is a
+//! copy in which the parent's waiters still stand: notifications to them are lost there.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -22,7 +22,7 @@ use crate::sync::wait::site::Site;
 use crate::sync::wait_graph::thread_number::thread_number;
 use crate::sync::wait_graph::watched;
 
-/// What can be told of a condition at one instant.
+/// What is known of a condition at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConditionStatistics {
@@ -59,7 +59,7 @@ impl ConditionBody {
     }
 }
 
-/// Where threads wait to be told that something has changed.
+/// Where threads wait for a notification that something has changed.
 pub struct RawCondition(Place);
 
 enum Place {
@@ -180,7 +180,7 @@ impl RawCondition {
         let hold = lock.give_up().or_else(refused)?;
         let waited = enlisted.wait(deadline, waiting);
         let lock = lock.regain(hold, waiting, site);
-        // Only now: what a waiter that is killed before it has its lock was told goes to another.
+        // Only now: if a waiter is killed before it has its lock, its notification goes to another.
         drop(enlisted);
         Ok(Regained { waited, lock })
     }

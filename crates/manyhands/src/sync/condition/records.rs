@@ -1,7 +1,7 @@
 //! Where the records of waiters stand: in private memory, or in an object of the arena.
 //!
 //! A few stand beside the words they belong to; when those are in use, more are added, which stay until the object
-//! goes. In private memory that is a chain of pieces, as long as it needs to be; in the arena one block of 8,172
+//! goes. In private memory that is a chain of pieces, as long as it needs to be. In the arena it is one block of 8,172
 //! records, which together with the object's own are as many as there can be threads. The block stands where every
 //! process has it mapped: one that could not see a waiter would not wake it.
 
@@ -98,8 +98,8 @@ impl<const INLINE: usize> ArenaRecords<INLINE> {
         &self.block
     }
 
-    /// The records in the block. Whoever is not seen here would not be woken, so the block stands where it is always
-    /// mapped.
+    /// The records in the block. A waiter that is not seen here would not be woken, so the block stands where it is
+    /// always mapped.
     fn in_block(&self) -> &'static [Record] {
         let arena = Arena::current().expect("the records stand in it");
         self.block.records(arena, IN_BLOCK).expect("a lasting block is mapped in every process")

@@ -1,8 +1,7 @@
 //! A condition of all processes of the arena.
 //!
-//! It goes with a lock of `shared`. A waiter that is killed takes no notification with it: what it was told is passed
-//! on to another waiter, as long as it had not got its lock back; after that the next who gets the lock is told of its
-//! death.
+//! It goes with a lock of `shared`. A waiter that is killed takes no notification with it. Until it has its lock back,
+//! its notification is passed on to another waiter; after that, the next holder of the lock learns of its death.
 
 use std::fmt;
 use std::ops::Deref;
@@ -46,7 +45,7 @@ impl Guard for RLockGuard<'_> {}
 pub struct Condition(RawCondition);
 
 impl Condition {
-    /// A condition at which nobody waits.
+    /// A condition without waiters.
     ///
     /// # Errors
     /// When the arena has no room for it, or there is no arena and none can be made.

@@ -41,7 +41,7 @@ impl<T: ?Sized> Guard for RLockGuard<'_, T> {}
 pub struct Condition(RawCondition);
 
 impl Condition {
-    /// A condition at which nobody waits.
+    /// A condition without waiters.
     pub const fn new() -> Self {
         Condition(RawCondition::private())
     }

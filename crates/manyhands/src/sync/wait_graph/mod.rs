@@ -1,4 +1,4 @@
-//! Who waits for whom among the threads of one process, and whether that is a deadlock.
+//! The wait graph of the threads of one process: which one waits for which, and whether that is a deadlock.
 //!
 //! ```text
 //! record    what a thread waits for, while it does       threads         the records, by thread number
@@ -8,9 +8,9 @@
 //! ```
 //!
 //! A thread writes down what it waits for before it sleeps, and then walks: lock, holder, what the holder waits for. A
-//! cycle counts only if a second walk finds the same words and nobody's wait has ended meanwhile. An edge is *certain*
-//! when only the holder can end it (a guard's lock, a re-entrant lock), else *possible*. Nothing is written on the fast
-//! path but where the lock was taken. No published algorithm; the double look is that of atomic snapshots.
+//! cycle counts only if a second walk finds the same words and no wait has ended meanwhile. An edge is *certain* when
+//! only the holder can end it (a guard's lock, a re-entrant lock), else *possible*. Nothing is written on the fast path
+//! except where the lock was taken. No published algorithm; the double look is that of atomic snapshots.
 
 mod news;
 mod record;

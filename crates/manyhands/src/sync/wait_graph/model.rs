@@ -1,5 +1,5 @@
-//! The wait graph under every schedule: a deadlock is found by exactly one of its threads, what is none is never taken
-//! for one, and nobody follows a note to a lock that is gone.
+//! The wait graph under every schedule. A deadlock is found by exactly one of its threads, nothing else is taken for
+//! one, and no thread follows a note to a lock that is gone.
 
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;

@@ -1,8 +1,8 @@
-//! Waiting at a gate for what anybody may bring, with a note in the wait graph.
+//! Waiting at a gate for what any thread may bring, with a note in the wait graph.
 //!
-//! A wait without a limit is written down, so that a deadlock of which it is a part is found by whoever is in it for a
-//! lock. Others ask meanwhile whether what is waited for is there, so that nobody who is about to go on counts as
-//! stuck. The wait itself never fails for that. Nothing is written down when there is nothing to wait for.
+//! A wait without a limit is written down. So if it is part of a deadlock, a thread that is in it for a lock finds
+//! that. Others ask meanwhile whether what is waited for is there, so that a thread that is about to go on does not
+//! count as stuck. The wait itself never fails for that. Nothing is written down when there is nothing to wait for.
 
 #[cfg(not(manyhands_model))]
 use super::watch::watched;

@@ -1,9 +1,9 @@
 //! What one thread waits for, so that others can follow it.
 //!
-//! A note is written by its thread alone. Another thread that wants to follow it to the lock *pins* the note first:
-//! while it is pinned the waiter does not get beyond the end of its wait, so the lock, which the waiter borrows, still
-//! exists. Either the pin is seen by the waiter or the end of the wait by the one who pins: both raise their word, then
-//! fence, then look at the other's. No published algorithm; Dekker's idea.
+//! A note is written by its thread alone. Another thread that wants to follow it to the lock *pins* the note first.
+//! While it is pinned the waiter does not get beyond the end of its wait, so the lock, which the waiter borrows, still
+//! exists. Either the waiter sees the pin, or the thread that pins sees the end of the wait: both raise their word,
+//! then fence, then look at the other's. No published algorithm; Dekker's idea.
 
 use crate::platform::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::platform::thread::yield_now;
@@ -12,14 +12,14 @@ use crate::sync::lock::word::{LockWord, Seen};
 /// The part of a private lock that the wait graph reads.
 #[derive(Debug, Default)]
 pub(in crate::sync) struct LockFace {
-    /// Who holds it.
+    /// The holder.
     pub(in crate::sync) word: LockWord,
     /// Where its holder took it, as a raw `Site`.
     pub(in crate::sync) taken_at: AtomicUsize,
     /// Where it was made, as the holder of the face keeps it.
     #[cfg(not(manyhands_model))]
     pub(in crate::sync) made_at: crate::sync::wait::site::Site,
-    /// Whether its holder may take it again, and nobody else can ever release it.
+    /// Whether its holder may take it again, and no other thread can ever release it.
     pub(in crate::sync) only_by_holder: bool,
     #[cfg(all(test, manyhands_model))]
     pub(in crate::sync) alive: super::model::Alive,
@@ -32,7 +32,7 @@ pub(in crate::sync) enum Wanted {
     Lock(usize),
     /// The end of a thread; its number.
     Thread(u32),
-    /// What anybody may bring: the address of what tells whether somebody has, for the function that asks it.
+    /// What any thread may bring: an address, for the function that asks there whether it was brought.
     News(usize, IsThere),
 }
 
@@ -79,7 +79,7 @@ pub(in crate::sync) struct Look {
     pub(in crate::sync) waits: u64,
     pub(in crate::sync) wanted: Wanted,
     pub(in crate::sync) wanted_at: usize,
-    /// Who can end the wait; 0 = nobody in particular.
+    /// The thread that can end the wait; 0 = no particular one.
     pub(in crate::sync) owner: u32,
     /// Whether only that one can.
     pub(in crate::sync) certain: bool,
@@ -120,8 +120,8 @@ fn is_by_rust(_: usize) -> bool {
 }
 
 impl WaitNote {
-    /// Writes down that the calling thread, whose note this is, waits from now on, and makes it seen by whoever walks
-    /// later.
+    /// Writes down that the calling thread, whose note this is, waits from now on, and makes that visible to later
+    /// walks.
     pub(in crate::sync) fn begin(&self, wanted: Wanted, wanted_at: usize) {
         let (what, kind) = match wanted {
             Wanted::Lock(address) => (address, LOCK),
@@ -134,11 +134,11 @@ impl WaitNote {
         let waits = self.waits.load(Ordering::Relaxed);
         debug_assert!(waits & 1 == 0, "a wait began within a wait");
         self.waits.store(waits + 1, Ordering::Release);
-        // Of two who begin to wait for one another, the later in the order of fences sees the other's note.
+        // If two begin to wait for one another, the later in the order of fences sees the other's note.
         fence(Ordering::SeqCst);
     }
 
-    /// Ends the wait, and returns only when nobody is following the note any more.
+    /// Ends the wait, and returns only when no thread is following the note any more.
     pub(in crate::sync) fn end(&self) {
         let waits = self.waits.load(Ordering::Relaxed);
         self.waits.store(waits + 1, Ordering::Release);
@@ -148,7 +148,7 @@ impl WaitNote {
         }
     }
 
-    /// In a fork's child, where nobody is left who could unpin: nobody follows the note, and its thread does not wait.
+    /// In a fork's child, where nobody is left to unpin: no thread follows the note, and its thread does not wait.
     pub(in crate::sync) fn reset(&self) {
         self.pins.store(0, Ordering::Relaxed);
         let waits = self.waits.load(Ordering::Relaxed);
@@ -189,13 +189,13 @@ impl WaitNote {
             function => {
                 // SAFETY: of the kinds, only the addresses of such functions are neither of the two numbers.
                 let is_there: IsThere = unsafe { std::mem::transmute::<usize, IsThere>(function) };
-                // SAFETY: it stands on the stack of the waiter, who stays in its wait while the note is pinned and says
-                // so.
+                // SAFETY: it stands on the stack of the waiter, which stays in its wait while the note is pinned and
+                // says so.
                 let is_there_now = unsafe { is_there(what) };
                 return Look { wanted: Wanted::News(what, is_there), is_there: is_there_now, ..nothing };
             }
         }
-        // SAFETY: the note leads to the face of the lock that its thread waits for and thereby borrows; the thread
+        // SAFETY: the note leads to the face of the lock that its thread waits for and thereby borrows. The thread
         // stays in that wait while the note is pinned and says so, and both were found after the fence.
         let face = unsafe { &*(what as *const LockFace) };
         #[cfg(all(test, manyhands_model))]

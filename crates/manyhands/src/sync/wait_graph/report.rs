@@ -47,8 +47,8 @@ fn step_of(edge: &Edge) -> DeadlockStep {
     }
 }
 
-/// What the thread with this number waits for without a limit, and who has it; `None` when it is in no such wait of the
-/// engine.
+/// What the thread with this number waits for without a limit, and which thread has it; `None` when it is in no such
+/// wait of the engine.
 pub fn wait_of(number: u32) -> Option<DeadlockStep> {
     let look = record_of(number)?.note.look()?;
     let step = step_of(&Edge { waiter: number, look });

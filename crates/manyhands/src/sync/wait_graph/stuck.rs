@@ -1,10 +1,10 @@
 //! Whether all threads of the process wait for ever, so that what is merely possible elsewhere is a deadlock.
 //!
-//! Every thread counts, also one the engine knows nothing of, and so does everything that could still end a wait from
-//! outside: a signal whose handler sets an event or releases a lock. Where Ctrl-C merely raises an exception in the
-//! main thread, as Python does unless told otherwise, it counts if that thread is one of those that would be reported,
-//! or waits for news: then what would be a deadlock is only suspected. So is what ends with a wait for news, since a
-//! program may be meant to stand until it is ended.
+//! Every thread counts, also one the engine knows nothing of. So does everything that could still end a wait from
+//! outside: a signal whose handler sets an event or releases a lock. By default in Python, Ctrl-C merely raises an
+//! exception in the main thread. There it counts if that thread is one of those that would be reported, or waits for
+//! news: then what would be a deadlock is only suspected. A chain that ends with a wait for news is only suspected,
+//! too, since a program may be meant to stand until it is ended.
 
 use std::sync::OnceLock;
 
@@ -26,9 +26,9 @@ const OWN_FAULTS: Mask = bit(libc::SIGILL)
 /// How much hope there is for a thread that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hope {
-    /// Somebody may be awake, or woken by a signal.
+    /// Some thread may be awake, or woken by a signal.
     Somebody,
-    /// Nobody is, but Ctrl-C may bring what is waited for, or the program be meant to wait until it is ended.
+    /// No thread is, but Ctrl-C may bring what is waited for, or the program be meant to wait until it is ended.
     Interruption,
     /// Every thread of the process, the unknown ones too, waits without a limit, and what none of them waits for is
     /// there.
@@ -82,9 +82,9 @@ pub(super) fn hope(edges: &[Edge]) -> Hope {
     }
 }
 
-/// Whether the edges lead to an end: to who waits for news, to a lock whose holder is gone, or in a circle. They do not
-/// when the next thread lives and had taken its note back for a moment, as it does at each tick: then what is known of
-/// it is missing.
+/// Whether the edges lead to an end: to a thread that waits for news, to a lock whose holder is gone, or in a circle.
+/// They do not when the next thread lives and had taken its note back for a moment, as it does at each tick. Then what
+/// is known of it is missing.
 fn is_whole(edges: &[Edge]) -> bool {
     edges.last().is_some_and(|last| {
         let next = last.look.owner;
@@ -95,7 +95,7 @@ fn is_whole(edges: &[Edge]) -> bool {
 fn is_stuck(number: u32, look: &Look) -> bool {
     match look.wanted {
         Wanted::News(..) => !look.is_there,
-        // Who waits for what it holds may have just been handed it.
+        // A thread that waits for what it holds may have just been handed it.
         Wanted::Lock(_) => look.owner != 0 && look.owner != number,
         Wanted::Thread(joined) => record_of(joined).is_some(),
     }

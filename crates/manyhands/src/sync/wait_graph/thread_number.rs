@@ -1,7 +1,7 @@
 //! The numbers of this process's threads, as they stand in the words of private locks.
 //!
 //! Each thread gets a number, and a record of the wait graph with it, when it first needs one. A fork copies the
-//! forking thread's number with its memory, so in the child that thread still holds what it held, which is what a
+//! forking thread's number with its memory. So in the child that thread still holds what it held, which is what a
 //! private lock copied by `fork` needs. The numbers mean nothing outside the process; arena locks carry
 //! `arena::ThreadId`s instead.
 

@@ -1,7 +1,7 @@
 //! The threads of this process, by the number that stands in the words of private locks.
 //!
 //! A number is a record's index and its generation, so a word that names a thread which is gone leads nowhere. A thread
-//! takes a record when it first needs a number, and gives it back when it ends; records go round, so that a number
+//! takes a record when it first needs a number, and gives it back when it ends. Records go round, so that a number
 //! comes back only after some eight million threads. A fork's child has the records of its parent's threads as well:
 //! they carry another token than its own, and lead nowhere either.
 
@@ -74,7 +74,7 @@ fn make(place: &AtomicPtr<[ThreadRecord; PIECE]>) -> &'static [ThreadRecord; PIE
     }
 }
 
-/// What tells this process from those it was forked from: never 0, greater than its parent's.
+/// What distinguishes this process from those it was forked from: never 0, greater than its parent's.
 pub(in crate::sync) fn token() -> u32 {
     if wipe::word(TOKEN_WORD).is_none() {
         let _ = wipe::prepare();

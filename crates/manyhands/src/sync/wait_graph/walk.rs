@@ -1,10 +1,10 @@
 //! From a waiter to the holder of what it waits for, to what that one waits for, and so on.
 //!
-//! Of the threads of a cycle the last to write down its wait finds it, since all others have written down theirs
-//! before. A walk is believed when a second one finds each thread in the same wait and each lock held by the same
-//! thread: a thread that was asleep all the while has released nothing and taken nothing but what it waits for, and a
-//! holder that waits for what it holds has just been handed it. So all edges stood at the moment between the walks. Two
-//! who find the same cycle agree by turns on who fails: the first of them, whose wait then is over, so that the second
+//! The last thread of a cycle to write down its wait finds the cycle, since all others have written down theirs before.
+//! A walk is believed when a second one finds each thread in the same wait and each lock held by the same thread. A
+//! thread that slept all the while has released nothing and taken nothing except what it waits for, and a holder that
+//! waits for what it holds has just been handed it. So all edges stood at the moment between the walks. Two threads
+//! that find the same cycle agree by turns on which one fails. It is the first: its wait is then over, so the second
 //! finds no cycle.
 
 use super::record::{Look, WaitNote};
@@ -27,7 +27,7 @@ pub(in crate::sync) struct Walk<F> {
 }
 
 impl<'n, F: Fn(u32) -> Option<&'n WaitNote>> Walk<F> {
-    /// The cycle that `me`, who has written down its wait, closes; `None` when there is none, or it has just ended.
+    /// The cycle that `me`, which has written down its wait, closes; `None` when there is none, or it has just ended.
     pub(in crate::sync) fn cycle(&self, me: u32) -> Option<Vec<Edge>> {
         let edges = self.once(me)?;
         self.stands(&edges).then_some(edges)
@@ -42,7 +42,7 @@ impl<'n, F: Fn(u32) -> Option<&'n WaitNote>> Walk<F> {
             if look.owner == me {
                 return Some(edges);
             }
-            // Nobody, or one that was just handed the lock, or a cycle without me, which is its members' affair.
+            // No thread, or one that was just handed the lock, or a cycle without me, which is its members' affair.
             if look.owner == 0 || edges.len() == MOST_STEPS || edges.iter().any(|e| e.waiter == look.owner) {
                 return None;
             }
@@ -50,7 +50,7 @@ impl<'n, F: Fn(u32) -> Option<&'n WaitNote>> Walk<F> {
         }
     }
 
-    /// From `me` to whoever is at the end: one that waits for news, or one that was met before.
+    /// From `me` to the thread at the end: one that waits for news, or one that was met before.
     pub(in crate::sync) fn chain(&self, me: u32) -> Vec<Edge> {
         let mut edges: Vec<Edge> = Vec::new();
         let mut waiter = me;
@@ -70,12 +70,12 @@ impl<'n, F: Fn(u32) -> Option<&'n WaitNote>> Walk<F> {
     }
 }
 
-/// Who decides that a cycle is a deadlock: one thread of a process at a time.
+/// The turn to decide that a cycle is a deadlock: one thread of a process has it at a time.
 ///
 /// | value | meaning |
 /// |---|---|
 /// | 0 | nobody |
-/// | other | a thread of the process with that token; of another process: a fork's copy of somebody's turn |
+/// | other | a thread of the process with that token; of another process: a fork's copy of a thread's turn |
 #[derive(Debug, Default)]
 pub(in crate::sync) struct Detector(AtomicU32);
 

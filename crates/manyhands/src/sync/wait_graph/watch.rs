@@ -3,7 +3,7 @@
 //!
 //! It stands between a lock and the caller's own hooks, as the `Waiting` and `Ticking` of one wait. While a signal
 //! handler runs the thread does not wait, so its note is taken back meanwhile, and a handler may wait on its own. A
-//! wait with a limit ends by itself: nobody is stuck behind it, and it is not written down.
+//! wait with a limit ends by itself: no thread is stuck behind it, and it is not written down.
 
 use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
@@ -23,7 +23,7 @@ use crate::sync::wait_graph::thread_number::thread_number;
 
 /// How often it is looked whether a suspicion still stands.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-/// How long it stands before it is told as a suspicion.
+/// How long it stands before it is reported as a suspicion.
 const GRACE: Duration = Duration::from_secs(1);
 
 static DETECTOR: Detector = Detector::new();
@@ -36,7 +36,7 @@ pub(in crate::sync) struct Watch<'a> {
     wanted_at: usize,
     waiting: &'a dyn Waiting,
     noted: Cell<bool>,
-    /// What may be a deadlock, and when it is told.
+    /// What may be a deadlock, and when it is to be reported.
     possible: RefCell<Option<(Vec<Edge>, Deadline)>>,
     told: Cell<bool>,
     looked: Cell<bool>,
@@ -61,7 +61,7 @@ impl<'a> Watch<'a> {
         Self::new(thread_number(), Wanted::Thread(joined), site, waiting)
     }
 
-    /// A wait for what anybody may bring; `None` while the thread is being torn down. `is_there` is asked by other
+    /// A wait for what any thread may bring; `None` while the thread is being torn down. `is_there` is asked by other
     /// threads as long as the watch stands.
     fn for_news<F: Fn() -> bool + Sync>(is_there: &'a F, waiting: &'a dyn Waiting) -> Option<Self> {
         let wanted = Wanted::News(std::ptr::from_ref(is_there) as usize, ask::<F>);
@@ -124,8 +124,8 @@ impl<'a> Watch<'a> {
         let first = !self.looked.replace(true);
         match walk.cycle(self.me) {
             Some(edges) => self.look_at_cycle(&walk, &edges, first),
-            // Not at once: that is for those who wait long. And whoever joins leaves it to whoever wants a lock, who
-            // may help it thereby; where nobody wants one, what is joined may be meant to wait until the program is
+            // Not at once: that is for long waits. A thread that joins leaves it to one that wants a lock, which may
+            // help it thereby. Where no thread wants a lock, what is joined may be meant to wait until the program is
             // ended.
             None if !first && matches!(self.wanted, Wanted::Lock(_)) => {
                 let chain = walk.chain(self.me);
@@ -164,16 +164,16 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// What was possible is no longer, or somebody may still end it.
+    /// What was possible is no longer, or may still be ended by another thread.
     fn forget(&self) -> ControlFlow<()> {
         self.possible.take();
         ControlFlow::Continue(())
     }
 
-    /// Tells of waits that nobody in this process can end, once they have stood for long.
+    /// Reports waits that nobody in this process can end, once they have stood for long.
     fn suspect(&self, edges: &[Edge]) -> ControlFlow<()> {
         if self.is_suspicious(edges) {
-            // Whoever hears of it may wait.
+            // The function that the report goes to may wait.
             self.take_back();
             suspect(&deadlock_of(edges));
             self.note();
@@ -196,13 +196,14 @@ impl<'a> Watch<'a> {
         })
     }
 
-    /// Whether this thread tells of these waits: of a cycle, which each of its threads finds, one; else who found them.
+    /// Whether this thread reports these waits: of a cycle, which each of its threads finds, one; else the one that
+    /// found them.
     fn tells(&self, edges: &[Edge]) -> bool {
         let is_cycle = edges.last().is_some_and(|last| last.look.owner == self.me);
         !is_cycle || edges.iter().all(|edge| self.me <= edge.waiter)
     }
 
-    /// Whether a possible cycle has stood so long that it is told, now and not before.
+    /// Whether a possible cycle has stood so long that it is reported, now and not before.
     fn is_suspicious(&self, edges: &[Edge]) -> bool {
         let mut possible = self.possible.borrow_mut();
         let wants = |edge: &Edge| (edge.waiter, edge.look.wanted, edge.look.owner);
@@ -220,7 +221,7 @@ impl<'a> Watch<'a> {
 
 /// Runs `wait`, a wait without a limit for the end of the thread with this number, as part of the wait graph.
 ///
-/// For whoever joins threads by other means than this crate's; numbers are what [`this_thread_number`] gives.
+/// For code that joins threads by other means than this crate's; numbers are what [`this_thread_number`] gives.
 ///
 /// # Errors
 /// [`WaitError::Deadlock`] when that thread waits, perhaps by way of others, for this one; `wait` was not run then.
@@ -234,8 +235,8 @@ pub fn while_joining<R>(joined: u32, site: Site, wait: impl FnOnce() -> R) -> Re
     Ok(wait())
 }
 
-/// Runs `wait`, one of the engine's own waits for the end of the thread with this number, as part of the wait graph:
-/// unlike [`while_joining`] with hooks, and with a look at every tick.
+/// Runs `wait`, one of the engine's own waits for the end of the thread with this number, as part of the wait graph.
+/// Unlike [`while_joining`] it has hooks, and a look at every tick.
 pub(in crate::sync) fn joining(
     joined: u32,
     site: Site,
@@ -262,7 +263,7 @@ unsafe fn ask<F: Fn() -> bool + Sync>(address: usize) -> bool {
     (unsafe { &*(address as *const F) })()
 }
 
-/// Runs a private wait for what anybody may bring, written down if it has no limit. `is_there` says whether it is
+/// Runs a private wait for what any thread may bring, written down if it has no limit. `is_there` says whether it is
 /// there, and is asked by other threads while the wait lasts.
 pub(in crate::sync) fn watched<F: Fn() -> bool + Sync, R>(
     is_there: F,
@@ -302,7 +303,7 @@ impl Ticking for Watch<'_> {
             Wanted::News(..) => Duration::MAX,
             _ if self.possible.borrow().is_some() && !self.told.get() => LOOK_AGAIN,
             _ => {
-                // Who waits long is looked after less and less often.
+                // A long wait is looked after less and less often.
                 let period = self.period.get();
                 self.period.set((period * 2).min(GRACE));
                 period

@@ -1,5 +1,5 @@
-//! The ledger under every schedule: nobody has what another has, no request is forgotten, also when a claimant stops
-//! for ever at any of its stores and a sweeper recovers, or stops midway as well.
+//! The ledger under every schedule: nobody has what another has, and no request is forgotten. This holds also when a
+//! claimant stops for ever at any of its stores and a sweeper recovers, or stops midway as well.
 
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicU32 as Shown;

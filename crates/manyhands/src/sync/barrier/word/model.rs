@@ -1,5 +1,5 @@
-//! Barriers under every schedule: nobody goes on before all have arrived, everybody of a round learns the same of it,
-//! and nobody is left asleep; also when one stops for ever at a store and a sweeper breaks its round.
+//! Barriers under every schedule: no thread goes on before all have arrived, all of a round see the same outcome, and
+//! none is left asleep. This holds also when one stops for ever at a store and a sweeper breaks its round.
 
 use loom::sync::Arc;
 use loom::thread;
@@ -83,7 +83,7 @@ fn model_barrier_reset_fails_a_round_for_all_or_for_none() {
             thread::spawn(move || place.pass(2))
         });
         place.word.reset(Scope::Private);
-        // Whoever arrived after the reset waits alone: it is let out.
+        // A thread that arrived after the reset waits alone: it is let out.
         while place.arrived.load(Ordering::Relaxed) < 2 {
             thread::yield_now();
         }

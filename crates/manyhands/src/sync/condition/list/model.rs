@@ -1,5 +1,6 @@
-//! The list of waiters under every schedule, with the lock that goes with it: no notification is lost, none reaches one
-//! waiter more, none is taken by who came later; also when a waiter, a notifier or a sweeper stops for ever at a store.
+//! The list of waiters under every schedule, with the lock that goes with it. No notification is lost, none reaches one
+//! waiter more, and none is taken by a later one; also when a waiter, a notifier or a sweeper stops for ever at a
+//! store.
 
 use loom::sync::Arc;
 use loom::thread;
@@ -116,7 +117,7 @@ fn model_condition_two_waiters_get_two() {
     });
 }
 
-/// One of two waiters is told once, and nobody else returns before the other is told, too.
+/// One of two waiters is notified once, and the other does not return before it is notified, too.
 #[test]
 fn model_condition_notify_tells_no_more_than_asked() {
     check(2, || {
@@ -148,7 +149,7 @@ fn model_condition_notify_tells_no_more_than_asked() {
     });
 }
 
-/// A waiter stops for ever, perhaps told and not yet gone on; the other must get what was put.
+/// A waiter stops for ever, perhaps notified and not yet gone on; the other must get what was put.
 #[test]
 fn model_condition_dead_waiter_eats_nothing() {
     for points in 0..10 {
@@ -167,8 +168,8 @@ fn model_condition_dead_waiter_eats_nothing() {
                             dies_after(sweeper_points, || place.sweep(1));
                             place.sweep(1);
                         }
-                        // It took nothing: who has the lock again passes on what it was told, as a correct program
-                        // does; so does the heir of a lock whose holder died.
+                        // It took nothing: the thread that has the lock again passes the notification on, as a correct
+                        // program does; so does the heir of a lock whose holder died.
                         if place.regained.load(Ordering::Relaxed) & 1 << 1 != 0 {
                             place.list().notify(1);
                         }
@@ -181,7 +182,7 @@ fn model_condition_dead_waiter_eats_nothing() {
                 });
                 place.put(3);
                 survivor.join().unwrap();
-                // Should nobody have been left to tell it, the mortal one waits still.
+                // If nobody was left to notify it, the mortal one waits still.
                 while place.returned.load(Ordering::Acquire) == 0 {
                     place.list().notify(u32::MAX);
                     thread::yield_now();
@@ -192,7 +193,7 @@ fn model_condition_dead_waiter_eats_nothing() {
     }
 }
 
-/// A notifier stops for ever after it has told somebody and before it wakes it.
+/// A notifier stops for ever after it has marked a record and before it wakes the waiter.
 #[test]
 fn model_condition_dead_notifier_is_made_up_for() {
     check(3, || {
