@@ -1,9 +1,9 @@
 //! How a supervisor makes a child.
 //!
-//! A process that somebody asked for becomes the asker's child, so that `getppid` and `waitpid` are right there: by a
-//! raw clone with CLONE_PARENT where nobody's fork handlers are needed, else by two glibc forks, whose grandchild falls
-//! to the asker as the nearest subreaper. A pool's worker is the supervisor's own child, which the supervisor reaps. In
-//! every case the child takes its slot first, then runs the after-fork hooks.
+//! A process that another process asked for becomes the asker's child, so that `getppid` and `waitpid` are right there.
+//! Where no fork handlers are needed, that is a raw clone with CLONE_PARENT. Otherwise it is two glibc forks, whose
+//! grandchild falls to the asker as the nearest subreaper. A pool's worker is the supervisor's own child, which the
+//! supervisor reaps. In every case the child takes its slot first, then runs the after-fork hooks.
 
 use crate::arena::{Arena, ProcessId, ProcessState, by_hand};
 use crate::platform::fork::{Side, clone_sibling, fork_plain};
@@ -19,12 +19,12 @@ pub trait Forking {
     fn in_parent(&mut self) {}
     /// After it, in the child.
     fn in_child(&mut self) {}
-    /// Whether a child may be cloned without anybody's fork handlers: the supervisor has one thread, and nothing is
+    /// Whether a child may be cloned without running fork handlers: the supervisor has one thread, and nothing is
     /// loaded that registers any.
     fn may_clone_raw(&self) -> bool;
 }
 
-/// What was loaded when the supervisor began, to tell what has come since.
+/// What was loaded when the supervisor began, to see what has come since.
 #[derive(Debug)]
 pub struct Loaded {
     count: u64,
@@ -75,7 +75,7 @@ pub(super) fn sibling(
         // been dealt with without this child.
         arena.adopt_slot_for(slot, pid);
         if getppid() != requester {
-            // Whoever has become its parent may have reaped it by now.
+            // Its new parent may have reaped it by now.
             if let Ok(pidfd) = pidfd::PidFd::open(pid)
                 && arena.is_member(&pidfd)
             {

@@ -1,8 +1,8 @@
 //! Functions as they travel between processes of one program.
 //!
-//! A function, or a closure that captures nothing, has a type of its own and no content. So it is sent as the place,
-//! in the program's image, of a trampoline compiled for that type, which reads the arguments, calls the function, and
-//! writes the answer; the build's number guards against another program. It needs no registry and works in stripped
+//! A function, or a closure that captures nothing, has a type of its own and no content. So it is sent as the place, in
+//! the program's image, of a trampoline compiled for that type. The trampoline reads the arguments, calls the function,
+//! and writes the answer; the build's number guards against another program. It needs no registry and works in stripped
 //! binaries. Code of a shared library has no place in the program: that is refused, by name. A panic is an answer like
 //! any other; what the user sees of it on standard error stays as it was.
 
@@ -91,8 +91,8 @@ pub enum Failure {
 const OFFSET_BITS: u32 = 40;
 const OFFSET: u64 = (1 << OFFSET_BITS) - 1;
 
-/// What tells an offset that was written down from any other number: 24 bits of a product in which each bit of both
-/// counts.
+/// 24 bits of a product in which each bit of both counts; they distinguish an offset that was written down from any
+/// other number.
 fn check_of(offset: u64, build: u64) -> u64 {
     let mixed = (offset ^ build ^ 0x6d61_6e79).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> OFFSET_BITS
@@ -113,7 +113,7 @@ impl Entry {
         Entry::of_empty(function)
     }
 
-    /// As [`Entry::of`], for callers that have asserted it: the compiler then shows the line of whoever called them.
+    /// As [`Entry::of`], for callers that have asserted it: the compiler then shows the line of their caller.
     pub(crate) fn of_empty<F, A, R>(function: F) -> Result<Entry, EntryError>
     where
         F: Fn(A) -> R + Copy + Send + 'static,
@@ -163,7 +163,7 @@ impl Entry {
         }
         let address = main.address_at(self.offset).ok_or(EntryError::NoCode { offset: self.offset })?;
         // SAFETY: an entry is made of a trampoline, or in the engine of what it wrote down of one (`written`,
-        // `offset`), and processes on one arena trust each other; the same build has the same code at the same distance
+        // `offset`). Processes on one arena trust each other; the same build has the same code at the same distance
         // from its base.
         Ok(unsafe { std::mem::transmute::<*const (), Trampoline>(address as *const ()) })
     }
@@ -207,8 +207,8 @@ impl Entry {
 }
 
 /// To be asked in a `const` block of each method that takes a user's function. The compiler asks when it makes code for
-/// the method with that function, so a build fails and a mere check does not: stable Rust has no bound for "captures
-/// nothing", and a function pointer, which only such closures become, has lost the name that messages tell.
+/// the method with that function, so a build fails and a mere check does not. Stable Rust has no bound for "captures
+/// nothing"; a function pointer, which only such closures become, has lost the name that messages show.
 pub(crate) const fn assert_captures_nothing<F>() {
     assert!(
         size_of::<F>() == 0,
@@ -299,7 +299,7 @@ where
     unsafe {
         called::<F, A, T>(arguments, |value| {
             let code = value.report();
-            // The code itself is not to be had, only compared.
+            // The code itself cannot be read, only compared.
             let code = (0..=u8::MAX).find(|number| ExitCode::from(*number) == code);
             tagged(VALUE, &code.unwrap_or(u8::MAX))
         })
@@ -307,7 +307,7 @@ where
 }
 
 /// # Safety
-/// Somebody had a value of type `F`, which has no content.
+/// The caller had a value of type `F`, which has no content.
 unsafe fn called<F, A, R>(
     arguments: &[u8],
     answer: impl FnOnce(R) -> Result<Vec<u8>, encoding::Error>,
@@ -364,7 +364,8 @@ pub(super) fn watch_panics() {
     });
 }
 
-/// Runs `code`; a panic becomes a [`Failure`] with its message and place, after the panic hook has told the user.
+/// Runs `code`; a panic becomes a [`Failure`] with its message and place, after the panic hook has reported it to the
+/// user.
 ///
 /// # Errors
 /// The panic.

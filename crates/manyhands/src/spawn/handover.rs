@@ -1,12 +1,12 @@
-//! What an exec'd process of ours is handed, and how it finds it.
+//! What an exec'd process of ours is given, and how it finds it.
 //!
 //! A supervisor, or a process started by exec, inherits four descriptors: a socket to its starter, the arena's memory
 //! and doorbell, and a pidfd of the starter. One environment variable names them; it is taken out of the environment
 //! when it has been read. It counts only when the descriptor is the very socket that it speaks of, one of a pair which
-//! the starter has made as the same user, and the starter is the parent, or has ended: so a stale copy of the variable
-//! does nothing. A program that runs with more rights than its starter had never believes it: whoever starts such a
-//! program writes its environment. In a shared library the variable is taken out when the library is loaded, and read
-//! when the library asks.
+//! the starter has made as the same user. Also, the starter must be the parent, or have ended. So a stale copy of the
+//! variable does nothing. A program that runs with more rights than its starter never believes it, because the starter
+//! writes the environment. In a shared library the variable is taken out when the library is loaded, and read when the
+//! library asks.
 
 use super::error::StartError;
 use super::request::{self, Head, Reply, StartRequest};
@@ -44,8 +44,8 @@ pub struct Program {
     pub file: CString,
     /// Its arguments, the first being its name.
     pub arguments: Vec<CString>,
-    /// Whether its descriptors 0 to 2 are /dev/null instead of the caller's. (Its children get those of whoever asks
-    /// for them.)
+    /// Whether its descriptors 0 to 2 are /dev/null instead of the caller's. (Its children get those of their
+    /// requester.)
     pub detached: bool,
 }
 
@@ -66,12 +66,12 @@ pub enum Part {
     Process,
 }
 
-/// What this process was handed by the one that exec'd it.
+/// What this process was given by the one that exec'd it.
 #[derive(Debug)]
 pub struct Inherited {
     /// What it is to be.
     pub part: Part,
-    /// By whom, and how that one is spoken to.
+    /// The process that gave it, and the way to speak to it.
     pub requester: Requester,
 }
 
@@ -156,7 +156,7 @@ pub(super) fn put_aside() {
 }
 
 impl Inherited {
-    /// Takes what was handed to this process, and its slot in the arena; `None` when nothing was.
+    /// Takes what was given to this process, and its slot in the arena; `None` when nothing was.
     ///
     /// # Errors
     /// When the arena cannot be used (another version or container), or the starter has given this process up.
@@ -178,7 +178,7 @@ impl Inherited {
         for descriptor in [&handed.socket, &handed.memory, &handed.doorbell, &handed.starter_pidfd] {
             descriptor::close_at_exec(descriptor);
         }
-        // SAFETY: our parent's arena, of which it told us over a socket that it made for us alone.
+        // SAFETY: our parent's arena, which it named over a socket that it made for us alone.
         unsafe { Arena::adopt(handed.memory, handed.doorbell, handed.slot) }?;
         let pidfd = PidFd::of(handed.starter_pidfd, handed.starter_pid)
             .map_err(ArenaError::system("a look at the starter's descriptor"))?;
@@ -196,7 +196,7 @@ impl Inherited {
     /// What a process that was started by exec is to do.
     ///
     /// # Errors
-    /// When the starter ended before it had told, or told more descriptors than this process may have open.
+    /// When the starter ended before it had sent everything, or sent more descriptors than this process may have open.
     pub fn request(self) -> io::Result<StartRequest> {
         let received = request::receive(&self.requester.socket)?.ok_or(io::ErrorKind::UnexpectedEof)?;
         let Head::Start { slot, inheritance, is_entry, answers } = received.head else {
@@ -208,7 +208,7 @@ impl Inherited {
         }
         if received.refusal.is_some() {
             if answers {
-                // The starter tells.
+                // The starter reports it.
                 end_at_once(1);
             }
             return Err(io::Error::from_raw_os_error(libc::EMFILE));
@@ -261,7 +261,7 @@ impl Handed {
         if !is_pipe(doorbell) || !pidfd::is_one(starter_descriptor) {
             return None;
         }
-        // A starter that ended meanwhile left its child to somebody else; what it told stands in the socket.
+        // A starter that ended meanwhile left its child to another process; what it sent stands in the socket.
         if starter_pid != getppid() && !has_ended(starter_descriptor) {
             return None;
         }

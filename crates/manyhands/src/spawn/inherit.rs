@@ -1,10 +1,10 @@
-//! What a child inherits of its parent when somebody else makes it.
+//! What a child inherits from its parent when another process makes it.
 //!
-//! A child that is cloned from a zygote must find what a fork of its parent would have found at that moment:
-//! descriptors 0 to 2, working directory, umask, environment, blocked and ignored signals. These travel with each
-//! request. What cannot be changed from inside (user, groups, session, namespaces, limits, scheduling), and the
-//! variables that a program reads only when it begins, make up the parent's [`standing`]: a parent whose standing
-//! differs from its zygote's needs a new zygote.
+//! A child that is cloned from a zygote must find what a fork of its parent would have found at that moment.
+//! Descriptors 0 to 2, working directory, umask, environment, blocked and ignored signals travel with each request.
+//! Some things cannot be changed from inside: user, groups, session, namespaces, limits, scheduling, and the variables
+//! that a program reads only when it begins. They make up the parent's [`standing`]: a parent whose standing differs
+//! from its zygote's needs a new zygote.
 
 use super::error::StartError;
 use crate::platform::lasting::above_standard;
@@ -16,7 +16,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-/// What a child is told to take over.
+/// What a child has to take over.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Inheritance {
     umask: u32,
@@ -26,7 +26,7 @@ pub struct Inheritance {
     standard: [bool; 3],
     /// Whether the working directory's descriptor travels, after them.
     directory: bool,
-    /// `NAME=value`, each ended by a zero byte; `None` on the way to a supervisor that was told the same the last time.
+    /// `NAME=value`, each ended by a zero byte; `None` on the way to a supervisor that was sent the same the last time.
     environment: Option<Vec<u8>>,
 }
 
@@ -93,7 +93,7 @@ impl Inheritance {
         descriptors.get(before).filter(|_| self.standard[2])
     }
 
-    /// The form in which it travels to a supervisor that was last told the environment `told`, which is brought up to
+    /// The form in which it travels to a supervisor that was last sent the environment `told`, which is brought up to
     /// date.
     pub(super) fn for_supervisor(&self, told: &mut Option<Vec<u8>>) -> Inheritance {
         let environment = (self.environment != *told).then(|| self.environment.clone()).flatten();

@@ -1,8 +1,8 @@
 //! What a process does for its children when it ends by itself.
 //!
 //! It asks its daemons to end, waits for its other children, and says in its slot that it ends in good order. Runs with
-//! the C library's exit handlers, so after `main` has returned or `exit` was called, in `main` or anywhere; not after
-//! `_exit`, an abort or a signal: then the reaper does what is left to do.
+//! the C library's exit handlers, so after `main` has returned or `exit` was called, in `main` or anywhere. It does not
+//! run after `_exit`, an abort or a signal: then the reaper does what is left to do.
 
 use super::here::{Here, present};
 use crate::arena::{Arena, Role, this_process};

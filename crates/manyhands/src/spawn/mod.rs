@@ -1,10 +1,10 @@
-//! Processes: how they start, with whom they end, how their end is noticed.
+//! Processes: how they start, which ones end together, how their end is noticed.
 //!
-//! A process is started by a *zygote* (a small process that is cloned), by exec, or by fork; the child's parent is
-//! whoever asked, in each case. What runs in it is a function of the same program ([`Entry`]). A *supervisor* is a
-//! zygote, or a template forked from the program; it starts processes on request and keeps the workers of pools at
-//! their number. The *reaper* notices deaths, sweeps, and ends who must end with a parent. This layer knows no pool:
-//! what it must know of one it is told through [`Supervised`].
+//! A process is started by a *zygote* (a small process that is cloned), by exec, or by fork; in each case its parent is
+//! the process that asked. What runs in it is a function of the same program ([`Entry`]). A *supervisor* is a zygote,
+//! or a template forked from the program; it starts processes on request and keeps the workers of pools at their
+//! number. The *reaper* notices deaths, sweeps, and ends the processes that must end with a parent. This layer knows no
+//! pool: what it must know of one it gets through [`Supervised`].
 //!
 //! ```text
 //! process, thread, entry    what a Rust program starts                   error     why it could not

@@ -1,14 +1,14 @@
 //! The process that notices deaths.
 //!
-//! One per arena, made with the first process that is started; nobody's child, or where orphans fall to the program
-//! itself, a child that it does not see. It polls the pidfds of all processes of the arena and its doorbell, looks once
-//! a second who has executed another program, sweeps the dead, and ends who must end with a parent: pool workers and
-//! daemons however it ended, others when a signal ended it. What a slot says is checked before anybody is ended for it:
-//! the kernel must say that the process is one of the arena's ([`Watched::signal`]). The reaper ends itself when no
-//! process is left. It is a bare clone, perhaps of a process with threads: it allocates nothing, takes no lock, holds
-//! no descriptor but its own and the memory's, and drops the memory it was cloned with. It may be killed: supervisors,
-//! and whoever waits for a process or starts one, notice that and make another one. So do waiters, of whom the kernel
-//! wakes some: it notes the end in words of the arena. Meanwhile waiters sweep for themselves.
+//! One per arena, made with the first process that is started. It is nobody's child, or where orphans fall to the
+//! program itself, a child that it does not see. It polls the pidfds of all processes of the arena and its doorbell,
+//! looks once a second for processes that have executed another program, and sweeps the dead. It ends the processes
+//! that must end with a parent: pool workers and daemons however it ended, others when a signal ended it. Before it
+//! ends a process the kernel must say that the process is one of the arena's ([`Watched::signal`]). It ends itself when
+//! no process is left. It is a bare clone, perhaps of a process with threads. So it allocates nothing, takes no lock,
+//! holds no descriptor but its own and the memory's, and drops the memory it was cloned with. It may be killed.
+//! Supervisors, and processes that wait for one or start one, notice that and make another. So do waiters that the
+//! kernel wakes when it notes the reaper's end in words of the arena. Meanwhile waiters sweep for themselves.
 
 mod office;
 
@@ -29,12 +29,12 @@ use std::ffi::{CStr, c_void};
 const NAME: &CStr = c"mh-reaper";
 /// How long a process that was asked to end may take to do so before it is made to.
 const PATIENCE_NS: u64 = 1_000_000_000;
-/// How long the doorbell is not listened to after it was rung: when processes are started one after the other, the
+/// How long the doorbell is not listened to after it was rung. When processes are started one after the other, the
 /// reaper does not compete with them for a processor, and looks at all of them at once.
 const REST_NS: u64 = 2_000_000;
-/// How often the reaper looks for ends of which no descriptor tells.
+/// How often the reaper looks for ends that no descriptor reports.
 const SILENT_LOOK_NS: u64 = 1_000_000_000;
-/// How soon the reaper looks again when it has no descriptor left to watch somebody with.
+/// How soon the reaper looks again when it lacks a descriptor to watch a process with.
 const BLIND_LOOK_NS: u64 = 100_000_000;
 
 struct Task {
@@ -64,7 +64,7 @@ unsafe fn watch(task: *const c_void) {
     }
     process::set_name(NAME);
     arena.unmap_idle();
-    // Limits that a program sets for its own work are not meant for the reaper, who sweeps for all.
+    // Limits that a program sets for its own work are not meant for the reaper, which sweeps for all.
     process::raise_limits();
     let mut will = Will::new();
     // SAFETY: the will stands on this stack until it is dropped below; a bare clone has no such list. Where the kernel
@@ -99,13 +99,13 @@ struct Reaper {
     /// The first `count` are taken.
     watched: [Option<Watched>; WATCHED],
     count: usize,
-    /// Whether somebody could not be watched for want of a descriptor.
+    /// Whether a process could not be watched for want of a descriptor.
     blind: bool,
     /// Whether the kernel shows it every process's memory.
     sees_all: bool,
     /// Until when the doorbell is not listened to.
     rest_until: u64,
-    /// When it looks next for ends of which no descriptor tells.
+    /// When it looks next for ends that no descriptor reports.
     look_at: u64,
 }
 
@@ -163,8 +163,8 @@ impl Reaper {
         }
     }
 
-    /// Whether this is the arena's reaper. Whoever made it may have been killed before it began; then another one was
-    /// made in its place. Two would watch each other for ever.
+    /// Whether this is the arena's reaper. Its maker may have been killed before it began; then another one was made in
+    /// its place. Two would watch each other for ever.
     fn holds_office(&self) -> bool {
         let word = self.arena.reaper();
         let seen = word.load(Ordering::Acquire);
@@ -174,7 +174,7 @@ impl Reaper {
         let is_reaper = |other: &ProcessId| self.arena.process(*other).role() == Role::Reaper;
         let named = ProcessId::from_raw(seen).filter(is_reaper);
         let is_held = named.is_some_and(|other| !self.arena.notice(other));
-        // Should somebody else take it first, the next look tells.
+        // If another takes it first, the next look shows that.
         !is_held && word.compare_exchange(seen, self.slot.raw(), Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
@@ -209,7 +209,7 @@ impl Reaper {
     }
 
     fn watch(&mut self, process: ProcessId, slot: &ProcessSlot, pidfd: PidFd) {
-        // It may become somebody whom the reaper cannot look at.
+        // It may become a process that the reaper cannot look at.
         let is_known = !self.sees_all && self.arena.is_mapped_by(&pidfd) == Some(true);
         let (role, parent) = (slot.role(), slot.parent());
         self.watched[self.count] =
@@ -217,10 +217,9 @@ impl Reaper {
         self.count += 1;
     }
 
-    /// Ends those whose parent was swept by somebody else before they were watched.
+    /// Ends those whose parent was swept by another process before they were watched.
     fn end_orphans(&mut self) {
-        // Where there are only such as end with their parents, the parents are gone, though somebody's slot says
-        // otherwise.
+        // Where there are only such as end with their parents, the parents are gone, though a slot says otherwise.
         let is_free = |watched: &Watched| matches!(watched.role, Role::User | Role::Copy);
         let has_root = self.blind
             || self.watched[..self.count].iter().flatten().any(is_free)
@@ -234,8 +233,8 @@ impl Reaper {
         }
     }
 
-    /// Whether nobody is left to watch, or only a process whose child this one has become, without its doing: it may be
-    /// waiting for its children, of which this is one. Another reaper needs none.
+    /// Whether nobody is left to watch, or only a process that has become this one's parent without this one's doing.
+    /// That one may be waiting for its children, of which this is one. Another reaper needs none.
     fn is_idle(&self) -> bool {
         let mut others = self.watched[..self.count].iter().flatten().filter(|it| it.role != Role::Reaper);
         let only = others.next().is_none() || others.next().is_none() && self.burdens().is_some();
@@ -261,7 +260,7 @@ impl Reaper {
         if word.compare_exchange(mine, 0, Ordering::SeqCst, Ordering::Acquire).is_err() {
             return true;
         }
-        // Who came meanwhile and saw a reaper must have one.
+        // A process that came meanwhile and saw a reaper must have one.
         let parent = self.burdens();
         let needs_none = |(process, slot): (ProcessId, &ProcessSlot)| {
             process == self.slot || Some(process) == parent || slot.role() == Role::Reaper
@@ -325,8 +324,8 @@ impl Reaper {
         }
     }
 
-    /// Deals with those of whose end no descriptor tells: copies that never came for their slots, and who have executed
-    /// another program. These are watched no more: what they have become is no business of the engine's.
+    /// Deals with ends that no descriptor reports: copies that never came for their slots, and processes that have
+    /// executed another program. These are watched no more: what they have become is no business of the engine's.
     fn look_for_silent_ends(&mut self) {
         let now = clock::now_ns();
         if now < self.look_at {
@@ -339,7 +338,7 @@ impl Reaper {
         while index < self.count {
             let Some(watched) = &self.watched[index] else { break };
             let process = watched.process;
-            // Who was made to end is watched until it has; and who has ended is buried.
+            // A process that is made to end is watched until it has; and one that has ended is buried.
             let is_over = (watched.end_at == 0 || !watched.is_asked)
                 && (self.arena.is_dead(process) || self.arena.notice_exec(process, &watched.pidfd))
                 && !watched.pidfd.is_dead();
@@ -360,7 +359,7 @@ impl Reaper {
         }
     }
     fn died(&mut self, process: ProcessId, status: Option<ExitStatus>) {
-        // Who reaped it may have left word.
+        // The process that reaped it may have noted its status in the slot.
         let status = status.or_else(|| self.slot_of(process)?.ending());
         let by_signal = match status {
             Some(ExitStatus::Signaled(_)) => true,

@@ -1,6 +1,6 @@
 //! What is said between a process and its supervisor.
 //!
-//! A request is a head (what to do, what the child inherits) and a payload that only the child reads; descriptors
+//! A request is a head (what to do, what the child inherits) and a payload that only the child reads. Descriptors
 //! travel along: those of the [`Inheritance`], then the payload's own. Each request has one reply, except
 //! [`Head::Look`]. Both ends are one build, so the format has no versions.
 
@@ -18,7 +18,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 pub struct Order<'a> {
     /// What it is called.
     pub name: &'a str,
-    /// With whom it ends.
+    /// Which process it ends with.
     pub role: Role,
     /// What it reads to know what to do.
     pub payload: Instruction<'a>,
@@ -29,7 +29,7 @@ pub struct Order<'a> {
 }
 
 /// What a process reads to know what to do: bytes of its starter's, or a function of the program, which only the engine
-/// can put there. So a program cannot be made to run bytes that somebody made up as if they named a function.
+/// can put there. So a program cannot be made to run made-up bytes as if they named a function.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Instruction<'a> {
     pub(super) bytes: &'a [u8],
@@ -57,7 +57,7 @@ pub enum Share<'a> {
     These(&'a [Handle]),
 }
 
-/// What a process that was started is told.
+/// What a started process has to do.
 #[derive(Debug)]
 pub struct StartRequest {
     /// Its slot in the arena, which it has taken.
@@ -77,7 +77,8 @@ pub struct StartRequest {
 pub struct Predecessor {
     /// How many workers were started so far.
     pub(super) hired: u64,
-    /// Those that were there still, with their numbers. They stay the children of whoever started them, or of init.
+    /// Those that were still there, with their numbers. They stay the children of the process that started them, or of
+    /// init.
     pub(super) workers: Vec<(ProcessId, u32)>,
 }
 
@@ -189,7 +190,7 @@ pub(super) fn send(
     message::send(socket, &bytes, descriptors)
 }
 
-/// So many descriptors a process can have that can begin at all.
+/// Any process that can begin at all can have this many descriptors.
 pub(super) const FEW: usize = 16;
 
 /// Whether this process may have the descriptors open that a program needs to do anything: to import a module, say.

@@ -1,9 +1,9 @@
 //! The loop of a supervisor, whichever it is: a zygote in Rust, one in Python, a forked template.
 //!
-//! It waits for requests of the process that made it, for the end of that process, for the ends of its pools' workers,
-//! and for the end of the reaper, which it replaces. It returns in each child that it makes, with what the child is to
-//! do, and in the supervisor when nobody needs it any more. It has one thread and blocks all signals: Ctrl-C is for the
-//! processes that it starts. A child returns as its requester would have forked it, except for what it does on purpose.
+//! It waits for requests of the process that made it, and for the end of that process, of its pools' workers, and of
+//! the reaper, which it replaces. It returns in each child that it makes, with what the child is to do, and in the
+//! supervisor when nobody needs it any more. It has one thread and blocks all signals: Ctrl-C is for the processes that
+//! it starts. A child returns as its requester would have forked it, except for what it does on purpose.
 
 use super::birth::{self, Forking};
 use super::inherit::environment;
@@ -20,7 +20,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-/// Who made a supervisor, and how it is spoken to.
+/// The maker of a supervisor, and the way to speak to it.
 #[derive(Debug)]
 pub struct Requester {
     /// The supervisor's end of the socket pair.
@@ -48,7 +48,7 @@ pub enum Served {
 /// When this process has no arena.
 ///
 /// # Safety
-/// The calling process has one thread, or only such others as a fork may leave behind: each child is a copy of it in
+/// The calling process has one thread, or only such others as a fork may leave behind. Each child is a copy of it in
 /// which nothing but the calling thread goes on.
 pub unsafe fn serve(
     requester: Requester,
@@ -91,7 +91,7 @@ struct Service {
     make_supervised: MakeSupervised,
     /// This process's own, to compare with: the less a child does, the sooner it runs.
     environment: Vec<u8>,
-    /// The requester's environment, as it was last told.
+    /// The requester's environment, as it was last sent.
     told: Vec<u8>,
 }
 
@@ -291,7 +291,7 @@ impl Service {
         let last_worker = polled.len();
         let reaper = reaper::known();
         polled.extend(reaper.as_ref().map(|reaper| Polled::new(&**reaper)));
-        // Of a worker that executes another program no descriptor tells.
+        // No descriptor reports a worker that executes another program.
         let exec_look = (!self.pools.is_empty()).then_some(EXEC_LOOK);
         let look = exec_look.into_iter().chain(reaper.is_none().then_some(reaper::KNOWN_LOOK)).min();
         let look = look.and_then(Deadline::after);

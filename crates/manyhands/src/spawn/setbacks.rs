@@ -1,13 +1,14 @@
 //! When to try again what the system has refused: no process can be made now, no memory is left.
 //!
-//! Such refusals come in series and end by themselves, so whoever is refused tries again: after 10 ms, then after twice
-//! as long each time, at most 1.28 s. It is also known when a series is so long that somebody who depends on it alone
-//! should be given an error. Nothing here says that anybody is dead.
+//! Such refusals come in series and end by themselves, so the start is tried again: after 10 ms, then after twice as
+//! long each time, at most 1.28 s. It is also known when a series is so long that a caller that depends on it alone
+//! should get an error. Nothing here says that a process is dead.
 
 use crate::platform::Deadline;
 use std::time::Duration;
 
-/// After so many refusals in a row, half a minute, nobody is kept waiting who can go on only if one more try succeeds.
+/// After this many refusals in a row, half a minute, a caller that can go on only if one more try succeeds waits no
+/// longer.
 const HOPELESS: u32 = 30;
 
 /// The refusals in a row of one undertaking.
@@ -34,7 +35,7 @@ impl Setbacks {
         self.times
     }
 
-    /// Whether it was refused so often that whoever can only wait for it should hear of it.
+    /// Whether it was refused so often that a caller that can only wait for it should get an error.
     pub fn are_hopeless(&self) -> bool {
         self.times >= HOPELESS
     }

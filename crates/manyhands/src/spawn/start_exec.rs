@@ -1,6 +1,6 @@
 //! The start method that executes the program once more for each process.
 //!
-//! Slower than a zygote by an order of magnitude and independent of it: nothing is shared with another child, and
+//! Slower than a zygote by an order of magnitude and independent of it. Nothing is shared with another child, and
 //! whatever an exec inherits is inherited by nature (user, limits, namespaces). The child is diverted before `main`
 //! like a zygote and reads one request instead of serving.
 
@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// Executes `program` as the process that `order` describes, a child of the calling one.
 ///
 /// # Errors
-/// When it cannot be executed, or cannot be told what to do.
+/// When it cannot be executed, or its request cannot be sent.
 pub fn start(program: &Program, order: &Order<'_>) -> Result<Arc<Started>, StartError> {
     let name = order.name;
     let arena = Arena::get().map_err(StartError::arena(name))?;
@@ -39,7 +39,7 @@ pub fn start(program: &Program, order: &Order<'_>) -> Result<Arc<Started>, Start
     arena.adopt_slot_for(slot, pid);
     note_started(arena);
     let is_entry = order.payload.is_entry;
-    // Of what it inherits by nature nothing needs to travel, but the counts must agree.
+    // What it inherits by nature need not travel, but the counts must agree.
     let descriptors: Vec<BorrowedFd<'_>> =
         bequest.descriptors.all().chain(order.descriptors.iter().copied()).collect();
     let answers = may_be_too_many(descriptors.len());
@@ -52,7 +52,7 @@ pub fn start(program: &Program, order: &Order<'_>) -> Result<Arc<Started>, Start
     };
     match answer {
         Ok(None | Some(Reply::Supervised)) => Ok(started),
-        // It has ended already: whoever joins it learns how.
+        // It has ended already: a join shows how.
         Err(error) if is_gone(&error) => Ok(started),
         Ok(Some(refused)) => {
             end(&started);
@@ -76,7 +76,7 @@ fn may_be_too_many(count: usize) -> bool {
     process::open_descriptors().saturating_add(count + OWN) as u64 > process::most_descriptors()
 }
 
-/// Ends and reaps a child that was not told what to do.
+/// Ends and reaps a child that got no request.
 fn end(started: &Started) {
     let _ = started.signal(libc::SIGKILL);
     while started.wait(None).is_err() {}

@@ -40,8 +40,8 @@ impl Room {
 }
 
 impl Started {
-    /// Takes charge of the child `pid`, which runs or has not been reaped, with the room reserved for it. One of which
-    /// no descriptor can be had is ended: nobody could wait for it.
+    /// Takes charge of the child `pid`, which runs or has not been reaped, with the room reserved for it. A child for
+    /// which there is no descriptor is ended: nobody could wait for it.
     ///
     /// # Errors
     /// EMFILE and the like, should another thread have been quicker: the child has been ended then. ECHILD when the
@@ -104,7 +104,7 @@ impl Started {
         }
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         if status.is_none() && self.pidfd.is_dead() {
-            // First into the slot, while nobody can have reused it, so that a sweep finds it there.
+            // First into the slot, while it cannot have been reused, so that a sweep finds it there.
             let seen = pidfd::peek(self.pid).ok().flatten();
             let before = seen.or_else(|| stat::how_it_ended(self.pid, &self.pidfd));
             self.tell_slot(before);

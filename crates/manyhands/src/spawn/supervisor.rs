@@ -3,7 +3,7 @@
 //! A zygote is a supervisor that was exec'd; a template is one that was forked. Both are spoken to over a socket pair,
 //! one request at a time. A supervisor belongs to the process that made it. It ends by itself when that process ends,
 //! or when this handle is dropped and its pools have no workers left. It may be killed at any time: then a request
-//! fails as [`Refusal::Lost`], and whoever asked makes another one.
+//! fails as [`Refusal::Lost`], and the caller makes another one.
 
 use super::error::StartError;
 use super::here::here;
@@ -37,7 +37,7 @@ pub struct Supervisor {
 struct Line {
     /// `None` once it has been closed.
     socket: Option<Lasting>,
-    /// The environment that it was last told, which need not travel again.
+    /// The environment that it was last sent, which need not travel again.
     environment: Option<Vec<u8>>,
 }
 

@@ -1,9 +1,9 @@
 //! `Thread`: a thread with an owner, a name and a state, whose end can be waited for.
 //!
-//! It is the standard library's thread with what that lacks: a wait with a limit, a look at what it is doing, and an
-//! edge in the wait graph for whoever joins it, so that a thread which waits for a lock of its joiner is a deadlock and
-//! not a hang. A panic in it is an error for whoever joins, with its message. Dropped, it is joined: no thread outlives
-//! its owner unless it is told to.
+//! It is the standard library's thread with what that lacks. That is a wait with a limit, a look at what it is doing,
+//! and an edge in the wait graph for a thread that joins it. So a thread which waits for a lock of its joiner is a
+//! deadlock and not a hang. A panic in it is an error for the joiner, with its message. Dropped, it is joined: no
+//! thread outlives its owner unless it is detached.
 
 use std::any::Any;
 use std::fmt;
@@ -27,8 +27,8 @@ use crate::sync::{
 pub enum ThreadState {
     /// It has been made and has not begun.
     New,
-    /// It could run, and waits for whoever lets it, as a binding's interpreter may; never told of a thread that only
-    /// runs Rust.
+    /// It could run, and waits for permission, as a binding's interpreter may give it; never reported of a thread that
+    /// only runs Rust.
     Ready,
     /// It runs.
     Running,
@@ -304,7 +304,7 @@ impl<T> Thread<T> {
 }
 
 impl<T> Thread<T> {
-    /// What it waits for, where, and who has that, if it is in a wait of the engine that has no limit.
+    /// What it waits for, where, and which thread has that, if it is in a wait of the engine that has no limit.
     ///
     /// ```
     /// # use manyhands::{Event, Lock, Thread};

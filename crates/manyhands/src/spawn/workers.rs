@@ -1,11 +1,11 @@
 //! The workers of one pool, kept at their number.
 //!
-//! A supervisor starts a worker whenever one is missing, at once when the last one had done something, and ever more
-//! slowly when workers die before they have: 10 ms, then twice as long each time. After [`FRUITLESS`] such deaths in a
-//! row, with no call taken in between, it gives the pool up and says why. That a worker cannot be *started* is no such
-//! death: it is reported once and tried again, and costs a pool its life only when there is no worker at all for long
-//! ([`Setbacks`]). Workers are the supervisor's own children, so their ends are reaped here, and their status stands in
-//! their slot before the sweep begins.
+//! A supervisor starts a worker whenever one is missing, at once when the last one had done something. When workers die
+//! before they have, it starts them ever more slowly: after 10 ms, then twice as long each time. After [`FRUITLESS`]
+//! such deaths in a row, with no call taken in between, it gives the pool up and says why. If a worker cannot be
+//! *started*, that is no such death. It is reported once and tried again, and costs a pool its life only when there is
+//! no worker at all for long ([`Setbacks`]). Workers are the supervisor's own children, so their ends are reaped here,
+//! and their status stands in their slot before the sweep begins.
 
 use super::birth::{self, Forking};
 use super::inherit::Inheritance;
@@ -20,7 +20,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-/// How many workers in a row may die without having done anything, while nobody else has done anything either.
+/// How many workers in a row may die without having done anything, while no other has done anything either.
 pub const FRUITLESS: u32 = 8;
 
 /// A pool as its supervisor sees it. The supervisor's children inherit a copy, which they drop: a drop gives references
@@ -42,7 +42,7 @@ pub trait Supervised {
     fn progress(&self) -> u64;
 
     /// A worker has ended, and is not swept yet. Says whether it had done something: taken a call, or ended because it
-    /// was told to.
+    /// was asked to.
     fn worker_ended(&self, ended: &Ended) -> bool;
 
     /// No more workers will be started, for this reason.
@@ -154,7 +154,7 @@ impl Workers {
         self.workers.is_empty() && (self.given_up || self.stood_down || self.pool.wanted() == 0)
     }
 
-    /// Starts no more workers, and looks after its own until they end; what whoever takes its place has to know.
+    /// Starts no more workers, and looks after its own until they end; returns what its successor has to know.
     pub(super) fn stand_down(&mut self) -> Predecessor {
         self.stood_down = true;
         let workers = self.workers.iter().map(|worker| (worker.slot, worker.pid)).collect();
@@ -262,7 +262,7 @@ impl Workers {
         let name = self.pool.worker_name(self.hired + 1);
         let slot = arena.claim_process_for(requester, &name, Role::Worker).map_err(io::Error::other)?;
         arena.share_with(slot, &self.shared);
-        // Before it is there, so that whoever waits for the last worker's end waits for this one's.
+        // Before it is there, so that a wait for the last worker's end includes this one's.
         self.pool.expect(slot);
         match birth::own_child(arena, slot, forking) {
             Ok(Side::Child) => Ok(Some(WorkerStart {
@@ -299,7 +299,7 @@ impl Workers {
             let has_left = arena.is_dead(worker.slot);
             // The pidfd last: who was swept because it ended has ended.
             if !worker.is_own {
-                // All else is done by whoever started it.
+                // Its starter does everything else.
                 if worker.pidfd.is_dead() || has_left {
                     self.workers.swap_remove(index);
                 } else {
@@ -342,7 +342,7 @@ impl Workers {
         arena.mark_dead(worker.slot);
         sweep(arena, worker.slot);
         if arena.process_state(worker.slot).is_none() {
-            // Else somebody else is at the sweep, and counts it out.
+            // Else another process is at the sweep, and counts it out.
             self.pool.expect_no_more(worker.slot);
         }
         let _ = pidfd::reap(worker.pid);
@@ -375,7 +375,7 @@ impl Workers {
         self.not_before = Deadline::after(Duration::from_millis(5 << self.fruitless.min(10)));
     }
 
-    /// Ends the workers; for when whoever they work for is gone.
+    /// Ends the workers; for when the process they work for is gone.
     pub(super) fn dismiss(&self) {
         for worker in self.workers.iter().filter(|worker| worker.is_own) {
             let _ = worker.pidfd.signal(libc::SIGKILL);

@@ -1,12 +1,12 @@
 //! The zygote of a Rust program: the program itself, diverted before `main`.
 //!
 //! A process's first start executes the program once more. An initialiser of this crate, which the C library runs
-//! before `main`, sees that it was handed a socket and serves instead of returning, so nothing is asked of the user's
-//! `main`. Being exec'd it is small and has one thread, so its children cost the same whatever the requester's memory.
-//! A zygote serves one process, which has one for each program that it asks for; it is replaced when it has ended or
-//! when its requester's standing (user, groups, session, limits) is no longer the one that it was made with. In a
-//! shared library the initialiser only puts aside what was handed over, for the library to ask for: an interpreter's
-//! extension does.
+//! before `main`, sees that it was given a socket and serves instead of returning. So the user's `main` need not do
+//! anything. Being exec'd it is small and has one thread, so its children cost the same whatever the requester's
+//! memory. A zygote serves one process, which has one for each program that it asks for. It is replaced when it has
+//! ended or when its requester's standing (user, groups, session, limits) is no longer the one that it was made with.
+//! In a shared library the initialiser only puts aside what was given to it, for the library to ask for: an
+//! interpreter's extension does.
 
 use super::birth::{Forking, Loaded};
 use super::entry::{self, Entry};
@@ -124,7 +124,7 @@ struct Plain {
 
 impl Plain {
     fn new() -> Plain {
-        // Of other libraries that the program is linked to we do not know whether they need fork handlers.
+        // For other libraries that the program is linked to we do not know whether they need fork handlers.
         const HARMLESS: [&str; 8] = [
             "/libc.so.",
             "/libgcc_s.so.",
@@ -173,7 +173,7 @@ extern "C" fn divert(argc: c_int, argv: *const *const c_char, environment: *cons
             end_at_once(1)
         }
     };
-    // We do not go back to whoever called us, so what was to run between us and `main` runs now.
+    // We do not return to our caller, so what was to run between us and `main` runs now.
     for initialiser in initialisers_after(divert) {
         initialiser(argc, argv, environment);
     }

@@ -1,8 +1,8 @@
-//! Who is the reaper: made, found, watched and replaced by the processes that need one.
+//! The office of the reaper: made, found, watched and replaced by the processes that need one.
 //!
-//! Anybody may make one; the arena's word says whose the office is, and is taken by one exchange. Where orphans fall to
-//! the calling process the reaper is its hidden child; one that another process has made, and that has fallen to this
-//! one for all to see, is replaced.
+//! Any process may make a reaper; the arena's word names the one in office, and one exchange takes the office. Where
+//! orphans fall to the calling process the reaper is its hidden child. One that another process has made, and that has
+//! visibly fallen to this one, is replaced.
 
 use super::{NAME, Task, watch};
 use crate::arena::{Arena, ProcessId, ProcessState, Role};
@@ -16,11 +16,11 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How soon somebody who does not know the reaper looks whether there is one.
+/// How soon a process that does not know the reaper looks whether there is one.
 pub(in crate::spawn) const KNOWN_LOOK: Duration = Duration::from_millis(100);
 
-/// The reaper as far as this process knows one, for whoever waits for long and should notice its end, see [`ensure`]:
-/// polls readable then. One that is known to have ended is not given.
+/// The reaper as far as this process knows one, for a long wait that should notice its end, see [`ensure`]: polls
+/// readable then. One that is known to have ended is not returned.
 pub fn known() -> Option<Arc<PidFd>> {
     let known = here().reaper();
     let arena = Arena::current()?;
@@ -74,7 +74,7 @@ pub fn ensure(arena: &'static Arena) -> io::Result<()> {
     let present = ProcessId::from_raw(seen);
     let state = present.and_then(|present| arena.process_state(present));
     // Read after the state: a reaper has written its life before it is alive. The kernel writes the end of it there
-    // sooner than the descriptor tells.
+    // sooner than the descriptor shows it.
     let has_ended = arena.life()[0].word.load(Ordering::Acquire) & ENDED != 0;
     if let (Some(present), Some((watched, pidfd))) = (present, &*known)
         && present == *watched
@@ -115,7 +115,7 @@ pub fn ensure(arena: &'static Arena) -> io::Result<()> {
     let _ = (arena.memfd(), arena.doorbell());
     let slot = arena.claim_process("reaper", Role::Reaper).map_err(io::Error::other)?;
     if word.compare_exchange(seen, slot.raw(), Ordering::AcqRel, Ordering::Acquire).is_err() {
-        // Somebody else makes one.
+        // Another process makes one.
         arena.abandon_slot(slot);
         return Ok(());
     }
