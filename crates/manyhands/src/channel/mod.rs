@@ -12,53 +12,42 @@
 //!
 //! This layer knows no processes being started, no calls and no Python.
 
+use cfg_if::cfg_if;
+
 pub(crate) mod chain;
 pub(crate) mod ring;
 pub(crate) mod word;
 
-#[cfg(not(manyhands_model))]
-mod alone;
-#[cfg(not(manyhands_model))]
-mod ends;
-#[cfg(not(manyhands_model))]
-mod error;
-#[cfg(not(manyhands_model))]
-mod halves;
-#[cfg(not(manyhands_model))]
-mod in_process;
-#[cfg(not(manyhands_model))]
-mod iter;
-#[cfg(not(manyhands_model))]
-mod message;
-#[cfg(not(manyhands_model))]
-mod monitor;
-#[cfg(not(manyhands_model))]
-mod queue;
-#[cfg(not(manyhands_model))]
-mod queue_in_arena;
-#[cfg(not(manyhands_model))]
-mod raw_queue;
-#[cfg(not(manyhands_model))]
-mod storage;
-#[cfg(not(manyhands_model))]
-mod stream;
-#[cfg(not(manyhands_model))]
-mod sweep;
-#[cfg(not(manyhands_model))]
-mod wait;
+cfg_if! {
+    if #[cfg(not(manyhands_model))] {
+        mod alone;
+        mod ends;
+        mod error;
+        mod halves;
+        mod in_process;
+        mod iter;
+        mod message;
+        mod monitor;
+        mod queue;
+        mod queue_in_arena;
+        mod raw_queue;
+        mod storage;
+        mod stream;
+        mod sweep;
+        mod wait;
 
-#[cfg(not(manyhands_model))]
-pub(crate) use sweep::{LAYER, messages_so_far};
-#[cfg(not(manyhands_model))]
-pub use {
-    error::{GetError, NotPut, PutError, QueueName},
-    halves::{Receiver, Sender},
-    iter::{IntoIter, Iter, Source, TryIter},
-    message::{Buffer, Content, INLINE, Message},
-    monitor::{DoneTooOften, Inside, Monitor},
-    queue::{InArena, InProcess, Place, Queue},
-    raw_queue::{QueueStatistics, RawQueue},
-};
+        pub(crate) use sweep::{LAYER, messages_so_far};
+        pub use {
+            error::{GetError, NotPut, PutError, QueueName},
+            halves::{Receiver, Sender},
+            iter::{IntoIter, Iter, Source, TryIter},
+            message::{Buffer, Content, INLINE, Message},
+            monitor::{DoneTooOften, Inside, Monitor},
+            queue::{InArena, InProcess, Place, Queue},
+            raw_queue::{QueueStatistics, RawQueue},
+        };
+    }
+}
 
 #[cfg(all(test, manyhands_model))]
 mod model;

@@ -13,37 +13,35 @@
 //! word whoever waits for it sleeps: there is no result queue and no thread that carries results. This layer knows no
 //! Python; a binding builds its pools on [`RawPool`] and on what [`threads`] has for threads of somebody else's.
 
-#[cfg(not(manyhands_model))]
-mod admission;
-#[cfg(not(manyhands_model))]
-mod errors;
-#[cfg(not(manyhands_model))]
-mod future;
-#[cfg(not(manyhands_model))]
-mod map;
-#[cfg(not(manyhands_model))]
-mod pool;
-mod processes;
-#[cfg(not(manyhands_model))]
-mod state;
-pub mod threads;
-#[cfg(not(manyhands_model))]
-mod together;
+use cfg_if::cfg_if;
 
-#[cfg(not(manyhands_model))]
-pub(crate) use processes::{LAYER, calls_so_far};
-#[cfg(not(manyhands_model))]
-pub use {
-    admission::AdmissionError,
-    errors::{CallError, CallFailure, PoolError, SubmitError, WorkerDied},
-    future::Future,
-    map::{Map, Unordered},
-    pool::{Engine, Pool, PoolBuilder},
-    processes::{
-        Bytes, CallRequest, CallWatch, Callback, Callbacks, Completions, INLINE, NewCall, PoolPlan,
-        Processes, RawAnswer, RawCall, RawPool, Turn, Worker, WorkerEnd, supervised,
-    },
-    state::{PoolState, PoolStatistics},
-    threads::{Nest, Scope, Threads},
-    together::{AsCompleted, Until, Waited, as_completed, wait},
-};
+cfg_if! {
+    if #[cfg(not(manyhands_model))] {
+        mod admission;
+        mod errors;
+        mod future;
+        mod map;
+        mod pool;
+        mod state;
+        mod together;
+
+        pub(crate) use processes::{LAYER, calls_so_far};
+        pub use {
+            admission::AdmissionError,
+            errors::{CallError, CallFailure, PoolError, SubmitError, WorkerDied},
+            future::Future,
+            map::{Map, Unordered},
+            pool::{Engine, Pool, PoolBuilder},
+            processes::{
+                Bytes, CallRequest, CallWatch, Callback, Callbacks, Completions, INLINE, NewCall, PoolPlan,
+                Processes, RawAnswer, RawCall, RawPool, Turn, Worker, WorkerEnd, supervised,
+            },
+            state::{PoolState, PoolStatistics},
+            threads::{Nest, Scope, Threads},
+            together::{AsCompleted, Until, Waited, as_completed, wait},
+        };
+    }
+}
+
+mod processes;
+pub mod threads;

@@ -20,6 +20,8 @@
 //! out of one with threads. There any lock may be held for ever, so bare code allocates nothing, locks nothing and
 //! touches no environment.
 
+use cfg_if::cfg_if;
+
 /// Words that threads and processes change at once. Everybody, holding anything.
 pub mod atomic;
 /// Hints, which may do nothing.
@@ -33,83 +35,65 @@ pub mod futex;
 /// The calling thread's number, as robust words and reports need it; how many threads there are.
 pub mod thread;
 
-/// Every process that exists from the beginning of the count to its end. The sweep of lost copies, in any process;
-/// bare.
-#[cfg(not(manyhands_model))]
-pub(crate) mod census;
-/// Descriptors by which `spawn` passes on what a child has.
-#[cfg(not(manyhands_model))]
-pub(crate) mod descriptor;
-/// A bell in one process that another one's [`poll`] hears; rings add up, and nobody waits for room. Bare.
-#[cfg(not(manyhands_model))]
-pub(crate) mod doorbell;
-/// Another program as a child, with exactly the descriptors that are named. `spawn`, in a process with any threads.
-#[cfg(not(manyhands_model))]
-pub(crate) mod exec;
-/// Hooks around the program's own forks, which the arena sets once. A copy of the calling process, for supervisors,
-/// which have one thread and hold no lock; and a copy that becomes the caller's sibling.
-#[cfg(not(manyhands_model))]
-pub mod fork;
-/// Where the program stands in memory and which build it is, so that a function's address means the same in another
-/// process of it; a way to run before `main`.
-#[cfg(not(manyhands_model))]
-pub(crate) mod image;
-/// Descriptors that are ours only as long as their numbers stand for the same file.
-#[cfg(not(manyhands_model))]
-pub(crate) mod lasting;
-/// Whether another process still has the arena mapped: gone, there, or unknown. For the arena, which takes an exec for
-/// an end; bare.
-#[cfg(not(manyhands_model))]
-pub(crate) mod maps;
-/// Shared memory without a name, which vanishes with its last user; a private copy of a part of it; giving pages back.
-/// The arena, under its lock while it is made. Mapping more of it is bare.
-#[cfg(not(manyhands_model))]
-pub mod memory;
-/// Messages with descriptors over a socket pair, which end when the other process does.
-#[cfg(not(manyhands_model))]
-pub(crate) mod message;
-/// What the system lacks, asked once before anything is made.
-#[cfg(not(manyhands_model))]
-pub(crate) mod needs;
-/// Calls nothing: looks into values of any type, which takes unsafe code.
-#[cfg(not(manyhands_model))]
-pub(crate) mod numbers;
-/// A process that is nobody's child, or whose end no wait of the program sees: the reaper. Made at any time, whatever
-/// other threads hold; what runs in it is bare.
-#[cfg(not(manyhands_model))]
-pub(crate) mod orphan;
-/// A descriptor that stays one process's though its number comes back, and says whether it has ended; signals through
-/// it. Everybody, and the reaper: bare.
-#[cfg(not(manyhands_model))]
-pub mod pidfd;
-/// Waiting for several descriptors. Supervisors and the reaper, in which no thread of the program waits; bare.
-#[cfg(not(manyhands_model))]
-pub(crate) mod poll;
-/// Whether what comes from outside may be believed.
-#[cfg(not(manyhands_model))]
-pub(crate) mod privilege;
-/// Numbers, names and limits of the calling process.
-#[cfg(not(manyhands_model))]
-pub mod process;
-/// Words that the system changes when a thread ends, however it ends. The reaper's life; bare. Where there is none,
-/// waiters look for themselves.
-#[cfg(not(manyhands_model))]
-pub(crate) mod robust;
-/// What is blocked, ignored and handled. Between a clone and an exec, too: bare.
-#[cfg(not(manyhands_model))]
-pub(crate) mod signal;
-/// What a child has of its parent by birth, so that `spawn` can make one elsewhere that looks the same.
-#[cfg(not(manyhands_model))]
-pub(crate) mod standing;
-/// How a process ended that is not ours to reap, if the system says so. For the sweep; bare.
-#[cfg(not(manyhands_model))]
-pub mod stat;
-/// One copy of the engine in a process at a time, across their statics. The arena, while it is made.
-#[cfg(not(manyhands_model))]
-pub(crate) mod turn;
-/// Words that a fork's child finds zeroed, whichever code forked.
-#[cfg(not(manyhands_model))]
-pub(crate) mod wipe;
+cfg_if! {
+    if #[cfg(not(manyhands_model))] {
+        /// Every process that exists from the beginning of the count to its end. The sweep of lost copies, in any
+        /// process; bare.
+        pub(crate) mod census;
+        /// Descriptors by which `spawn` passes on what a child has.
+        pub(crate) mod descriptor;
+        /// A bell in one process that another one's [`poll`] hears; rings add up, and nobody waits for room. Bare.
+        pub(crate) mod doorbell;
+        /// Another program as a child, with exactly the descriptors that are named. `spawn`, in a process with any
+        /// threads.
+        pub(crate) mod exec;
+        /// Hooks around the program's own forks, which the arena sets once. A copy of the calling process, for
+        /// supervisors, which have one thread and hold no lock; and a copy that becomes the caller's sibling.
+        pub mod fork;
+        /// Where the program stands in memory and which build it is, so that a function's address means the same in
+        /// another process of it; a way to run before `main`.
+        pub(crate) mod image;
+        /// Descriptors that are ours only as long as their numbers stand for the same file.
+        pub(crate) mod lasting;
+        /// Whether another process still has the arena mapped: gone, there, or unknown. For the arena, which takes an
+        /// exec for an end; bare.
+        pub(crate) mod maps;
+        /// Shared memory without a name, which vanishes with its last user; a private copy of a part of it; giving
+        /// pages back. The arena, under its lock while it is made. Mapping more of it is bare.
+        pub mod memory;
+        /// Messages with descriptors over a socket pair, which end when the other process does.
+        pub(crate) mod message;
+        /// What the system lacks, asked once before anything is made.
+        pub(crate) mod needs;
+        /// Calls nothing: looks into values of any type, which takes unsafe code.
+        pub(crate) mod numbers;
+        /// A process that is nobody's child, or whose end no wait of the program sees: the reaper. Made at any time,
+        /// whatever other threads hold; what runs in it is bare.
+        pub(crate) mod orphan;
+        /// A descriptor that stays one process's though its number comes back, and says whether it has ended; signals
+        /// through it. Everybody, and the reaper: bare.
+        pub mod pidfd;
+        /// Waiting for several descriptors. Supervisors and the reaper, in which no thread of the program waits; bare.
+        pub(crate) mod poll;
+        /// Whether what comes from outside may be believed.
+        pub(crate) mod privilege;
+        /// Numbers, names and limits of the calling process.
+        pub mod process;
+        /// Words that the system changes when a thread ends, however it ends. The reaper's life; bare. Where there is
+        /// none, waiters look for themselves.
+        pub(crate) mod robust;
+        /// What is blocked, ignored and handled. Between a clone and an exec, too: bare.
+        pub(crate) mod signal;
+        /// What a child has of its parent by birth, so that `spawn` can make one elsewhere that looks the same.
+        pub(crate) mod standing;
+        /// How a process ended that is not ours to reap, if the system says so. For the sweep; bare.
+        pub mod stat;
+        /// One copy of the engine in a process at a time, across their statics. The arena, while it is made.
+        pub(crate) mod turn;
+        /// Words that a fork's child finds zeroed, whichever code forked.
+        pub(crate) mod wipe;
+    }
+}
 
 pub use clock::Deadline;
 pub use futex::{Scope, Wake};

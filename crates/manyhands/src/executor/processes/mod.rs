@@ -17,75 +17,57 @@
 //! there, and whoever waits for it sleeps on the slot's own word. Up to `engine` nothing knows what bytes mean.
 //! `README.md`, one folder up, has the races.
 
-#[cfg(not(manyhands_model))]
-mod answered;
-#[cfg(not(manyhands_model))]
-mod beyond_help;
-#[cfg(not(manyhands_model))]
-mod callbacks;
-#[cfg(not(manyhands_model))]
-mod completions;
-#[cfg(not(manyhands_model))]
-mod engine;
-#[cfg(not(manyhands_model))]
-mod free_list;
-#[cfg(not(manyhands_model))]
-mod future;
-#[cfg(not(manyhands_model))]
-mod latch;
-#[cfg(not(manyhands_model))]
-mod map;
-#[cfg(not(manyhands_model))]
-mod obituary;
-#[cfg(not(manyhands_model))]
-mod pool;
-#[cfg(not(manyhands_model))]
-mod raw_call;
-#[cfg(not(manyhands_model))]
-mod raw_pool;
-#[cfg(not(manyhands_model))]
-mod record;
-#[cfg(not(manyhands_model))]
-mod requester;
+use cfg_if::cfg_if;
+
+cfg_if! {
+    if #[cfg(not(manyhands_model))] {
+        mod answered;
+        mod beyond_help;
+        mod callbacks;
+        mod completions;
+        mod engine;
+        mod free_list;
+        mod future;
+        mod latch;
+        mod map;
+        mod obituary;
+        mod pool;
+        mod raw_call;
+        mod raw_pool;
+        mod record;
+        mod requester;
+        mod slot;
+        mod supervised;
+        mod supervision;
+        mod sweep;
+        mod view;
+        mod watch;
+        mod worker;
+
+        pub(crate) use sweep::{LAYER, calls_so_far};
+        pub use {
+            callbacks::{Callback, Callbacks},
+            completions::Completions,
+            engine::Processes,
+            raw_call::{RawAnswer, RawCall},
+            raw_pool::{NewCall, PoolPlan, RawPool},
+            slot::{Bytes, INLINE},
+            supervised::supervised,
+            supervision::Turn,
+            watch::CallWatch,
+            worker::{CallRequest, Worker, WorkerEnd},
+        };
+        pub(super) use {
+            engine::ProcessesPlan,
+            future::{Remote, wait_for},
+        };
+    }
+}
+
 mod ring;
-#[cfg(not(manyhands_model))]
-mod slot;
-#[cfg(not(manyhands_model))]
-mod supervised;
-#[cfg(not(manyhands_model))]
-mod supervision;
-#[cfg(not(manyhands_model))]
-mod sweep;
-#[cfg(not(manyhands_model))]
-mod view;
-#[cfg(not(manyhands_model))]
-mod watch;
 mod word;
-#[cfg(not(manyhands_model))]
-mod worker;
 
 #[cfg(all(test, manyhands_model))]
 mod model;
 #[cfg(all(test, not(manyhands_model)))]
 mod tests;
-
-#[cfg(not(manyhands_model))]
-pub(crate) use sweep::{LAYER, calls_so_far};
-#[cfg(not(manyhands_model))]
-pub use {
-    callbacks::{Callback, Callbacks},
-    completions::Completions,
-    engine::Processes,
-    raw_call::{RawAnswer, RawCall},
-    raw_pool::{NewCall, PoolPlan, RawPool},
-    slot::{Bytes, INLINE},
-    supervised::supervised,
-    supervision::Turn,
-    watch::CallWatch,
-    worker::{CallRequest, Worker, WorkerEnd},
-};
-#[cfg(not(manyhands_model))]
-pub(super) use {
-    engine::ProcessesPlan,
-    future::{Remote, wait_for},
-};

@@ -14,32 +14,30 @@
 //! Nothing here outlives the process, so nobody's death has to be undone. A binding that brings its own threads uses
 //! the first two.
 
-#[cfg(not(manyhands_model))]
-mod asked;
-#[cfg(not(manyhands_model))]
-mod call;
-#[cfg(not(manyhands_model))]
-mod engine;
-#[cfg(not(manyhands_model))]
-mod future;
-#[cfg(not(manyhands_model))]
-mod loan;
-#[cfg(not(manyhands_model))]
-mod map;
-#[cfg(not(manyhands_model))]
-mod pool;
+use cfg_if::cfg_if;
+
+cfg_if! {
+    if #[cfg(not(manyhands_model))] {
+        mod asked;
+        mod call;
+        mod engine;
+        mod future;
+        mod loan;
+        mod map;
+        mod pool;
+        mod workers;
+
+        pub(super) use future::Local;
+        pub use {
+            call::{Call, Refused},
+            engine::{Nest, Threads},
+            loan::Scope,
+        };
+    }
+}
+
 #[cfg(any(test, not(manyhands_model)))]
 mod row;
 mod word;
-#[cfg(not(manyhands_model))]
-mod workers;
 
-#[cfg(not(manyhands_model))]
-pub(super) use future::Local;
 pub use word::{CallState, Standing};
-#[cfg(not(manyhands_model))]
-pub use {
-    call::{Call, Refused},
-    engine::{Nest, Threads},
-    loan::Scope,
-};

@@ -8,6 +8,8 @@
 //! error    why it refused
 //! ```
 
+use cfg_if::cfg_if;
+
 #[allow(dead_code, reason = "in the model only what the model tests use is used")]
 pub(super) mod ledger;
 #[allow(dead_code, reason = "in the model only what the model tests use is used")]
@@ -17,13 +19,12 @@ mod row;
 #[allow(dead_code, reason = "in the model only what the model tests use is used")]
 mod safety;
 
-#[cfg(not(manyhands_model))]
-pub(super) mod error;
-#[cfg(not(manyhands_model))]
-pub(super) mod raw;
-#[cfg(not(manyhands_model))]
-pub(super) mod shared;
-#[cfg(not(manyhands_model))]
-pub(super) mod statistics;
-#[cfg(not(manyhands_model))]
-pub(super) mod typed;
+cfg_if! {
+    if #[cfg(not(manyhands_model))] {
+        pub(super) mod error;
+        pub(super) mod raw;
+        pub(super) mod shared;
+        pub(super) mod statistics;
+        pub(super) mod typed;
+    }
+}

@@ -6,13 +6,15 @@
 //! shared   the same for processes
 //! ```
 
+use cfg_if::cfg_if;
+
 pub(super) mod list;
 
-#[cfg(not(manyhands_model))]
-pub(super) mod raw;
-#[cfg(not(manyhands_model))]
-pub(super) mod records;
-#[cfg(not(manyhands_model))]
-pub(super) mod shared;
-#[cfg(not(manyhands_model))]
-pub(super) mod typed;
+cfg_if! {
+    if #[cfg(not(manyhands_model))] {
+        pub(super) mod raw;
+        pub(super) mod records;
+        pub(super) mod shared;
+        pub(super) mod typed;
+    }
+}

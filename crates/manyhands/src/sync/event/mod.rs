@@ -5,11 +5,14 @@
 //! typed    Event for the threads of one process         shared   the same for processes
 //! ```
 
+use cfg_if::cfg_if;
+
 pub(super) mod word;
 
-#[cfg(not(manyhands_model))]
-pub(super) mod raw;
-#[cfg(not(manyhands_model))]
-pub(super) mod shared;
-#[cfg(not(manyhands_model))]
-pub(super) mod typed;
+cfg_if! {
+    if #[cfg(not(manyhands_model))] {
+        pub(super) mod raw;
+        pub(super) mod shared;
+        pub(super) mod typed;
+    }
+}

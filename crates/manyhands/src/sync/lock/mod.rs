@@ -8,25 +8,21 @@
 //! shared, shared_rlock   the same for processes                    yields   given up for a wait, and taken again
 //! ```
 
+use cfg_if::cfg_if;
+
 pub(super) mod word;
 
-#[cfg(not(manyhands_model))]
-pub(super) mod arena;
-#[cfg(not(manyhands_model))]
-pub(super) mod depth;
-#[cfg(not(manyhands_model))]
-pub(super) mod error;
-#[cfg(not(manyhands_model))]
-pub(super) mod holder;
-#[cfg(not(manyhands_model))]
-pub(super) mod private;
-#[cfg(not(manyhands_model))]
-pub(super) mod raw;
-#[cfg(not(manyhands_model))]
-pub(super) mod shared;
-#[cfg(not(manyhands_model))]
-pub(super) mod shared_rlock;
-#[cfg(not(manyhands_model))]
-pub(super) mod typed;
-#[cfg(not(manyhands_model))]
-pub(super) mod yields;
+cfg_if! {
+    if #[cfg(not(manyhands_model))] {
+        pub(super) mod arena;
+        pub(super) mod depth;
+        pub(super) mod error;
+        pub(super) mod holder;
+        pub(super) mod private;
+        pub(super) mod raw;
+        pub(super) mod shared;
+        pub(super) mod shared_rlock;
+        pub(super) mod typed;
+        pub(super) mod yields;
+    }
+}

@@ -11,6 +11,8 @@
 //!
 //! A primitive is a state word plus this folder. Nothing here knows what is waited for.
 
+use cfg_if::cfg_if;
+
 pub(super) mod bell;
 pub(super) mod countdown;
 pub(super) mod gate;
@@ -19,11 +21,11 @@ pub(super) mod life;
 pub(super) mod mortal;
 pub(super) mod park;
 
-#[cfg(not(manyhands_model))]
-pub(super) mod deadlock;
-#[cfg(not(manyhands_model))]
-pub(super) mod note;
-#[cfg(not(manyhands_model))]
-pub(super) mod site;
-#[cfg(not(manyhands_model))]
-pub(super) mod tick;
+cfg_if! {
+    if #[cfg(not(manyhands_model))] {
+        pub(super) mod deadlock;
+        pub(super) mod note;
+        pub(super) mod site;
+        pub(super) mod tick;
+    }
+}

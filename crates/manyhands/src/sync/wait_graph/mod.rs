@@ -12,20 +12,31 @@
 //! only the holder can end it (a guard's lock, a re-entrant lock), else *possible*. Nothing is written on the fast path
 //! except where the lock was taken. No published algorithm; the double look is that of atomic snapshots.
 
+use cfg_if::cfg_if;
+
 mod news;
 mod record;
 mod walk;
 
-#[cfg(not(manyhands_model))]
-mod report;
-#[cfg(not(manyhands_model))]
-mod stuck;
-#[cfg(not(manyhands_model))]
-pub(crate) mod thread_number;
-#[cfg(not(manyhands_model))]
-mod threads;
-#[cfg(not(manyhands_model))]
-mod watch;
+cfg_if! {
+    if #[cfg(not(manyhands_model))] {
+        mod report;
+        mod stuck;
+        pub(crate) mod thread_number;
+        mod threads;
+        mod watch;
+
+        pub use report::wait_of;
+        pub(super) use report::with_itself;
+        pub use stuck::interrupts_only_raise_if;
+        pub(super) use threads::numbered as numbered_threads;
+        pub(super) use threads::token as process_token;
+        pub(super) use threads::{claim_number, give_number_back, settle_number};
+        pub use threads::{is_waiting, name_this_thread};
+        pub(super) use watch::{Watch, joining, watched};
+        pub use watch::{this_thread_number, while_joining};
+    }
+}
 
 #[cfg_attr(manyhands_model, allow(unused_imports, reason = "private locks are not in the model"))]
 pub(super) use record::LockFace;
@@ -35,24 +46,6 @@ use record::WaitNote;
 use walk::{Detector, Walk};
 
 pub(crate) use news::wait_for_news;
-#[cfg(not(manyhands_model))]
-pub use report::wait_of;
-#[cfg(not(manyhands_model))]
-pub(super) use report::with_itself;
-#[cfg(not(manyhands_model))]
-pub use stuck::interrupts_only_raise_if;
-#[cfg(not(manyhands_model))]
-pub(super) use threads::numbered as numbered_threads;
-#[cfg(not(manyhands_model))]
-pub(super) use threads::token as process_token;
-#[cfg(not(manyhands_model))]
-pub(super) use threads::{claim_number, give_number_back, settle_number};
-#[cfg(not(manyhands_model))]
-pub use threads::{is_waiting, name_this_thread};
-#[cfg(not(manyhands_model))]
-pub(super) use watch::{Watch, joining, watched};
-#[cfg(not(manyhands_model))]
-pub use watch::{this_thread_number, while_joining};
 
 #[cfg(all(test, not(manyhands_model)))]
 mod tests;
