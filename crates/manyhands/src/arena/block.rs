@@ -33,7 +33,7 @@ pub(super) const PUNCH_SIZE: usize = 1 << 20;
 /// How many bytes of large blocks may lie free with their pages.
 pub(super) const KEEP_FREE: i64 = 512 << 20;
 
-/// A block that this process holds. Drop frees it; [`Block::into_id`] keeps it held for whoever is told the number.
+/// A block that this process holds. Drop frees it; [`Block::into_id`] keeps it held for the one that gets the number.
 #[derive(Debug)]
 pub struct Block {
     id: BlockId,
@@ -63,7 +63,7 @@ impl Block {
         self.length = self.length.min(length);
     }
 
-    /// Gives up the value but not the block: it stays held by this process until somebody takes it by its number.
+    /// Gives up the value but not the block: it stays held by this process until it is taken by its number.
     pub fn into_id(self) -> BlockId {
         let mut block = std::mem::ManuallyDrop::new(self);
         block.unpin();
@@ -144,8 +144,7 @@ impl Arena {
             && self.check_place(place, id.capacity()).is_ok()
             && let Ok(me) = this_process()
         {
-            // Nobody's but this process's while its pages go: whoever else frees it by number comes too late to do
-            // harm.
+            // Only this process's while its pages go: another that frees it by number comes too late to do harm.
             let emptying = Word { state: State::Carving, owner: me.raw(), ..free };
             if entry.exchange(word, emptying) {
                 self.give_pages_back(place, id.capacity());
@@ -179,7 +178,7 @@ impl Arena {
         }
     }
 
-    /// Makes this process the holder of a block that it was told of, whose first `length` bytes were written.
+    /// Makes this process the holder of a block whose number it was given, and whose first `length` bytes were written.
     ///
     /// # Errors
     /// When the block was freed meanwhile, has no room for so much, or this process has no address space left for it:
@@ -219,8 +218,8 @@ impl Arena {
         }
     }
 
-    /// Makes a block of `holder`'s nobody's, to live until it is taken or freed by number. Does nothing when the block
-    /// is somebody else's: for sweeps (a dead sender's block that was announced) and for what an object keeps.
+    /// Disowns a block of `holder`'s, to live until it is taken or freed by number. Does nothing when the block has
+    /// another owner. For sweeps (a dead sender's block that was announced) and for what an object keeps.
     pub(crate) fn block_in_flight(&self, id: BlockId, holder: ProcessId) {
         if let Ok(entry) = self.entry(id) {
             let word = entry.load();
@@ -230,8 +229,8 @@ impl Arena {
         }
     }
 
-    /// Frees a block by number, whoever holds it; does nothing when it was freed before. One that this process cannot
-    /// free, since it cannot see what the block carries, becomes its own, and is freed when it has ended.
+    /// Frees a block by number, whichever process holds it; does nothing when it was freed before. If this process
+    /// cannot free it, since it cannot see what the block carries, it becomes its own, and is freed when it has ended.
     ///
     /// # Errors
     /// When this process has no address space left for the block's entry: it has to be freed by another.

@@ -1,6 +1,6 @@
 //! The entry of a block: its word, which says whose the block is, and where it stands in the memory file.
 //!
-//! Whoever is killed over it leaves its number in the word, so nothing is lost with it:
+//! A process killed over it leaves its number in the word, so nothing is lost with it:
 //!
 //! ```text
 //! bits 0-3    state: Empty (no memory), Carving(owner), Free, Held(owner), InFlight, Clearing(owner: see `reclaim`)
@@ -114,7 +114,7 @@ impl Entry {
     }
 }
 
-/// Why an entry is not to be had.
+/// Why there is no entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoEntry {
     /// There is none.

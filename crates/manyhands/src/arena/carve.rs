@@ -3,7 +3,7 @@
 //! Structures are never given back. Chunks of blocks are, as a whole, when all of their blocks are free (see
 //! [`super::reclaim`]), and come before fresh ones then. Nothing crosses a chunk's border, so that it can be mapped
 //! with its chunk; what is longer than a chunk begins with one and has all of them to itself. Small blocks come from
-//! one chunk after the other, large ones from others, and structures, which processes use for long, from a part that
+//! one chunk after the other, large ones from others. Structures, which processes use for long, come from a part that
 //! every process has mapped, as long as that lasts. A process that is killed in between leaves address space unused,
 //! but no memory: pages are taken when first touched.
 
@@ -106,7 +106,7 @@ impl Arena {
                 chunk.exchange(taken, ChunkState::Used);
                 return Ok(fresh);
             }
-            // Somebody else brought one.
+            // Another process brought one.
             chunk.exchange(taken, ChunkState::Free);
         }
     }

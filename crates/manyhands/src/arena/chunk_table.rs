@@ -52,14 +52,14 @@ impl Arena {
         (FIRST_CHUNK / CHUNK) as usize..(end / CHUNK) as usize
     }
 
-    /// Takes so many chunks that follow one another, in the name of `me`: the first one's number. Those that are free
-    /// come before those that nobody has used.
+    /// Takes this many chunks that follow one another, in the name of `me`, and returns the first one's number. Free
+    /// ones come before those that were never used.
     pub(super) fn take_chunks(&self, count: usize, me: ProcessId) -> Option<usize> {
         let reached = self.chunks_reached();
         let end = (self.size() as u64 / CHUNK) as usize;
         self.take_of(reached.clone(), ChunkState::Free, count, me).or_else(|| {
             let first = self.take_of(reached.end..end, ChunkState::Fresh, count, me)?;
-            // Whoever is killed before this leaves a chunk that others pass by, until its sweep.
+            // A process killed before this leaves a chunk that others pass by, until its sweep.
             self.header().frontier.fetch_max((first + count) as u64 * CHUNK, Ordering::AcqRel);
             Some(first)
         })

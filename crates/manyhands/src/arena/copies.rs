@@ -1,11 +1,11 @@
 //! The slots of copies that a program makes of itself by a fork of its own.
 //!
 //! Such a copy's slot is claimed before the fork and taken by the copy after it. In between nobody knows the copy's
-//! number: a fork's handlers are not told. So a copy that is killed before it has taken its slot is known by what there
-//! is no more: when the fork is over, since its starter says so or has ended, and there is no process that maps the
-//! arena and has no slot, then nobody is left who could come for it. While there is one, the slot and its references
-//! wait, though the starter be dead: a program that forks and ends at once, as daemons do, leaves a copy that has a
-//! right to what it holds.
+//! number, since a fork's handlers do not get it. So a copy that is killed before it has taken its slot is known by
+//! elimination. The fork must be over, since its starter says so or has ended. And there must be no process that maps
+//! the arena and has no slot. Then nobody is left that could come for it. While there is one, the slot and its
+//! references wait, even if the starter is dead. A program that forks and ends at once, as daemons do, leaves a copy
+//! that has a right to what it holds.
 //!
 //! The slots of processes that the engine starts are none of this: their starters know the numbers, and a child of the
 //! engine that comes too late ends itself.
@@ -15,7 +15,7 @@ use super::process_slot::{ProcessState, Role, Word};
 use super::region::Arena;
 use crate::platform::{census, maps};
 
-/// The kernel tells when a process began to a hundredth of a second, rounded down.
+/// The kernel gives the time when a process began to a hundredth of a second, rounded down.
 const START_RESOLUTION_NS: u64 = 20_000_000;
 
 impl Arena {
@@ -41,7 +41,7 @@ impl Arena {
     /// child of `starter` while that lives.
     fn may_come(&self, starter: Option<ProcessId>, claimed: u64) -> bool {
         let parent = starter.map(|starter| self.process(starter).pid());
-        // Who cannot be looked at may have it, if it is this user's.
+        // A process that cannot be looked at may have it, if it is this user's.
         let arena = self.as_listed(self.base());
         let mut found = false;
         let counted = census::for_each(|pid| {

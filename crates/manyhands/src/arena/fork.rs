@@ -1,8 +1,8 @@
 //! What a fork does to the arena: the child gets a slot and its references before it exists.
 //!
-//! glibc calls the hooks around every `fork` of the process, whoever asked for it; around a raw clone, which skips
-//! them, the engine calls [`prepare`], [`in_parent`] and [`in_child`] by hand. A starter that wants to know
-//! the child's slot claims it first and names it with [`next_child`].
+//! glibc calls the hooks around every `fork` of the process, whichever code asked for it. Around a raw clone, which
+//! skips them, the engine calls [`prepare`], [`in_parent`] and [`in_child`] by hand. A starter that wants to know the
+//! child's slot claims it first and names it with [`next_child`].
 
 use super::owner::ProcessId;
 use super::process_slot::Role;
@@ -62,7 +62,7 @@ pub fn prepare() {
     let Some(arena) = Arena::current() else { return };
     let child = NEXT.take().or_else(|| {
         super::owner::known_process()?;
-        // When slots have run out the child joins without one, and is told at its first use.
+        // When slots have run out the child joins without one, and gets an error at its first use.
         arena.claim_process("", Role::Copy).ok()
     });
     if let Some(child) = child {

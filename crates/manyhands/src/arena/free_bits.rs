@@ -1,12 +1,12 @@
 //! Which entries of a table may be free: a bit for each, and two levels of bits above them, so that one is found at
 //! once.
 //!
-//! A hint and nothing more. The entry's own word decides whose it is: whoever takes a bit goes on to claim the entry by
-//! that word, and tries the next one when it turns out to be taken. So a bit too many costs one look, and a bit that a
-//! killed process took with it costs one entry, until a sweep or a full look at the table [puts](FreeBits::put) it
-//! back. While nobody is killed no bit is lost: whoever empties a word clears the bit above it *and then* looks at the
-//! word again, and whoever fills one looks at the bit above *after* that. No published algorithm; a tree of bits as
-//! kernels keep for free numbers, with Dekker's double look between its levels.
+//! A hint and nothing more. The entry's own word decides whose it is. A thread that takes a bit goes on to claim the
+//! entry by that word, and tries the next one when it is already taken. So a superfluous bit costs one look. A bit that
+//! a killed process took with it costs one entry, until a sweep or a full look at the table [puts](FreeBits::put) it
+//! back. While no process is killed no bit is lost. A thread that empties a word clears the bit above it *and then*
+//! looks at the word again; one that fills a word looks at the bit above *after* that. No published algorithm; a tree
+//! of bits as kernels keep for free numbers, with Dekker's double look between its levels.
 //!
 //! ```text
 //! top     1 word    bit m: a bit may be set in middle word m
@@ -108,8 +108,8 @@ fn set(word: &AtomicU64, bit: u64) {
     }
 }
 
-/// Clears the bit over a word that was seen empty, and sets it again if the word is not empty any more: whoever filled
-/// it may have seen the bit before it was cleared.
+/// Clears the bit over a word that was seen empty, and sets it again if the word is not empty any more. The thread that
+/// filled it may have seen the bit before it was cleared.
 fn clear(over: &AtomicU64, bit: u64, word: &AtomicU64) {
     over.fetch_and(!bit, Ordering::SeqCst);
     if word.load(Ordering::SeqCst) != 0 {
@@ -160,8 +160,8 @@ mod tests {
 
 #[cfg(all(test, manyhands_model))]
 mod model {
-    //! The tree under every schedule: who puts and who takes lose no bit between them, though the word over which they
-    //! meet is emptied and filled at the same time; and beside one that was killed at any step the others go on.
+    //! The tree under every schedule. Threads that put and take lose no bit between them, though the word over which
+    //! they meet is emptied and filled at the same time. If one is killed at any step the others go on.
 
     use super::*;
     use loom::sync::Arc;
@@ -223,8 +223,8 @@ mod model {
         });
     }
 
-    /// One that is killed after it cleared the bits above, and one after it set the lowest: what it did not get to do,
-    /// a sweep does by putting the entries once more.
+    /// One is killed after it cleared the bits above, and one after it set the lowest. A sweep does what they did not
+    /// get to do, by putting the entries once more.
     #[test]
     fn model_free_bits_a_sweep_puts_back_what_a_killed_process_took() {
         check(|| {

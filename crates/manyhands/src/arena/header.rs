@@ -1,8 +1,8 @@
 //! The first page of an arena: what it is, how it is divided, how far it is used.
 //!
-//! A process that is handed a memory file reads this page first and refuses a stranger: another magic number,
-//! another format, another build's layout, another pid namespace. The tables' places are constants, so the
-//! header holds only what changes: the frontier, high-water marks and counters.
+//! A process that gets a memory file reads this page first and refuses a stranger: another magic number, another
+//! format, another build's layout, another pid namespace. The tables' places are constants, so the header holds only
+//! what changes: the frontier, high-water marks and counters.
 
 use super::Shared;
 use super::block_entry;
@@ -92,7 +92,7 @@ pub(super) struct Header {
     pub(super) size: AtomicU64,
     /// When it was made, in nanoseconds of the boot clock: part of the memory file's name.
     pub(super) made_at: AtomicU64,
-    /// The first chunk of which nobody has carved anything, in bytes from the arena's start.
+    /// The first chunk from which nothing was carved, in bytes from the arena's start.
     pub(super) frontier: AtomicU64,
     /// Where the next structure is carved from.
     pub(super) structures: AtomicU64,
@@ -110,7 +110,7 @@ pub(super) struct Header {
     pub(super) thread_high: AtomicU32,
     pub(super) object_high: AtomicU32,
     unused: AtomicU32,
-    /// When somebody last looked for the dead at a tick, in nanoseconds of the monotonic clock.
+    /// When a waiter last looked for the dead at a tick, in nanoseconds of the monotonic clock.
     pub(super) looked: AtomicU64,
     /// The reaper's number in the kernel while it lives, as `platform::robust` has it; 0 when there was none yet.
     pub(super) life: [Word; WORDS],
@@ -141,7 +141,7 @@ pub struct Counters {
     pub calls: AtomicU64,
     /// Messages put into queues which are gone.
     pub messages: AtomicU64,
-    /// How often somebody had to wait for a lock.
+    /// How often a thread had to wait for a lock.
     pub lock_waits: AtomicU64,
     /// Threads that were started through the engine; counted where a program asks for statistics.
     pub threads_started: AtomicU64,

@@ -1,13 +1,13 @@
-//! Who is a process of this arena, as the kernel sees it.
+//! Whether a process is one of this arena, as the kernel sees it.
 //!
-//! A slot is memory, and every member may write it: one that gave up its rights, too, and one that a mistake has gone
-//! wild in. So what a slot says of a process is never enough for a signal. The kernel must say that the process has
-//! this arena's memory mapped; a member can map it itself, but cannot make another process do so. Whoever asks holds a
-//! descriptor of the process before it asks and signals through that, so that a number which passes to another process
+//! A slot is memory, and every member may write it, even one that gave up its rights or that a mistake has made run
+//! wild. So what a slot says of a process is never enough for a signal. The kernel must say that the process has this
+//! arena's memory mapped; a member can map it itself, but cannot make another process do so. The caller holds a
+//! descriptor of the process before it asks and signals through that, so a number which passes to another process
 //! meanwhile does no harm.
 //!
-//! Of a process that the caller may not look at (another user's, or one that is not dumpable) the kernel tells less:
-//! there it counts whether it descends from the caller, who could have ended it without an arena.
+//! The kernel says less of a process that the caller may not look at (another user's, or one that is not dumpable).
+//! There it counts whether the process descends from the caller, which could have ended it without an arena.
 
 use super::owner::known_process;
 use super::process_slot::ProcessState;
@@ -16,7 +16,7 @@ use crate::platform::pidfd::PidFd;
 use crate::platform::{maps, process, stat};
 
 impl Arena {
-    /// Whether the process has this arena mapped; `None` when the kernel does not tell.
+    /// Whether the process has this arena mapped; `None` when the kernel does not say.
     pub(crate) fn is_mapped_by(&self, process: &PidFd) -> Option<bool> {
         let mapped = maps::is_mapped(process.pid(), &self.as_listed(self.base()));
         // The descriptor last: as long as it is silent, the number was this process's.
@@ -24,7 +24,7 @@ impl Arena {
     }
 
     /// Ends the calling process if its slot is its own no more, since something has written over it. To all others it
-    /// has ended, and what it holds is taken from it: it could neither go on nor be told so.
+    /// has ended, and what it holds is taken from it: it could neither go on nor learn of that.
     pub(super) fn check_own_slot(&self) {
         let Some(me) = known_process() else { return };
         let word = self.process(me).load();

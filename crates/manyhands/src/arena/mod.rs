@@ -1,11 +1,11 @@
 //! Memory that several processes see, and what it takes to keep it right when any of them is killed.
 //!
 //! One arena serves a tree of processes. It is found by offset only, since each member maps it elsewhere, and only the
-//! parts that it uses. In it stand the slots of its processes and threads ([`ProcessId`], [`ThreadId`]: the owners),
+//! parts that it uses. It holds the slots of its processes and threads ([`ProcessId`], [`ThreadId`]: the owners),
 //! objects with a header and references ([`Object`], [`Handle`]), blocks for large payloads ([`Block`]), and memory
 //! carved off for ever. Whatever a process may be killed over carries its owner in the same word that says it is held,
-//! and [`sweep`] undoes it: each step one compare-and-swap away from the dead owner's id, so that anybody may do it,
-//! twice or halfway. This layer knows no lock, queue or call; what it needs of them goes through [`Sweep`].
+//! and [`sweep`] undoes it. Each step is one compare-and-swap away from the dead owner's id, so that any process may do
+//! it, twice or halfway. This layer knows no lock, queue or call; what it needs of them goes through [`Sweep`].
 //!
 //! ```text
 //! region, header, place, window, neighbour     the memory file, its first page, and where this process has it mapped

@@ -18,7 +18,7 @@ const SHAPES: usize = 1024;
 const SHAPE_WORDS: usize = 31;
 /// Fills a shape's content behind its last name.
 const NO_NAME: u16 = u16::MAX;
-/// So many times the names of a shape may stand in the program, each found at once.
+/// How often the names of a shape may stand in the program, each found at once.
 const TWINS: usize = 16;
 
 // SAFETY: repr(C), atomics only.
@@ -133,7 +133,8 @@ impl Arena {
         Some(KNOWN_NAMES[usize::from(number)].set(name.into()))
     }
 
-    /// The shape of these names, which gets a number now if it has none. `None`: its names have to be told one by one.
+    /// The shape of these names, which gets a number now if it has none. `None`: its names have to be written one by
+    /// one.
     pub fn shape_of(&self, names: &[&'static str]) -> Option<&'static Shape> {
         let mut content = [u64::MAX; SHAPE_WORDS];
         let numbers: &mut [u16] = bytemuck::cast_slice_mut(&mut content);

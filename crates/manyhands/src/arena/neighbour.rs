@@ -2,11 +2,11 @@
 //!
 //! A program may hold the engine twice: as a crate of its own and inside a library that it loads, such as the Python
 //! extension. Each copy has its own statics, and would make an arena of its own, whose locks the other one's processes
-//! do not see. So before one is made the kernel's list of this process's maps is looked through; an arena that stands
-//! there is the other copy's, and is used by this one, too, if it is of the same making. Looking and making are one
-//! turn (`platform::turn`), so two copies that need one in the same instant do not miss each other. Each copy then has
-//! a slot, as if it were a process of its own, so that the references of one are not the other's to drop. What cannot
-//! be shared is an error, never a second arena.
+//! do not see. So before one is made the kernel's list of this process's maps is looked through. An arena that stands
+//! there is the other copy's, and this one uses it, too, if it is of the same making. Looking and making are one turn
+//! (`platform::turn`), so two copies that need one in the same instant do not miss each other. Each copy then has a
+//! slot, as if it were a process of its own, so that the references of one are not the other's to drop. What cannot be
+//! shared is an error, never a second arena.
 
 use super::error::ArenaError;
 use super::header::{FORMAT, Header, LAYOUT, MAGIC, PROCESS_TABLE};

@@ -1,10 +1,10 @@
 //! Noticing that a process has ended.
 //!
-//! Its pidfd decides, and one thing that a pidfd does not tell: a process that executes another program keeps its
+//! Its pidfd decides, with one exception that a pidfd does not show. A process that executes another program keeps its
 //! number and its start time, while all that it did here is over. It is known by its memory: the arena, which a process
 //! never unmaps, is no longer mapped. One that has not come to map it yet has a descriptor of it. Both are facts that
-//! the kernel states; nobody is taken for dead because time has passed, nor because something cannot be told. Whoever
-//! looks first marks the slot, and notes how the process ended where the kernel tells. Looking undoes nothing: that is
+//! the kernel states. No process is taken for dead because time has passed, or because something is unknown. The first
+//! to look marks the slot, and notes how the process ended where the kernel says so. Looking undoes nothing: that is
 //! the sweep's business, which is claimed in a marked slot.
 
 use super::owner::{ProcessId, known_process};
@@ -40,8 +40,8 @@ impl Arena {
         }
     }
 
-    /// As [`Arena::notice`], for who has seen that its pidfd does not poll readable: looks whether the process executed
-    /// another program.
+    /// As [`Arena::notice`], for a caller that has seen that its pidfd does not poll readable: looks whether the
+    /// process executed another program.
     pub(crate) fn notice_exec(&self, process: ProcessId, pidfd: &PidFd) -> bool {
         let slot = self.process(process);
         let word = slot.load();
@@ -85,8 +85,8 @@ impl Arena {
         }
     }
 
-    /// Claims the sweep of a dead process for `by`: nobody else sweeps it while `by` lives. False when it is not there
-    /// to be swept or somebody living does it.
+    /// Claims the sweep of a dead process for `by`: no other sweeps it while `by` lives. False when it is not there to
+    /// be swept or a living process does it.
     pub(super) fn claim_sweep(&self, process: ProcessId, by: ProcessId) -> bool {
         let slot = self.process(process);
         let word = slot.load();
@@ -97,7 +97,7 @@ impl Arena {
         !busy && slot.exchange(word, Word { other: by.raw(), ..word })
     }
 
-    /// Leaves a sweep that `by` claimed to somebody else.
+    /// Leaves a sweep that `by` claimed to another process.
     pub(super) fn give_back_sweep(&self, process: ProcessId, by: ProcessId) {
         let slot = self.process(process);
         let word = slot.load();
@@ -118,7 +118,7 @@ fn note_ending(slot: &ProcessSlot, pidfd: &PidFd) {
     }
 }
 
-/// Losing this exchange means that somebody else noticed, and perhaps finished.
+/// Losing this exchange means that another process noticed, and perhaps finished.
 fn mark(slot: &ProcessSlot, word: Word) {
     slot.exchange(word, Word { state: ProcessState::Dead, ..word });
 }

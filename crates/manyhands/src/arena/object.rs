@@ -164,7 +164,7 @@ pub struct Object {
 }
 
 impl Object {
-    /// Makes an object. `init` sees a zeroed body and fills it; nobody else sees it before that returns.
+    /// Makes an object. `init` sees a zeroed body and fills it; no other sees it before that returns.
     ///
     /// # Errors
     /// What `init` returns, or when 262,143 objects live.
@@ -194,7 +194,7 @@ impl Object {
         Ok(Object { handle: Handle { index, generation: word.generation }, process })
     }
 
-    /// A reference to an object that somebody else's reference, or this process's record, keeps alive now.
+    /// A reference to an object that another reference, or this process's record, keeps alive now.
     ///
     /// # Errors
     /// When the object is gone or is of another kind.
@@ -274,7 +274,7 @@ impl Arena {
         &words[index as usize]
     }
 
-    /// The body of the object of this number; for sweeps, which are told numbers.
+    /// The body of the object of this number; for sweeps, which work with numbers.
     pub(crate) fn body<T: Shared>(&self, index: u32) -> &'static T {
         let record = self.record(index);
         let body = std::ptr::from_ref(&record.body).cast::<T>();
@@ -295,7 +295,7 @@ impl Arena {
             .unwrap_or(Err(ArenaError::OutOfSlots { what: "shared object", limit: self.most_objects() - 1 }))
     }
 
-    /// A record that was never used. Counted before it is claimed, so that the sweep of whoever is killed in between
+    /// A record that was never used. Counted before it is claimed, so that the sweep of a process killed in between
     /// sees it.
     fn fresh_record(&self) -> Option<usize> {
         let next = |high| ((high as usize) < self.most_objects()).then_some(high + 1);
@@ -416,7 +416,7 @@ impl Arena {
                     self.clear_references(index);
                     self.free_record(index, word);
                 }
-                // It keeps the dead one's name, so that whoever takes this sweep over finds it again.
+                // It keeps the dead one's name, so that the process that takes this sweep over finds it again.
                 State::Freeing => all = self.finish_unmaking(index, word).and(all),
                 State::Free | State::Live => {}
             }

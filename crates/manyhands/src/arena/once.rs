@@ -1,8 +1,8 @@
 //! Tables whose entries are written once: whatever got a number keeps it, for all processes and for good.
 //!
-//! An entry is claimed, filled and made known. A process that is killed in between leaves an entry that nobody ever
-//! uses. Two that enter the same thing at the same time may give it two numbers, which does no harm: each number means
-//! that thing. A full table takes nothing more.
+//! An entry is claimed, filled and published. A process that is killed in between leaves an entry that is never used.
+//! Two that enter the same thing at the same time may give it two numbers, which does no harm: each number means that
+//! thing. A full table takes nothing more.
 //!
 //! ```text
 //! word: 0 nobody's | 1 being written | 2 ready, its content will not change
@@ -95,8 +95,8 @@ impl<T> Known<T> {
 
 #[cfg(all(test, manyhands_model))]
 mod model {
-    //! The tables under every schedule, also beside a process that is killed at any of its stores: a number always
-    //! means what was entered, and the dead keep nobody from entering anything.
+    //! The tables under every schedule, also beside a process that is killed at any of its stores. A number always
+    //! means what was entered, and the dead keep no other from entering anything.
 
     use super::*;
     use loom::sync::Arc;

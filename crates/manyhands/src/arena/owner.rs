@@ -1,7 +1,7 @@
-//! Who holds something: the numbers of processes and threads that stand in words of the arena.
+//! Owners: the numbers of processes and threads that stand in words of the arena.
 //!
 //! A number is a slot's index and the slot's generation, so that a word which still names a dead owner is never
-//! taken for naming the slot's next one. Both are cached where a fork's child cannot mistake its parent's for its
+//! mistaken for naming the slot's next one. Both are cached where a fork's child cannot mistake its parent's for its
 //! own: the process's in a page that the kernel clears in children, the thread's together with its process's.
 //!
 //! ```text

@@ -1,8 +1,8 @@
 //! Large received content that a process keeps, as private memory.
 //!
-//! A program that got a large array expects memory of its own: what it writes nobody else sees, its forked child
-//! neither. So the content's block is mapped copy-on-write, and an object keeps the block for as long as any process
-//! has such a map: a fork's child gets its reference with all the others, before it exists.
+//! A program that got a large array expects memory of its own: no other process sees what it writes, not even its
+//! forked child. So the content's block is mapped copy-on-write, and an object keeps the block for as long as any
+//! process has such a map. A fork's child gets its reference with all the others, before it exists.
 
 use super::block::Block;
 use super::block_entry::BlockId;

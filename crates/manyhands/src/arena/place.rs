@@ -24,7 +24,7 @@ impl Pin {
     const OWN: Pin = Pin(u32::MAX);
 }
 
-/// The bytes of a block while somebody reads them.
+/// The bytes of a block while a thread reads them.
 #[derive(Debug)]
 pub struct Pinned {
     arena: &'static Arena,
@@ -206,7 +206,7 @@ impl Arena {
         Ok((unsafe { map.add((offset - start) as usize) }, Pin::OWN))
     }
 
-    /// Gives the pin of so many bytes at an address back; nobody uses them any more.
+    /// Gives the pin of this many bytes at an address back; nobody uses them any more.
     #[inline]
     pub(super) fn unpin(&self, pin: &mut Pin, address: NonNull<u8>, size: usize) {
         match std::mem::replace(pin, Pin::NONE) {

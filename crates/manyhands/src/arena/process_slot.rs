@@ -1,8 +1,9 @@
 //! What an arena knows of one process: the record in its slot.
 //!
-//! A slot's word says who may use it, and passes it on: see [`super::process_table`]. The rest is written by its
-//! starter before anybody is told the number, or by the process itself, or (how it ended) by whoever found out; it is
-//! read by anybody. Whether the process has ended is not here: that is asked of the kernel, in [`super::notice`].
+//! A slot's word says which process may use it, and passes it on: see [`super::process_table`]. The rest is written by
+//! its starter before the number is known to any other, or by the process itself, or (how it ended) by the process that
+//! found out. Any process reads it. Whether the process has ended is not here: that is asked of the kernel, in
+//! [`super::notice`].
 //!
 //! ```text
 //! bits 0-3    state: Free, Starting, Alive, Dead
@@ -23,7 +24,7 @@ const EXECUTED: u64 = 3 << 32;
 const NAME_WORDS: usize = 8;
 const NOTE_WORDS: usize = 40;
 
-/// What a process is for; decides with whom it ends.
+/// What a process is for; decides which process it ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Role {
@@ -37,7 +38,7 @@ pub enum Role {
     Supervisor = 3,
     /// Notices deaths.
     Reaper = 4,
-    /// A copy that the program made by a fork of its own: with whom it ends is the program's business.
+    /// A copy that the program made by a fork of its own: what it ends with is the program's business.
     Copy = 5,
 }
 
@@ -48,7 +49,7 @@ pub enum ProcessState {
     Free,
     /// Claimed for a child that does not run yet.
     Starting,
-    /// Its process runs, or nobody has noticed yet that it ended.
+    /// Its process runs, or has ended unnoticed.
     Alive,
     /// Its process has ended and is being swept.
     Dead,
@@ -65,12 +66,12 @@ pub struct ProcessSlot {
     /// Whose (as a raw number) the fork was that the slot was claimed for, once that is over, with a child or without
     /// one.
     forked: AtomicU32,
-    /// Where the process has mapped the arena, in its own memory: nobody else's business but the kernel's, which is
-    /// asked whether it still has. 0 until the process itself has taken the slot.
+    /// Where the process has mapped the arena, in its own memory. It matters only to the kernel, which is asked whether
+    /// it still has. 0 until the process itself has taken the slot.
     mapped_at: AtomicU64,
     /// The number of its descriptor of the doorbell, plus one: for another copy of the engine in the same process.
     doorbell: AtomicU64,
-    /// When its slot was claimed, and then when it took it, in nanoseconds of the boot clock: a process of the same pid
+    /// When its slot was claimed, and then when it took it, in nanoseconds of the boot clock. A process of the same pid
     /// which started later is another, and its process cannot have started before the claim.
     registered: AtomicU64,
     /// How it ended: 0 unknown, else 1 << 32 | code, or 2 << 32 | signal, or 3 << 32: it executed another program.
@@ -181,7 +182,7 @@ impl ProcessSlot {
         self.parent.store(parent.raw(), Ordering::Relaxed);
     }
 
-    /// The kernel's number of the process; 0 while somebody starts it.
+    /// The kernel's number of the process; 0 while it is being started.
     pub fn pid(&self) -> u32 {
         self.load().pid
     }
@@ -228,12 +229,12 @@ impl ProcessSlot {
         ProcessId::from_raw(self.parent.load(Ordering::Relaxed))
     }
 
-    /// What the process left for whoever asks how it ended: at most 320 bytes; empty when it left nothing.
+    /// The process's note on how it ended: at most 320 bytes; empty when it left none.
     pub fn note(&self) -> String {
         read_text(&self.note)
     }
 
-    /// Leaves a note for whoever asks how the process ended.
+    /// Leaves a note on how the process ended.
     pub fn set_note(&self, text: &str) {
         write_text(&self.note, text);
     }
@@ -253,7 +254,7 @@ impl ProcessSlot {
         self.ended_clean() || matches!(self.ending(), Some(ExitStatus::Exited(_)))
     }
 
-    /// How the process ended, if whoever noticed could tell.
+    /// How the process ended, if the one that noticed could find out.
     pub fn ending(&self) -> Option<ExitStatus> {
         let ending = self.ending.load(Ordering::Acquire);
         match ending >> 32 {
@@ -301,7 +302,7 @@ impl ProcessSlot {
             Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => return Ok(None),
             Err(error) => return Err(error),
         };
-        // The kernel tells start times in hundredths of a second, rounded down.
+        // The kernel gives start times in hundredths of a second, rounded down.
         match process::start_time(pid) {
             Some(start) if start > self.registered.load(Ordering::Relaxed) => Ok(None),
             _ => Ok(Some(pidfd)),

@@ -7,8 +7,8 @@
 //! Dead(pid) --claimed for sweeping, also from a dead sweeper--> Dead(pid, sweeper) --swept--> Free, next generation
 //! ```
 //!
-//! A starter fills in name, role and parent before it tells anybody the number. A slot is used again only when the
-//! sweep of its last owner is complete, so a word that names a dead owner names nobody else.
+//! A starter fills in name, role and parent before it passes the number on. A slot is used again only when the sweep of
+//! its last owner is complete, so a word that names a dead owner names no other.
 
 use super::error::ArenaError;
 use super::header::PROCESS_TABLE;
@@ -34,7 +34,7 @@ impl Arena {
         &self.process_slots()[process.index()]
     }
 
-    /// All processes that live, or whose death nobody has noticed yet.
+    /// All processes that live, or whose death was not noticed yet.
     pub fn processes(&self) -> impl Iterator<Item = (ProcessId, &'static ProcessSlot)> + use<> {
         self.slots_in(ProcessState::Alive)
     }
@@ -62,7 +62,7 @@ impl Arena {
         (word.generation == process.generation() && word.state != ProcessState::Free).then_some(word.state)
     }
 
-    /// Whether somebody has noticed that the process ended. Does not look itself: see [`Arena::notice`].
+    /// Whether it was noticed that the process ended. Does not look itself: see [`Arena::notice`].
     pub fn is_dead(&self, process: ProcessId) -> bool {
         matches!(self.process_state(process), None | Some(ProcessState::Dead))
     }
@@ -149,7 +149,7 @@ impl Arena {
         word.state == ProcessState::Alive && word.generation == process.generation() && word.pid == pid
     }
 
-    /// Gives the calling process a slot of its own, as one that nobody of the engine started.
+    /// Gives the calling process a slot of its own, as one that the engine did not start.
     pub(super) fn join(&'static self) -> Result<ProcessId, ArenaError> {
         let claimed = self.claim_slot(process::getpid(), 0)?;
         let slot = self.process(claimed);
@@ -192,8 +192,8 @@ impl Arena {
         self.abandon_lost_copies();
     }
 
-    /// Gives up claims whose claimer is gone and was not swept: one that was killed while it took a slot for itself, or
-    /// one that there never was, when something has written over the slot.
+    /// Gives up claims whose claimer is gone and was not swept. It was killed while it took a slot for itself, or it
+    /// never existed, when something has written over the slot.
     pub(crate) fn abandon_ownerless_claims(&'static self) {
         for (child, slot) in self.slots_in(ProcessState::Starting) {
             let word = slot.load();

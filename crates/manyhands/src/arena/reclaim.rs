@@ -1,7 +1,7 @@
 //! Taking back chunks all of whose blocks are free, for blocks of any size.
 //!
 //! One pass looks through the entries of all blocks, so it is made rarely: when there is no room for a block, and when
-//! very much is free. It marks the chunks that look free, takes all blocks in them as a claim would, and only if it got
+//! very much is free. It marks the chunks that look free and takes all blocks in them as a claim would. Only if it got
 //! every one is a chunk emptied: its entries name no place any more and are free for other blocks, and the chunk is
 //! free.
 //!
@@ -10,10 +10,10 @@
 //! entry:         Free ----------------> Clearing(me) -----------------------> Empty, without a place
 //! ```
 //!
-//! What is being carved has no place yet that could be seen. So whoever carves makes its entry Carving *before* it
-//! takes a place from a cursor, a free chunk or the frontier; and a pass that has marked its chunks, and taken the
-//! cursors away from them, gives all of them up when it meets an entry that is Carving without a place. A place that
-//! was taken before the mark is seen, since its taker and the pass met at that word; after the mark none can be taken.
+//! What is being carved has no visible place yet. So a process that carves makes its entry Carving *before* it takes a
+//! place from a cursor, a free chunk or the frontier. A pass that has marked its chunks, and taken the cursors away
+//! from them, gives all of them up when it meets an entry that is Carving without a place. A place that was taken
+//! before the mark is seen, since its taker and the pass met at that word; after the mark none can be taken.
 //!
 //! Killed anywhere: the step from Clearing to Emptying, of the first chunk of a block, decides. Before it the sweep
 //! makes entries Free and chunks Used again, after it goes on to the end.
@@ -47,8 +47,7 @@ pub(super) trait Blocks {
 
     fn chunk(&self, number: usize) -> &Chunk;
 
-    /// Nothing is carved any more from where the cursors are in these chunks. Acquires what everybody did who has
-    /// carved.
+    /// Nothing is carved any more from where the cursors are in these chunks. Acquires what all that have carved did.
     fn detach(&self, chunks: &Set);
 
     /// An entry of that class was emptied, which had counted as free.

@@ -3,8 +3,8 @@
 //! The table of records is the longest of all, a hundred megabytes, and most programs use its first kilobytes. So only
 //! its first segment is mapped with the other tables, and each other one when an object of it is first made, attached
 //! to or looked for here. It stays mapped then, in a fork's child too. Where there is no address space for a segment,
-//! that is an error of who came for it, before anything is done; a record whose object this process refers to is always
-//! mapped.
+//! the caller that needs it gets an error, before anything is done. A record whose object this process refers to is
+//! always mapped.
 
 use super::error::ArenaError;
 use super::header::OBJECT_TABLE;
@@ -27,7 +27,7 @@ const _: () = assert!(OBJECTS.is_multiple_of(SEGMENT) && SEGMENT_BYTES.is_multip
 pub(super) struct Records([AtomicPtr<Record>; SEGMENTS]);
 
 impl Records {
-    /// Of a process whose tables, the first segment among them, are mapped at this address.
+    /// The records of a process whose tables, the first segment among them, are mapped at this address.
     pub(super) fn new(tables: NonNull<u8>) -> Records {
         let segments = std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut()));
         // SAFETY: the tables are mapped as far as that segment's end.

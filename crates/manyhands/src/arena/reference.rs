@@ -1,13 +1,13 @@
-//! Who keeps an object alive: a record per process.
+//! What keeps an object alive: a record per process.
 //!
 //! Each object has one bit per process slot. A process sets its own when it gets its first reference, which it can only
-//! get from somebody who has one; whoever starts a child sets the child's before it exists. A drop clears the own bit
-//! only, a sweep the dead one's. An object is unmade when all bits are clear, which takes care to see, as they stand in
-//! several words: whoever clears a bit first raises the object's version. Had a scan missed a bit that was set behind
-//! it while it met the giver's bit already cleared, the giver's clearing would have raised the version meanwhile.
-//! Objects that were sent in messages are kept by those as well: see `travel`. A process whose address space is used up
-//! may be unable to see those. Then the bit stays that was to be cleared last: the process tries again at its ticks,
-//! and whoever sweeps it, when it has ended, clears it.
+//! get from one that has a reference; a starter sets its child's before the child exists. A drop clears the own bit
+//! only, a sweep the dead one's. An object is unmade when all bits are clear. Seeing that takes care, as they stand in
+//! several words: a process that clears a bit first raises the object's version. A scan may have missed a bit that was
+//! set behind it while it met the giver's bit already cleared; the giver's clearing would then have raised the version
+//! meanwhile. Objects that were sent in messages are kept by those as well: see `travel`. A process whose address space
+//! is used up may be unable to see those. Then the bit stays that was to be cleared last. The process tries again at
+//! its ticks, and the one that sweeps it, when it has ended, clears it.
 
 use super::error::ArenaError;
 use super::object::{Handle, State, Word};
@@ -17,7 +17,7 @@ use super::travel::SENT;
 use crate::platform::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use crate::platform::thread::yield_now;
 
-/// In the process's private count: somebody is taking the record away.
+/// In the process's private count: a thread is taking the record away.
 const CLOSING: u32 = u32::MAX;
 
 fn bit(process: ProcessId) -> (usize, u64) {
@@ -123,8 +123,8 @@ impl Arena {
         }
     }
 
-    /// Whether the calling process refers to the object once, nobody else does, and no message carries it, so far as
-    /// can be seen from here.
+    /// Whether the calling process refers to the object once, no other does, and no message carries it, so far as can
+    /// be seen from here.
     pub(super) fn is_referenced_once(&'static self, handle: Handle, process: ProcessId) -> bool {
         let (record, (own_word, own)) = (self.record(handle.index()), bit(process));
         let is_free_of_others = || {
@@ -161,7 +161,7 @@ impl Arena {
                 continue;
             }
             if seen == 0 {
-                // Before the count, so that whoever finds the count above 0 finds the record, too.
+                // Before the count, so that a thread that finds the count above 0 finds the record, too.
                 self.add_reference(index, process);
             }
             match count.compare_exchange_weak(seen, seen + 1, Ordering::AcqRel, Ordering::Acquire) {
@@ -243,7 +243,7 @@ impl Arena {
         }
     }
 
-    /// Gives up the record that the calling process was started with and did not use; for a child that was handed
+    /// Gives up the record that the calling process was started with and did not use; for a child that was given
     /// handles which it dropped unopened.
     pub(crate) fn drop_unused_references(&'static self) {
         self.reconcile_references();

@@ -1,9 +1,9 @@
 //! The arena itself: one memory file, which every process of a tree has mapped as far as it uses it.
 //!
-//! Made at the first use in a process that inherited none, and in which no other copy of the engine has one; a fork's
-//! child inherits the maps, an exec'd one is handed the descriptor and [`Arena::adopt`]s it, after it has checked that
+//! Made at the first use in a process that inherited none, and in which no other copy of the engine has one. A fork's
+//! child inherits the maps. An exec'd one is given the descriptor and [`Arena::adopt`]s it, after it has checked that
 //! it is of the same making. The memory is sized once and sparse, whatever a process may map of it: its tables are
-//! mapped here, the rest when it is used (`place`). Everybody on one arena is one trust domain.
+//! mapped here, the rest when it is used (`place`). All processes on one arena are one trust domain.
 
 use super::chunk_word::ChunkState;
 use super::error::ArenaError;

@@ -8,9 +8,9 @@ use std::marker::PhantomData;
 /// Types that may stand in shared memory.
 ///
 /// # Safety
-/// Every bit pattern is a valid value; there is no pointer, reference or address in it, and no drop glue; the layout is
-/// fixed (`repr(C)` or `repr(transparent)`); whatever is written after the value was made known to others is an
-/// atomic, or is ordered by one. It is `Send`, since a handle on it travels to any thread of any process.
+/// Every bit pattern is a valid value; there is no pointer, reference or address in it, and no drop glue. The layout is
+/// fixed (`repr(C)` or `repr(transparent)`). Whatever is written after the value was made known to others is an atomic,
+/// or is ordered by one. It is `Send`, since a handle on it travels to any thread of any process.
 pub unsafe trait Shared: Send + 'static {}
 
 macro_rules! shared {

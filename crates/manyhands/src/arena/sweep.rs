@@ -1,8 +1,8 @@
 //! Undoing what a dead process held.
 //!
-//! A sweep may be begun by anybody who has seen the death; it is claimed in the dead one's own slot, and taken over and
-//! done again from the start when the sweeper dies halfway: every step compares with the dead owner's number, which
-//! names nobody else until the last step has given its slot back. What only a later layer understands (locks, rings,
+//! Any process that has seen the death may begin a sweep. It is claimed in the dead one's own slot, and taken over and
+//! done again from the start when the sweeper dies halfway. Every step compares with the dead owner's number, which
+//! names no other until the last step has given its slot back. What only a later layer understands (locks, rings,
 //! calls) it undoes itself, through [`Sweep`], before blocks and references go. Sweeping allocates nothing, since the
 //! reaper must be able to do it.
 
@@ -18,7 +18,7 @@ use crate::platform::clock::now_ns;
 /// What a layer contributes to the undoing of deaths and of objects.
 ///
 /// Implementations allocate nothing and take no private locks: they also run in the reaper. They may find that this
-/// process has no address space left to see some of it: then somebody else has to do it.
+/// process has no address space left to see some of it: then another process has to do it.
 pub trait Sweep: Sync {
     /// Undoes what the dead process held of this layer's kinds, each step one compare-and-swap away from its number.
     ///
@@ -75,7 +75,7 @@ impl Dead {
     }
 }
 
-/// Undoes what `process` held, if its end was noticed and nobody who lives is at it. Returns whether that was so.
+/// Undoes what `process` held, if its end was noticed and no living process is at it. Returns whether that was so.
 pub(crate) fn sweep(arena: &'static Arena, process: ProcessId) -> bool {
     let Ok(by) = this_process() else { return false };
     if !arena.claim_sweep(process, by) {
@@ -119,8 +119,8 @@ pub(crate) fn sweep_the_dead(arena: &'static Arena) -> usize {
     sweep_noticed(arena)
 }
 
-/// As [`sweep_the_dead`], unless anybody in the arena has looked less than half a tick ago: for ticks, of which there
-/// is one per process, so that the looking does not grow with their number squared.
+/// As [`sweep_the_dead`], unless a process of the arena has looked less than half a tick ago. For ticks: there is one
+/// per process, and so the looking does not grow with their number squared.
 pub(crate) fn sweep_in_turn(arena: &'static Arena) {
     const REST_NS: u64 = 50_000_000;
     arena.check_own_slot();

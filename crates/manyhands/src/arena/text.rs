@@ -1,6 +1,6 @@
 //! Short texts in words that others may read at any time: names of processes, threads and workers, reasons, notes.
 //!
-//! A text is cut where it no longer fits, between two characters, and filled up with zeros. Whoever reads one that is
+//! A text is cut where it no longer fits, between two characters, and filled up with zeros. A reader of one that is
 //! being written gets a mixture of both, which is a text as well.
 
 use crate::platform::atomic::{AtomicU64, Ordering};

@@ -1,7 +1,7 @@
 //! The slots of the threads that use an arena.
 //!
-//! A slot, once taken, stays with its process until that ends; the process's later threads use it again with the
-//! next generation. So a lock held by a thread that is gone still tells whose it was.
+//! A slot, once taken, stays with its process until that ends; the process's later threads use it again with the next
+//! generation. So a lock held by a thread that is gone still names it.
 //!
 //! ```text
 //! word: bits 0-7 state (Free, Running, Ended) | 8-23 generation | 24-47 process
@@ -77,7 +77,7 @@ impl Waited {
         (object as usize / 64 % Waited::WORDS, 1 << (object % 64))
     }
 
-    /// Whether somebody may have waited for the object of this number.
+    /// Whether a thread may have waited for the object of this number.
     pub(crate) fn may_be_for(&self, object: u32) -> bool {
         let (word, bit) = Waited::place(u64::from(object));
         self.0[word] & bit != 0

@@ -1,10 +1,10 @@
 //! References that are under way in messages.
 //!
 //! A message may hold handles, and its receiver must find their objects alive though the sender has dropped its own
-//! references meanwhile, or was killed. So such a message goes as a block that lists the handles it carries, and the
-//! block keeps them alive for as long as it is held or in flight: an object that was ever sent is marked, and a marked
-//! one is unmade only when no process refers to it and no carrying block lists it. Nothing is counted, so nothing can
-//! be miscounted by a kill. A queue that is sent into itself is never unmade.
+//! references meanwhile, or was killed. So such a message goes as a block that lists the handles it carries. The block
+//! keeps them alive for as long as it is held or in flight. An object that was ever sent is marked; a marked one is
+//! unmade only when no process refers to it and no carrying block lists it. Nothing is counted, so nothing can be
+//! miscounted by a kill. A queue that is sent into itself is never unmade.
 //!
 //! While a value is serialised, the handles in it make themselves known through [`note`]; [`collect`] gathers them.
 
@@ -155,7 +155,7 @@ impl Arena {
         let (mut found, mut unseen) = (false, Ok(()));
         let all = self.each_carrying_block(|id, place| match self.carried(id, place) {
             Ok(carried) => found |= carried.handles().any(|handle| handle.index() == index),
-            // Of one that was let go meanwhile the place may hold anything, a list that is too long as well.
+            // If it was let go meanwhile, the place may hold anything, even a list that is too long.
             Err(error) if self.is_carrying(id) => unseen = Err(error),
             Err(_) => {}
         });
@@ -171,7 +171,7 @@ impl Arena {
     }
 
     fn unmake_if_unreferenced(&'static self, handle: Handle) -> Result<(), ArenaError> {
-        // The list may be another block's by now, if somebody else freed this one, too.
+        // The list may be another block's by now, if another process freed this one, too.
         if !handle.is_possible() {
             return Ok(());
         }

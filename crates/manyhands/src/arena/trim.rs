@@ -1,11 +1,11 @@
 //! When chunks are taken back (see [`super::reclaim`]): when there is no room for a block, and when very much is free.
 //!
 //! Freed blocks keep their pages, since used ones are several times faster than fresh ones. Of large blocks, 512 MiB
-//! do, and each that is freed beyond that gives its own back at once. Small ones would cost a system call each; so
-//! whoever frees one looks now and then how much is free in small blocks, and beyond 512 MiB gives the pages of free
-//! chunks back until half of that is left. Then a pass is due when 256 MiB more are free than this one left, so that
-//! what cannot be given back, since every chunk has a block that is used, is not looked through again and again; or
-//! when hardly any block is used. There is no thread and no clock in this.
+//! do, and each that is freed beyond that gives its own back at once. Small ones would cost a system call each. So a
+//! thread that frees one looks now and then how much is free in small blocks. Beyond 512 MiB it gives the pages of free
+//! chunks back until half of that is left. Then a pass is due when 256 MiB more are free than this one left. So what
+//! cannot be given back, since every chunk has a block that is used, is not looked through again and again. A pass is
+//! also due when hardly any block is used. There is no thread and no clock in this.
 
 use super::block::{KEEP_FREE, PUNCH_SIZE};
 use super::block_entry::{BlockId, SMALLEST};

@@ -1,12 +1,12 @@
 //! Which parts of the memory file this process has mapped, and where.
 //!
-//! The tables are mapped once. What lies behind them is mapped by chunks, each when it is first used here, so that a
-//! process takes as much address space as it needs, which a limit may make dear. A chunk that is *kept* stays mapped
-//! for the life of the process. One that is *pinned* stays until its last pin is gone, and for a while after that: an
-//! idle one is unmapped when there are many, when address space has run out, and in a fork's child. The first two
-//! chunks of small blocks are kept where there is no limit: most messages are there, and counting pins would cost a
-//! tenth of a short one. The table is private memory, which a child inherits together with the maps. Nothing here
-//! waits: the loser of a race takes its own map away again.
+//! The tables are mapped once. What lies behind them is mapped by chunks, each when it is first used here. So a process
+//! takes as much address space as it needs, which a limit may make dear. A chunk that is *kept* stays mapped for the
+//! life of the process. One that is *pinned* stays until its last pin is gone, and for a while after that. An idle one
+//! is unmapped when there are many, when address space has run out, and in a fork's child. The first two chunks of
+//! small blocks are kept where there is no limit: most messages are there, and counting pins would cost a tenth of a
+//! short one. The table is private memory, which a child inherits together with the maps. Nothing here waits: the loser
+//! of a race takes its own map away again.
 //!
 //! A block longer than a chunk begins with one and is mapped in one piece, at its first chunk's word; it is only ever
 //! asked for from its beginning. The word of a chunk:
@@ -21,7 +21,8 @@
 //! 0, idle, pinned --somebody keeps it--> kept, for good
 //! ```
 //!
-//! An address that comes back with the same word does no harm: the word says what is mapped there, whoever mapped it.
+//! An address that comes back with the same word does no harm: the word says what is mapped there, whichever thread
+//! mapped it.
 
 use crate::platform::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -29,7 +30,7 @@ use crate::platform::atomic::{AtomicU64, AtomicUsize, Ordering};
 pub(super) const CHUNK: u64 = 64 << 20;
 /// How many the largest arena has.
 pub(super) const CHUNKS: usize = 1024;
-/// So many chunks of small blocks are kept.
+/// How many chunks of small blocks are kept.
 const LASTING: usize = 2;
 /// Idle chunks beyond so many are unmapped, also where address space is not limited: it may be at any time.
 pub(super) const IDLE: usize = 8;
@@ -74,7 +75,7 @@ const KEPT: u64 = 1 << 63;
 impl Word {
     const NONE: Word = Word(0);
 
-    /// A map that somebody has just made, with one pin, or kept.
+    /// A map that a thread has just made, with one pin, or kept.
     fn fresh(address: u64, count: usize, keep: bool) -> Word {
         debug_assert!(address.is_multiple_of(4096) && address >> 12 < 1 << PAGE_BITS);
         Word(address >> 12 | (count as u64) << PAGE_BITS | if keep { KEPT } else { PIN })
@@ -182,15 +183,14 @@ impl<const N: usize> Window<N> {
                 self.unmap_idle(maps, first);
                 continue;
             }
-            // A shorter map that others still use is left to them for good: whose pins are whose, nobody could tell
-            // then.
+            // A shorter map that others still use is left to them for good: nobody could say then whose pins are whose.
             let keep = keep || seen.is_mapped();
             self.make_room(maps, count);
             let address = maps.map(first, count).or_else(|| {
                 self.unmap_all_idle(maps);
                 maps.map(first, count)
             })?;
-            // Counted before anybody can find it and take it away.
+            // Counted before any thread can find it and take it away.
             let passing = if keep { 0 } else { count };
             self.passing.fetch_add(passing, Ordering::Relaxed);
             if self.step(first, seen, Word::fresh(address, count, keep)) {
