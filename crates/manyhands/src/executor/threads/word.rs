@@ -108,14 +108,15 @@ impl CallState {
     /// Where the call stood, when it has an answer, is being given one, or was withdrawn.
     #[inline]
     pub fn claim_answer(&self) -> Result<(), Standing> {
-        if self.change(Standing::Running, Standing::Answering)
-            || self.change(Standing::Pending, Standing::Answering)
-            // Begun between the two looks.
-            || self.change(Standing::Running, Standing::Answering)
-        {
-            Ok(())
-        } else {
-            Err(self.standing())
+        loop {
+            match self.standing() {
+                from @ (Standing::Pending | Standing::Running) => {
+                    if self.change(from, Standing::Answering) {
+                        return Ok(());
+                    }
+                }
+                standing => return Err(standing),
+            }
         }
     }
 
