@@ -276,6 +276,19 @@ def test_futures(executor, make):
     assert_collected(lambda witness: make(executor, witness))
 
 
+def test_a_collection_while_answers_are_made(pool, executor):
+    """The collector looks at objects of which there is no more than their memory."""
+    before = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        made = [[pool.apply_async(fresh_list), pool.map_async(fresh_list, [1, 2])] for _ in range(50)]
+        made.append([executor.submit(fresh_list) for _ in range(50)])
+    finally:
+        gc.set_threshold(*before)
+    assert [result.get() for pair in made[:-1] for result in pair] == [[1], [[1], [1]]] * 50
+    assert all(future.result() == [1] for future in made[-1])
+
+
 # What needs no pool, or one of its own.
 
 

@@ -7,6 +7,7 @@
 //! `later` (what is there once `__init__` has run). It translates, and decides nothing: the engine is the crate
 //! `manyhands`. Unsafe code, which the interpreter's raw interface needs, stands in `ffi` alone.
 
+mod answer;
 mod as_made;
 mod banker;
 mod barrier;

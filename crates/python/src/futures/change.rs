@@ -9,13 +9,15 @@
 //!
 //! A program may put methods of its own into the class, as tracers do. Then whoever runs a call goes through these.
 
-use super::future::{FUTURE, Future, Outcome};
+use super::future::{FUTURE, Future};
+use crate::answer::{Answer, Answered, Fetched, Outcome, Source};
 use crate::as_made::FUTURE_CLASS;
 use crate::ffi::{may_refer, track};
 use crate::thread_queue::ThreadSimpleQueue;
 use manyhands::executor::threads::{Refused, Standing};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
+use std::sync::OnceLock;
 
 /// What is to be done once the call is over.
 #[derive(Default)]
@@ -64,7 +66,7 @@ impl Future {
             watchers,
         };
         let changed = match change {
-            Change::Answer(outcome) => match self.call.answer(outcome) {
+            Change::Answer(outcome) => match self.answer.call.answer(outcome) {
                 Ok(()) => {
                     let watchers = std::mem::take(&mut after.watchers);
                     over(after, watchers)
@@ -72,9 +74,9 @@ impl Future {
                 Err(Refused { answer, standing }) => return (Changed::Not(standing), Some(answer)),
             },
             // Watchers are told when whoever would have run it has seen that.
-            Change::Cancel if self.call.state().cancel() => over(after, Vec::new()),
-            Change::Cancel => Changed::Not(self.call.state().standing()),
-            Change::Begin => match self.call.state().begin() {
+            Change::Cancel if self.answer.call.state().cancel() => over(after, Vec::new()),
+            Change::Cancel => Changed::Not(self.answer.call.state().standing()),
+            Change::Begin => match self.answer.call.state().begin() {
                 Ok(true) => Changed::Quietly,
                 Ok(false) => Changed::Skipped(std::mem::take(&mut after.watchers)),
                 Err(standing) => Changed::Not(standing),
@@ -149,7 +151,7 @@ impl Future {
     pub(super) fn declare(slf: &Bound<'_, Self>, to: Standing) -> PyResult<()> {
         let this = slf.get();
         let mut after = this.after();
-        this.call.state().declare(to);
+        this.answer.call.state().declare(to);
         let watchers = match to {
             Standing::Answered | Standing::Skipped => std::mem::take(&mut after.watchers),
             _ => Vec::new(),
@@ -180,7 +182,7 @@ impl Future {
     /// Has a thread begin with the call; `false` when it was withdrawn.
     pub fn begin(slf: &Bound<'_, Self>) -> PyResult<Result<bool, Standing>> {
         let begun = Self::change(slf, Change::Begin)?;
-        Ok(begun.map(|()| slf.get().call.state().standing() != Standing::Skipped))
+        Ok(begun.map(|()| slf.get().answer.call.state().standing() != Standing::Skipped))
     }
 
     /// As `begin`, by the class's own method where a program has replaced any.
@@ -213,15 +215,50 @@ impl Future {
         slf: &Bound<'_, Self>,
         result: PyResult<Bound<'_, PyAny>>,
     ) -> PyResult<Result<(), Standing>> {
-        let outcome = match result {
-            Ok(value) => Outcome::Value(value.unbind()),
-            Err(error) => Outcome::Error(error.into_value(slf.py()).into_any()),
-        };
-        if let Outcome::Value(object) | Outcome::Error(object) = &outcome
-            && may_refer(object.bind(slf.py()))
-        {
+        let outcome = Outcome::of(slf.py(), result);
+        if may_refer(outcome.object().bind(slf.py())) {
             track(slf.as_any());
         }
         Self::change(slf, Change::Answer(outcome))
+    }
+}
+
+impl Answered for Future {
+    type Source = OnceLock<Box<Source>>;
+
+    #[inline]
+    fn answer(&self) -> &Answer<OnceLock<Box<Source>>> {
+        &self.answer
+    }
+
+    fn come_to(slf: &Bound<'_, Self>, result: PyResult<Bound<'_, PyAny>>) -> PyResult<()> {
+        if FUTURE_CLASS.holds(slf.py()) {
+            return Self::finish(slf, result).map(drop);
+        }
+        // Nobody has called the method by which a future learns that a worker has its call.
+        let standing = || slf.get().answer.call.state().standing();
+        let is_begun = standing() != Standing::Pending || matches!(Self::begin_call(slf)?, Ok(true));
+        if is_begun && !standing().is_over() {
+            let _ = Self::finish_call(slf, result)?;
+        }
+        Ok(())
+    }
+
+    fn withdraw(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let is_first = Self::change(slf, Change::Cancel)?.is_ok();
+        // Whoever withdraws the call and the callback thread both come here; a program's method is called once.
+        if is_first || FUTURE_CLASS.holds(slf.py()) {
+            let _ = Self::begin_call(slf)?;
+        }
+        Ok(())
+    }
+
+    fn keep(slf: &Bound<'_, Self>, source: &Source, rest: Fetched) -> bool {
+        let after = slf.get().after();
+        let is_kept = after.is_empty();
+        if is_kept {
+            source.keep(rest);
+        }
+        is_kept
     }
 }

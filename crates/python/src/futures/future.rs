@@ -5,14 +5,14 @@
 //! same: the first look at them *opens* the future, and from then on it changes only while that condition is held.
 
 use super::change::{After, Change};
-use super::remote::Remote;
-use crate::errors::{ended, refused_by};
-use crate::ffi::{Patient, track};
+use crate::answer::{Answer, Answered, Outcome, Source};
+use crate::as_made::FUTURE_CLASS;
+use crate::errors::refused_by;
+use crate::ffi::{track, untrack};
 use crate::patience::limit;
 use crate::thread_queue::ThreadSimpleQueue;
 use crate::value::{generic, leave_to_init};
-use manyhands::executor::threads::{Call, Standing};
-use manyhands::platform::Deadline;
+use manyhands::executor::threads::Standing;
 use pyo3::exceptions::{PyRuntimeError, PyTimeoutError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -20,20 +20,11 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// What a call came to.
-pub enum Outcome {
-    Value(Py<PyAny>),
-    Error(Py<PyAny>),
-}
-
 /// What `concurrent.futures.Future` is made of.
 #[pyclass(subclass, frozen, weakref, name = "Future", module = "manyhands._engine")]
-#[derive(Default)]
 pub struct Future {
-    pub(super) call: Call<Outcome>,
+    pub(super) answer: Answer<OnceLock<Box<Source>>>,
     after: Mutex<After>,
-    /// The call that a worker process runs.
-    pub(super) remote: OnceLock<Box<Remote>>,
 }
 
 pub static FUTURE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -78,42 +69,48 @@ impl Future {
         self.after.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the call is over.
+    /// A future as programs know it, of a call that is yet to be handed in.
     #[inline]
-    fn wait(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<Standing> {
-        let standing = Self::settle(slf)?;
-        if standing.is_over() {
-            return Ok(standing);
-        }
-        let until = limit(timeout)?;
-        match slf.get().remote.get() {
-            Some(remote) => {
-                Self::wait_for_worker(slf, remote, until)?.ok_or_else(|| PyTimeoutError::new_err(()))
-            }
-            None => Self::wait_for_thread(slf, until),
-        }
+    pub fn new_for_a_call(py: Python<'_>) -> PyResult<Bound<'_, Future>> {
+        let kind = FUTURE.import(py, "manyhands.futures._base", "Future")?;
+        let future = kind.call0()?.cast_into::<Future>()?;
+        // Until there is something that a cycle could go through; see `Future::watch_for_cycles`.
+        untrack(future.as_any());
+        Ok(future)
     }
 
-    /// `None` when the time was over.
-    fn wait_for_worker(
+    /// The future of a call that a worker process runs.
+    pub fn of_call(py: Python<'_>, source: Source) -> PyResult<Bound<'_, Future>> {
+        let future = Self::new_for_a_call(py)?;
+        if source.keeps_an_object() {
+            track(future.as_any());
+        }
+        future.get().answer.comes_from(source);
+        if !FUTURE_CLASS.holds(py) {
+            Self::fetch_unasked(&future)?;
+        }
+        Ok(future)
+    }
+
+    /// The future of a call that could not be handed in.
+    pub fn failed(py: Python<'_>, error: PyErr) -> PyResult<Bound<'_, Future>> {
+        let future = Self::new_for_a_call(py)?;
+        Self::come_to(&future, Err(error))?;
+        Ok(future)
+    }
+
+    /// Waits until the call is over, and looks at what it came to.
+    #[inline]
+    fn look<R>(
         slf: &Bound<'_, Self>,
-        remote: &Remote,
-        until: Option<Deadline>,
-    ) -> PyResult<Option<Standing>> {
-        let here = |look, patient: &Patient<'_>| slf.get().call.wait(look, patient).map(drop);
-        while remote.wait(slf.as_any(), until, here)? {
-            let standing = Self::settle(slf)?;
-            if standing.is_over() {
-                return Ok(Some(standing));
-            }
+        timeout: Option<f64>,
+        look: impl FnOnce(&Outcome) -> R,
+    ) -> PyResult<Option<R>> {
+        match Self::wait_until_over(slf, || limit(timeout))? {
+            Some(Standing::Answered) => Ok(slf.get().answer.call.with_answer(look)),
+            Some(_) => Err(cancelled(slf)),
+            None => Err(PyTimeoutError::new_err(())),
         }
-        Ok(None)
-    }
-
-    fn wait_for_thread(slf: &Bound<'_, Self>, until: Option<Deadline>) -> PyResult<Standing> {
-        let patient = Patient::on(slf);
-        let standing = slf.get().call.wait(until, &patient);
-        standing.map_err(|error| ended(error, patient, || PyTimeoutError::new_err(())))
     }
 }
 
@@ -128,15 +125,15 @@ impl Future {
         more: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Future> {
         leave_to_init(cls, arguments, more)?;
-        Ok(Future::default())
+        Ok(Future { answer: Answer::new(OnceLock::new()), after: Mutex::default() })
     }
 
     /// Withdraws the call if nobody has begun with it; whether it is withdrawn.
     fn cancel(slf: &Bound<'_, Self>) -> PyResult<bool> {
         if !Self::settle(slf)?.is_over()
-            && let Some(remote) = slf.get().remote.get()
+            && let Some(source) = slf.get().answer.source()
         {
-            let withdrawn = remote.cancel();
+            let withdrawn = source.cancel();
             if withdrawn {
                 Self::withdraw(slf)?;
             }
@@ -167,17 +164,14 @@ impl Future {
     #[pyo3(signature = (timeout = None))]
     fn result<'py>(slf: &Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        if Self::wait(slf, timeout)? != Standing::Answered {
-            return Err(cancelled(slf));
-        }
-        let answer = slf.get().call.with_answer(|outcome| match outcome {
-            Outcome::Value(value) => Ok(value.clone_ref(py)),
-            Outcome::Error(error) => Err(error.clone_ref(py)),
+        let seen = Self::look(slf, timeout, |outcome| match outcome {
+            Outcome::Value(value) => Ok(value.bind(py).clone()),
+            Outcome::Error(error) => Err(error.bind(py).clone()),
         });
-        match answer {
-            Some(Ok(value)) => Ok(value.into_bound(py)),
+        match seen? {
+            Some(Ok(value)) => Ok(value),
             // The standard class asks for the truth of what it was given: `set_exception(None)` is a result of `None`.
-            Some(Err(error)) if error.bind(py).is_truthy()? => Err(PyErr::from_value(error.into_bound(py))),
+            Some(Err(error)) if error.is_truthy()? => Err(PyErr::from_value(error)),
             _ => Ok(py.None().into_bound(py)),
         }
     }
@@ -185,15 +179,11 @@ impl Future {
     /// Waits for the call and gives what it raised, or `None`.
     #[pyo3(signature = (timeout = None))]
     fn exception<'py>(slf: &Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let py = slf.py();
-        if Self::wait(slf, timeout)? != Standing::Answered {
-            return Err(cancelled(slf));
-        }
-        let raised = slf.get().call.with_answer(|outcome| match outcome {
+        let raised = Self::look(slf, timeout, |outcome| match outcome {
             Outcome::Value(_) => None,
-            Outcome::Error(error) => Some(error.clone_ref(py)),
+            Outcome::Error(error) => Some(error.bind(slf.py()).clone()),
         });
-        Ok(raised.flatten().map(|error| error.into_bound(py)))
+        Ok(raised?.flatten())
     }
 
     /// Has a function called with the future once the call is over; at once if it is.
@@ -205,10 +195,10 @@ impl Future {
             drop(after);
             return slf.call_method1("_manyhands_list_callback", (r#fn,)).map(drop);
         }
-        if !this.call.state().standing().is_over() {
+        if !this.answer.call.state().standing().is_over() {
             after.callbacks.push(r#fn.unbind());
             drop(after);
-            return Self::have_told(slf);
+            return Self::fetch_unasked(slf);
         }
         drop(after);
         Self::call_back(slf, &r#fn)
@@ -287,18 +277,15 @@ impl Future {
     #[pyo3(name = "_manyhands_replace")]
     fn replace(&self, outcome: Py<PyAny>, is_error: bool) {
         let outcome = if is_error { Outcome::Error(outcome) } else { Outcome::Value(outcome) };
-        drop(self.call.replace_answer(outcome));
+        drop(self.answer.call.replace_answer(outcome));
     }
 
     /// What was set as the result or as the exception, wherever the call stands; whether it is the exception comes
     /// first.
     #[pyo3(name = "_manyhands_answer")]
     fn answer(&self, py: Python<'_>) -> (bool, Py<PyAny>) {
-        let answer = self.call.with_answer(|outcome| match outcome {
-            Outcome::Value(value) => (false, value.clone_ref(py)),
-            Outcome::Error(error) => (true, error.clone_ref(py)),
-        });
-        answer.unwrap_or_else(|| (false, py.None()))
+        let look = |outcome: &Outcome| (matches!(outcome, Outcome::Error(_)), outcome.object().clone_ref(py));
+        self.answer.call.with_answer(look).unwrap_or_else(|| (false, py.None()))
     }
 
     /// The collector of cycles is to look at it: it may be part of one. A million futures that cannot be are passed
@@ -313,7 +300,7 @@ impl Future {
     fn open(slf: &Bound<'_, Self>) -> PyResult<()> {
         Self::settle(slf)?;
         slf.get().after().opened = true;
-        Self::have_told(slf)
+        Self::fetch_unasked(slf)
     }
 
     /// Has the future put into a queue once it is over; at once if it is.
@@ -322,10 +309,10 @@ impl Future {
         Self::settle(slf)?;
         let this = slf.get();
         let mut after = this.after();
-        if !matches!(this.call.state().standing(), Standing::Answered | Standing::Skipped) {
+        if !matches!(this.answer.call.state().standing(), Standing::Answered | Standing::Skipped) {
             after.watchers.push(queue.clone().unbind());
             drop(after);
-            return Self::have_told(slf);
+            return Self::fetch_unasked(slf);
         }
         drop(after);
         queue.get().push(slf.as_any())
@@ -336,12 +323,10 @@ impl Future {
     #[pyo3(signature = (timeout = None))]
     #[pyo3(name = "_manyhands_await_worker")]
     fn await_worker(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<()> {
-        match slf.get().remote.get() {
-            Some(remote) if !Self::settle(slf)?.is_over() => {
-                Self::wait_for_worker(slf, remote, limit(timeout)?).map(drop)
-            }
-            _ => Ok(()),
+        if slf.get().answer.source().is_some() {
+            Self::wait_until_over(slf, || limit(timeout))?;
         }
+        Ok(())
     }
 
     /// Undoes `watch`.
@@ -363,22 +348,19 @@ impl Future {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if !self.answer.is_made() {
+            return Ok(());
+        }
         if let Ok(after) = self.after.try_lock() {
             after.callbacks.iter().try_for_each(|callback| visit.call(callback))?;
             after.watchers.iter().try_for_each(|watcher| visit.call(watcher))?;
         }
-        if let Some(remote) = self.remote.get() {
-            remote.visit(&visit)?;
-        }
-        let seen = self.call.try_with_answer(|outcome| match outcome {
-            Outcome::Value(object) | Outcome::Error(object) => visit.call(object),
-        });
-        seen.unwrap_or(Ok(()))
+        self.answer.visit(&visit)
     }
 
     fn __clear__(&self) {
         let after = self.after.try_lock().map(|mut after| std::mem::take(&mut *after));
         drop(after);
-        drop(self.call.take_answer());
+        self.answer.clear();
     }
 }

@@ -3,11 +3,9 @@
 //! An object of these classes has nothing but its crew (a `PoolCore`, or what `ThreadPool` has instead), in a slot of
 //! its own. So a subclass may give its attributes and methods any names. Submitting is one call into here.
 
-use super::calls::Calls;
 use super::core::PoolCore;
-use super::result::AsyncResult;
+use super::result::{AsyncResult, ResultCallbacks};
 use super::submit::{Through, submit_call};
-use super::told::{Wanted, finish};
 use crate::futures::Future;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyAttributeError, PyRuntimeError};
@@ -87,8 +85,8 @@ impl PoolBase {
     ) -> PyResult<Bound<'py, AsyncResult>> {
         let through = Through { core: Crewed::core(slf.as_super())?, pool: slf };
         through.core.get().check_takes_calls(slf)?;
-        let submitted = submit_call(through, func, args, kwds).map(Calls::One);
-        finish(through, func, submitted, &Wanted::new(callback, error_callback), None)
+        let submitted = submit_call(through, func, args, kwds);
+        AsyncResult::of(through, submitted, ResultCallbacks::new(callback, error_callback), None)
     }
 }
 
@@ -118,6 +116,6 @@ impl ExecutorBase {
         let through = Through { core: Crewed::core(slf.as_super())?, pool: slf };
         PoolCore::check_takes_futures(through)?;
         let call = submit_call(through, r#fn, Some(args.as_any()), kwargs.map(|kwargs| kwargs.as_any()));
-        PoolCore::future(through, r#fn, call)
+        PoolCore::future(through, call)
     }
 }

@@ -1,20 +1,18 @@
 //! The pool itself, as Python's `Crew` builds on it: what a pool or an executor of a program has (`base`).
 //!
 //! It is empty until Python has checked its arguments and calls `open`. Then a supervisor is made, which starts the
-//! workers (`shared`). Calls and maps are submitted by `submit`; `told` makes their results.
+//! workers (`shared`). Calls and maps are submitted by `submit`.
 
-use super::calls::Calls;
-use super::outcome::of_refusal;
-use super::result::AsyncResult;
+use super::result::{AsyncResult, ResultCallbacks};
 use super::shared::{Hiring, Shared, Supervised, keep_by_zygote, locked};
-use super::submit::{Refused, Through, submit_call, submit_list, submit_map};
-use super::told::{Wanted, finish};
+use super::submit::{Refused, Submitted, Through, submit_call, submit_list, submit_map};
+use crate::answer::{Source, of_refusal};
 use crate::child::{Start, told};
 use crate::errors::{from_arena, from_start, from_wait, refused_by, waited};
 use crate::ffi::{Interpreter, Patient, fork_template, serve_as_supervisor};
-use crate::futures::{Future, Remote};
+use crate::futures::Future;
 use crate::value::kept_name;
-use manyhands::executor::{PoolPlan, PoolState, RawCall, RawPool, SubmitError};
+use manyhands::executor::{PoolPlan, PoolState, RawPool, SubmitError};
 use manyhands::platform::atomic::{AtomicBool, Ordering};
 use manyhands::spawn::{ForkedSupervisor, Refusal, Served};
 use manyhands::sync::Wait;
@@ -67,15 +65,15 @@ impl PoolCore {
     /// The future of what was submitted, or of why it was not.
     pub fn future<'py>(
         through: Through<'_, 'py>,
-        func: &Bound<'py, PyAny>,
-        call: Result<RawCall, Refused>,
+        submitted: Result<Submitted, Refused>,
     ) -> PyResult<Bound<'py, Future>> {
-        match call {
-            Ok(call) => {
-                let shared = through.core.get().shared()?;
-                Future::of_call(func.py(), Remote::new(shared, shared.functions.called(func), call))
+        let py = through.core.py();
+        match submitted {
+            Ok(submitted) => {
+                let Submitted { calls, function } = submitted;
+                Future::of_call(py, Source::of_executor(through.core.get().shared()?, function, calls))
             }
-            Err(Refused::Later(error)) => Future::failed(func.py(), error),
+            Err(Refused::Later(error)) => Future::failed(py, error),
             Err(Refused::AtOnce(error)) => {
                 // It may have been ended meanwhile.
                 Self::check_takes_futures(through)?;
@@ -191,8 +189,8 @@ impl PoolCore {
         error_callback: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, AsyncResult>> {
         let through = Through { core: slf, pool };
-        let submitted = submit_call(through, func, args, kwds).map(Calls::One);
-        finish(through, func, submitted, &Wanted::new(callback, error_callback), None)
+        let submitted = submit_call(through, func, args, kwds);
+        AsyncResult::of(through, submitted, ResultCallbacks::new(callback, error_callback), None)
     }
 
     /// Calls `func` with each element of a list or range, or with each element's elements, for `pool`.
@@ -210,7 +208,8 @@ impl PoolCore {
     ) -> PyResult<Bound<'py, AsyncResult>> {
         let through = Through { core: slf, pool };
         let submitted = submit_map(through, func, elements, chunksize, star);
-        finish(through, func, submitted, &Wanted::new(callback, error_callback), Some(chunksize))
+        let callbacks = ResultCallbacks::new(callback, error_callback);
+        AsyncResult::of(through, submitted, callbacks, Some(chunksize))
     }
 
     /// Calls `func` with each element of a list, or with each element's elements, in one worker, for `pool`: the future
@@ -224,7 +223,7 @@ impl PoolCore {
     ) -> PyResult<Bound<'py, Future>> {
         let through = Through { core: slf, pool };
         Self::check_takes_futures(through)?;
-        Self::future(through, func, submit_list(through, func, elements, star))
+        Self::future(through, submit_list(through, func, elements, star))
     }
 
     /// Refuses the program's calls from now on; the pool itself may still submit.

@@ -107,36 +107,31 @@ impl Functions {
         Ok(())
     }
 
-    /// What the result of a call keeps of its function.
-    #[inline]
-    pub fn called(&self, function: &Bound<'_, PyAny>) -> Called {
-        match self.known().entry(function) {
-            Some(entry) => Called::Known(Arc::clone(&entry.name)),
-            None => Called::Given(function.clone().unbind()),
-        }
-    }
-
-    /// The number of a function, which is registered if it is new; `None` when it must travel with the call.
+    /// The number of a function, which is registered if it is new, and what results keep of it. The number is 0 when
+    /// the function must travel with the call.
     #[inline]
     pub fn number(
         &self,
         core: &Bound<'_, PyAny>,
         raw: &RawPool,
         function: &Bound<'_, PyAny>,
-    ) -> PyResult<Result<Option<u64>, SubmitError>> {
+    ) -> PyResult<Result<(u64, Called), SubmitError>> {
         if let Some(entry) = self.known().entry(function) {
-            return Ok(Ok(Some(entry.number)));
+            return Ok(Ok((entry.number, Called::Known(Arc::clone(&entry.name)))));
         }
         let pickled = core.call_method1("by_reference", (function,))?;
-        let Ok(pickled) = pickled.cast::<PyBytes>() else { return Ok(Ok(None)) };
+        let Ok(pickled) = pickled.cast::<PyBytes>() else {
+            return Ok(Ok((0, Called::Given(function.clone().unbind()))));
+        };
         let weak = PyWeakrefReference::new(function)?.unbind();
         let number = match raw.register(pickled.as_bytes()) {
             // 0 says that the function comes with the call.
             Ok(number) => u64::from(number) + 1,
             Err(error) => return Ok(Err(error)),
         };
-        let entry = Arc::new(Entry { function: weak, number, name: name_of(function).into() });
+        let name: Arc<str> = name_of(function).into();
+        let entry = Arc::new(Entry { function: weak, number, name: Arc::clone(&name) });
         self.known().all.insert(function.as_ptr() as usize, entry);
-        Ok(Ok(Some(number)))
+        Ok(Ok((number, Called::Known(name))))
     }
 }

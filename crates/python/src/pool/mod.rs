@@ -5,10 +5,10 @@
 //! core      the pool itself: takes calls and maps, is closed, terminated, joined
 //! shared    what it and its results have in common: the engine's pool, who starts its workers
 //! renewal   a template made anew from the program as it is now
-//! submit    calls and maps on their way          told      who is told of their results
+//! submit    calls and maps on their way
 //! function  functions that pickle by reference: sent once, then named by a number
-//! call      a call's arguments as bytes         outcome   an answer's bytes as a result or an exception
-//! result    AsyncResult: one call's, or a map's   calls     the calls of a result, and what they make
+//! call      a call's arguments as bytes
+//! result    AsyncResult: the answer of a call, or of a map's
 //! worker    the loop that a worker runs
 //! ```
 //!
@@ -17,21 +17,18 @@
 
 mod base;
 mod call;
-mod calls;
 mod core;
 mod function;
-mod outcome;
 mod renewal;
 mod result;
 mod shared;
 mod submit;
-mod told;
 mod worker;
 
 pub use base::{Crewed, ExecutorBase, PoolBase};
+pub use call::unpacked_ints;
 pub use core::PoolCore;
 pub use function::Called;
-pub use outcome::{Reading, Unread, begin_reading, broken, of_failure};
 pub use result::{AsyncResult, MapResult};
 pub use shared::Shared;
 pub use worker::Worker;

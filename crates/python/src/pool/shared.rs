@@ -5,8 +5,8 @@
 //! there are. The callback thread is made when the first callback is registered.
 
 use super::function::Functions;
-use super::outcome::of_refusal;
 use super::renewal::Renewal;
+use crate::answer::of_refusal;
 use crate::child::Start;
 use crate::errors::from_start;
 use manyhands::arena::ProcessId;
@@ -79,24 +79,6 @@ enum KeptAlive {
     Ended,
 }
 
-/// A result that is to come, and keeps its pool alive until it is dropped.
-pub struct ToCome(Arc<Shared>);
-
-impl Drop for ToCome {
-    fn drop(&mut self) {
-        let mut kept_alive = locked(&self.0.kept_alive);
-        let KeptAlive::By(results, _) = &mut *kept_alive else { return };
-        *results -= 1;
-        if *results == 0
-            && let KeptAlive::By(_, pool) = std::mem::take(&mut *kept_alive)
-        {
-            drop(kept_alive);
-            // May run Python code, such as the pool's end.
-            drop(pool);
-        }
-    }
-}
-
 /// A mutex that is never held while Python code runs.
 pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -124,15 +106,29 @@ impl Shared {
         Ok(shared)
     }
 
-    /// Keeps the pool alive for one result that is to come.
+    /// Keeps the pool alive for one result that is to come, until `no_longer_to_come`.
     #[inline]
-    pub fn keep_alive(self: &Arc<Self>, pool: &Bound<'_, PyAny>) -> ToCome {
+    pub fn keep_alive(&self, pool: &Bound<'_, PyAny>) {
         match &mut *locked(&self.kept_alive) {
             KeptAlive::By(results, _) => *results += 1,
             nobody @ KeptAlive::Nobody => *nobody = KeptAlive::By(1, pool.clone().unbind()),
             KeptAlive::Ended => {}
         }
-        ToCome(Arc::clone(self))
+    }
+
+    /// One result that the pool was kept alive for is there, or nobody wants it any more.
+    #[inline]
+    pub fn no_longer_to_come(&self) {
+        let mut kept_alive = locked(&self.kept_alive);
+        let KeptAlive::By(results, _) = &mut *kept_alive else { return };
+        *results -= 1;
+        if *results == 0
+            && let KeptAlive::By(_, pool) = std::mem::take(&mut *kept_alive)
+        {
+            drop(kept_alive);
+            // May run Python code, such as the pool's end.
+            drop(pool);
+        }
     }
 
     /// The pool has ended: results that are to come do not need it.

@@ -5,9 +5,9 @@
 //! a pool that takes no calls says so at once.
 
 use super::call::{Kind, Steps, Target};
-use super::calls::Calls;
 use super::core::PoolCore;
-use super::outcome::of_refusal;
+use super::function::Called;
+use crate::answer::{Calls, of_refusal};
 use manyhands::executor::{PoolState, RawCall, SubmitError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -31,12 +31,19 @@ pub struct Through<'a, 'py> {
     pub pool: &'a Bound<'py, PyAny>,
 }
 
+/// What was submitted.
+pub struct Submitted {
+    pub calls: Calls,
+    /// The function that is called.
+    pub function: Called,
+}
+
 /// Of a function that will be called so many times.
 fn target<'a, 'py>(
     through: Through<'a, 'py>,
     func: &Bound<'py, PyAny>,
     calls: usize,
-) -> Result<Target<'a>, Refused> {
+) -> Result<(Target<'a>, Called), Refused> {
     let Through { core, pool } = through;
     let shared = core.get().shared()?;
     if shared.raw.state() != PoolState::Open {
@@ -48,8 +55,8 @@ fn target<'a, 'py>(
         shared.renew_template(core.py())?;
     }
     let number = shared.functions.number(core, &shared.raw, func)?;
-    let number = number.map_err(|error| of_refusal(core.py(), error))?;
-    Ok(Target { raw: &shared.raw, function: number.unwrap_or(0), retries: shared.retries })
+    let (number, function) = number.map_err(|error| of_refusal(core.py(), error))?;
+    Ok((Target { raw: &shared.raw, function: number, retries: shared.retries }, function))
 }
 
 fn submitted(py: Python<'_>, call: Result<RawCall, SubmitError>) -> Result<RawCall, Refused> {
@@ -62,9 +69,10 @@ pub fn submit_call<'py>(
     func: &Bound<'py, PyAny>,
     args: Option<&Bound<'py, PyAny>>,
     kwds: Option<&Bound<'py, PyAny>>,
-) -> Result<RawCall, Refused> {
+) -> Result<Submitted, Refused> {
     let py = func.py();
-    let target = target(through, func, 1)?;
+    let (target, function) = target(through, func, 1)?;
+    let one = |call| Ok(Submitted { calls: Calls::One(submitted(py, call)?), function });
     let args = match args {
         None => PyTuple::empty(py),
         Some(args) => match args.cast_exact::<PyTuple>() {
@@ -80,14 +88,14 @@ pub fn submit_call<'py>(
         && kwds.is_none()
         && let Some(call) = target.plain(&args)
     {
-        return submitted(py, call);
+        return one(call);
     }
     let kwds = kwds.map_or_else(|| PyDict::new(py).into_any(), Bound::clone);
     let pickled = match target.function {
         0 => pickle_for(through.core, "dumps_call", &PyTuple::new(py, [func, args.as_any(), &kwds])?)?,
         _ => pickle_for(through.core, "dumps_arguments", &PyTuple::new(py, [args.as_any(), &kwds])?)?,
     };
-    submitted(py, target.pickled(Kind::Pickled, &pickled))
+    one(target.pickled(Kind::Pickled, &pickled))
 }
 
 /// Pickles with a method of Python's `Crew`; an error is the call's own.
@@ -106,31 +114,32 @@ pub fn submit_map<'py>(
     elements: &Bound<'py, PyAny>,
     chunksize: usize,
     star: bool,
-) -> Result<Calls, Refused> {
+) -> Result<Submitted, Refused> {
     let py = func.py();
     let chunksize = chunksize.max(1);
-    let target = target(through, func, elements.len().map_or(1, |length| length.div_ceil(chunksize)))?;
+    let (target, function) =
+        target(through, func, elements.len().map_or(1, |length| length.div_ceil(chunksize)))?;
     let is_sent = target.function != 0 && !star;
     if is_sent
         && chunksize > 1
         && let Some(steps) = Steps::of(elements)
     {
         let chunks = steps.chunks(chunksize).map(|chunk| submitted(py, target.steps(&chunk)));
-        return Ok(Calls::Chunks(chunks.collect::<Result<_, _>>()?));
+        return Ok(Submitted { calls: Calls::Chunks(chunks.collect::<Result<_, _>>()?), function });
     }
     let elements = match elements.cast::<PyList>() {
         Ok(elements) => elements.clone(),
         Err(_) => PyList::new(py, elements.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
     };
     if is_sent && chunksize == 1 {
-        return submit_each(through.core, &target, &elements);
+        return Ok(Submitted { calls: submit_each(through.core, &target, &elements)?, function });
     }
     let mut calls = Vec::with_capacity(elements.len() / chunksize + 1);
     for start in (0..elements.len()).step_by(chunksize) {
         let end = (start + chunksize).min(elements.len());
         calls.push(submit_part(through.core, &target, func, &elements, (start, end), star)?);
     }
-    Ok(Calls::Chunks(calls))
+    Ok(Submitted { calls: Calls::Chunks(calls), function })
 }
 
 /// Submits a part of a list as one call, whose result is the list of the function's results.
@@ -163,8 +172,10 @@ pub fn submit_list<'py>(
     func: &Bound<'py, PyAny>,
     elements: &Bound<'py, PyList>,
     star: bool,
-) -> Result<RawCall, Refused> {
-    submit_part(through.core, &target(through, func, 1)?, func, elements, (0, elements.len()), star)
+) -> Result<Submitted, Refused> {
+    let (target, function) = target(through, func, 1)?;
+    let call = submit_part(through.core, &target, func, elements, (0, elements.len()), star)?;
+    Ok(Submitted { calls: Calls::One(call), function })
 }
 
 /// A call for each element.

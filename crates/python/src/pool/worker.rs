@@ -5,7 +5,7 @@
 //! an exception that says so. Only the call at hand is ever lost.
 
 use super::call::{Kind, PackedInts, Steps, unpacked, unpacked_ints};
-use super::outcome::{INTS, RAISED};
+use crate::answer::{INTS, RAISED};
 use crate::errors::from_arena;
 use crate::ffi::Patient;
 use crate::pickled::{self, pickle};

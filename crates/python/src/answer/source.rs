@@ -1,0 +1,296 @@
+//! The calls of worker processes that an answer comes from.
+//!
+//! Their answers are fetched once, and a call is withdrawn only while nobody fetches its answer: both under one mutex,
+//! which is never held while Python code runs.
+
+use super::calls::{Calls, Fetched};
+use super::outcome::{Outcome, Read, Reader};
+use crate::errors::{from_wait, waited};
+use crate::ffi::Patient;
+use crate::pool::{Called, Shared};
+use manyhands::executor::threads::{Call, Standing};
+use manyhands::executor::{CallWatch, Callbacks, RawCall};
+use manyhands::platform::Deadline;
+use manyhands::sync::{Wait, WaitError};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a thread waits for another one that fetches the answer, and may be interrupted: then it is the next.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Where an answer comes from.
+pub struct Source {
+    shared: Arc<Shared>,
+    reader: Reader,
+    held: Mutex<Held>,
+}
+
+enum Held {
+    /// Whoever asks for the answer fetches it. The pool may be kept alive until then.
+    Here { calls: Calls, keeps_pool: bool },
+    /// The callback thread fetches it, or does so now: then nothing is watched.
+    Awaited(Vec<CallWatch>),
+    /// It was fetched, and a signal handler ended the attempt to make an object of it: whoever asks tries again.
+    Unread(Fetched),
+    /// Whoever asked fetches it now, or has done so; or the call was withdrawn.
+    Gone,
+}
+
+/// The pool stays alive until this goes.
+pub struct PoolStays<'a>(&'a Shared);
+
+impl Drop for PoolStays<'_> {
+    fn drop(&mut self) {
+        self.0.no_longer_to_come();
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        if let Ok(Held::Here { keeps_pool: true, .. }) = self.held.get_mut() {
+            self.shared.no_longer_to_come();
+        }
+    }
+}
+
+impl Source {
+    /// Calls of a pool.
+    #[inline]
+    pub fn of_pool(shared: &Arc<Shared>, function: Called, calls: Calls) -> Source {
+        Source::new(shared, Reader { function, is_executors: false }, calls)
+    }
+
+    /// A call of an executor.
+    #[inline]
+    pub fn of_executor(shared: &Arc<Shared>, function: Called, calls: Calls) -> Source {
+        Source::new(shared, Reader { function, is_executors: true }, calls)
+    }
+
+    #[inline]
+    fn new(shared: &Arc<Shared>, reader: Reader, calls: Calls) -> Source {
+        let held = Mutex::new(Held::Here { calls, keeps_pool: false });
+        Source { shared: Arc::clone(shared), reader, held }
+    }
+
+    /// Keeps the pool alive until the answer is fetched.
+    #[inline]
+    pub fn keep_alive(&mut self, pool: &Bound<'_, PyAny>) {
+        if let Ok(Held::Here { keeps_pool, .. }) = self.held.get_mut() {
+            self.shared.keep_alive(pool);
+            *keeps_pool = true;
+        }
+    }
+
+    /// Whether the collector of cycles has something to look at.
+    pub fn keeps_an_object(&self) -> bool {
+        self.reader.function.is_object()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the calls stand while their answers have not been fetched.
+    pub fn standing(&self) -> Standing {
+        let is_started = match &*self.held() {
+            Held::Here { calls, .. } => calls.all().iter().any(RawCall::is_started),
+            Held::Awaited(watches) => watches.is_empty() || watches.iter().any(CallWatch::is_started),
+            Held::Unread(_) | Held::Gone => true,
+        };
+        if is_started { Standing::Running } else { Standing::Pending }
+    }
+
+    /// Whether all answers are there for whoever asks, or somebody has them.
+    pub fn is_there(&self) -> bool {
+        match &*self.held() {
+            Held::Here { calls, .. } => calls.are_answered(),
+            Held::Awaited(_) => false,
+            Held::Unread(_) | Held::Gone => true,
+        }
+    }
+
+    /// How many calls have no answer yet.
+    pub fn left(&self) -> usize {
+        match &*self.held() {
+            Held::Here { calls, .. } => calls.all().iter().filter(|call| !call.is_done()).count(),
+            Held::Awaited(watches) => watches.iter().filter(|watch| !watch.is_over()).count(),
+            Held::Unread(_) | Held::Gone => 0,
+        }
+    }
+
+    /// The answers if all are there and nobody has fetched them, with what kept the pool alive for them.
+    #[inline]
+    pub fn fetch(&self, py: Python<'_>) -> Option<(Fetched, Option<PoolStays<'_>>)> {
+        let held = self.held();
+        match &*held {
+            // A fork's child has no part in it.
+            Held::Here { calls, .. } if calls.are_answered() && self.shared.raw.is_own() => {}
+            Held::Unread(_) => {}
+            _ => return None,
+        }
+        self.take(py, held)
+    }
+
+    /// As `fetch`, with answers that are yet to come, for whoever waits for each; not if an attempt was made before.
+    pub fn fetch_early(&self, py: Python<'_>) -> Option<(Fetched, Option<PoolStays<'_>>)> {
+        let held = self.held();
+        if matches!(&*held, Held::Here { .. }) && self.shared.raw.is_own() {
+            self.take(py, held)
+        } else {
+            None
+        }
+    }
+
+    fn take(
+        &self,
+        py: Python<'_>,
+        mut held: MutexGuard<'_, Held>,
+    ) -> Option<(Fetched, Option<PoolStays<'_>>)> {
+        let taken = std::mem::replace(&mut *held, Held::Gone);
+        drop(held);
+        match taken {
+            Held::Here { calls, keeps_pool } => {
+                Some((Fetched::of(py, calls), keeps_pool.then_some(PoolStays(&self.shared))))
+            }
+            Held::Unread(rest) => Some((rest, None)),
+            Held::Awaited(_) | Held::Gone => None,
+        }
+    }
+
+    /// What the answers are to Python. `wait` returns when a call has its answer.
+    #[inline]
+    pub fn read<'py>(
+        &self,
+        py: Python<'py>,
+        fetched: Fetched,
+        wait: impl Fn(&RawCall) -> PyResult<()>,
+    ) -> Read<'py, Fetched> {
+        fetched.read(py, &self.reader, wait)
+    }
+
+    /// Keeps answers that were not read to their end for the next who asks.
+    pub fn keep(&self, rest: Fetched) {
+        *self.held() = Held::Unread(rest);
+    }
+
+    /// Whether whoever asks is to try and read them.
+    pub fn is_unread(&self) -> bool {
+        matches!(&*self.held(), Held::Unread(_))
+    }
+
+    /// Withdraws the calls if no worker has begun with them; whether this did it.
+    pub fn cancel(&self) -> bool {
+        let mut held = self.held();
+        let withdrawn = match &*held {
+            Held::Here { calls, .. } => calls.all().iter().all(RawCall::cancel),
+            Held::Awaited(watches) => !watches.is_empty() && watches.iter().all(CallWatch::cancel),
+            Held::Unread(_) | Held::Gone => false,
+        };
+        let calls = if withdrawn { Some(std::mem::replace(&mut *held, Held::Gone)) } else { None };
+        drop(held);
+        drop(calls);
+        withdrawn
+    }
+
+    /// Gives the calls out, to be put before the callback thread; not if somebody has fetched the answers, or is to.
+    pub fn hand_over(&self) -> Option<Calls> {
+        let mut held = self.held();
+        let Held::Here { calls, .. } = &*held else { return None };
+        let watched = Held::Awaited(calls.all().iter().map(RawCall::watch).collect());
+        match std::mem::replace(&mut *held, watched) {
+            Held::Here { calls, .. } => Some(calls),
+            _ => None,
+        }
+    }
+
+    /// The answers of the calls that were handed over. From here on none of them can be withdrawn.
+    pub fn fetch_handed_over(&self, py: Python<'_>, calls: Calls) -> Fetched {
+        let mut held = self.held();
+        if let Held::Awaited(watches) = &mut *held {
+            watches.clear();
+        }
+        drop(held);
+        Fetched::of(py, calls)
+    }
+
+    /// The thread that has calls fetched unasked.
+    pub fn callbacks(&self, py: Python<'_>) -> PyResult<Arc<Callbacks>> {
+        self.shared.callbacks(py)
+    }
+
+    /// Waits until there is something to fetch, or until the answer stands in `call` when somebody else fetches it;
+    /// `false` when the time was over. `object` is what the calling thread then waits for.
+    pub fn wait(
+        &self,
+        object: &Bound<'_, PyAny>,
+        call: &Call<Outcome>,
+        until: Option<Deadline>,
+    ) -> PyResult<bool> {
+        if !self.shared.raw.is_own() {
+            let what = if self.reader.is_executors { "future" } else { "result" };
+            return Err(PyRuntimeError::new_err(format!(
+                "the {what} of {} belongs to the process that submitted the call; ask for its result there",
+                self.reader.function.name(object.py())
+            )));
+        }
+        let mut answered = 0;
+        loop {
+            let (watch, may_be_interrupted) = match &*self.held() {
+                Held::Here { calls, .. } => {
+                    let calls = calls.all();
+                    answered += calls[answered..].iter().take_while(|call| call.is_done()).count();
+                    match calls.get(answered) {
+                        Some(call) => (Some(call.watch()), false),
+                        None => return Ok(true),
+                    }
+                }
+                Held::Unread(_) => return Ok(true),
+                Held::Awaited(_) => (None, false),
+                Held::Gone => (None, true),
+            };
+            if call.state().standing().is_over() {
+                return Ok(true);
+            }
+            let look = if may_be_interrupted { Deadline::after(LOOK) } else { None };
+            let limit = look.map_or(until, |look| Some(look.earlier(until)));
+            let patient = Patient::on(object);
+            let ended = match watch {
+                Some(watch) => watch.wait(&Wait::arena(limit, &patient)),
+                None => call.wait(limit, &patient).map(drop),
+            };
+            match ended {
+                Ok(()) => {}
+                Err(WaitError::TimedOut) if look.is_some() && !until.is_some_and(|until| until.is_past()) => {
+                    object.py().check_signals()?;
+                }
+                Err(error) => return from_wait(error, patient),
+            }
+        }
+    }
+
+    /// Waits for one call.
+    pub fn wait_for_call(object: &Bound<'_, PyAny>, call: &RawCall) -> PyResult<()> {
+        let patient = Patient::on(object);
+        waited(call.wait(&Wait::arena(None, &patient)), patient).map(drop)
+    }
+
+    /// Shows the collector what is kept.
+    pub fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.reader.function.visit(visit)?;
+        match self.held.try_lock().as_deref() {
+            Ok(Held::Unread(rest)) => rest.object().map_or(Ok(()), |object| visit.call(object)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets go of what may be part of a cycle.
+    pub fn clear(&self) {
+        if self.is_unread() {
+            let rest = std::mem::replace(&mut *self.held(), Held::Gone);
+            drop(rest);
+        }
+    }
+}
