@@ -1,9 +1,9 @@
 //! Admission: calls that say what they need, and run when a banker grants it.
 //!
-//! What a call needs is declared and requested by whoever runs it, right before it does. So a worker that is killed
-//! gives it back as every killed claimant does, and requests of several pools and processes wait in one line. A call
-//! that waits keeps its worker, and calls behind it wait as well. What can never be had is refused when the call is
-//! submitted.
+//! The worker that runs a call declares and requests what the call needs, right before it runs it. So a worker that is
+//! killed gives it back as every killed claimant does, and requests of several pools and processes wait in one line. A
+//! call that waits keeps its worker, and calls behind it wait as well. What can never be granted is refused when the
+//! call is submitted.
 
 use super::errors::SubmitError;
 use super::future::Future;

@@ -1,4 +1,4 @@
-//! The one answer of a call, for Rust, whoever runs it.
+//! The one answer of a call, for Rust, in either kind of pool.
 //!
 //! A future is a handle, not a task: the call runs whether anybody waits or not, and dropping the handle leaves it to
 //! itself. A thread can wait for the answer, a callback can take it, an async task can await it, on whatever executor.
@@ -178,8 +178,8 @@ impl<R> Future<R> {
     }
 
     /// Has `callback` run with the answer when it is there; at once, in this thread, when it is there already or the
-    /// pool is gone. A pool of threads has it run by the thread that ran the call. A pool of processes has a thread for
-    /// that, in this process, which runs the callbacks one after the other. A panic in it is told by the panic hook and
+    /// pool is gone. In a pool of threads the thread that ran the call runs it. A pool of processes has a thread for
+    /// that, in this process, which runs the callbacks one after the other. The panic hook reports a panic in it, which
     /// ends nothing else.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 //! One function over many items: answers in the items' order, or as they come, while the rest is being worked on.
 //!
-//! Items are taken from their iterator as answers are fetched: at most a window of calls is under way, so an endless
+//! Items are taken from their iterator as answers are fetched. At most a window of calls is under way, so an endless
 //! iterator is no trouble and a slow reader keeps the memory small. Items may be sent several to a call. Dropping a map
-//! cancels what no worker has begun with. How a call gets to a worker is the engine's affair: see [`Sender`].
+//! cancels what no worker has begun. How a call gets to a worker is the engine's business: see [`Sender`].
 
 use super::errors::{CallError, SubmitError};
 use super::future::Future;

@@ -9,9 +9,9 @@
 //! ```
 //!
 //! What stands here is the same for both kinds of pool; each folder has the rest of its kind, and the same thing has
-//! the same file name in both. Workers pull: nobody pushes a call to a worker. An answer goes to its own call, on whose
-//! word whoever waits for it sleeps: there is no result queue and no thread that carries results. This layer knows no
-//! Python; a binding builds its pools on [`RawPool`] and on what [`threads`] has for threads of somebody else's.
+//! the same file name in both. Workers pull: nobody pushes a call to a worker. An answer goes to its own call, and its
+//! waiters sleep on the call's word: there is no result queue and no thread that carries results. This layer knows no
+//! Python; a binding builds its pools on [`RawPool`] and on what [`threads`] has for threads that it does not start.
 
 use cfg_if::cfg_if;
 

@@ -1,7 +1,7 @@
 //! `Pool`: one handle on workers that run calls, over one of two engines.
 //!
-//! The engine is in the pool's type, since it decides what a call may be: threads run closures of any kind, which share
-//! the caller's memory, and processes run functions, whose arguments and results travel. All else is the same: futures,
+//! The engine is in the pool's type, since it decides what a call may be. Threads run closures of any kind, which share
+//! the caller's memory; processes run functions, whose arguments and results travel. All else is the same: futures,
 //! maps, what closing, terminating and dropping do.
 
 use super::errors::PoolError;

@@ -1,8 +1,8 @@
 //! What is to be done in the requester when a call has its answer, unasked.
 //!
-//! Somebody must be awake for that in this process: a thread, started when the first callback is registered, which
-//! sleeps at a latch. It runs the callbacks one after the other, as the answers come, and ends with its pool. A
-//! callback that panics ends itself and no other. Nothing else of the executor needs a thread.
+//! A thread of this process must be awake for that. It is started when the first callback is registered, and sleeps at
+//! a latch. It runs the callbacks one after the other, as the answers come, and ends with its pool. A callback that
+//! panics ends itself and no other. Nothing else of the executor needs a thread.
 
 use super::completions::Completions;
 use super::raw_call::RawCall;
@@ -22,7 +22,7 @@ pub type Callback = Box<dyn FnOnce(RawCall) + Send>;
 pub(super) enum Told {
     /// The call is given to a callback.
     Callback(RawCall, Callback),
-    /// Somebody who has the call hears of it.
+    /// A holder of the call is notified.
     Word(Arc<RawCall>, Box<dyn FnOnce() + Send>),
 }
 
@@ -113,7 +113,7 @@ impl CallbackThread {
         Ok(CallbackThread { desk, latch, thread: Mutex::new(Some(thread)) })
     }
 
-    /// The latch at which the thread sleeps; whoever registers wakes it.
+    /// The latch at which the thread sleeps; a registration wakes it.
     pub(super) fn latch(&self) -> usize {
         self.latch
     }

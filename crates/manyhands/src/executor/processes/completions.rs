@@ -1,7 +1,7 @@
 //! Answers in the order in which they come, from many calls at once.
 //!
-//! The calls are submitted with a latch, and workers tell it which they have answered. One thread takes the answers
-//! out. Dropping the set cancels its calls that no worker has begun with, and leaves the others to themselves.
+//! The calls are submitted with a latch, in which workers note which they have answered. One thread takes the answers
+//! out. Dropping the set cancels its calls that no worker has begun, and leaves the others to themselves.
 
 use super::latch::Latch;
 use super::raw_call::RawCall;

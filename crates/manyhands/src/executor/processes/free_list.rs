@@ -1,8 +1,8 @@
 //! The call slots that no call has: a stack of indices through the slots themselves.
 //!
-//! Private to the requester, for its threads. One word holds the top and the number of slots ever taken, which is
-//! also the number of the call that goes there; since it grows with each take, a top that came back is never
-//! mistaken for one that stayed. The classic stack of R. K. Treiber, its top versioned.
+//! Private to the requester, for its threads. One word holds the top and the number of slots ever taken, which is also
+//! the number of the call that goes there. Since it grows with each take, a top that came back is never mistaken for
+//! one that stayed. The classic stack of R. K. Treiber, its top versioned.
 //!
 //! ```text
 //! 63 .. 24: how many slots were taken so far      23 .. 0: index + 1 of the top, 0: none

@@ -1,9 +1,8 @@
-//! Where workers tell which calls they have answered, for those who wait for many at once.
+//! Where workers note which calls they have answered, for threads that wait for many at once.
 //!
-//! A latch has a ring of the numbers of answered calls and a gate. The call's own word stays the truth: an
-//! entry may be stale or repeated, and when entries are lost (the ring was full, or a worker was killed between its
-//! answer and the latch) the latch says that all calls must be looked at. Whoever waits here never waits for one
-//! worker.
+//! A latch has a ring of the numbers of answered calls and a gate. The call's own word stays the truth: an entry may be
+//! stale or repeated. When entries are lost (the ring was full, or a worker was killed between its answer and the
+//! latch) the latch says that all calls must be looked at. A waiter here never waits for one worker.
 
 use super::record::RingEnds;
 use super::ring::CallRing;

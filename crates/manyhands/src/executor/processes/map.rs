@@ -1,7 +1,7 @@
 //! How a map's items get to worker processes.
 //!
 //! Each call carries its items as bytes, and its answer one result for each of them. For answers in any order the
-//! workers tell a latch which calls they have answered; dropping that cancels what no worker has begun with.
+//! workers note in a latch which calls they have answered; dropping that cancels what no worker has begun.
 
 use super::completions::Completions;
 use super::engine::with_call;

@@ -13,9 +13,9 @@
 //! future  map  answered             a future's half; how a map's items get there; shared objects in an answer
 //! ```
 //!
-//! An idle worker's death changes nothing, since nobody has pushed a call to it. Each call has a slot, its answer goes
-//! there, and whoever waits for it sleeps on the slot's own word. Up to `engine` nothing knows what bytes mean.
-//! `README.md`, one folder up, has the races.
+//! An idle worker's death changes nothing, since nobody has pushed a call to it. Each call has a slot; its answer goes
+//! there, and its waiters sleep on the slot's own word. Up to `engine` nothing knows what bytes mean. `README.md`, one
+//! folder up, has the races.
 
 use cfg_if::cfg_if;
 

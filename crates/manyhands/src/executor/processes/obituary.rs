@@ -1,7 +1,7 @@
 //! What is left in a call's slot about the worker that died over it.
 //!
-//! Written by a sweep, without taking memory, at the last moment at which the dead worker's slot is still its own; read
-//! by whoever asks for the call's result, perhaps long after.
+//! Written by a sweep, without taking memory, at the last moment at which the dead worker's slot is still its own. Read
+//! when a thread asks for the call's result, perhaps long after.
 
 use super::view::View;
 use crate::arena::Dead;
@@ -12,7 +12,7 @@ use crate::platform::stat;
 const NAME: usize = 48;
 const LENGTH: usize = 12 + NAME;
 
-/// Who died, and how.
+/// The process that died, and how.
 #[derive(Clone, Copy)]
 pub(super) struct Obituary {
     pid: u32,

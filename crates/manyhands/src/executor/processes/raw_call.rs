@@ -137,8 +137,8 @@ impl RawCall {
         self.slot.latch.store(latch, Ordering::SeqCst);
     }
 
-    /// Has `callback` run when the answer is there, in a thread of this process that does this for the whole pool; at
-    /// once in this thread when that one has ended with the pool.
+    /// Has `callback` run when the answer is there, in a thread of this process that does this for the whole pool. If
+    /// that one has ended with the pool, it runs at once in this thread.
     ///
     /// # Errors
     /// When the thread cannot be started. The call is run all the same.

@@ -67,7 +67,7 @@ impl RawPool {
             Object::create::<PoolBody>(Kind::POOL, |arena, body| make_record(arena, body, process, plan))?;
         let body: &PoolBody = object.body();
         let view = View::of(Arena::get()?, body)?.expect("a pool is made with its record");
-        // From here on the object frees the blocks, whoever is left to do it.
+        // From here on the object frees the blocks, whichever process is left to do it.
         keep(view.arena, &body.record, process);
         view.record.storage().for_each(|cell| keep(view.arena, cell, process));
         view.furnish_ring(0)?;
@@ -94,7 +94,7 @@ impl RawPool {
         self.0.is_own()
     }
 
-    /// Keeps `payload` for the workers, who find it by the number that this gives. It stays as long as the pool.
+    /// Keeps `payload` for the workers, which find it by the number that this returns. It stays as long as the pool.
     ///
     /// # Errors
     /// When shared memory has run out, or this is not the process that made the pool.
@@ -206,7 +206,7 @@ impl RawPool {
     }
 
     /// Says what to do when the supervisor has died: `replace` makes another process take its place, and says which, or
-    /// why it cannot: then it is asked again later, and the pool is broken only once it has no worker left. `None`: it
+    /// why it cannot. Then it is asked again later, and the pool is broken only once it has no worker left. `None`: it
     /// has called [`RawPool::set_supervisor`] or [`RawPool::note_no_supervisor`] itself. It runs in whichever thread
     /// submits or waits next, outside of its sleep, with the turn (see [`RawPool::turn`]).
     pub fn replace_supervisor_by(
@@ -239,7 +239,7 @@ impl RawPool {
         self.0.left_by_supervisor()
     }
 
-    /// The supervisor is lost, and another one could not be had now, for this reason: reports it the first time, and
+    /// The supervisor is lost, and another one could not be made now, for this reason. Reports it the first time, and
     /// breaks the pool when it has no worker left and this goes on for long. Only the thread that has the turn says so.
     pub fn note_no_supervisor(&self, reason: &str) {
         self.0.note_no_supervisor(reason);

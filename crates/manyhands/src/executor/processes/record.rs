@@ -102,7 +102,7 @@ shared_record! {
         pub(super) calls: AtomicU64,
         /// Idle workers wait here for calls.
         pub(super) work: GateLine,
-        /// Who waits for workers to come or go does it here.
+        /// Threads that wait for workers to come or go do it here.
         pub(super) workers_changed: GateLine,
         pub(super) ends: [RingEnds; CHUNKS],
         pub(super) rings: [AtomicU64; CHUNKS],
@@ -165,7 +165,7 @@ impl PoolRecord {
 }
 
 impl WorkerRecord {
-    /// Notes the worker's name for whoever must tell of its death.
+    /// Notes the worker's name for the report of its death.
     pub(super) fn set_name(&self, name: &str) {
         write_text(&self.name, name);
     }

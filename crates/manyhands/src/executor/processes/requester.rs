@@ -1,4 +1,5 @@
-//! The private part of a pool, in the process that made it: which slots are free, who waits where, what runs unasked.
+//! The private part of a pool, in the process that made it: which slots are free, which threads wait where, what runs
+//! unasked.
 //!
 //! Everything here is this process's own memory. It is shared by the pool's clones and by the calls that were
 //! submitted, and the last of them to go closes the pool. In a fork's child it is a copy that does nothing.
@@ -22,7 +23,7 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// So many slots are made ready when none is free.
+/// How many slots are made ready when none is free.
 const NEW_SLOTS: u32 = 16;
 
 /// The private part: one per pool, in the process that made it.
@@ -186,7 +187,7 @@ impl Requester {
         }
     }
 
-    /// For whoever waits: fails all calls when the pool has ended before its time.
+    /// For waiters: fails all calls when the pool has ended before its time.
     #[inline]
     pub(super) fn look_after_calls(&self) {
         let state = self.view.record.state();
@@ -284,7 +285,7 @@ impl Requester {
         wait: &Wait<'_>,
         mut ready: impl FnMut() -> Option<R>,
     ) -> Result<R, WaitError> {
-        // Threads that share a future wait at one latch, each for the same: whoever leaves lets the next one look.
+        // Threads that share a future wait at one latch, each for the same: one that leaves lets the next one look.
         self.at_gate(&self.view.latch(number).gate, wait, &mut ready)
     }
 

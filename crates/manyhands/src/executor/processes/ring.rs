@@ -1,18 +1,18 @@
 //! The order in which calls are taken: a ring of call numbers that belongs to nobody.
 //!
-//! An entry is a hint, the call's own word is the truth: a worker reads the entry at the head, claims *the call*,
-//! and only then clears the entry. So an entry is written by one compare-and-swap and cleared by one, there is no
-//! half-written state, nothing in the ring has an owner and nothing in it needs a sweep. Whoever meets an entry
-//! whose call is not to be had any more clears it. An index may stand in the ring twice; the second entry is
-//! then such a one. Many producers, many consumers, any of which may stop for ever anywhere.
+//! An entry is a hint, the call's own word is the truth. A worker reads the entry at the head, claims *the call*, and
+//! only then clears the entry. So an entry is written by one compare-and-swap and cleared by one, there is no
+//! half-written state, nothing in the ring has an owner and nothing in it needs a sweep. A worker that meets an entry
+//! whose call cannot be claimed any more clears it. An index may stand in the ring twice; the second entry is then such
+//! a one. Many producers, many consumers, any of which may stop for ever anywhere.
 //!
 //! ```text
 //! slot   63 .. 24: lap   23 .. 0: index + 1, or 0 for "not written in this lap"       (zeroed memory = empty)
 //! head, tail: hints which anybody pushes forward, never past a slot that the lap does not allow
 //! ```
 //!
-//! The lap keeps a slow producer or consumer from touching a slot that has gone round. The ring never waits; it
-//! tells that it is full.
+//! The lap keeps a slow producer or consumer from touching a slot that has gone round. The ring never waits; it reports
+//! that it is full.
 
 use crate::platform::atomic::{AtomicU64, Ordering, fence};
 
@@ -22,7 +22,7 @@ const INDEX: u64 = (1 << INDEX_BITS) - 1;
 /// One more than the largest index that an entry can hold.
 pub const MOST_INDICES: u32 = INDEX as u32;
 
-/// A ring over memory that somebody else keeps. `slots` has a power of two of elements.
+/// A ring over memory that its caller keeps. `slots` has a power of two of elements.
 #[derive(Clone, Copy)]
 pub struct CallRing<'a> {
     /// Where the oldest entry is, or a position before it.
@@ -47,8 +47,8 @@ impl Entry {
     }
 }
 
-/// So many steps a ring is gone along at a time. More are needed only when something has written over a position; then
-/// the ring counts as full, or as empty.
+/// The most steps that a ring is gone along at a time. More are needed only when something has written over a position;
+/// then the ring counts as full, or as empty.
 const MOST_STEPS: u32 = 1 << 20;
 
 impl CallRing<'_> {
@@ -90,7 +90,7 @@ impl CallRing<'_> {
         false
     }
 
-    /// The oldest entry, which stays until somebody clears it.
+    /// The oldest entry, which stays until it is cleared.
     pub fn peek(&self) -> Option<Entry> {
         for _ in 0..MOST_STEPS {
             let position = self.head.load(Ordering::Acquire);

@@ -1,9 +1,9 @@
 //! A call's slot: 256 bytes in the arena, four cache lines.
 //!
-//! Written by the requester before the call is submitted, by the worker before it answers, by whoever answers in its
-//! place, each ordered by the call's word. The arguments stay until the call is released, so that a call can be run
-//! again; the result has an area of its own. Either lies in the slot, when it is small, or in a block. The bytes
-//! are kept in atomic words, so no process can be made to read torn memory by a kill or a mistake of another.
+//! Written by the requester before the call is submitted, by the worker before it answers, and by a process that
+//! answers in its place, each ordered by the call's word. The arguments stay until the call is released, so that a call
+//! can be run again; the result has an area of its own. Either lies in the slot, when it is small, or in a block. The
+//! bytes are kept in atomic words, so no process can be made to read torn memory by a kill or a mistake of another.
 //!
 //! ```text
 //!   0  word         see word             32  arguments: length and tag, place
@@ -47,7 +47,7 @@ shared_record! {
     /// The slot of a call.
     pub(super) struct CallSlot [align(64)] {
         word: AtomicU32,
-        /// The number of the latch that is told of the answer.
+        /// The number of the latch that is notified of the answer.
         pub(super) latch: AtomicU32,
         pub(super) number: AtomicU64,
         /// What to run. A link while the slot is free: nobody but the requester touches this word then, while a sweep

@@ -1,6 +1,6 @@
 //! A pool as its supervisor sees it: how many workers it should have, and whether they get anywhere.
 //!
-//! The supervisor starts workers and notices their ends; this tells it what the pool wants, from the pool's record. It
+//! The supervisor starts workers and notices their ends; this reads what the pool wants from the pool's record. It
 //! takes no calls and answers none, except that it fails all when the supervisor gives the pool up.
 
 use super::record::{EXPECTED, PoolBody};
@@ -42,14 +42,14 @@ impl Supervised for SupervisedPool {
         let workers = self.view.record.workers.load(Ordering::Relaxed) as usize;
         match self.view.record.state() {
             PoolState::Open => workers,
-            // A call whose worker died is to be run by somebody.
+            // A call whose worker died still has to be run.
             PoolState::Closed if self.view.has_unanswered() => workers,
             _ => 0,
         }
     }
 
     fn worker_name(&self, number: u64) -> String {
-        // For whoever takes this supervisor's place, should it be killed.
+        // For this supervisor's successor, if it is killed.
         self.view.record.hired.fetch_max(number, Ordering::Relaxed);
         format!("{}{number}", self.view.record.worker_prefix())
     }

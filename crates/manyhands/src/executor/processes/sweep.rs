@@ -1,9 +1,9 @@
 //! What a dead process leaves in a pool, and its undoing.
 //!
-//! A worker's call is run again or answered with its death; a result that it gave outlives it; what it had promised to
-//! put into a ring is put there; whoever may have been owed a wake-up by it is woken to look. A requester's death ends
-//! the pool. Every step is one exchange away from the dead owner's number, so a sweep may stop anywhere and be done
-//! again. No heap memory is taken: the reaper runs this.
+//! A worker's call is run again or answered with its death, and a result that it gave outlives it. What it had promised
+//! to put into a ring is put there, and threads that it may have owed a wake-up are woken to look. A requester's death
+//! ends the pool. Every step is one exchange away from the dead owner's number, so a sweep may stop anywhere and be
+//! done again. No heap memory is taken: the reaper runs this.
 
 use super::obituary::Obituary;
 use super::record::{EXPECTED, PoolBody, SUPERVISOR_LOST, block_in, keep};
@@ -41,7 +41,7 @@ impl Note {
     }
 }
 
-/// Answers a call in its worker's place, if it still is in `state` with `owner`, and wakes who waits for it.
+/// Answers a call in its worker's place, if it still is in `state` with `owner`, and wakes its waiters.
 pub(super) fn fail(
     view: &View,
     (index, slot): (u32, &CallSlot),
@@ -59,7 +59,7 @@ pub(super) fn fail(
     if slot.word().conclude(by.raw(), end).is_some_and(|before| before.has_waiter()) {
         futex::wake(slot.futex(), u32::MAX, Scope::Shared);
     }
-    // A latch that this process cannot map is told by whoever sweeps next.
+    // The process that sweeps next notifies a latch that this process cannot map.
     if latch != 0
         && let Ok(latch) = view.reach_latch(latch as usize - 1)
     {
@@ -123,8 +123,8 @@ impl Sweep for PoolSweep {
         if let Some(view) = View::of(arena, body)? {
             free_contents(&view)?;
         }
-        // The record goes last and as this process's own: whoever does this again after our death finds it whole or
-        // not at all.
+        // The record goes last and as this process's own: a process that does this again after our death finds it whole
+        // or not at all.
         if let Some(record) = block_in(&body.record) {
             let block = arena.take_block_if_there(record)?;
             body.record.store(0, Ordering::Release);
@@ -238,7 +238,7 @@ pub(super) fn wake_requester(view: &View) {
 }
 
 /// Puts a pending call that `promised` was to put. Fails it when there is no memory for that, or when the pool was
-/// ended meanwhile: whoever did so may have looked for pending calls before this was one.
+/// ended meanwhile: the process that ended it may have looked for pending calls before this was one.
 pub(super) fn put_or_fail(view: &View, call: (u32, &CallSlot), promised: ProcessId, by: ProcessId) {
     let pending = (State::Pending, promised.raw());
     if view.put(call.0).is_err() {
@@ -300,7 +300,7 @@ fn free_contents(view: &View) -> Result<(), ArenaError> {
             arena.free_block(payload)?;
         }
     }
-    // Whoever does this again after our death must not look into tables that are free by then.
+    // A process that does this again after our death must not look into tables that are free by then.
     view.record.used.store(0, Ordering::Release);
     view.record.functions_used.store(0, Ordering::Release);
     // Freeing a block by a number of the past does nothing.

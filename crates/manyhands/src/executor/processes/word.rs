@@ -1,12 +1,12 @@
-//! The word of a call: where it stands, who has it, who waits for it.
+//! The word of a call: where it stands, which process has it, whether a thread waits for it.
 //!
-//! Everything that must happen to a call exactly once is one compare-and-swap on this word: the claim by a worker,
-//! the answer, the withdrawal by the requester, the repair after a death. The owner stands in the same word, so
-//! that a kill at any point leaves a word from which the sweep can tell what is missing. The algorithm knows no
-//! arena: owners are numbers, and who is dead is the caller's knowledge.
+//! Everything that must happen to a call exactly once is one compare-and-swap on this word: the claim by a worker, the
+//! answer, the withdrawal by the requester, the repair after a death. The owner stands in the same word, so that a kill
+//! at any point leaves a word that shows the sweep what is missing. The algorithm knows no arena: owners are numbers,
+//! and the caller knows which of them are dead.
 //!
-//! The owner of a Pending call is who promised to put it into the ring: the call comes first and the ring second,
-//! and when the owner dies between the two, the sweep puts it in (again: a second entry is harmless).
+//! The owner of a Pending call is the process that promised to put it into the ring. The call comes first and the ring
+//! second, and when the owner dies between the two, the sweep puts it in (again: a second entry is harmless).
 
 use crate::platform::atomic::{AtomicU32, Ordering, fence};
 
@@ -27,7 +27,7 @@ pub enum State {
     Pending = 1,
     /// A worker runs it.
     Taken = 2,
-    /// Somebody else is writing the answer that its worker cannot give.
+    /// Another process is writing the answer that its worker cannot give.
     Answering = 3,
     /// Answered by its worker.
     Done = 4,
@@ -55,12 +55,12 @@ impl Reading {
         }
     }
 
-    /// Who had it, as the number of a process; 0 is nobody.
+    /// The number of the process that had it; 0 is nobody.
     pub fn owner(self) -> u32 {
         self.0 & OWNER
     }
 
-    /// Whether somebody sleeps until it is answered.
+    /// Whether a thread sleeps until it is answered.
     pub fn has_waiter(self) -> bool {
         self.0 & WAITER != 0
     }
@@ -162,7 +162,7 @@ impl CallWord<'_> {
         false
     }
 
-    /// Gives `by` the right to answer in place of a worker, if the call is in `state` with `owner`: the sweep
+    /// Gives `by` the right to answer in place of a worker, if the call is in `state` with `owner`. The sweep does so
     /// for a dead worker or a dead answerer, the requester for its own.
     pub fn fail(&self, state: State, owner: u32, by: u32) -> bool {
         let mut seen = self.read();

@@ -1,9 +1,8 @@
 //! What a worker does all its life: take a call, run it, answer, look for the next; sleep when there is none.
 //!
-//! The process is somebody else's affair: this runs in one that was started for the pool, with the pool's handle.
-//! What a call means is the caller's closure; here it is a number, a tag and bytes. A worker ends when the pool
-//! does, when it has run as many calls as it may, or when its call was answered in its place (aborted). It is told
-//! nothing by anybody: it pulls.
+//! Another part starts the process: this runs in one that was started for the pool, with the pool's handle. What a call
+//! means is the caller's closure; here it is a number, a tag and bytes. A worker ends when the pool does, when it has
+//! run as many calls as it may, or when its call was answered in its place (aborted). It gets no orders: it pulls.
 
 use super::record::{PoolBody, WorkerRecord, block_in};
 use super::slot::{CallSlot, INLINE};
@@ -269,7 +268,7 @@ impl CallRequest<'_> {
         }
     }
 
-    /// Takes the block in which large arguments stand, so that they may outlive the call; `None` when they are small,
+    /// Takes the block in which large arguments stand, so that they may outlive the call. `None` when they are small,
     /// when the call may be run again, or when the block was taken before.
     pub fn take_arguments(&mut self) -> Option<Block> {
         let side = self.slot.arguments();
