@@ -60,7 +60,9 @@ while many - few > 4096:
         many = middle
     else:
         few = middle
-for more in [*range(0, few, few // 8 // 4096 * 4096), *range(few - (2 << 20), few, 32 << 10), few, many]:
+# By then Python's own memory may be just about to grow, which takes some more of it.
+enough = many + (1 << 20)
+for more in [*range(0, few, few // 8 // 4096 * 4096), *range(few - (2 << 20), few, 32 << 10), few, enough]:
     tried.append(("address space", more, *attempt("address space", more)))
 print(json.dumps(tried))
 """
