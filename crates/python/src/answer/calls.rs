@@ -126,13 +126,22 @@ impl List {
         reader: &Reader,
         wait: impl Fn(&RawCall) -> PyResult<()>,
     ) -> Read<'py, Fetched> {
-        while let Some(part) = self.begun.take().or_else(|| self.rest.next().map(Part::Call)) {
-            if let Part::Call(call) = &part
-                && let Err(error) = wait(call)
-            {
-                self.begun = Some(part);
-                return Read::Interrupted(error, Fetched::List(self));
-            }
+        loop {
+            let part = if self.begun.is_some() {
+                self.begun.take()
+            } else {
+                // It stays where it is while it is waited for, so that nothing has to be put back.
+                match self.rest.as_slice().first() {
+                    Some(call) if !call.is_done() => {
+                        if let Err(error) = wait(call) {
+                            return Read::Interrupted(error, Fetched::List(self));
+                        }
+                    }
+                    _ => {}
+                }
+                self.rest.next().map(Part::Call)
+            };
+            let Some(part) = part else { break };
             let Outcome::Value(made) = &self.made else { continue };
             let added = match part.read(py, reader) {
                 Read::Outcome(outcome) => outcome.and_then(|result| self.add(made.bind(py), result)),

@@ -84,17 +84,22 @@ impl Part {
     /// What the call gave.
     #[inline]
     pub fn read<'py>(self, py: Python<'py>, reader: &Reader) -> Read<'py, Part> {
-        let part = match self {
+        match self {
             Part::Call(call) => match call.take(|| reader.function.name(py)) {
                 Ok(answer) => match begin(py, answer) {
-                    Ok(Begun::Made(object)) => return Read::Outcome(Ok(object)),
-                    Ok(Begun::Unread(part)) => part,
-                    Err(error) => return Read::Outcome(Err(reader.unreadable(py, error))),
+                    Ok(Begun::Made(object)) => Read::Outcome(Ok(object)),
+                    Ok(Begun::Unread(part)) => part.load(py, reader),
+                    Err(error) => Read::Outcome(Err(reader.unreadable(py, error))),
                 },
-                Err(failure) => return reader.failed(py, failure),
+                Err(failure) => reader.failed(py, failure),
             },
-            part => part,
-        };
+            part => part.load(py, reader),
+        }
+    }
+
+    /// What programs' code makes of it.
+    fn load<'py>(self, py: Python<'py>, reader: &Reader) -> Read<'py, Part> {
+        let part = self;
         let error = match &part {
             Part::Call(_) => unreachable!("it was taken"),
             Part::Pickle(arrived) => match arrived.load(py) {
