@@ -1,8 +1,8 @@
-//! A call of a thread pool as its future and the thread that runs it share it: the answer, and who is told of it.
+//! A call of a thread pool, as its future and the thread that runs it share it: the answer, and what is notified of it.
 //!
-//! The answer is the value, or why there is none. Beside those who sleep until it is there, one may have asked to be
-//! told: an async task's waker, or a callback, which takes the answer. Either is told once, by the thread that answers
-//! or withdraws the call, after that.
+//! The answer is the value, or why there is none. Beside the threads that sleep until it is there, one party may have
+//! asked to be notified: an async task's waker, or a callback, which takes the answer. The thread that answers or
+//! withdraws the call notifies it, once, after that.
 
 use super::call::Call;
 use super::word::Standing;
@@ -23,7 +23,7 @@ pub(in crate::executor) enum Lack {
 /// What takes the answer.
 type Callback<R> = Box<dyn FnOnce(&Asked<R>) + Send>;
 
-/// Whom to tell of the answer.
+/// What to notify of the answer.
 pub(in crate::executor) enum Tell<R> {
     /// A task that looks for itself.
     Wake(Waker),
@@ -31,7 +31,7 @@ pub(in crate::executor) enum Tell<R> {
     Run(Callback<R>),
 }
 
-/// A call, asked for and perhaps answered.
+/// A call that was submitted, and perhaps its answer.
 pub(in crate::executor) struct Asked<R> {
     pub(in crate::executor) call: Call<Result<R, Lack>>,
     tell: Mutex<Option<Tell<R>>>,
@@ -50,11 +50,11 @@ impl<R> Asked<R> {
         self.tell.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has somebody told when the call is over, instead of who was to be told before; gives it back when it is over
+    /// Has `whom` notified when the call is over, in place of the earlier one; gives it back if the call is over
     /// already.
     pub(in crate::executor) fn tell_when_over(&self, whom: Tell<R>) -> Result<(), Tell<R>> {
         let mut tell = self.tell();
-        // Who ends the call looks for somebody to tell afterwards, behind this lock.
+        // The thread that ends the call takes what it must notify afterwards, under this lock.
         if self.standing().is_over() {
             return Err(whom);
         }
@@ -65,7 +65,7 @@ impl<R> Asked<R> {
         Ok(())
     }
 
-    /// Withdraws the call if nobody has begun with it: `true` for the one who did.
+    /// Withdraws the call if no thread has begun with it: `true` for the one caller that did.
     pub(in crate::executor) fn cancel(&self) -> bool {
         let cancelled = self.call.state().cancel();
         if cancelled {
@@ -92,7 +92,7 @@ impl<R> Asked<R> {
 
     /// Drops the closure and says that it will not be run.
     fn skip<F>(&self, function: F) {
-        // What it captured goes before anybody hears that.
+        // What it captured is dropped before anyone is notified.
         drop(function);
         self.answer(Err(Lack::Unrun));
     }
@@ -101,7 +101,7 @@ impl<R> Asked<R> {
         let whom = self.tell().take();
         match whom {
             Some(Tell::Wake(waker)) => waker.wake(),
-            // The panic hook has told; who answers is not to suffer.
+            // The panic hook has reported it; the thread that answers is not to suffer.
             Some(Tell::Run(callback)) => drop(catch_unwind(AssertUnwindSafe(|| callback(self)))),
             None => {}
         }
@@ -114,7 +114,7 @@ pub(in crate::executor) struct Task<R, W: ?Sized> {
     work: W,
 }
 
-/// A call whose future does not care what runs it.
+/// A call, for a future that need not know the type of the closure.
 pub(in crate::executor) type AnyTask<R> = Task<R, dyn Send + Sync>;
 
 /// A closure beside its call, until it is taken out to be run or dropped.
@@ -132,7 +132,7 @@ impl<F, R> Task<R, Held<F>> {
     }
 }
 
-/// What a thread runs, whatever its types. Dropped without having been run, it says so to who waits.
+/// What a thread runs, whatever its types. If it is dropped without having been run, those who wait learn of it.
 pub(super) struct Owned(Option<Arc<dyn Run>>);
 
 trait Run: Send + Sync {
@@ -181,7 +181,8 @@ impl Drop for Owned {
     }
 }
 
-/// A closure that borrows, on its way to a thread. Dropped without having been run, it says so to who waits.
+/// A closure that borrows, on its way to a thread. If it is dropped without having been run, those who wait learn of
+/// it.
 pub(super) struct Body<F, R> {
     function: Option<F>,
     task: Arc<Task<R, ()>>,

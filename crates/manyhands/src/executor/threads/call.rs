@@ -1,8 +1,8 @@
 //! A call with its answer, as the thread that runs it and those who wait for it share it.
 //!
-//! The word of the call decides who may write the answer; a mutex, held for that write or one look, keeps it. Whoever
-//! waits, sleeps on the word. An answer may be looked at, taken or replaced, and one that comes too late is given back.
-//! Nothing here runs the call.
+//! The word of the call decides which thread may write the answer. A mutex, held for that write or one look, keeps it.
+//! Waiting threads sleep on the word. An answer may be looked at, taken or replaced, and one that comes too late is
+//! given back. Nothing here runs the call.
 
 use super::word::{CallState, Standing};
 use crate::platform::Deadline;
@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub struct Call<A> {
     state: CallState,
-    /// Written by who claimed it, before the standing says so.
+    /// Written by the thread that claimed it, before the standing says that it is there.
     answer: Mutex<Option<A>>,
 }
 
@@ -33,13 +33,13 @@ impl<A> Default for Call<A> {
 }
 
 impl<A> Call<A> {
-    /// Where it stands, who begins, who withdraws, and the waiting.
+    /// The word of the call: where the call stands, and all that changes it or waits for it.
     #[inline]
     pub fn state(&self) -> &CallState {
         &self.state
     }
 
-    /// Answers the call and wakes who waits for it.
+    /// Answers the call and wakes all who wait for it.
     ///
     /// # Errors
     /// [`Refused`] gives the answer back; nothing has changed.
@@ -61,12 +61,12 @@ impl<A> Call<A> {
         self.lock().as_ref().map(look)
     }
 
-    /// [`Call::with_answer`] if nobody is at it.
+    /// [`Call::with_answer`], unless another thread is looking at the answer or writing it.
     pub fn try_with_answer<R>(&self, look: impl FnOnce(&A) -> R) -> Option<R> {
         self.answer.try_lock().ok()?.as_ref().map(look)
     }
 
-    /// Puts another answer in the place of the one there, which is given back. Wakes nobody.
+    /// Replaces the answer and gives the earlier one back. Wakes nobody.
     pub fn replace_answer(&self, answer: A) -> Option<A> {
         self.lock().replace(answer)
     }

@@ -1,8 +1,8 @@
 //! The engine of a pool of threads: its workers, the threads themselves, and how calls get to them.
 //!
-//! The threads are started with the pool: 20 us each, once, against a look at every call for whether one is missing,
-//! and a system that refuses a thread refuses the pool and not some call. Dropping the engine closes the row, has what
-//! waits there run, and joins the threads.
+//! The threads are started with the pool. That costs 20 us for each, once; otherwise every call would have to look
+//! whether a thread is missing. A system that refuses a thread then refuses the pool, and not one of its calls.
+//! Dropping the engine closes the row, runs what waits there, and joins the threads.
 
 use super::asked::{AnyTask, Body, Owned, Task};
 use super::future::Local;
@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex};
 /// encoded.
 pub struct Threads {
     pub(in crate::executor) workers: Arc<Workers>,
-    /// The process whose threads they are.
+    /// The process that the threads belong to.
     process: u32,
     threads: Vec<Thread<()>>,
 }
@@ -28,7 +28,7 @@ pub struct Threads {
 /// What a scope of a pool of threads knows: see [`Pool::scope`](crate::Pool::scope).
 pub struct Nest {
     pub(super) workers: Arc<Workers>,
-    /// The calls of the scope, when it was opened by one of the workers, who runs them while it waits.
+    /// The calls of the scope, if one of the workers opened it: that worker runs them while it waits.
     own: Option<Mutex<Vec<u64>>>,
 }
 
@@ -115,11 +115,11 @@ impl Nest {
         Nest { workers: Arc::clone(&engine.workers), own }
     }
 
-    /// Runs those calls of the scope that nobody has begun with, if this is one of the workers, who might be all there
-    /// is.
+    /// Runs those calls of the scope that no thread has begun with, if this thread is one of the workers. It might be
+    /// the only one.
     pub(in crate::executor) fn run_own(&self) {
         let Some(own) = &self.own else { return };
-        // The last first: who comes by otherwise takes the first.
+        // The last first, since the other workers take the first.
         while let Some(number) = own.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop() {
             self.workers.run_here(number);
         }

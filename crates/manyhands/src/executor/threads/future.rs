@@ -1,8 +1,8 @@
 //! A future's half of a call that a thread of a pool runs.
 //!
-//! A thread of the pool that waits, without a limit, for a call which waits in its own pool's row runs that call
-//! itself: all threads of a full pool may wait for their own calls, and none of them hangs. It runs that one and no
-//! other, since any other might want a lock that the waiter holds.
+//! A thread of the pool may wait, without a limit, for a call that still waits in the row of its own pool. The thread
+//! then runs that call itself, so all threads of a full pool may wait for their own calls, and none of them hangs. It
+//! runs that call and no other, since any other might want a lock that the waiting thread holds.
 
 use super::asked::{AnyTask, Asked, Lack, Tell};
 use super::word::Standing;
@@ -17,7 +17,7 @@ use std::task::Waker;
 pub(in crate::executor) struct Local<R> {
     pub(super) task: Arc<AnyTask<R>>,
     pub(super) workers: Arc<Workers>,
-    /// Counted in its pool from 1.
+    /// The call's number in its pool, from 1.
     pub(super) number: u64,
 }
 
@@ -30,14 +30,14 @@ impl<R> Local<R> {
         self.task.asked.standing().is_over()
     }
 
-    /// Runs the call in this thread if it waits in the workers that the thread belongs to; whether it did.
+    /// Runs the call in this thread, if the call waits in the row of this thread's own pool. Says whether it ran.
     pub(in crate::executor) fn run_here(&self) -> bool {
         self.task.asked.standing() == Standing::Pending
             && self.workers.is_mine()
             && self.workers.run_here(self.number)
     }
 
-    /// Waits until the call is over; whether it is.
+    /// Waits until the call is over, and says whether it is.
     pub(in crate::executor) fn wait(&self, deadline: Option<Deadline>) -> bool {
         if deadline.is_none() {
             self.run_here();
@@ -50,7 +50,7 @@ impl<R> Local<R> {
         true
     }
 
-    /// Withdraws the call if no thread has begun with it; whether it is withdrawn.
+    /// Withdraws the call if no thread has begun with it, and says whether it is withdrawn.
     pub(in crate::executor) fn cancel(&self) -> bool {
         if self.task.asked.cancel() {
             self.workers.withdraw(self.number);
@@ -64,7 +64,7 @@ impl<R> Local<R> {
         take(&self.task.asked, self.number, function)
     }
 
-    /// Has `waker` woken when the call is over, unless it is: whether it is.
+    /// Has `waker` woken when the call is over, or says that it is over already.
     pub(in crate::executor) fn is_done_or_wakes(&self, waker: &Waker) -> bool {
         self.is_done() || self.task.asked.tell_when_over(Tell::Wake(waker.clone())).is_err()
     }

@@ -1,15 +1,15 @@
 //! Work that borrows, lent to threads that live longer than what it borrows.
 //!
-//! The compiler does not know that a thread of a pool is done with a closure before the borrowed is gone; here that is
-//! made sure of: [`lending`] does not return, nor let a panic pass, before every piece of work that was lent in it has
-//! been run, or dropped without being run. That is `std::thread::scope`'s idea, for threads that were there before.
-//! What is lent where is the caller's business, and so is who runs it.
+//! The compiler does not know that a thread of a pool is done with a closure before what it borrows is gone. This
+//! module makes sure of it: [`lending`] waits until every piece of work that was lent in it has been run, or dropped
+//! without being run. Only then does it return or let a panic pass. That is `std::thread::scope`'s idea, for threads
+//! that were there before. The caller decides what is lent, and which thread runs it.
 
 use crate::sync::Countdown;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// Where work may be lent that borrows what lives longer than the scope; `T` is the caller's part of it.
+/// A scope in which work may be lent that borrows what lives longer than the scope. `T` is the caller's part of it.
 ///
 /// `'scope` is the time in which lent work may run, `'env` that of what is borrowed.
 pub struct Scope<'scope, 'env: 'scope, T> {
@@ -25,7 +25,7 @@ type Work<A> = Box<dyn FnOnce(A) + Send>;
 
 /// A piece of lent work, to be run once, with an `A`. Dropped, it is given back without having run.
 pub(super) struct Loan<A> {
-    // Before `back`: it is gone when that says so, also when its drop panics.
+    // Declared before `back`, so that it is gone when that says so, even if its drop panics.
     work: Work<A>,
     back: Back,
 }
@@ -69,8 +69,8 @@ impl Drop for UntilBack<'_> {
     }
 }
 
-/// Runs `body` with a scope. `before_waiting` is run when it is done or has panicked, for a caller who can do some of
-/// the work; then it waits until all that was lent is back.
+/// Runs `body` with a scope, then `before_waiting`, even if `body` panics; there a caller can do some of the work. Then
+/// it waits until all that was lent is back.
 pub(super) fn lending<'env, T, R>(
     inside: T,
     before_waiting: impl Fn(&T),
@@ -101,7 +101,7 @@ mod tests {
         let (sender, receiver) = mpsc::channel::<Loan<u32>>();
         let worker = thread::spawn(move || {
             for loan in receiver {
-                // So that whoever does not wait is found out.
+                // So that a scope that does not wait is found out.
                 (0..100).for_each(|_| thread::yield_now());
                 if runs {
                     let _ = catch_unwind(AssertUnwindSafe(|| loan.run(7)));

@@ -1,8 +1,8 @@
 //! How a map's items get to the threads of a pool.
 //!
-//! Each call is a closure with its items and a reference to the function. For answers in any order the threads put
-//! theirs into one row. A thread of the pool that maps over its own pool runs its calls itself when nobody else has
-//! begun with them.
+//! Each call is a closure with its items and a reference to the function. For answers in any order, the threads put
+//! theirs into one row. A thread of the pool that maps over its own pool runs those of its calls that no other thread
+//! has begun with.
 
 use super::engine::Threads;
 use crate::channel::Monitor;
@@ -31,7 +31,7 @@ struct AsTheyCome<'a, F, R> {
     to: ToThreads<'a, F>,
     came: Arc<Monitor<VecDeque<Came<R>>>>,
     under_way: usize,
-    /// Nobody wants the answers any more.
+    /// The answers are no longer wanted.
     is_left: Arc<AtomicBool>,
     /// The calls' numbers, if this is a thread of the same pool.
     own: VecDeque<u64>,

@@ -3,7 +3,7 @@
 //! ```text
 //! word           the word of a call: begun, answered or withdrawn exactly once, and where waiters sleep
 //! call           a call with its answer
-//! asked          the same for a pool of Rust: who hears of the answer
+//! asked          the same for a pool of Rust: what is notified of the answer
 //! row            the jobs that wait for the pool's threads
 //! workers        those threads, and how a job gets to them or is taken back
 //! engine  pool   how calls get there
@@ -11,8 +11,8 @@
 //! future  map    a future's half; how a map's items get there
 //! ```
 //!
-//! Nothing here outlives the process, so nobody's death has to be undone. A binding that brings its own threads uses
-//! the first two.
+//! Nothing here outlives the process, so no death has to be undone. A binding that brings its own threads uses the
+//! first two.
 
 use cfg_if::cfg_if;
 

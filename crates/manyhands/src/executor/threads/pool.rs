@@ -1,7 +1,7 @@
 //! What a pool of threads can do: closures, maps, and calls that borrow.
 //!
-//! These are the signatures, which say what may be captured, borrowed and answered. The work is done by the engine, and
-//! by `loan` where it borrows.
+//! These are the signatures, which say what may be captured, borrowed and answered. The engine does the work, with
+//! `loan` where a call borrows.
 
 use super::engine::{Nest, Threads};
 use super::loan::{Scope, lending};
@@ -40,11 +40,12 @@ impl Pool<Threads> {
         Ok(Map::new(Box::new(ToThreads::new(&self.engine, function)), items.into_iter()))
     }
 
-    /// Runs `body`, in which calls can be submitted that borrow what lives longer than the scope. Comes back when all
-    /// of them are done, also when `body` panics. While it waits in a thread of this very pool, that thread runs such
-    /// calls of the scope as nobody has begun with, and nothing else, so that no lock is taken twice over by chance.
+    /// Runs `body`, in which calls can be submitted that borrow what lives longer than the scope. Returns when all of
+    /// them are done, even if `body` panics. While it waits in a thread of this very pool, that thread runs those calls
+    /// of the scope that no thread has begun with. It runs nothing else, so no lock is taken a second time by chance.
     ///
-    /// A panic in a call is for whoever takes its answer, as always; without a taker the panic hook has told it.
+    /// A panic in a call reaches the code that takes its answer, as always. If none takes it, the panic hook has
+    /// reported the panic.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

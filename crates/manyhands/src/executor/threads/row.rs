@@ -1,10 +1,11 @@
-//! The row of a pool's jobs: first come first served, without a lock for who puts one in and who takes the next.
+//! The row of a pool's jobs: first come first served, without a lock to put a job in or to take the next.
 //!
-//! Two parts. What comes goes into a queue without locks, crossbeam's, from which the pool's threads take; nobody can
-//! look for one job in that. Who does, to withdraw it or to run it, moves what has come *aside*, into a row in the
-//! order of the numbers behind a lock, and the threads take from there first. So only a search costs a lock, and each
-//! job is moved at most once. Idle threads sleep at a gate. The row promises that a job which was accepted is taken by
-//! somebody or is there, also when it is closed at that moment, and that nobody sleeps while one is there.
+//! It has two parts. New jobs go into a queue without locks, crossbeam's, from which the pool's threads take. No one
+//! can look for one job in that queue. A thread that searches, to withdraw a job or to run it, moves the queued jobs
+//! *aside*: into a row behind a lock, in the order of their numbers. The pool's threads take from there first. So only
+//! a search costs a lock, and each job is moved at most once. Idle threads sleep at a gate. The row promises that an
+//! accepted job is taken or still there, even if the row is closed at that moment, and that no thread sleeps while a
+//! job is there.
 
 #[cfg(all(test, manyhands_model))]
 mod model;
@@ -38,7 +39,7 @@ pub(super) struct Row<T> {
     gate: Gate,
 }
 
-/// Written for each job by who puts it, away from what the takers read.
+/// Written for each job by the thread that puts it, away from what the takers read.
 #[repr(align(128))]
 struct Apart<T>(T);
 
@@ -77,12 +78,13 @@ impl<T: Send> Row<T> {
         }
         let number = self.numbers.0.fetch_add(1, Ordering::Relaxed) + 1;
         self.coming.push(Job { number, work });
-        // Begins with a fence: who finds the row closed and empty has either seen this job or is seen closing here.
+        // Begins with a fence: a thread that finds the row closed and empty has either seen this job, or its closing is
+        // seen here.
         self.gate.notify_one(Scope::Private);
         if self.is_closed() { self.put_too_late(number) } else { Ok(number) }
     }
 
-    /// The row was closed while the job was put: it is refused, unless somebody has it.
+    /// The row was closed while the job was put: it is refused, unless a thread has taken it.
     #[cold]
     fn put_too_late(&self, number: u64) -> Result<u64, T> {
         match self.take_out(number) {
@@ -94,7 +96,7 @@ impl<T: Send> Row<T> {
         }
     }
 
-    /// Takes the first, asleep until there is one; `None` when the row is closed and nothing is left.
+    /// Takes the first job, asleep until there is one; `None` when the row is closed and nothing is left.
     #[inline]
     pub(super) fn next(&self) -> Option<T> {
         loop {
@@ -106,11 +108,11 @@ impl<T: Send> Row<T> {
             }
             let is_there =
                 || self.kept.load(Ordering::Relaxed) > 0 || !self.coming.is_empty() || self.is_closed();
-            // Looked at and not taken, since others judge by it meanwhile whether this thread will go on.
+            // Looked at and not taken: meanwhile others judge by it whether this thread will go on.
             let ready = || is_there().then_some(());
-            // The one that leaves takes a job only afterwards, so it counts that one as still there.
+            // A thread that leaves takes a job only afterwards, so it counts that job as still there.
             let more = || self.kept.load(Ordering::Relaxed) + self.coming.len() > 1 || self.is_closed();
-            // Nobody interrupts it.
+            // No signal handler interrupts this wait.
             let _ = wait_for_news(&self.gate, None, &Blocking, is_there, ready, more);
         }
     }
@@ -134,14 +136,14 @@ impl<T: Send> Row<T> {
     /// What is left of a closed row.
     #[cold]
     fn last(&self) -> Option<T> {
-        // Between having seen it closed and the look for jobs: see `put`.
+        // The fence stands between seeing the row closed and looking for jobs: see `put`.
         fence(Ordering::SeqCst);
-        // Behind the lock nobody has jobs in hand that are neither here nor there.
+        // While the lock is held, no thread is moving jobs that are in neither part.
         let mut aside = self.aside();
         self.next_aside(&mut aside).or_else(|| self.coming.pop().map(|job| job.work))
     }
 
-    /// Takes a job that waits out of the midst of the row.
+    /// Takes a waiting job out of the middle of the row.
     pub(super) fn take_out(&self, number: u64) -> Option<T> {
         let mut aside = self.aside();
         let search = |aside: &VecDeque<Job<T>>| aside.binary_search_by_key(&number, |job| job.number).ok();
@@ -154,7 +156,7 @@ impl<T: Send> Row<T> {
         self.kept.store(left, Ordering::Relaxed);
         drop(aside);
         if left > 0 {
-            // Who looked while they were moved may have seen none.
+            // A thread that looked while they were moved may have seen none.
             self.gate.notify_one(Scope::Private);
         }
         job.map(|job| job.work)
@@ -164,14 +166,14 @@ impl<T: Send> Row<T> {
     fn move_aside(&self, aside: &mut VecDeque<Job<T>>) {
         for _ in 0..self.coming.len() {
             let Some(job) = self.coming.pop() else { break };
-            // Two who put at once may have come in the other order than they got their numbers.
+            // Two threads that put at once may have queued in another order than they got their numbers.
             let place =
                 aside.iter().rposition(|other| other.number < job.number).map_or(0, |before| before + 1);
             aside.insert(place, job);
         }
     }
 
-    /// Takes no more jobs; those that wait are taken still.
+    /// Takes no more jobs; those that wait are still taken.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
         self.gate.notify_all(Scope::Private);

@@ -1,8 +1,8 @@
 //! The word of a call that a thread runs, and the gate at which its waiters sleep.
 //!
-//! What must happen once, the beginning, the answer or the withdrawal, is one compare-and-swap each. The word says who
-//! may write the answer, not what it is. Private memory: nobody can be killed in the midst of it and leave others
-//! behind.
+//! The beginning, the answer and the withdrawal must each happen once, so each is one compare-and-swap. The word says
+//! which thread may write the answer, not what the answer is. The word is in private memory, so no kill in the middle
+//! of a change leaves others behind.
 
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::thread::yield_now;
@@ -13,7 +13,7 @@ use crate::sync::{Gate, WaitError, Waiting, wait_for_news};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Standing {
-    /// Nobody has begun with it.
+    /// No thread has begun with it.
     Pending = 0,
     /// A thread runs it.
     Running = 1,
@@ -21,9 +21,9 @@ pub enum Standing {
     Answering = 2,
     /// It has its answer.
     Answered = 3,
-    /// Withdrawn before anybody began.
+    /// Withdrawn before a thread began with it.
     Cancelled = 4,
-    /// Withdrawn, and whoever would have run it has seen that.
+    /// Withdrawn, and the thread that would have run it has seen that.
     Skipped = 5,
 }
 
@@ -62,7 +62,7 @@ pub struct CallState {
 }
 
 impl CallState {
-    /// A call that nobody has begun with.
+    /// A call that no thread has begun with.
     pub fn new() -> Self {
         CallState::default()
     }
@@ -78,10 +78,10 @@ impl CallState {
         self.word.compare_exchange(from as u32, to as u32, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
-    /// Takes the call to run it. Not when it was withdrawn, which is hereby seen.
+    /// Takes the call to run it; `false` if it was withdrawn, and its standing says from now on that this was seen.
     ///
     /// # Errors
-    /// Where it stood, when somebody else had begun with it already.
+    /// Where it stood, if another thread had begun with it already.
     #[inline]
     pub fn begin(&self) -> Result<bool, Standing> {
         if self.change(Standing::Pending, Standing::Running) {
@@ -93,7 +93,7 @@ impl CallState {
         Err(self.standing())
     }
 
-    /// Withdraws the call if nobody has begun with it: `true` for the one who did.
+    /// Withdraws the call if no thread has begun with it: `true` for the one caller that did.
     pub fn cancel(&self) -> bool {
         let done = self.change(Standing::Pending, Standing::Cancelled);
         if done {
@@ -102,7 +102,7 @@ impl CallState {
         done
     }
 
-    /// Asks for the right to answer; who gets it writes the answer and publishes it.
+    /// Asks for the right to answer; the caller that gets it writes the answer and publishes it.
     ///
     /// # Errors
     /// Where the call stood, when it has an answer, is being given one, or was withdrawn.
@@ -120,15 +120,15 @@ impl CallState {
         }
     }
 
-    /// Makes the written answer visible, by who claimed it, and wakes all who wait.
+    /// Makes the written answer visible and wakes all who wait. Only the caller that claimed the answer may call this.
     #[inline]
     pub fn publish_answer(&self) {
         self.word.store(Standing::Answered as u32, Ordering::Release);
         self.gate.notify_all(Scope::Private);
     }
 
-    /// Has the call stand where its owner says, wherever it stood, and wakes all who wait if it is over then. An answer
-    /// that is being written is waited for: whoever writes it runs nothing else meanwhile.
+    /// Has the call stand where its owner says, wherever it stood, and wakes all who wait if it is over then. If an
+    /// answer is being written, this waits for it: the thread that writes it runs nothing else meanwhile.
     pub fn declare(&self, to: Standing) {
         loop {
             let now = self.standing();

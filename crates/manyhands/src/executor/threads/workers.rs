@@ -1,9 +1,9 @@
 //! The threads of a pool, and the jobs that wait for them.
 //!
-//! One row of jobs, first come first served; idle threads sleep at its gate. A job is taken out of the row by whoever
-//! runs or drops it, so it is run at most once, whatever its future does. Jobs have rising numbers, by which the future
-//! of one that waits finds it: to withdraw it, or to run it in its own thread when that is one of this pool, which
-//! would wait for itself otherwise. Whoever waits runs only what it waits for, never what happens to come along.
+//! There is one row of jobs, first come first served; idle threads sleep at its gate. A thread takes a job out of the
+//! row to run it or to drop it, so the job is run at most once, whatever its future does. Jobs have rising numbers, by
+//! which a future finds its waiting job. It withdraws the job, or runs it, if the future's own thread belongs to this
+//! pool and would wait for itself otherwise. A waiting thread runs only the job that it waits for, never another one.
 
 use super::asked::Owned;
 use super::loan::Loan;
@@ -21,7 +21,7 @@ pub(super) enum Work {
     Lent(Loan<()>),
 }
 
-/// What the pool's threads and those who submit share.
+/// What the pool's threads share with the threads that submit calls.
 pub(in crate::executor) struct Workers {
     row: Row<Work>,
     terminated: AtomicBool,
@@ -84,7 +84,7 @@ impl Workers {
         }
     }
 
-    /// Drops a job that waits, which need not be there.
+    /// Drops a waiting job, if it is still there.
     pub(in crate::executor) fn withdraw(&self, number: u64) {
         drop(self.row.take_out(number));
     }
@@ -94,18 +94,18 @@ impl Workers {
         WORKERS.get() == std::ptr::from_ref(self).addr()
     }
 
-    /// Runs a job in the calling thread if it waits still; whether it did.
+    /// Runs a job in the calling thread if it still waits, and says whether it did.
     pub(in crate::executor) fn run_here(&self, number: u64) -> bool {
         self.row.take_out(number).map(run).is_some()
     }
 
-    /// The life of one of the threads: runs jobs until the pool is closed and none is left.
+    /// What each thread does: it runs jobs until the pool is closed and none is left.
     pub(super) fn work(&self, worker: usize) {
         let worker = &self.records[worker];
         worker.tid.store(gettid(), Ordering::Relaxed);
         WORKERS.set(std::ptr::from_ref(self).addr());
         while let Some(job) = self.row.next() {
-            // Nobody else counts here.
+            // No other thread counts here.
             worker.taken.store(worker.taken.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
             worker.is_busy.store(true, Ordering::Relaxed);
             run(job);
@@ -113,7 +113,7 @@ impl Workers {
         }
     }
 
-    /// Takes no more jobs; what waits is run.
+    /// Takes no more jobs; those that wait are run.
     pub(super) fn close(&self) {
         self.row.close();
     }
@@ -135,7 +135,8 @@ impl Workers {
     }
 }
 
-/// Runs a job. Panics of calls are their answers; of what else is the user's, a callback or a drop, the hook has told.
+/// Runs a job. A call's panic is its answer; of a panic in a callback or in a drop of the user's, the hook has
+/// reported.
 fn run(job: Work) {
     let _ = catch_unwind(AssertUnwindSafe(|| job.run()));
 }

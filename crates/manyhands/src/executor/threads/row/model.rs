@@ -1,8 +1,8 @@
-//! Model tests of the row: what is put while somebody closes it, searches it or falls asleep at it.
+//! Model tests of the row: jobs are put while another thread closes it, searches it or falls asleep at it.
 //!
-//! What must hold: a job that was accepted is taken by exactly one, one that was refused by nobody, and nobody sleeps
-//! for ever. The queue without locks has tests of its own, and a stand-in here which orders less: who finds that empty
-//! has synchronised with nobody. What the row needs beyond that it has to bring along.
+//! What must hold: exactly one thread takes an accepted job, none takes a refused one, and no thread sleeps for ever.
+//! The queue without locks has tests of its own. Its stand-in here orders less: a thread that finds it empty has
+//! synchronised with no other. What the row needs beyond that, it has to bring along.
 
 use super::Row;
 use crate::platform::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ pub(super) use loom::sync::{Mutex, MutexGuard};
 use loom::thread;
 use std::collections::VecDeque;
 
-/// In the place of crossbeam's queue.
+/// Stands in for crossbeam's queue.
 pub(super) struct Coming<T> {
     items: Mutex<VecDeque<T>>,
     count: AtomicUsize,
@@ -46,7 +46,7 @@ impl<T> Coming<T> {
     }
 }
 
-/// All that comes until the row is closed and empty.
+/// All jobs that come until the row is closed and empty.
 fn take_all(row: &Row<u64>) -> Vec<u64> {
     std::iter::from_fn(|| row.next()).collect()
 }
