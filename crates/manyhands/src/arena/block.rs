@@ -13,25 +13,28 @@
 //! blocks go back to the kernel once there are many; these blocks are *cold*, and claimed after the others. A block
 //! that a process cannot map stays whose it is.
 
-use super::block_entry::BlockId;
+use super::block_entry::{BlockId, CLASSES, KEEP_FREE, PUNCH_SIZE};
 use super::block_word::{Entry, NoEntry, State, Word};
 use super::carve::Part;
-use super::claim::freed;
+use super::current::this_process;
 use super::error::ArenaError;
-use super::owner::{ProcessId, known_process, this_process};
+use super::owner::{ProcessId, known_process};
 use super::place::{Pin, Pinned};
 use super::region::Arena;
 use super::shared::{Offset, Shared};
 use super::window::CHUNK;
-use crate::platform::atomic::Ordering;
+use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::memory;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
-/// Blocks of at least this size give their pages back when much is free.
-pub(super) const PUNCH_SIZE: usize = 1 << 20;
-/// How many bytes of large blocks may lie free with their pages.
-pub(super) const KEEP_FREE: i64 = 512 << 20;
+/// The last block of each class that this process freed, in each part: entry + 1. A hint, so a fork's copy of it does
+/// no harm.
+static FREED: [[AtomicU32; CLASSES]; 2] = [const { [const { AtomicU32::new(0) }; CLASSES] }; 2];
+
+pub(super) fn freed(part: Part, class: usize) -> &'static AtomicU32 {
+    &FREED[part as usize][class]
+}
 
 /// A block that this process holds. Drop frees it; [`Block::into_id`] keeps it held for the one that gets the number.
 #[derive(Debug)]

@@ -1,16 +1,13 @@
-//! The directory of blocks: an entry for each, which says whose the block is and where it stands.
+//! What the directory of blocks is made of: an entry for each block, which says whose it is and where it stands.
 //!
 //! Blocks come in sizes of powers of two from 256 bytes. Each has an entry in a directory, which grows by chunks that
 //! are never given back, so that an entry's place never changes. What its word says stands in [`super::block_word`].
 //!
 //! How a word passes from one state to the next is the business of [`super::block`].
 
-use super::block_word::{Entry, NoEntry, Word};
-use super::carve::Part;
+use super::block_word::{Entry, NoEntry};
 use super::error::ArenaError;
-use super::header::BLOCK_DIRECTORY;
-use super::region::Arena;
-use super::shared::{Offset, Shared};
+use super::shared::Shared;
 use crate::platform::atomic::{AtomicI64, AtomicU64, Ordering};
 
 pub(super) const SMALLEST: usize = 256;
@@ -19,6 +16,11 @@ const CHUNKS: usize = 2048;
 pub(super) const ENTRIES_PER_CHUNK: usize = 4096;
 
 pub(super) const DIRECTORY_BYTES: u64 = size_of::<Directory>() as u64;
+
+/// Blocks of at least this size give their pages back when much is free.
+pub(super) const PUNCH_SIZE: usize = 1 << 20;
+/// How many bytes of large blocks may lie free with their pages.
+pub(super) const KEEP_FREE: i64 = 512 << 20;
 
 #[repr(C, align(64))]
 pub(super) struct Class {
@@ -114,68 +116,5 @@ impl BlockId {
             return Ok(());
         }
         Err(ArenaError::Damaged { what: "a block is too short for what should stand in it" })
-    }
-}
-
-impl Arena {
-    pub(super) fn directory(&self) -> &'static Directory {
-        self.at(Offset::new(BLOCK_DIRECTORY))
-    }
-
-    /// An entry of the directory. Entries stand among the structures, which are mapped always, unless there are many
-    /// hundreds of thousands of blocks.
-    #[inline]
-    pub(super) fn entry_at(&self, class: usize, index: u64) -> Result<&'static Entry, NoEntry> {
-        let chunk = self.directory().classes.get(class);
-        let chunk = chunk.and_then(|class| class.chunks.get(index as usize / ENTRIES_PER_CHUNK));
-        let place = chunk.map_or(0, |chunk| chunk.load(Ordering::Acquire));
-        if place == 0 {
-            return Err(NoEntry::Stale);
-        }
-        let entries: &'static [Entry] =
-            self.structure(Offset::new(place), ENTRIES_PER_CHUNK).map_err(|error| match error {
-                ArenaError::Damaged { .. } => NoEntry::Stale,
-                _ => NoEntry::Unreachable,
-            })?;
-        Ok(&entries[index as usize % ENTRIES_PER_CHUNK])
-    }
-
-    /// Whether every process can see an entry at any time.
-    pub(super) fn is_entry_in_tables(&self, class: usize, index: u64) -> bool {
-        let chunk = self.directory().classes[class].chunks.get(index as usize / ENTRIES_PER_CHUNK);
-        chunk.is_some_and(|chunk| Part::of(chunk.load(Ordering::Acquire)) == Part::Tables)
-    }
-
-    #[inline]
-    pub(super) fn entry(&self, id: BlockId) -> Result<&'static Entry, NoEntry> {
-        self.entry_at(id.class(), id.index())
-    }
-
-    /// Visits all entries that this process can see; says whether these are all there are.
-    pub(super) fn each_entry(
-        &self,
-        mut visit: impl FnMut(BlockId, &'static Entry, Word),
-    ) -> Result<(), ArenaError> {
-        let mut all = Ok(());
-        for class in 0..CLASSES {
-            let count = self.directory().classes[class].count();
-            let mut index = 0;
-            while index < count {
-                match self.entry_at(class, index) {
-                    Ok(entry) => {
-                        let word = entry.load();
-                        visit(BlockId::new(class, index, word.generation), entry, word);
-                        index += 1;
-                        continue;
-                    }
-                    // Counted, and not carved yet.
-                    Err(NoEntry::Stale) => {}
-                    Err(error) => all = Err(error.into()),
-                }
-                // As it is with one entry of a chunk, so it is with all.
-                index = (index + 1).next_multiple_of(ENTRIES_PER_CHUNK as u64);
-            }
-        }
-        all
     }
 }

@@ -9,11 +9,12 @@
 
 use super::chunk_table::place_of_chunk;
 use super::chunk_word::ChunkState;
+use super::current::this_process;
 use super::error::ArenaError;
 use super::header::{
     FIRST_BLOCKS, FIRST_BLOCKS_END, FIRST_CHUNK, SPARE_END, STRUCTURES_END, STRUCTURES_START,
 };
-use super::owner::{ProcessId, this_process};
+use super::owner::ProcessId;
 use super::region::Arena;
 use super::window::CHUNK;
 use crate::platform::atomic::{AtomicU64, Ordering};

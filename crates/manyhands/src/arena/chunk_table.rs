@@ -13,8 +13,6 @@ use super::window::{CHUNK, CHUNKS};
 use crate::platform::atomic::Ordering;
 use std::ops::Range;
 
-pub(super) const CHUNK_TABLE_BYTES: u64 = (CHUNKS * size_of::<Chunk>()) as u64;
-
 /// The chunks that so many bytes from a place on are in, of those that there can be; none for what stands in the
 /// tables.
 pub(super) fn chunks_of_block(place: u64, bytes: usize) -> Range<usize> {

@@ -4,15 +4,16 @@
 //! any free block there is. Structures come from where every process has them mapped (see [`super::carve`]), as long as
 //! there is room; so blocks of the two parts do not take one another's places.
 
-use super::block::{Block, PUNCH_SIZE};
-use super::block_entry::{BlockId, CLASSES, ENTRIES_PER_CHUNK, SMALLEST};
+use super::block::{Block, freed};
+use super::block_entry::{BlockId, CLASSES, ENTRIES_PER_CHUNK, PUNCH_SIZE, SMALLEST};
 use super::block_word::{Entry, NoEntry, State, Word};
 use super::carve::Part;
+use super::current::this_process;
 use super::error::ArenaError;
-use super::owner::{ProcessId, this_process};
+use super::owner::ProcessId;
 use super::region::Arena;
 use super::trim::Room;
-use crate::platform::atomic::{AtomicU32, Ordering};
+use crate::platform::atomic::Ordering;
 use crate::platform::thread::yield_now;
 
 /// How many entries a claim looks at before it takes fresh memory.
@@ -20,14 +21,6 @@ const PROBES: u64 = 64;
 
 /// How often a claim looks for room while others take or make it.
 const ATTEMPTS: usize = 1000;
-
-/// The last block of each class that this process freed, in each part: entry + 1. A hint, so a fork's copy of it does
-/// no harm.
-static FREED: [[AtomicU32; CLASSES]; 2] = [const { [const { AtomicU32::new(0) }; CLASSES] }; 2];
-
-pub(super) fn freed(part: Part, class: usize) -> &'static AtomicU32 {
-    &FREED[part as usize][class]
-}
 
 /// The class of blocks for so many bytes; [`CLASSES`] or more when there is none.
 fn class_of(length: usize) -> usize {

@@ -4,8 +4,8 @@
 //! out, a stranger's arena). Each message names the thing and its limit; nothing is half done when one is
 //! returned.
 
+use super::handle::Handle;
 use super::kind::Kind;
-use super::object::Handle;
 use crate::platform::needs::Missing;
 use std::io;
 

@@ -4,16 +4,16 @@
 //! format, another build's layout, another pid namespace. The tables' places are constants, so the header holds only
 //! what changes: the frontier, high-water marks and counters.
 
-use super::Shared;
 use super::block_entry;
-use super::chunk_table;
+use super::chunk_word::Chunk;
 use super::free_bits::FreeBits;
-use super::names;
-use super::object;
-use super::process_table;
+use super::object_word::{self, OBJECTS};
+use super::once::Entry;
+use super::process_slot;
 use super::records;
-use super::thread_table;
-use super::window::CHUNK;
+use super::shared::Shared;
+use super::thread_slot::{self, THREADS};
+use super::window::{CHUNK, CHUNKS};
 use crate::platform::atomic::{AtomicU32, AtomicU64};
 use crate::platform::robust::{WORDS, Word};
 
@@ -21,17 +21,30 @@ pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"mnyhands");
 /// Raised whenever a layout in the arena changes its meaning without changing its size.
 pub(super) const FORMAT: u32 = 4;
 
+/// How many names have a number.
+pub(super) const NAMES: usize = 2048;
+pub(super) const NAME_WORDS: usize = 7;
+/// How many shapes have a number.
+pub(super) const SHAPES: usize = 1024;
+pub(super) const SHAPE_WORDS: usize = 31;
+// SAFETY: repr(C), atomics only.
+unsafe impl<const WORDS: usize> Shared for Entry<WORDS> {}
+
+const NAME_TABLE_BYTES: u64 = (NAMES * size_of::<Entry<NAME_WORDS>>()) as u64;
+const SHAPE_TABLE_BYTES: u64 = (SHAPES * size_of::<Entry<SHAPE_WORDS>>()) as u64;
+const CHUNK_TABLE_BYTES: u64 = (CHUNKS * size_of::<Chunk>()) as u64;
+
 pub(super) const HEADER_BYTES: u64 = 4096;
 pub(super) const PROCESS_TABLE: u64 = HEADER_BYTES;
-pub(super) const THREAD_TABLE: u64 = PROCESS_TABLE + process_table::TABLE_BYTES;
-pub(super) const BLOCK_DIRECTORY: u64 = THREAD_TABLE + thread_table::TABLE_BYTES;
+pub(super) const THREAD_TABLE: u64 = PROCESS_TABLE + process_slot::TABLE_BYTES;
+pub(super) const BLOCK_DIRECTORY: u64 = THREAD_TABLE + thread_slot::TABLE_BYTES;
 pub(super) const OBJECT_WORDS: u64 = (BLOCK_DIRECTORY + block_entry::DIRECTORY_BYTES).next_multiple_of(4096);
-pub(super) const FREE_TABLE: u64 = (OBJECT_WORDS + object::WORDS_BYTES).next_multiple_of(4096);
+pub(super) const FREE_TABLE: u64 = (OBJECT_WORDS + object_word::WORDS_BYTES).next_multiple_of(4096);
 pub(super) const CHUNK_TABLE: u64 = (FREE_TABLE + size_of::<Free>() as u64).next_multiple_of(4096);
-pub(super) const NAME_TABLE: u64 = CHUNK_TABLE + chunk_table::CHUNK_TABLE_BYTES;
-pub(super) const SHAPE_TABLE: u64 = NAME_TABLE + names::NAME_TABLE_BYTES;
+pub(super) const NAME_TABLE: u64 = CHUNK_TABLE + CHUNK_TABLE_BYTES;
+pub(super) const SHAPE_TABLE: u64 = NAME_TABLE + NAME_TABLE_BYTES;
 /// Then comes room for structures.
-pub(super) const STRUCTURES_START: u64 = (SHAPE_TABLE + names::SHAPE_TABLE_BYTES).next_multiple_of(4096);
+pub(super) const STRUCTURES_START: u64 = (SHAPE_TABLE + SHAPE_TABLE_BYTES).next_multiple_of(4096);
 pub(super) const STRUCTURES_END: u64 = STRUCTURES_START + (16 << 20);
 /// Behind it some for what must be mapped everywhere when the other structures have used up theirs.
 pub(super) const SPARE_END: u64 = STRUCTURES_END + (4 << 20);
@@ -44,7 +57,7 @@ pub(super) const OBJECT_TABLE: u64 = FIRST_BLOCKS_END.next_multiple_of(4096);
 /// segments of records (see `records`), and chunks (see `window`).
 pub(super) const TABLES_END: u64 = OBJECT_TABLE + records::SEGMENT_BYTES;
 /// Where the first chunk begins.
-pub(super) const FIRST_CHUNK: u64 = (OBJECT_TABLE + object::TABLE_BYTES).next_multiple_of(CHUNK);
+pub(super) const FIRST_CHUNK: u64 = (OBJECT_TABLE + object_word::TABLE_BYTES).next_multiple_of(CHUNK);
 
 /// A number that differs between builds whose arenas do not have the same layout.
 pub(super) const LAYOUT: u64 = {
@@ -123,8 +136,8 @@ unsafe impl Shared for Header {}
 /// Which records and slots may be free, of those below the high-water marks.
 #[repr(C)]
 pub(super) struct Free {
-    pub(super) objects: FreeBits<{ object::OBJECTS / 64 }, { object::OBJECTS / 4096 }>,
-    pub(super) threads: FreeBits<{ thread_table::THREADS / 64 }, { thread_table::THREADS / 4096 }>,
+    pub(super) objects: FreeBits<{ OBJECTS / 64 }, { OBJECTS / 4096 }>,
+    pub(super) threads: FreeBits<{ THREADS / 64 }, { THREADS / 4096 }>,
 }
 
 // SAFETY: repr(C), atomics only.

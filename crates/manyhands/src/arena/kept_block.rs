@@ -6,8 +6,9 @@
 
 use super::block::Block;
 use super::block_entry::BlockId;
+use super::current::this_process;
 use super::error::ArenaError;
-use super::owner::{ProcessId, this_process};
+use super::owner::ProcessId;
 use super::region::Arena;
 use super::shared::Shared;
 use crate::platform::atomic::{AtomicU64, Ordering};

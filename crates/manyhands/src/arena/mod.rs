@@ -8,34 +8,48 @@
 //! it, twice or halfway. This layer knows no lock, queue or call; what it needs of them goes through [`Sweep`].
 //!
 //! ```text
-//! region, header, place, window, neighbour     the memory file, its first page, and where this process has it mapped
-//! owner, member, process_slot, process_table, thread_table, copies, fork      who is here, and how forks take part
-//! notice, sweep                                who has ended, and undoing what they held
-//! object, kind, records, reference, travel, names, once, kept_block           objects, and who keeps them alive
-//! block, block_entry, block_word, claim, payload                              memory for large content
-//! carve, chunk_table, chunk_word, free_bits, reclaim, trim                    where it comes from and goes back to
-//! shared, text, error                          what may stand in the arena, and why it refuses
+//! region, header, making, neighbour, place, window         the memory file, its first page, how a process comes to it
+//!                                                          and where it has it mapped
+//! owner, current, member, process_slot, process_table,
+//!   thread_slot, thread_table, copies, fork                who is here, and how forks take part
+//! layer, notice, sweep                                     what each layer declares; who has ended, and undoing what
+//!                                                          they held
+//! handle, kind, object, object_word, object_table, records,
+//!   counts, reference, travel, kept_block                  objects, and who keeps them alive
+//! names, once                                              names that all processes call by number
+//! block, block_word, block_entry, block_table, claim,
+//!   payload                                                memory for large content
+//! carve, chunk_word, chunk_table, free_bits, reclaim, trim where it comes from and goes back to
+//! shared, text, error                                      what may stand in the arena, and why it refuses
 //! ```
 
 mod block;
 mod block_entry;
+mod block_table;
 mod block_word;
 mod carve;
 mod chunk_table;
 mod chunk_word;
 mod claim;
 mod copies;
+mod counts;
+mod current;
 mod error;
 mod fork;
 mod free_bits;
+mod handle;
 mod header;
 mod kept_block;
 mod kind;
+mod layer;
+mod making;
 mod member;
 mod names;
 mod neighbour;
 mod notice;
 mod object;
+mod object_table;
+mod object_word;
 mod once;
 mod owner;
 mod payload;
@@ -49,6 +63,7 @@ mod region;
 mod shared;
 mod sweep;
 mod text;
+mod thread_slot;
 mod thread_table;
 mod travel;
 mod trim;
@@ -56,25 +71,28 @@ mod window;
 
 pub use block::Block;
 pub use block_entry::BlockId;
+pub use current::{this_process, this_thread};
 pub use error::ArenaError;
 pub(crate) use fork::by_hand;
 pub use fork::{abandon_child, in_parent, next_child, prepare};
+pub use handle::Handle;
 pub use header::Counters;
 pub(crate) use kept_block::{KeptBlock, keep};
 pub use kind::Kind;
+pub(crate) use layer::{Dead, Layer, Registered, Sweep};
 pub use names::Shape;
-pub use object::{BODY, Handle, Object};
-pub use owner::{ProcessId, ThreadId, this_process, this_thread};
+pub use object::Object;
+pub use object_word::BODY;
+pub use owner::{ProcessId, ThreadId};
 pub(crate) use payload::LAYER;
 pub use payload::Payload;
 pub use place::Pinned;
-pub use process_slot::{ProcessSlot, ProcessState, Role};
-pub use process_table::PROCESSES;
+pub use process_slot::{PROCESSES, ProcessSlot, ProcessState, Role};
 pub use region::Arena;
 pub(crate) use shared::shared_record;
 pub use shared::{Offset, Shared};
-pub(crate) use sweep::{Dead, Layer, Registered, Sweep, sweep, sweep_in_turn, sweep_noticed, sweep_the_dead};
+pub(crate) use sweep::{sweep, sweep_in_turn, sweep_noticed, sweep_the_dead};
 pub(crate) use text::{read_text, text_of, write_text};
-pub use thread_table::{THREADS, ThreadSlot};
+pub use thread_slot::{THREADS, ThreadSlot};
 pub(crate) use travel::travels;
 pub use travel::{collect, note};

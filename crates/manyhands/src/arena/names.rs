@@ -4,28 +4,16 @@
 //! it down here; a shape is the names of a struct's fields in their order. What is too long, or comes when the table is
 //! full, has no number.
 
-use super::header::{NAME_TABLE, SHAPE_TABLE};
+use super::header::{NAME_TABLE, NAME_WORDS, NAMES, SHAPE_TABLE, SHAPE_WORDS, SHAPES};
 use super::once::{self, Entry, Known};
 use super::region::Arena;
-use super::shared::{Offset, Shared};
+use super::shared::Offset;
 use crate::platform::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// How many names have a number.
-const NAMES: usize = 2048;
-const NAME_WORDS: usize = 7;
-/// How many shapes have a number.
-const SHAPES: usize = 1024;
-const SHAPE_WORDS: usize = 31;
 /// Fills a shape's content behind its last name.
 const NO_NAME: u16 = u16::MAX;
 /// How often the names of a shape may stand in the program, each found at once.
 const TWINS: usize = 16;
-
-// SAFETY: repr(C), atomics only.
-unsafe impl<const WORDS: usize> Shared for Entry<WORDS> {}
-
-pub(super) const NAME_TABLE_BYTES: u64 = (NAMES * size_of::<Entry<NAME_WORDS>>()) as u64;
-pub(super) const SHAPE_TABLE_BYTES: u64 = (SHAPES * size_of::<Entry<SHAPE_WORDS>>()) as u64;
 
 /// What this process has looked up, by number.
 static KNOWN_NAMES: [Known<Box<str>>; NAMES] = [const { Known::nothing() }; NAMES];

@@ -10,8 +10,7 @@
 
 use super::error::ArenaError;
 use super::header::{FORMAT, Header, LAYOUT, MAGIC, PROCESS_TABLE};
-use super::process_slot::{ProcessSlot, ProcessState};
-use super::process_table::PROCESSES;
+use super::process_slot::{PROCESSES, ProcessSlot, ProcessState};
 use crate::platform::atomic::Ordering;
 use crate::platform::{lasting, maps, memory, process};
 use std::os::fd::OwnedFd;

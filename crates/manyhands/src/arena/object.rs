@@ -1,159 +1,20 @@
 //! Objects of the arena: a header, references, and a body whose meaning is its kind's.
 //!
-//! A [`Handle`] names an object by index and generation and is checked at each use, so a stale one is a clean
-//! error. An [`Object`] is a reference that keeps it alive. The header's word says who may touch it:
-//!
-//! ```text
-//! bits 0-3   state: Free, Claimed(owner makes it), Live, Freeing(owner unmakes it)
-//! bits 4-11  kind
-//! bits 12-35 owner (a ProcessId; 0 when Free or Live)
-//! bits 36-63 generation
-//!
-//! Free --create--> Claimed(me) --made--> Live --last reference gone--> Freeing(me) --unmade--> Free, next generation
-//! ```
-//!
-//! Making and unmaking can both be finished by a sweep: Claimed(dead) becomes Free, Freeing(dead) is done again.
+//! An [`Object`] is a reference that keeps its object alive, and has a [`Handle`] for those who want one, too. The
+//! first reference comes from [`Object::create`], each other from one that is there. What the arena keeps of an object
+//! stands in [`super::object_word`], and how references are counted in [`super::reference`].
 
+use super::current::this_process;
 use super::error::ArenaError;
+use super::handle::Handle;
 use super::header::{FREE_TABLE, Free, OBJECT_WORDS};
-use super::kind::{self, Kind};
-use super::owner::{ProcessId, this_process};
+use super::kind::Kind;
+use super::layer::numbered;
+use super::object_word::{BODY, OBJECTS, State, Word};
+use super::owner::{ProcessId, known_process};
 use super::region::Arena;
 use super::shared::{Offset, Shared};
-use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
-use crate::platform::memory;
-use std::io;
-use std::ptr::NonNull;
-
-/// How many bytes an object's body has.
-pub const BODY: usize = 192;
-
-/// How many objects an arena holds at a time, plus one.
-pub(super) const OBJECTS: usize = 262_144;
-pub(super) const WORDS_BYTES: u64 = (OBJECTS * size_of::<AtomicU64>()) as u64;
-pub(super) const TABLE_BYTES: u64 = (OBJECTS * size_of::<Record>()) as u64;
-
-pub(super) const REFERENCE_WORDS: usize = super::process_table::PROCESSES / 64;
-
-/// The form in which a reference to an object travels: it names the object and keeps nothing alive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-pub struct Handle {
-    index: u32,
-    generation: u32,
-}
-
-impl Handle {
-    /// The number of the object, unique among those that live at one time.
-    pub fn index(self) -> u32 {
-        self.index
-    }
-
-    /// Both parts in one number.
-    pub fn to_raw(self) -> u64 {
-        u64::from(self.generation) << 32 | u64::from(self.index)
-    }
-
-    pub(super) fn of(index: u32, word: Word) -> Handle {
-        Handle { index, generation: word.generation }
-    }
-
-    pub(super) fn is_possible(self) -> bool {
-        self.index != 0 && (self.index as usize) < OBJECTS
-    }
-
-    /// The handle that [`Handle::to_raw`] made a number of.
-    pub fn from_raw(raw: u64) -> Handle {
-        Handle { index: raw as u32, generation: (raw >> 32) as u32 }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
-    Free,
-    Claimed,
-    Live,
-    Freeing,
-}
-
-#[repr(C, align(64))]
-pub(super) struct Record {
-    /// Raised before any reference is taken away, so that a count of none can be verified.
-    pub(super) version: AtomicU64,
-    unused: [AtomicU64; 7],
-    /// One bit per process slot.
-    pub(super) references: [AtomicU64; REFERENCE_WORDS],
-    body: [AtomicU64; BODY / 8],
-}
-
-// SAFETY: repr(C), atomics only.
-unsafe impl Shared for Record {}
-
-#[derive(Clone, Copy)]
-pub(super) struct Word {
-    pub(super) state: State,
-    pub(super) kind: u8,
-    pub(super) owner: u32,
-    pub(super) generation: u32,
-}
-
-impl Word {
-    const GENERATIONS: u32 = (1 << 28) - 1;
-
-    pub(super) fn pack(self) -> u64 {
-        let state = match self.state {
-            State::Free => 0,
-            State::Claimed => 1,
-            State::Live => 2,
-            State::Freeing => 3,
-        };
-        state
-            | u64::from(self.kind) << 4
-            | u64::from(self.owner) << 12
-            | u64::from(self.generation & Word::GENERATIONS) << 36
-    }
-
-    pub(super) fn unpack(word: u64) -> Word {
-        let state = match word & 0xf {
-            0 => State::Free,
-            1 => State::Claimed,
-            2 => State::Live,
-            _ => State::Freeing,
-        };
-        let owner = (word >> 12) as u32 & 0xff_ffff;
-        Word { state, kind: (word >> 4) as u8, owner, generation: (word >> 36) as u32 }
-    }
-
-    fn free_next(self) -> u64 {
-        Word { state: State::Free, kind: 0, owner: 0, generation: self.generation.wrapping_add(1) }.pack()
-    }
-}
-
-/// How many [`Object`]s of this process refer to each record: private memory, copied by fork.
-pub(super) struct LocalCounts(NonNull<AtomicU32>);
-
-// SAFETY: points to private memory that lives as long as this, of atomics only.
-unsafe impl Send for LocalCounts {}
-// SAFETY: as above.
-unsafe impl Sync for LocalCounts {}
-
-impl LocalCounts {
-    pub(super) fn new() -> io::Result<LocalCounts> {
-        memory::reserve_private(OBJECTS * size_of::<AtomicU32>()).map(|memory| LocalCounts(memory.cast()))
-    }
-
-    pub(super) fn of(&self, index: u32) -> &AtomicU32 {
-        assert!((index as usize) < OBJECTS, "an object's number is below the table's length");
-        // SAFETY: zeroed memory for OBJECTS counts was reserved, until the drop; the index was just checked.
-        unsafe { self.0.add(index as usize).as_ref() }
-    }
-}
-
-impl Drop for LocalCounts {
-    fn drop(&mut self) {
-        // SAFETY: what `new` reserved, all of it; references to it end with this.
-        unsafe { memory::unmap(self.0.cast(), OBJECTS * size_of::<AtomicU32>()) };
-    }
-}
+use crate::platform::atomic::{AtomicU64, Ordering};
 
 /// A reference to an object; while a process has one, the object lives. Clones count privately to the process; the
 /// last one's drop takes away the process's record, and the last process's drop unmakes the object.
@@ -191,7 +52,7 @@ impl Object {
         arena.attach_reference(index, process);
         arena.add_reference(index, process);
         arena.word_of(index).store(Word { state: State::Live, owner: 0, ..word }.pack(), Ordering::Release);
-        Ok(Object { handle: Handle { index, generation: word.generation }, process })
+        Ok(Object { handle: Handle::new(index, word.generation), process })
     }
 
     /// A reference to an object that another reference, or this process's record, keeps alive now.
@@ -201,12 +62,12 @@ impl Object {
     pub fn attach(handle: Handle, kind: Kind) -> Result<Object, ArenaError> {
         let arena = Arena::get()?;
         let process = this_process()?;
-        if !handle.is_possible() || handle.index as usize >= arena.most_objects() {
+        if !handle.is_possible() || handle.index() as usize >= arena.most_objects() {
             return Err(ArenaError::Stale { handle, kind });
         }
         arena.check(handle, kind)?;
-        arena.try_record(handle.index)?;
-        arena.attach_reference(handle.index, process);
+        arena.try_record(handle.index())?;
+        arena.attach_reference(handle.index(), process);
         let object = Object { handle, process };
         // It may have been unmade before our record stood there; then the drop takes the record away again.
         arena.check(handle, kind)?;
@@ -223,14 +84,14 @@ impl Object {
     /// # Panics
     /// When `T` does not fit a body.
     pub(crate) fn body<T: Shared>(&self) -> &'static T {
-        Arena::current().expect("an object was made in it").body(self.handle.index)
+        Arena::current().expect("an object was made in it").body(self.handle.index())
     }
 
     /// Whether this value is the only reference to the object: no other is in this process or another one, and none is
     /// under way. Then nobody gets one either, unless from this value.
     pub(crate) fn is_only_reference(&self) -> bool {
         let arena = Arena::current().expect("an object was made in it");
-        super::owner::known_process().is_some_and(|process| arena.is_referenced_once(self.handle, process))
+        known_process().is_some_and(|process| arena.is_referenced_once(self.handle, process))
     }
 
     /// Whether the object is still what the handle says: it is, as long as this process does not use a copy of another
@@ -246,8 +107,8 @@ impl Object {
 impl Clone for Object {
     fn clone(&self) -> Object {
         let arena = Arena::current().expect("an object was made in it");
-        let process = super::owner::known_process().unwrap_or(self.process);
-        arena.attach_reference(self.handle.index, process);
+        let process = known_process().unwrap_or(self.process);
+        arena.attach_reference(self.handle.index(), process);
         Object { handle: self.handle, process }
     }
 }
@@ -256,7 +117,7 @@ impl Drop for Object {
     fn drop(&mut self) {
         let arena = Arena::current().expect("an object was made in it");
         // In a fork's child the count was copied with this value, and the record was made by the fork's hooks.
-        if let Some(process) = super::owner::known_process() {
+        if let Some(process) = known_process() {
             arena.detach_reference(self.handle, process);
         }
     }
@@ -339,14 +200,14 @@ impl Arena {
     }
 
     pub(super) fn check(&self, handle: Handle, kind: Kind) -> Result<(), ArenaError> {
-        let word = Word::unpack(self.word_of(handle.index).load(Ordering::Acquire));
-        if word.state != State::Live || word.generation != handle.generation & Word::GENERATIONS {
+        let word = Word::unpack(self.word_of(handle.index()).load(Ordering::Acquire));
+        if word.state != State::Live || word.generation != handle.generation() & Word::GENERATIONS {
             return Err(ArenaError::Stale { handle, kind });
         }
         if word.kind == kind.number() {
             return Ok(());
         }
-        match kind::numbered(word.kind) {
+        match numbered(word.kind) {
             Some((found, _)) => Err(ArenaError::WrongKind { handle, wanted: kind, found }),
             None => Err(ArenaError::Stale { handle, kind }),
         }
@@ -366,7 +227,7 @@ impl Arena {
             let word = Word::unpack(self.word_of(index).load(Ordering::Acquire));
             // One that is being unmade still holds what a sweep looks for.
             let there = matches!(word.state, State::Live | State::Freeing) && word.kind == kind.number();
-            there.then(|| (Handle { index, generation: word.generation }, self.body(index)))
+            there.then(|| (Handle::new(index, word.generation), self.body(index)))
         }))
     }
 
@@ -389,9 +250,9 @@ impl Arena {
     }
 
     fn finish_unmaking(&'static self, index: u32, word: Word) -> Result<(), ArenaError> {
-        if let Some((kind, layer)) = kind::numbered(word.kind) {
+        if let Some((kind, layer)) = numbered(word.kind) {
             // What cannot be done from here is done by the sweep of the process whose name is in the word.
-            layer.sweep.release(self, kind, Handle { index, generation: word.generation })?;
+            layer.sweep.release(self, kind, Handle::new(index, word.generation))?;
         }
         self.clear_references(index);
         self.free_record(index, word);

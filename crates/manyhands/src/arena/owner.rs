@@ -1,19 +1,16 @@
 //! Owners: the numbers of processes and threads that stand in words of the arena.
 //!
 //! A number is a slot's index and the slot's generation, so that a word which still names a dead owner is never
-//! mistaken for naming the slot's next one. Both are cached where a fork's child cannot mistake its parent's for its
-//! own: the process's in a page that the kernel clears in children, the thread's together with its process's.
+//! mistaken for naming the slot's next one. The calling process's own stands in a page that the kernel clears in
+//! children, so that a fork's child cannot mistake its parent's for its own.
 //!
 //! ```text
 //! ProcessId  24 bits: generation (14) | index (10), index 0 is nobody's
 //! ThreadId   29 bits: generation (16) | index (13), index 0 is nobody's
 //! ```
 
-use super::error::ArenaError;
-use super::region::Arena;
 use crate::platform::atomic::Ordering;
 use crate::platform::wipe;
-use std::cell::Cell;
 use std::num::NonZeroU32;
 
 const PROCESS_INDEX_BITS: u32 = 10;
@@ -90,18 +87,6 @@ impl ThreadId {
     }
 }
 
-/// The calling process's number; it gets a slot when it has none.
-///
-/// # Errors
-/// When there is no arena and none can be made, or no slot is left.
-#[inline]
-pub fn this_process() -> Result<ProcessId, ArenaError> {
-    match known_process() {
-        Some(process) => Ok(process),
-        None => Arena::get()?.join(),
-    }
-}
-
 /// The calling process's number if it has one.
 #[inline]
 pub(super) fn known_process() -> Option<ProcessId> {
@@ -114,54 +99,5 @@ pub(super) fn become_process(process: ProcessId) -> ProcessId {
     match word.compare_exchange(0, process.raw(), Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => process,
         Err(earlier) => ProcessId::from_raw(earlier).expect("the word is 0 or a process"),
-    }
-}
-
-thread_local! {
-    /// The process as which this thread registered, and its number there; of another process after a fork.
-    static THIS_THREAD: Cell<(u32, u32)> = const { Cell::new((0, 0)) };
-    /// Its drop gives the slot back when the thread ends.
-    static LEAVE: Cell<Option<Leave>> = const { Cell::new(None) };
-}
-
-/// The calling thread's number; it gets a slot when it has none.
-///
-/// # Errors
-/// As [`this_process`].
-#[inline]
-pub fn this_thread() -> Result<ThreadId, ArenaError> {
-    let (process, thread) = THIS_THREAD.get();
-    if let Some(current) = known_process()
-        && current.raw() == process
-        && let Some(thread) = ThreadId::from_raw(thread)
-    {
-        return Ok(thread);
-    }
-    register_thread()
-}
-
-#[cold]
-fn register_thread() -> Result<ThreadId, ArenaError> {
-    let process = this_process()?;
-    let thread = Arena::get()?.claim_thread(process)?;
-    THIS_THREAD.set((process.raw(), thread.raw()));
-    // While thread-locals are being torn down the slot stays the process's until that ends.
-    let _ = LEAVE.try_with(|leave| leave.set(Some(Leave { process, thread })));
-    Ok(thread)
-}
-
-struct Leave {
-    process: ProcessId,
-    thread: ThreadId,
-}
-
-impl Drop for Leave {
-    fn drop(&mut self) {
-        // In a fork's child the copied value speaks of a thread of the parent.
-        if known_process() == Some(self.process)
-            && let Some(arena) = Arena::current()
-        {
-            arena.end_thread(self.thread);
-        }
     }
 }

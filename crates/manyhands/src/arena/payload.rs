@@ -6,12 +6,13 @@
 
 use super::block::Block;
 use super::block_entry::BlockId;
+use super::current::this_process;
 use super::error::ArenaError;
+use super::handle::Handle;
 use super::kind::Kind;
-use super::object::{Handle, Object};
-use super::owner::this_process;
+use super::layer::{Dead, Layer, Sweep};
+use super::object::Object;
 use super::region::Arena;
-use super::sweep::{Dead, Layer, Sweep};
 use crate::platform::atomic::{AtomicU64, Ordering};
 use crate::platform::memory::PrivateMap;
 

@@ -20,6 +20,10 @@ use crate::platform::pidfd::{ExitStatus, PidFd};
 use crate::platform::{clock, process};
 use std::os::fd::RawFd;
 
+/// How many processes an arena holds at a time, plus one.
+pub const PROCESSES: usize = 1024;
+pub(super) const TABLE_BYTES: u64 = (PROCESSES * size_of::<ProcessSlot>()) as u64;
+
 const EXECUTED: u64 = 3 << 32;
 const NAME_WORDS: usize = 8;
 const NOTE_WORDS: usize = 40;

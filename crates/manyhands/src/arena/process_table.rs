@@ -10,19 +10,17 @@
 //! A starter fills in name, role and parent before it passes the number on. A slot is used again only when the sweep of
 //! its last owner is complete, so a word that names a dead owner names no other.
 
+use super::current::this_process;
 use super::error::ArenaError;
 use super::header::PROCESS_TABLE;
 use super::owner::{ProcessId, become_process};
-use super::process_slot::{ProcessSlot, ProcessState, Role, Word};
+use super::process_slot::{PROCESSES, ProcessSlot, ProcessState, Role, Word};
 use super::region::Arena;
 use super::shared::Offset;
+use super::sweep::sweep_the_dead;
 use crate::platform::atomic::Ordering;
 use crate::platform::pidfd::PidFd;
 use crate::platform::process;
-
-/// How many processes an arena holds at a time, plus one.
-pub const PROCESSES: usize = 1024;
-pub(super) const TABLE_BYTES: u64 = (PROCESSES * size_of::<ProcessSlot>()) as u64;
 
 impl Arena {
     fn process_slots(&self) -> &'static [ProcessSlot] {
@@ -72,7 +70,7 @@ impl Arena {
     /// # Errors
     /// When 1023 processes use the arena.
     pub fn claim_process(&self, name: &str, role: Role) -> Result<ProcessId, ArenaError> {
-        self.claim_process_for(super::owner::this_process()?, name, role)
+        self.claim_process_for(this_process()?, name, role)
     }
 
     /// Claims a slot for a process that the calling one is about to start and that counts as `parent`'s child.
@@ -85,10 +83,10 @@ impl Arena {
         name: &str,
         role: Role,
     ) -> Result<ProcessId, ArenaError> {
-        let starter = super::owner::this_process()?;
+        let starter = this_process()?;
         let child = self.claim_slot(0, starter.raw()).or_else(|full| {
             // Some may belong to processes whose end nobody has noticed yet.
-            let swept = Arena::current().map_or(0, super::sweep_the_dead);
+            let swept = Arena::current().map_or(0, sweep_the_dead);
             if swept == 0 { Err(full) } else { self.claim_slot(0, starter.raw()) }
         })?;
         let slot = self.process(child);

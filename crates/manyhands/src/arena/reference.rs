@@ -9,49 +9,19 @@
 //! is used up may be unable to see those. Then the bit stays that was to be cleared last. The process tries again at
 //! its ticks, and the one that sweeps it, when it has ended, clears it.
 
+use super::counts::CLOSING;
+use super::current::this_process;
 use super::error::ArenaError;
-use super::object::{Handle, State, Word};
-use super::owner::{ProcessId, this_process};
+use super::handle::Handle;
+use super::object_word::{State, Word};
+use super::owner::ProcessId;
 use super::region::Arena;
 use super::travel::SENT;
-use crate::platform::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+use crate::platform::atomic::{Ordering, fence};
 use crate::platform::thread::yield_now;
-
-/// In the process's private count: a thread is taking the record away.
-const CLOSING: u32 = u32::MAX;
 
 fn bit(process: ProcessId) -> (usize, u64) {
     (process.index() / 64, 1 << (process.index() % 64))
-}
-
-/// The numbers of a few objects of which this process has a record and no reference, since it could not see whether a
-/// message carries them. A hint: what has no room here is done when the process has ended. A fork's child has no such
-/// records.
-pub(super) struct Unsettled {
-    any: AtomicBool,
-    /// 0: none.
-    objects: [AtomicU32; 32],
-}
-
-impl Unsettled {
-    pub(super) fn new() -> Unsettled {
-        Unsettled { any: AtomicBool::new(false), objects: std::array::from_fn(|_| AtomicU32::new(0)) }
-    }
-
-    fn note(&self, index: u32) {
-        let free =
-            |cell: &&AtomicU32| cell.compare_exchange(0, index, Ordering::AcqRel, Ordering::Relaxed).is_ok();
-        let _ = self.objects.iter().find(free);
-        self.any.store(true, Ordering::Release);
-    }
-
-    /// Takes out what is there now.
-    fn take(&self, mut settle: impl FnMut(u32)) {
-        if self.any.load(Ordering::Relaxed) && self.any.swap(false, Ordering::AcqRel) {
-            let noted = self.objects.each_ref().map(|cell| cell.swap(0, Ordering::AcqRel));
-            noted.into_iter().filter(|index| *index != 0).for_each(&mut settle);
-        }
-    }
 }
 
 impl Arena {

@@ -1,34 +1,26 @@
 //! The arena itself: one memory file, which every process of a tree has mapped as far as it uses it.
 //!
-//! Made at the first use in a process that inherited none, and in which no other copy of the engine has one. A fork's
-//! child inherits the maps. An exec'd one is given the descriptor and [`Arena::adopt`]s it, after it has checked that
-//! it is of the same making. The memory is sized once and sparse, whatever a process may map of it: its tables are
-//! mapped here, the rest when it is used (`place`). All processes on one arena are one trust domain.
+//! How a process comes to it stands in [`super::making`]; a fork's child inherits the maps. The memory is sized once
+//! and sparse, whatever a process may map of it: its tables are mapped here, the rest when it is used (`place`). All
+//! processes on one arena are one trust domain.
 
-use super::chunk_word::ChunkState;
+use super::counts::{LocalCounts, Unsettled};
 use super::error::ArenaError;
-use super::header::{
-    Counters, FIRST_BLOCKS, FIRST_BLOCKS_END, FIRST_CHUNK, FORMAT, Header, LAYOUT, MAGIC, STRUCTURES_END,
-    STRUCTURES_START, TABLES_END,
-};
-use super::object::LocalCounts;
-use super::owner::{ProcessId, this_process};
+use super::header::{Counters, Header, OBJECT_TABLE, TABLES_END};
+use super::owner::ProcessId;
 use super::records::Records;
-use super::reference::Unsettled;
 use super::shared::Offset;
-use super::window::{CHUNK, CHUNKS, Window};
-use crate::platform::atomic::{AtomicU32, Ordering};
+use super::window::Window;
+use crate::platform::atomic::AtomicU32;
 use crate::platform::lasting::{self, Identity, Lasting};
 use crate::platform::maps::FileMap;
 use crate::platform::robust::{WORDS, Word};
-use crate::platform::turn::Turn;
-use crate::platform::{clock, doorbell, memory, needs, process, wipe};
+use crate::platform::{doorbell, memory, wipe};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
-const LARGEST: u64 = CHUNKS as u64 * CHUNK;
 const NAME: usize = 64;
 
 /// How the name of an arena begins in the kernel's list of a process's maps.
@@ -36,17 +28,17 @@ pub(super) const LISTED_PREFIX: &[u8] = b"/memfd:manyhands-";
 
 /// The name of the memory file of the arena made at that time. A process that executes another program, and has an
 /// arena in that as well, makes it later: so it never has two of one name in its life.
-fn file_name(made_at: u64) -> String {
+pub(super) fn file_name(made_at: u64) -> String {
     format!("manyhands-{made_at:x}")
 }
 
 /// A memory that several processes see. There is at most one per process.
 pub struct Arena {
     pub(super) tables: NonNull<u8>,
-    size: u64,
+    pub(super) size: u64,
     memfd: Lasting,
     doorbell: Lasting,
-    inode: u64,
+    pub(super) inode: u64,
     /// What the kernel calls the memory file in a process's list of maps, up to a zero. It stands here and not on the
     /// heap, which the reaper forgets.
     listed_as: [u8; NAME],
@@ -75,138 +67,19 @@ impl Drop for Arena {
 static ARENA: OnceLock<Arena> = OnceLock::new();
 
 impl Arena {
-    /// The calling process's arena, made now if it has none.
-    ///
-    /// # Errors
-    /// When the operating system gives no memory file, no address space or no descriptors.
-    #[inline]
-    pub fn get() -> Result<&'static Arena, ArenaError> {
-        match ARENA.get() {
-            Some(arena) => Ok(arena),
-            None => Arena::make(),
-        }
-    }
-
     /// The calling process's arena, if it has one.
     #[inline]
     pub fn current() -> Option<&'static Arena> {
         ARENA.get()
     }
 
-    #[cold]
-    fn make() -> Result<&'static Arena, ArenaError> {
-        static MAKING: Mutex<()> = Mutex::new(());
-        let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(arena) = ARENA.get() {
-            return Ok(arena);
-        }
-        let _turn = Turn::take();
-        let arena = match super::neighbour::find()? {
-            Some((memory, doorbell)) => Arena::adopt_memory(memory, doorbell)?,
-            None => Arena::make_first()?,
-        };
-        // The next copy asks the slot for the doorbell.
-        this_process()?;
-        Ok(arena)
+    /// Makes this the calling process's arena, unless it has one; gives the one that it has now.
+    pub(super) fn publish(self) -> &'static Arena {
+        ARENA.get_or_init(|| self)
     }
 
-    fn make_first() -> Result<&'static Arena, ArenaError> {
-        if let Some(missing) = needs::missing() {
-            return Err(ArenaError::missing(missing));
-        }
-        let limit = memory::file_size_limit().map_or(LARGEST, |limit| LARGEST.min(limit));
-        // Without a chunk there are no large blocks, and without all segments fewer objects.
-        let unit = if limit < FIRST_CHUNK { 4096 } else { CHUNK };
-        let size = limit / unit * unit;
-        if size < TABLES_END {
-            return Err(ArenaError::FileSize { wanted: TABLES_END, limit });
-        }
-        let made_at = clock::boot_ns();
-        let memfd = memory::memory_file(&file_name(made_at), size).map_err(|error| {
-            needs::missing_memory_file(error)
-                .map_or_else(ArenaError::system("a memory file"), ArenaError::missing)
-        })?;
-        let doorbell = doorbell::doorbell().map_err(ArenaError::system("an event descriptor"))?;
-        let mut arena = Arena::map(memfd, doorbell, size)?;
-        arena.remember_name(made_at);
-        let header = arena.header();
-        header.made_at.store(made_at, Ordering::Relaxed);
-        header.format.store(FORMAT, Ordering::Relaxed);
-        header.layout.store(LAYOUT, Ordering::Relaxed);
-        header.pid_namespace.store(process::pid_namespace(), Ordering::Relaxed);
-        header.size.store(size, Ordering::Relaxed);
-        header.frontier.store(FIRST_CHUNK, Ordering::Relaxed);
-        header.structures.store(STRUCTURES_START, Ordering::Relaxed);
-        header.spare.store(STRUCTURES_END, Ordering::Relaxed);
-        header.small.store(FIRST_BLOCKS, Ordering::Relaxed);
-        header.large.store(FIRST_BLOCKS_END, Ordering::Relaxed);
-        header.entries.store(FIRST_BLOCKS_END, Ordering::Relaxed);
-        header.process_high.store(1, Ordering::Relaxed);
-        header.thread_high.store(1, Ordering::Relaxed);
-        header.object_high.store(1, Ordering::Relaxed);
-        arena.chunk(0).exchange(ChunkState::Fresh, ChunkState::Used);
-        header.magic.store(MAGIC, Ordering::Release);
-        Arena::install(arena)
-    }
-
-    /// Makes an inherited arena the calling process's own, and takes the slot that its parent claimed for it.
-    /// Rings the doorbell.
-    ///
-    /// # Errors
-    /// When the memory is no arena, or one of another version, build or pid namespace; when the process has another
-    /// arena already; when the slot was given up.
-    ///
-    /// # Safety
-    /// If the memory says that it is an arena, then it is one, which only members of it write.
-    pub unsafe fn adopt(
-        memfd: OwnedFd,
-        doorbell: OwnedFd,
-        slot: ProcessId,
-    ) -> Result<&'static Arena, ArenaError> {
-        let arena = Arena::adopt_memory(memfd, doorbell)?;
-        arena.adopt_slot(slot)?;
-        Ok(arena)
-    }
-
-    fn adopt_memory(memfd: OwnedFd, doorbell: OwnedFd) -> Result<&'static Arena, ArenaError> {
-        let foreign = |reason: &str| ArenaError::Foreign { reason: reason.to_owned() };
-        let (inode, size) =
-            memory::inode_and_size(&memfd).map_err(ArenaError::system("a look at the arena's descriptor"))?;
-        if let Some(present) = ARENA.get() {
-            return if present.inode == inode {
-                Ok(present)
-            } else {
-                Err(foreign("this process uses another one already"))
-            };
-        }
-        if !(TABLES_END..=LARGEST).contains(&size) || !size.is_multiple_of(4096) {
-            return Err(foreign("the memory is not as long as one"));
-        }
-        if !memory::cannot_shrink(&memfd).map_err(|_| foreign("it is no memory file"))? {
-            return Err(foreign("its size is not sealed"));
-        }
-        let mut arena = Arena::map(memfd, doorbell, size)?;
-        let header = arena.header();
-        if header.magic.load(Ordering::Acquire) != MAGIC {
-            return Err(foreign("it does not begin with the magic number"));
-        }
-        let format = header.format.load(Ordering::Relaxed);
-        if format != FORMAT {
-            return Err(ArenaError::Foreign {
-                reason: format!("its format is version {format}, this engine's is version {FORMAT}"),
-            });
-        }
-        if header.layout.load(Ordering::Relaxed) != LAYOUT || header.size.load(Ordering::Relaxed) != size {
-            return Err(foreign("it was made by another build of the engine"));
-        }
-        if header.pid_namespace.load(Ordering::Relaxed) != process::pid_namespace() {
-            return Err(foreign("it belongs to another pid namespace (container)"));
-        }
-        arena.remember_name(header.made_at.load(Ordering::Relaxed));
-        Arena::install(arena)
-    }
-
-    fn map(memfd: OwnedFd, doorbell: OwnedFd, size: u64) -> Result<Arena, ArenaError> {
+    /// The arena in this memory, mapped as far as its tables go.
+    pub(super) fn map(memfd: OwnedFd, doorbell: OwnedFd, size: u64) -> Result<Arena, ArenaError> {
         let (inode, _) =
             memory::inode_and_size(&memfd).map_err(ArenaError::system("a look at the arena's descriptor"))?;
         let local = LocalCounts::new().map_err(ArenaError::system("address space"))?;
@@ -222,11 +95,13 @@ impl Arena {
             memory::map_shared_apart(memfd.get().ok_or_else(|| looked(closed()))?, TABLES_END as usize)
                 .map_err(ArenaError::system("the arena's address space"))?;
         let listed_as = [0; NAME];
-        let (records, unsettled, window) = (Records::new(tables), Unsettled::new(), Window::new());
+        // SAFETY: the tables are mapped as far as the end of that segment, for as long as the arena is there.
+        let records = unsafe { Records::new(tables.add(OBJECT_TABLE as usize).cast()) };
+        let (unsettled, window) = (Unsettled::new(), Window::new());
         Ok(Arena { tables, size, memfd, doorbell, inode, listed_as, records, local, unsettled, window })
     }
 
-    fn remember_name(&mut self, made_at: u64) {
+    pub(super) fn remember_name(&mut self, made_at: u64) {
         let name = format!("/memfd:{} (deleted)", file_name(made_at));
         self.listed_as[..name.len()].copy_from_slice(name.as_bytes());
     }
@@ -240,18 +115,6 @@ impl Arena {
     /// Where the arena's tables stand in the calling process's memory.
     pub(super) fn base(&self) -> u64 {
         self.tables.as_ptr() as u64
-    }
-
-    fn install(arena: Arena) -> Result<&'static Arena, ArenaError> {
-        // Before anybody can use the arena. They do nothing as long as there is none, so it may be tried again.
-        static HOOKED: Mutex<bool> = Mutex::new(false);
-        let mut hooked = HOOKED.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*hooked {
-            super::fork::install_hooks().map_err(ArenaError::system("fork handlers"))?;
-            *hooked = true;
-        }
-        drop(hooked);
-        Ok(ARENA.get_or_init(|| arena))
     }
 
     /// The arena's memory file, for passing on to a process that is exec'd. Where the program has closed the
@@ -385,19 +248,5 @@ mod tests {
         })
         .unwrap();
         assert_eq!((tables, guard.as_deref()), (Some(end), Some(&b"---p"[..])));
-    }
-
-    #[test]
-    fn a_stranger_is_refused() {
-        let arena = Arena::get().unwrap();
-        let me = this_process().unwrap();
-        let doorbell = || arena.doorbell().unwrap().try_clone_to_owned().unwrap();
-        let pipe = rustix::pipe::pipe().unwrap().0;
-        // SAFETY: nobody writes it.
-        assert!(unsafe { Arena::adopt(pipe, doorbell(), me) }.is_err());
-        let other = memory::memory_file("stranger", 1 << 30).unwrap();
-        // SAFETY: it does not say so.
-        let error = unsafe { Arena::adopt(other, doorbell(), me) }.unwrap_err();
-        assert!(matches!(error, ArenaError::Foreign { .. }), "{error}");
     }
 }

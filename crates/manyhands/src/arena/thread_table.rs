@@ -2,70 +2,20 @@
 //!
 //! A slot, once taken, stays with its process until that ends; the process's later threads use it again with the next
 //! generation. So a lock held by a thread that is gone still names it.
-//!
-//! ```text
-//! word: bits 0-7 state (Free, Running, Ended) | 8-23 generation | 24-47 process
-//! ```
 
 use super::error::ArenaError;
 use super::free_bits::FreeBits;
 use super::header::THREAD_TABLE;
 use super::owner::{ProcessId, ThreadId};
 use super::region::Arena;
-use super::shared::{Offset, Shared};
-use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
+use super::shared::Offset;
+use super::thread_slot::{ENDED, FREE, RUNNING, THREADS, ThreadSlot, pack, unpack};
+use crate::platform::atomic::Ordering;
 use crate::platform::thread::gettid;
-
-/// How many threads of an arena have a slot at a time, plus one.
-pub const THREADS: usize = 8192;
-pub(super) const TABLE_BYTES: u64 = (THREADS * size_of::<ThreadSlot>()) as u64;
 
 /// The slots of this process's threads that have ended. A hint, as all such bits: a fork's copy of it names slots of
 /// the parent, whose words say so.
 static ENDED_HERE: FreeBits<{ THREADS / 64 }, { THREADS / 4096 }> = FreeBits::new();
-
-const FREE: u64 = 0;
-const RUNNING: u64 = 1;
-const ENDED: u64 = 2;
-
-/// What is known of one thread.
-#[repr(C, align(64))]
-pub struct ThreadSlot {
-    word: AtomicU64,
-    tid: AtomicU32,
-    /// The generation at which the present process took the slot.
-    first_generation: AtomicU32,
-    /// What it waits for: kind << 32 | object number; 0 when it waits for nothing of the arena.
-    waits_for: AtomicU64,
-}
-
-// SAFETY: repr(C), atomics only.
-unsafe impl Shared for ThreadSlot {}
-
-impl ThreadSlot {
-    /// The kernel's number of the thread.
-    pub fn tid(&self) -> u32 {
-        self.tid.load(Ordering::Relaxed)
-    }
-
-    /// What the thread waits for, as a number that the waiting layer chose; 0 for nothing.
-    pub fn waits_for(&self) -> u64 {
-        self.waits_for.load(Ordering::Acquire)
-    }
-
-    /// Says what the thread begins to wait for, or (0) that it waits no more.
-    pub fn set_waits_for(&self, what: u64) {
-        self.waits_for.store(what, Ordering::Release);
-    }
-}
-
-fn pack(state: u64, generation: u32, process: u32) -> u64 {
-    state | u64::from(generation & 0xffff) << 8 | u64::from(process) << 24
-}
-
-fn unpack(word: u64) -> (u64, u32, u32) {
-    (word & 0xff, (word >> 8) as u32 & 0xffff, (word >> 24) as u32 & 0xff_ffff)
-}
 
 /// Objects that threads waited for when it was made, and perhaps others.
 pub(crate) struct Waited([u64; Waited::WORDS]);

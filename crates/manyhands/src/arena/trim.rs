@@ -7,14 +7,14 @@
 //! cannot be given back, since every chunk has a block that is used, is not looked through again and again. A pass is
 //! also due when hardly any block is used. There is no thread and no clock in this.
 
-use super::block::{KEEP_FREE, PUNCH_SIZE};
-use super::block_entry::{BlockId, SMALLEST};
+use super::block_entry::{BlockId, KEEP_FREE, PUNCH_SIZE, SMALLEST};
 use super::block_word::{Entry, State, Word};
 use super::carve::end_of_chunk;
 use super::chunk_table::{chunks_of_block, place_of_chunk};
 use super::chunk_word::{Chunk, ChunkState, Set};
+use super::current::this_process;
 use super::error::ArenaError;
-use super::owner::{ProcessId, this_process};
+use super::owner::ProcessId;
 use super::reclaim::{Blocks, Seen, busy, reclaim, settle, settle_chunks};
 use super::region::Arena;
 use super::window::CHUNK;
