@@ -1,15 +1,18 @@
-//! The parts of values as they are read: elements of sequences, numbers of rows, contents of variants.
+//! The parts of values as they are read: elements of sequences, numbers of rows, names with their values, contents of
+//! variants.
 //!
 //! Each takes down how many parts are left, so that its reader knows whether the type took them all.
 //! Nothing is read ahead: each part is read when the type asks for it.
 
 use super::error::Error;
-use super::key::Name;
+use super::key::{Key, Name};
 use super::numbers;
+use super::pairs::{Called, Pairs};
 use super::reader::Reader;
 use super::tag;
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error as _, SeqAccess, Unexpected, VariantAccess, Visitor,
+    DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, Unexpected, VariantAccess,
+    Visitor,
 };
 use serde::forward_to_deserialize_any;
 
@@ -65,7 +68,7 @@ impl<'de> SeqAccess<'de> for &mut Row<'de> {
     }
 
     fn size_hint(&self) -> Option<usize> {
-        numbers::size_of_kind(self.kind).ok().map(|size| self.bytes.len() / size)
+        tag::size_of_kind(self.kind).ok().map(|size| self.bytes.len() / size)
     }
 }
 
@@ -101,9 +104,42 @@ impl<'de> SeqAccess<'de> for &mut Floats<'de> {
     }
 }
 
-#[cold]
-pub(super) fn not_all_taken(left: usize) -> Error {
-    Error::custom(format_args!("{left} more elements stand there than the type takes"))
+/// Names and values, read as a map.
+pub(super) struct ByName<'r, 'de> {
+    pub(super) reader: &'r mut Reader<'de>,
+    pub(super) pairs: Pairs<'de>,
+}
+
+impl<'de> MapAccess<'de> for &mut ByName<'_, 'de> {
+    type Error = Error;
+
+    #[inline]
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
+        match self.pairs.next(self.reader)? {
+            Some(Called::Name(name)) => seed.deserialize(Name(name)).map(Some),
+            Some(Called::Key) => seed.deserialize(Key(self.reader)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    #[inline]
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
+        match self.pairs {
+            Pairs::Numbers(.., kind) => {
+                let number;
+                (number, self.reader.rest) = InRow::first(kind, self.reader.rest)?;
+                number.give(seed)
+            }
+            _ => self.reader.value(seed),
+        }
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        match self.pairs {
+            Pairs::Entries(left) => Some(left),
+            _ => None,
+        }
+    }
 }
 
 /// A variant, read as one.
@@ -168,7 +204,7 @@ impl<'de> InRow<'de> {
     /// The first one of a row of that kind, and the others.
     #[inline]
     pub(super) fn first(kind: u8, bytes: &'de [u8]) -> Result<(InRow<'de>, &'de [u8]), Error> {
-        let (bytes, rest) = bytes.split_at_checked(numbers::size_of_kind(kind)?).ok_or_else(Error::ended)?;
+        let (bytes, rest) = bytes.split_at_checked(tag::size_of_kind(kind)?).ok_or_else(Error::ended)?;
         Ok((InRow { kind, bytes }, rest))
     }
 

@@ -5,13 +5,13 @@
 //! `Some` as its value. Where JSON loses something (numbers as keys, `Some(None)`, numbers that are none), this does
 //! not.
 
-use super::access::{Elements, Floats, Row, Variant, not_all_taken};
+use super::access::{ByName, Elements, Floats, Row, Variant};
 use super::error::Error;
-use super::numbers::{self, NO_ROW};
-use super::pairs::{ByName, Pairs};
+use super::head::Head;
+use super::pairs::Pairs;
 use super::parts::{Parts, Whole};
-use super::reader::{Head, Reader};
-use super::tag;
+use super::reader::Reader;
+use super::tag::{self, NO_ROW};
 use serde::de::{Deserializer, Error as _, Unexpected, Visitor};
 
 impl<'de> Reader<'de> {
@@ -42,19 +42,19 @@ impl<'de> Reader<'de> {
         let value = visitor.visit_seq(&mut elements)?;
         match elements.left {
             0 => Ok(value),
-            left => Err(not_all_taken(left)),
+            left => Err(Error::not_all_taken(left)),
         }
     }
 
     #[inline(never)]
     fn row<V: Visitor<'de>>(&mut self, count: usize, kind: u8, visitor: V) -> Result<V::Value, Error> {
-        let size = numbers::size_of_kind(kind)?;
+        let size = tag::size_of_kind(kind)?;
         let length = count.checked_mul(size).ok_or_else(Error::ended)?;
         let mut row = Row { kind, bytes: self.bytes(length)? };
         let value = visitor.visit_seq(&mut row)?;
         match row.bytes.len() / size {
             0 => Ok(value),
-            left => Err(not_all_taken(left)),
+            left => Err(Error::not_all_taken(left)),
         }
     }
 
@@ -302,7 +302,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
                 let value = visitor.visit_seq(&mut floats)?;
                 return match floats.0.len() / size_of::<f64>() {
                     0 => Ok(value),
-                    left => Err(not_all_taken(left)),
+                    left => Err(Error::not_all_taken(left)),
                 };
             }
         }

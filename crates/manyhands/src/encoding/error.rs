@@ -26,6 +26,12 @@ impl Error {
         Error(Box::new(Cause::Ended))
     }
 
+    /// This many elements stand there beyond those that the type takes.
+    #[cold]
+    pub(super) fn not_all_taken(left: usize) -> Error {
+        serde::de::Error::custom(format_args!("{left} more elements stand there than the type takes"))
+    }
+
     /// This many bytes stand behind the value.
     #[cold]
     pub(super) fn left_over(bytes: usize) -> Error {

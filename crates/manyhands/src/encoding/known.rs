@@ -5,8 +5,7 @@
 //! the first one that is written. One with other fields is written as what it lacks and what it has more; a few times,
 //! the larger set of names becomes the shape for the rest.
 
-use super::numbers::NO_ROW;
-use super::tag;
+use super::tag::{self, NO_ROW};
 use crate::arena::{Arena, Shape};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

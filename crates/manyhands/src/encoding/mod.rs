@@ -6,16 +6,17 @@
 //! piece. Bytes left over are an error. The bytes do not travel to another program, another build or another day.
 //!
 //! ```text
-//! tag                                     the bytes
-//! writer   containers  record  known      values to bytes
-//! reader   parts  answers  access  pairs  key   bytes to values
-//! numbers                                 rows of numbers, in one piece
+//! tag                                                the bytes
+//! numbers                                            rows of numbers, in one piece
+//! writer  containers  record  known  serializer      values to bytes
+//! reader  pairs  head  parts  key  access  answers   bytes to values
 //! ```
 
 mod access;
 mod answers;
 mod containers;
 mod error;
+mod head;
 mod key;
 mod known;
 mod numbers;
@@ -23,6 +24,7 @@ mod pairs;
 mod parts;
 mod reader;
 mod record;
+mod serializer;
 mod tag;
 #[cfg(test)]
 mod tests;

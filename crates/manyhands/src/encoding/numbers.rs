@@ -14,9 +14,6 @@ use std::marker::PhantomData;
 /// This many whole numbers or fewer are written one by one, since small ones are shorter so.
 const FEW: usize = 104;
 
-/// In the place of a number's first byte: there is none, and each number says for itself what it is.
-pub(super) const NO_ROW: u8 = 0;
-
 /// The first byte of a number of a kind that is as long as it can be, which names the kind.
 #[inline(always)]
 const fn tag_of(kind: Number) -> u8 {
@@ -31,18 +28,6 @@ const fn tag_of(kind: Number) -> u8 {
         Number::I64 => tag::I64,
         Number::F32 => tag::F32,
         Number::F64 => tag::F64,
-    }
-}
-
-/// How many bytes a number of a kind has.
-#[inline]
-pub(super) fn size_of_kind(kind: u8) -> Result<usize, Error> {
-    match kind {
-        tag::U8 | tag::I8 => Ok(1),
-        tag::U16 | tag::I16 => Ok(2),
-        tag::U32 | tag::I32 | tag::F32 => Ok(4),
-        tag::U64 | tag::I64 | tag::F64 => Ok(8),
-        _ => Err(Error::malformed("numbers of no known kind")),
     }
 }
 
@@ -92,23 +77,6 @@ fn numbers_of_seed<'de, S: DeserializeSeed<'de>>() -> Option<(Number, Form)> {
     if typeid::of::<S>() == typeid::of::<PhantomData<S::Value>>() { numbers_of::<S::Value>() } else { None }
 }
 
-/// Reads the value if it is a row of numbers that stands there in one piece; else gives the seed back.
-#[inline(always)]
-pub(super) fn read<'de, S: DeserializeSeed<'de>>(
-    seed: S,
-    reader: &mut Reader<'de>,
-) -> Result<Result<S::Value, S>, Error> {
-    let row = match numbers_of_seed::<S>() {
-        Some((kind, Form::Vec)) => reader.row_of(tag_of(kind))?,
-        Some((kind, Form::Array)) => {
-            let length = size_of::<S::Value>();
-            reader.array_of(tag_of(kind), length / kind.size(), length)
-        }
-        Some((_, Form::One)) | None => None,
-    };
-    Ok(row.and_then(value_of).ok_or(seed))
-}
-
 /// Reads the first number of a row of a kind, if that is what the seed makes, and gives the others as well; else gives
 /// the seed back.
 #[inline(always)]
@@ -125,4 +93,26 @@ pub(super) fn first<'de, S: DeserializeSeed<'de>>(
         return Ok((value, rest));
     }
     Err(seed)
+}
+
+impl<'de> Reader<'de> {
+    /// Reads a value, a row of numbers in one piece.
+    #[inline(always)]
+    pub(super) fn value<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
+        self.in_one_piece(seed)?.or_else(|seed| seed.deserialize(self))
+    }
+
+    /// Reads the value if it is a row of numbers that stands there in one piece; else gives the seed back.
+    #[inline(always)]
+    fn in_one_piece<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Result<S::Value, S>, Error> {
+        let row = match numbers_of_seed::<S>() {
+            Some((kind, Form::Vec)) => self.row_of(tag_of(kind))?,
+            Some((kind, Form::Array)) => {
+                let length = size_of::<S::Value>();
+                self.array_of(tag_of(kind), length / kind.size(), length)
+            }
+            Some((_, Form::One)) | None => None,
+        };
+        Ok(row.and_then(value_of).ok_or(seed))
+    }
 }

@@ -3,14 +3,10 @@
 //! The names of a struct stand beside its values or in its shape. One that lacks fields of its shape, or has more, says
 //! so where they would stand. Whether a struct is read by place instead is decided in [`answers`](super::answers).
 
-use super::access::{InRow, not_all_taken};
 use super::error::Error;
-use super::key::{Key, Name};
-use super::numbers;
 use super::reader::Reader;
 use super::tag;
 use crate::arena::Shape;
-use serde::de::{DeserializeSeed, MapAccess};
 
 /// Where the names stand.
 pub(super) enum Pairs<'de> {
@@ -81,14 +77,6 @@ impl<'de> Pairs<'de> {
         Ok(name.map(Called::Name))
     }
 
-    /// Passes over the value that comes next.
-    pub(super) fn skip_value(&self, reader: &mut Reader<'de>) -> Result<(), Error> {
-        match self {
-            Pairs::Numbers(.., kind) => reader.bytes(numbers::size_of_kind(*kind)?).map(drop),
-            _ => reader.skip(),
-        }
-    }
-
     /// Ends what is read, all of which was taken.
     #[inline]
     pub(super) fn end(mut self, reader: &mut Reader<'de>) -> Result<(), Error> {
@@ -101,44 +89,6 @@ impl<'de> Pairs<'de> {
             Pairs::Variant(_) => 1,
             Pairs::Over => 0,
         };
-        if left == 0 { Ok(()) } else { Err(not_all_taken(left)) }
-    }
-}
-
-/// Names and values, read as a map.
-pub(super) struct ByName<'r, 'de> {
-    pub(super) reader: &'r mut Reader<'de>,
-    pub(super) pairs: Pairs<'de>,
-}
-
-impl<'de> MapAccess<'de> for &mut ByName<'_, 'de> {
-    type Error = Error;
-
-    #[inline]
-    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
-        match self.pairs.next(self.reader)? {
-            Some(Called::Name(name)) => seed.deserialize(Name(name)).map(Some),
-            Some(Called::Key) => seed.deserialize(Key(self.reader)).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    #[inline]
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
-        match self.pairs {
-            Pairs::Numbers(.., kind) => {
-                let number;
-                (number, self.reader.rest) = InRow::first(kind, self.reader.rest)?;
-                number.give(seed)
-            }
-            _ => self.reader.value(seed),
-        }
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        match self.pairs {
-            Pairs::Entries(left) => Some(left),
-            _ => None,
-        }
+        if left == 0 { Ok(()) } else { Err(Error::not_all_taken(left)) }
     }
 }

@@ -5,10 +5,10 @@
 //! [`answers`](super::answers), it is called in one place for each sort, and is compiled into that if it is short.
 
 use super::error::Error;
-use super::numbers::NO_ROW;
+use super::head::Head;
 use super::pairs::{Called, Pairs};
-use super::reader::{Head, Reader};
-use super::tag;
+use super::reader::Reader;
+use super::tag::{self, NO_ROW};
 
 /// What a type takes part by part: so many elements or numbers of that kind, or names with values.
 pub(super) enum Parts<'de> {

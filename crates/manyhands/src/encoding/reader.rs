@@ -1,14 +1,12 @@
-//! The front of bytes: what begins there, names and shapes, rows of numbers, what is passed over.
+//! The front of bytes: lengths, texts, names and shapes, rows of numbers.
 //!
-//! What a type asks for is answered from these in [`answers`](super::answers).
+//! What a value begins with is read in [`head`](super::head), and what a type asks for is answered in
+//! [`answers`](super::answers).
 //! Whatever the bytes are, they make no panic.
 
 use super::error::Error;
-use super::numbers::{self, NO_ROW};
-use super::pairs::{Called, Pairs};
 use super::tag;
 use crate::arena::{Arena, Shape};
-use serde::de::DeserializeSeed;
 use std::cell::RefCell;
 
 /// Reads values from the front of bytes.
@@ -26,19 +24,6 @@ pub(super) enum ByPlace<'a> {
     Used,
     /// By which shapes it would have been done.
     Forbidden(&'a RefCell<Vec<&'static Shape>>),
-}
-
-/// What begins where the reader is.
-pub(super) enum Head<'de> {
-    Text(&'de str),
-    /// This many bytes come next.
-    Bytes(usize),
-    /// This many elements, or numbers of that kind.
-    Sequence(usize, u8),
-    Pairs(Pairs<'de>),
-    UnitVariant(&'de str),
-    Variant(&'de str),
-    Other(u8),
 }
 
 impl<'de> Reader<'de> {
@@ -69,12 +54,6 @@ impl<'de> Reader<'de> {
         }
         self.by_place = ByPlace::Used;
         true
-    }
-
-    /// Reads a value, a row of numbers in one piece.
-    #[inline(always)]
-    pub(super) fn value<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
-        numbers::read(seed, self)?.or_else(|seed| seed.deserialize(self))
     }
 
     #[inline]
@@ -135,7 +114,7 @@ impl<'de> Reader<'de> {
     }
 
     #[inline]
-    fn shape(&mut self) -> Result<&'static Shape, Error> {
+    pub(super) fn shape(&mut self) -> Result<&'static Shape, Error> {
         let number = match self.byte()? {
             tag::LONG_SHAPE => u16::from_ne_bytes(self.array()?),
             number => u16::from(number),
@@ -183,108 +162,10 @@ impl<'de> Reader<'de> {
     }
 
     /// The kind of the numbers of a row, how many there are, and in how many bytes, which are there.
-    fn row_head(&mut self, is_short: bool) -> Result<(u8, usize, usize), Error> {
+    pub(super) fn row_head(&mut self, is_short: bool) -> Result<(u8, usize, usize), Error> {
         let kind = self.byte()?;
         let count = self.short_or_long(is_short)?;
-        let length = count.checked_mul(numbers::size_of_kind(kind)?).ok_or_else(Error::ended)?;
+        let length = count.checked_mul(tag::size_of_kind(kind)?).ok_or_else(Error::ended)?;
         if length <= self.rest.len() { Ok((kind, count, length)) } else { Err(Error::ended()) }
-    }
-
-    /// Reads the first part of what comes next, if it is anything but a number, `()`, a `bool` or an `Option`.
-    pub(super) fn head(&mut self) -> Result<Head<'de>, Error> {
-        let tag = self.peek()?;
-        if tag < tag::TEXT || (tag::NEGATIVE..tag::SHORT_TEXT).contains(&tag) {
-            return Ok(Head::Other(tag));
-        }
-        self.rest = &self.rest[1..];
-        Ok(match tag {
-            tag::TEXT..tag::TEXT_END => Head::Text(self.text(usize::from(tag - tag::TEXT))?),
-            tag::SEQUENCE..tag::SEQUENCE_END => Head::Sequence(usize::from(tag - tag::SEQUENCE), NO_ROW),
-            tag::STRUCT..tag::STRUCT_END => Head::Pairs(Pairs::Named(usize::from(tag - tag::STRUCT))),
-            tag::SHAPED => Head::Pairs(Pairs::Shaped(self.shape()?, 0)),
-            tag::SHAPED_F32 => Head::Pairs(Pairs::Numbers(self.shape()?, 0, tag::F32)),
-            tag::SHAPED_F64 => Head::Pairs(Pairs::Numbers(self.shape()?, 0, tag::F64)),
-            tag::PARTLY_SHAPED => Head::Pairs(Pairs::Partly(self.shape()?, 0)),
-            tag::MAP..tag::MAP_END => Head::Pairs(Pairs::Entries(usize::from(tag - tag::MAP))),
-            tag::SHORT_TEXT | tag::LONG_TEXT => {
-                let length = self.short_or_long(tag == tag::SHORT_TEXT)?;
-                Head::Text(self.text(length)?)
-            }
-            tag::SHORT_BYTES | tag::LONG_BYTES => {
-                let length = self.short_or_long(tag == tag::SHORT_BYTES)?;
-                if length > self.rest.len() {
-                    return Err(Error::ended());
-                }
-                Head::Bytes(length)
-            }
-            tag::LONG_SEQUENCE => Head::Sequence(self.length()?, NO_ROW),
-            tag::LONG_STRUCT => Head::Pairs(Pairs::Named(self.length()?)),
-            tag::LONG_MAP => Head::Pairs(Pairs::Entries(self.length()?)),
-            tag::UNIT_VARIANT => Head::UnitVariant(self.name()?),
-            tag::VARIANT => Head::Variant(self.name()?),
-            tag::SHORT_NUMBERS | tag::LONG_NUMBERS => {
-                let (kind, count, _) = self.row_head(tag == tag::SHORT_NUMBERS)?;
-                Head::Sequence(count, kind)
-            }
-            _ => return Err(Error::malformed("an unknown first byte")),
-        })
-    }
-
-    /// A text, or a variant without content, if that is what comes next.
-    pub(super) fn text_if_next(&mut self) -> Result<Option<&'de str>, Error> {
-        match self.peek()? {
-            tag::TEXT..tag::TEXT_END | tag::SHORT_TEXT | tag::LONG_TEXT | tag::UNIT_VARIANT => {
-                match self.head()? {
-                    Head::Text(text) | Head::UnitVariant(text) => Ok(Some(text)),
-                    _ => Ok(None),
-                }
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// Whether no value comes next; what says so, or that one does, is read.
-    #[inline]
-    pub(super) fn none_if_next(&mut self) -> Result<bool, Error> {
-        let is_none = match self.peek()? {
-            tag::NONE | tag::UNIT => true,
-            tag::SOME => false,
-            _ => return Ok(false),
-        };
-        self.rest = &self.rest[1..];
-        Ok(is_none)
-    }
-
-    /// Passes over a value.
-    pub(super) fn skip(&mut self) -> Result<(), Error> {
-        match self.head()? {
-            Head::Text(_) | Head::UnitVariant(_) => Ok(()),
-            Head::Bytes(length) => self.bytes(length).map(drop),
-            Head::Sequence(count, NO_ROW) => (0..count).try_for_each(|_| self.skip()),
-            Head::Sequence(count, kind) => self.bytes(count * numbers::size_of_kind(kind)?).map(drop),
-            Head::Pairs(mut pairs) => {
-                while let Some(called) = pairs.next(self)? {
-                    if let Called::Key = called {
-                        self.skip()?;
-                    }
-                    pairs.skip_value(self)?;
-                }
-                Ok(())
-            }
-            Head::Variant(_) => self.skip(),
-            Head::Other(tag) => {
-                self.rest = &self.rest[1..];
-                let length = match tag {
-                    tag::SOME => return self.skip(),
-                    tag::U8 | tag::I8 => 1,
-                    tag::U16 | tag::I16 => 2,
-                    tag::U32 | tag::I32 | tag::F32 => 4,
-                    tag::U64 | tag::I64 | tag::F64 => 8,
-                    tag::U128 | tag::I128 => 16,
-                    _ => 0,
-                };
-                self.bytes(length).map(drop)
-            }
-        }
     }
 }

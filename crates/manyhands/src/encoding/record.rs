@@ -7,8 +7,8 @@
 use super::containers::{Header, STRUCT};
 use super::error::Error;
 use super::known::{Kind, Layout, Lesson, place_of};
-use super::numbers::{self, NO_ROW};
-use super::tag;
+use super::numbers;
+use super::tag::{self, NO_ROW};
 use super::writer::Writer;
 use serde::ser::{self, Serialize};
 

@@ -17,6 +17,8 @@
 //! eight bytes of length and the text. A shape is its number there, in one byte up to 254; or [`LONG_SHAPE`] and two
 //! bytes.
 
+use super::error::Error;
+
 pub(super) const POSITIVE_END: u8 = 0x80;
 pub(super) const TEXT: u8 = 0x80;
 pub(super) const TEXT_END: u8 = 0xa0;
@@ -85,3 +87,18 @@ pub(super) const LONG_NAME: u8 = 0xfe;
 pub(super) const TEXT_NAME: u8 = 0xff;
 /// One more than the largest number of a name that is one byte.
 pub(super) const NAME_END: u8 = 0xfe;
+
+/// In the place of a number's first byte: there is none, and each number says for itself what it is.
+pub(super) const NO_ROW: u8 = 0;
+
+/// How many bytes a number of a kind has.
+#[inline]
+pub(super) fn size_of_kind(kind: u8) -> Result<usize, Error> {
+    match kind {
+        U8 | I8 => Ok(1),
+        U16 | I16 => Ok(2),
+        U32 | I32 | F32 => Ok(4),
+        U64 | I64 | F64 => Ok(8),
+        _ => Err(Error::malformed("numbers of no known kind")),
+    }
+}

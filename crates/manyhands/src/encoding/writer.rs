@@ -1,17 +1,13 @@
-//! Values as bytes: serde's serializer.
+//! What values are made of as bytes: numbers, texts, names and shapes.
 //!
-//! Each value begins with a byte that says what it is, and each field and variant with its name. So a reader can answer
-//! whatever a type asks for as JSON answers it. See [`tag`](super::tag) for the bytes.
+//! Serde's serializer, which is made of these, is in [`serializer`](super::serializer). See [`tag`](super::tag) for the
+//! bytes.
 
-use super::containers::{Container, MAP, SEQUENCE};
 use super::error::Error;
 use super::known::{Known, Lesson};
-use super::record::Record;
 use super::{numbers, tag};
 use crate::arena::Shape;
-use crate::platform::numbers::Behind;
-use serde::ser::{Serialize, Serializer};
-use std::fmt::{self, Write};
+use serde::ser::Serialize;
 
 /// Writes one value behind the bytes that are there.
 pub(super) struct Writer<'a> {
@@ -34,13 +30,13 @@ impl<'a> Writer<'a> {
     }
 
     #[inline]
-    fn one(&mut self, byte: u8) -> Result<(), Error> {
+    pub(super) fn one(&mut self, byte: u8) -> Result<(), Error> {
         self.out.push(byte);
         Ok(())
     }
 
     #[inline(always)]
-    fn tagged<const N: usize>(&mut self, tag: u8, bytes: [u8; N]) -> Result<(), Error> {
+    pub(super) fn tagged<const N: usize>(&mut self, tag: u8, bytes: [u8; N]) -> Result<(), Error> {
         // In one piece, so that there is one look at the room.
         let mut all = [0; 17];
         all[0] = tag;
@@ -50,7 +46,7 @@ impl<'a> Writer<'a> {
     }
 
     #[inline]
-    fn unsigned(&mut self, number: u64) -> Result<(), Error> {
+    pub(super) fn unsigned(&mut self, number: u64) -> Result<(), Error> {
         if number < u64::from(tag::POSITIVE_END) {
             self.one(number as u8)
         } else if number <= u64::from(u8::MAX) {
@@ -65,7 +61,7 @@ impl<'a> Writer<'a> {
     }
 
     #[inline]
-    fn signed(&mut self, number: i64) -> Result<(), Error> {
+    pub(super) fn signed(&mut self, number: i64) -> Result<(), Error> {
         if number >= 0 {
             self.unsigned(number as u64)
         } else if number >= -8 {
@@ -82,13 +78,13 @@ impl<'a> Writer<'a> {
     }
 
     #[inline]
-    fn text(&mut self, text: &[u8]) {
+    pub(super) fn text(&mut self, text: &[u8]) {
         self.text_header(text.len());
         self.out.extend_from_slice(text);
     }
 
     #[inline]
-    fn text_header(&mut self, length: usize) {
+    pub(super) fn text_header(&mut self, length: usize) {
         if length < usize::from(tag::TEXT_END - tag::TEXT) {
             self.out.push(tag::TEXT + length as u8);
         } else if length <= usize::from(u8::MAX) {
@@ -134,253 +130,5 @@ impl<'a> Writer<'a> {
     fn long_shape(&mut self, first: u8, number: u16) {
         self.out.extend_from_slice(&[first, tag::LONG_SHAPE]);
         self.out.extend_from_slice(&number.to_ne_bytes());
-    }
-}
-
-/// Text that is written piece by piece.
-struct Pieces<'a>(&'a mut Vec<u8>);
-
-impl Write for Pieces<'_> {
-    fn write_str(&mut self, piece: &str) -> fmt::Result {
-        self.0.extend_from_slice(piece.as_bytes());
-        Ok(())
-    }
-}
-
-impl<'w, 'a> Serializer for &'w mut Writer<'a> {
-    type Ok = ();
-    type Error = Error;
-    type SerializeSeq = Container<'w, 'a>;
-    type SerializeTuple = Container<'w, 'a>;
-    type SerializeTupleStruct = Container<'w, 'a>;
-    type SerializeTupleVariant = Container<'w, 'a>;
-    type SerializeMap = Container<'w, 'a>;
-    type SerializeStruct = Record<'w, 'a>;
-    type SerializeStructVariant = Record<'w, 'a>;
-
-    #[inline]
-    fn serialize_bool(self, value: bool) -> Result<(), Error> {
-        self.one(if value { tag::TRUE } else { tag::FALSE })
-    }
-
-    fn serialize_i8(self, value: i8) -> Result<(), Error> {
-        self.signed(i64::from(value))
-    }
-
-    fn serialize_i16(self, value: i16) -> Result<(), Error> {
-        self.signed(i64::from(value))
-    }
-
-    #[inline]
-    fn serialize_i32(self, value: i32) -> Result<(), Error> {
-        self.signed(i64::from(value))
-    }
-
-    #[inline]
-    fn serialize_i64(self, value: i64) -> Result<(), Error> {
-        self.signed(value)
-    }
-
-    fn serialize_i128(self, value: i128) -> Result<(), Error> {
-        match (i64::try_from(value), u128::try_from(value)) {
-            (Ok(value), _) => self.signed(value),
-            (_, Ok(value)) => self.serialize_u128(value),
-            _ => self.tagged(tag::I128, value.to_ne_bytes()),
-        }
-    }
-
-    fn serialize_u8(self, value: u8) -> Result<(), Error> {
-        self.unsigned(u64::from(value))
-    }
-
-    fn serialize_u16(self, value: u16) -> Result<(), Error> {
-        self.unsigned(u64::from(value))
-    }
-
-    #[inline]
-    fn serialize_u32(self, value: u32) -> Result<(), Error> {
-        self.unsigned(u64::from(value))
-    }
-
-    #[inline]
-    fn serialize_u64(self, value: u64) -> Result<(), Error> {
-        self.unsigned(value)
-    }
-
-    fn serialize_u128(self, value: u128) -> Result<(), Error> {
-        match u64::try_from(value) {
-            Ok(value) => self.unsigned(value),
-            Err(_) => self.tagged(tag::U128, value.to_ne_bytes()),
-        }
-    }
-
-    #[inline]
-    fn serialize_f32(self, value: f32) -> Result<(), Error> {
-        self.tagged(tag::F32, value.to_ne_bytes())
-    }
-
-    #[inline]
-    fn serialize_f64(self, value: f64) -> Result<(), Error> {
-        self.tagged(tag::F64, value.to_ne_bytes())
-    }
-
-    fn serialize_char(self, value: char) -> Result<(), Error> {
-        self.serialize_str(value.encode_utf8(&mut [0; 4]))
-    }
-
-    #[inline]
-    fn serialize_str(self, value: &str) -> Result<(), Error> {
-        self.text(value.as_bytes());
-        Ok(())
-    }
-
-    fn serialize_bytes(self, value: &[u8]) -> Result<(), Error> {
-        match u8::try_from(value.len()) {
-            Ok(length) => self.out.extend_from_slice(&[tag::SHORT_BYTES, length]),
-            Err(_) => {
-                self.out.reserve(9 + value.len());
-                self.length(tag::LONG_BYTES, value.len());
-            }
-        }
-        self.out.extend_from_slice(value);
-        Ok(())
-    }
-
-    fn serialize_none(self) -> Result<(), Error> {
-        self.one(tag::NONE)
-    }
-
-    #[inline]
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Error> {
-        let start = self.out.len();
-        self.value(value)?;
-        if matches!(self.out.get(start), Some(&(tag::UNIT | tag::NONE | tag::SOME))) {
-            self.out.insert(start, tag::SOME);
-        }
-        Ok(())
-    }
-
-    fn serialize_unit(self) -> Result<(), Error> {
-        self.one(tag::UNIT)
-    }
-
-    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), Error> {
-        self.one(tag::UNIT)
-    }
-
-    #[inline]
-    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Error> {
-        self.out.push(tag::UNIT_VARIANT);
-        self.name(variant);
-        Ok(())
-    }
-
-    #[inline]
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Result<(), Error> {
-        self.value(value)
-    }
-
-    #[inline]
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-        value: &T,
-    ) -> Result<(), Error> {
-        self.out.push(tag::VARIANT);
-        self.name(variant);
-        self.value(value)
-    }
-
-    #[inline(always)]
-    fn serialize_seq(self, length: Option<usize>) -> Result<Container<'w, 'a>, Error> {
-        Ok(self.container(SEQUENCE, length.unwrap_or(0)))
-    }
-
-    #[inline(always)]
-    fn serialize_tuple(self, length: usize) -> Result<Container<'w, 'a>, Error> {
-        Ok(self.container(SEQUENCE, length))
-    }
-
-    #[inline(always)]
-    fn serialize_tuple_struct(self, _: &'static str, length: usize) -> Result<Container<'w, 'a>, Error> {
-        Ok(self.container(SEQUENCE, length))
-    }
-
-    #[inline(always)]
-    fn serialize_tuple_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-        length: usize,
-    ) -> Result<Container<'w, 'a>, Error> {
-        self.out.push(tag::VARIANT);
-        self.name(variant);
-        Ok(self.container(SEQUENCE, length))
-    }
-
-    #[inline(always)]
-    fn serialize_map(self, length: Option<usize>) -> Result<Container<'w, 'a>, Error> {
-        Ok(self.container(MAP, length.unwrap_or(0)))
-    }
-
-    #[inline(always)]
-    fn serialize_struct(self, name: &'static str, length: usize) -> Result<Record<'w, 'a>, Error> {
-        Ok(Record::begin(self, name, length))
-    }
-
-    #[inline(always)]
-    fn serialize_struct_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-        length: usize,
-    ) -> Result<Record<'w, 'a>, Error> {
-        self.out.push(tag::VARIANT);
-        self.name(variant);
-        Ok(Record::begin(self, variant, length))
-    }
-
-    #[inline]
-    fn collect_seq<I>(self, elements: I) -> Result<(), Error>
-    where
-        I: IntoIterator,
-        I::Item: Serialize,
-    {
-        let mut elements = elements.into_iter();
-        let mut container = self.container(SEQUENCE, elements.size_hint().0);
-        match Behind::<I::Item>::new() {
-            None => elements.try_for_each(|element| container.element(&element))?,
-            Some(rows) => elements.try_for_each(|element| {
-                let (kind, numbers) = rows.bytes(&element);
-                if container.row(kind, numbers) { Ok(()) } else { container.element(&element) }
-            })?,
-        }
-        container.finish()
-    }
-
-    fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<(), Error> {
-        let start = self.out.len();
-        if write!(Pieces(&mut self.out), "{value}").is_err() {
-            return Err(serde::ser::Error::custom("its Display implementation reports an error"));
-        }
-        // The header goes behind the text and is then turned to its front.
-        let end = self.out.len();
-        self.text_header(end - start);
-        let header = self.out.len() - end;
-        self.out[start..].rotate_right(header);
-        Ok(())
-    }
-
-    fn is_human_readable(&self) -> bool {
-        // What serde keeps of tagged values for a second look says that it is, and has no other way.
-        true
     }
 }
