@@ -1,6 +1,6 @@
 """The compiled half of the package; private to it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType, GenericAlias, TracebackType
 from typing import Any, Generic, Self, TypedDict, TypeVar, final
 
@@ -31,6 +31,7 @@ __all__ = [
     "ThreadEvent",
     "ThreadLife",
     "ThreadLock",
+    "ThreadPoolCore",
     "ThreadPoolExecutor",
     "ThreadQueue",
     "ThreadRLock",
@@ -328,9 +329,41 @@ class ThreadPoolExecutor:
     @property
     def _manyhands_waiting(self) -> int: ...
 
+@disjoint_base
+class ThreadPoolCore:
+    def __new__(cls, *_arguments: Any, **_more: Any) -> Self: ...
+    def call_one(
+        self,
+        pool: object,
+        func: Callable[..., _T],
+        args: Iterable[Any] | None = None,
+        kwds: Mapping[str, Any] | None = None,
+        callback: Callable[[_T], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
+    ) -> ApplyResult[_T]: ...
+    def map_elements(
+        self,
+        pool: object,
+        func: Callable[..., Any],
+        elements: Sequence[Any],
+        chunksize: int,
+        star: bool,
+        callback: Callable[[Any], object] | None = None,
+        error_callback: Callable[[BaseException], object] | None = None,
+    ) -> ApplyResult[Any]: ...
+    def worker(self) -> ThreadWorker: ...
+    def refuse_calls(self) -> None: ...
+    def close(self) -> None: ...
+    def fail_waiting(self, make: Callable[[], BaseException]) -> None: ...
+    @property
+    def waiting(self) -> int: ...
+    @property
+    def unanswered(self) -> int: ...
+
 @final
 class ThreadWorker:
     def run(self) -> None: ...
+    def fail(self, make: Callable[[], BaseException]) -> None: ...
     def close(self) -> None: ...
 
 @disjoint_base

@@ -342,7 +342,7 @@ def initializer_of_a_pool_that_has_ended(witness):
     witness.pool.join()
 
 
-@recipe("PoolCore")
+@recipe("ThreadPoolCore")
 def initializer_of_a_pool_of_threads_that_has_ended(witness):
     witness.pool = ThreadPool(1, initializer=witness.work)
     witness.pool.terminate()

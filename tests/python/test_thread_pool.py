@@ -2,8 +2,11 @@
 
 import gc
 import multiprocessing.pool
+import re
+import sys
 import threading
 import weakref
+from types import MappingProxyType
 
 import manyhands.multiprocessing.dummy
 import pytest
@@ -77,6 +80,15 @@ def test_callbacks_have_run_when_the_result_is_there(pool):
     pool.map_async(square, [1, 2], callback=told.append).wait(LIMIT)
     pool.apply_async(fail, (1,), error_callback=told.append).wait(LIMIT)
     assert told[:2] == [9, [1, 4]] and repr(told[2]) == "ValueError(1)"
+
+
+def test_a_callback_that_raises_costs_nobody_else(monkeypatch):
+    raised = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: raised.append(repr(what.exc_value)))
+    with manyhands.multiprocessing.pool.ThreadPool(1) as pool:
+        assert pool.apply_async(square, (3,), callback=lambda value: 1 / 0).get(LIMIT) == 9
+        assert pool.apply_async(square, (4,), callback=raised.append).get(LIMIT) == 16
+    assert raised == ["ZeroDivisionError('division by zero')", 16]
 
 
 def test_a_result_takes_its_time(pool, library):
@@ -176,6 +188,37 @@ def test_an_initializer_runs_in_each_thread(library):
     with library.pool.ThreadPool(3, lambda *_: names.add(threading.current_thread().name), (1,)) as pool:
         pool.map(square, range(10))
         eventually(lambda: len(names) == 3)
+
+
+def test_workers_are_daemons_whose_names_say_what_they_are(pool):
+    workers = {threading.current_thread()} | set(pool.map(lambda _: threading.current_thread(), range(30), 1))
+    workers.remove(threading.current_thread())
+    assert all(worker.daemon and re.fullmatch(r"Thread-\d+ \(worker\)", worker.name) for worker in workers)
+    assert workers <= set(pool._pool) and len(pool._pool) == 3
+
+
+@pytest.mark.parametrize("named", [{}, {"second": 1}, MappingProxyType({"second": 1})])
+def test_arguments_of_any_kind(pool, named):
+    assert pool.apply_async(add, iter([1]), named).get(LIMIT) == 1 + len(named)
+
+
+def test_arguments_that_are_none_fail_the_call(pool):
+    with pytest.raises(TypeError, match="must be a mapping"):
+        pool.apply_async(add, (1,), 5).get(LIMIT)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_a_pool_that_is_gone_has_run_what_it_was_given(library):
+    answered, done, opened = [], threading.Event(), threading.Event()
+    pool = library.pool.ThreadPool(1)
+    pool.apply_async(opened.wait, (LIMIT,))
+    pool.map_async(square, range(3), 1, lambda squares: (answered.extend(squares), done.set()))
+    gone = weakref.ref(pool)
+    del pool
+    gc.collect()
+    opened.set()
+    assert done.wait(LIMIT) and answered == [0, 1, 4]
+    eventually(lambda: gc.collect() >= 0 and gone() is None)
 
 
 @pytest.mark.parametrize(("arguments", "error"), [((0,), ValueError), ((-1,), ValueError), ((1, 3), TypeError)])

@@ -2,9 +2,10 @@
 //!
 //! Each file is one group of names: `as_made` (classes whose methods a program may replace), `child` (processes
 //! started), `process` (this one), `lock`, `condition` (with barriers), `semaphore` (with events), `queue`,
-//! `thread_queue` (whose waiting `items` are), `threading`, `pool`, `futures` (with thread pools), `value` (what
-//! travels without pickle), `buffer` (large payloads as private memory), `command` (subcommands of the command line),
-//! `later` (what is there once `__init__` has run). It translates, and decides nothing: the engine is the crate
+//! `thread_queue` (whose waiting `items` are), `threading`, `pool`, `futures`, `thread_pool`, `answer` (what results
+//! and futures have in common), `value` (what travels without pickle), `buffer` (large payloads as private memory),
+//! `command` (subcommands of the command line), `later` (what is there once `__init__` has run). It translates, and
+//! decides nothing: the engine is the crate
 //! `manyhands`. Unsafe code, which the interpreter's raw interface needs, stands in `ffi` alone.
 
 mod answer;
@@ -27,6 +28,7 @@ mod pool;
 mod process;
 mod queue;
 mod semaphore;
+mod thread_pool;
 mod thread_queue;
 mod threading;
 mod value;
@@ -62,7 +64,7 @@ mod _engine {
     #[pymodule_export]
     use super::ffi::{keep_own_waits, kept_code, learn_places, mark_of_code, trust_with, waits_for};
     #[pymodule_export]
-    use super::futures::{Future, ThreadPool, ThreadWorker};
+    use super::futures::Future;
     #[pymodule_export]
     use super::lock::{Lock, RLock};
     #[pymodule_export]
@@ -76,6 +78,8 @@ mod _engine {
     use super::queue::{Queue, SimpleQueue};
     #[pymodule_export]
     use super::semaphore::Semaphore;
+    #[pymodule_export]
+    use super::thread_pool::{ThreadPool, ThreadPoolCore, ThreadWorker};
     #[pymodule_export]
     use super::thread_queue::{ThreadQueue, ThreadSimpleQueue};
     #[pymodule_export]

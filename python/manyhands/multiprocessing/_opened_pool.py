@@ -27,7 +27,7 @@ else:
     # Not ours, for the reason that streams have.
     Condition, Lock = (getattr(_std.standard("threading"), name) for name in ("Condition", "Lock"))
 
-__all__ = ["ApplyResult", "JobRegister", "MapResult", "ResultEvent", "TaskQueue", "our_results"]
+__all__ = ["ApplyResult", "JobRegister", "MapResult", "ResultEvent", "TaskQueue"]
 
 
 class _AlsoOurs(type):
@@ -36,9 +36,8 @@ class _AlsoOurs(type):
     def __instancecheck__(cls, instance: object) -> bool:
         if super().__instancecheck__(instance):
             return True
-        if not isinstance(instance, tuple(our_results)):
-            return False
-        return cls is ApplyResult or (cls is MapResult and hasattr(instance, "_number_left"))
+        ours = {ApplyResult: _engine.ApplyResult, MapResult: _engine.MapResult}.get(cls)
+        return ours is not None and isinstance(instance, ours)
 
 
 class ApplyResult(_ApplyResult, metaclass=_AlsoOurs):  # type: ignore[type-arg]
@@ -47,10 +46,6 @@ class ApplyResult(_ApplyResult, metaclass=_AlsoOurs):  # type: ignore[type-arg]
 
 class MapResult(_MapResult, ApplyResult):  # type: ignore[type-arg]
     """The same of a map's."""
-
-
-#: The classes of our pools' results: the engine's, and those of threads once there are any.
-our_results: list[type] = [_engine.ApplyResult]
 
 
 class ResultEvent:

@@ -1,12 +1,13 @@
 //! What `multiprocessing.Pool` and `ProcessPoolExecutor` are made of.
 //!
-//! An object of these classes has nothing but its crew (a `PoolCore`, or what `ThreadPool` has instead), in a slot of
+//! An object of these classes has nothing but its crew (a `PoolCore`, or a `ThreadPoolCore`), in a slot of
 //! its own. So a subclass may give its attributes and methods any names. Submitting is one call into here.
 
 use super::core::PoolCore;
 use super::result::{AsyncResult, ResultCallbacks};
 use super::submit::{Through, submit_call};
 use crate::futures::Future;
+use crate::thread_pool::ThreadPoolCore;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyAttributeError, PyRuntimeError};
 use pyo3::gc::PyVisit;
@@ -83,10 +84,16 @@ impl PoolBase {
         callback: Option<&Bound<'py, PyAny>>,
         error_callback: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, AsyncResult>> {
-        let through = Through { core: Crewed::core(slf.as_super())?, pool: slf };
-        through.core.get().check_takes_calls(slf)?;
-        let submitted = submit_call(through, func, args, kwds);
-        AsyncResult::of(through, submitted, ResultCallbacks::new(callback, error_callback), None)
+        let crew = slf.as_super().get().crew()?.bind(slf.py());
+        let callbacks = ResultCallbacks::new(callback, error_callback);
+        let Ok(core) = crew.cast::<PoolCore>() else {
+            let core = crew.cast::<ThreadPoolCore>()?.get();
+            core.check_takes_calls(slf)?;
+            return core.submit_call(slf, func, args, kwds, callbacks);
+        };
+        let through = Through { core, pool: slf };
+        core.get().check_takes_calls(slf)?;
+        AsyncResult::of(through, submit_call(through, func, args, kwds), callbacks, None)
     }
 }
 

@@ -9,6 +9,7 @@
 //! function  functions that pickle by reference: sent once, then named by a number
 //! call      a call's arguments as bytes
 //! result    AsyncResult: the answer of a call, or of a map's
+//! parts     what a map's calls have come to so far, where threads run them
 //! worker    the loop that a worker runs
 //! ```
 //!
@@ -19,6 +20,7 @@ mod base;
 mod call;
 mod core;
 mod function;
+mod parts;
 mod renewal;
 mod result;
 mod shared;
@@ -29,6 +31,7 @@ pub use base::{Crewed, ExecutorBase, PoolBase};
 pub use call::unpacked_ints;
 pub use core::PoolCore;
 pub use function::Called;
-pub use result::{AsyncResult, MapResult};
+pub use result::{AsyncResult, MapResult, ResultCallbacks};
 pub use shared::Shared;
+pub use submit::arguments_of;
 pub use worker::Worker;

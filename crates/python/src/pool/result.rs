@@ -3,6 +3,8 @@
 //! With callbacks the callback thread makes the object when the answers are there, and runs the callback before anybody
 //! who waits goes on. A callback that raises is reported as unraisable and costs nobody else.
 
+use super::parts::Parts;
+use super::shared::locked;
 use super::submit::{Refused, Submitted, Through};
 use crate::answer::{Answer, Answered, Fetched, Outcome, Read, Source};
 use crate::child::deadline;
@@ -14,7 +16,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// The attributes that not every result has.
 const SOMETIMES: [&str; 4] = ["_chunksize", "_number_left", "_success", "_value"];
@@ -43,6 +45,8 @@ pub struct AsyncResult {
     /// How many elements of a map go into each call.
     chunksize: Option<usize>,
     callbacks: Option<Box<Mutex<ResultCallbacks>>>,
+    /// What the calls of a map have returned that threads run.
+    parts: Option<Box<Mutex<Parts>>>,
 }
 
 /// The result of `map_async` or `starmap_async`, which programs know by its class.
@@ -112,7 +116,7 @@ impl AsyncResult {
             Ok(submitted) => submitted,
             Err(Refused::AtOnce(error)) => return Err(error),
             Err(Refused::Later(error)) => {
-                let result = AsyncResult::new(py, None, callbacks, chunksize)?;
+                let result = AsyncResult::new(py, None, callbacks, chunksize, None)?;
                 Self::come_to(&result, Err(error))?;
                 return Ok(result);
             }
@@ -121,18 +125,46 @@ impl AsyncResult {
         let is_unasked = !callbacks.are_none() && !calls.all().is_empty();
         let mut source = Source::of_pool(through.core.get().shared()?, function, calls);
         if is_unasked {
-            let result = AsyncResult::new(py, Some(source), callbacks, chunksize)?;
+            let result = AsyncResult::new(py, Some(source), callbacks, chunksize, None)?;
             Self::fetch_unasked(&result)?;
             return Ok(result);
         }
         source.keep_alive(through.pool);
         let keeps_an_object = source.keeps_an_object();
-        let result = AsyncResult::new(py, Some(source), ResultCallbacks::default(), chunksize)?;
+        let result = AsyncResult::new(py, Some(source), ResultCallbacks::default(), chunksize, None)?;
         // Until there is something that a cycle could go through.
         if !keeps_an_object {
             untrack(result.as_any());
         }
         Ok(result)
+    }
+
+    /// The result of what threads will run: one call, or with a chunk size the calls of a map.
+    pub fn of_threads(
+        py: Python<'_>,
+        callbacks: ResultCallbacks,
+        chunksize: Option<usize>,
+        calls: usize,
+    ) -> PyResult<Bound<'_, AsyncResult>> {
+        let parts = chunksize.map(|_| Parts::of(calls));
+        // Until there is something that a cycle could go through.
+        let is_untracked = callbacks.are_none() && parts.is_none();
+        let result = AsyncResult::new(py, None, callbacks, chunksize, parts)?;
+        if is_untracked {
+            untrack(result.as_any());
+        }
+        Ok(result)
+    }
+
+    /// A thread has run the call with that number: what the whole comes to, if it was the last one.
+    pub fn gathered<'py>(
+        slf: &Bound<'py, Self>,
+        number: usize,
+        result: PyResult<Bound<'py, PyAny>>,
+    ) -> Option<PyResult<Bound<'py, PyAny>>> {
+        let Some(parts) = &slf.get().parts else { return Some(result) };
+        let all = locked(parts).answer(number, Outcome::of(slf.py(), result))?;
+        Some(all.joined(slf.py()))
     }
 
     /// As the object that programs have: a map's is of a class of its own.
@@ -141,9 +173,11 @@ impl AsyncResult {
         source: Option<Source>,
         callbacks: ResultCallbacks,
         chunksize: Option<usize>,
+        parts: Option<Parts>,
     ) -> PyResult<Bound<'_, AsyncResult>> {
         let callbacks = (!callbacks.are_none()).then(|| Box::new(Mutex::new(callbacks)));
-        let result = AsyncResult { answer: Answer::new(source), chunksize, callbacks };
+        let parts = parts.map(|parts| Box::new(Mutex::new(parts)));
+        let result = AsyncResult { answer: Answer::new(source), chunksize, callbacks, parts };
         if chunksize.is_none() {
             return Bound::new(py, result);
         }
@@ -151,7 +185,7 @@ impl AsyncResult {
     }
 
     fn callback(&self, py: Python<'_>, is_of_error: bool) -> Option<Py<PyAny>> {
-        let callbacks = self.callbacks.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        let callbacks = locked(self.callbacks.as_ref()?);
         callbacks.0[usize::from(is_of_error)].as_ref().map(|callback| callback.clone_ref(py))
     }
 
@@ -228,7 +262,8 @@ impl AsyncResult {
     #[getter]
     fn _number_left(&self) -> PyResult<usize> {
         self.of_a_map("_number_left")?;
-        Ok(self.answer.source().map_or(0, Source::left))
+        let parts = || self.parts.as_ref().map_or(0, |parts| locked(parts).left());
+        Ok(self.answer.source().map_or_else(parts, Source::left))
     }
 
     /// How many elements of a map go into each call.
@@ -298,6 +333,9 @@ impl AsyncResult {
         if let Some(Ok(callbacks)) = self.callbacks.as_ref().map(|callbacks| callbacks.try_lock()) {
             callbacks.0.iter().try_for_each(|callback| visit.call(callback))?;
         }
+        if let Some(Ok(parts)) = self.parts.as_ref().map(|parts| parts.try_lock()) {
+            parts.objects().try_for_each(|part| visit.call(part))?;
+        }
         self.answer.visit(&visit)
     }
 
@@ -305,6 +343,10 @@ impl AsyncResult {
         if let Some(callbacks) = &self.callbacks {
             let callbacks = callbacks.try_lock().map(|mut callbacks| std::mem::take(&mut *callbacks));
             drop(callbacks);
+        }
+        if let Some(parts) = &self.parts {
+            let parts = parts.try_lock().map(|mut parts| std::mem::take(&mut *parts));
+            drop(parts);
         }
         self.answer.clear();
     }

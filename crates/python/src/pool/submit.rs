@@ -63,6 +63,17 @@ fn submitted(py: Python<'_>, call: Result<RawCall, SubmitError>) -> Result<RawCa
     call.map_err(|error| Refused::AtOnce(of_refusal(py, error)))
 }
 
+/// The arguments of a call as a tuple.
+pub fn arguments_of<'py>(py: Python<'py>, args: Option<&Bound<'py, PyAny>>) -> PyResult<Bound<'py, PyTuple>> {
+    match args {
+        None => Ok(PyTuple::empty(py)),
+        Some(args) => match args.cast_exact::<PyTuple>() {
+            Ok(args) => Ok(args.clone()),
+            Err(_) => PyTuple::new(py, args.try_iter()?.collect::<PyResult<Vec<_>>>()?),
+        },
+    }
+}
+
 /// Submits `func(*args, **kwds)`.
 pub fn submit_call<'py>(
     through: Through<'_, 'py>,
@@ -73,13 +84,7 @@ pub fn submit_call<'py>(
     let py = func.py();
     let (target, function) = target(through, func, 1)?;
     let one = |call| Ok(Submitted { calls: Calls::One(submitted(py, call)?), function });
-    let args = match args {
-        None => PyTuple::empty(py),
-        Some(args) => match args.cast_exact::<PyTuple>() {
-            Ok(args) => args.clone(),
-            Err(_) => args.try_iter().and_then(|all| PyTuple::new(py, all.collect::<PyResult<Vec<_>>>()?))?,
-        },
-    };
+    let args = arguments_of(py, args)?;
     let kwds = match kwds.filter(|kwds| !kwds.is_none()) {
         Some(kwds) if kwds.len()? > 0 => Some(kwds),
         _ => None,
