@@ -17,7 +17,7 @@ use super::shared::Shared;
 use super::text::{read_text, write_text};
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::platform::pidfd::{ExitStatus, PidFd};
-use crate::platform::{clock, process};
+use crate::platform::{clock, stat};
 use std::os::fd::RawFd;
 
 /// How many processes an arena holds at a time, plus one.
@@ -307,7 +307,7 @@ impl ProcessSlot {
             Err(error) => return Err(error),
         };
         // The kernel gives start times in hundredths of a second, rounded down.
-        match process::start_time(pid) {
+        match stat::start_time(pid) {
             Some(start) if start > self.registered.load(Ordering::Relaxed) => Ok(None),
             _ => Ok(Some(pidfd)),
         }

@@ -5,22 +5,22 @@
 //! message carries one; and the waiting thread is the only one of its process. These questions are asked before each
 //! sleep, from the cheapest to the dearest; mostly the first one finds a handle elsewhere.
 
-use super::stream::Stream;
 use crate::platform::thread::is_only_one;
 use crate::sync::{Site, Waiting};
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
-/// A wait at a stream that ends when no thread or process is left that could end it.
-pub(super) struct Alone<'a, const W: usize> {
-    stream: &'a Stream<W>,
+/// A wait at a queue that ends when no thread or process is left that could end it.
+pub(super) struct Alone<'a, F> {
+    /// Whether this is the only handle.
+    is_only_reference: F,
     waiting: &'a dyn Waiting,
     found: Cell<bool>,
 }
 
-impl<'a, const W: usize> Alone<'a, W> {
-    pub(super) fn new(stream: &'a Stream<W>, waiting: &'a dyn Waiting) -> Self {
-        Alone { stream, waiting, found: Cell::new(false) }
+impl<'a, F: Fn() -> bool> Alone<'a, F> {
+    pub(super) fn new(is_only_reference: F, waiting: &'a dyn Waiting) -> Self {
+        Alone { is_only_reference, waiting, found: Cell::new(false) }
     }
 
     /// Whether that is how the wait ended.
@@ -29,7 +29,7 @@ impl<'a, const W: usize> Alone<'a, W> {
     }
 }
 
-impl<const W: usize> Waiting for Alone<'_, W> {
+impl<F: Fn() -> bool> Waiting for Alone<'_, F> {
     fn before_block(&self) {
         self.waiting.before_block();
     }
@@ -39,7 +39,7 @@ impl<const W: usize> Waiting for Alone<'_, W> {
     }
 
     fn before_sleep(&self) -> ControlFlow<()> {
-        if self.stream.is_only_reference() && is_only_one() {
+        if (self.is_only_reference)() && is_only_one() {
             self.found.set(true);
             return ControlFlow::Break(());
         }

@@ -8,10 +8,10 @@
 
 use super::ends::{End, Side};
 use super::error::{GetError, NotPut, PutError};
-use super::in_process::Leaves;
 use super::iter::iterates;
 use super::queue::{InArena, InProcess, Place, Queue};
 use super::raw_queue::QueueStatistics;
+use super::thread_queue::Leaves;
 use crate::arena::{ArenaError, Handle, note};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -156,7 +156,7 @@ impl<T> Queue<T, InProcess> {
 }
 
 fn halves_in_process<T>(queue: Queue<T, InProcess>) -> (Sender<T, InProcess>, Receiver<T, InProcess>) {
-    let leaves = |side| Arc::new(Leaves { row: Arc::clone(&queue.engine), side });
+    let leaves = |side| Arc::new(Leaves { queue: Arc::clone(&queue.engine), side });
     let sender = Sender { end: leaves(Side::Senders), queue: queue.clone() };
     (sender, Receiver { end: leaves(Side::Receivers), queue })
 }

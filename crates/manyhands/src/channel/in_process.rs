@@ -1,168 +1,16 @@
-//! Queues within a process: values are moved from thread to thread, first come first served.
+//! Queues within a process: what a queue of values that are moved from thread to thread can do.
 //!
-//! One row behind a monitor. A value that cannot be put is given back with the reason. As in the standard library of
-//! Python, a thread that takes values may report them done, so that others can wait until all of them are.
+//! The work is done by the engine, in [`thread_queue`](super::thread_queue). A value that cannot be put is given back
+//! with the reason.
 
-use super::ends::Side;
-use super::error::{GetError, NotPut, PutError, QueueName};
+use super::error::{GetError, NotPut};
 use super::iter::iterates;
-use super::monitor::{DoneTooOften, Inside, Monitor};
+use super::monitor::DoneTooOften;
 use super::queue::{InProcess, Queue};
-use super::raw_queue::QueueStatistics;
+use super::thread_queue::ThreadQueue;
 use crate::platform::Deadline;
-use crate::platform::atomic::{AtomicU32, Ordering};
-use crate::sync::{Blocking, WaitError};
-use std::collections::VecDeque;
-use std::sync::Arc;
+use crate::sync::WaitError;
 use std::time::Duration;
-
-/// The values of a queue, and where its threads wait.
-pub struct Row<T> {
-    number: u32,
-    monitor: Monitor<Values<T>>,
-    /// The side that is gone first, for which the queue was closed: [`OPEN`] for none.
-    gone: AtomicU32,
-}
-
-const OPEN: u32 = 0;
-const SENDERS: u32 = 1;
-const RECEIVERS: u32 = 2;
-
-/// One side of a queue in two halves: the drop of its last reference notifies the other.
-pub struct Leaves<T> {
-    pub(super) row: Arc<Row<T>>,
-    pub(super) side: Side,
-}
-
-impl<T> Drop for Leaves<T> {
-    fn drop(&mut self) {
-        self.row.leave(self.side);
-    }
-}
-
-struct Values<T> {
-    waiting: VecDeque<T>,
-    /// How many were ever put.
-    put: u64,
-}
-
-impl<T> Row<T> {
-    fn new(limit: usize) -> Arc<Row<T>> {
-        static QUEUES: AtomicU32 = AtomicU32::new(0);
-        let number = QUEUES.fetch_add(1, Ordering::Relaxed) + 1;
-        let values = Values { waiting: VecDeque::new(), put: 0 };
-        Arc::new(Row { number, monitor: Monitor::new(values, limit), gone: AtomicU32::new(OPEN) })
-    }
-
-    fn name(&self) -> QueueName {
-        QueueName::InProcess(self.number)
-    }
-
-    #[inline]
-    fn enter(&self) -> Inside<'_, Values<T>> {
-        loop {
-            // No signal handler interrupts it.
-            if let Ok(inside) = self.monitor.enter(&Blocking) {
-                return inside;
-            }
-        }
-    }
-
-    #[inline]
-    fn put(&self, value: T, deadline: Option<Deadline>) -> Result<(), NotPut<T>>
-    where
-        T: Send,
-    {
-        loop {
-            let mut inside = self.enter();
-            if self.monitor.is_closed() {
-                drop(inside);
-                let queue = self.name();
-                let reason = match self.gone.load(Ordering::Relaxed) {
-                    OPEN => PutError::Closed { queue },
-                    _ => PutError::Disconnected { queue },
-                };
-                return Err(NotPut::new(value, reason));
-            }
-            if !self.monitor.is_full() {
-                inside.waiting.push_back(value);
-                inside.put += 1;
-                let waiting = inside.waiting.len();
-                inside.leave_with_more(waiting);
-                return Ok(());
-            }
-            drop(inside);
-            if let Err(WaitError::TimedOut) = self.monitor.wait_not_full(deadline, &Blocking, || false) {
-                let limit = self.monitor.limit() as u64;
-                return Err(NotPut::new(value, PutError::Full { queue: self.name(), limit }));
-            }
-        }
-    }
-
-    #[inline]
-    fn get(&self, deadline: Option<Deadline>) -> Result<T, GetError>
-    where
-        T: Send,
-    {
-        loop {
-            let mut inside = self.enter();
-            if let Some(value) = inside.waiting.pop_front() {
-                let waiting = inside.waiting.len();
-                inside.leave_with_fewer(waiting);
-                return Ok(value);
-            }
-            let is_closed = self.monitor.is_closed();
-            drop(inside);
-            if is_closed {
-                let queue = self.name();
-                return Err(match self.gone.load(Ordering::Relaxed) {
-                    OPEN => GetError::Closed { queue },
-                    _ => GetError::Disconnected { queue },
-                });
-            }
-            if let Err(WaitError::TimedOut) = self.monitor.wait_not_empty(deadline, &Blocking, || false) {
-                return Err(GetError::Empty { queue: self.name() });
-            }
-        }
-    }
-
-    /// Closes the queue, since nobody is left on a side; values that no receiver will take are dropped.
-    fn leave(&self, side: Side) {
-        let mut inside = self.enter();
-        let gone = if side == Side::Senders { SENDERS } else { RECEIVERS };
-        if !self.monitor.is_closed() || side == Side::Receivers {
-            self.gone.store(gone, Ordering::Relaxed);
-        }
-        self.monitor.close();
-        let left = match side {
-            Side::Senders => VecDeque::new(),
-            Side::Receivers => std::mem::take(&mut inside.waiting),
-        };
-        if side == Side::Receivers {
-            inside.set_items(0);
-        }
-        drop(inside);
-        // Their drops are the program's code.
-        drop(left);
-    }
-
-    pub(super) fn close(&self) {
-        // Inside, so that a thread that puts has either been before or sees it.
-        let inside = self.enter();
-        self.monitor.close();
-        drop(inside);
-    }
-
-    pub(super) fn statistics(&self) -> QueueStatistics {
-        let inside = self.enter();
-        QueueStatistics {
-            waiting: inside.waiting.len() as u64,
-            put: inside.put,
-            limit: Some(self.monitor.limit() as u64).filter(|limit| *limit > 0),
-            closed: self.monitor.is_closed(),
-        }
-    }
-}
 
 impl<T> Queue<T, InProcess> {
     /// A queue within this process in which at most `limit` values wait.
@@ -171,12 +19,12 @@ impl<T> Queue<T, InProcess> {
     /// When `limit` is 0.
     pub fn bounded_in_process(limit: usize) -> Queue<T, InProcess> {
         assert!(limit > 0, "a queue with room for no value can never be used");
-        Queue { engine: Row::new(limit) }
+        Queue { engine: ThreadQueue::new(limit) }
     }
 
     /// A queue within this process that grows as needed; putting never waits.
     pub fn in_process() -> Queue<T, InProcess> {
-        Queue { engine: Row::new(0) }
+        Queue { engine: ThreadQueue::new(0) }
     }
 }
 
@@ -267,13 +115,13 @@ impl<T: Send> Queue<T, InProcess> {
     /// # Errors
     /// When all that were put are reported done already; nothing has changed then.
     pub fn task_done(&self) -> Result<(), DoneTooOften> {
-        self.engine.enter().leave_done(1)
+        self.engine.task_done()
     }
 
     /// Waits until all values that were put have been reported done.
     pub fn join(&self) {
         // Without a deadline, and with nothing to interrupt it, the wait ends only with the last one.
-        while self.engine.monitor.wait_all_done(None, &Blocking, || false).is_err() {}
+        while self.engine.wait_all_done(None).is_err() {}
     }
 
     /// As `join`, at most for `time`.
@@ -281,7 +129,7 @@ impl<T: Send> Queue<T, InProcess> {
     /// # Errors
     /// [`WaitError::TimedOut`].
     pub fn join_timeout(&self, time: Duration) -> Result<(), WaitError> {
-        self.engine.monitor.wait_all_done(Deadline::after(time), &Blocking, || false)
+        self.engine.wait_all_done(Deadline::after(time))
     }
 }
 

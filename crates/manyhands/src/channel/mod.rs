@@ -5,7 +5,8 @@
 //! storage              where a stream stands in the arena          stream   the waiting added; alone: for nobody
 //! message, raw_queue   bytes with a tag, large ones as blocks      sweep    what deaths and ends undo
 //! monitor              items of one process's threads, moved and not encoded
-//! queue                the handle for Rust, over either: queue_in_arena, in_process; iter: one value after the other
+//! queue                the handle for Rust, over either: queue_in_arena, in_process (its engine: thread_queue)
+//! iter                 one value after the other
 //! halves               senders and receivers of one queue, and who is left of them: ends
 //! wait                 how those wait whom perhaps nobody will wake             error    why nothing was put or taken
 //! ```
@@ -34,6 +35,7 @@ cfg_if! {
         mod storage;
         mod stream;
         mod sweep;
+        mod thread_queue;
         mod wait;
 
         pub(crate) use sweep::{LAYER, messages_so_far};

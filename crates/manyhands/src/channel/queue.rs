@@ -5,8 +5,8 @@
 //! the same. Each value goes to one taker, in order.
 
 use super::ends::End;
-use super::in_process::{Leaves, Row};
 use super::raw_queue::{QueueStatistics, RawQueue};
+use super::thread_queue::{Leaves, ThreadQueue};
 use std::sync::Arc;
 
 /// Where the values of a [`Queue`] stand: [`InArena`] or [`InProcess`].
@@ -50,14 +50,14 @@ impl Place for InArena {
 }
 
 impl Place for InProcess {
-    type Engine<T> = Arc<Row<T>>;
+    type Engine<T> = Arc<ThreadQueue<T>>;
     type End<T> = Arc<Leaves<T>>;
 
-    fn close<T>(engine: &Arc<Row<T>>) {
+    fn close<T>(engine: &Arc<ThreadQueue<T>>) {
         engine.close();
     }
 
-    fn statistics<T>(engine: &Arc<Row<T>>) -> QueueStatistics {
+    fn statistics<T>(engine: &Arc<ThreadQueue<T>>) -> QueueStatistics {
         engine.statistics()
     }
 }

@@ -186,7 +186,7 @@ impl<const W: usize> Stream<W> {
         waiting: &dyn Waiting,
         fill: impl Fn(&Payload<W>),
     ) -> Result<(), Stop> {
-        let alone = Alone::new(self, waiting);
+        let alone = Alone::new(|| self.is_only_reference(), waiting);
         let plain = Wait::arena(deadline, self.hooks(deadline, &alone, waiting));
         let polling = Polling::new(&plain);
         let wait = Wait { ticking: Some(&polling), ..plain };
@@ -211,7 +211,7 @@ impl<const W: usize> Stream<W> {
     fn hooks<'a>(
         &self,
         deadline: Option<Deadline>,
-        alone: &'a Alone<'_, W>,
+        alone: &'a dyn Waiting,
         waiting: &'a dyn Waiting,
     ) -> &'a dyn Waiting {
         if self.gives_up_alone && deadline.is_none() { alone } else { waiting }
@@ -305,7 +305,7 @@ impl<const W: usize> Stream<W> {
         waiting: &dyn Waiting,
         read: impl Fn(&Payload<W>) -> Option<T>,
     ) -> Result<T, Stop> {
-        let alone = Alone::new(self, waiting);
+        let alone = Alone::new(|| self.is_only_reference(), waiting);
         let plain = Wait::arena(deadline, self.hooks(deadline, &alone, waiting));
         let polling = Polling::new(&plain);
         let wait = Wait { ticking: Some(&polling), ..plain };

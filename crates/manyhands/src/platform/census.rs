@@ -3,7 +3,7 @@
 //! Reads /proc, without allocating and without a lock, like `platform::maps`. A process that exists from before the
 //! count to its end is counted; one that comes or goes meanwhile may be or not.
 
-use super::{process, stat};
+use super::stat;
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat};
 use std::ffi::CStr;
 use std::io::{self, Write};
@@ -55,7 +55,7 @@ pub fn look_at(pid: u32) -> Option<Seen> {
     write!(&mut path[..23], "/proc/{pid}").ok()?;
     let path = CStr::from_bytes_until_nul(&path).ok()?;
     let owner = rustix::fs::stat(path).ok()?.st_uid;
-    let started = process::start_time(pid)?;
+    let started = stat::start_time(pid)?;
     Some(Seen { parent, started, has_ended, is_mine: owner == rustix::process::geteuid().as_raw() })
 }
 

@@ -20,13 +20,6 @@ pub fn getppid() -> u32 {
     rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get() as u32)
 }
 
-/// When process `pid` started, in nanoseconds of the boot clock with the kernel's resolution (10 ms);
-/// `None` when there is no such process.
-pub fn start_time(pid: u32) -> Option<u64> {
-    let per_second = rustix::param::clock_ticks_per_second();
-    Some(super::stat::start_ticks(pid)?.saturating_mul(1_000_000_000 / per_second.max(1)))
-}
-
 /// The inode of the caller's pid namespace: two processes with different ones do not agree on pids.
 pub fn pid_namespace() -> u64 {
     std::fs::metadata("/proc/self/ns/pid").map_or(0, |metadata| metadata.ino())

@@ -137,6 +137,13 @@ fn info_of_reaped(pidfd: &impl AsFd) -> Option<i32> {
     (code == 0 && info.mask & PIDFD_INFO_EXIT != 0).then_some(info.exit_code)
 }
 
+/// When process `pid` started, in nanoseconds of the boot clock with the kernel's resolution (10 ms);
+/// `None` when there is no such process.
+pub fn start_time(pid: u32) -> Option<u64> {
+    let per_second = rustix::param::clock_ticks_per_second();
+    Some(start_ticks(pid)?.saturating_mul(1_000_000_000 / per_second.max(1)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@
 //! the C library's exit handlers, so after `main` has returned or `exit` was called, in `main` or anywhere. It does not
 //! run after `_exit`, an abort or a signal: then the reaper does what is left to do.
 
-use super::here::{Here, present};
+use super::children;
 use crate::arena::{Arena, Role, this_process};
 use crate::platform::atomic::{AtomicBool, Ordering};
 use crate::platform::process;
@@ -20,7 +20,7 @@ pub(super) fn register() {
 
 /// Ends daemons, waits for the other children, and says that this process ends in good order.
 extern "C" fn leave() {
-    let children = present().map(Here::children).unwrap_or_default();
+    let children = children::living();
     for child in children.iter().filter(|child| child.role() == Role::Daemon) {
         // One that has ended meanwhile needs no signal; another user's cannot be sent one.
         let _ = child.signal(libc::SIGTERM);

@@ -11,17 +11,21 @@
 //! start_exec, template      by exec, and by fork of the caller           birth     how a supervisor makes a child
 //! zygote, handover          the program, diverted before `main`          inherit   what a child inherits
 //! supervisor, request       a supervisor as its owner sees it            serve     its loop
-//! workers, setbacks         a pool's workers at their number             reaper    who notices deaths
-//! started, here, leaving    children, and what is done at one's own end  loan      work that borrows
+//! workers, setbacks         a pool's workers at their number             reaper/   the process that notices deaths
+//! started, children, here   a child, all of them, helpers                own       what a fork's child must not keep
+//! child, leaving            what runs in a child, and what is done at one's own end
 //! ```
 
 mod birth;
+mod child;
+mod children;
 pub mod entry;
 mod error;
 mod handover;
 mod here;
 mod inherit;
 mod leaving;
+mod own;
 mod process;
 pub mod reaper;
 mod request;

@@ -5,15 +5,17 @@
 //! signal ended it. The function is like a program's `main`: what it returns becomes the exit code. To get a value
 //! back, send it through a queue, or give the call to a pool.
 
+use super::child::PANICKED;
+use super::children;
 use super::entry::{self, Entry, Failure};
 use super::error::{ProcessError, StartError};
 use super::handover::Program;
 use super::here::here;
-use super::request::{Instruction, Order, Share, StartRequest};
+use super::request::{Instruction, Order, Share};
 use super::started::{Room, Started};
-use super::supervisor::{claim, note_started};
+use super::supervisor::claim;
 use super::{leaving, reaper, start_exec, zygote};
-use crate::arena::{Arena, ArenaError, Role, next_child};
+use crate::arena::{Arena, Role, next_child};
 use crate::platform::atomic::Ordering;
 use crate::platform::fork::{Side, fork_plain};
 use crate::platform::pidfd::ExitStatus;
@@ -25,11 +27,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Termination;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The exit code of a process whose function panicked, as that of a program whose `main` did.
-const PANICKED: i32 = 101;
-/// The exit code of a process whose function could not be called.
-const NOT_CALLED: i32 = 1;
 
 /// How a process comes to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,7 +102,7 @@ impl Builder {
             descriptors: &[report.as_fd()],
             share: Share::All,
         };
-        here().reap();
+        children::reap();
         let started = match self.method {
             StartMethod::Zygote => zygote::start(&order)?,
             StartMethod::Exec => start_exec::start(&Program::myself(), &order)?,
@@ -127,7 +124,7 @@ impl Builder {
         let arena = Arena::get().map_err(StartError::arena(&name))?;
         let payload = Instruction::default();
         let order = Order { name: &name, role: self.role(), payload, descriptors: &[], share: Share::All };
-        here().reap();
+        children::reap();
         // Best effort: waiters sweep themselves while there is no reaper.
         let _ = reaper::ensure(arena);
         let room =
@@ -143,7 +140,7 @@ impl Builder {
             }
             Ok(Side::Parent(pid)) => {
                 arena.adopt_slot_for(slot, pid);
-                note_started(arena);
+                reaper::note_started(arena);
                 let started = Started::new(name.clone(), slot, order.role, pid, room)
                     .map_err(StartError::system(&name, "opening a descriptor of the process"))?;
                 Ok(Process::of(Arc::new(started), None))
@@ -200,7 +197,7 @@ impl Process {
 
     fn of(started: Arc<Started>, report: Option<OwnedFd>) -> Process {
         leaving::register();
-        here().add_child(&started);
+        children::add(&started);
         Process { started, report }
     }
 
@@ -296,50 +293,5 @@ impl Process {
     /// EPERM when it runs as another user, EINVAL for no signal.
     pub fn signal(&self, signal: i32) -> io::Result<()> {
         self.started.signal(signal)
-    }
-}
-
-/// The life of a process that was started for a function of this program.
-pub(super) fn run(request: StartRequest) -> ! {
-    leaving::register();
-    let report = request.descriptors.into_iter().next();
-    let told = if request.is_entry { Entry::read(&request.payload) } else { None };
-    let answer = told
-        .ok_or_else(|| "what it was told names no function of this program".to_owned())
-        .and_then(|(entry, arguments)| {
-            entry::when_arguments_are_read(settle_references);
-            entry.call(arguments).map_err(|error| error.to_string())
-        });
-    let code = match answer.as_deref().map(|answer| (answer, entry::failure(answer))) {
-        Ok((answer, None)) => entry::answer::<u8>(answer).map_or(0, i32::from),
-        Ok((answer, Some(failure))) => {
-            if let Some(report) = report {
-                let _ = memory::write_note(report, answer);
-            }
-            match failure {
-                // The panic's own message stands on standard error already.
-                Failure::Panicked { .. } => PANICKED,
-                failure => not_called(&failure.to_string()),
-            }
-        }
-        Err(reason) => not_called(reason),
-    };
-    std::process::exit(code)
-}
-
-fn not_called(reason: &str) -> i32 {
-    let name = this_name().unwrap_or_default();
-    eprintln!("manyhands: process {name} failed: {reason}");
-    NOT_CALLED
-}
-
-fn this_name() -> Result<String, ArenaError> {
-    Ok(Arena::get()?.process(crate::arena::this_process()?).name())
-}
-
-/// The child was given a reference to all that its parent held, before it existed; what its arguments do not name goes.
-fn settle_references() {
-    if let Some(arena) = Arena::current() {
-        arena.drop_unused_references();
     }
 }

@@ -9,7 +9,7 @@ use super::handover::{Part, Program, launch};
 use super::reaper;
 use super::request::{self, Bequest, FEW, Head, Order, Reply};
 use super::started::{Room, Started};
-use super::supervisor::{SENDING, claim, is_gone, note_started};
+use super::supervisor::{SENDING, claim, is_gone};
 use crate::arena::Arena;
 use crate::platform::{process, signal};
 use std::os::fd::BorrowedFd;
@@ -37,7 +37,7 @@ pub fn start(program: &Program, order: &Order<'_>) -> Result<Arc<Started>, Start
         .map(Arc::new)
         .map_err(|error| give_up("opening a descriptor of the process", error))?;
     arena.adopt_slot_for(slot, pid);
-    note_started(arena);
+    reaper::note_started(arena);
     let is_entry = order.payload.is_entry;
     // What it inherits by nature need not travel, but the counts must agree.
     let descriptors: Vec<BorrowedFd<'_>> =

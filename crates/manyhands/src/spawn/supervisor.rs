@@ -132,7 +132,7 @@ impl Supervisor {
                 return Err(Refusal::Failed(error));
             }
         };
-        note_started(arena);
+        reaper::note_started(arena);
         let started = Started::new(name.to_owned(), slot, order.role, pid, room)
             .map_err(StartError::system(name, "opening a descriptor of the process"))
             .map_err(Refusal::Failed)?;
@@ -364,12 +364,4 @@ pub(super) fn claim(arena: &'static Arena, order: &Order<'_>) -> Result<ProcessI
         Share::These(handles) => arena.share_with(slot, handles),
     }
     Ok(slot)
-}
-
-pub(super) fn note_started(arena: &'static Arena) {
-    arena.counters().processes_started.fetch_add(1, Ordering::Relaxed);
-    // One that saw nobody left may have gone since it was looked for.
-    if arena.reaper().load(Ordering::SeqCst) == 0 {
-        let _ = reaper::ensure(arena);
-    }
 }

@@ -5,13 +5,13 @@
 //! program's own threads can fork it.
 
 use super::birth::Forking;
+use super::children;
 use super::error::StartError;
-use super::here::here;
 use super::reaper;
 use super::request::Order;
 use super::serve::Requester;
 use super::started::{Room, Started};
-use super::supervisor::{Supervisor, claim, note_started};
+use super::supervisor::{Supervisor, claim};
 use crate::arena::{Arena, ProcessId, Role, next_child};
 use crate::platform::fork::{Side, fork_plain};
 use crate::platform::message;
@@ -45,7 +45,7 @@ pub enum ForkedSupervisor {
 pub unsafe fn fork_process(order: &Order<'_>, forking: &mut dyn Forking) -> Result<Forked, StartError> {
     let name = order.name;
     let arena = Arena::get().map_err(StartError::arena(name))?;
-    here().reap();
+    children::reap();
     // Best effort: waiters sweep themselves while there is no reaper.
     let _ = reaper::ensure(arena);
     let room = Room::reserve().map_err(StartError::system(name, "opening a descriptor of the process"))?;
@@ -55,7 +55,7 @@ pub unsafe fn fork_process(order: &Order<'_>, forking: &mut dyn Forking) -> Resu
         Ok(Side::Child) => Ok(Forked::Child(slot)),
         Ok(Side::Parent(pid)) => {
             arena.adopt_slot_for(slot, pid);
-            note_started(arena);
+            reaper::note_started(arena);
             Started::new(name.to_owned(), slot, order.role, pid, room)
                 .map(|started| Forked::Parent(Arc::new(started)))
                 .map_err(StartError::system(name, "opening a descriptor of the process"))

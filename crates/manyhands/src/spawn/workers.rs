@@ -9,9 +9,9 @@
 
 use super::birth::{self, Forking};
 use super::inherit::Inheritance;
+use super::reaper;
 use super::request::Predecessor;
 use super::setbacks::Setbacks;
-use super::supervisor::note_started;
 use crate::arena::{Arena, Handle, ProcessId, Role, sweep};
 use crate::platform::fork::Side;
 use crate::platform::pidfd::{self, ExitStatus, PidFd};
@@ -276,7 +276,7 @@ impl Workers {
             Ok(Side::Parent(pid)) => {
                 self.hired += 1;
                 arena.adopt_slot_for(slot, pid);
-                note_started(arena);
+                reaper::note_started(arena);
                 // Without a descriptor it could not be watched: it must not run.
                 let pidfd = PidFd::open(pid).inspect_err(|_| pidfd::kill_and_reap(pid))?;
                 self.workers.push(Worker { slot, pid, pidfd, is_own: true });

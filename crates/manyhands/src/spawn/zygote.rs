@@ -9,11 +9,12 @@
 //! interpreter's extension does.
 
 use super::birth::{Forking, Loaded};
+use super::child;
 use super::entry::{self, Entry};
 use super::error::StartError;
 use super::handover::{self, Inherited, Part, Program, VARIABLE};
-use super::here::{Zygote, here};
-use super::process;
+use super::inherit::Standing;
+use super::own::{Own, locked};
 use super::request::{Bequest, Order};
 use super::serve::{Served, serve};
 use super::started::Started;
@@ -24,10 +25,20 @@ use crate::arena::{Arena, Handle};
 use crate::platform::image::{Initialiser, MainProgram, initialisers_after};
 use crate::platform::process::{end_at_once, program_name, set_name};
 use std::ffi::{CString, c_char, c_int};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// How many zygotes in a row may end before they answer.
 const ATTEMPTS: u32 = 3;
+
+/// A zygote of this process: what it executes, and with which standing it was made.
+struct Zygote {
+    program: Program,
+    standing: Standing,
+    supervisor: Arc<Supervisor>,
+}
+
+/// The zygotes of this process, at most one of each program.
+static ZYGOTES: Own<Mutex<Vec<Zygote>>> = Own::new();
 
 /// Starts a process through this process's zygote.
 pub(super) fn start(order: &Order<'_>) -> Result<Arc<Started>, StartError> {
@@ -83,7 +94,7 @@ fn current(
     program: impl Fn() -> Result<Program, StartError>,
 ) -> Result<Arc<Supervisor>, StartError> {
     let program = program()?;
-    let mut zygotes = here().zygotes();
+    let mut zygotes = locked(ZYGOTES.get());
     let known = zygotes.iter().position(|zygote| zygote.program == program);
     if let Some(zygote) = known.map(|index| &zygotes[index])
         && zygote.standing == bequest.standing
@@ -107,7 +118,7 @@ fn myself(name: &str) -> Result<Program, StartError> {
 }
 
 fn discard(lost: &Arc<Supervisor>) {
-    here().zygotes().retain(|zygote| !Arc::ptr_eq(&zygote.supervisor, lost));
+    locked(ZYGOTES.get()).retain(|zygote| !Arc::ptr_eq(&zygote.supervisor, lost));
 }
 
 /// Stands for this crate's code when it is asked whether that is part of the program.
@@ -182,7 +193,7 @@ extern "C" fn divert(argc: c_int, argv: *const *const c_char, environment: *cons
         Part::Process => match inherited.request() {
             Ok(request) => {
                 set_name(&program_name());
-                process::run(request)
+                child::run(request)
             }
             // The starter has ended.
             Err(_) => end_at_once(1),
@@ -201,7 +212,7 @@ fn be_zygote(inherited: Inherited) -> ! {
     entry::watch_panics();
     // SAFETY: this process has run nothing of the program's, and has one thread.
     match unsafe { serve(inherited.requester, &mut Plain::new(), Handle::supervised) } {
-        Ok(Served::Child(request)) => process::run(request),
+        Ok(Served::Child(request)) => child::run(request),
         Ok(Served::End) | Err(_) => end_at_once(0),
     }
 }

@@ -4,7 +4,7 @@
 //! orphans fall to the calling process the reaper is its hidden child. One that another process has made, and that has
 //! visibly fallen to this one, is replaced.
 
-use super::{NAME, Task, watch};
+use super::watch::{NAME, Task, watch};
 use crate::arena::{Arena, ProcessId, ProcessState, Role};
 use crate::platform::atomic::Ordering;
 use crate::platform::futex::ENDED;
@@ -140,6 +140,15 @@ pub fn ensure(arena: &'static Arena) -> io::Result<()> {
         arena.abandon_slot(slot);
     }
     started
+}
+
+/// Counts a process that was started, and makes sure that a reaper will notice its end.
+pub(in crate::spawn) fn note_started(arena: &'static Arena) {
+    arena.counters().processes_started.fetch_add(1, Ordering::Relaxed);
+    // One that saw nobody left may have gone since it was looked for.
+    if arena.reaper().load(Ordering::SeqCst) == 0 {
+        let _ = ensure(arena);
+    }
 }
 
 /// Whether a process is a reaper that has fallen to this one, by the kernel's word.

@@ -1,19 +1,11 @@
-//! The process that notices deaths.
+//! What the reaper does: it watches all processes of the arena, sweeps those that have ended, and ends those that must
+//! end with a parent.
 //!
-//! One per arena, made with the first process that is started. It is nobody's child, or where orphans fall to the
-//! program itself, a child that it does not see. It polls the pidfds of all processes of the arena and its doorbell,
-//! looks once a second for processes that have executed another program, and sweeps the dead. It ends the processes
-//! that must end with a parent: pool workers and daemons however it ended, others when a signal ended it. Before it
+//! It polls their pidfds and the arena's doorbell, and looks once a second for processes that have executed another
+//! program. It ends pool workers and daemons however their parent ended, others when a signal ended that. Before it
 //! ends a process the kernel must say that the process is one of the arena's ([`Watched::signal`]). It ends itself when
 //! no process is left. It is a bare clone, perhaps of a process with threads. So it allocates nothing, takes no lock,
-//! holds no descriptor but its own and the memory's, and drops the memory it was cloned with. It may be killed.
-//! Supervisors, and processes that wait for one or start one, notice that and make another. So do waiters that the
-//! kernel wakes when it notes the reaper's end in words of the arena. Meanwhile waiters sweep for themselves.
-
-mod office;
-
-pub(super) use office::{KNOWN_LOOK, wait_dead};
-pub use office::{ensure, known};
+//! holds no descriptor but its own and the memory's, and drops the memory it was cloned with.
 
 use crate::arena::{Arena, ProcessId, ProcessSlot, ProcessState, Role, sweep, sweep_noticed};
 use crate::platform::atomic::Ordering;
@@ -26,7 +18,7 @@ use crate::platform::{Deadline, clock, orphan, privilege, process};
 use std::ffi::{CStr, c_void};
 
 /// What reapers are called in the kernel's lists.
-const NAME: &CStr = c"mh-reaper";
+pub(super) const NAME: &CStr = c"mh-reaper";
 /// How long a process that was asked to end may take to do so before it is made to.
 const PATIENCE_NS: u64 = 1_000_000_000;
 /// How long the doorbell is not listened to after it was rung. When processes are started one after the other, the
@@ -37,18 +29,18 @@ const SILENT_LOOK_NS: u64 = 1_000_000_000;
 /// How soon the reaper looks again when it lacks a descriptor to watch a process with.
 const BLIND_LOOK_NS: u64 = 100_000_000;
 
-struct Task {
-    arena: &'static Arena,
-    slot: ProcessId,
+pub(super) struct Task {
+    pub(super) arena: &'static Arena,
+    pub(super) slot: ProcessId,
     /// The process whose child it is without being seen; 0 for nobody.
-    hidden_from: u32,
+    pub(super) hidden_from: u32,
 }
 
 /// The reaper's life.
 ///
 /// # Safety
 /// `task` points to a [`Task`], on a stack that is this process's own copy.
-unsafe fn watch(task: *const c_void) {
+pub(super) unsafe fn watch(task: *const c_void) {
     // SAFETY: a valid pointer to one, as the caller promises, which nobody else has in this process.
     let task = unsafe { &*task.cast::<Task>() };
     let Task { arena, slot, hidden_from } = *task;

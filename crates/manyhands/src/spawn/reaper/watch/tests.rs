@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::platform::Deadline;
+use crate::spawn::reaper::ensure;
 use std::time::Duration;
 
 /// The process in the office, once it has begun.
