@@ -1,7 +1,7 @@
 //! Calls to functions, run by a pool of workers, and their answers.
 //!
 //! ```text
-//! pool        the handle, over one of two engines          state    what a pool is ready for, what is known of it
+//! pool        the handle, over one of two engines (engine)  state   what a pool is ready for, what is known of it
 //! future      one call's answer      together   several    map      many calls, their answers in order or as they come
 //! admission   a banker lets calls in                       errors   why a pool, a call, an answer could not be had
 //! processes/  workers are processes: functions of the program, values as bytes, deaths undone
@@ -18,6 +18,7 @@ use cfg_if::cfg_if;
 cfg_if! {
     if #[cfg(not(manyhands_model))] {
         mod admission;
+        mod engine;
         mod errors;
         mod future;
         mod map;
@@ -31,9 +32,10 @@ cfg_if! {
             errors::{CallError, CallFailure, PoolError, SubmitError, WorkerDied},
             future::Future,
             map::{Map, Unordered},
-            pool::{Engine, Pool, PoolBuilder},
+            engine::Engine,
+            pool::{Pool, PoolBuilder},
             processes::{
-                Bytes, CallRequest, CallWatch, Callback, Callbacks, Completions, INLINE, NewCall, PoolPlan,
+                Bytes, CallRequest, CallWatch, Callbacks, Completions, INLINE, NewCall, PoolPlan,
                 Processes, RawAnswer, RawCall, RawPool, Turn, Worker, WorkerEnd, supervised,
             },
             state::{PoolState, PoolStatistics},

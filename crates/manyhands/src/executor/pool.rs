@@ -4,28 +4,13 @@
 //! the caller's memory; processes run functions, whose arguments and results travel. All else is the same: futures,
 //! maps, what closing, terminating and dropping do.
 
+use super::engine::Engine;
 use super::errors::PoolError;
 use super::processes::{Processes, ProcessesPlan};
 use super::state::PoolStatistics;
 use super::threads::Threads;
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
-
-/// What runs the calls of a [`Pool`]: [`Processes`] or [`Threads`]. Dropping it waits until all calls are done.
-pub trait Engine: sealed::Sealed + Sized + Send + Sync + 'static {
-    #[doc(hidden)]
-    fn close(&self);
-    #[doc(hidden)]
-    fn terminate(&self);
-    #[doc(hidden)]
-    fn statistics(&self) -> PoolStatistics;
-}
-
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for super::Processes {}
-    impl Sealed for super::Threads {}
-}
 
 /// Workers that run calls: processes, or with [`Pool::threads`] threads of this one.
 ///

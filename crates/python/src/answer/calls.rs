@@ -36,7 +36,7 @@ impl Calls {
     pub fn when_answered(self, callbacks: &Callbacks, then: impl FnOnce(Calls) + Send + 'static) {
         let (calls, join): (_, fn(_) -> Calls) = match self {
             Calls::One(call) => {
-                return callbacks.register(call, Box::new(move |call| then(Calls::One(call))));
+                return callbacks.register(call, move |call| then(Calls::One(call)));
             }
             Calls::Each(calls) => (calls, Calls::Each),
             Calls::Chunks(calls) => (calls, Calls::Chunks),
@@ -57,7 +57,7 @@ impl Calls {
                     then(join(calls));
                 }
             };
-            callbacks.register(call, Box::new(answered));
+            callbacks.register(call, answered);
         }
     }
 }

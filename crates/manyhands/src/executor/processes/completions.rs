@@ -3,17 +3,16 @@
 //! The calls are submitted with a latch, in which workers note which they have answered. One thread takes the answers
 //! out. Dropping the set cancels its calls that no worker has begun, and leaves the others to themselves.
 
-use super::latch::Latch;
+use super::latch::{AtLatch, Latch};
 use super::raw_call::RawCall;
 use super::raw_pool::{NewCall, RawPool};
 use crate::executor::errors::SubmitError;
 use crate::sync::{Wait, WaitError};
-use std::borrow::Borrow;
 use std::collections::HashMap;
 
 /// A set of calls whose answers are taken as they come. `T` is what the caller wants to know a call by, `C` how it has
 /// it.
-pub struct Completions<T, C: Borrow<RawCall> = RawCall> {
+pub struct Completions<T, C: AtLatch = RawCall> {
     pool: RawPool,
     latch: usize,
     calls: HashMap<u32, (C, T)>,
@@ -33,7 +32,7 @@ impl<T> Completions<T> {
     }
 }
 
-impl<T, C: Borrow<RawCall>> Completions<T, C> {
+impl<T, C: AtLatch> Completions<T, C> {
     /// An empty set.
     ///
     /// # Errors
@@ -67,11 +66,10 @@ impl<T, C: Borrow<RawCall>> Completions<T, C> {
 
     /// Makes a call that was submitted before one of the set.
     pub(super) fn adopt(&mut self, call: C, known_by: T) {
-        let raw: &RawCall = call.borrow();
-        let index = raw.index();
-        raw.tell_latch(self.latch as u32 + 1);
+        let index = call.index();
+        call.notify_latch(self.latch as u32 + 1);
         // Its worker may have answered before it could know.
-        if raw.is_done() {
+        if call.is_done() {
             self.found.push(index);
         }
         self.calls.insert(index, (call, known_by));
@@ -98,14 +96,13 @@ impl<T, C: Borrow<RawCall>> Completions<T, C> {
 }
 
 /// The next answered call of a table.
-fn next_answered<T, C: Borrow<RawCall>>(
+fn next_answered<T, C: AtLatch>(
     latch: &Latch,
     calls: &mut HashMap<u32, (C, T)>,
     found: &mut Vec<u32>,
 ) -> Option<(C, T)> {
-    let is_done = |calls: &HashMap<u32, (C, T)>, index: &u32| {
-        calls.get(index).is_some_and(|(call, _)| call.borrow().is_done())
-    };
+    let is_done =
+        |calls: &HashMap<u32, (C, T)>, index: &u32| calls.get(index).is_some_and(|(call, _)| call.is_done());
     loop {
         // Asked first: entries that are lost after this are announced again.
         if latch.take_lost() {
@@ -119,17 +116,17 @@ fn next_answered<T, C: Borrow<RawCall>>(
     }
 }
 
-impl<T, C: Borrow<RawCall>> Drop for Completions<T, C> {
+impl<T, C: AtLatch> Drop for Completions<T, C> {
     fn drop(&mut self) {
         for (call, _) in self.calls.values() {
-            call.borrow().cancel();
+            call.give_up();
         }
         self.calls.clear();
         self.pool.requester().give_back_latch(self.latch);
     }
 }
 
-impl<T, C: Borrow<RawCall>> std::fmt::Debug for Completions<T, C> {
+impl<T, C: AtLatch> std::fmt::Debug for Completions<T, C> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Completions").field("calls", &self.calls.len()).finish_non_exhaustive()
     }

@@ -9,8 +9,8 @@ use super::raw_pool::{NewCall, PoolPlan, RawPool};
 use super::slot::INLINE;
 use super::worker::Worker;
 use crate::arena::{self, Handle, Role};
+use crate::executor::engine::{Engine, sealed};
 use crate::executor::errors::{PoolError, SubmitError};
-use crate::executor::pool::Engine;
 use crate::executor::state::PoolStatistics;
 use crate::spawn::entry::Trampoline;
 use crate::spawn::{
@@ -133,6 +133,8 @@ impl Processes {
         self.supervisor.lock().unwrap_or_else(PoisonError::into_inner).look();
     }
 }
+
+impl sealed::Sealed for Processes {}
 
 impl Engine for Processes {
     fn close(&self) {

@@ -110,12 +110,12 @@ impl<R> Remote<R> {
             Held::Alone(call) => {
                 let (call, listener) = (Arc::new(call), Arc::new(Listener::default()));
                 self.call = Held::Watched(Arc::clone(&call), Arc::clone(&listener));
-                let told = Arc::clone(&listener);
-                call.tell_when_done(Box::new(move || {
-                    if let Some(waker) = told.set(None) {
+                let to_notify = Arc::clone(&listener);
+                call.notify_when_done(move || {
+                    if let Some(waker) = to_notify.set(None) {
                         waker.wake();
                     }
-                }))?;
+                })?;
                 (call, listener)
             }
             Held::Watched(call, listener) => {
@@ -140,12 +140,12 @@ impl<R> Remote<R> {
     {
         match self {
             Remote { call: Held::Alone(call), read } => {
-                call.on_done(Box::new(move |call| callback(take(call, function, read))))
+                call.on_done(move |call| callback(take(call, function, read)))
             }
             Remote { call: Held::Watched(call, listener), read } => {
                 let same = Arc::clone(&call);
                 let rest = Remote { call: Held::Watched(same, listener), read };
-                call.tell_when_done(Box::new(move || callback(rest.take(function))))
+                call.notify_when_done(move || callback(rest.take(function)))
             }
             Remote { call: Held::Nowhere, .. } => unreachable!("it is only passed through"),
         }

@@ -13,6 +13,21 @@ use crate::sync::Gate;
 
 const ENTRIES: usize = 256;
 
+/// A call that is waited for at a latch, together with others.
+pub trait AtLatch {
+    /// The number of its slot.
+    fn index(&self) -> u32;
+
+    /// Whether the answer is there.
+    fn is_done(&self) -> bool;
+
+    /// Has the answer noted at the latch of this number, from now on.
+    fn notify_latch(&self, latch: u32);
+
+    /// It is waited for no more.
+    fn give_up(&self);
+}
+
 shared_record! {
     /// A latch. Zeroed memory is a fresh one.
     pub(super) struct Latch [align(64)] {

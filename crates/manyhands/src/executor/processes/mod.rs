@@ -6,7 +6,8 @@
 //! sweep  obituary  beyond_help      what a dead worker or requester leaves behind; a pool that nobody can help
 //! raw_pool  requester  free_list    the requester's side, in bytes: the pool
 //! raw_call  watch                   the requester's side, in bytes: a call, and who looks at it besides
-//! completions  callbacks            answers as they come; what is done unasked
+//! completions                       answers as they come
+//! callbacks  callback_thread        what is done unasked when an answer comes
 //! worker  supervised                the worker's side, in bytes; the supervisor's
 //! supervision                       who keeps the workers, and how another process takes its place
 //! engine  pool                      functions and values, as bytes, on the above
@@ -23,6 +24,7 @@ cfg_if! {
     if #[cfg(not(manyhands_model))] {
         mod answered;
         mod beyond_help;
+        mod callback_thread;
         mod callbacks;
         mod completions;
         mod engine;
@@ -46,7 +48,7 @@ cfg_if! {
 
         pub(crate) use sweep::{LAYER, calls_so_far};
         pub use {
-            callbacks::{Callback, Callbacks},
+            callbacks::Callbacks,
             completions::Completions,
             engine::Processes,
             raw_call::{RawAnswer, RawCall},

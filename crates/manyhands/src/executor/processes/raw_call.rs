@@ -4,7 +4,7 @@
 //! run to its end unheard; its slot is used again afterwards. Threads may wait for one call together. No other thread
 //! carries the answer here: the worker writes it, and wakes who sleeps on the call's word.
 
-use super::callbacks::{Callback, Told};
+use super::latch::AtLatch;
 use super::obituary::Obituary;
 use super::requester::Requester;
 use super::slot::{Bytes, CallSlot, INLINE};
@@ -12,9 +12,9 @@ use super::sweep::Note;
 use super::watch::CallWatch;
 use super::word::{CallWord, State};
 use crate::arena::ProcessId;
-use crate::executor::errors::{CallFailure, SubmitError, WorkerDied};
+use crate::executor::errors::{CallFailure, WorkerDied};
 use crate::platform::atomic::{AtomicU32, Ordering};
-use crate::sync::{Blocking, Parker, Wait, WaitError};
+use crate::sync::{Parker, Wait, WaitError};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -54,8 +54,12 @@ impl RawCall {
         self.number
     }
 
-    pub(super) fn index(&self) -> u32 {
-        self.index
+    pub(super) fn slot(&self) -> &'static CallSlot {
+        self.slot
+    }
+
+    pub(super) fn requester(&self) -> &Arc<Requester> {
+        &self.requester
     }
 
     fn word(&self) -> CallWord<'_> {
@@ -130,46 +134,6 @@ impl RawCall {
             std::hint::spin_loop();
         }
         self.is_cancelled()
-    }
-
-    /// Asks for a word at a latch when the answer is there, from now on.
-    pub(super) fn tell_latch(&self, latch: u32) {
-        self.slot.latch.store(latch, Ordering::SeqCst);
-    }
-
-    /// Has `callback` run when the answer is there, in a thread of this process that does this for the whole pool. If
-    /// that one has ended with the pool, it runs at once in this thread.
-    ///
-    /// # Errors
-    /// When the thread cannot be started. The call is run all the same.
-    pub fn on_done(self, callback: Callback) -> Result<(), SubmitError> {
-        Self::when_done(Told::Callback(self, callback))
-    }
-
-    /// Has `tell` run when the answer is there, as [`RawCall::on_done`] does, and leaves the answer where it is.
-    ///
-    /// # Errors
-    /// As there.
-    pub(super) fn tell_when_done(
-        self: &Arc<Self>,
-        tell: Box<dyn FnOnce() + Send>,
-    ) -> Result<(), SubmitError> {
-        Self::when_done(Told::Word(Arc::clone(self), tell))
-    }
-
-    fn when_done(told: Told) -> Result<(), SubmitError> {
-        let requester = Arc::clone(&told.call().requester);
-        match Requester::callbacks(&requester)?.register(told) {
-            Ok(()) => {
-                // Its latch is where the thread sleeps.
-                requester.notify_callbacks();
-            }
-            Err(told) => {
-                while told.call().wait(&Wait::arena(None, &Blocking)).is_err() {}
-                told.tell();
-            }
-        }
-        Ok(())
     }
 
     /// Takes the answer, which must be there. `describe` is asked what the call was if its worker died over it.
@@ -263,6 +227,24 @@ impl RawCall {
             (State::Died, Note::Broken) => CallFailure::Broken { number, reason: self.requester.reason() },
             _ => CallFailure::Cancelled { number },
         }
+    }
+}
+
+impl AtLatch for RawCall {
+    fn index(&self) -> u32 {
+        self.index
+    }
+
+    fn is_done(&self) -> bool {
+        RawCall::is_done(self)
+    }
+
+    fn notify_latch(&self, latch: u32) {
+        self.slot.latch.store(latch, Ordering::SeqCst);
+    }
+
+    fn give_up(&self) {
+        self.cancel();
     }
 }
 

@@ -4,12 +4,10 @@
 //! Everything here is this process's own memory. It is shared by the pool's clones and by the calls that were
 //! submitted, and the last of them to go closes the pool. In a fork's child it is a copy that does nothing.
 
-use super::callbacks::CallbackThread;
+use super::callback_thread::CallbackThread;
 use super::free_list::FreeList;
-use super::raw_pool::RawPool;
 use super::record::LATCHES;
 use super::slot::CallSlot;
-use super::supervision::Supervision;
 use super::sweep::{Note, fail, fail_pending, note_of};
 use super::view::View;
 use super::word::State;
@@ -17,11 +15,12 @@ use crate::arena::{ArenaError, Object, ProcessId, this_process};
 use crate::executor::errors::SubmitError;
 use crate::executor::state::PoolState;
 use crate::platform::Scope;
-use crate::platform::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::platform::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use crate::spawn::{Predecessor, Setbacks};
 use crate::sync::{Gate, History, Wait, WaitError};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// How many slots are made ready when none is free.
 const NEW_SLOTS: u32 = 16;
@@ -42,6 +41,22 @@ pub(super) struct Requester {
     has_failed_all: AtomicBool,
     latches: Mutex<Vec<usize>>,
     pub(super) history: History,
+}
+
+/// Has another process keep the pool's workers, of which the lost one has left these: see
+/// [`RawPool::replace_supervisor_by`](super::RawPool::replace_supervisor_by).
+pub(super) type Replace = Box<dyn Fn(Predecessor) -> Result<Option<ProcessId>, String> + Send + Sync>;
+
+/// What the requester knows of the supervisor that keeps the pool's workers: see [`super::supervision`].
+#[derive(Default)]
+pub(super) struct Supervision {
+    pub(super) replace: OnceLock<Replace>,
+    /// Whether a thread has the turn.
+    pub(super) is_taken: AtomicBool,
+    /// The supervisor, as this process remembers it.
+    pub(super) kept_by: AtomicU32,
+    /// Another supervisor could not be had, so often in a row.
+    pub(super) setbacks: Mutex<Setbacks>,
 }
 
 /// A slot that becomes free by itself.
@@ -244,15 +259,17 @@ impl Requester {
         Ok(number)
     }
 
-    /// The pool's callback thread, started now if there is none.
-    pub(super) fn callbacks(requester: &Arc<Requester>) -> Result<&CallbackThread, SubmitError> {
-        if requester.callbacks.get().is_none() {
-            let mine = CallbackThread::start(&RawPool::of(requester))?;
-            if let Err(too_late) = requester.callbacks.set(mine) {
-                requester.end_callbacks(&too_late);
-            }
+    /// The pool's callback thread, started by `start` if there is none.
+    pub(super) fn callbacks_or(
+        &self,
+        start: impl FnOnce() -> Result<CallbackThread, SubmitError>,
+    ) -> Result<&CallbackThread, SubmitError> {
+        if self.callbacks.get().is_none()
+            && let Err(too_late) = self.callbacks.set(start()?)
+        {
+            self.end_callbacks(&too_late);
         }
-        Ok(requester.callbacks.get().expect("it was just put there"))
+        Ok(self.callbacks.get().expect("it was just put there"))
     }
 
     /// Wakes the callback thread.

@@ -11,30 +11,14 @@
 //! to try again (`Setbacks`).
 
 use super::record::SUPERVISOR_LOST;
-use super::requester::Requester;
+use super::requester::{Replace, Requester, Supervision};
 use super::sweep::{break_pool, wake_requester};
 use crate::arena::{ProcessId, ProcessState};
 use crate::executor::state::PoolState;
-use crate::platform::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+use crate::platform::atomic::{Ordering, fence};
 use crate::spawn::{Predecessor, Setbacks};
 use crate::sync::{Wait, WaitError};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-
-/// Has another process keep the pool's workers, of which the lost one has left these: see
-/// [`RawPool::replace_supervisor_by`](super::RawPool::replace_supervisor_by).
-pub(super) type Replace = Box<dyn Fn(Predecessor) -> Result<Option<ProcessId>, String> + Send + Sync>;
-
-/// The requester's private part in it.
-#[derive(Default)]
-pub(super) struct Supervision {
-    replace: OnceLock<Replace>,
-    /// Whether a thread has the turn.
-    is_taken: AtomicBool,
-    /// The supervisor, as this process remembers it.
-    kept_by: AtomicU32,
-    /// Another supervisor could not be had, so often in a row.
-    setbacks: Mutex<Setbacks>,
-}
+use std::sync::{MutexGuard, PoisonError};
 
 /// The turn to make a supervisor, which one thread at a time has.
 #[must_use = "the turn ends when this is dropped"]

@@ -8,9 +8,9 @@ use super::asked::{AnyTask, Body, Owned, Task};
 use super::future::Local;
 use super::loan::Scope;
 use super::workers::{Work, WorkerRecord, Workers};
+use crate::executor::engine::{Engine, sealed};
 use crate::executor::errors::{PoolError, SubmitError};
 use crate::executor::future::Future;
-use crate::executor::pool::Engine;
 use crate::executor::state::PoolStatistics;
 use crate::platform::atomic::Ordering;
 use crate::spawn::Thread;
@@ -69,6 +69,8 @@ impl Threads {
         submit_to(&self.workers, name, Work::Owned(Owned::new(Arc::clone(&task))), task)
     }
 }
+
+impl sealed::Sealed for Threads {}
 
 impl Engine for Threads {
     fn close(&self) {
