@@ -182,59 +182,79 @@ fn manifest(file: &File) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn findings(path: &str, text: &str) -> usize {
-        check(&File::sample(path, text)).len()
-    }
+    use crate::rules::samples::{assert_allowed, assert_refused, found};
 
     const RING: &str = "crates/manyhands/src/channel/ring.rs";
     const ZYGOTE: &str = "crates/manyhands/src/spawn/zygote.rs";
 
     #[test]
     fn what_goes_round_its_door_is_refused() {
-        assert_eq!(findings(RING, "use std::sync::atomic::AtomicU64;"), 1);
-        assert_eq!(findings(RING, "use std::sync::{Arc, atomic::{AtomicU64, Ordering}};"), 1);
-        assert_eq!(findings(RING, "fn f() { core::sync::atomic::fence(x) }"), 1);
-        assert_eq!(findings(RING, "use loom::thread;"), 1);
-        assert_eq!(findings(RING, "mod tests { use loom::thread; }"), 1);
-        assert_eq!(findings(RING, "fn f() { ::libc::getpid(); }"), 1);
-        assert_eq!(findings(RING, "use rustix::fs;"), 1);
-        assert_eq!(findings(RING, "use std::process::{Child, Command};"), 1);
-        assert_eq!(findings(RING, "fn f() { std::thread::sleep(x) }"), 1);
-        assert_eq!(findings(RING, "use std::sync::{Arc, Condvar, mpsc};"), 2);
-        assert_eq!(findings(RING, "use std::sync::{Mutex, RwLock};"), 2);
-        assert_eq!(findings(ZYGOTE, "fn f() { unsafe { libc::fork() }; }"), 1);
-        assert_eq!(findings(ZYGOTE, "use std::process::Command;"), 1);
-        assert_eq!(findings(ZYGOTE, "const SELF: &CStr = c\"/proc/self/exe\";"), 1);
-        assert_eq!(findings(ZYGOTE, "fn f() { read(format!(r#\"/proc/{pid}/stat\"#)); }"), 1);
-        assert_eq!(findings("crates/manyhands/src/lib.rs", "use std::sync::atomic::AtomicU64;"), 1);
-        assert_eq!(findings("crates/cli/src/lib.rs", "use pyo3::prelude::*;"), 1);
-        assert_eq!(findings("crates/cli/Cargo.toml", "[dependencies]\npyo3 = \"1\"\n"), 1);
+        assert_refused(
+            check,
+            RING,
+            &[
+                "use std::sync::atomic::AtomicU64;",
+                "use std::sync::{Arc, atomic::{AtomicU64, Ordering}};",
+                "fn f() { core::sync::atomic::fence(x) }",
+                "use loom::thread;",
+                "mod tests { use loom::thread; }",
+                "fn f() { ::libc::getpid(); }",
+                "use rustix::fs;",
+                "use std::process::{Child, Command};",
+                "fn f() { std::thread::sleep(x) }",
+            ],
+        );
+        assert_eq!(found(check, RING, "use std::sync::{Arc, Condvar, mpsc};"), 2);
+        assert_eq!(found(check, RING, "use std::sync::{Mutex, RwLock};"), 2);
+        assert_refused(
+            check,
+            ZYGOTE,
+            &[
+                "fn f() { unsafe { libc::fork() }; }",
+                "use std::process::Command;",
+                "const SELF: &CStr = c\"/proc/self/exe\";",
+                "fn f() { read(format!(r#\"/proc/{pid}/stat\"#)); }",
+            ],
+        );
+        assert_refused(check, "crates/manyhands/src/lib.rs", &["use std::sync::atomic::AtomicU64;"]);
+        assert_refused(check, "crates/cli/src/lib.rs", &["use pyo3::prelude::*;"]);
+        assert_refused(check, "crates/cli/Cargo.toml", &["[dependencies]\npyo3 = \"1\"\n"]);
     }
 
     #[test]
     fn the_doors_themselves_are_open() {
-        assert_eq!(
-            findings("crates/manyhands/src/platform/atomic.rs", "pub use std::sync::atomic::fence;"),
-            0
+        assert_allowed(
+            check,
+            "crates/manyhands/src/platform/atomic.rs",
+            &["pub use std::sync::atomic::fence;"],
         );
-        assert_eq!(findings(RING, "mod model { use loom::thread; }"), 0);
-        assert_eq!(findings("crates/manyhands/src/channel/model_death.rs", "use loom::thread;"), 0);
-        assert_eq!(findings(RING, "mod tests { use std::sync::atomic::AtomicU64; }"), 0);
-        assert_eq!(findings(RING, "use std::sync::Arc; use std::process::ExitStatus;"), 0);
-        assert_eq!(findings(RING, "fn f() { crate::platform::libc::x() }"), 0);
-        assert_eq!(findings(RING, "fn f() -> i32 { libc::ESRCH }"), 0);
-        assert_eq!(findings(ZYGOTE, "use std::sync::Mutex;"), 0);
-        assert_eq!(findings(ZYGOTE, "fn f() { error(\"reading /proc\") }"), 0);
-        assert_eq!(
-            findings(ZYGOTE, "mod tests { use std::process::Command; const FILE: &str = \"/proc/1\"; }"),
-            0
+        assert_allowed(check, RING, &["mod model { use loom::thread; }"]);
+        assert_allowed(check, "crates/manyhands/src/channel/model_death.rs", &["use loom::thread;"]);
+        assert_allowed(
+            check,
+            RING,
+            &[
+                "mod tests { use std::sync::atomic::AtomicU64; }",
+                "use std::sync::Arc; use std::process::ExitStatus;",
+                "fn f() { crate::platform::libc::x() }",
+                "fn f() -> i32 { libc::ESRCH }",
+            ],
         );
-        assert_eq!(
-            findings("crates/manyhands/src/platform/maps.rs", "const SELF: &CStr = c\"/proc/self\";"),
-            0
+        assert_allowed(
+            check,
+            ZYGOTE,
+            &[
+                "use std::sync::Mutex;",
+                "fn f() { error(\"reading /proc\") }",
+                "mod tests { use std::process::Command; const FILE: &str = \"/proc/1\"; }",
+            ],
         );
-        assert_eq!(findings("crates/python/src/queue.rs", "use pyo3::prelude::*;"), 0);
-        assert_eq!(findings("crates/python/Cargo.toml", "pyo3 = \"1\"\n"), 0);
+        assert_allowed(
+            check,
+            "crates/manyhands/src/platform/maps.rs",
+            &["const SELF: &CStr = c\"/proc/self\";"],
+        );
+        assert_allowed(check, "crates/python/src/queue.rs", &["use pyo3::prelude::*;"]);
+        assert_allowed(check, "crates/python/Cargo.toml", &["pyo3 = \"1\"\n"]);
     }
 }

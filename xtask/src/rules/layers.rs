@@ -98,43 +98,49 @@ fn group_names<'t, 'a>(tokens: &'t [Token<'a>], open: usize) -> Vec<&'t Token<'a
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn findings(path: &str, text: &str) -> usize {
-        check(&File::sample(path, text)).len()
-    }
+    use crate::rules::samples::{assert_allowed, assert_refused, found};
 
     #[test]
     fn a_later_layer_is_refused_however_it_is_written() {
         let sweep = "crates/manyhands/src/sync/sweep.rs";
-        assert_eq!(findings(sweep, "use crate::channel::Queue;"), 1);
-        assert_eq!(findings(sweep, "use crate::{arena::Arena, channel::{Queue, ring}, executor};"), 2);
-        assert_eq!(findings(sweep, "fn f() { crate::spawn::reaper::start(); }"), 1);
-        assert_eq!(findings(sweep, "use super::super::channel;"), 1);
-        assert_eq!(findings(sweep, "mod tests { use super::super::super::channel; }"), 1);
-        assert_eq!(findings("crates/manyhands/src/sync/mod.rs", "use super::channel;"), 1);
-        assert_eq!(findings("crates/manyhands/src/platform/futex.rs", "pub use crate::arena::Offset;"), 1);
-        assert_eq!(findings("crates/manyhands/src/arena.rs", "use super::sync;"), 1);
+        assert_refused(check, sweep, &["use crate::channel::Queue;"]);
+        assert_eq!(found(check, sweep, "use crate::{arena::Arena, channel::{Queue, ring}, executor};"), 2);
+        assert_refused(
+            check,
+            sweep,
+            &[
+                "fn f() { crate::spawn::reaper::start(); }",
+                "use super::super::channel;",
+                "mod tests { use super::super::super::channel; }",
+            ],
+        );
+        assert_refused(check, "crates/manyhands/src/sync/mod.rs", &["use super::channel;"]);
+        assert_refused(check, "crates/manyhands/src/platform/futex.rs", &["pub use crate::arena::Offset;"]);
+        assert_refused(check, "crates/manyhands/src/arena.rs", &["use super::sync;"]);
     }
 
     #[test]
     fn a_name_that_hides_its_layer_is_refused() {
         let sweep = "crates/manyhands/src/sync/sweep.rs";
-        assert_eq!(findings(sweep, "use crate::Queue;"), 1);
-        assert_eq!(findings(sweep, "mod tests { fn f() { crate::sweep_the_dead(); } }"), 1);
+        assert_refused(
+            check,
+            sweep,
+            &["use crate::Queue;", "mod tests { fn f() { crate::sweep_the_dead(); } }"],
+        );
     }
 
     #[test]
     fn earlier_layers_are_allowed() {
         let sweep = "crates/manyhands/src/sync/sweep.rs";
-        assert_eq!(
-            findings(
-                sweep,
-                "use crate::{arena, platform::futex}; use super::channel; use super::super::arena;"
-            ),
-            0
+        assert_allowed(
+            check,
+            sweep,
+            &[
+                "use crate::{arena, platform::futex}; use super::channel; use super::super::arena;",
+                "mod tests { use super::super::channel; }",
+                "// crate::channel\nconst TEXT: &str = \"crate::channel::x\";",
+            ],
         );
-        assert_eq!(findings(sweep, "mod tests { use super::super::channel; }"), 0);
-        assert_eq!(findings(sweep, "// crate::channel\nconst TEXT: &str = \"crate::channel::x\";"), 0);
-        assert_eq!(findings("crates/manyhands/src/lib.rs", "pub use crate::executor::Pool;"), 0);
+        assert_allowed(check, "crates/manyhands/src/lib.rs", &["pub use crate::executor::Pool;"]);
     }
 }

@@ -57,23 +57,19 @@ fn macros(file: &File) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn findings(path: &str, text: &str) -> usize {
-        check(&File::sample(path, text)).len()
-    }
+    use crate::rules::samples::{assert_allowed, assert_refused};
 
     #[test]
     fn leftovers_are_refused() {
-        assert_eq!(findings("crates/cli/src/plan.rs", &format!("// {}: later", LATER[0])), 1);
-        assert_eq!(findings("python/manyhands/pool.py", &format!("# {} later", LATER[1])), 1);
-        assert_eq!(findings("crates/cli/src/plan.rs", "fn f() { todo!() }"), 1);
-        assert_eq!(findings("crates/cli/src/plan.rs", "fn f() { dbg!(1); }"), 1);
-        assert_eq!(findings("crates/cli/src/utils.rs", ""), 1);
-        assert_eq!(findings("crates/cli/src/common/plan.rs", ""), 1);
+        assert_refused(check, "crates/cli/src/plan.rs", &[&format!("// {}: later", LATER[0])]);
+        assert_refused(check, "python/manyhands/pool.py", &[&format!("# {} later", LATER[1])]);
+        assert_refused(check, "crates/cli/src/plan.rs", &["fn f() { todo!() }", "fn f() { dbg!(1); }"]);
+        assert_refused(check, "crates/cli/src/utils.rs", &[""]);
+        assert_refused(check, "crates/cli/src/common/plan.rs", &[""]);
     }
 
     #[test]
     fn finished_code_is_allowed() {
-        assert_eq!(findings("crates/cli/src/plan.rs", "fn todo() { f(\"todo!\") }"), 0);
+        assert_allowed(check, "crates/cli/src/plan.rs", &["fn todo() { f(\"todo!\") }"]);
     }
 }

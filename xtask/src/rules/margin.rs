@@ -45,26 +45,27 @@ fn outside_code<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> impl Itera
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn findings(path: &str, text: &str) -> usize {
-        check(&File::sample(path, text)).len()
-    }
+    use crate::rules::samples::{assert_allowed, assert_refused};
 
     #[test]
     fn long_words_are_refused() {
         let long = "word ".repeat(25);
-        assert_eq!(findings("crates/cli/src/plan.rs", &format!("/// {long}\nfn f() {{}}")), 1);
-        assert_eq!(findings("docs/design.md", &format!("{long}\n")), 1);
+        assert_refused(check, "crates/cli/src/plan.rs", &[&format!("/// {long}\nfn f() {{}}")]);
+        assert_refused(check, "docs/design.md", &[&format!("{long}\n")]);
     }
 
     #[test]
     fn tables_code_and_short_lines_are_allowed() {
         let long = "word ".repeat(25);
-        assert_eq!(
-            findings("crates/cli/src/plan.rs", &format!("/// | {long} |\nconst TEXT: &str = \"{long}\";")),
-            0
+        assert_allowed(
+            check,
+            "crates/cli/src/plan.rs",
+            &[&format!("/// | {long} |\nconst TEXT: &str = \"{long}\";")],
         );
-        assert_eq!(findings("docs/design.md", &format!("| {long} |\n```text\n{long}\n```\nshort\n")), 0);
-        assert_eq!(findings("docs/design.md", &"x".repeat(200)), 0);
+        assert_allowed(
+            check,
+            "docs/design.md",
+            &[&format!("| {long} |\n```text\n{long}\n```\nshort\n"), &"x".repeat(200)],
+        );
     }
 }

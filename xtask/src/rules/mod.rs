@@ -11,6 +11,8 @@ mod maps;
 mod margin;
 mod openings;
 mod prose;
+#[cfg(test)]
+mod samples;
 mod unsafety;
 mod unused;
 

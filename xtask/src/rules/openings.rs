@@ -50,34 +50,40 @@ fn python(file: &File) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn findings(path: &str, text: &str) -> usize {
-        check(&File::sample(path, text)).len()
-    }
+    use crate::rules::samples::{assert_allowed, assert_refused};
 
     #[test]
     fn a_rust_module_without_words_is_refused() {
         let park = "crates/manyhands/src/sync/wait/park.rs";
-        assert_eq!(findings(park, "pub fn park() {}"), 1);
-        assert_eq!(findings(park, "//! Parks.\npub fn park() {}"), 1);
-        assert_eq!(findings(park, "//! Parks.\n//!\n//!\n//!\npub fn park() {}"), 1);
-        assert_eq!(findings(park, "use x;\n//! One.\n//! Two.\n//! Three."), 1);
-        assert_eq!(findings(park, &"//! Words.\n".repeat(MOST + 1)), 1);
-        assert_eq!(findings("crates/manyhands/tests/kill.rs", "fn main() {}"), 1);
+        assert_refused(
+            check,
+            park,
+            &[
+                "pub fn park() {}",
+                "//! Parks.\npub fn park() {}",
+                "//! Parks.\n//!\n//!\n//!\npub fn park() {}",
+                "use x;\n//! One.\n//! Two.\n//! Three.",
+                &"//! Words.\n".repeat(MOST + 1),
+            ],
+        );
+        assert_refused(check, "crates/manyhands/tests/kill.rs", &["fn main() {}"]);
     }
 
     #[test]
     fn a_python_module_without_words_is_refused() {
-        assert_eq!(findings("python/manyhands/pool.py", "import os\n\"\"\"Too late.\"\"\""), 1);
-        assert_eq!(findings("python/manyhands/pool.py", ""), 1);
-        assert_eq!(findings("tests/python/test_pool.py", "def test(): pass"), 1);
+        assert_refused(check, "python/manyhands/pool.py", &["import os\n\"\"\"Too late.\"\"\"", ""]);
+        assert_refused(check, "tests/python/test_pool.py", &["def test(): pass"]);
     }
 
     #[test]
     fn words_are_enough() {
-        assert_eq!(findings("crates/manyhands/src/sync/wait/park.rs", "//! One.\n//! Two.\n//! Three.\n"), 0);
-        assert_eq!(findings("crates/manyhands/tests/kill.rs", "//! One.\n"), 0);
-        assert_eq!(findings("crates/manyhands/src/sync/wait/park/model.rs", "//! One.\n"), 0);
-        assert_eq!(findings("python/manyhands/pool.py", "#!/usr/bin/env python3\n\"\"\"A pool.\"\"\"\n"), 0);
+        assert_allowed(
+            check,
+            "crates/manyhands/src/sync/wait/park.rs",
+            &["//! One.\n//! Two.\n//! Three.\n"],
+        );
+        assert_allowed(check, "crates/manyhands/tests/kill.rs", &["//! One.\n"]);
+        assert_allowed(check, "crates/manyhands/src/sync/wait/park/model.rs", &["//! One.\n"]);
+        assert_allowed(check, "python/manyhands/pool.py", &["#!/usr/bin/env python3\n\"\"\"A pool.\"\"\"\n"]);
     }
 }

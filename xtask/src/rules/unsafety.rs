@@ -75,53 +75,58 @@ fn has_reason(before: &[Token<'_>]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn findings(path: &str, text: &str) -> usize {
-        check(&File::sample(path, text)).len()
-    }
+    use crate::rules::samples::{assert_allowed, assert_refused};
 
     const ARENA: &str = "crates/manyhands/src/arena/region.rs";
 
     #[test]
     fn unsafe_without_its_reason_is_refused() {
-        assert_eq!(findings(ARENA, "fn f() { unsafe { g() } }"), 1);
-        assert_eq!(findings(ARENA, "unsafe impl Send for X {}"), 1);
-        assert_eq!(findings(ARENA, "fn f() { // SAFETY:\n unsafe { g() } }"), 1);
-        assert_eq!(findings(ARENA, "fn f() { // SAFETY: fine\n unsafe { g() } }"), 1);
+        assert_refused(
+            check,
+            ARENA,
+            &[
+                "fn f() { unsafe { g() } }",
+                "unsafe impl Send for X {}",
+                "fn f() { // SAFETY:\n unsafe { g() } }",
+                "fn f() { // SAFETY: fine\n unsafe { g() } }",
+            ],
+        );
         let two = "fn f() {\n // SAFETY: the map lives as long as the process.\n unsafe { g() };\n unsafe { h() } }";
-        assert_eq!(findings(ARENA, two), 1);
+        assert_refused(check, ARENA, &[two]);
     }
 
     #[test]
     fn unsafe_in_the_wrong_place_is_refused() {
         let text = "// SAFETY: the map lives as long as the process.\nunsafe impl Send for X {}";
-        assert_eq!(findings("crates/manyhands/src/executor/pool.rs", text), 1);
-        assert_eq!(findings("crates/python/src/queue.rs", text), 1);
-        assert_eq!(findings("crates/cli/src/compare.rs", "unsafe fn f() {}"), 1);
-        assert_eq!(findings("crates/manyhands/src/platformish/pool.rs", text), 1);
+        assert_refused(check, "crates/manyhands/src/executor/pool.rs", &[text]);
+        assert_refused(check, "crates/python/src/queue.rs", &[text]);
+        assert_refused(check, "crates/cli/src/compare.rs", &["unsafe fn f() {}"]);
+        assert_refused(check, "crates/manyhands/src/platformish/pool.rs", &[text]);
     }
 
     #[test]
     fn unsafe_with_its_reason_is_allowed() {
         let text = "fn f() {\n // SAFETY: the map lives\n // as long as the process.\n let x = g(unsafe { h() });\n }";
-        assert_eq!(findings(ARENA, text), 0);
-        assert_eq!(
-            findings(ARENA, "// SAFETY: no pointers, supervisor: arena.\nunsafe impl Shared for X {}"),
-            0
+        assert_allowed(
+            check,
+            ARENA,
+            &[
+                text,
+                "// SAFETY: no pointers, supervisor: arena.\nunsafe impl Shared for X {}",
+                "pub unsafe fn f(p: unsafe extern \"C\" fn()) {}",
+            ],
         );
-        assert_eq!(findings(ARENA, "pub unsafe fn f(p: unsafe extern \"C\" fn()) {}"), 0);
-        assert_eq!(
-            findings(
-                "crates/manyhands/tests/kill.rs",
-                "fn f() { // SAFETY: one thread only here.\n unsafe { g() } }"
-            ),
-            0
+        assert_allowed(
+            check,
+            "crates/manyhands/tests/kill.rs",
+            &["fn f() { // SAFETY: one thread only here.\n unsafe { g() } }"],
         );
         let loan = "crates/manyhands/src/executor/threads/loan.rs";
-        assert_eq!(
-            findings(loan, "// SAFETY: all is back before the borrowed goes.\nunsafe impl Send for X {}"),
-            0
+        assert_allowed(
+            check,
+            loan,
+            &["// SAFETY: all is back before the borrowed goes.\nunsafe impl Send for X {}"],
         );
-        assert_eq!(findings("crates/python/src/ffi/slots.rs", "unsafe extern \"C\" fn f() {}"), 0);
+        assert_allowed(check, "crates/python/src/ffi/slots.rs", &["unsafe extern \"C\" fn f() {}"]);
     }
 }
