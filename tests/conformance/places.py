@@ -11,19 +11,9 @@ import time
 import traceback
 
 import pytest
+from observed import LIMIT
 
 from manyhands import multiprocessing as our_multiprocessing, queue as our_queue, threading as our_threading
-
-LIMIT = 60
-
-
-def eventually(condition):
-    """Waits until `condition()` is true, and returns what it gave."""
-    end = time.monotonic() + LIMIT
-    while not (value := condition()):
-        assert time.monotonic() < end, f"{condition} did not become true within {LIMIT} s"
-        time.sleep(0.001)
-    return value
 
 
 def sleeps(native_id):

@@ -5,8 +5,7 @@ import threading
 import time
 
 import pytest
-
-from .places import eventually
+from observed import eventually
 
 
 def test_an_event_is_a_flag(place):

@@ -18,6 +18,9 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+from observed import carrying
+
 PROGRAM = Path(__file__).with_name("program.py")
 MARK = "MANYHANDS_CRASH_RUN"
 LAUNCHERS = {
@@ -47,19 +50,6 @@ class Outcome:
         return f"{said}; {failed}" if failed else said
 
 
-def marked(mark):
-    """The processes that carry a mark."""
-    wanted = f"{MARK}={mark}".encode()
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if wanted in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
-
-
 def run(launcher, what, retries, sources, limit):
     """One run of the program; nothing of it is left when this returns."""
     mark = uuid.uuid4().hex
@@ -77,13 +67,13 @@ def run(launcher, what, retries, sources, limit):
         code = process.returncode
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-        for pid in marked(mark):
+        for pid in carrying(MARK, mark):
             os.kill(pid, signal.SIGKILL)
         output, errors = process.communicate()
         code = None
     seconds = time.monotonic() - begun
     patience = time.monotonic() + 2
-    while (left := marked(mark)) and time.monotonic() < patience:
+    while (left := carrying(MARK, mark)) and time.monotonic() < patience:
         time.sleep(0.01)
     for pid in left:
         os.kill(pid, signal.SIGKILL)

@@ -23,11 +23,19 @@ import threading
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
+from observed import open_files
+
 PROGRAM = Path(__file__).with_name("storm_program.py")
 #: How long a turn may take: then it hangs.
 PATIENCE = 120
 #: What the process is called that notices deaths. It has a session of its own.
 REAPER = "mh-reaper"
+
+
+def memory_files(pid):
+    """The engine's memory files that a process has open."""
+    return {file for file in open_files(pid) if "memfd:manyhands" in file}
 
 
 class Storm:
@@ -60,7 +68,7 @@ class Storm:
             before, _, after = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
             state, _parent, group, *_ = after.split()
             name = before.partition("(")[2]
-            belongs = int(group) == self.program.pid or (name == REAPER and self.arena in self.links(pid))
+            belongs = int(group) == self.program.pid or (name == REAPER and self.arena in memory_files(pid))
             return name if belongs and state not in "ZX" else None
         except (FileNotFoundError, ProcessLookupError):
             return None
@@ -70,21 +78,10 @@ class Storm:
         found = {int(entry): self.member(entry) for entry in os.listdir("/proc") if entry.isdigit()}
         return {pid: name for pid, name in found.items() if name is not None}
 
-    @staticmethod
-    def links(pid):
-        """The memory files that a process has open."""
-        found = set()
-        for entry in os.listdir(f"/proc/{pid}/fd"):
-            try:
-                found.add(os.readlink(f"/proc/{pid}/fd/{entry}"))
-            except FileNotFoundError:
-                continue
-        return {link for link in found if "memfd:manyhands" in link}
-
     @functools.cached_property
     def arena(self):
         """The program's memory file, once it has one."""
-        while not (found := self.links(self.program.pid)):
+        while not (found := memory_files(self.program.pid)):
             time.sleep(0.005)
         return found.pop()
 

@@ -13,8 +13,9 @@ import time
 import uuid
 
 import pytest
+from observed import carrying
 
-from .side_by_side import MARK, marked
+from .side_by_side import MARK
 
 PATIENCE = 30.0
 #: What is promised, in seconds. Another program may keep the processors busy for a while, so the quickest of some runs
@@ -53,9 +54,9 @@ class Program:
     def left(self):
         """What still runs once all has had the time to end."""
         patience = time.monotonic() + PATIENCE
-        while marked(self.mark) and time.monotonic() < patience:
+        while carrying(MARK, self.mark) and time.monotonic() < patience:
             time.sleep(0.01)
-        return marked(self.mark)
+        return carrying(MARK, self.mark)
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def start(tmp_path):
 
     yield start
     for program in begun:
-        for pid in marked(program.mark):
+        for pid in carrying(MARK, program.mark):
             os.kill(pid, signal.SIGKILL)
         program.process.kill()
         program.process.communicate()

@@ -1,7 +1,7 @@
 """What the tests of the Python package share: start methods, programs run as a user runs them, conditions waited for.
 
 Behaviour is written once and run under each start method. A program is a text that is written to a file and run by
-plain python or under the launcher. Nothing waits for time: `eventually` waits for a condition, with a generous limit.
+plain python or under the launcher. Nothing waits for time: `observed.eventually` waits for a condition.
 """
 
 import importlib.util
@@ -15,15 +15,30 @@ import time
 from pathlib import Path
 
 import pytest
+from observed import LIMIT, alive, carrying, children, eventually
 
 from manyhands import multiprocessing, threading as our_threading
+
+__all__ = [
+    "FREE_THREADED",
+    "LIMIT",
+    "METHODS",
+    "Runner",
+    "alive",
+    "children",
+    "eventually",
+    "known",
+    "needs",
+    "run_in_thread",
+]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As a shell starts what runs in the background. The programs that the tests interrupt must not inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 METHODS = ("fork", "spawn", "forkserver")
-LIMIT = 60
+#: The variable by which what a program leaves behind is known.
+MARK = "MANYHANDS_TEST_MARK"
 #: Whether this build of the interpreter can do without its lock.
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 
@@ -80,39 +95,6 @@ def run_in_thread(threading, target, *arguments):
     return found[0]
 
 
-def eventually(condition, limit=LIMIT):
-    """Waits until `condition()` is true, and returns what it gave."""
-    end = time.monotonic() + limit
-    while True:
-        value = condition()
-        if value:
-            return value
-        assert time.monotonic() < end, f"{condition} did not become true within {limit} s"
-        time.sleep(0.005)
-
-
-def children():
-    """This process's children, and the letter of the state that each is in: Z for one whose status was not taken."""
-    found = {}
-    for directory in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{directory}/stat") as stat:
-                state, parent, *_ = stat.read().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(parent) == os.getpid():
-            found[int(directory)] = state
-    return found
-
-
-def alive(pid):
-    """Whether a process runs: neither gone nor a zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
 class Runner:
     """Runs programs in a folder of their own, and knows every process that they leave behind."""
 
@@ -126,7 +108,7 @@ class Runner:
         return path
 
     def environment(self, extra=None):
-        return {**os.environ, "MANYHANDS_TEST_MARK": self.mark, "PYTHONDONTWRITEBYTECODE": "1", **(extra or {})}
+        return {**os.environ, MARK: self.mark, "PYTHONDONTWRITEBYTECODE": "1", **(extra or {})}
 
     def command(self, *arguments, manyhands=True, options=()):
         launcher = ["-m", "manyhands", *options] if manyhands else []
@@ -158,16 +140,7 @@ class Runner:
 
     def left_behind(self):
         """The processes of these programs that still run."""
-        mark = f"MANYHANDS_TEST_MARK={self.mark}".encode()
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and alive(int(entry.name)):
-                try:
-                    if mark in (entry / "environ").read_bytes().split(b"\0"):
-                        found.append(int(entry.name))
-                except OSError:
-                    continue
-        return found
+        return carrying(MARK, self.mark)
 
 
 @pytest.fixture

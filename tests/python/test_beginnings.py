@@ -1,5 +1,6 @@
 """What a new process finds: all as in its parent when it, or its pool, was started, however often that has changed."""
 
+import inspect
 import os
 import signal
 import subprocess
@@ -21,18 +22,18 @@ def environment(_=None):
     return [os.environ.get(name) for name in NAMES], [passed_on.get(name) for name in NAMES]
 
 
-def tell_environment(queue):
-    queue.put(environment())
+def tell(queue, look):
+    queue.put(look())
 
 
-def everywhere(ctx):
-    """What a pool's worker, an executor's and a process find now."""
+def everywhere(ctx, look):
+    """What a pool's worker, an executor's and a process find when they look now."""
     with ctx.Pool(1) as pool:
-        yield pool.apply(environment)
+        yield pool.apply(look)
     with ProcessPoolExecutor(1, mp_context=ctx) as executor:
-        yield executor.submit(environment).result()
+        yield executor.submit(look).result()
     queue = ctx.Queue()
-    process = ctx.Process(target=tell_environment, args=(queue,))
+    process = ctx.Process(target=tell, args=(queue, look))
     process.start()
     yield queue.get()
     process.join()
@@ -42,15 +43,15 @@ def test_the_environment_is_that_of_the_start(ctx, monkeypatch):
     monkeypatch.setenv("BEGINNING", "first")
     monkeypatch.delenv("SET_LATER", raising=False)
     monkeypatch.delenv("NOT_TEXT", raising=False)
-    for found in everywhere(ctx):
+    for found in everywhere(ctx, environment):
         assert found == (["first", None, None],) * 2
     monkeypatch.setenv("BEGINNING", "second=2")
     monkeypatch.setenv("SET_LATER", "")
-    for found in everywhere(ctx):
+    for found in everywhere(ctx, environment):
         assert found == (["second=2", "", None],) * 2
     monkeypatch.delenv("BEGINNING")
     monkeypatch.setenv("NOT_TEXT", "\udc80\xe4")
-    for found in everywhere(ctx):
+    for found in everywhere(ctx, environment):
         assert found == ([None, "", "\udc80\xe4"],) * 2
 
 
@@ -97,23 +98,12 @@ def look(_=None):
         time.tzname, hash("text") if "PYTHONHASHSEED" in os.environ else None,
     )
 
-def tell(queue):
-    queue.put(look())
-
-def everywhere(ctx):
-    with ctx.Pool(1) as pool:
-        yield pool.apply(look)
-    with ProcessPoolExecutor(1, mp_context=ctx) as executor:
-        yield executor.submit(look).result()
-    queue = ctx.Queue()
-    process = ctx.Process(target=tell, args=(queue,))
-    process.start()
-    yield queue.get()
-    process.join()
-
+"""
+PROGRAM += inspect.getsource(tell) + "\n" + inspect.getsource(everywhere)
+PROGRAM += """
 if __name__ == "__main__":
     ctx = get_context(sys.argv.pop())
-    first = set(map(repr, everywhere(ctx)))
+    first = set(map(repr, everywhere(ctx, look)))
     assert first == {repr(look())}, (first, look())
     os.umask(0o27)
     os.chdir("/")
@@ -126,19 +116,19 @@ if __name__ == "__main__":
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
-    second = set(map(repr, everywhere(ctx)))
+    second = set(map(repr, everywhere(ctx, look)))
     assert second == {repr(look())}, (second, look())
     signal.signal(signal.SIGUSR1, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    third = set(map(repr, everywhere(ctx)))
+    third = set(map(repr, everywhere(ctx, look)))
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     assert ctx.get_start_method() == "fork" or third == {repr(look())}, (third, look())
     if ctx.get_start_method() != "fork":
         os.environ.update(PYTHONHASHSEED="7", TZ="AAA3")
         os.environ.pop("LC_ALL", None)
         of_text = set()
-        for *_, name, number in everywhere(ctx):
+        for *_, name, number in everywhere(ctx, look):
             of_text.add(number)
             assert name == ("AAA", "AAA")
         assert len(of_text) == 1 and None not in of_text

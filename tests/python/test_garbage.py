@@ -188,15 +188,23 @@ def method_as_callback(pool, witness):
     witness.result.get()
 
 
-def attribute_of_result(pool, witness):
-    result = pool.apply_async(fresh_list)
-    result.get()
-    result.myself, result.witness = result, witness
+def answer_and_value(workers):
+    """An answer of a pool or of an executor, and its value."""
+    if isinstance(workers, futures.Executor):
+        future = workers.submit(fresh_list)
+        return future, future.result()
+    result = workers.apply_async(fresh_list)
+    return result, result.get()
 
 
-def value_of_result(pool, witness):
-    result = pool.apply_async(fresh_list)
-    result.get().extend([result, witness])
+def attribute_of_answer(workers, witness):
+    answer, _ = answer_and_value(workers)
+    answer.myself, answer.witness = answer, witness
+
+
+def value_of_answer(workers, witness):
+    answer, value = answer_and_value(workers)
+    value.extend([answer, witness])
 
 
 RESULTS = (
@@ -206,8 +214,8 @@ RESULTS = (
     method_and_stream,
     method_and_fed_stream,
     method_as_callback,
-    attribute_of_result,
-    value_of_result,
+    attribute_of_answer,
+    value_of_answer,
 )
 RECIPES["ApplyResult"] = RECIPES["MapResult"] = list(RESULTS)
 
@@ -248,25 +256,14 @@ def method_and_map_of_futures(executor, witness):
     next(witness.results)
 
 
-def attribute_of_future(executor, witness):
-    future = executor.submit(fresh_list)
-    future.result()
-    future.myself, future.witness = future, witness
-
-
-def value_of_future(executor, witness):
-    future = executor.submit(fresh_list)
-    future.result().extend([future, witness])
-
-
 FUTURES = (
     frame_of_future,
     method_and_future,
     method_and_future_that_was_waited_for,
     callback_of_future,
     method_and_map_of_futures,
-    attribute_of_future,
-    value_of_future,
+    attribute_of_answer,
+    value_of_answer,
 )
 RECIPES["Future"] = list(FUTURES)
 

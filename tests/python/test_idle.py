@@ -14,38 +14,18 @@ import time
 import pytest
 from conftest import LIMIT
 
-PROGRAM = """
-import threading
 
-stop = threading.Event()
-
-
-def work():
-    stop.wait()
-    print("the worker has ended")
-
-
-worker = threading.Thread(target=work, name="worker")
-worker.start()
-try:
-    worker.join()
-except KeyboardInterrupt:
-    stop.set()
-    worker.join()
-"""
-
-
-# The worker works until it is told to stop.
-CONSUMER = """
+def idle(prepare, work, stop):
+    """A program whose thread does this work, and whose main thread waits for the end of that until Ctrl-C."""
+    return f"""
 import queue
 import threading
 
-orders = queue.Queue()
+{prepare}
 
 
 def work():
-    while orders.get():
-        pass
+    {work}
     print("the worker has ended")
 
 
@@ -54,58 +34,27 @@ worker.start()
 try:
     worker.join()
 except KeyboardInterrupt:
-    orders.put(None)
+    {stop}
     worker.join()
 """
 
 
+EVENT = idle("stop = threading.Event()", "stop.wait()", "stop.set()")
+# The worker works until it is told to stop.
+CONSUMER = idle("orders = queue.Queue()", "while orders.get(): pass", "orders.put(None)")
 # What is waited for is a banker's.
-BANKER = """
-import threading
-
+BANKER = idle(
+    """
 from manyhands import Banker
-
 banker = Banker(memory=1)
 mine = banker.claim(memory=1)
 mine.request(memory=1)
-
-
-def work():
-    with banker.claim(memory=1) as claim:
-        claim.request(memory=1)
-    print("the worker has ended")
-
-
-worker = threading.Thread(target=work, name="worker")
-worker.start()
-try:
-    worker.join()
-except KeyboardInterrupt:
-    mine.close()
-    worker.join()
-"""
-
+""",
+    "with banker.claim(memory=1) as claim: claim.request(memory=1)",
+    "mine.close()",
+)
 # The main thread holds what the other one wants, and gives it when it is interrupted.
-HELD = """
-import threading
-
-stop = threading.Lock()
-stop.acquire()
-
-
-def work():
-    stop.acquire()
-    print("the worker has ended")
-
-
-worker = threading.Thread(target=work, name="worker")
-worker.start()
-try:
-    worker.join()
-except KeyboardInterrupt:
-    stop.release()
-    worker.join()
-"""
+HELD = idle("stop = threading.Lock(); stop.acquire()", "stop.acquire()", "stop.release()")
 
 # The same by `with`, in a program that says that a `with` proves nothing: else that is a deadlock.
 GATE = """
@@ -263,7 +212,7 @@ def test_ctrl_c_may_be_what_they_wait_for(tmp_path, text):
 def test_whoever_waits_for_orders_is_not_suspected(tmp_path):
     with contextlib.ExitStack() as stack:
         programs = []
-        for number, text in enumerate([PROGRAM, CONSUMER, BANKER, HANDLED, PARKED]):
+        for number, text in enumerate([EVENT, CONSUMER, BANKER, HANDLED, PARKED]):
             folder = tmp_path / str(number)
             folder.mkdir()
             text = text.replace("worker.start()", "worker.start(); print('begun', flush=True)")

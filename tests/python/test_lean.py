@@ -7,6 +7,7 @@ python works; where something cannot be done without, one sentence says what, an
 import ctypes
 import errno
 import functools
+import inspect
 import json
 import os
 import platform
@@ -15,6 +16,7 @@ import subprocess
 
 import pytest
 from conftest import METHODS
+from observed import open_files
 
 PROGRAM = """
 import json, multiprocessing, os, sys, threading
@@ -253,23 +255,16 @@ def test_waiters_look_for_themselves_where_they_cannot_hear_of_the_end_of_others
     assert min(times) < 3, times
 
 
-WHO_HOLDS_THE_OUTPUT = """
+WHO_HOLDS_THE_OUTPUT = f"""
 import multiprocessing, os, time
 from pathlib import Path
 
-def links(pid):
-    found = set()
-    for entry in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            found.add(os.readlink(f"/proc/{pid}/fd/{entry}"))
-        except FileNotFoundError:
-            pass
-    return found
+{inspect.getsource(open_files)}
 
 def reapers(memory):
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if (folder / "comm").read_text() == "mh-reaper\\n" and memory in (held := links(folder.name)):
+            if (folder / "comm").read_text() == "mh-reaper\\n" and memory in (held := open_files(folder.name)):
                 yield held
         except (FileNotFoundError, ProcessLookupError):
             pass
@@ -277,7 +272,7 @@ def reapers(memory):
 if __name__ == "__main__":
     process = multiprocessing.Process(target=time.sleep, args=(600,))
     process.start()
-    memory = next(link for link in links("self") if "memfd:manyhands" in link)
+    memory = next(link for link in open_files("self") if "memfd:manyhands" in link)
     output = os.readlink("/proc/self/fd/1")
     end = time.monotonic() + 10
     # It has them when it begins.

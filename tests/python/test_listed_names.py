@@ -5,13 +5,17 @@ What is not there yet, or not in this object, is not listed. Each program is run
 
 import pytest
 
-OBJECTS = """
-import concurrent.futures, multiprocessing, multiprocessing.pool, queue, threading
+NEWEST = """
+import queue
 class Newest(queue.Queue):
     def _init(self, maxsize): self.items = []
     def _qsize(self): return len(self.items)
     def _put(self, item): self.items.append(item)
     def _get(self): return self.items.pop()
+"""
+
+OBJECTS = """
+import concurrent.futures, multiprocessing, multiprocessing.pool, queue, threading
 ctx, event = multiprocessing.get_context("fork"), threading.Event()
 gate = ctx.Event()
 def made():
@@ -56,11 +60,6 @@ print("all read")
 MANAGERS = """
 import multiprocessing, queue
 from multiprocessing.managers import BaseManager
-class Newest(queue.Queue):
-    def _init(self, maxsize): self.items = []
-    def _qsize(self): return len(self.items)
-    def _put(self, item): self.items.append(item)
-    def _get(self): return self.items.pop()
 class Own(BaseManager): pass
 Own.register("Newest", Newest)
 Own.register("Queue", queue.Queue)
@@ -84,13 +83,13 @@ def launched(request):
 
 
 def test_what_is_listed_can_be_read(runner, launched):
-    runner.write(OBJECTS)
+    runner.write(NEWEST + OBJECTS)
     done = runner.run("program.py", manyhands=launched)
     assert (done.stderr, done.stdout) == ("", "all read\n")
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_managers_find_the_public_methods(runner, launched, method):
-    runner.write(MANAGERS.replace("{method}", method))
+    runner.write(NEWEST + MANAGERS.replace("{method}", method))
     done = runner.run("program.py", manyhands=launched)
     assert (done.stderr, done.stdout) == ("", "1 [1, 2] [3]\n2 1\n1 1\n")

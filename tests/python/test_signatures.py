@@ -142,12 +142,17 @@ for kind in (queue.Queue, threading.Semaphore, threading.Condition, threading.Ba
 """
 
 
-def test_methods_are_functions_to_a_mock(runner):
-    runner.write(METHODS)
+def assert_same_under_both(runner, text):
+    """The program prints the same under plain python and under the launcher, and has nothing to complain of."""
+    runner.write(text)
     plain = runner.run("program.py", manyhands=False)
     ours = runner.run("program.py")
     assert plain.stderr == ""
     assert (ours.stdout, ours.stderr) == (plain.stdout, "")
+
+
+def test_methods_are_functions_to_a_mock(runner):
+    assert_same_under_both(runner, METHODS)
 
 
 HINTS = """
@@ -169,8 +174,4 @@ for base in (threading.Thread, threading.Timer, threading.Event, threading.Condi
 
 
 def test_hints_of_subclasses(runner):
-    runner.write(HINTS)
-    plain = runner.run("program.py", manyhands=False)
-    ours = runner.run("program.py")
-    assert plain.stderr == ""
-    assert (ours.stdout, ours.stderr) == (plain.stdout, "")
+    assert_same_under_both(runner, HINTS)

@@ -241,14 +241,18 @@ USES = {
     "threading.Timer": ("(0, int)", "made.start(); made.join()"),
     "threading.Event": ("()", "made.set(); assert made.wait()"),
     "threading.Condition": ("()", "\n            with made: assert not made.wait(0.001); made.notify_all()"),
-    "threading.Semaphore": ("(1)", "\n            with made: assert not made.acquire(False)"),
-    "threading.BoundedSemaphore": ("(1)", "\n            with made: assert not made.acquire(False)"),
+    **dict.fromkeys(
+        ["threading.Semaphore", "threading.BoundedSemaphore"],
+        ("(1)", "\n            with made: assert not made.acquire(False)"),
+    ),
     "queue.Queue": (
         "()",
         "made.put(1); assert made.get() == 1; made.task_done(); assert made.mutex; assert made.empty()",
     ),
-    "queue.LifoQueue": ("()", "made.put(1); assert made.get() == 1; assert made.queue == []"),
-    "queue.PriorityQueue": ("()", "made.put(1); assert made.get() == 1; assert made.queue == []"),
+    **dict.fromkeys(
+        ["queue.LifoQueue", "queue.PriorityQueue"],
+        ("()", "made.put(1); assert made.get() == 1; assert made.queue == []"),
+    ),
     "queue.SimpleQueue": ("()", "made.put(1); assert made.get() == 1"),
     "concurrent.futures.ThreadPoolExecutor": (
         "(1)",

@@ -145,14 +145,16 @@ def test_a_thread_that_waits_for_its_joiner(runner):
     assert f'"Wants" waits at {place}' in told or done.stdout == "DeadlockError\n"
 
 
-# Each crosses the two locks, while a third thread is awake for as long as the two are there.
-CERTAIN = {
-    "in a function": """
+CROSS = """
 def cross(one, other):
     with one:
         both.wait()
         with other: pass
-""",
+"""
+
+# Each crosses the two locks, while a third thread is awake for as long as the two are there.
+CERTAIN = {
+    "in a function": CROSS,
     "in a nested one, in a loop": """
 def cross(one, other):
     def inner():
@@ -178,14 +180,11 @@ def cross(one, other):
         both.wait()
         with threading.Condition(other): pass
 """,
-    "traced": """
+    "traced": f"""
+{CROSS.replace("cross", "inner")}
 def cross(one, other):
     sys.settrace(lambda *_: None)
     inner(one, other)
-def inner(one, other):
-    with one:
-        both.wait()
-        with other: pass
 """,
     "in a program read from a text": """
 def cross(one, other):
@@ -194,13 +193,7 @@ def cross(one, other):
 }
 
 
-@knows_with
-@pytest.mark.parametrize("name", CERTAIN)
-def test_a_with_that_only_its_thread_can_leave_is_certain(runner, name):
-    runner.write(
-        "import sys, threading\n"
-        + CERTAIN[name]
-        + """
+BOTH_CROSS = """
 first, second, both = threading.Lock(), threading.Lock(), threading.Barrier(2)
 def told(*pair):
     try:
@@ -211,7 +204,12 @@ threads = [threading.Thread(target=told, args=pair) for pair in ((first, second)
 for thread in threads: thread.start()
 while any(thread.is_alive() for thread in threads): pass
 """
-    )
+
+
+@knows_with
+@pytest.mark.parametrize("name", CERTAIN)
+def test_a_with_that_only_its_thread_can_leave_is_certain(runner, name):
+    runner.write("import sys, threading\n" + CERTAIN[name] + BOTH_CROSS)
     done = runner.run("program.py")
     assert (done.stdout, done.stderr) == ("DeadlockError\n", "")
 

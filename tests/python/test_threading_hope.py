@@ -10,27 +10,31 @@ import re
 import pytest
 from conftest import LIMIT, known
 
+ENTERS_A_MANAGER = """
+def enter(lock):
+    manager = contextlib.contextmanager(held)(lock)
+    manager.__enter__()
+    return lambda: manager.__exit__(None, None, None)
+"""
+BEGINS_A_COROUTINE = """
+def enter(lock):
+    coroutine = held(lock)
+    coroutine.send(None)
+    return coroutine.close
+"""
 # Each defines `enter(lock)`, which takes a lock and returns what gives it back, in any thread.
 CHANGES_THREADS = {
-    "a context manager made of a generator": """
+    "a context manager made of a generator": f"""
 import contextlib
-@contextlib.contextmanager
 def held(lock):
     with lock: yield
-def enter(lock):
-    manager = held(lock)
-    manager.__enter__()
-    return lambda: manager.__exit__(None, None, None)
+{ENTERS_A_MANAGER}
 """,
-    "a condition in such a one": """
+    "a condition in such a one": f"""
 import contextlib
-@contextlib.contextmanager
 def held(lock):
     with threading.Condition(lock): yield
-def enter(lock):
-    manager = held(lock)
-    manager.__enter__()
-    return lambda: manager.__exit__(None, None, None)
+{ENTERS_A_MANAGER}
 """,
     "a generator that another one goes through": """
 def held(lock):
@@ -42,27 +46,21 @@ def enter(lock):
     next(generator)
     return lambda: next(generator, None)
 """,
-    "a coroutine": """
+    "a coroutine": f"""
 import types
 @types.coroutine
 def pause():
     yield
 async def held(lock):
     with lock: await pause()
-def enter(lock):
-    coroutine = held(lock)
-    coroutine.send(None)
-    return coroutine.close
+{BEGINS_A_COROUTINE}
 """,
-    "an old coroutine": """
+    "an old coroutine": f"""
 import types
 @types.coroutine
 def held(lock):
     with lock: yield
-def enter(lock):
-    coroutine = held(lock)
-    coroutine.send(None)
-    return coroutine.close
+{BEGINS_A_COROUTINE}
 """,
     "an asynchronous generator": """
 def step(awaitable):
@@ -106,12 +104,7 @@ def enter(lock):
 }
 
 
-@pytest.mark.parametrize("name", CHANGES_THREADS)
-def test_a_hold_that_another_thread_ends(runner, name):
-    runner.write(
-        "import threading\n"
-        + CHANGES_THREADS[name]
-        + """
+OTHERS_LEAVE = """
 first, second, both = threading.Lock(), threading.Lock(), threading.Barrier(2)
 leave = {}
 def cross(one, other):
@@ -127,7 +120,11 @@ leave[first]()
 leave[second]()
 for thread in threads: thread.join()
 """
-    )
+
+
+@pytest.mark.parametrize("name", CHANGES_THREADS)
+def test_a_hold_that_another_thread_ends(runner, name):
+    runner.write("import threading\n" + CHANGES_THREADS[name] + OTHERS_LEAVE)
     done = runner.run("program.py")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 

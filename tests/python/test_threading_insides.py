@@ -35,23 +35,28 @@ def test_the_first_value_of_a_bounded_semaphore(threading):
     assert (semaphore._initial_value, semaphore._value) == (3, 2)
 
 
-def test_those_who_wait_at_a_condition(threading):
-    condition = threading.Condition()
+def waiting_at(threading, condition, count):
+    """So many threads that wait at a condition, and the list of what their waits will have given."""
     woken = []
 
     def wait():
         with condition:
             woken.append(condition.wait())
 
-    threads = [threading.Thread(target=wait) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-
     def all_wait():
         with condition:
-            return len(condition._waiters) == 2
+            return len(condition._waiters) == count
 
+    threads = [threading.Thread(target=wait) for _ in range(count)]
+    for thread in threads:
+        thread.start()
     eventually(all_wait)
+    return threads, woken
+
+
+def test_those_who_wait_at_a_condition(threading):
+    condition = threading.Condition()
+    threads, woken = waiting_at(threading, condition, 2)
     with condition:
         condition.notify_all()
     for thread in threads:
@@ -67,20 +72,8 @@ def test_to_notify_all_goes_through_a_subclass(threading):
             self.notified += n
             super().notify(n)
 
-    condition, woken = Counting(), []
-
-    def wait():
-        with condition:
-            woken.append(condition.wait())
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-
-    def waits():
-        with condition:
-            return len(condition._waiters) == 1
-
-    eventually(waits)
+    condition = Counting()
+    (thread,), woken = waiting_at(threading, condition, 1)
     with condition:
         condition.notify_all()
     thread.join()
