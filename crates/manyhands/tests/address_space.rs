@@ -124,15 +124,13 @@ fn drop_blindly((parcels, steps): Blind) {
     steps.take(|| drop(sender));
 }
 
-#[test]
-fn what_a_process_cannot_see_to_unmake_is_unmade_when_it_has_ended() {
-    let _turn = turn();
+/// Has a process drop the last sender while it cannot see who else may have one: the process, the receiver, the steps.
+fn drop_unseen(part: impl Fn(Blind) + Copy + Send + 'static) -> (Process, Receiver<u32>, Steps) {
     let (sender, receiver) = Queue::<u32>::channel().unwrap();
     let (parcels, steps) = (Queue::growing().unwrap(), Steps::new());
     parcels.put(&sender).unwrap();
     drop(sender);
-    let child =
-        Process::builder().daemon(true).spawn(drop_blindly, (parcels.clone(), steps.clone())).unwrap();
+    let child = Process::builder().daemon(true).spawn(part, (parcels.clone(), steps.clone())).unwrap();
     steps.begun.wait();
     // It might carry the sender, so far as can be told by a process that cannot map it.
     let elsewhere = Queue::growing().unwrap();
@@ -140,6 +138,13 @@ fn what_a_process_cannot_see_to_unmake_is_unmade_when_it_has_ended() {
     steps.go.set();
     steps.done.wait();
     assert!(matches!(receiver.try_get(), Err(GetError::Empty { .. })), "it could see");
+    (child, receiver, steps)
+}
+
+#[test]
+fn what_a_process_cannot_see_to_unmake_is_unmade_when_it_has_ended() {
+    let _turn = turn();
+    let (child, receiver, steps) = drop_unseen(drop_blindly);
     steps.end.set();
     child.join().unwrap();
     assert!(matches!(receiver.get_timeout(GENEROUS), Err(GetError::Disconnected { .. })));
@@ -158,17 +163,7 @@ fn what_a_process_could_not_see_to_unmake_is_unmade_when_it_can() {
         steps.end.wait();
     }
     let _turn = turn();
-    let (sender, receiver) = Queue::<u32>::channel().unwrap();
-    let (parcels, steps) = (Queue::growing().unwrap(), Steps::new());
-    parcels.put(&sender).unwrap();
-    drop(sender);
-    let child = Process::builder().daemon(true).spawn(drop_it, (parcels.clone(), steps.clone())).unwrap();
-    steps.begun.wait();
-    let elsewhere = Queue::growing().unwrap();
-    elsewhere.put(&(bytes(2_000_000), parcels)).unwrap();
-    steps.go.set();
-    steps.done.wait();
-    assert!(matches!(receiver.try_get(), Err(GetError::Empty { .. })), "it could see");
+    let (child, receiver, steps) = drop_unseen(drop_it);
     raise_limit(child.pid());
     assert!(matches!(receiver.get_timeout(GENEROUS), Err(GetError::Disconnected { .. })));
     steps.end.set();

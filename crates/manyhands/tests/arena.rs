@@ -4,42 +4,15 @@
 //! The children made here are raw forks of a test process, which has other threads; so they touch nothing but the arena
 //! and end by a system call.
 
+mod forked;
+
+use forked::{assert_good, child, end_of, kill, sleep_for_ever};
 use manyhands::arena::*;
 use manyhands::channel::{Buffer, RawQueue};
 use manyhands::platform::atomic::{AtomicU32, AtomicU64, Ordering};
-use manyhands::platform::fork::{Side, fork_plain};
-use manyhands::platform::pidfd::{ExitStatus, PidFd, reap};
+use manyhands::platform::pidfd::{ExitStatus, PidFd};
 use manyhands::sweep_the_dead;
 use manyhands::sync::{Blocking, RawSemaphore};
-use std::sync::Mutex;
-
-/// Forking tests take turns: the hooks' slots of one must not be seen by another's counts.
-static TURN: Mutex<()> = Mutex::new(());
-
-/// Runs `body` in a child, which then ends with code 0, or 1 when `body` says so; returns the child's pid.
-fn child(body: impl FnOnce() -> bool) -> u32 {
-    // SAFETY: the child uses the arena's atomics and system calls only, never an allocator's or another lock.
-    match unsafe { fork_plain() }.unwrap() {
-        Side::Child => {
-            let good = body();
-            // SAFETY: ends the process at once; no destructor or handler runs.
-            unsafe { libc::_exit(i32::from(!good)) }
-        }
-        Side::Parent(pid) => pid,
-    }
-}
-
-fn wait_for(pid: u32) -> ExitStatus {
-    PidFd::open(pid).unwrap().wait_dead(None).unwrap();
-    reap(pid).unwrap().unwrap()
-}
-
-fn sleep_for_ever() -> ! {
-    loop {
-        // SAFETY: waits for a signal.
-        unsafe { libc::pause() };
-    }
-}
 
 /// What a fork's child does before the engine's own handlers run in it. Registered before the arena is made, so it is
 /// first.
@@ -82,6 +55,7 @@ fn newborn() -> &'static Newborn {
     })
 }
 
+/// Forking tests take turns: the hooks' slots of one must not be seen by another's counts.
 fn turn() -> std::sync::MutexGuard<'static, ()> {
     static REGISTER: std::sync::Once = std::sync::Once::new();
     REGISTER.call_once(|| {
@@ -89,7 +63,7 @@ fn turn() -> std::sync::MutexGuard<'static, ()> {
         // SAFETY: a function of that type, which lives as long as the program.
         assert_eq!(unsafe { libc::pthread_atfork(None, None, Some(before_the_slot_is_taken)) }, 0);
     });
-    let turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let turn = forked::turn();
     newborn().pid.store(0, Ordering::Relaxed);
     newborn().may_go_on.store(0, Ordering::Relaxed);
     turn
@@ -112,6 +86,10 @@ impl Counter {
     }
 }
 
+fn assert_gone(handle: Handle) {
+    assert!(matches!(Object::attach(handle, Kind::SEMAPHORE), Err(ArenaError::Stale { .. })));
+}
+
 #[test]
 fn an_object_lives_as_long_as_its_references() {
     let _turn = turn();
@@ -124,7 +102,7 @@ fn an_object_lives_as_long_as_its_references() {
     assert_eq!(second.value(), 7);
     assert!(matches!(Object::attach(handle, Kind::LOCK), Err(ArenaError::WrongKind { .. })));
     drop(second);
-    assert!(matches!(Object::attach(handle, Kind::SEMAPHORE), Err(ArenaError::Stale { .. })));
+    assert_gone(handle);
 }
 
 #[test]
@@ -142,9 +120,9 @@ fn a_forked_child_keeps_what_its_parent_drops() {
     drop(object);
     assert!(Object::attach(handle, Kind::SEMAPHORE).map(drop).is_ok(), "the child's record keeps it");
     told.0.release(1).unwrap();
-    assert_eq!(wait_for(pid), ExitStatus::Exited(0));
+    assert_good(pid);
     sweep_the_dead();
-    assert!(matches!(Object::attach(handle, Kind::SEMAPHORE), Err(ArenaError::Stale { .. })));
+    assert_gone(handle);
 }
 
 #[test]
@@ -169,8 +147,7 @@ fn blocks_of_a_killed_process_are_free_after_the_sweep() {
         std::thread::yield_now();
     }
     let held = arena.blocks_held();
-    PidFd::open(pid).unwrap().signal(libc::SIGKILL).unwrap();
-    assert_eq!(wait_for(pid), ExitStatus::Signaled(libc::SIGKILL));
+    kill(pid);
     sweep_the_dead();
     assert_eq!((held, arena.blocks_held()), (before + 3, before));
     assert!(arena.processes().all(|(_, slot)| slot.pid() != pid), "its slot is free");
@@ -210,7 +187,7 @@ fn a_payload_is_private_to_each_process() {
         // SAFETY: as above.
         unsafe { first.read() == 2 && first.add(99_999).read() == 1 }
     });
-    assert_eq!(wait_for(pid), ExitStatus::Exited(0));
+    assert_good(pid);
     // SAFETY: the payload's first byte, which this thread alone uses.
     assert_eq!(unsafe { first.read() }, 1, "the child's write stays the child's");
     sweep_the_dead();
@@ -231,7 +208,7 @@ fn a_slot_whose_child_never_came_is_given_back() {
     assert_eq!(arena.process_state(slot), None);
     let handle = object.handle();
     drop(object);
-    assert!(matches!(Object::attach(handle, Kind::SEMAPHORE), Err(ArenaError::Stale { .. })));
+    assert_gone(handle);
 }
 
 #[test]
@@ -247,8 +224,8 @@ fn a_copy_killed_before_it_took_its_slot_is_found_while_its_starter_lives() {
     assert_eq!(starting(), 0);
     let handle = object.handle();
     drop(object);
-    assert!(matches!(Object::attach(handle, Kind::SEMAPHORE), Err(ArenaError::Stale { .. })));
-    assert_eq!(wait_for(pid), ExitStatus::Signaled(libc::SIGKILL));
+    assert_gone(handle);
+    assert_eq!(end_of(pid), ExitStatus::Signaled(libc::SIGKILL));
 }
 
 #[test]
@@ -268,27 +245,14 @@ fn a_fork_that_made_no_child_leaves_no_slot() {
 fn parent_and_newborn(handle: Handle) -> (u32, u32) {
     let parent = child(|| {
         AT_BIRTH.store(WAITS, Ordering::Relaxed);
-        // SAFETY: as in `child`.
-        match unsafe { fork_plain() } {
-            // It may keep what its parent held.
-            Ok(Side::Child) => {
-                let good = Object::attach(handle, Kind::SEMAPHORE).map(std::mem::forget).is_ok();
-                // SAFETY: ends the process at once.
-                unsafe { libc::_exit(i32::from(!good)) }
-            }
-            _ => sleep_for_ever(),
-        }
+        // It may keep what its parent held.
+        child(|| Object::attach(handle, Kind::SEMAPHORE).map(std::mem::forget).is_ok());
+        sleep_for_ever()
     });
     while newborn().pid.load(Ordering::Acquire) == 0 {
         std::thread::yield_now();
     }
     (parent, newborn().pid.load(Ordering::Acquire) as u32)
-}
-
-fn kill(pid: u32) {
-    let pidfd = PidFd::open(pid).unwrap();
-    pidfd.signal(libc::SIGKILL).unwrap();
-    pidfd.wait_dead(None).unwrap();
 }
 
 #[test]
@@ -300,7 +264,6 @@ fn a_copy_whose_starter_dies_first_finds_its_slot_and_what_it_holds() {
     drop(object);
     sweep_the_dead();
     kill(parent);
-    assert_eq!(wait_for(parent), ExitStatus::Signaled(libc::SIGKILL));
     sweep_the_dead();
     assert_eq!(starting(), 1, "the copy may still come for it");
     assert!(Object::attach(handle, Kind::SEMAPHORE).map(drop).is_ok(), "the copy's record keeps it");
@@ -310,7 +273,7 @@ fn a_copy_whose_starter_dies_first_finds_its_slot_and_what_it_holds() {
     copy.wait_dead(None).unwrap();
     assert!(arena.processes().any(|(_, slot)| slot.pid() == newborn().pid.load(Ordering::Relaxed) as u32));
     sweep_the_dead();
-    assert!(matches!(Object::attach(handle, Kind::SEMAPHORE), Err(ArenaError::Stale { .. })));
+    assert_gone(handle);
 }
 
 #[test]
@@ -320,12 +283,13 @@ fn a_copy_that_dies_with_its_starter_leaves_nothing() {
     let handle = object.handle();
     let (parent, copy) = parent_and_newborn(handle);
     drop(object);
-    kill(copy);
+    let copy = PidFd::open(copy).unwrap();
+    copy.signal(libc::SIGKILL).unwrap();
+    copy.wait_dead(None).unwrap();
     kill(parent);
-    assert_eq!(wait_for(parent), ExitStatus::Signaled(libc::SIGKILL));
     sweep_the_dead();
     assert_eq!(starting(), 0);
-    assert!(matches!(Object::attach(handle, Kind::SEMAPHORE), Err(ArenaError::Stale { .. })));
+    assert_gone(handle);
 }
 
 #[test]
@@ -348,7 +312,7 @@ fn a_child_refused_its_slot_learns_it() {
     let slot = arena.claim_process("late", Role::User).unwrap();
     abandon_child(slot);
     let pid = child(|| arena.adopt_slot(slot).is_err());
-    assert_eq!(wait_for(pid), ExitStatus::Exited(0));
+    assert_good(pid);
 }
 
 #[test]
@@ -366,7 +330,7 @@ fn a_message_keeps_what_it_carries_alive() {
     drop(block);
     assert!(Object::attach(handle, Kind::SEMAPHORE).map(drop).is_ok(), "the second message carries it still");
     drop(second);
-    assert!(matches!(Object::attach(handle, Kind::SEMAPHORE), Err(ArenaError::Stale { .. })));
+    assert_gone(handle);
 }
 
 #[test]
@@ -380,8 +344,8 @@ fn a_killed_sender_keeps_nothing_alive() {
         std::mem::forget(arena.claim_carrying_block(10, &[handle]));
         true
     });
-    assert_eq!(wait_for(pid), ExitStatus::Exited(0));
+    assert_good(pid);
     drop(object);
     sweep_the_dead();
-    assert!(matches!(Object::attach(handle, Kind::SEMAPHORE), Err(ArenaError::Stale { .. })));
+    assert_gone(handle);
 }

@@ -3,43 +3,35 @@
 //! Children end by a system call and use the engine and threads of their own only. Nobody waits for time to pass: a
 //! child that finds no deadlock hangs, and its end is what the test waits for.
 
+mod forked;
 mod until;
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Barrier, Mutex, MutexGuard};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use manyhands::platform::fork::{Side, fork_plain};
-use manyhands::platform::pidfd::{ExitStatus, PidFd, reap};
+use forked::{child, end_of, turn};
+use manyhands::platform::pidfd::ExitStatus;
 use manyhands::sync::{
     Blocking, Event, Lock, RawLock, WaitError, Waiting, interrupts_only_raise_if, suspicions_go_to,
 };
 use manyhands::{Pool, Queue};
 use until::until;
 
-static TURN: Mutex<()> = Mutex::new(());
-
-/// Forking tests take turns, so that no child copies another test's half-made state.
-fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
 /// Whether `body` says so in a child.
 fn in_child(body: impl FnOnce() -> bool) -> bool {
-    // SAFETY: the child uses the engine, memory and threads of its own, never another thread's lock.
-    match unsafe { fork_plain() }.unwrap() {
-        Side::Child => {
-            let good = body();
-            // SAFETY: ends the process at once; no destructor or handler runs.
-            unsafe { libc::_exit(i32::from(!good)) }
-        }
-        Side::Parent(pid) => {
-            PidFd::open(pid).unwrap().wait_dead(None).unwrap();
-            reap(pid).unwrap().unwrap() == ExitStatus::Exited(0)
-        }
-    }
+    end_of(child(body)) == ExitStatus::Exited(0)
+}
+
+/// Has another thread take the lock and wait for the event with it.
+fn hold_and_wait(lock: &'static Lock<()>, event: &'static Event) {
+    thread::spawn(|| {
+        let _guard = lock.lock().unwrap();
+        event.wait();
+    });
+    until("a thread waits", || event.statistics().waiters == 1);
 }
 
 #[test]
@@ -48,11 +40,7 @@ fn when_all_wait_for_ever_the_one_that_wants_a_lock_is_told() {
     static LOCK: Lock<()> = Lock::new(());
     static NEVER: Event = Event::new();
     assert!(in_child(|| {
-        thread::spawn(|| {
-            let _guard = LOCK.lock().unwrap();
-            NEVER.wait();
-        });
-        until("a thread waits", || NEVER.statistics().waiters == 1);
+        hold_and_wait(&LOCK, &NEVER);
         match LOCK.lock().map(drop) {
             Err(WaitError::Deadlock(deadlock)) => {
                 deadlock.steps.len() == 2 && deadlock.to_string().contains("nobody is left")
@@ -68,11 +56,7 @@ fn while_somebody_is_awake_nobody_is_told() {
     static LOCK: Lock<()> = Lock::new(());
     static LATER: Event = Event::new();
     assert!(in_child(|| {
-        thread::spawn(|| {
-            let _guard = LOCK.lock().unwrap();
-            LATER.wait();
-        });
-        until("a thread waits", || LATER.statistics().waiters == 1);
+        hold_and_wait(&LOCK, &LATER);
         thread::spawn(|| {
             until("a thread waits", || LOCK.statistics().waiters == 1);
             LATER.set();

@@ -6,6 +6,8 @@ use manyhands::platform::Deadline;
 use manyhands::shared::{Lock, RLock, Semaphore};
 use manyhands::sync::{Blocking, RawCondition, RawLock, RawRLock, RawSemaphore, Taking, WaitError, Yields};
 use manyhands::{Pool, Process, Queue, sweep_the_dead};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -31,6 +33,16 @@ fn end(how: End) {
     }
 }
 
+/// Runs a process named "leaver", however that ends; its pid.
+fn run_to_its_end<T: Serialize + DeserializeOwned>(
+    part: impl Fn((T, End)) + Copy + Send + 'static,
+    argument: (T, End),
+) -> u32 {
+    let process = Process::builder().name("leaver").spawn(part, argument).unwrap();
+    let _ = process.join();
+    process.pid()
+}
+
 fn in_guard((lock, how): (Lock<u32>, End)) {
     let mut guard = lock.lock().unwrap();
     *guard += 1;
@@ -42,11 +54,10 @@ fn in_guard((lock, how): (Lock<u32>, End)) {
 fn a_lock_taken_by_a_guard_goes_to_the_next_who_is_told() {
     for how in ENDS {
         let lock = Lock::new(1).unwrap();
-        let process = Process::builder().name("leaver").spawn(in_guard, (lock.clone(), how)).unwrap();
-        let _ = process.join();
+        let leaver = run_to_its_end(in_guard, (lock.clone(), how));
         let guard = lock.lock_timeout(LIMIT).unwrap();
         let owner = guard.owner_died().expect("the next is told");
-        assert_eq!((owner.name.as_str(), owner.pid), ("leaver", process.pid()), "{how:?}");
+        assert_eq!((owner.name.as_str(), owner.pid), ("leaver", leaver), "{how:?}");
         assert_eq!(*guard, 2);
         drop(guard);
         assert!(lock.lock_timeout(LIMIT).unwrap().owner_died().is_none(), "and only that one");
@@ -63,10 +74,9 @@ fn thrice((rlock, how): (RLock, End)) {
 fn a_re_entrant_lock_goes_to_the_next_with_all_its_holds() {
     for how in ENDS {
         let rlock = RLock::new().unwrap();
-        let process = Process::builder().name("leaver").spawn(thrice, (rlock.clone(), how)).unwrap();
-        let _ = process.join();
+        let leaver = run_to_its_end(thrice, (rlock.clone(), how));
         let guard = rlock.lock_timeout(LIMIT).unwrap();
-        assert_eq!(guard.owner_died().map(|owner| owner.pid), Some(process.pid()), "{how:?}");
+        assert_eq!(guard.owner_died().map(|owner| owner.pid), Some(leaver), "{how:?}");
         assert_eq!(rlock.depth(), 1);
     }
 }
@@ -106,8 +116,7 @@ fn with_permits((semaphore, how): (Semaphore, End)) {
 fn permits_come_back() {
     for how in ENDS {
         let semaphore = Semaphore::new(2).unwrap();
-        let process = Process::spawn(with_permits, (semaphore.clone(), how)).unwrap();
-        let _ = process.join();
+        run_to_its_end(with_permits, (semaphore.clone(), how));
         let permits = [semaphore.acquire_timeout(LIMIT).unwrap(), semaphore.acquire_timeout(LIMIT).unwrap()];
         assert!(semaphore.try_acquire().unwrap().is_none(), "{how:?}");
         drop(permits);

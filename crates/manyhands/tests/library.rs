@@ -6,22 +6,16 @@
 //! The library is loaded by name, as programs in other languages do, by a program that has no part in the engine's
 //! work.
 
+mod built;
+
 use manyhands::shared::Lock;
 use std::ffi::{CStr, CString, c_char, c_void};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// The library, which cargo puts where examples go. It is built here if only this test was.
 fn library() -> PathBuf {
-    let tests = std::env::current_exe().expect("this program has a path");
-    let profile = tests.parent().and_then(Path::parent).expect("target/PROFILE/deps/THIS");
-    let library = profile.join("examples/libin_library.so");
-    if !library.exists() {
-        let build = ["build", "--quiet", "--package", "manyhands", "--example", "in_library"];
-        let built = Command::new(env!("CARGO")).args(build).status().expect("cargo runs");
-        assert!(built.success(), "the library does not build");
-    }
-    library
+    built::example("in_library", "libin_library.so")
 }
 
 /// Where a function of the library stands, which is loaded if it is not yet.

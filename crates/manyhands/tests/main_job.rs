@@ -2,6 +2,8 @@
 //!
 //! The example runs as a program, since that is what a user does with it. The count here shares no code with it.
 
+mod built;
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,23 +66,10 @@ fn expected(root: &Path) -> String {
     lines.join("\n")
 }
 
-/// The example's program, which cargo puts beside the folder of the tests. It is built here if only this test was.
-fn program() -> PathBuf {
-    let tests = std::env::current_exe().expect("this program has a path");
-    let profile = tests.parent().and_then(Path::parent).expect("target/PROFILE/deps/THIS");
-    let program = profile.join("examples/index");
-    if !program.exists() {
-        let build = ["build", "--quiet", "--package", "manyhands", "--example", "index"];
-        let built = Command::new(env!("CARGO")).args(build).status().expect("cargo runs");
-        assert!(built.success(), "the example does not build");
-    }
-    program
-}
-
 #[test]
 fn the_totals_are_those_of_a_sequential_count() {
     let root = tree();
-    let run = Command::new(program()).arg(&root).output().expect("the example runs");
+    let run = Command::new(built::example("index", "index")).arg(&root).output().expect("the example runs");
     assert_eq!(String::from_utf8_lossy(&run.stderr), "");
     assert!(run.status.success());
     assert_eq!(String::from_utf8_lossy(&run.stdout), expected(&root));

@@ -42,58 +42,36 @@ struct Shape {
 
 const PLAIN: Shape = Shape { chunk: 1, window: 8, in_order: true };
 
-macro_rules! mapped {
-    ($map:expr, $shape:expr) => {{
-        let map = $map.unwrap().chunk($shape.chunk).window($shape.window);
-        if $shape.in_order { Box::new(map) } else { Box::new(map.unordered().unwrap()) }
-    }};
+macro_rules! backend {
+    ($backend:ty, $new:path, |$pool:ident, $function:ident, $argument:ident| $submit:expr) => {
+        impl Backend for $backend {
+            fn pool(workers: usize) -> Pool<Self> {
+                $new(workers).unwrap()
+            }
+
+            fn submit<A: Value, R: Value>(
+                $pool: &Pool<Self>,
+                $function: impl Fn(A) -> R + Copy + Send + Sync + 'static,
+                $argument: A,
+            ) -> Result<Future<R>, SubmitError> {
+                $submit
+            }
+
+            fn map<A: Value, R: Value>(
+                pool: &Pool<Self>,
+                function: impl Fn(A) -> R + Copy + Send + Sync + 'static,
+                items: impl Iterator<Item = A> + 'static,
+                shape: Shape,
+            ) -> Box<dyn Iterator<Item = Result<R, CallError>> + '_> {
+                let map = pool.map(function, items).unwrap().chunk(shape.chunk).window(shape.window);
+                if shape.in_order { Box::new(map) } else { Box::new(map.unordered().unwrap()) }
+            }
+        }
+    };
 }
 
-impl Backend for Processes {
-    fn pool(workers: usize) -> Pool<Self> {
-        Pool::new(workers).unwrap()
-    }
-
-    fn submit<A: Value, R: Value>(
-        pool: &Pool<Self>,
-        function: impl Fn(A) -> R + Copy + Send + Sync + 'static,
-        argument: A,
-    ) -> Result<Future<R>, SubmitError> {
-        pool.submit(function, argument)
-    }
-
-    fn map<A: Value, R: Value>(
-        pool: &Pool<Self>,
-        function: impl Fn(A) -> R + Copy + Send + Sync + 'static,
-        items: impl Iterator<Item = A> + 'static,
-        shape: Shape,
-    ) -> Box<dyn Iterator<Item = Result<R, CallError>> + '_> {
-        mapped!(pool.map(function, items), shape)
-    }
-}
-
-impl Backend for Threads {
-    fn pool(workers: usize) -> Pool<Self> {
-        Pool::threads(workers).unwrap()
-    }
-
-    fn submit<A: Value, R: Value>(
-        pool: &Pool<Self>,
-        function: impl Fn(A) -> R + Copy + Send + Sync + 'static,
-        argument: A,
-    ) -> Result<Future<R>, SubmitError> {
-        pool.submit(move || function(argument))
-    }
-
-    fn map<A: Value, R: Value>(
-        pool: &Pool<Self>,
-        function: impl Fn(A) -> R + Copy + Send + Sync + 'static,
-        items: impl Iterator<Item = A> + 'static,
-        shape: Shape,
-    ) -> Box<dyn Iterator<Item = Result<R, CallError>> + '_> {
-        mapped!(pool.map(function, items), shape)
-    }
-}
+backend!(Processes, Pool::new, |pool, function, argument| pool.submit(function, argument));
+backend!(Threads, Pool::threads, |pool, function, argument| pool.submit(move || function(argument)));
 
 macro_rules! conformance {
     ($($behaviour:ident),+ $(,)?) => {

@@ -16,7 +16,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const NOBODY: u32 = 65_534;
 /// A folder; where it is set, this process has a part in a test.
@@ -107,6 +107,11 @@ fn part_of() -> Option<PathBuf> {
     std::env::var_os(FOLDER).map(PathBuf::from)
 }
 
+/// The tests take turns; none of them runs in a program that has a part in one.
+fn turn() -> Option<MutexGuard<'static, ()>> {
+    part_of().is_none().then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 fn is_root() -> bool {
     // SAFETY: asks only.
     unsafe { libc::geteuid() == 0 }
@@ -175,10 +180,7 @@ fn the_attacker_starts_the_victim() {
 
 #[test]
 fn a_program_with_more_rights_does_not_believe_who_starts_it() {
-    if part_of().is_some() {
-        return;
-    }
-    let _turn = TURN.lock();
+    let Some(_turn) = turn() else { return };
     for kind in [Kind::SetUid, Kind::SetGid, Kind::Capabilities] {
         for method in ["exec", "zygote"] {
             let folder = Folder::new("raised");
@@ -219,10 +221,7 @@ fn a_program_with_more_rights_starts_processes() {
 
 #[test]
 fn a_program_with_more_rights_is_told_that_it_cannot_be_executed_again() {
-    if part_of().is_some() {
-        return;
-    }
-    let _turn = TURN.lock();
+    let Some(_turn) = turn() else { return };
     for kind in [Kind::SetUid, Kind::SetGid, Kind::Capabilities] {
         let folder = Folder::new("raised-starts");
         if skipped(&folder, kind) {

@@ -20,8 +20,9 @@ const FUTEX_WAITV: &str = "449 ";
 
 static TURN: Mutex<()> = Mutex::new(());
 
-fn turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+/// The tests take turns, where what they look at can be seen.
+fn turn() -> Option<MutexGuard<'static, ()>> {
+    can_be_seen().then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 fn hold((lock, held): (Lock<u32>, Event)) {
@@ -98,10 +99,7 @@ impl Scene {
 
 #[test]
 fn waiters_whose_holder_is_killed_after_the_reaper_go_on_at_once() {
-    let _turn = turn();
-    if !can_be_seen() {
-        return;
-    }
+    let Some(_turn) = turn() else { return };
     let mut times = Vec::new();
     for _ in 0..ATTEMPTS {
         let scene = Scene::set();
@@ -122,10 +120,7 @@ fn waiters_whose_holder_is_killed_after_the_reaper_go_on_at_once() {
 /// Half of them at once with the reaper, so that the one which the kernel has woken may be among them.
 #[test]
 fn waiters_go_on_also_when_others_are_killed_with_the_reaper() {
-    let _turn = turn();
-    if !can_be_seen() {
-        return;
-    }
+    let Some(_turn) = turn() else { return };
     let mut scene = Scene::set();
     let left = scene.waiters.split_off(WAITERS / 2);
     let reaper = reaper();
@@ -139,10 +134,7 @@ fn waiters_go_on_also_when_others_are_killed_with_the_reaper() {
 
 #[test]
 fn a_killed_reaper_is_replaced_while_everybody_waits() {
-    let _turn = turn();
-    if !can_be_seen() {
-        return;
-    }
+    let Some(_turn) = turn() else { return };
     let scene = Scene::set();
     for _ in 0..3 {
         kill(reaper());

@@ -15,7 +15,7 @@ use manyhands::platform::pidfd::ExitStatus;
 use manyhands::sync::shared::{Event, Lock, RLock, Semaphore};
 use manyhands::sync::{Blocking, RawLock, RawRLock, RawSemaphore, ReleaseError, WaitError};
 
-use forked::{child, end_of, kill, sleep_for_ever, turn};
+use forked::{assert_good, child, end_of, kill, sleep_for_ever, turn};
 use until::until;
 
 #[test]
@@ -32,7 +32,7 @@ fn two_processes_take_turns() {
     };
     let pid = child(add);
     add();
-    assert_eq!(end_of(pid), ExitStatus::Exited(0));
+    assert_good(pid);
     assert_eq!(*total.lock().unwrap(), [40_000; 2]);
 }
 
@@ -104,7 +104,7 @@ fn a_process_that_ends_in_good_order_leaves_taken_what_anybody_may_release() {
         Arena::get().unwrap().process(me).set_clean();
         taken
     });
-    assert_eq!(end_of(pid), ExitStatus::Exited(0));
+    assert_good(pid);
     manyhands::sweep_the_dead();
     assert_eq!(lock.try_acquire().unwrap(), None);
     assert_eq!(semaphore.value(), 2, "what is owned comes back");
@@ -171,7 +171,7 @@ fn an_event_reaches_other_processes() {
     assert_eq!(gone.wait_timeout(Duration::ZERO), Err(WaitError::TimedOut));
     go.set();
     gone.wait();
-    assert_eq!(end_of(pid), ExitStatus::Exited(0));
+    assert_good(pid);
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn a_large_value_stands_in_a_block_that_goes_with_the_lock() {
         lock.lock().unwrap()[999] = 2;
         true
     });
-    assert_eq!(end_of(pid), ExitStatus::Exited(0));
+    assert_good(pid);
     manyhands::sweep_the_dead();
     assert_eq!(lock.lock().unwrap()[998..], [1, 2]);
     drop(lock);

@@ -14,7 +14,7 @@ use manyhands::platform::pidfd::ExitStatus;
 use manyhands::sync::BarrierError;
 use manyhands::sync::shared::{Barrier, Condition, Event, Lock, RLock};
 
-use forked::{child, end_of, kill, sleep_for_ever, turn};
+use forked::{assert_good, child, end_of, kill, sleep_for_ever, turn};
 use until::until;
 
 #[test]
@@ -37,7 +37,7 @@ fn processes_pass_a_number_to_and_fro() {
     assert!(play(0));
     *number.lock().unwrap() += 1;
     changed.notify_all();
-    assert_eq!(end_of(pid), ExitStatus::Exited(0));
+    assert_good(pid);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_condition_travels() {
     until("the child to wait", || condition.statistics().waiters == 1);
     condition.notify_all();
     woken.wait();
-    assert_eq!(end_of(pid), ExitStatus::Exited(0));
+    assert_good(pid);
 }
 
 #[test]

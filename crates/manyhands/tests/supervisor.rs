@@ -118,14 +118,19 @@ fn in_a_process(function: fn(Files)) -> (Witness, Witness, Witness) {
     files
 }
 
+/// A supervisor, and the pool that it keeps at two workers until another number is wanted.
+fn keep_two_workers(wanted: &str, told: &str, log: &str) -> (Supervisor, RawSemaphore) {
+    std::fs::write(wanted, "2").unwrap();
+    let (supervisor, pool) = (supervisor(true), pool());
+    let payload = [wanted, told, log].join("\n");
+    supervisor.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]).unwrap();
+    (supervisor, pool)
+}
+
 #[test]
 fn dead_workers_are_replaced_until_nobody_wants_them() {
     let (_wanted, told, log) = in_a_process(|(wanted, told, log)| {
-        std::fs::write(&wanted, "2").unwrap();
-        let supervisor = supervisor(true);
-        let pool = pool();
-        let payload = [wanted.as_str(), &told, &log].join("\n");
-        supervisor.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]).unwrap();
+        let (supervisor, _pool) = keep_two_workers(&wanted, &told, &log);
         for _ in 0..5 {
             until("two workers run", || workers(&told).len() == 2);
             let worker = workers(&told)[0];
@@ -189,11 +194,7 @@ fn a_process_of_a_supervisor_is_its_requesters_child_however_it_is_made() {
 #[test]
 fn workers_that_die_at_once_are_given_up() {
     let (_wanted, _told, log) = in_a_process(|(wanted, _told, log)| {
-        std::fs::write(&wanted, "2").unwrap();
-        let supervisor = supervisor(true);
-        let pool = pool();
-        let payload = [wanted.as_str(), "", &log].join("\n");
-        supervisor.keep("pool", pool.handle().unwrap(), Instruction::of(payload.as_bytes()), &[]).unwrap();
+        let (supervisor, pool) = keep_two_workers(&wanted, "", &log);
         until("the supervisor gives up", || std::fs::read_to_string(&log).unwrap().contains("gave up"));
         // It still serves another pool.
         assert!(supervisor.is_alive());

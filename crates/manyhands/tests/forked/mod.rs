@@ -37,6 +37,11 @@ pub fn end_of(pid: u32) -> ExitStatus {
     reap(pid).unwrap().unwrap()
 }
 
+/// Waits for the end of a child whose body says that all was well.
+pub fn assert_good(pid: u32) {
+    assert_eq!(end_of(pid), ExitStatus::Exited(0));
+}
+
 pub fn kill(pid: u32) {
     PidFd::open(pid).unwrap().signal(libc::SIGKILL).unwrap();
     assert_eq!(end_of(pid), ExitStatus::Signaled(libc::SIGKILL));

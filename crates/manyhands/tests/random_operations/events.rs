@@ -9,17 +9,10 @@ use super::play::{Play, ok};
 pub fn play(play: &mut Play, event: &'static RawEvent) {
     let waiters = || event.statistics().waiters;
     let mut is_set = false;
-    while play.goes_on() {
-        let choice = play.below(9);
-        match (choice, play.idle()) {
+    while let Some(step) = play.next(9) {
+        match step {
             (0..4, Some(actor)) => {
-                let order = || ok(event.wait(None, &Blocking));
-                if is_set {
-                    let got = play.ask(actor, order);
-                    play.expect("wait", got, Ok(0));
-                } else {
-                    play.block(actor, waiters, order);
-                }
+                play.ask_or_block((actor, "wait", !is_set), waiters, || ok(event.wait(None, &Blocking)));
             }
             (4, Some(actor)) => {
                 let at_once = Deadline::after(Duration::ZERO);
@@ -31,7 +24,7 @@ pub fn play(play: &mut Play, event: &'static RawEvent) {
                 event.clear();
                 is_set = false;
             }
-            (7.., _) | (_, None) => {
+            (choice @ 7.., _) | (choice, None) => {
                 event.set();
                 is_set = choice != 8;
                 if !is_set {

@@ -15,18 +15,11 @@ fn at_once() -> Option<Deadline> {
 pub fn play(play: &mut Play, lock: &'static RawLock) {
     let waiters = || lock.statistics().waiters;
     let mut held = false;
-    while play.goes_on() {
-        let choice = play.below(8);
-        match (choice, play.idle()) {
+    while let Some(step) = play.next(8) {
+        match step {
             (0..3, Some(actor)) => {
-                let order = || ok(lock.acquire(None, &Blocking));
-                if held {
-                    play.block(actor, waiters, order);
-                } else {
-                    let got = play.ask(actor, order);
-                    play.expect("acquire", got, Ok(0));
-                    held = true;
-                }
+                play.ask_or_block((actor, "acquire", held), waiters, || ok(lock.acquire(None, &Blocking)));
+                held = true;
             }
             (3, Some(actor)) => {
                 let got = play.ask(actor, || Ok(u32::from(lock.try_acquire().unwrap().is_some())));

@@ -64,6 +64,11 @@ impl Play {
         self.step <= number_from("MANYHANDS_OPERATIONS").unwrap_or(10_000)
     }
 
+    /// What the next step chooses, a number below `choices`, and an actor that is not blocked, if there is one.
+    pub fn next(&mut self, choices: usize) -> Option<(usize, Option<usize>)> {
+        self.goes_on().then(|| (self.below(choices), self.idle()))
+    }
+
     /// A random number below `limit`.
     pub fn below(&mut self, limit: usize) -> usize {
         self.random ^= self.random << 13;
@@ -126,6 +131,21 @@ impl Play {
         self.orders[actor].send(Box::new(order)).expect("actors live as long as the play");
         self.blocked.push(actor);
         self.wait_for_waiters(waiters);
+    }
+
+    /// Has an actor do something that blocks it, or is well done at once; `waiters` says how many wait.
+    pub fn ask_or_block(
+        &mut self,
+        (actor, what, blocks): (usize, &str, bool),
+        waiters: impl Fn() -> usize,
+        order: impl FnOnce() -> Answer + Send + 'static,
+    ) {
+        if blocks {
+            self.block(actor, waiters, order);
+        } else {
+            let got = self.ask(actor, order);
+            self.expect(what, got, Ok(0));
+        }
     }
 
     /// Looks until as many wait as are blocked.

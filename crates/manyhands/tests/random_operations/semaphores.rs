@@ -9,18 +9,12 @@ use super::play::{Play, ok};
 pub fn play(play: &mut Play, semaphore: &'static RawSemaphore, permits: u32, maximum: u32) {
     let waiters = || semaphore.statistics().waiters;
     let mut free = permits;
-    while play.goes_on() {
-        let choice = play.below(8);
-        match (choice, play.idle()) {
+    while let Some(step) = play.next(8) {
+        match step {
             (0..3, Some(actor)) => {
                 let order = || ok(semaphore.acquire(None, &Blocking));
-                if free == 0 {
-                    play.block(actor, waiters, order);
-                } else {
-                    let got = play.ask(actor, order);
-                    play.expect("acquire", got, Ok(0));
-                    free -= 1;
-                }
+                play.ask_or_block((actor, "acquire", free == 0), waiters, order);
+                free = free.saturating_sub(1);
             }
             (3, _) => {
                 play.expect("try_acquire", semaphore.try_acquire(), free > 0);
