@@ -128,6 +128,22 @@ macro_rules! whole_numbers {
     )*};
 }
 
+/// Methods that ask for a float, which stands behind its tag in so many bytes.
+macro_rules! floats {
+    ($($method:ident $visit:ident $type:ident $tag:ident $length:literal;)*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            match self.rest.split_first_chunk::<$length>() {
+                Some(([tag::$tag, number @ ..], rest)) => {
+                    self.rest = rest;
+                    visitor.$visit($type::from_ne_bytes(*number))
+                }
+                _ => self.number(visitor),
+            }
+        }
+    )*};
+}
+
 impl<'de> Deserializer<'de> for &mut Reader<'de> {
     type Error = Error;
 
@@ -136,27 +152,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
     }
 
-    #[inline]
-    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.rest.split_first_chunk::<9>() {
-            Some(([tag::F64, number @ ..], rest)) => {
-                self.rest = rest;
-                visitor.visit_f64(f64::from_ne_bytes(*number))
-            }
-            _ => self.number(visitor),
-        }
-    }
-
-    #[inline]
-    fn deserialize_f32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.rest.split_first_chunk::<5>() {
-            Some(([tag::F32, number @ ..], rest)) => {
-                self.rest = rest;
-                visitor.visit_f32(f32::from_ne_bytes(*number))
-            }
-            _ => self.number(visitor),
-        }
-    }
+    floats! { deserialize_f64 visit_f64 f64 F64 9; deserialize_f32 visit_f32 f32 F32 5; }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let parts = match self.head()? {

@@ -12,6 +12,27 @@
 //! reader  pairs  head  parts  key  access  answers   bytes to values
 //! ```
 
+/// Methods of a deserializer to which what is around a value says nothing: a newtype struct is what it holds, and what
+/// is there is some of an option.
+macro_rules! transparent {
+    (option newtype_struct) => {
+        fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            visitor.visit_some(self)
+        }
+
+        transparent! { newtype_struct }
+    };
+    (newtype_struct) => {
+        fn deserialize_newtype_struct<V: Visitor<'de>>(
+            self,
+            _: &'static str,
+            visitor: V,
+        ) -> Result<V::Value, Error> {
+            visitor.visit_newtype_struct(self)
+        }
+    };
+}
+
 mod access;
 mod answers;
 mod containers;

@@ -22,6 +22,16 @@ impl Write for Pieces<'_> {
     }
 }
 
+/// Methods that write a whole number of up to 64 bits, as a signed or unsigned one.
+macro_rules! whole_numbers {
+    ($($method:ident $type:ident $write:ident;)*) => {$(
+        #[inline]
+        fn $method(self, value: $type) -> Result<(), Error> {
+            self.$write(value.into())
+        }
+    )*};
+}
+
 impl<'w, 'a> Serializer for &'w mut Writer<'a> {
     type Ok = ();
     type Error = Error;
@@ -38,22 +48,9 @@ impl<'w, 'a> Serializer for &'w mut Writer<'a> {
         self.one(if value { tag::TRUE } else { tag::FALSE })
     }
 
-    fn serialize_i8(self, value: i8) -> Result<(), Error> {
-        self.signed(i64::from(value))
-    }
-
-    fn serialize_i16(self, value: i16) -> Result<(), Error> {
-        self.signed(i64::from(value))
-    }
-
-    #[inline]
-    fn serialize_i32(self, value: i32) -> Result<(), Error> {
-        self.signed(i64::from(value))
-    }
-
-    #[inline]
-    fn serialize_i64(self, value: i64) -> Result<(), Error> {
-        self.signed(value)
+    whole_numbers! {
+        serialize_i8 i8 signed; serialize_i16 i16 signed; serialize_i32 i32 signed; serialize_i64 i64 signed;
+        serialize_u8 u8 unsigned; serialize_u16 u16 unsigned; serialize_u32 u32 unsigned; serialize_u64 u64 unsigned;
     }
 
     fn serialize_i128(self, value: i128) -> Result<(), Error> {
@@ -62,24 +59,6 @@ impl<'w, 'a> Serializer for &'w mut Writer<'a> {
             (_, Ok(value)) => self.serialize_u128(value),
             _ => self.tagged(tag::I128, value.to_ne_bytes()),
         }
-    }
-
-    fn serialize_u8(self, value: u8) -> Result<(), Error> {
-        self.unsigned(u64::from(value))
-    }
-
-    fn serialize_u16(self, value: u16) -> Result<(), Error> {
-        self.unsigned(u64::from(value))
-    }
-
-    #[inline]
-    fn serialize_u32(self, value: u32) -> Result<(), Error> {
-        self.unsigned(u64::from(value))
-    }
-
-    #[inline]
-    fn serialize_u64(self, value: u64) -> Result<(), Error> {
-        self.unsigned(value)
     }
 
     fn serialize_u128(self, value: u128) -> Result<(), Error> {

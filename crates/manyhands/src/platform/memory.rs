@@ -94,20 +94,18 @@ pub fn file_size_limit() -> Option<u64> {
 /// # Errors
 /// ENOMEM when address space or maps have run out.
 pub fn map_shared(file: impl AsFd, offset: u64, size: usize) -> io::Result<NonNull<u8>> {
-    // SAFETY: a fresh map at an address of the kernel's choice overlaps nothing.
-    let address = unsafe {
-        rustix::mm::mmap(
-            std::ptr::null_mut(),
-            size,
-            ProtFlags::READ | ProtFlags::WRITE,
-            MapFlags::SHARED | MapFlags::NORESERVE,
-            file,
-            offset,
-        )?
-    };
+    let address = map(file, offset, size, MapFlags::SHARED)?;
     // SAFETY: the fresh map; what is read or written there does not change. Should the kernel refuse, a dump is merely
     // long.
-    let _ = unsafe { rustix::mm::madvise(address, size, rustix::mm::Advice::LinuxDontDump) };
+    let _ = unsafe { rustix::mm::madvise(address.as_ptr().cast(), size, rustix::mm::Advice::LinuxDontDump) };
+    Ok(address)
+}
+
+/// A fresh map of a part of `file`, for reading and writing.
+fn map(file: impl AsFd, offset: u64, size: usize, flags: MapFlags) -> io::Result<NonNull<u8>> {
+    let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, flags | MapFlags::NORESERVE);
+    // SAFETY: a fresh map at an address of the kernel's choice overlaps nothing.
+    let address = unsafe { rustix::mm::mmap(std::ptr::null_mut(), size, protection, flags, file, offset)? };
     NonNull::new(address.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }
 
@@ -226,19 +224,7 @@ impl PrivateMap {
     /// # Errors
     /// EINVAL for an unaligned offset or no size, ENOMEM when the address space or the maps have run out.
     pub fn new(file: impl AsFd, offset: u64, size: usize) -> io::Result<PrivateMap> {
-        // SAFETY: a fresh map at an address of the kernel's choice overlaps nothing.
-        let address = unsafe {
-            rustix::mm::mmap(
-                std::ptr::null_mut(),
-                size,
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::PRIVATE | MapFlags::NORESERVE,
-                file,
-                offset,
-            )?
-        };
-        let address = NonNull::new(address.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(PrivateMap { address, size })
+        Ok(PrivateMap { address: map(file, offset, size, MapFlags::PRIVATE)?, size })
     }
 
     /// The first byte.

@@ -6,6 +6,7 @@
 use super::Deadline;
 use super::lasting::Lasting;
 use rustix::event::{PollFd, PollFlags};
+use rustix::io::retry_on_intr;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -160,19 +161,9 @@ fn polls_readable(pidfd: BorrowedFd<'_>, timeout: Option<&rustix::time::Timespec
 /// ECHILD when `pid` is no child of the caller, or its status was already taken.
 pub fn peek(pid: u32) -> io::Result<Option<ExitStatus>> {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    let status = loop {
-        match rustix::process::waitid(WaitId::Pid(pid_from(pid)?), options) {
-            Ok(None) => return Ok(None),
-            Ok(Some(status)) => break status,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    };
-    Ok(match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => Some(ExitStatus::Exited(code)),
-        (None, Some(signal)) => Some(ExitStatus::Signaled(signal)),
-        (None, None) => None,
-    })
+    let pid = pid_from(pid)?;
+    let status = retry_on_intr(|| rustix::process::waitid(WaitId::Pid(pid), options))?;
+    Ok(status.and_then(|status| ended(status.exit_status(), status.terminating_signal())))
 }
 
 /// Takes the exit status of a child of the calling process, without waiting; `None` while it runs.
@@ -180,19 +171,14 @@ pub fn peek(pid: u32) -> io::Result<Option<ExitStatus>> {
 /// # Errors
 /// ECHILD when `pid` is no child of the caller, or its status was already taken.
 pub fn reap(pid: u32) -> io::Result<Option<ExitStatus>> {
-    let status = loop {
-        match rustix::process::waitpid(Some(pid_from(pid)?), WaitOptions::NOHANG) {
-            Ok(None) => return Ok(None),
-            Ok(Some((_, status))) => break status,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    };
-    Ok(match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => Some(ExitStatus::Exited(code)),
-        (None, Some(signal)) => Some(ExitStatus::Signaled(signal)),
-        (None, None) => None,
-    })
+    let pid = pid_from(pid)?;
+    let status = retry_on_intr(|| rustix::process::waitpid(Some(pid), WaitOptions::NOHANG))?;
+    Ok(status.and_then(|(_, status)| ended(status.exit_status(), status.terminating_signal())))
+}
+
+/// How a child ended, from what it gave or which signal ended it; nothing if it has merely stopped or gone on.
+fn ended(code: Option<i32>, signal: Option<i32>) -> Option<ExitStatus> {
+    code.map(ExitStatus::Exited).or(signal.map(ExitStatus::Signaled))
 }
 
 /// Ends a child of the calling process and takes its status, without a descriptor of it. Nothing happens when `pid` is
