@@ -164,8 +164,8 @@ mod model {
     //! they meet is emptied and filled at the same time. If one is killed at any step the others go on.
 
     use super::*;
+    use crate::platform::model::{check, spawn};
     use loom::sync::Arc;
-    use loom::thread;
 
     type Bits = FreeBits<2, 1>;
 
@@ -179,25 +179,16 @@ mod model {
         })
     }
 
-    fn check(scenario: impl Fn() + Sync + Send + 'static) {
-        let mut builder = loom::model::Builder::new();
-        builder.preemption_bound = Some(3);
-        builder.check(scenario);
-    }
-
     fn all(bits: &Bits) -> Vec<usize> {
         std::iter::from_fn(|| bits.take()).collect()
     }
 
     #[test]
     fn model_free_bits_none_is_lost_and_none_comes_twice() {
-        check(|| {
+        check(3, || {
             let bits = bits();
             bits.put(0);
-            let taker = thread::spawn({
-                let bits = bits.clone();
-                move || bits.take()
-            });
+            let taker = spawn(&bits, |bits| bits.take());
             bits.put(1);
             let mut taken: Vec<usize> = bits.take().into_iter().chain(taker.join().unwrap()).collect();
             taken.extend(all(&bits));
@@ -208,13 +199,10 @@ mod model {
 
     #[test]
     fn model_free_bits_what_is_put_back_is_found_again() {
-        check(|| {
+        check(3, || {
             let bits = bits();
             bits.put(5);
-            let other = thread::spawn({
-                let bits = bits.clone();
-                move || bits.take().inspect(|entry| bits.put(*entry))
-            });
+            let other = spawn(&bits, |bits| bits.take().inspect(|entry| bits.put(*entry)));
             let mine = bits.take();
             mine.inspect(|entry| bits.put(*entry));
             let theirs = other.join().unwrap();
@@ -227,16 +215,13 @@ mod model {
     /// get to do, by putting the entries once more.
     #[test]
     fn model_free_bits_a_sweep_puts_back_what_a_killed_process_took() {
-        check(|| {
+        check(3, || {
             let bits = bits();
             bits.put(0);
-            let dies = thread::spawn({
-                let bits = bits.clone();
-                move || {
-                    bits.leaves[0].fetch_and(!1, Ordering::SeqCst);
-                    bits.middle[0].fetch_and(!1, Ordering::SeqCst);
-                    bits.leaves[1].fetch_or(1, Ordering::SeqCst);
-                }
+            let dies = spawn(&bits, |bits| {
+                bits.leaves[0].fetch_and(!1, Ordering::SeqCst);
+                bits.middle[0].fetch_and(!1, Ordering::SeqCst);
+                bits.leaves[1].fetch_or(1, Ordering::SeqCst);
             });
             let taken = bits.take();
             dies.join().unwrap();

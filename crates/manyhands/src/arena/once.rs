@@ -99,8 +99,8 @@ mod model {
     //! means what was entered, and the dead keep no other from entering anything.
 
     use super::*;
+    use crate::platform::model::{check, spawn};
     use loom::sync::Arc;
-    use loom::thread;
 
     type Content = [u64; 2];
 
@@ -130,19 +130,14 @@ mod model {
         }
     }
 
-    fn check(scenario: impl Fn() + Sync + Send + 'static) {
-        let mut builder = loom::model::Builder::new();
-        builder.preemption_bound = Some(3);
-        builder.check(scenario);
-    }
-
     #[test]
     fn model_once_a_number_means_what_was_entered() {
-        check(|| {
+        check(3, || {
             let tables = Tables::new(3);
             let enter = |content: Content| {
-                let tables = tables.clone();
-                thread::spawn(move || number_of(&tables.names, &content).expect("there is room for all"))
+                spawn(&tables, move |tables| {
+                    number_of(&tables.names, &content).expect("there is room for all")
+                })
             };
             let (first, second) = (enter([1, 2]), enter([3, 4]));
             let third = number_of(&tables.names, &[1, 2]).unwrap();
@@ -156,14 +151,11 @@ mod model {
 
     #[test]
     fn model_once_whoever_sees_a_shape_sees_its_names() {
-        check(|| {
+        check(3, || {
             let tables = Tables::new(1);
-            let writer = thread::spawn({
-                let tables = tables.clone();
-                move || {
-                    let name = number_of(&tables.names, &[1, 2]).unwrap();
-                    number_of(&tables.shapes, &[u64::from(name), 0])
-                }
+            let writer = spawn(&tables, |tables| {
+                let name = number_of(&tables.names, &[1, 2]).unwrap();
+                number_of(&tables.shapes, &[u64::from(name), 0])
             });
             if let Some([name, _]) = content_of(&tables.shapes, 0) {
                 assert_eq!(content_of(&tables.names, name as u16), Some([1, 2]));
@@ -175,12 +167,9 @@ mod model {
     #[test]
     fn model_once_the_dead_keep_nobody_from_entering() {
         for stores in 0..=2 {
-            check(move || {
+            check(3, move || {
                 let tables = Tables::new(2);
-                let mortal = thread::spawn({
-                    let tables = tables.clone();
-                    move || dies_entering(&tables.names[0], &[1, 2], stores)
-                });
+                let mortal = spawn(&tables, move |tables| dies_entering(&tables.names[0], &[1, 2], stores));
                 let number = number_of(&tables.names, &[1, 2]).unwrap();
                 assert_eq!(content_of(&tables.names, number), Some([1, 2]));
                 mortal.join().unwrap();
@@ -197,12 +186,9 @@ mod model {
 
     #[test]
     fn model_once_all_threads_know_the_same() {
-        check(|| {
+        check(3, || {
             let known = Arc::new(Known(AtomicPtr::new(std::ptr::null_mut())));
-            let other = thread::spawn({
-                let known = known.clone();
-                move || *known.set(1)
-            });
+            let other = spawn(&known, |known| *known.set(1));
             let mine = *known.set(2);
             assert_eq!(known.get(), Some(&mine));
             assert_eq!(other.join().unwrap(), mine);

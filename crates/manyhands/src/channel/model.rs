@@ -7,9 +7,9 @@
 use super::chain::{Chain, Ends, Link, Nothing, Refused, Rings};
 use super::ring::{Payload, Ring, Slot};
 use crate::platform::atomic::{AtomicU32, Ordering};
+use crate::platform::model::spawn;
 use crate::sync::may_die;
 use loom::sync::{Arc, Mutex};
-use loom::thread;
 
 const OPEN: u32 = 0;
 const LINKED: u32 = 1;
@@ -142,10 +142,8 @@ pub(super) fn assert_same(mut put: Vec<u64>, mut taken: Vec<u64>) {
 fn two_producers_one_consumer() {
     loom::model(|| {
         let stream = Stream::bounded(2);
-        let others = stream.clone();
-        let second = thread::spawn(move || others.put_what_fits(2, &[20]));
-        let others = stream.clone();
-        let consumer = thread::spawn(move || others.take_some(3, 2));
+        let second = spawn(&stream, |stream| stream.put_what_fits(2, &[20]));
+        let consumer = spawn(&stream, |stream| stream.take_some(3, 2));
         let mut put = stream.put_what_fits(1, &[10, 11]);
         put.extend(second.join().unwrap());
         let mut taken = consumer.join().unwrap();
@@ -161,10 +159,7 @@ fn two_producers_one_consumer() {
 fn one_producer_two_consumers() {
     loom::model(|| {
         let stream = Stream::bounded(2);
-        let consumers = [2, 3].map(|owner| {
-            let stream = stream.clone();
-            thread::spawn(move || stream.take_some(owner, 1))
-        });
+        let consumers = [2, 3].map(|owner| spawn(&stream, move |stream| stream.take_some(owner, 1)));
         let put = stream.put_what_fits(1, &[10, 11]);
         let mut taken: Vec<u64> =
             consumers.into_iter().flat_map(|consumer| consumer.join().unwrap()).collect();
@@ -178,8 +173,7 @@ fn one_producer_two_consumers() {
 fn full_and_wrapped_around() {
     loom::model(|| {
         let stream = Stream::bounded(1);
-        let others = stream.clone();
-        let consumer = thread::spawn(move || others.take_some(2, 3));
+        let consumer = spawn(&stream, |stream| stream.take_some(2, 3));
         let put = stream.put_what_fits(1, &[10, 11, 12]);
         let mut taken = consumer.join().unwrap();
         taken.extend(stream.drain());
@@ -192,10 +186,8 @@ fn full_and_wrapped_around() {
 fn a_bound_below_the_number_of_slots_is_exact() {
     loom::model(|| {
         let stream = Stream::new(&[2], 1);
-        let others = stream.clone();
-        let second = thread::spawn(move || others.put_what_fits(2, &[20, 21]));
-        let others = stream.clone();
-        let consumer = thread::spawn(move || others.take_some(3, 1));
+        let second = spawn(&stream, |stream| stream.put_what_fits(2, &[20, 21]));
+        let consumer = spawn(&stream, |stream| stream.take_some(3, 1));
         let mut put = stream.put_what_fits(1, &[10]);
         put.extend(second.join().unwrap());
         let mut taken = consumer.join().unwrap();
@@ -210,8 +202,7 @@ fn a_bound_below_the_number_of_slots_is_exact() {
 fn a_growing_stream_goes_on_in_the_next_ring() {
     loom::model(|| {
         let stream = Stream::new(&[2, 4], 0);
-        let others = stream.clone();
-        let consumer = thread::spawn(move || others.take_some(3, 2));
+        let consumer = spawn(&stream, |stream| stream.take_some(3, 2));
         let put = stream.put_what_fits(1, &[10, 11, 12]);
         assert_eq!(put, [10, 11, 12], "a growing stream was full");
         let mut taken = consumer.join().unwrap();
@@ -224,8 +215,7 @@ fn a_growing_stream_goes_on_in_the_next_ring() {
 fn two_producers_grow_the_stream_at_once() {
     loom::model(|| {
         let stream = Stream::new(&[2, 4], 0);
-        let others = stream.clone();
-        let second = thread::spawn(move || others.put_what_fits(2, &[20]));
+        let second = spawn(&stream, |stream| stream.put_what_fits(2, &[20]));
         let mut put = stream.put_what_fits(1, &[10, 11]);
         put.extend(second.join().unwrap());
         let taken = stream.drain();
@@ -239,8 +229,7 @@ fn two_producers_grow_the_stream_at_once() {
 fn end_while_putting(slots: &'static [usize]) {
     loom::model(move || {
         let stream = Stream::new(slots, 0);
-        let others = stream.clone();
-        let producer = thread::spawn(move || others.put_what_fits(2, &[20, 21]));
+        let producer = spawn(&stream, |stream| stream.put_what_fits(2, &[20, 21]));
         stream.chain().end();
         let mut taken = Vec::new();
         let nothing = loop {

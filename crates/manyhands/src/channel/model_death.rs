@@ -6,9 +6,9 @@
 
 use super::model::{Stream, assert_same, read};
 use crate::platform::atomic::{AtomicU64, Ordering};
+use crate::platform::model::spawn;
 use crate::sync::dies_after;
 use loom::sync::Arc;
-use loom::thread;
 
 /// More stores than any participant here makes.
 const STORES: u32 = 7;
@@ -24,17 +24,13 @@ fn sweep(stream: &Stream, steps: u32) {
 fn dead_producer(slots: usize, steps: u32, sweeps: u32) {
     loom::model(move || {
         let stream = Stream::bounded(slots);
-        let mortal = {
-            let stream = stream.clone();
-            thread::spawn(move || dies_after(steps, || drop(stream.put_what_fits(DEAD, &[10]))).is_some())
-        };
-        let peer = {
-            let stream = stream.clone();
-            thread::spawn(move || {
-                let put = stream.put_what_fits(2, &[20]);
-                (put, stream.take_some(2, 1))
-            })
-        };
+        let mortal = spawn(&stream, move |stream| {
+            dies_after(steps, || drop(stream.put_what_fits(DEAD, &[10]))).is_some()
+        });
+        let peer = spawn(&stream, |stream| {
+            let put = stream.put_what_fits(2, &[20]);
+            (put, stream.take_some(2, 1))
+        });
         let lived = mortal.join().unwrap();
         sweep(&stream, sweeps);
         let (mut put, mut taken) = peer.join().unwrap();
@@ -52,16 +48,11 @@ fn dead_producer(slots: usize, steps: u32, sweeps: u32) {
 fn behind_a_dead_producer(steps: u32) {
     loom::model(move || {
         let stream = Stream::new(&[2, 4], 0);
-        let mortal = {
-            let stream = stream.clone();
-            thread::spawn(move || dies_after(steps, || drop(stream.put_what_fits(DEAD, &[10, 11]))))
-        };
+        let mortal =
+            spawn(&stream, move |stream| dies_after(steps, || drop(stream.put_what_fits(DEAD, &[10, 11]))));
         assert_eq!(stream.put_what_fits(2, &[20]), [20], "a growing stream was full");
         mortal.join().unwrap();
-        let sweeper = {
-            let stream = stream.clone();
-            thread::spawn(move || stream.chain().sweep(DEAD))
-        };
+        let sweeper = spawn(&stream, |stream| stream.chain().sweep(DEAD));
         let mut taken = stream.drain();
         while !taken.contains(&20) {
             assert!(
@@ -83,20 +74,17 @@ fn dead_consumer(steps: u32, sweeps: u32) {
         let stream = Stream::bounded(2);
         let put = stream.put_what_fits(9, &[20, 21]);
         let held = Arc::new(AtomicU64::new(0));
-        let mortal = {
-            let (stream, held) = (stream.clone(), held.clone());
-            thread::spawn(move || {
+        let mortal = spawn(&stream, {
+            let held = held.clone();
+            move |stream| {
                 dies_after(steps, || {
                     let note = |payload: &_| Some(held.store(read(payload), Ordering::Relaxed));
                     let _ = stream.chain().take(DEAD, note);
                 })
                 .is_some()
-            })
-        };
-        let peer = {
-            let stream = stream.clone();
-            thread::spawn(move || stream.take_some(2, 2))
-        };
+            }
+        });
+        let peer = spawn(&stream, |stream| stream.take_some(2, 2));
         let lived = mortal.join().unwrap();
         sweep(&stream, sweeps);
         let mut taken = peer.join().unwrap();
@@ -150,14 +138,8 @@ fn two_sweepers_at_once() {
             let stream = Stream::bounded(2);
             let put = stream.put_what_fits(9, &[20, 21]);
             assert!(dies_after(0, || drop(stream.take(DEAD))).is_none());
-            let other = {
-                let stream = stream.clone();
-                thread::spawn(move || dies_after(sweeps, || stream.chain().sweep(DEAD)))
-            };
-            let consumer = {
-                let stream = stream.clone();
-                thread::spawn(move || stream.take_some(2, 2))
-            };
+            let other = spawn(&stream, move |stream| dies_after(sweeps, || stream.chain().sweep(DEAD)));
+            let consumer = spawn(&stream, |stream| stream.take_some(2, 2));
             stream.chain().sweep(DEAD);
             other.join().unwrap();
             let mut taken = consumer.join().unwrap();
@@ -174,10 +156,9 @@ fn a_producer_dies_while_the_stream_grows() {
     for steps in 0..STORES {
         loom::model(move || {
             let stream = Stream::new(&[2, 4], 0);
-            let mortal = {
-                let stream = stream.clone();
-                thread::spawn(move || dies_after(steps, || drop(stream.put_what_fits(DEAD, &[10, 11]))))
-            };
+            let mortal = spawn(&stream, move |stream| {
+                dies_after(steps, || drop(stream.put_what_fits(DEAD, &[10, 11])))
+            });
             let put = stream.put_what_fits(2, &[20]);
             assert_eq!(put, [20], "a growing stream was full");
             mortal.join().unwrap();

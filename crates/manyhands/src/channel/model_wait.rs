@@ -7,10 +7,10 @@
 use super::chain::{Nothing, Refused};
 use super::model::{NoRing, Stream, assert_same, write};
 use super::ring::Await;
+use crate::platform::model::spawn;
 use crate::platform::{Scope, thread::yield_now};
 use crate::sync::{Blocking, Gate, Wait, dies_after};
 use loom::sync::Arc;
-use loom::thread;
 
 const DEAD: u32 = 1;
 
@@ -75,8 +75,9 @@ fn check(preemptions: usize, slots: &'static [usize], takes: &'static [usize]) {
         let consumers: Vec<_> = (10..)
             .zip(takes)
             .map(|(owner, count)| {
-                let place = place.clone();
-                thread::spawn(move || (0..*count).filter_map(|_| place.take(owner)).collect::<Vec<u64>>())
+                spawn(&place, move |place| {
+                    (0..*count).filter_map(|_| place.take(owner)).collect::<Vec<u64>>()
+                })
             })
             .collect();
         let put: Vec<u64> = (20..).take(takes.iter().sum()).collect();
@@ -133,14 +134,8 @@ fn a_sleeper_follows_the_stream_into_the_next_ring() {
 fn two_producers_one_of_which_was_told() {
     model(2, || {
         let place = Place::new(&[2]);
-        let consumer = {
-            let place = place.clone();
-            thread::spawn(move || vec![place.take(3).unwrap(), place.take(3).unwrap()])
-        };
-        let other = {
-            let place = place.clone();
-            thread::spawn(move || place.put(2, 20).unwrap())
-        };
+        let consumer = spawn(&place, |place| vec![place.take(3).unwrap(), place.take(3).unwrap()]);
+        let other = spawn(&place, |place| place.put(2, 20).unwrap());
         place.put(4, 40).unwrap();
         other.join().unwrap();
         assert_same(vec![20, 40], consumer.join().unwrap());
@@ -152,10 +147,7 @@ fn a_sleeper_is_told_of_the_end() {
     for slots in [&[2][..], &[2, 4]] {
         model(2, move || {
             let place = Place::new(slots);
-            let consumer = {
-                let place = place.clone();
-                thread::spawn(move || place.take(3))
-            };
+            let consumer = spawn(&place, |place| place.take(3));
             place.stream.chain().end();
             place.gate.notify_all(Scope::Private);
             assert_eq!(consumer.join().unwrap(), None);
@@ -169,10 +161,8 @@ fn a_producer_that_was_told_dies() {
     for steps in 0..6 {
         model(2, move || {
             let place = Place::new(&[2]);
-            let consumer = {
-                let place = place.clone();
-                thread::spawn(move || std::iter::from_fn(|| place.take(3)).find(|message| *message == 20))
-            };
+            let consumer =
+                spawn(&place, |place| std::iter::from_fn(|| place.take(3)).find(|message| *message == 20));
             dies_after(steps, || place.put(DEAD, 10).unwrap());
             place.recover();
             while place.put(2, 20) == Err(Refused::Full) {
@@ -189,18 +179,12 @@ fn a_consumer_that_was_woken_dies() {
     for steps in 0..7 {
         model(1, move || {
             let place = Place::new(&[2]);
-            let mortal = {
-                let place = place.clone();
-                thread::spawn(move || {
-                    let lived = dies_after(steps, || place.take(DEAD)).is_some();
-                    place.recover();
-                    lived
-                })
-            };
-            let survivor = {
-                let place = place.clone();
-                thread::spawn(move || place.take(3))
-            };
+            let mortal = spawn(&place, move |place| {
+                let lived = dies_after(steps, || place.take(DEAD)).is_some();
+                place.recover();
+                lived
+            });
+            let survivor = spawn(&place, |place| place.take(3));
             place.put(2, 20).unwrap();
             place.put(2, 21).unwrap();
             assert!(survivor.join().unwrap().is_some());

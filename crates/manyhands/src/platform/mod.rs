@@ -98,6 +98,8 @@ cfg_if! {
 pub use clock::Deadline;
 pub use futex::{Scope, Wake};
 
+#[cfg(all(test, manyhands_model))]
+pub(crate) mod model;
 #[cfg(all(test, not(manyhands_model)))]
 #[path = "../../tests/until/mod.rs"]
 pub(crate) mod until;

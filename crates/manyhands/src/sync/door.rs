@@ -138,8 +138,8 @@ mod model {
 
     use super::*;
     use crate::platform::atomic::AtomicU32;
+    use crate::platform::model::{check, spawn};
     use loom::sync::Arc;
-    use loom::thread;
 
     fn pass((door, inside): &(Door, AtomicU32)) {
         door.enter_as(1);
@@ -149,17 +149,10 @@ mod model {
     }
 
     fn all_come_through(most: u32, others: usize) {
-        let mut builder = loom::model::Builder::new();
-        builder.preemption_bound = Some(2);
-        builder.check(move || {
+        check(2, move || {
             let door = Door { inside: AtomicU64::new(0), gate: Gate::new(), most };
             let shared = Arc::new((door, AtomicU32::new(0)));
-            let threads: Vec<_> = (0..others)
-                .map(|_| {
-                    let shared = shared.clone();
-                    thread::spawn(move || pass(&shared))
-                })
-                .collect();
+            let threads: Vec<_> = (0..others).map(|_| spawn(&shared, pass)).collect();
             pass(&shared);
             threads.into_iter().for_each(|thread| thread.join().unwrap());
         });

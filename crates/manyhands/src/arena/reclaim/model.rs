@@ -4,9 +4,9 @@
 
 use super::*;
 use crate::platform::atomic::{AtomicU64, Ordering};
+use crate::platform::model::spawn;
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
-use loom::thread;
 use std::sync::atomic::{AtomicUsize as Plain, Ordering::Relaxed};
 
 /// One chunk of two places, 1 and 2; a cursor at 3 is at its end.
@@ -180,13 +180,7 @@ impl Blocks for World {
 fn run(steps: usize, others: &'static [fn(&World)]) {
     loom::model(move || {
         let world = World::new(steps);
-        let others: Vec<_> = others
-            .iter()
-            .map(|other| {
-                let (world, other) = (world.clone(), *other);
-                thread::spawn(move || other(&world))
-            })
-            .collect();
+        let others: Vec<_> = others.iter().map(|other| spawn(&world, *other)).collect();
         world.passes();
         // Whoever sees the death sweeps while the others go on.
         world.sweeps();
@@ -292,8 +286,7 @@ fn model_reclaim_a_long_block_goes_with_all_its_chunks_or_stays() {
             entry.exchange(word(State::Empty, 0, 0), word(State::Free, 0, 0));
             let chunks = [Chunk::new(), Chunk::new()];
             let long = Arc::new(Long { entry, chunks, steps: Plain::new(steps) });
-            let other = long.clone();
-            let claimer = thread::spawn(move || other.claims());
+            let claimer = spawn(&long, |long| long.claims());
             let mut wanted = Set::EMPTY;
             (1..3).for_each(|number| wanted.insert(number));
             reclaim(&*long, PASS, &wanted);

@@ -2,9 +2,9 @@
 //! is unmapped while it is used or before its use is over; and no map is left that the table does not know.
 
 use super::*;
+use crate::platform::model::{check, spawn};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
-use loom::thread;
 use std::sync::atomic::{AtomicUsize as Plain, Ordering::Relaxed};
 
 const MAPS: usize = 8;
@@ -102,25 +102,11 @@ impl Process {
     }
 }
 
-fn check(scenario: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
-    builder.check(scenario);
-}
-
-fn with_another<R: 'static>(
-    process: &Arc<Process>,
-    other: impl FnOnce(&Process) -> R + 'static,
-) -> thread::JoinHandle<R> {
-    let process = process.clone();
-    thread::spawn(move || other(&process))
-}
-
 #[test]
 fn model_window_two_map_one_chunk_at_once() {
-    check(|| {
+    check(3, || {
         let process = Process::new(8, 8);
-        let other = with_another(&process, |process| process.uses(0, 1));
+        let other = spawn(&process, |process| process.uses(0, 1));
         assert!(process.uses(0, 1) && other.join().unwrap());
         assert_eq!(process.kernel.mapped(), 1, "the loser took its own away");
         process.assert_nothing_is_left();
@@ -129,11 +115,11 @@ fn model_window_two_map_one_chunk_at_once() {
 
 #[test]
 fn model_window_an_idle_chunk_goes_while_others_use_it() {
-    check(|| {
+    check(3, || {
         let process = Process::new(8, 8);
         assert!(process.uses(0, 1));
-        let user = with_another(&process, |process| process.uses(0, 1));
-        let cleaner = with_another(&process, |process| process.window.unmap_all_idle(&process.kernel));
+        let user = spawn(&process, |process| process.uses(0, 1));
+        let cleaner = spawn(&process, |process| process.window.unmap_all_idle(&process.kernel));
         assert!(process.uses(0, 1) && user.join().unwrap());
         cleaner.join().unwrap();
         process.assert_nothing_is_left();
@@ -142,10 +128,10 @@ fn model_window_an_idle_chunk_goes_while_others_use_it() {
 
 #[test]
 fn model_window_one_makes_room_for_another() {
-    check(|| {
+    check(3, || {
         // So little room that the second chunk needs the first one's; the loser may find none.
         let process = Process::new(1, 1);
-        let other = with_another(&process, |process| process.uses(1, 1));
+        let other = spawn(&process, |process| process.uses(1, 1));
         let mine = process.uses(0, 1);
         assert!(mine | other.join().unwrap(), "somebody had room");
         process.assert_nothing_is_left();
@@ -154,9 +140,9 @@ fn model_window_one_makes_room_for_another() {
 
 #[test]
 fn model_window_a_longer_piece_beside_a_shorter_one() {
-    check(|| {
+    check(3, || {
         let process = Process::new(8, 8);
-        let long = with_another(&process, |process| process.uses(0, 2));
+        let long = spawn(&process, |process| process.uses(0, 2));
         assert!(process.uses(0, 1) && long.join().unwrap());
         process.window.unmap_all_idle(&process.kernel);
         // The short one may have been left to its user, with the long one kept in its place.
@@ -167,10 +153,10 @@ fn model_window_a_longer_piece_beside_a_shorter_one() {
 
 #[test]
 fn model_window_one_keeps_what_others_use() {
-    check(|| {
+    check(3, || {
         let process = Process::new(8, 8);
-        let supervisor = with_another(&process, |process| process.keeps(0, 1));
-        let cleaner = with_another(&process, |process| process.window.unmap_all_idle(&process.kernel));
+        let supervisor = spawn(&process, |process| process.keeps(0, 1));
+        let cleaner = spawn(&process, |process| process.window.unmap_all_idle(&process.kernel));
         assert!(process.uses(0, 1));
         supervisor.join().unwrap();
         cleaner.join().unwrap();

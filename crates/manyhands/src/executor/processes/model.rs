@@ -8,6 +8,7 @@
 use super::ring::CallRing;
 use super::word::{CallWord, State};
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use crate::platform::model::spawn;
 use crate::platform::{Scope, futex};
 use loom::sync::Arc;
 use loom::thread;
@@ -126,6 +127,13 @@ impl Pool {
         }
     }
 
+    fn works_until_answered(&self) {
+        while !self.word().read().is_answered() {
+            self.work(SURVIVOR, u32::MAX);
+            thread::yield_now();
+        }
+    }
+
     fn wait(&self) -> State {
         while let Some(announced) = self.word().announce_waiter() {
             futex::wait(&self.word, announced.bits(), None, Scope::Shared);
@@ -145,27 +153,18 @@ fn check(model: impl Fn() + Sync + Send + 'static) {
 fn a_death(worker_steps: u32, sweeper_steps: u32, retry: bool) {
     check(move || {
         let pool = Pool::new(4);
-        let swept = Arc::clone(&pool);
-        let victim = thread::spawn(move || {
-            if swept.work(VICTIM, worker_steps) {
+        let victim = spawn(&pool, move |pool| {
+            if pool.work(VICTIM, worker_steps) {
                 return;
             }
             // Dead is certain, so a sweep begins after the last store and sees it.
-            swept.sweep(VICTIM, SWEEPERS[0], retry, sweeper_steps);
+            pool.sweep(VICTIM, SWEEPERS[0], retry, sweeper_steps);
             if sweeper_steps != u32::MAX {
-                swept.sweep(SWEEPERS[0], SWEEPERS[1], retry, u32::MAX);
-                swept.sweep(VICTIM, SWEEPERS[1], retry, u32::MAX);
+                pool.sweep(SWEEPERS[0], SWEEPERS[1], retry, u32::MAX);
+                pool.sweep(VICTIM, SWEEPERS[1], retry, u32::MAX);
             }
         });
-        let survivor = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || {
-                while !pool.word().read().is_answered() {
-                    pool.work(SURVIVOR, u32::MAX);
-                    thread::yield_now();
-                }
-            })
-        };
+        let survivor = spawn(&pool, Pool::works_until_answered);
         pool.arguments.store(20, Ordering::Relaxed);
         pool.word().submit(REQUESTER);
         assert!(pool.ring().push(0));
@@ -210,15 +209,7 @@ fn a_sweeper_that_stops_midway_is_taken_over_from() {
 fn a_promise_to_put_into_the_ring_is_kept_by_the_sweep() {
     check(|| {
         let pool = Pool::new(4);
-        let worker = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || {
-                while !pool.word().read().is_answered() {
-                    pool.work(SURVIVOR, u32::MAX);
-                    thread::yield_now();
-                }
-            })
-        };
+        let worker = spawn(&pool, Pool::works_until_answered);
         pool.arguments.store(20, Ordering::Relaxed);
         pool.word().submit(REQUESTER);
         pool.sweep(REQUESTER, SWEEPERS[0], true, u32::MAX);
@@ -235,10 +226,7 @@ fn a_call_is_withdrawn_or_taken_never_both() {
         pool.arguments.store(20, Ordering::Relaxed);
         pool.word().submit(REQUESTER);
         assert!(pool.ring().push(0));
-        let worker = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || pool.work(SURVIVOR, u32::MAX))
-        };
+        let worker = spawn(&pool, |pool| pool.work(SURVIVOR, u32::MAX));
         let withdrawn = pool.word().fail(State::Pending, REQUESTER, REQUESTER)
             && pool.word().conclude(REQUESTER, State::Cancelled).is_some();
         worker.join().unwrap();
@@ -254,14 +242,11 @@ fn a_call_is_withdrawn_or_taken_never_both() {
 fn the_ring_loses_nothing_and_repeats_nothing() {
     check(|| {
         let pool = Pool::new(2);
-        let producer = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || {
-                while !pool.ring().push(1) {
-                    thread::yield_now();
-                }
-            })
-        };
+        let producer = spawn(&pool, |pool| {
+            while !pool.ring().push(1) {
+                thread::yield_now();
+            }
+        });
         for index in [2, 3] {
             while !pool.ring().push(index) {
                 let entry = pool.ring().peek().expect("full is not empty");
@@ -291,16 +276,16 @@ fn a_waiter_that_is_roused_looks_again() {
         let pool = Pool::new(1);
         let is_lost = Arc::new(AtomicU32::new(0));
         pool.word().submit(REQUESTER);
-        let sweeper = {
-            let (pool, is_lost) = (Arc::clone(&pool), Arc::clone(&is_lost));
-            thread::spawn(move || {
+        let sweeper = spawn(&pool, {
+            let is_lost = Arc::clone(&is_lost);
+            move |pool| {
                 is_lost.store(1, Ordering::SeqCst);
                 fence(Ordering::SeqCst);
                 if pool.word().rouse() {
                     futex::wake(&pool.word, u32::MAX, Scope::Shared);
                 }
-            })
-        };
+            }
+        });
         let mut has_heard = false;
         while let Some(announced) = pool.word().announce_waiter() {
             fence(Ordering::SeqCst);

@@ -156,32 +156,26 @@ impl CallState {
 #[cfg(all(test, manyhands_model))]
 mod model {
     use super::*;
+    use crate::platform::model::spawn;
     use crate::sync::Blocking;
     use loom::sync::Arc;
-    use loom::thread;
 
     #[test]
     fn model_a_call_is_run_or_withdrawn_and_its_waiter_wakes() {
         loom::model(|| {
             // The answer is written and read relaxed: that it is seen is the word's doing.
             let shared = Arc::new((CallState::new(), AtomicU32::new(0)));
-            let runner = {
-                let shared = shared.clone();
-                thread::spawn(move || {
-                    let (state, answer) = &*shared;
-                    if state.begin() == Ok(true) {
-                        state.claim_answer().unwrap();
-                        answer.store(7, Ordering::Relaxed);
-                        state.publish_answer();
-                        return true;
-                    }
-                    false
-                })
-            };
-            let canceller = {
-                let shared = shared.clone();
-                thread::spawn(move || shared.0.cancel())
-            };
+            let runner = spawn(&shared, |shared| {
+                let (state, answer) = &*shared;
+                if state.begin() == Ok(true) {
+                    state.claim_answer().unwrap();
+                    answer.store(7, Ordering::Relaxed);
+                    state.publish_answer();
+                    return true;
+                }
+                false
+            });
+            let canceller = spawn(&shared, |shared| shared.0.cancel());
             let (state, answer) = &*shared;
             let over = state.wait(None, &Blocking).unwrap();
             if over == Standing::Answered {
@@ -197,13 +191,10 @@ mod model {
     fn model_a_call_is_answered_once() {
         loom::model(|| {
             let state = Arc::new(CallState::new());
-            let other = {
-                let state = state.clone();
-                thread::spawn(move || {
-                    let _ = state.begin();
-                    state.claim_answer().map(|()| state.publish_answer()).is_ok()
-                })
-            };
+            let other = spawn(&state, |state| {
+                let _ = state.begin();
+                state.claim_answer().map(|()| state.publish_answer()).is_ok()
+            });
             let mine = state.claim_answer().map(|()| state.publish_answer()).is_ok();
             assert!(mine != other.join().unwrap(), "answered twice, or never");
             assert_eq!(state.standing(), Standing::Answered);

@@ -135,18 +135,12 @@ mod model {
     use loom::thread;
 
     use super::*;
+    use crate::platform::model::{check, spawn};
     use crate::sync::wait::mortal::model::dies_after;
     use crate::sync::wait::park::Blocking;
 
     fn waiter(event: &Arc<EventWord>) -> thread::JoinHandle<()> {
-        let event = event.clone();
-        thread::spawn(move || event.wait(event.mark(), &Wait::private(None, &Blocking)).unwrap())
-    }
-
-    fn check(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
-        let mut builder = loom::model::Builder::new();
-        builder.preemption_bound = Some(preemptions);
-        builder.check(scenario);
+        spawn(event, |event| event.wait(event.mark(), &Wait::private(None, &Blocking)).unwrap())
     }
 
     #[test]

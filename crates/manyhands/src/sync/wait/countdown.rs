@@ -50,8 +50,8 @@ impl Countdown {
 mod model {
     use super::*;
     use crate::platform::atomic::AtomicU32;
+    use crate::platform::model::spawn;
     use loom::sync::Arc;
-    use loom::thread;
 
     #[test]
     fn model_who_waits_for_all_to_be_back_sees_what_each_has_done() {
@@ -59,8 +59,7 @@ mod model {
             let shared = Arc::new((Countdown::default(), AtomicU32::new(0), AtomicU32::new(0)));
             let threads = [0, 1].map(|which| {
                 shared.0.lend();
-                let shared = shared.clone();
-                thread::spawn(move || {
+                spawn(&shared, move |shared| {
                     let done = if which == 0 { &shared.1 } else { &shared.2 };
                     done.store(1, Ordering::Relaxed);
                     shared.0.give_back();

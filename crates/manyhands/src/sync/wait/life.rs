@@ -36,6 +36,7 @@ mod model {
     //! they go on, since one of them makes another reaper, which wakes all.
 
     use super::*;
+    use crate::platform::model::{check, spawn};
     use crate::sync::event::word::EventWord;
     use crate::sync::wait::mortal::model::dies_after;
     use crate::sync::wait::park::{Blocking, Ticking, Turn, Wait};
@@ -77,21 +78,14 @@ mod model {
         }
     }
 
-    fn check(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
-        let mut builder = loom::model::Builder::new();
-        builder.preemption_bound = Some(preemptions);
-        builder.check(scenario);
-    }
-
     fn place() -> Arc<Place> {
         let life = Box::leak(Box::new(AtomicU32::new(FIRST)));
         Arc::new(Place { event: EventWord::default(), life })
     }
 
     fn waiter(place: &Arc<Place>) -> thread::JoinHandle<()> {
-        let place = place.clone();
-        thread::spawn(move || {
-            let ticking = Beside(place.clone());
+        let ticking = Beside(place.clone());
+        spawn(place, move |place| {
             let wait =
                 Wait { scope: Scope::Shared, ticking: Some(&ticking), ..Wait::private(None, &Blocking) };
             place.event.wait(place.event.mark(), &wait).unwrap();

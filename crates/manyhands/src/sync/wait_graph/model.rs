@@ -1,9 +1,9 @@
 //! The wait graph under every schedule. A deadlock is found by exactly one of its threads, nothing else is taken for
 //! one, and no thread follows a note to a lock that is gone.
 
+use crate::platform::model::{check, spawn};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
-use loom::thread;
 
 use super::record::Wanted;
 use super::*;
@@ -89,20 +89,11 @@ impl Place {
     }
 }
 
-fn check(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
-    builder.check(scenario);
-}
-
 #[test]
 fn model_graph_one_of_two_gives_way() {
     check(2, || {
         let place = Arc::new(Place::default());
-        let other = thread::spawn({
-            let place = place.clone();
-            move || place.cross(1, 0, 1)
-        });
+        let other = spawn(&place, |place| place.cross(1, 0, 1));
         place.cross(2, 1, 0);
         other.join().unwrap();
         assert!(place.failed.load(Ordering::Relaxed) <= 1, "both gave way");
@@ -114,10 +105,7 @@ fn model_graph_one_of_two_gives_way() {
 fn model_graph_what_is_let_go_is_no_deadlock() {
     check(3, || {
         let place = Arc::new(Place::default());
-        let other = thread::spawn({
-            let place = place.clone();
-            move || place.cross(1, 0, 1)
-        });
+        let other = spawn(&place, |place| place.cross(1, 0, 1));
         assert!(place.lock(2, 1));
         place.unlock(2, 1);
         assert!(place.lock(2, 0));
@@ -131,11 +119,8 @@ fn model_graph_what_is_let_go_is_no_deadlock() {
 fn model_graph_nobody_follows_to_a_lock_that_is_gone() {
     check(3, || {
         let place = Arc::new(Place::default());
-        let follower = thread::spawn({
-            let place = place.clone();
-            move || {
-                place.notes[0].look();
-            }
+        let follower = spawn(&place, |place| {
+            place.notes[0].look();
         });
         let face = &place.locks[0];
         place.notes[0].begin(Wanted::Lock(std::ptr::from_ref(face) as usize), 0);

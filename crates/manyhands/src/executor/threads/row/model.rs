@@ -6,9 +6,9 @@
 
 use super::Row;
 use crate::platform::atomic::{AtomicUsize, Ordering};
+use crate::platform::model::spawn;
 use loom::sync::Arc;
 pub(super) use loom::sync::{Mutex, MutexGuard};
-use loom::thread;
 use std::collections::VecDeque;
 
 /// Stands in for crossbeam's queue.
@@ -55,14 +55,8 @@ fn take_all(row: &Row<u64>) -> Vec<u64> {
 fn model_a_job_is_taken_or_refused_when_the_row_is_closed() {
     loom::model(|| {
         let row = Arc::new(Row::new());
-        let putter = {
-            let row = row.clone();
-            thread::spawn(move || row.put(7).is_ok())
-        };
-        let closer = {
-            let row = row.clone();
-            thread::spawn(move || row.close())
-        };
+        let putter = spawn(&row, |row| row.put(7).is_ok());
+        let closer = spawn(&row, |row| row.close());
         let taken = take_all(&row);
         let accepted = putter.join().unwrap();
         closer.join().unwrap();
@@ -76,10 +70,7 @@ fn model_a_search_hides_no_job_from_who_falls_asleep() {
     loom::model(|| {
         let row = Arc::new(Row::new());
         assert_eq!((row.put(1), row.put(2)), (Ok(1), Ok(2)));
-        let searcher = {
-            let row = row.clone();
-            thread::spawn(move || row.take_out(2))
-        };
+        let searcher = spawn(&row, |row| row.take_out(2));
         let first = row.next().unwrap();
         let found = searcher.join().unwrap();
         assert!((first, found) == (1, Some(2)) || (first, found) == (2, None), "{first}, {found:?}");
@@ -92,10 +83,7 @@ fn model_a_search_hides_no_job_from_the_last_to_leave() {
         let row = Arc::new(Row::new());
         assert_eq!((row.put(1), row.put(2)), (Ok(1), Ok(2)));
         row.close();
-        let searcher = {
-            let row = row.clone();
-            thread::spawn(move || row.take_out(2))
-        };
+        let searcher = spawn(&row, |row| row.take_out(2));
         let mut taken = take_all(&row);
         taken.extend(searcher.join().unwrap());
         taken.sort_unstable();
@@ -107,14 +95,8 @@ fn model_a_search_hides_no_job_from_the_last_to_leave() {
 fn model_two_sleepers_get_a_job_each() {
     loom::model(|| {
         let row = Arc::new(Row::new());
-        let other = {
-            let row = row.clone();
-            thread::spawn(move || row.next().unwrap())
-        };
-        let putter = {
-            let row = row.clone();
-            thread::spawn(move || [row.put(1).unwrap(), row.put(2).unwrap()])
-        };
+        let other = spawn(&row, |row| row.next().unwrap());
+        let putter = spawn(&row, |row| [row.put(1).unwrap(), row.put(2).unwrap()]);
         let mut taken = [row.next().unwrap(), other.join().unwrap()];
         putter.join().unwrap();
         taken.sort_unstable();

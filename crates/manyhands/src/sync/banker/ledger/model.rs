@@ -1,9 +1,9 @@
 //! The ledger under every schedule: nobody has what another has, and no request is forgotten. This holds also when a
 //! claimant stops for ever at any of its stores and a sweeper recovers, or stops midway as well.
 
+use crate::platform::model::{check, spawn};
 use loom::sync::Arc;
 use loom::sync::atomic::AtomicU32 as Shown;
-use loom::thread;
 
 use super::*;
 use crate::sync::wait::mortal::model::dies_after;
@@ -59,26 +59,17 @@ impl Book {
     }
 }
 
-fn check(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
-    builder.check(scenario);
-}
-
 #[test]
 fn model_ledger_two_claimants_of_one_unit() {
     check(2, || {
         let book = Book::new();
         let (first, second) = (book.claim(1), book.claim(2));
-        let other = thread::spawn({
-            let book = book.clone();
-            move || {
-                let me = book.ledger(1);
-                me.request(first, &one(), &me.place).unwrap();
-                assert_eq!(book.having.fetch_add(1, Ordering::Relaxed), 0, "two have it");
-                book.having.fetch_sub(1, Ordering::Relaxed);
-                me.close(first);
-            }
+        let other = spawn(&book, move |book| {
+            let me = book.ledger(1);
+            me.request(first, &one(), &me.place).unwrap();
+            assert_eq!(book.having.fetch_add(1, Ordering::Relaxed), 0, "two have it");
+            book.having.fetch_sub(1, Ordering::Relaxed);
+            me.close(first);
         });
         let me = book.ledger(2);
         me.request(second, &one(), &me.place).unwrap();
@@ -97,15 +88,12 @@ fn model_ledger_dead_claimant_gives_back() {
         check(2, move || {
             let book = Book::new();
             let (first, second) = (book.claim(1), book.claim(2));
-            let mortal = thread::spawn({
-                let book = book.clone();
-                move || {
-                    if dies_after(points, || book.pass_through(first)).is_none() {
-                        if sweeps == 2 {
-                            dies_after(points % 5, || book.sweep(1));
-                        }
-                        book.sweep(1);
+            let mortal = spawn(&book, move |book| {
+                if dies_after(points, || book.pass_through(first)).is_none() {
+                    if sweeps == 2 {
+                        dies_after(points % 5, || book.sweep(1));
                     }
+                    book.sweep(1);
                 }
             });
             book.pass_through(second);
@@ -120,13 +108,10 @@ fn model_ledger_withdrawn_request_bars_nobody() {
     check(2, || {
         let book = Book::new();
         let (first, second) = (book.claim(1), book.claim(2));
-        let other = thread::spawn({
-            let book = book.clone();
-            move || {
-                let me = book.ledger(1);
-                if me.try_request(first, &one(), &Blocking).unwrap() {
-                    me.release(first, &one(), &Blocking).unwrap();
-                }
+        let other = spawn(&book, move |book| {
+            let me = book.ledger(1);
+            if me.try_request(first, &one(), &Blocking).unwrap() {
+                me.release(first, &one(), &Blocking).unwrap();
             }
         });
         book.pass_through(second);

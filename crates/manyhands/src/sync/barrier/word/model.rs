@@ -1,6 +1,7 @@
 //! Barriers under every schedule: no thread goes on before all have arrived, all of a round see the same outcome, and
 //! none is left asleep. This holds also when one stops for ever at a store and a sweeper breaks its round.
 
+use crate::platform::model::{check, spawn};
 use loom::sync::Arc;
 use loom::thread;
 
@@ -32,19 +33,12 @@ impl Place {
     }
 }
 
-fn check(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
-    builder.check(scenario);
-}
-
 #[test]
 fn model_barrier_all_arrive_and_one_acts() {
     check(2, || {
         let place = Arc::new(Place::default());
         let others = [(); 2].map(|()| {
-            let place = place.clone();
-            thread::spawn(move || {
+            spawn(&place, |place| {
                 let index = place.pass(3).unwrap();
                 assert_eq!(place.arrived.load(Ordering::Relaxed), 3);
                 assert_eq!(place.acted.load(Ordering::Relaxed), 1);
@@ -62,10 +56,7 @@ fn model_barrier_all_arrive_and_one_acts() {
 fn model_barrier_two_rounds() {
     check(2, || {
         let place = Arc::new(Place::default());
-        let other = thread::spawn({
-            let place = place.clone();
-            move || [place.pass(2).unwrap(), place.pass(2).unwrap()]
-        });
+        let other = spawn(&place, |place| [place.pass(2).unwrap(), place.pass(2).unwrap()]);
         let mine = [place.pass(2).unwrap(), place.pass(2).unwrap()];
         let others = other.join().unwrap();
         assert_eq!([mine[0] + others[0], mine[1] + others[1]], [1, 1]);
@@ -78,10 +69,7 @@ fn model_barrier_two_rounds() {
 fn model_barrier_reset_fails_a_round_for_all_or_for_none() {
     check(2, || {
         let place = Arc::new(Place::default());
-        let parties = [(); 2].map(|()| {
-            let place = place.clone();
-            thread::spawn(move || place.pass(2))
-        });
+        let parties = [(); 2].map(|()| spawn(&place, |place| place.pass(2)));
         place.word.reset(Scope::Private);
         // A thread that arrived after the reset waits alone: it is let out.
         while place.arrived.load(Ordering::Relaxed) < 2 {
@@ -98,20 +86,17 @@ fn model_barrier_dead_party_breaks_its_round() {
     for points in 0..6 {
         check(3, move || {
             let place = Arc::new(Place::default());
-            let mortal = thread::spawn({
-                let place = place.clone();
-                move || {
-                    if dies_after(points, || place.pass(2)).is_some() {
-                        return true;
-                    }
-                    // As the sweep does: what it had noted before it died.
-                    let noted = place.noted.load(Ordering::Acquire);
-                    if noted != 0 {
-                        place.word.abort_round(noted - 1, Scope::Private);
-                    }
-                    place.word.recover(Scope::Private);
-                    false
+            let mortal = spawn(&place, move |place| {
+                if dies_after(points, || place.pass(2)).is_some() {
+                    return true;
                 }
+                // As the sweep does: what it had noted before it died.
+                let noted = place.noted.load(Ordering::Acquire);
+                if noted != 0 {
+                    place.word.abort_round(noted - 1, Scope::Private);
+                }
+                place.word.recover(Scope::Private);
+                false
             });
             let result = place.pass(2);
             let lived = mortal.join().unwrap();

@@ -2,6 +2,7 @@
 //! waiter more, and none is taken by a later one; also when a waiter, a notifier or a sweeper stops for ever at a
 //! store.
 
+use crate::platform::model::{check, spawn};
 use loom::sync::Arc;
 use loom::thread;
 
@@ -83,20 +84,11 @@ impl Place {
     }
 }
 
-fn check(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
-    builder.check(scenario);
-}
-
 #[test]
 fn model_condition_one_waiter_gets_what_is_put() {
     check(3, || {
         let place = Arc::new(Place::default());
-        let taker = thread::spawn({
-            let place = place.clone();
-            move || place.take(1)
-        });
+        let taker = spawn(&place, |place| place.take(1));
         place.put(2);
         taker.join().unwrap();
         assert_eq!(place.list().waiters(), 0);
@@ -107,10 +99,7 @@ fn model_condition_one_waiter_gets_what_is_put() {
 fn model_condition_two_waiters_get_two() {
     check(2, || {
         let place = Arc::new(Place::default());
-        let takers = [1, 2].map(|me| {
-            let place = place.clone();
-            thread::spawn(move || place.take(me))
-        });
+        let takers = [1, 2].map(|me| spawn(&place, move |place| place.take(me)));
         place.put(3);
         place.put(3);
         takers.into_iter().for_each(|taker| taker.join().unwrap());
@@ -123,8 +112,7 @@ fn model_condition_notify_tells_no_more_than_asked() {
     check(2, || {
         let place = Arc::new(Place::default());
         let waiters = [1, 2].map(|me| {
-            let place = place.clone();
-            thread::spawn(move || {
+            spawn(&place, move |place| {
                 place.lock(me);
                 place.wait(me);
                 place.returned.fetch_add(1, Ordering::Relaxed);
@@ -156,30 +144,24 @@ fn model_condition_dead_waiter_eats_nothing() {
         for sweeper_points in 0..2 {
             check(2, move || {
                 let place = Arc::new(Place::default());
-                let mortal = thread::spawn({
-                    let place = place.clone();
-                    move || {
-                        let lived = dies_after(points, || {
-                            place.lock(1);
-                            place.wait(1);
-                            place.unlock(1);
-                        });
-                        if lived.is_none() {
-                            dies_after(sweeper_points, || place.sweep(1));
-                            place.sweep(1);
-                        }
-                        // It took nothing: the thread that has the lock again passes the notification on, as a correct
-                        // program does; so does the heir of a lock whose holder died.
-                        if place.regained.load(Ordering::Relaxed) & 1 << 1 != 0 {
-                            place.list().notify(1);
-                        }
-                        place.returned.fetch_add(1, Ordering::Release);
+                let mortal = spawn(&place, move |place| {
+                    let lived = dies_after(points, || {
+                        place.lock(1);
+                        place.wait(1);
+                        place.unlock(1);
+                    });
+                    if lived.is_none() {
+                        dies_after(sweeper_points, || place.sweep(1));
+                        place.sweep(1);
                     }
+                    // It took nothing: the thread that has the lock again passes the notification on, as a correct
+                    // program does; so does the heir of a lock whose holder died.
+                    if place.regained.load(Ordering::Relaxed) & 1 << 1 != 0 {
+                        place.list().notify(1);
+                    }
+                    place.returned.fetch_add(1, Ordering::Release);
                 });
-                let survivor = thread::spawn({
-                    let place = place.clone();
-                    move || place.take(2)
-                });
+                let survivor = spawn(&place, |place| place.take(2));
                 place.put(3);
                 survivor.join().unwrap();
                 // If nobody was left to notify it, the mortal one waits still.
@@ -198,10 +180,7 @@ fn model_condition_dead_waiter_eats_nothing() {
 fn model_condition_dead_notifier_is_made_up_for() {
     check(3, || {
         let place = Arc::new(Place::default());
-        let taker = thread::spawn({
-            let place = place.clone();
-            move || place.take(1)
-        });
+        let taker = spawn(&place, |place| place.take(1));
         place.lock(2);
         place.things.fetch_add(1, Ordering::Relaxed);
         place.unlock(2);

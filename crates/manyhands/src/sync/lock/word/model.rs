@@ -1,9 +1,9 @@
 //! The lock word under every schedule: one holder at a time and no lost wake-up. This holds also when a holder or
 //! waiter stops for ever at any of its stores and a sweeper recovers, or stops midway as well.
 
+use crate::platform::model::{check, spawn};
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
-use loom::thread;
 
 use super::*;
 use crate::sync::wait::mortal::model::dies_after;
@@ -48,22 +48,13 @@ impl Guarded {
     }
 }
 
-fn check(scenario: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
-    builder.check(scenario);
-}
-
 #[test]
 fn model_lock_two_contenders() {
-    check(|| {
+    check(3, || {
         let guarded = Guarded::new();
-        let other = thread::spawn({
-            let guarded = guarded.clone();
-            move || {
-                guarded.pass_through(1);
-                guarded.pass_through(1);
-            }
+        let other = spawn(&guarded, |guarded| {
+            guarded.pass_through(1);
+            guarded.pass_through(1);
         });
         guarded.pass_through(2);
         other.join().unwrap();
@@ -76,12 +67,9 @@ fn model_lock_two_contenders() {
 
 #[test]
 fn model_lock_three_contenders() {
-    check(|| {
+    check(3, || {
         let guarded = Guarded::new();
-        let others = [1, 2].map(|me| {
-            let guarded = guarded.clone();
-            thread::spawn(move || guarded.pass_through(me))
-        });
+        let others = [1, 2].map(|me| spawn(&guarded, move |guarded| guarded.pass_through(me)));
         guarded.pass_through(3);
         for other in others {
             other.join().unwrap();
@@ -92,13 +80,10 @@ fn model_lock_three_contenders() {
 
 #[test]
 fn model_lock_released_by_somebody_else() {
-    check(|| {
+    check(3, || {
         let guarded = Guarded::new();
         assert_eq!(guarded.acquire(1), Taken::Free);
-        let waiter = thread::spawn({
-            let guarded = guarded.clone();
-            move || guarded.pass_through(2)
-        });
+        let waiter = spawn(&guarded, |guarded| guarded.pass_through(2));
         assert_eq!(guarded.lock.release_any(3, Scope::Private), Some(1));
         waiter.join().unwrap();
         assert_eq!(guarded.lock.release_any(3, Scope::Private), None);
@@ -111,21 +96,15 @@ fn model_lock_released_by_somebody_else() {
 fn model_lock_dead_participant_is_recovered() {
     for points in 0..7 {
         for sweeper_points in 0..2 {
-            check(move || {
+            check(3, move || {
                 let guarded = Guarded::new();
-                let mortal = thread::spawn({
-                    let guarded = guarded.clone();
-                    move || {
-                        if dies_after(points, || guarded.pass_through(1)).is_none() {
-                            dies_after(sweeper_points, || guarded.sweep(1));
-                            guarded.sweep(1);
-                        }
+                let mortal = spawn(&guarded, move |guarded| {
+                    if dies_after(points, || guarded.pass_through(1)).is_none() {
+                        dies_after(sweeper_points, || guarded.sweep(1));
+                        guarded.sweep(1);
                     }
                 });
-                let other = thread::spawn({
-                    let guarded = guarded.clone();
-                    move || guarded.pass_through(2)
-                });
+                let other = spawn(&guarded, |guarded| guarded.pass_through(2));
                 guarded.pass_through(3);
                 other.join().unwrap();
                 mortal.join().unwrap();
@@ -140,18 +119,15 @@ fn model_lock_dead_participant_is_recovered() {
 #[test]
 fn model_lock_held_at_a_clean_end() {
     for guarded_hold in [false, true] {
-        check(move || {
+        check(3, move || {
             let guarded = Guarded::new();
             guarded.acquire(if guarded_hold { 1 | GUARDED } else { 1 });
-            let sweeper = thread::spawn({
-                let guarded = guarded.clone();
-                move || {
-                    guarded.lock.mark_dead(
-                        Scope::Private,
-                        |owner, through_guard| owner == 1 && through_guard,
-                        |owner| guarded.record.store(owner, Ordering::Relaxed),
-                    )
-                }
+            let sweeper = spawn(&guarded, |guarded| {
+                guarded.lock.mark_dead(
+                    Scope::Private,
+                    |owner, through_guard| owner == 1 && through_guard,
+                    |owner| guarded.record.store(owner, Ordering::Relaxed),
+                )
             });
             let taken = if guarded_hold { Some(guarded.pass_through(2 | GUARDED)) } else { None };
             assert_eq!(sweeper.join().unwrap(), guarded_hold);
@@ -166,13 +142,10 @@ fn model_lock_held_at_a_clean_end() {
 /// Exactly one thread that takes over from a dead owner learns of the death.
 #[test]
 fn model_lock_one_heir_is_told() {
-    check(|| {
+    check(3, || {
         let guarded = Guarded::new();
         dies_after(0, || guarded.acquire(1));
-        let heirs = [2, 3].map(|me| {
-            let guarded = guarded.clone();
-            thread::spawn(move || guarded.pass_through(me))
-        });
+        let heirs = [2, 3].map(|me| spawn(&guarded, move |guarded| guarded.pass_through(me)));
         guarded.sweep(1);
         let told = heirs.map(|heir| heir.join().unwrap() == Taken::FromDead(1));
         assert!(told[0] ^ told[1], "told: {told:?}");

@@ -1,8 +1,8 @@
 //! The permits under every schedule: none is lost and none is made, also when a taker stops for ever at any of its
 //! stores and two sweepers recover at once.
 
+use crate::platform::model::{check, spawn};
 use loom::sync::Arc;
-use loom::thread;
 
 use super::*;
 use crate::sync::wait::mortal::model::dies_after;
@@ -38,20 +38,11 @@ impl Semaphore {
     }
 }
 
-fn check(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
-    builder.check(scenario);
-}
-
 #[test]
 fn model_permits_two_takers_of_one() {
     check(3, || {
         let semaphore = Semaphore::new(1);
-        let other = thread::spawn({
-            let semaphore = semaphore.clone();
-            move || semaphore.pass_through(1)
-        });
+        let other = spawn(&semaphore, |semaphore| semaphore.pass_through(1));
         semaphore.pass_through(2);
         other.join().unwrap();
         semaphore.check_at_rest(1);
@@ -66,13 +57,10 @@ fn model_permits_dead_taker_is_recovered() {
             let preemptions = if sweeper_points == 0 { 2 } else { 1 };
             check(preemptions, move || {
                 let semaphore = Semaphore::new(1);
-                let mortal = thread::spawn({
-                    let semaphore = semaphore.clone();
-                    move || {
-                        if dies_after(points, || semaphore.pass_through(1)).is_none() {
-                            dies_after(sweeper_points, || semaphore.permits().recover(1));
-                            semaphore.permits().recover(1);
-                        }
+                let mortal = spawn(&semaphore, move |semaphore| {
+                    if dies_after(points, || semaphore.pass_through(1)).is_none() {
+                        dies_after(sweeper_points, || semaphore.permits().recover(1));
+                        semaphore.permits().recover(1);
                     }
                 });
                 semaphore.pass_through(2);

@@ -1,8 +1,8 @@
 //! The gate under every schedule: no wake-up is lost, also when a participant stops for ever at any of its stores and
 //! another recovers, or begins to and stops as well.
 
+use crate::platform::model::{check, spawn};
 use loom::sync::Arc;
-use loom::thread;
 
 use super::*;
 use crate::sync::wait::mortal::model::dies_after;
@@ -39,20 +39,11 @@ impl Place {
     }
 }
 
-fn check(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
-    builder.check(scenario);
-}
-
 #[test]
 fn model_gate_one_waiter_is_woken() {
     check(3, || {
         let place = Arc::new(Place::default());
-        let waiter = thread::spawn({
-            let place = place.clone();
-            move || place.wait()
-        });
+        let waiter = spawn(&place, |place| place.wait());
         place.put();
         place.gate.notify_one(Scope::Private);
         waiter.join().unwrap();
@@ -63,10 +54,7 @@ fn model_gate_one_waiter_is_woken() {
 fn model_gate_second_waiter_gets_the_baton() {
     check(3, || {
         let place = Arc::new(Place::default());
-        let waiters = [(); 2].map(|()| {
-            let place = place.clone();
-            thread::spawn(move || place.wait())
-        });
+        let waiters = [(); 2].map(|()| spawn(&place, |place| place.wait()));
         for _ in 0..2 {
             place.put();
             place.gate.notify_one(Scope::Private);
@@ -80,8 +68,7 @@ fn model_gate_notify_all_after_notify_one_reaches_everybody() {
     check(2, || {
         let place = Arc::new(Place::default());
         let waiters = [(); 2].map(|()| {
-            let place = place.clone();
-            thread::spawn(move || {
+            spawn(&place, |place| {
                 let wait = Wait::private(None, &Blocking);
                 let complete = || place.things.load(Ordering::Acquire) == 2;
                 place.gate.wait_until(&wait, || complete().then_some(()), complete).unwrap();
@@ -102,10 +89,7 @@ fn model_gate_dead_notifier_is_recovered() {
         for sweeper_points in 0..2 {
             check(3, move || {
                 let place = Arc::new(Place::default());
-                let waiter = thread::spawn({
-                    let place = place.clone();
-                    move || place.wait()
-                });
+                let waiter = spawn(&place, |place| place.wait());
                 place.put();
                 dies_after(points, || place.gate.notify_one(Scope::Private));
                 dies_after(sweeper_points, || place.gate.recover(Scope::Private));
@@ -122,18 +106,12 @@ fn model_gate_dead_waiter_is_recovered() {
     for points in 0..5 {
         check(3, move || {
             let place = Arc::new(Place::default());
-            let mortal = thread::spawn({
-                let place = place.clone();
-                move || {
-                    if dies_after(points, || place.wait()).is_none() {
-                        place.gate.recover(Scope::Private);
-                    }
+            let mortal = spawn(&place, move |place| {
+                if dies_after(points, || place.wait()).is_none() {
+                    place.gate.recover(Scope::Private);
                 }
             });
-            let survivor = thread::spawn({
-                let place = place.clone();
-                move || place.wait()
-            });
+            let survivor = spawn(&place, |place| place.wait());
             for _ in 0..2 {
                 place.put();
                 place.gate.notify_one(Scope::Private);

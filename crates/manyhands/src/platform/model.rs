@@ -1,0 +1,24 @@
+//! What the model tests of all layers share: a scenario under every schedule, and threads that have a part in it.
+//!
+//! A scenario's threads work on one value, which each of them keeps alive; so a thread that ends last frees it. What is
+//! scheduled are the words of `platform::atomic` and the sleeps of `platform::futex`. Whatever else a scenario does
+//! between them happens at once.
+
+use loom::sync::Arc;
+use loom::thread::{self, JoinHandle};
+
+/// Runs `scenario` under every schedule in which a thread is interrupted at most `preemptions` times.
+pub(crate) fn check(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.check(scenario);
+}
+
+/// Starts a thread that does its part in `place`.
+pub(crate) fn spawn<T: 'static, R: 'static>(
+    place: &Arc<T>,
+    part: impl FnOnce(&T) -> R + 'static,
+) -> JoinHandle<R> {
+    let place = place.clone();
+    thread::spawn(move || part(&place))
+}
