@@ -12,8 +12,8 @@ use witness::Witness;
 
 const METHODS: [StartMethod; 2] = [StartMethod::Zygote, StartMethod::Exec];
 
-/// Runs `prepare` in a process of its own, for each start method, and then `look` in one that it starts: what that says,
-/// or what else was written to the file at the path.
+/// Runs `prepare` in a process of its own, for each start method, and then `look` in one that it starts. What that
+/// says, or what else was written to the file at the path.
 fn seen_by_a_child(prepare: fn(&str), look: impl Fn() -> String + Copy + Send + 'static) -> [String; 2] {
     METHODS.map(|method| {
         let witness = Witness::new();

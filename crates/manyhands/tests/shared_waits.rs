@@ -93,6 +93,25 @@ fn waiters_of_a_killed_process_are_waiters_no_more() {
 }
 
 #[test]
+fn a_wait_with_a_limit_says_whether_the_change_came() {
+    let _turn = turn();
+    let (number, changed) = (Lock::new(0_u32).unwrap(), Condition::new().unwrap());
+    let wait = |limit| {
+        let waited = changed.wait_timeout_while(number.lock().unwrap(), limit, |number| *number == 0);
+        let (guard, has_changed) = waited.unwrap();
+        (*guard, has_changed)
+    };
+    assert_eq!(wait(Duration::ZERO), (0, false));
+    let pid = child(|| {
+        *number.lock().unwrap() = 1;
+        changed.notify_one();
+        true
+    });
+    assert_eq!(wait(Duration::from_secs(60)), (1, true));
+    assert_good(pid);
+}
+
+#[test]
 fn a_condition_travels() {
     let _turn = turn();
     let (lock, condition, woken) =

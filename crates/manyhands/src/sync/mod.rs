@@ -6,7 +6,7 @@
 //! event       Event                                    condition    Condition
 //! barrier     Barrier                                  banker       Banker
 //! shared      the names of those for processes         sweep        what a killed process held here
-//! door        only so many at a time
+//! door        only so many at a time                   reference    what those of the arena have in common
 //! ```
 //!
 //! A folder per primitive, each with the same files. *word* is the algorithm, *raw* has it in either place, private
@@ -25,6 +25,8 @@ mod semaphore;
 mod wait;
 pub(crate) mod wait_graph;
 
+#[cfg(not(manyhands_model))]
+mod reference;
 #[cfg(not(manyhands_model))]
 pub mod shared;
 #[cfg(not(manyhands_model))]

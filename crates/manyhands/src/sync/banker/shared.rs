@@ -4,14 +4,11 @@
 //! they had comes back. Any thread may release a lock, but nobody else can give back a claim's units. In a fork's child
 //! the copy of a claim is of no use and gives nothing back; it makes claims of its own.
 
-use std::fmt;
-
 use super::typed::{Claim, banker_methods};
-use crate::arena::travels;
-use crate::arena::{ArenaError, Handle};
 use crate::sync::banker::error::BankerError;
 use crate::sync::banker::raw::RawBanker;
 use crate::sync::banker::statistics::BankerStatistics;
+use crate::sync::reference::reference;
 use crate::sync::wait::park::{Blocking, WaitError};
 
 /// Units of named resources for the claimants of all processes. A clone refers to the same banker.
@@ -39,36 +36,7 @@ impl Banker {
         RawBanker::shared(resources).map(Banker)
     }
 
-    /// The banker that a handle names.
-    ///
-    /// # Errors
-    /// When it is gone or no banker.
-    pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
-        RawBanker::attach(handle).map(Banker)
-    }
-
-    /// What names the banker to other processes.
-    pub fn handle(&self) -> Handle {
-        self.0.handle().expect("a shared banker stands in the arena")
-    }
-
     banker_methods!();
 }
 
-impl Clone for Banker {
-    fn clone(&self) -> Self {
-        Banker(self.0.clone_shared().expect("a shared banker stands in the arena"))
-    }
-}
-
-impl fmt::Debug for Banker {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Banker")
-            .field("number", &self.handle().index())
-            .field("resources", &self.resources())
-            .finish_non_exhaustive()
-    }
-}
-
-travels!(Banker);
+reference!(Banker(RawBanker), "banker", "resources": resources);

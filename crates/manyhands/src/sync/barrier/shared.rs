@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::typed::wait;
+use super::typed::{barrier_methods, wait};
 use crate::arena::travels;
 use crate::arena::{ArenaError, Handle};
 use crate::platform::Deadline;
@@ -65,36 +65,7 @@ impl Barrier {
         self.raw.handle().expect("a shared barrier stands in the arena")
     }
 
-    /// Waits until all parties have arrived; gives how many had arrived before, which differs for each of them.
-    ///
-    /// # Errors
-    /// When the barrier is broken or reset; [`BarrierError::PartyDied`] when a process ended that waited there.
-    pub fn wait(&self) -> Result<u32, BarrierError> {
-        wait(&self.raw, None, self.action.as_deref())
-    }
-
-    /// Waits as [`Barrier::wait`], at most for `timeout`; when that is over the barrier is broken.
-    ///
-    /// # Errors
-    /// As [`Barrier::wait`], and [`WaitError::TimedOut`](crate::sync::WaitError::TimedOut).
-    pub fn wait_timeout(&self, timeout: Duration) -> Result<u32, BarrierError> {
-        wait(&self.raw, Deadline::after(timeout), self.action.as_deref())
-    }
-
-    /// Breaks the barrier: threads that wait or come fail, until it is reset.
-    pub fn abort(&self) {
-        self.raw.abort();
-    }
-
-    /// Makes the barrier as it was when it was new; waiters fail.
-    pub fn reset(&self) {
-        self.raw.reset();
-    }
-
-    /// How many must arrive, how many have, and whether the barrier is broken.
-    pub fn statistics(&self) -> BarrierStatistics {
-        self.raw.statistics()
-    }
+    barrier_methods!();
 }
 
 impl Clone for Barrier {

@@ -27,6 +27,44 @@ pub struct Barrier {
     action: Option<Box<dyn Fn() + Send + Sync>>,
 }
 
+/// The methods that both barriers share.
+macro_rules! barrier_methods {
+    () => {
+        /// Waits until all parties have arrived; gives how many had arrived before, which differs for each of them.
+        ///
+        /// # Errors
+        /// When the barrier is broken, or is broken or reset meanwhile; [`BarrierError::PartyDied`] when a process that
+        /// waited there has ended.
+        pub fn wait(&self) -> Result<u32, BarrierError> {
+            wait(&self.raw, None, self.action.as_deref())
+        }
+
+        /// Waits as [`Barrier::wait`], at most for `timeout`; when that is over the barrier is broken.
+        ///
+        /// # Errors
+        /// As [`Barrier::wait`], and [`WaitError::TimedOut`](crate::sync::WaitError::TimedOut).
+        pub fn wait_timeout(&self, timeout: Duration) -> Result<u32, BarrierError> {
+            wait(&self.raw, Deadline::after(timeout), self.action.as_deref())
+        }
+
+        /// Breaks the barrier: threads that wait or come fail, until it is reset.
+        pub fn abort(&self) {
+            self.raw.abort();
+        }
+
+        /// Makes the barrier as it was when it was new; waiters fail.
+        pub fn reset(&self) {
+            self.raw.reset();
+        }
+
+        /// How many must arrive, how many have, and whether the barrier is broken.
+        pub fn statistics(&self) -> BarrierStatistics {
+            self.raw.statistics()
+        }
+    };
+}
+pub(super) use barrier_methods;
+
 impl Barrier {
     /// A barrier for so many threads.
     ///
@@ -45,36 +83,7 @@ impl Barrier {
         Barrier { raw: RawBarrier::private(parties), action: Some(Box::new(action)) }
     }
 
-    /// Waits until all parties have arrived; gives how many had arrived before, which differs for each of them.
-    ///
-    /// # Errors
-    /// When the barrier is broken, or is broken or reset meanwhile.
-    pub fn wait(&self) -> Result<u32, BarrierError> {
-        wait(&self.raw, None, self.action.as_deref())
-    }
-
-    /// Waits as [`Barrier::wait`], at most for `timeout`; when that is over the barrier is broken.
-    ///
-    /// # Errors
-    /// As [`Barrier::wait`], and [`WaitError::TimedOut`](crate::sync::WaitError::TimedOut).
-    pub fn wait_timeout(&self, timeout: Duration) -> Result<u32, BarrierError> {
-        wait(&self.raw, Deadline::after(timeout), self.action.as_deref())
-    }
-
-    /// Breaks the barrier: threads that wait or come fail, until it is reset.
-    pub fn abort(&self) {
-        self.raw.abort();
-    }
-
-    /// Makes the barrier as it was when it was new; waiters fail.
-    pub fn reset(&self) {
-        self.raw.reset();
-    }
-
-    /// How many must arrive, how many have, and whether the barrier is broken.
-    pub fn statistics(&self) -> BarrierStatistics {
-        self.raw.statistics()
-    }
+    barrier_methods!();
 }
 
 impl fmt::Debug for Barrier {

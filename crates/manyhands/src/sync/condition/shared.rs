@@ -3,18 +3,17 @@
 //! It goes with a lock of `shared`. A waiter that is killed takes no notification with it. Until it has its lock back,
 //! its notification is passed on to another waiter; after that, the next holder of the lock learns of its death.
 
-use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
-use super::typed::{wait, wait_while};
-use crate::arena::travels;
-use crate::arena::{ArenaError, Handle, Shared};
+use super::typed::{condition_methods, wait, wait_while};
+use crate::arena::{ArenaError, Shared};
 use crate::platform::Deadline;
 use crate::sync::condition::raw::{ConditionStatistics, RawCondition};
 use crate::sync::lock::shared::LockGuard;
 use crate::sync::lock::shared_rlock::RLockGuard;
 use crate::sync::lock::yields::Yielding;
+use crate::sync::reference::reference;
 use crate::sync::wait::park::WaitError;
 
 /// A guard that a wait at a [`Condition`] can give up and take again: of a [`Lock`](crate::sync::shared::Lock) or an
@@ -53,19 +52,6 @@ impl Condition {
         RawCondition::shared().map(Condition)
     }
 
-    /// The condition that a handle names.
-    ///
-    /// # Errors
-    /// When it is gone or no condition.
-    pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
-        RawCondition::attach(handle).map(Condition)
-    }
-
-    /// What names the condition to other processes.
-    pub fn handle(&self) -> Handle {
-        self.0.handle().expect("a shared condition stands in the arena")
-    }
-
     /// Gives up the guard's lock, waits to be notified, and takes the lock again; an `RLock` as often as it was held.
     ///
     /// # Errors
@@ -75,70 +61,7 @@ impl Condition {
         wait(&self.0, guard, None).map(|(guard, _)| guard)
     }
 
-    /// Waits as long as `condition` holds, which is asked before each wait.
-    ///
-    /// # Errors
-    /// As [`Condition::wait`].
-    pub fn wait_while<G: Guard + Deref>(
-        &self,
-        guard: G,
-        condition: impl FnMut(&G::Target) -> bool,
-    ) -> Result<G, WaitError> {
-        wait_while(&self.0, guard, None, condition).map(|(guard, _)| guard)
-    }
-
-    /// Waits to be notified, at most for `timeout`; says with the guard whether it was notified in time.
-    ///
-    /// # Errors
-    /// As [`Condition::wait`].
-    pub fn wait_timeout<G: Guard>(&self, guard: G, timeout: Duration) -> Result<(G, bool), WaitError> {
-        wait(&self.0, guard, Deadline::after(timeout))
-    }
-
-    /// Waits as long as `condition` holds, at most for `timeout`; says with the guard whether it holds no more.
-    ///
-    /// # Errors
-    /// As [`Condition::wait`].
-    pub fn wait_timeout_while<G: Guard + Deref>(
-        &self,
-        guard: G,
-        timeout: Duration,
-        condition: impl FnMut(&G::Target) -> bool,
-    ) -> Result<(G, bool), WaitError> {
-        wait_while(&self.0, guard, Deadline::after(timeout), condition)
-    }
-
-    /// Wakes the thread that has waited longest, if any.
-    pub fn notify_one(&self) {
-        self.0.notify(1);
-    }
-
-    /// Wakes the `count` threads that have waited longest, or as many as wait now, and says how many that were.
-    pub fn notify(&self, count: u32) -> u32 {
-        self.0.notify(count)
-    }
-
-    /// Wakes all threads that wait now, and says how many that were.
-    pub fn notify_all(&self) -> u32 {
-        self.0.notify_all()
-    }
-
-    /// How many threads wait.
-    pub fn statistics(&self) -> ConditionStatistics {
-        self.0.statistics()
-    }
+    condition_methods!();
 }
 
-impl Clone for Condition {
-    fn clone(&self) -> Self {
-        Condition(self.0.clone_shared().expect("a shared condition stands in the arena"))
-    }
-}
-
-impl fmt::Debug for Condition {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Condition").field("number", &self.handle().index()).finish_non_exhaustive()
-    }
-}
-
-travels!(Condition);
+reference!(Condition(RawCondition), "condition");

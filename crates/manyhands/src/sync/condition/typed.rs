@@ -40,6 +40,68 @@ impl<T: ?Sized> Guard for RLockGuard<'_, T> {}
 /// ```
 pub struct Condition(RawCondition);
 
+/// The methods that both conditions share.
+macro_rules! condition_methods {
+    () => {
+        /// Waits as long as `condition` holds, which is asked before each wait.
+        ///
+        /// # Errors
+        /// As [`Condition::wait`], which also says whether it may panic.
+        #[track_caller]
+        pub fn wait_while<G: Guard + Deref>(
+            &self,
+            guard: G,
+            condition: impl FnMut(&G::Target) -> bool,
+        ) -> Result<G, WaitError> {
+            wait_while(&self.0, guard, None, condition).map(|(guard, _)| guard)
+        }
+
+        /// Waits to be notified, at most for `timeout`; says with the guard whether it was notified in time.
+        ///
+        /// # Errors
+        /// As [`Condition::wait`], which also says whether it may panic.
+        #[track_caller]
+        pub fn wait_timeout<G: Guard>(&self, guard: G, timeout: Duration) -> Result<(G, bool), WaitError> {
+            wait(&self.0, guard, Deadline::after(timeout))
+        }
+
+        /// Waits as long as `condition` holds, at most for `timeout`; says with the guard whether it holds no more.
+        ///
+        /// # Errors
+        /// As [`Condition::wait`], which also says whether it may panic.
+        #[track_caller]
+        pub fn wait_timeout_while<G: Guard + Deref>(
+            &self,
+            guard: G,
+            timeout: Duration,
+            condition: impl FnMut(&G::Target) -> bool,
+        ) -> Result<(G, bool), WaitError> {
+            wait_while(&self.0, guard, Deadline::after(timeout), condition)
+        }
+
+        /// Wakes the thread that has waited longest, if any.
+        pub fn notify_one(&self) {
+            self.0.notify(1);
+        }
+
+        /// Wakes the `count` threads that have waited longest, or as many as wait now, and says how many that were.
+        pub fn notify(&self, count: u32) -> u32 {
+            self.0.notify(count)
+        }
+
+        /// Wakes all threads that wait now, and says how many that were.
+        pub fn notify_all(&self) -> u32 {
+            self.0.notify_all()
+        }
+
+        /// How many threads wait.
+        pub fn statistics(&self) -> ConditionStatistics {
+            self.0.statistics()
+        }
+    };
+}
+pub(super) use condition_methods;
+
 impl Condition {
     /// A condition without waiters.
     pub const fn new() -> Self {
@@ -58,70 +120,7 @@ impl Condition {
         wait(&self.0, guard, None).map(|(guard, _)| guard)
     }
 
-    /// Waits as long as `condition` holds, which is asked before each wait.
-    ///
-    /// # Errors
-    /// As [`Condition::wait`].
-    ///
-    /// # Panics
-    /// As [`Condition::wait`].
-    #[track_caller]
-    pub fn wait_while<G: Guard>(
-        &self,
-        guard: G,
-        condition: impl FnMut(&G::Target) -> bool,
-    ) -> Result<G, WaitError> {
-        wait_while(&self.0, guard, None, condition).map(|(guard, _)| guard)
-    }
-
-    /// Waits to be notified, at most for `timeout`; says with the guard whether it was notified in time.
-    ///
-    /// # Errors
-    /// As [`Condition::wait`].
-    ///
-    /// # Panics
-    /// As [`Condition::wait`].
-    #[track_caller]
-    pub fn wait_timeout<G: Guard>(&self, guard: G, timeout: Duration) -> Result<(G, bool), WaitError> {
-        wait(&self.0, guard, Deadline::after(timeout))
-    }
-
-    /// Waits as long as `condition` holds, at most for `timeout`; says with the guard whether it holds no more.
-    ///
-    /// # Errors
-    /// As [`Condition::wait`].
-    ///
-    /// # Panics
-    /// As [`Condition::wait`].
-    #[track_caller]
-    pub fn wait_timeout_while<G: Guard>(
-        &self,
-        guard: G,
-        timeout: Duration,
-        condition: impl FnMut(&G::Target) -> bool,
-    ) -> Result<(G, bool), WaitError> {
-        wait_while(&self.0, guard, Deadline::after(timeout), condition)
-    }
-
-    /// Wakes the thread that has waited longest, if any.
-    pub fn notify_one(&self) {
-        self.0.notify(1);
-    }
-
-    /// Wakes the `count` threads that have waited longest, or as many as wait now, and says how many that were.
-    pub fn notify(&self, count: u32) -> u32 {
-        self.0.notify(count)
-    }
-
-    /// Wakes all threads that wait now, and says how many that were.
-    pub fn notify_all(&self) -> u32 {
-        self.0.notify_all()
-    }
-
-    /// How many threads wait.
-    pub fn statistics(&self) -> ConditionStatistics {
-        self.0.statistics()
-    }
+    condition_methods!();
 }
 
 impl Default for Condition {

@@ -22,49 +22,57 @@ use crate::sync::wait::park::{Blocking, WaitError};
 /// ```
 pub struct Event(RawEvent);
 
+/// The methods that both events share.
+macro_rules! event_methods {
+    () => {
+        /// Sets the event: waiters go on, even if it is cleared at once.
+        pub fn set(&self) {
+            self.0.set();
+        }
+
+        /// Clears the event: threads that come now wait for the next time.
+        pub fn clear(&self) {
+            self.0.clear();
+        }
+
+        /// Whether the event is set.
+        pub fn is_set(&self) -> bool {
+            self.0.is_set()
+        }
+
+        /// Waits until the event is set.
+        pub fn wait(&self) {
+            // Without a deadline nothing ends the wait but the event.
+            while self.0.wait(None, &Blocking).is_err() {}
+        }
+
+        /// Waits until the event is set, at most for `timeout`.
+        ///
+        /// # Errors
+        /// [`WaitError::TimedOut`].
+        pub fn wait_timeout(&self, timeout: Duration) -> Result<(), WaitError> {
+            self.0.wait(Deadline::after(timeout), &Blocking)
+        }
+
+        /// Whether the event is set, and how many wait for it.
+        pub fn statistics(&self) -> EventStatistics {
+            self.0.statistics()
+        }
+    };
+}
+pub(super) use event_methods;
+
 impl Event {
     /// An event that is not set.
     pub const fn new() -> Self {
         Event(RawEvent::private())
     }
 
-    /// Sets the event: waiters go on, even if it is cleared at once.
-    pub fn set(&self) {
-        self.0.set();
-    }
-
-    /// Clears the event: threads that come now wait for the next time.
-    pub fn clear(&self) {
-        self.0.clear();
-    }
-
-    /// Whether the event is set.
-    pub fn is_set(&self) -> bool {
-        self.0.is_set()
-    }
-
-    /// Waits until the event is set.
-    pub fn wait(&self) {
-        // Without a deadline nothing ends the wait but the event.
-        while self.0.wait(None, &Blocking).is_err() {}
-    }
+    event_methods!();
 
     /// As [`Event::wait`], for a wait that is in the wait graph as something else.
     pub(crate) fn wait_unwatched(&self) {
         while self.0.wait_unwatched().is_err() {}
-    }
-
-    /// Waits until the event is set, at most for `timeout`.
-    ///
-    /// # Errors
-    /// [`WaitError::TimedOut`].
-    pub fn wait_timeout(&self, timeout: Duration) -> Result<(), WaitError> {
-        self.0.wait(Deadline::after(timeout), &Blocking)
-    }
-
-    /// Whether the event is set, and how many wait for it.
-    pub fn statistics(&self) -> EventStatistics {
-        self.0.statistics()
     }
 }
 

@@ -4,19 +4,18 @@
 //! holds. A holder whose process ends, in whatever way, loses all its holds at once, and the next holder learns of
 //! that.
 
-use std::fmt;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::time::Duration;
 
 use super::yields::{Yielding, Yields};
-use crate::arena::travels;
-use crate::arena::{ArenaError, Handle};
+use crate::arena::ArenaError;
 use crate::platform::Deadline;
 use crate::sync::Site;
 use crate::sync::lock::holder::{Acquired, DeadOwner};
 use crate::sync::lock::private::Taking;
 use crate::sync::lock::raw::{LockStatistics, RawRLock};
+use crate::sync::reference::reference;
 use crate::sync::wait::park::{Blocking, WaitError};
 
 /// Through a guard. Deadlocks of one thread with itself, which would report a place, cannot happen here.
@@ -43,19 +42,6 @@ impl RLock {
     /// When the arena has no room for it, or there is no arena and none can be made.
     pub fn new() -> Result<Self, ArenaError> {
         RawRLock::shared().map(RLock)
-    }
-
-    /// The lock that a handle names.
-    ///
-    /// # Errors
-    /// When it is gone or no re-entrant lock.
-    pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
-        RawRLock::attach(handle).map(RLock)
-    }
-
-    /// What names the lock to other processes.
-    pub fn handle(&self) -> Handle {
-        self.0.handle().expect("a shared lock stands in the arena")
     }
 
     /// Waits until the lock is free, its holder dead, or this thread its holder, and takes it once more.
@@ -98,19 +84,7 @@ impl RLock {
     }
 }
 
-impl Clone for RLock {
-    fn clone(&self) -> Self {
-        RLock(self.0.clone_shared().expect("a shared lock stands in the arena"))
-    }
-}
-
-impl fmt::Debug for RLock {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("RLock").field("number", &self.handle().index()).finish_non_exhaustive()
-    }
-}
-
-travels!(RLock);
+reference!(RLock(RawRLock), "re-entrant lock");
 
 /// One hold of an [`RLock`].
 #[must_use = "the lock is released as soon as the guard is dropped"]

@@ -19,6 +19,33 @@ use crate::platform::Deadline;
 use crate::sync::Site;
 use crate::sync::wait::park::{Blocking, WaitError};
 
+/// What both kinds of lock are to the value that they are around.
+macro_rules! around_a_value {
+    ($lock:ident) => {
+        // SAFETY: the value goes where the lock goes.
+        unsafe impl<T: ?Sized + Send> Send for $lock<T> {}
+        // SAFETY: the lock gives access to the value to one thread at a time, as if it had been sent there.
+        unsafe impl<T: ?Sized + Send> Sync for $lock<T> {}
+
+        impl<T> $lock<T> {
+            /// The value; no thread can hold the lock.
+            pub fn into_inner(self) -> T {
+                self.value.into_inner()
+            }
+        }
+
+        impl<T: Default> Default for $lock<T> {
+            #[track_caller]
+            fn default() -> Self {
+                $lock::new(T::default())
+            }
+        }
+    };
+}
+
+around_a_value!(Lock);
+around_a_value!(RLock);
+
 /// A value that one thread at a time may touch.
 ///
 /// ```
@@ -41,21 +68,11 @@ pub struct Lock<T: ?Sized> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the value goes where the lock goes.
-unsafe impl<T: ?Sized + Send> Send for Lock<T> {}
-// SAFETY: the lock gives the value to one thread at a time, which then owns it as if it had been sent there.
-unsafe impl<T: ?Sized + Send> Sync for Lock<T> {}
-
 impl<T> Lock<T> {
     /// A free lock around `value`; the report of a deadlock names it by the caller's place.
     #[track_caller]
     pub const fn new(value: T) -> Self {
         Lock { lock: PrivateLock::new(Site::here(), false), value: UnsafeCell::new(value) }
-    }
-
-    /// The value; no thread can hold the lock.
-    pub fn into_inner(self) -> T {
-        self.value.into_inner()
     }
 }
 
@@ -98,13 +115,6 @@ impl<T: ?Sized> Lock<T> {
     /// The lock's holder, and how many wait for it.
     pub fn statistics(&self) -> LockStatistics {
         self.lock.statistics()
-    }
-}
-
-impl<T: Default> Default for Lock<T> {
-    #[track_caller]
-    fn default() -> Self {
-        Lock::new(T::default())
     }
 }
 
@@ -197,21 +207,11 @@ pub struct RLock<T: ?Sized> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the value goes where the lock goes.
-unsafe impl<T: ?Sized + Send> Send for RLock<T> {}
-// SAFETY: the lock gives shared access to the value to one thread at a time.
-unsafe impl<T: ?Sized + Send> Sync for RLock<T> {}
-
 impl<T> RLock<T> {
     /// A free lock around `value`; the report of a deadlock names it by the caller's place.
     #[track_caller]
     pub const fn new(value: T) -> Self {
         RLock { rlock: PrivateRLock::new(Site::here()), value: UnsafeCell::new(value) }
-    }
-
-    /// The value; no thread can hold the lock.
-    pub fn into_inner(self) -> T {
-        self.value.into_inner()
     }
 }
 
@@ -248,13 +248,6 @@ impl<T: ?Sized> RLock<T> {
     /// The lock's holder, and how many wait for it.
     pub fn statistics(&self) -> LockStatistics {
         self.rlock.lock.statistics()
-    }
-}
-
-impl<T: Default> Default for RLock<T> {
-    #[track_caller]
-    fn default() -> Self {
-        RLock::new(T::default())
     }
 }
 

@@ -4,12 +4,12 @@
 //! guards at one time (or as many as the semaphore began with, up to 255) those beyond are not recorded and do not come
 //! back. In a fork's child the copy of a guard gives nothing back.
 
-use std::fmt;
 use std::time::Duration;
 
-use crate::arena::travels;
-use crate::arena::{ArenaError, Handle};
+use super::typed::semaphore_methods;
+use crate::arena::ArenaError;
 use crate::platform::Deadline;
+use crate::sync::reference::reference;
 use crate::sync::semaphore::error::TooManyPermits;
 use crate::sync::semaphore::raw::{MOST_PERMITS, OwnedPermit, RawSemaphore, SemaphoreStatistics};
 use crate::sync::wait::park::{Blocking, WaitError};
@@ -47,19 +47,6 @@ impl Semaphore {
         RawSemaphore::shared(permits, permits).map(Semaphore)
     }
 
-    /// The semaphore that a handle names.
-    ///
-    /// # Errors
-    /// When it is gone or no semaphore.
-    pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
-        RawSemaphore::attach(handle).map(Semaphore)
-    }
-
-    /// What names the semaphore to other processes.
-    pub fn handle(&self) -> Handle {
-        self.0.handle().expect("a shared semaphore stands in the arena")
-    }
-
     /// Waits for a free permit and takes it.
     ///
     /// # Errors
@@ -88,42 +75,10 @@ impl Semaphore {
         Permit { semaphore: self, permit }
     }
 
-    /// Adds `count` free permits.
-    ///
-    /// # Errors
-    /// When there would be more than the maximum; none is added then.
-    pub fn release(&self, count: u32) -> Result<(), TooManyPermits> {
-        self.0.release(count)
-    }
-
-    /// How many permits are free.
-    pub fn value(&self) -> u32 {
-        self.0.value()
-    }
-
-    /// How many permits are free and taken, and how many threads wait for one.
-    pub fn statistics(&self) -> SemaphoreStatistics {
-        self.0.statistics()
-    }
+    semaphore_methods!();
 }
 
-impl Clone for Semaphore {
-    fn clone(&self) -> Self {
-        Semaphore(self.0.clone_shared().expect("a shared semaphore stands in the arena"))
-    }
-}
-
-impl fmt::Debug for Semaphore {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Semaphore")
-            .field("number", &self.handle().index())
-            .field("value", &self.value())
-            .finish_non_exhaustive()
-    }
-}
-
-travels!(Semaphore);
+reference!(Semaphore(RawSemaphore), "semaphore", "value": value);
 
 /// A permit of a [`Semaphore`].
 #[must_use = "the permit is given back as soon as this is dropped"]

@@ -24,6 +24,30 @@ use crate::sync::wait::park::{Blocking, WaitError};
 /// ```
 pub struct Semaphore(RawSemaphore);
 
+/// The methods that both semaphores share.
+macro_rules! semaphore_methods {
+    () => {
+        /// Adds `count` free permits.
+        ///
+        /// # Errors
+        /// When there would be more than the maximum; none is added then.
+        pub fn release(&self, count: u32) -> Result<(), TooManyPermits> {
+            self.0.release(count)
+        }
+
+        /// How many permits are free.
+        pub fn value(&self) -> u32 {
+            self.0.value()
+        }
+
+        /// How many permits are free, how many guards of a shared semaphore have, and how many threads wait for one.
+        pub fn statistics(&self) -> SemaphoreStatistics {
+            self.0.statistics()
+        }
+    };
+}
+pub(super) use semaphore_methods;
+
 impl Semaphore {
     /// A semaphore with `permits` free ones, to which more may be added.
     pub const fn new(permits: u32) -> Self {
@@ -56,23 +80,7 @@ impl Semaphore {
         self.0.acquire(Deadline::after(timeout), &Blocking).map(|()| Permit(self))
     }
 
-    /// Adds `count` free permits.
-    ///
-    /// # Errors
-    /// When there would be more than the maximum; none is added then.
-    pub fn release(&self, count: u32) -> Result<(), TooManyPermits> {
-        self.0.release(count)
-    }
-
-    /// How many permits are free.
-    pub fn value(&self) -> u32 {
-        self.0.value()
-    }
-
-    /// How many permits are free, and how many threads wait for one.
-    pub fn statistics(&self) -> SemaphoreStatistics {
-        self.0.statistics()
-    }
+    semaphore_methods!();
 }
 
 impl fmt::Debug for Semaphore {
