@@ -20,20 +20,40 @@ struct Manyhands(manyhands::Lock<u64>, manyhands::Condition);
 struct Std(Mutex<u64>, Condvar);
 struct ParkingLot(parking_lot::Mutex<u64>, parking_lot::Condvar);
 
+/// The change where a wait takes a guard and gives one back: ours and std's.
+macro_rules! change_by_guards {
+    () => {
+        fn change(&self, bad: impl Fn(u64) -> bool, change: impl FnOnce(&mut u64) -> bool) {
+            let number = self.0.lock().expect("no deadlock, and nobody panicked");
+            let mut number =
+                self.1.wait_while(number, |number| bad(*number)).expect("no deadlock, and nobody panicked");
+            let wake = change(&mut number);
+            drop(number);
+            if wake {
+                self.1.notify_one();
+            }
+        }
+    };
+}
+
+/// Measures with the monitor, or what else stands for it, of the subject that is named; `None` if that has none.
+macro_rules! seconds_of {
+    ($subject:expr, $measure:ident::<$ours:ty>($($argument:expr),*)) => {
+        match $subject {
+            "manyhands" => $measure::<$ours>($($argument),*),
+            "std" => $measure::<Std>($($argument),*),
+            "parking_lot" => $measure::<ParkingLot>($($argument),*),
+            _ => return None,
+        }
+    };
+}
+
 impl Monitor for Manyhands {
     fn new(number: u64) -> Self {
         Manyhands(manyhands::Lock::new(number), manyhands::Condition::new())
     }
 
-    fn change(&self, bad: impl Fn(u64) -> bool, change: impl FnOnce(&mut u64) -> bool) {
-        let number = self.0.lock().expect("no deadlock");
-        let mut number = self.1.wait_while(number, |number| bad(*number)).expect("no deadlock");
-        let wake = change(&mut number);
-        drop(number);
-        if wake {
-            self.1.notify_one();
-        }
-    }
+    change_by_guards!();
 }
 
 impl Monitor for Std {
@@ -41,15 +61,7 @@ impl Monitor for Std {
         Std(Mutex::new(number), Condvar::new())
     }
 
-    fn change(&self, bad: impl Fn(u64) -> bool, change: impl FnOnce(&mut u64) -> bool) {
-        let number = self.0.lock().expect("nobody panicked");
-        let mut number = self.1.wait_while(number, |number| bad(*number)).expect("nobody panicked");
-        let wake = change(&mut number);
-        drop(number);
-        if wake {
-            self.1.notify_one();
-        }
-    }
+    change_by_guards!();
 }
 
 impl Monitor for ParkingLot {
@@ -85,12 +97,7 @@ pub fn ping_pong(subject: &str, count: u64, placement: Placement) -> Option<f64>
             })
         })
     }
-    let seconds = match subject {
-        "manyhands" => play::<Manyhands>(count, placement),
-        "std" => play::<Std>(count, placement),
-        "parking_lot" => play::<ParkingLot>(count, placement),
-        _ => return None,
-    };
+    let seconds = seconds_of!(subject, play::<Manyhands>(count, placement));
     Some(seconds * 1e6 / count as f64)
 }
 
@@ -118,12 +125,7 @@ pub fn hand_over(subject: &str, count: u64, placement: Placement) -> Option<f64>
             })
         })
     }
-    let seconds = match subject {
-        "manyhands" => play::<Manyhands>(count, placement),
-        "std" => play::<Std>(count, placement),
-        "parking_lot" => play::<ParkingLot>(count, placement),
-        _ => return None,
-    };
+    let seconds = seconds_of!(subject, play::<Manyhands>(count, placement));
     Some(count as f64 / seconds / 1e6)
 }
 
@@ -172,12 +174,7 @@ pub fn free_semaphore(subject: &str, count: u64) -> Option<f64> {
         let semaphore = S::new(1);
         timed(count, || semaphore.pass())
     }
-    let seconds = match subject {
-        "manyhands" => pass::<manyhands::Semaphore>(count),
-        "std" => pass::<Std>(count),
-        "parking_lot" => pass::<ParkingLot>(count),
-        _ => return None,
-    };
+    let seconds = seconds_of!(subject, pass::<manyhands::Semaphore>(count));
     Some(seconds * 1e9 / count as f64)
 }
 
@@ -187,11 +184,6 @@ pub fn contended_semaphore(subject: &str, count: u64, placement: Placement) -> O
         let semaphore = S::new(1);
         both(placement, |_| timed(count, || semaphore.pass()))
     }
-    let seconds = match subject {
-        "manyhands" => pass::<manyhands::Semaphore>(count, placement),
-        "std" => pass::<Std>(count, placement),
-        "parking_lot" => pass::<ParkingLot>(count, placement),
-        _ => return None,
-    };
+    let seconds = seconds_of!(subject, pass::<manyhands::Semaphore>(count, placement));
     Some(2.0 * count as f64 / seconds / 1e6)
 }

@@ -43,17 +43,27 @@ class _Served(Loader):
         module.__spec__ = self._spec
 
 
-class _Ours(Loader):
-    """Loads a module of ours with what it replaces in force, and then registers it under both names."""
+class _Through(Loader):
+    """Loads a module through another loader, and is that one in all else."""
 
-    def __init__(self, loader: Any, replaced: str, root: str) -> None:
+    def __init__(self, loader: Any) -> None:
         self._loader = loader
-        self._replaced = replaced
-        self._root = root
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         module: ModuleType | None = self._loader.create_module(spec)
         return module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+
+class _Ours(_Through):
+    """Loads a module of ours with what it replaces in force, and then registers it under both names."""
+
+    def __init__(self, loader: Any, replaced: str, root: str) -> None:
+        super().__init__(loader)
+        self._replaced = replaced
+        self._root = root
 
     def exec_module(self, module: ModuleType) -> None:
         with _std.Plainly(self._root):
@@ -61,27 +71,17 @@ class _Ours(Loader):
         # The interpreter asks for some of these by name, whoever has imported them.
         sys.modules[self._replaced] = module
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
 
-
-class _AndThen(Loader):
+class _AndThen(_Through):
     """Loads a module as it is, and then has something done with it."""
 
     def __init__(self, loader: Any, act: Callable[[ModuleType], object]) -> None:
-        self._loader = loader
+        super().__init__(loader)
         self._act = act
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        module: ModuleType | None = self._loader.create_module(spec)
-        return module
 
     def exec_module(self, module: ModuleType) -> None:
         self._loader.exec_module(module)
         self._act(module)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
 
 
 def _lay_over(module: ModuleType) -> None:

@@ -30,6 +30,28 @@ _Barrier: Any = _std.original("threading", "Barrier")
 __all__ = ["Barrier", "BoundedSemaphore", "Condition", "Event", "Semaphore", "outdated"]
 
 
+class _OnceMade:
+    """A name for what the engine knows, in an object that has been made; a plain attribute in one that has not."""
+
+    def __init__(self, read: Callable[[Any], Any], write: Callable[[Any, Any], object]) -> None:
+        self._read = read
+        self._write = write
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, made: Any, kind: type | None = None) -> Any:
+        if made is None:
+            return self
+        return self._read(made) if made._manyhands_is_made else vars(made)[self._name]
+
+    def __set__(self, made: Any, value: Any) -> None:
+        if made._manyhands_is_made:
+            self._write(made, value)
+        else:
+            vars(made)[self._name] = value
+
+
 class Condition(_engine.ThreadCondition):
     """A place where threads wait, under a lock, to be told that something has changed."""
 
@@ -44,16 +66,7 @@ class Condition(_engine.ThreadCondition):
     _manyhands_notify = _Condition.notify
     _manyhands_notify_all = _Condition.notify_all
 
-    @property
-    def _lock(self) -> Any:
-        return self._manyhands_lock if self._manyhands_is_made else vars(self)["_lock"]
-
-    @_lock.setter
-    def _lock(self, lock: Any) -> None:
-        if self._manyhands_is_made:
-            self._manyhands_stand_on(lock)
-        else:
-            vars(self)["_lock"] = lock
+    _lock = _OnceMade(lambda condition: condition._manyhands_lock, _engine.ThreadCondition._manyhands_stand_on)
 
     @property
     def _waiters(self) -> Any:
@@ -338,26 +351,9 @@ class Barrier(_engine.ThreadBarrier):
         found = vars(_Barrier)[name].__get__(self)
         return found(*arguments) if callable(found) else found
 
-    @property
-    def _count(self) -> Any:
-        return self.n_waiting if self._manyhands_is_made else vars(self)["_count"]
-
-    @_count.setter
-    def _count(self, count: Any) -> None:
-        # How many have come is for the engine to count; this is accepted, and counts for nothing.
-        if not self._manyhands_is_made:
-            vars(self)["_count"] = count
-
-    @property
-    def _parties(self) -> Any:
-        return self.parties if self._manyhands_is_made else vars(self)["_parties"]
-
-    @_parties.setter
-    def _parties(self, parties: Any) -> None:
-        if self._manyhands_is_made:
-            self._manyhands_set_parties(parties)
-        else:
-            vars(self)["_parties"] = parties
+    # How many have come is for the engine to count; what is written here is accepted, and counts for nothing.
+    _count = _OnceMade(lambda barrier: barrier.n_waiting, lambda *_: None)
+    _parties = _OnceMade(lambda barrier: barrier.parties, _engine.ThreadBarrier._manyhands_set_parties)
 
     def __init__(self, parties: int, action: Callable[[], object] | None = None, timeout: float | None = None) -> None:
         if self._manyhands_stepwise:

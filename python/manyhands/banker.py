@@ -23,7 +23,7 @@ from . import _engine
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
-    from typing import Any
+    from typing import Any, Self
 
     _Units = Mapping[str, int] | None
 
@@ -172,7 +172,24 @@ class Banker:
         return f"<{type(self).__name__}({resources})>"
 
 
-class Claim:
+class _UntilItsEnd:
+    """What a `with` gives back when it ends."""
+
+    __slots__ = ()
+
+    def _manyhands_end(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None, /
+    ) -> None:
+        self._manyhands_end()
+
+
+class Claim(_UntilItsEnd):
     """What a claimant has declared; one thread at a time requests units with it. Closing it gives all back."""
 
     __slots__ = ("__weakref__", "_manyhands_books", "_manyhands_claim")
@@ -233,19 +250,14 @@ class Claim:
         """Gives all back, and the claim up; may be done again."""
         self._manyhands_claim.close()
 
-    def __enter__(self) -> Claim:
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None, /
-    ) -> None:
+    def _manyhands_end(self) -> None:
         self.close()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.name!r}>"
 
 
-class Units:
+class Units(_UntilItsEnd):
     """Units that were granted. `with` or `release()` gives them back; otherwise they stay until the claim is closed."""
 
     __slots__ = ("_manyhands_claim", "_manyhands_units")
@@ -266,12 +278,7 @@ class Units:
         if units is not None:
             self._manyhands_claim._manyhands_claim._release(units)
 
-    def __enter__(self) -> Units:
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None, /
-    ) -> None:
+    def _manyhands_end(self) -> None:
         self.release()
 
     def __repr__(self) -> str:
