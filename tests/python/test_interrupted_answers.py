@@ -3,6 +3,7 @@
 The same for futures and for results of pools, and for a time limit that a signal's handler keeps.
 """
 
+import math
 import os
 import signal
 import threading
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 import pytest
 from calls import square
 from conftest import eventually
+from sleeping import can_be_seen, ends_by_itself
 
 from manyhands import futures, multiprocessing
 
@@ -137,15 +139,24 @@ def test_a_look_at_a_result_is_interrupted_as_well(look, tmp_path):
         assert result.successful() and result._value == "made"
 
 
-def test_another_thread_that_asks_gets_the_answer_too(tmp_path):
-    with multiprocessing.Pool(1) as pool:
-        result = pool.apply_async(Slow, (tmp_path,))
+@pytest.mark.parametrize("submitted", [future, result])
+def test_threads_that_ask_meanwhile_are_woken_and_one_goes_on(submitted, tmp_path):
+    """They do not look from time to time whether the thread that reads the answer was interrupted."""
+    with submitted(Slow, tmp_path) as ask:
         found = []
-        asking = threading.Thread(target=lambda: found.append(result.get(LIMIT)))
-        with interrupted(tmp_path, signal.default_int_handler, asking.start):
-            result.get(LIMIT)
-        asking.join(LIMIT)
-        assert found == ["made"]
+        asking = [threading.Thread(target=lambda: found.append(ask())) for _ in range(3)]
+
+        def ask_too():
+            for thread in asking:
+                thread.start()
+            if can_be_seen():
+                eventually(lambda: all(ends_by_itself(thread.native_id) == math.inf for thread in asking))
+
+        with interrupted(tmp_path, signal.default_int_handler, ask_too):
+            ask()
+        for thread in asking:
+            thread.join(LIMIT)
+        assert found == ["made"] * 3
 
 
 def test_those_who_are_to_hear_of_it_do_not_wait_for_the_next_one(tmp_path):

@@ -154,7 +154,9 @@ pub trait Answered: PyClass<Frozen = True> + Send + Sync {
             }
             Read::Withdrawn => Self::withdraw(slf).map(|()| None),
             Read::Interrupted(error, rest) => {
-                if !Self::keep(slf, source, rest) {
+                if Self::keep(slf, source, rest) {
+                    slf.get().answer().call.state().wake_all();
+                } else {
                     // They would wait for somebody to ask.
                     let _ = Self::come_to(slf, Err(error.clone_ref(slf.py())));
                 }

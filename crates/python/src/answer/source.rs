@@ -11,21 +11,20 @@ use crate::pool::{Called, Shared};
 use manyhands::executor::threads::{Call, Standing};
 use manyhands::executor::{CallWatch, Callbacks, RawCall};
 use manyhands::platform::Deadline;
-use manyhands::sync::{Wait, WaitError};
+use manyhands::platform::atomic::{AtomicBool, Ordering};
+use manyhands::sync::Wait;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-/// How long a thread waits for another one that fetches the answer, and may be interrupted: then it is the next.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// Where an answer comes from.
 pub struct Source {
     shared: Arc<Shared>,
     reader: Reader,
     held: Mutex<Held>,
+    /// Whether an attempt to read the answers was interrupted and the next thread that asks goes on with it.
+    is_unread: AtomicBool,
 }
 
 enum Held {
@@ -72,7 +71,7 @@ impl Source {
     #[inline]
     fn new(shared: &Arc<Shared>, reader: Reader, calls: Calls) -> Source {
         let held = Mutex::new(Held::Here { calls, keeps_pool: false });
-        Source { shared: Arc::clone(shared), reader, held }
+        Source { shared: Arc::clone(shared), reader, held, is_unread: AtomicBool::new(false) }
     }
 
     /// Keeps the pool alive until the answer is fetched.
@@ -155,7 +154,10 @@ impl Source {
             Held::Here { calls, keeps_pool } => {
                 Some((Fetched::of(py, calls), keeps_pool.then_some(PoolStays(&self.shared))))
             }
-            Held::Unread(rest) => Some((rest, None)),
+            Held::Unread(rest) => {
+                self.is_unread.store(false, Ordering::Release);
+                Some((rest, None))
+            }
             Held::Awaited(_) | Held::Gone => None,
         }
     }
@@ -174,11 +176,12 @@ impl Source {
     /// Keeps answers that were not read to their end for the next who asks.
     pub fn keep(&self, rest: Fetched) {
         *self.held() = Held::Unread(rest);
+        self.is_unread.store(true, Ordering::Release);
     }
 
     /// Whether whoever asks is to try and read them.
     pub fn is_unread(&self) -> bool {
-        matches!(&*self.held(), Held::Unread(_))
+        self.is_unread.load(Ordering::Acquire)
     }
 
     /// Withdraws the calls if no worker has begun with them; whether this did it.
@@ -238,35 +241,29 @@ impl Source {
         }
         let mut answered = 0;
         loop {
-            let (watch, may_be_interrupted) = match &*self.held() {
+            let watch = match &*self.held() {
                 Held::Here { calls, .. } => {
                     let calls = calls.all();
                     answered += calls[answered..].iter().take_while(|call| call.is_done()).count();
                     match calls.get(answered) {
-                        Some(call) => (Some(call.watch()), false),
+                        Some(call) => Some(call.watch()),
                         None => return Ok(true),
                     }
                 }
                 Held::Unread(_) => return Ok(true),
-                Held::Awaited(_) => (None, false),
-                Held::Gone => (None, true),
+                Held::Awaited(_) | Held::Gone => None,
             };
             if call.state().standing().is_over() {
                 return Ok(true);
             }
-            let look = if may_be_interrupted { Deadline::after(LOOK) } else { None };
-            let limit = look.map_or(until, |look| Some(look.earlier(until)));
             let patient = Patient::on(object);
             let ended = match watch {
-                Some(watch) => watch.wait(&Wait::arena(limit, &patient)),
-                None => call.wait(limit, &patient).map(drop),
+                Some(watch) => watch.wait(&Wait::arena(until, &patient)),
+                // The thread that fetches the answers may be interrupted: then this one goes on.
+                None => call.state().wait_or(until, &patient, || self.is_unread()).map(drop),
             };
-            match ended {
-                Ok(()) => {}
-                Err(WaitError::TimedOut) if look.is_some() && !until.is_some_and(|until| until.is_past()) => {
-                    object.py().check_signals()?;
-                }
-                Err(error) => return from_wait(error, patient),
+            if let Err(error) = ended {
+                return from_wait(error, patient);
             }
         }
     }
@@ -288,7 +285,7 @@ impl Source {
 
     /// Lets go of what may be part of a cycle.
     pub fn clear(&self) {
-        if self.is_unread() {
+        if self.is_unread.swap(false, Ordering::AcqRel) {
             let rest = std::mem::replace(&mut *self.held(), Held::Gone);
             drop(rest);
         }

@@ -148,8 +148,28 @@ impl CallState {
     /// # Errors
     /// When the deadline passes first or a signal handler ends the wait.
     pub fn wait(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<Standing, WaitError> {
-        let ready = || Some(self.standing()).filter(|standing| standing.is_over());
-        wait_for_news(&self.gate, deadline, waiting, || self.standing().is_over(), ready, || true)
+        self.wait_or(deadline, waiting, || false)
+    }
+
+    /// Waits until the call is over, or `enough` says not to wait any longer. A change of `enough` is followed by
+    /// [`CallState::wake_all`].
+    ///
+    /// # Errors
+    /// As [`CallState::wait`].
+    pub fn wait_or(
+        &self,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+        enough: impl Fn() -> bool + Sync,
+    ) -> Result<Standing, WaitError> {
+        let is_there = || self.standing().is_over() || enough();
+        let ready = || is_there().then(|| self.standing());
+        wait_for_news(&self.gate, deadline, waiting, is_there, ready, || true)
+    }
+
+    /// Has all waiters look again.
+    pub fn wake_all(&self) {
+        self.gate.notify_all(Scope::Private);
     }
 }
 
