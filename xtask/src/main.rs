@@ -8,6 +8,7 @@
 mod lexer;
 mod rules;
 mod tree;
+mod words;
 
 use std::process::ExitCode;
 

@@ -1,8 +1,9 @@
-//! Whether a class has the methods that it was made with, or a program has put its own in their place.
+//! Whether a class still has the methods that it was made with, or a program has replaced some.
 //!
-//! Fast paths go past such methods, so they ask first. The methods are inherited ones: to replace one adds an attribute
-//! to the class. As long as the class has as many attributes as at first nothing was replaced, which is one look;
-//! otherwise each method is looked at. One that is set back to what it was, or deleted, counts as never replaced.
+//! Fast paths skip such methods, so they ask first. The methods are inherited ones, so replacing one adds an attribute
+//! to the class. As long as the class has as many attributes as at first, nothing was replaced: that is one look.
+//! Otherwise each method is looked at. A method that was set back to the original, or deleted, counts as never
+//! replaced.
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -19,7 +20,7 @@ struct Known {
 }
 
 impl AsMade {
-    /// Of a class that is yet to be made.
+    /// Stands for a class that is yet to be made.
     pub const fn unknown() -> AsMade {
         AsMade(PyOnceLock::new())
     }
@@ -27,9 +28,9 @@ impl AsMade {
     /// Takes note of the class as it is now.
     ///
     /// # Errors
-    /// When the class has not all of the methods, or keeps them elsewhere.
+    /// When the class lacks one of the methods, or keeps its attributes in a place of another kind.
     pub fn note(&self, class: &Bound<'_, PyType>, methods: &[&str]) -> PyResult<()> {
-        // The dictionary itself, and not the view that everybody gets: its length costs a nanosecond.
+        // The dictionary itself, not the view of it that a program gets: asking its length costs a nanosecond.
         let view = class.getattr("__dict__")?;
         let attributes = class.py().import("gc")?.call_method1("get_referents", (view,))?.get_item(0)?;
         let attributes = attributes.cast_into::<PyDict>()?;

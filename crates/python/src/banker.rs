@@ -1,7 +1,7 @@
 //! Bankers and the claims on them, as Python's classes build on them.
 //!
-//! Units go in lists, in the order of the resources; what they are called is the Python package's business. A wait
-//! gives the interpreter lock up and lets signal handlers run. A claim that nobody refers to any more is closed.
+//! Units are passed in lists, in the order of the resources; the Python package knows the names. A wait releases the
+//! interpreter lock and lets signal handlers run. A claim is closed when the last reference to it goes.
 
 use crate::child::deadline;
 use crate::errors::{ended, from_arena, from_wait};
@@ -13,7 +13,7 @@ use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use std::sync::Arc;
 
-/// Name, pid, units declared, held, and waited for.
+/// Name, pid, and three lists of units: declared, held, waited for.
 type ClaimantRow = (String, u32, Vec<u64>, Vec<u64>, Option<Vec<u64>>);
 
 fn from_banker(error: BankerError) -> PyErr {
@@ -28,7 +28,7 @@ fn from_banker(error: BankerError) -> PyErr {
     }
 }
 
-/// What was found at a look at the books, which may have to wait its turn.
+/// What a look at the books found. The look may have to wait for its turn.
 fn looked<T>(patient: Patient<'_>, look: impl FnOnce(&Patient<'_>) -> Result<T, BankerError>) -> PyResult<T> {
     look(&patient).map_err(|error| match error {
         BankerError::Wait(error) => ended(error, patient, || unreachable!("no deadline was set")),
@@ -112,7 +112,8 @@ impl Claim {
         self.raw.name()
     }
 
-    /// Takes units, when that is safe; `False` when the time was over first. `claim` is what is told of the wait.
+    /// Takes units as soon as that is safe; `False` when the time was over first. `claim` is the object that reports
+    /// name as the one waited for.
     #[pyo3(signature = (units, timeout = None, claim = None))]
     fn _request(
         slf: &Bound<'_, Self>,
@@ -140,7 +141,7 @@ impl Claim {
         looked(Patient::new(py), |patient| self.banker.held(&self.raw, patient))
     }
 
-    /// Whether a request would be granted; the order that was found, or the resource of which there is not enough.
+    /// Whether a request would be granted, with the order that was found, or the resource of which there is not enough.
     fn _foresee(
         &self,
         py: Python<'_>,
@@ -153,7 +154,7 @@ impl Claim {
         }
     }
 
-    /// Gives all back that the claim has, and the claim up.
+    /// Gives back all that the claim has, and ends the claim.
     fn close(&self) {
         self.banker.close(&self.raw);
     }

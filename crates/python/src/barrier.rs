@@ -1,7 +1,7 @@
 //! Barriers between processes, as Python's classes build on them.
 //!
-//! The end of a process that waits at a barrier breaks it, for all who wait there and for those who come. What the
-//! barrier does for those who pass, its action, is Python's business. A negative time-out is zero.
+//! When a process ends while it waits at a barrier, the barrier breaks, for all that wait there and all that come
+//! later. The action, which the last party to arrive runs, is a Python callable. A negative time-out is zero.
 
 use crate::errors::{from_arena, from_wait};
 use crate::ffi::Patient;
@@ -19,9 +19,9 @@ pub struct Barrier {
     raw: Later<RawBarrier>,
 }
 
-/// How a wait at a barrier ended: the place among the parties, or why the barrier is broken.
+/// How a wait at a barrier ended: with the number among the parties, or the reason why the barrier is broken.
 #[derive(IntoPyObject)]
-enum Place {
+enum Outcome {
     Number(u32),
     Broken(String),
 }
@@ -56,11 +56,11 @@ impl Barrier {
         slf: &Bound<'_, Self>,
         timeout: Option<f64>,
         action: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Place> {
+    ) -> PyResult<Outcome> {
         let until = limit_of_semaphore(timeout)?;
         let patient = Patient::on(slf);
         let mut raised = None;
-        // The last to arrive has not waited, so it has the interpreter lock.
+        // The last party to arrive has not waited, so it still has the interpreter lock and may call into Python.
         let act = || match action.map(|action| action.call0()) {
             Some(Err(error)) => {
                 raised = Some(error);
@@ -71,24 +71,24 @@ impl Barrier {
         let result = slf.get().raw.get()?.wait(until, &patient, act);
         match (result, raised) {
             (_, Some(error)) => Err(error),
-            (Ok(place), None) => Ok(Place::Number(place)),
-            (Err(BarrierError::Wait(WaitError::TimedOut)), None) => Ok(Place::Broken(String::new())),
+            (Ok(place), None) => Ok(Outcome::Number(place)),
+            (Err(BarrierError::Wait(WaitError::TimedOut)), None) => Ok(Outcome::Broken(String::new())),
             (Err(BarrierError::Wait(error)), None) => {
-                from_wait(error, patient).map(|_| Place::Broken("the wait was ended".to_owned()))
+                from_wait(error, patient).map(|_| Outcome::Broken("the wait was ended".to_owned()))
             }
-            // As in the standard library there is nothing to say, unless a process died.
-            (Err(BarrierError::Broken), None) => Ok(Place::Broken(String::new())),
-            (Err(broken), None) => Ok(Place::Broken(broken.to_string())),
+            // As in the standard library the error has no text, unless a process died.
+            (Err(BarrierError::Broken), None) => Ok(Outcome::Broken(String::new())),
+            (Err(broken), None) => Ok(Outcome::Broken(broken.to_string())),
         }
     }
 
-    /// Makes the barrier as it was when it was new; who waits fails.
+    /// Resets the barrier to the empty state; the waits of all that wait fail.
     fn reset(&self) -> PyResult<()> {
         self.raw.get()?.reset();
         Ok(())
     }
 
-    /// Breaks the barrier: who waits and who comes fails, until it is reset.
+    /// Breaks the barrier: waits fail, those under way and later ones, until it is reset.
     fn abort(&self) -> PyResult<()> {
         self.raw.get()?.abort();
         Ok(())
@@ -109,9 +109,9 @@ impl Barrier {
     /// How many must arrive, how many have, and whether it is broken.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let seen = self.raw.get()?.statistics();
-        let told = [("parties", seen.parties), ("waiters", seen.waiters)].into_py_dict(py)?;
-        told.set_item("broken", seen.broken)?;
-        Ok(told)
+        let fields = [("parties", seen.parties), ("waiters", seen.waiters)].into_py_dict(py)?;
+        fields.set_item("broken", seen.broken)?;
+        Ok(fields)
     }
 
     /// Whether it is broken.

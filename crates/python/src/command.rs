@@ -1,7 +1,7 @@
 //! Subcommands of the command line that are written in Rust: `manyhands compare`.
 //!
-//! The arguments go on to `manyhands_cli` as they are, with this interpreter as the one to use. The lock of the
-//! interpreter is released meanwhile; nothing of Python is touched.
+//! The arguments go to `manyhands_cli` unchanged, with this interpreter as the one to use. The interpreter lock is
+//! released meanwhile, and nothing touches Python objects.
 
 use std::ffi::OsString;
 

@@ -1,8 +1,9 @@
 //! Conditions between processes, as Python's classes build on them.
 //!
-//! A condition goes with a lock that is a Python object. One of the engine's is given up and taken again without a call
-//! into Python; any other, a subclass with methods of its own above all, by its methods, as often as it was held. A
-//! waiter that is killed takes no notification with it. A negative time-out is zero.
+//! A condition is used with a lock, which is a Python object. One of the engine's locks is given up and taken again
+//! without a call into Python. Any other lock, such as one of a subclass with methods of its own, is released and
+//! acquired through its methods, as often as it was held. A waiter that is killed takes no notification with it. A
+//! negative time-out is zero.
 
 use crate::errors::{from_arena, from_wait, waited};
 use crate::ffi::Patient;
@@ -24,10 +25,10 @@ pub struct Condition {
 
 /// A lock that is given up for a wait.
 enum GivenUp<'a, 'py> {
-    /// One of the engine's, whose methods nobody has replaced.
+    /// One of the engine's, none of whose methods was replaced.
     Lock(&'a Bound<'py, Lock>, Hold),
     RLock(&'a Bound<'py, RLock>, Hold),
-    /// Any other, by its own methods; how often it was held, and whether first by `with`.
+    /// Any other, used by its own methods: how often it was held, and whether a `with` took it first.
     Other(&'a Bound<'py, PyAny>, u32, bool),
 }
 
@@ -46,8 +47,9 @@ impl<'a, 'py> GivenUp<'a, 'py> {
             return Ok(GivenUp::RLock(own, hold));
         }
         let depth: u32 = lock.call_method0("_manyhands_count")?.extract()?;
-        // As it was taken the first time: what is held by `with` is not left taken by a process that ends. A subclass
-        // with an `acquire` of its own is asked for that in any case, as by the standard library's condition.
+        // The first hold is taken again in the way it was taken before: a process that ends releases what a `with`
+        // holds, and leaves what an `acquire` holds. A subclass with an `acquire` of its own gets `acquire` in any
+        // case, as from the standard library's condition.
         let by_with = lock.call_method0("_manyhands_is_guarded")?.is_truthy()? && acquires_as_ours(lock)?;
         for _ in 0..depth {
             lock.call_method0("release")?;
@@ -67,7 +69,7 @@ impl<'a, 'py> GivenUp<'a, 'py> {
     }
 }
 
-/// Whether neither a subclass nor anybody else has put a method in the place of ours.
+/// Whether the lock still has our `acquire` and `release`: no subclass and no attribute of the object replaces them.
 fn is_unchanged<L: PyTypeInfo>(lock: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = lock.py();
     let (kind, ours) = (lock.get_type(), py.get_type::<L>());
@@ -106,7 +108,7 @@ impl Condition {
         self.raw.set(raw.map_err(from_arena)?)
     }
 
-    /// Gives up `lock`, which the calling thread holds, waits to be notified, and takes the lock again; `False` when
+    /// Gives up `lock`, which the calling thread holds, waits to be notified, and takes the lock again. `False` when
     /// the time was over first.
     #[pyo3(name = "_manyhands_wait")]
     fn wait(slf: &Bound<'_, Self>, lock: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<bool> {
@@ -119,12 +121,14 @@ impl Condition {
         let given_up = GivenUp::of(lock)?;
         let notified = waited(place.wait(until, &patient), patient);
         given_up.regain()?;
-        // Only now: what a waiter that is killed before it has its lock was told goes to another.
+        // Only now does the waiter leave the list. If its process is killed before it has the lock again, the sweep
+        // finds it there, notified, and notifies another in its place. Had it left earlier, that notification would be
+        // lost.
         drop(place);
         notified
     }
 
-    /// Wakes so many of those that wait, the longest waiting first; says how many.
+    /// Wakes up to `count` waiters, those that have waited longest first, and says how many.
     #[pyo3(name = "_manyhands_notify")]
     fn notify(&self, count: i64) -> PyResult<u32> {
         let raw = self.raw.get()?;
@@ -135,7 +139,7 @@ impl Condition {
         })
     }
 
-    /// How many wait.
+    /// How many threads wait.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         [("waiters", self.raw.get()?.statistics().waiters)].into_py_dict(py)
     }

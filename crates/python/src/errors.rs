@@ -1,8 +1,9 @@
 //! The engine's errors as Python's exceptions.
 //!
-//! Something that ran out is an `OSError` with the errno that says so, or `MemoryError`; a stale handle a `ValueError`;
-//! an arena of a stranger a `RuntimeError`. The text is the engine's. Where the standard library has a text, that is
-//! it, the same for all objects; a note of the exception says which object it was.
+//! When something has run out, the exception is an `OSError` with the errno for it, or `MemoryError`. A stale handle is
+//! a `ValueError`, and an arena that does not fit this program is a `RuntimeError`. The text is the engine's, unless
+//! the standard library has one: then it is that, the same for all objects. A note of the exception says which object
+//! it was.
 
 use crate::ffi::Patient;
 use manyhands::arena::ArenaError;
@@ -65,8 +66,8 @@ fn in_python(action: &str) -> String {
     action.replace("its supervisor", "the fork server").replace("a zygote", "the fork server")
 }
 
-/// The end of a wait without what was waited for: `False` for a time-out, what a signal handler raised, or why this
-/// thread cannot wait.
+/// What a wait that did not get what it wanted gives: `False` for a time-out, what a signal handler raised, or the
+/// reason why this thread cannot wait.
 pub fn from_wait(error: WaitError, patient: Patient<'_>) -> PyResult<bool> {
     match error {
         WaitError::TimedOut => Ok(false),
@@ -79,7 +80,7 @@ pub fn from_wait(error: WaitError, patient: Patient<'_>) -> PyResult<bool> {
     }
 }
 
-/// Whether a wait got what it wanted; what ended it otherwise, but for a time-out, is raised.
+/// Whether a wait got what it wanted: `false` for a time-out. Any other end of the wait is raised.
 pub fn waited<T>(result: Result<T, WaitError>, patient: Patient<'_>) -> PyResult<bool> {
     match result {
         Ok(_) => Ok(true),
@@ -87,17 +88,17 @@ pub fn waited<T>(result: Result<T, WaitError>, patient: Patient<'_>) -> PyResult
     }
 }
 
-/// The exception for a wait that did not get what it wanted: `late` when the time was over.
+/// The exception for a wait that did not get what it wanted: the one that `late` makes if the time was over.
 pub fn ended(error: WaitError, patient: Patient<'_>, late: impl FnOnce() -> PyErr) -> PyErr {
     from_wait(error, patient).map_or_else(|raised| raised, |_| late())
 }
 
-/// A deadlock, or what may be one, in words: a line for each thread of it.
+/// A deadlock, or a suspicion of one, as text: a line for each thread in it.
 pub fn deadlock_text(deadlock: &Deadlock) -> String {
     deadlock.steps.iter().map(|step| format!("\n  {step}")).collect::<Vec<_>>().join(";")
 }
 
-/// `DeadlockError`, with what each thread of it wants and has.
+/// `DeadlockError`, with what each thread in the cycle wants and has.
 pub fn from_deadlock(py: Python<'_>, deadlock: &Deadlock) -> PyErr {
     let steps = deadlock.steps.iter().map(|step| {
         let (wanted_at, taken_at) = (step.wanted_at.to_string(), step.taken_at.to_string());
@@ -109,7 +110,7 @@ pub fn from_deadlock(py: Python<'_>, deadlock: &Deadlock) -> PyErr {
     made.map_or_else(|error| error, PyErr::from_value)
 }
 
-/// The object's kind, and its name if it has one. Nothing of the program's own is called, as its `__repr__` would be.
+/// The object's class, and its name if it has one. No code of the program runs for it, as its `__repr__` would.
 fn description(object: &Bound<'_, PyAny>) -> PyResult<String> {
     let kind = object.get_type().name()?;
     let attributes = object.getattr("__dict__").ok().and_then(|found| found.cast_into::<PyDict>().ok());
@@ -120,15 +121,15 @@ fn description(object: &Bound<'_, PyAny>) -> PyResult<String> {
     })
 }
 
-/// The error, which knows which object refused. The text is for all objects the same, so that logs and warnings can
-/// tell that it is; what it knows is told where nobody caught it (`_refusals.py`).
+/// The error, with a note of the object that refused. Its text is the same for all objects, so that logs and warnings
+/// count it as one. The note is shown when the program does not catch the error (`_refusals.py`).
 pub fn refused_by(error: PyErr, object: &Bound<'_, PyAny>) -> PyErr {
     let noted = description(object)
         .and_then(|description| error.value(object.py()).setattr("_manyhands_refused_by", description));
     noted.map_or_else(|otherwise| otherwise, |()| error)
 }
 
-/// The same for what the Python package raises.
+/// The same, for errors that the Python package raises.
 #[pyfunction(name = "refused_by")]
 pub fn raised_refused_by<'py>(error: Bound<'py, PyAny>, object: &Bound<'py, PyAny>) -> Bound<'py, PyAny> {
     refused_by(PyErr::from_value(error), object).into_value(object.py()).into_bound(object.py()).into_any()

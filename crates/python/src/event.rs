@@ -1,7 +1,7 @@
 //! Events between processes, as Python's classes build on them.
 //!
-//! An event is the engine's: whoever waits goes on when it is set, also when it is cleared at once. A negative time-out
-//! is zero.
+//! All threads that wait go on when the event is set, even if it is cleared at once: the event counts how often it was
+//! set. A negative time-out is zero.
 
 use crate::errors::{from_arena, waited};
 use crate::ffi::Patient;
@@ -41,7 +41,7 @@ impl Event {
         Ok(self.raw.get()?.is_set())
     }
 
-    /// Sets it; everybody who waits goes on.
+    /// Sets it; all that wait go on.
     fn set(&self) -> PyResult<()> {
         self.raw.get()?.set();
         Ok(())
@@ -69,9 +69,9 @@ impl Event {
     /// Whether it is set, and how many wait.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let seen = self.raw.get()?.statistics();
-        let told = [("waiters", seen.waiters)].into_py_dict(py)?;
-        told.set_item("set", seen.set)?;
-        Ok(told)
+        let fields = [("waiters", seen.waiters)].into_py_dict(py)?;
+        fields.set_item("set", seen.set)?;
+        Ok(fields)
     }
 
     #[getter(_manyhands_handle)]

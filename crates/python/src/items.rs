@@ -1,7 +1,7 @@
 //! The items of a queue of Python objects, while they wait.
 //!
-//! Only moved here, never looked at: pushing and popping run no Python code, need no interpreter lock and change no
-//! reference count.
+//! Objects are only moved here, never looked at. Pushing and popping run no Python code, need no interpreter lock and
+//! change no reference count.
 
 use manyhands::channel::Monitor;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -12,26 +12,27 @@ use std::collections::VecDeque;
 #[derive(Default)]
 pub struct Items {
     objects: VecDeque<Py<PyAny>>,
-    /// Whether the object put last is the next to be taken, else the one put first.
+    /// Whether the object put last is the next to be taken (a stack); otherwise it is the one put first.
     pub last_first: bool,
 }
 
 impl Items {
-    /// Puts an object; gives how many there are now.
+    /// Puts an object, and returns how many there are now.
     #[inline]
     pub fn push(&mut self, object: Py<PyAny>) -> usize {
         self.objects.push_back(object);
         self.objects.len()
     }
 
-    /// Takes the next object; gives it and how many are left.
+    /// Takes the next object, and returns it with the number of those left.
     #[inline]
     pub fn pop(&mut self) -> Option<(Py<PyAny>, usize)> {
         let object = if self.last_first { self.objects.pop_back() } else { self.objects.pop_front() };
         object.map(|object| (object, self.objects.len()))
     }
 
-    /// Takes all, the one put first first. To be dropped outside of the monitor: that runs Python code.
+    /// Takes all objects, in the order they were put. Drop them outside of the monitor: a drop may run Python code,
+    /// which may use this queue and so enter the monitor again.
     pub fn take_all(&mut self) -> Vec<Py<PyAny>> {
         std::mem::take(&mut self.objects).into()
     }
@@ -41,7 +42,7 @@ impl Items {
 pub fn show_waiting(monitor: &Monitor<Items>, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
     match monitor.try_enter() {
         Some(inside) => inside.objects.iter().try_for_each(|object| visit.call(object)),
-        // Somebody is at it: then it is in use, and no garbage.
+        // A thread is inside, so the queue is in use and no garbage.
         None => Ok(()),
     }
 }
@@ -52,6 +53,6 @@ pub fn drop_waiting(monitor: &Monitor<Items>) {
         inside.set_items(0);
         inside.take_all()
     });
-    // Outside of the monitor: that runs Python code.
+    // Outside of the monitor, for the reason given at `take_all`.
     drop(dropped);
 }

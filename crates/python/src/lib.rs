@@ -1,12 +1,17 @@
 //! The compiled half of the Python package: `manyhands._engine`.
 //!
-//! Each file is one group of names: `as_made` (classes whose methods a program may replace), `child` (processes
-//! started), `process` (this one), `lock`, `condition` (with barriers), `semaphore` (with events), `queue`,
-//! `thread_queue` (whose waiting `items` are), `threading`, `pool`, `futures`, `thread_pool`, `answer` (what results
-//! and futures have in common), `value` (what travels without pickle), `buffer` (large payloads as private memory),
-//! `command` (subcommands of the command line), `later` (what is there once `__init__` has run). It translates, and
-//! decides nothing: the engine is the crate
-//! `manyhands`. Unsafe code, which the interpreter's raw interface needs, stands in `ffi` alone.
+//! Each file is one group of names:
+//!
+//! * `lock`, `condition`, `semaphore`, `event`, `barrier`, `queue`, `banker`: what processes share;
+//! * `threading`, `thread_queue` (with `items`, the objects that wait in it): the same for the threads of one process;
+//! * `child` (processes that this one starts), `process` (this one);
+//! * `pool`, `futures`, `thread_pool`, `answer` (the state of an answer that is to come, common to results and futures);
+//! * `value` (what travels without pickle), `pickled` (what pickle ships), `errors` (the engine's as exceptions);
+//! * `as_made` (classes whose methods a program may replace), `later` (what is there once `__init__` has run),
+//!   `patience` (time-outs), `command` (subcommands of the command line).
+//!
+//! The crate translates and decides nothing: the engine is the crate `manyhands`. All unsafe code, which the
+//! interpreter's raw interface needs, is in `ffi`.
 
 mod answer;
 mod as_made;
@@ -93,7 +98,7 @@ mod _engine {
         module.add("ThreadRLock", module.py().get_type::<super::threading::ThreadRLock>())?;
         super::ffi::install_queue::<ThreadQueue>(&module.py().get_type::<ThreadQueue>())?;
         super::ffi::install_queue::<ThreadSimpleQueue>(&module.py().get_type::<ThreadSimpleQueue>())?;
-        // The classes that are written in Python in the standard library, and what they are there.
+        // These classes are written in Python in the standard library; this is what they are called there.
         let py = module.py();
         for (class, name, place) in [
             (py.get_type::<ThreadQueue>(), "Queue", "queue"),
@@ -114,7 +119,8 @@ mod _engine {
         ] {
             super::ffi::look_like_functions(&class, &PyString::new(py, name), &PyString::new(py, place))?;
         }
-        // The C library's environment is rid of it since the module was loaded; the interpreter has a copy.
+        // The engine took the variable out of the C library's environment when the module was loaded. The interpreter
+        // still has its copy of it.
         if let Ok(os) = py.import("sys")?.getattr("modules")?.get_item("os") {
             os.getattr("environ")?.call_method1("pop", (manyhands::spawn::HANDOVER, py.None()))?;
         }

@@ -1,8 +1,8 @@
 //! Locks between processes, as Python's classes build on them.
 //!
-//! `acquire` tries before it gives the interpreter lock up; a negative time-out is zero. Who takes a lock over from a
-//! process that died with it is warned (`RuntimeWarning`), and finds that process in `owner_died` until the next time
-//! the lock is taken. As in the standard library the child of an `os.fork` has a copy of the forking thread's hold on a
+//! `acquire` tries once before it releases the interpreter lock; a negative time-out is zero. A process that takes over
+//! the lock of a dead one gets a `RuntimeWarning`. It finds the dead process in `owner_died` until the lock is taken
+//! the next time. As in the standard library, the child of an `os.fork` has a copy of the forking thread's hold on a
 //! re-entrant lock: it may take the lock again, and release it.
 
 use crate::errors::{from_arena, from_wait};
@@ -24,7 +24,7 @@ use pyo3::types::{IntoPyDict, PyDict, PyTuple};
 use std::ffi::CString;
 use std::sync::{Mutex, PoisonError};
 
-/// What is remembered of the last owner that died.
+/// The last owner that died with the lock, if this process got the lock from it.
 #[derive(Default)]
 struct LastDeath {
     known: AtomicBool,
@@ -32,7 +32,7 @@ struct LastDeath {
 }
 
 impl LastDeath {
-    /// Notes how the lock was got; warns when its owner had died.
+    /// Notes how this process got the lock, and warns if the last owner had died with it.
     #[inline]
     fn note(&self, py: Python<'_>, acquired: Acquired, kind: &str) -> PyResult<()> {
         match acquired.owner_died {
@@ -73,8 +73,8 @@ fn is_this_process(statistics: &LockStatistics) -> bool {
     statistics.holder.as_ref().is_some_and(|holder| holder.pid == getpid())
 }
 
-/// Whether this process is a copy that the program's own `os.fork` made. Who starts a `Process` has it begin with
-/// nothing held, as the standard library does.
+/// Whether this process is a copy that the program's own `os.fork` made. A `Process` is a fork, too, but it begins with
+/// nothing held, as in the standard library.
 #[cold]
 fn is_copy() -> bool {
     let this = arena::this_process().ok().zip(Arena::current());
@@ -85,8 +85,8 @@ fn released_too_often<E>(_: E) -> PyErr {
     PyValueError::new_err("semaphore or lock released too many times")
 }
 
-/// The methods that both kinds share; `$release` turns a refused release into Python's error, `$hold` makes what a fork
-/// copies of the hold, `$release_copied` releases the lock for a copy.
+/// The methods that both kinds of locks share. `$release` turns a refused release into Python's error, `$hold` makes
+/// the copy of the hold that a fork takes along, and `$release_copied` releases the lock in such a copy.
 macro_rules! lock_class {
     ($(#[$doc:meta])* $name:ident, $raw:ty, $kind:literal, $release:expr, $depth:expr, $hold:expr, $release_copied:expr) => {
         $(#[$doc])*
@@ -94,12 +94,13 @@ macro_rules! lock_class {
         pub struct $name {
             raw: Later<$raw>,
             last_death: LastDeath,
-            /// Held as the lock is, in this process's own memory.
+            /// Counts what the calling thread holds of the lock, in this process's own memory: that is what an
+            /// `os.fork` copies. The lock itself is shared, so there the child finds the parent's number, not its own.
             hold: Option<RawRLock>,
         }
 
         impl $name {
-            /// The copy of the hold that the thread had which forked this process, if this is it.
+            /// The hold of the thread that forked this process, if this process is such a copy and still has it.
             #[inline]
             fn copied(&self, raw: &$raw) -> Option<&RawRLock> {
                 let depth: fn(&$raw) -> u32 = $depth;
@@ -108,7 +109,8 @@ macro_rules! lock_class {
 
             fn taken(&self, py: Python<'_>, acquired: Acquired) -> PyResult<bool> {
                 if let Some(hold) = &self.hold {
-                    // Refused where a copy says that a thread holds it which this process does not have.
+                    // In a fork's child the count may belong to a thread that the child does not have. The count then
+                    // refuses, and the shared lock alone says who holds it.
                     let _ = hold.try_acquire();
                 }
                 self.last_death.note(py, acquired, $kind).map(|()| true)
@@ -137,8 +139,8 @@ macro_rules! lock_class {
                 Ok(())
             }
 
-            /// Gives the lock up for a wait, and says how it was held; `None` for the copy of a hold, which an
-            /// `os.fork` has made.
+            /// Gives the lock up for a wait, and says how it was held. It is `None` in a fork's child that has only a
+            /// copy of the hold: the caller then uses the lock's methods.
             pub fn give_up_for_wait(slf: &Bound<'_, Self>) -> PyResult<Option<Hold>> {
                 let this = slf.get();
                 let raw = this.raw.get()?;
@@ -146,7 +148,7 @@ macro_rules! lock_class {
                     return Ok(None);
                 }
                 let hold = raw.give_up().map_err($release)?;
-                // Held as the lock was.
+                // The count in this process follows the lock, or a later fork would copy a hold that is over.
                 this.hold.as_ref().map(Yields::give_up);
                 Ok(Some(hold))
             }
@@ -233,19 +235,19 @@ macro_rules! lock_class {
                 self.give_up(<$raw>::release_guarded)
             }
 
-            /// Who had the lock when it died, if that is how this process got it last.
+            /// The process that died with the lock, if this process got the lock from it.
             #[getter]
             fn owner_died(&self) -> Option<String> {
                 self.last_death.get()
             }
 
-            /// The pid of the process that holds it, also when that has ended in good order and left it taken; None
-            /// when it is free; and how many wait.
+            /// The pid of the process that holds the lock, and how many wait for it. The pid is None when the lock is
+            /// free. A process that has ended in good order and left the lock taken is still its holder.
             fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
                 let seen = self.raw.get()?.statistics();
-                let told = [("waiters", seen.waiters)].into_py_dict(py)?;
-                told.set_item("holder", seen.holder.map(|holder| holder.pid))?;
-                Ok(told)
+                let fields = [("waiters", seen.waiters)].into_py_dict(py)?;
+                fields.set_item("holder", seen.holder.map(|holder| holder.pid))?;
+                Ok(fields)
             }
 
             #[getter(_manyhands_handle)]
@@ -259,7 +261,7 @@ macro_rules! lock_class {
                 Ok(self.copied(raw).is_some() || is_mine(&raw.statistics()))
             }
 
-            /// Whether it is held by a `with` statement.
+            /// Whether a `with` statement holds it.
             #[pyo3(name = "_manyhands_is_guarded")]
             fn is_guarded(&self) -> PyResult<bool> {
                 Ok(self.raw.get()?.is_guarded())

@@ -1,6 +1,6 @@
-//! Objects that pickle ships: the bytes, and beside them the large buffers that pickle 5 keeps apart.
+//! Pickled objects on their way: the stream of bytes, and beside it the large buffers that pickle 5 keeps apart.
 //!
-//! Pickling itself is Python's (`manyhands._pickling`). Here the parts are laid behind one another, so that they
+//! Pickling itself is done in Python (`manyhands._pickling`). Here the parts are put one after the other, so that they
 //! are handed over and freed as one:
 //!
 //! ```text
@@ -8,7 +8,7 @@
 //! from a multiple of 64
 //! ```
 //!
-//! What the receiver gets is private memory: small buffers are copied out, large ones are views of the block.
+//! The receiver gets private memory: small buffers are copied out, large ones are views of the block.
 
 use crate::errors::from_arena;
 use crate::ffi::{SharedBuffer, byte_array, bytes, bytes_of};
@@ -62,7 +62,8 @@ pub fn pickle_by<'py>(with: &Bound<'py, PyAny>, object: &Bound<'py, PyAny>) -> P
 }
 
 impl Pickled<'_> {
-    /// Passes on the tag, and the bytes in parts. They must not be used by code that runs any of Python's.
+    /// Calls `use_them` with the tag and the bytes, in parts. It must not run Python code: that might change a buffer
+    /// between the header, which has its length, and its bytes.
     pub fn with_parts<R>(&self, use_them: impl FnOnce(Tag, &[&[u8]]) -> R) -> R {
         let stream = self.stream.as_bytes();
         if self.buffers.is_empty() {
@@ -97,36 +98,36 @@ fn places(stream: usize, lengths: &[usize]) -> (Vec<usize>, usize) {
     (starts, end)
 }
 
-/// The object of a pickle.
+/// Makes the object of a pickle.
 pub fn unpickle<'py>(py: Python<'py>, stream: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     loads(py)?.call1((bytes(py, stream)?,))
 }
 
-/// The object of a pickle that arrived with its buffers.
+/// Makes the object of a pickle that arrived with its buffers.
 pub fn unpickle_with_buffers(py: Python<'_>, block: Block) -> PyResult<Bound<'_, PyAny>> {
     Arrived::with_buffers(py, block)?.load(py)
 }
 
-/// A pickle that arrived. An object can be made of it more than once, which is for attempts that a signal handler
-/// ended.
+/// A pickle that arrived. It can be loaded more than once: a signal handler may end an attempt midway, and the next
+/// attempt must find the bytes still there.
 pub struct Arrived {
     stream: Py<PyBytes>,
     buffers: Option<Py<PyList>>,
 }
 
 impl Arrived {
-    /// Of a pickle without buffers.
+    /// For a pickle without buffers.
     pub fn new(py: Python<'_>, stream: &[u8]) -> PyResult<Arrived> {
         Ok(Arrived { stream: bytes(py, stream)?.unbind(), buffers: None })
     }
 
-    /// Of a pickle with its buffers.
+    /// For a pickle with its buffers.
     pub fn with_buffers(py: Python<'_>, block: Block) -> PyResult<Arrived> {
         let (stream, buffers) = parts(py, block)?;
         Ok(Arrived { stream: stream.unbind(), buffers: Some(buffers.unbind()) })
     }
 
-    /// Its object.
+    /// Makes the object.
     pub fn load<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let stream = self.stream.bind(py);
         match &self.buffers {

@@ -1,7 +1,7 @@
 //! Semaphores between processes, as Python's classes build on them.
 //!
-//! A permit taken by `acquire` is nobody's; one taken by `with` comes back when its process is killed. A negative
-//! time-out is zero.
+//! A permit taken by `acquire` belongs to no process; one taken by `with` comes back when its process is killed. A
+//! negative time-out is zero.
 
 use crate::errors::{from_arena, waited};
 use crate::ffi::Patient;
@@ -75,7 +75,8 @@ impl Semaphore {
 
     fn __enter__(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let patient = Patient::on(slf);
-        // It stands in the semaphore whose it is; `__exit__` gives one of this process's back.
+        // The semaphore notes which process has this permit, and `__exit__` gives back one that belongs to this
+        // process.
         waited(slf.get().raw.get()?.acquire_owned(None, &patient), patient)
     }
 
@@ -96,10 +97,10 @@ impl Semaphore {
     /// How many permits are free, how many there may be, how many `with` blocks have one, and how many wait.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let seen = self.raw.get()?.statistics();
-        let told = [("owned", seen.owned), ("waiters", seen.waiters)].into_py_dict(py)?;
-        told.set_item("free", seen.free)?;
-        told.set_item("maximum", seen.maximum)?;
-        Ok(told)
+        let fields = [("owned", seen.owned), ("waiters", seen.waiters)].into_py_dict(py)?;
+        fields.set_item("free", seen.free)?;
+        fields.set_item("maximum", seen.maximum)?;
+        Ok(fields)
     }
 
     #[getter(_manyhands_maximum)]

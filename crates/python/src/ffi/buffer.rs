@@ -1,7 +1,7 @@
 //! A part of a received block, shown to Python as a writable buffer.
 //!
-//! The memory is a private view ([`Payload`]): what is written here nobody else sees, and a fork's child has its own.
-//! The block stays as it is until the last array that stands on it, in any process, is gone.
+//! The memory is a private view ([`Payload`]): nothing else sees what is written here, and a fork's child has a copy of
+//! its own. The block stays as it is until the last array on it, in any process, is gone.
 
 use manyhands::arena::Payload;
 use pyo3::buffer::PyBuffer;
@@ -11,17 +11,17 @@ use pyo3::prelude::*;
 use std::os::raw::{c_int, c_void};
 use std::sync::Arc;
 
-/// The bytes of a contiguous buffer, to be read before any code of Python's runs.
+/// The bytes of a contiguous buffer. The caller must read them before any Python code runs.
 pub fn bytes_of<'a>(_py: Python<'a>, buffer: &'a PyBuffer<u8>) -> &'a [u8] {
     if buffer.len_bytes() == 0 {
         return &[];
     }
-    // SAFETY: the exporter keeps the memory in place while the buffer is held; the interpreter lock, which the token
-    // proves and which the callers do not give up before they have copied, keeps Python's writers away.
+    // SAFETY: the exporter keeps the memory in place while the buffer is held. The token proves that this thread has
+    // the interpreter lock, and callers do not give it up before they have copied. So no Python code writes meanwhile.
     unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast::<u8>(), buffer.len_bytes()) }
 }
 
-/// Private memory that a large message arrived in.
+/// Private memory with a part of a large message in it.
 #[pyclass(frozen, module = "manyhands._engine")]
 pub struct SharedBuffer {
     payload: Arc<Payload>,
@@ -54,8 +54,8 @@ impl SharedBuffer {
         let this = slf.get();
         // SAFETY: the part lies inside the payload, which `new` checked.
         let address = unsafe { this.payload.as_ptr().add(this.start) }.cast::<c_void>();
-        // SAFETY: the view is the interpreter's; the memory is readable and privately writable for as long as this
-        // object lives, which the view keeps alive.
+        // SAFETY: the view is the interpreter's. The memory is readable and privately writable as long as this object
+        // lives, and the view keeps it alive.
         let filled = unsafe {
             ffi::PyBuffer_FillInfo(view, slf.as_ptr(), address, this.length as ffi::Py_ssize_t, 0, flags)
         };

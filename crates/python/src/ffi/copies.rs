@@ -1,7 +1,7 @@
 //! Objects made of bytes that arrived, which may be many.
 //!
-//! The bytes are copied once. Where there is no memory for the object, that is an exception and not a panic, as it
-//! would be with PyO3's own constructors: a program may have limited what its processes get.
+//! The bytes are copied once. When there is no memory for the object, that is an exception; PyO3's own constructors
+//! would panic. A program may have limited the memory of its processes, so this does happen.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -10,7 +10,8 @@ use pyo3::types::{PyByteArray, PyBytes, PyString};
 /// `bytes` with this content.
 #[inline]
 pub fn bytes<'py>(py: Python<'py>, content: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-    // SAFETY: as many bytes as is said, which are copied; a new reference, or none and an exception.
+    // SAFETY: the pointer has as many bytes as the length says, and they are copied. The result is a new reference, or
+    // NULL with an exception set.
     let object = unsafe {
         let made = ffi::PyBytes_FromStringAndSize(content.as_ptr().cast(), content.len() as ffi::Py_ssize_t);
         Bound::from_owned_ptr_or_err(py, made)

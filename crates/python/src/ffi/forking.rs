@@ -1,8 +1,10 @@
 //! What the interpreter must do around a fork, for the engine's supervisors.
 //!
-//! The same hooks that `os.fork` calls: locks are taken before and given back after, threads are forgotten in the
-//! child, `os.register_at_fork`'s functions run. A raw clone is allowed only while nothing but the interpreter, its own
-//! modules and the engine are loaded; anything else (numpy's thread pool) may rely on fork handlers that a clone skips.
+//! These are the hooks that `os.fork` calls. Locks are taken before the fork and given back after it, threads are
+//! forgotten in the child, and the functions given to `os.register_at_fork` run.
+//!
+//! A raw clone skips the fork handlers of libraries. So it is allowed only while nothing is loaded but the interpreter,
+//! its own modules and the engine: anything else, such as numpy with its thread pool, may rely on its handlers.
 
 use manyhands::spawn::{Forking, Loaded};
 use pyo3::ffi;
@@ -25,7 +27,8 @@ const HARMLESS: [&str; 12] = [
 
 /// The interpreter of this process, about to be forked by a thread that holds its lock.
 pub struct Interpreter {
-    /// What was loaded when only the interpreter was; `None` when it is a program's, with whatever that has loaded.
+    /// What was loaded when the process had nothing but the interpreter. `None` for the interpreter of a program, which
+    /// may have loaded anything.
     bare: Option<Loaded>,
 }
 
@@ -62,7 +65,7 @@ impl Forking for Interpreter {
     }
 
     fn in_child(&mut self) {
-        // SAFETY: as above; paired with `before`, in the one thread that the child has.
+        // SAFETY: as above; paired with `before`, in the only thread that the child has.
         unsafe { ffi::PyOS_AfterFork_Child() };
     }
 

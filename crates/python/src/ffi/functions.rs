@@ -1,11 +1,13 @@
-//! Methods that look like functions to whoever looks at them.
+//! Methods written in Rust that look like functions written in Python.
 //!
-//! Where the standard library's class is written in Python its methods are functions, and tools count on that: a mock
-//! of one is bound to its object and refuses the arguments that the method refuses, `inspect` shows its parameters. A
-//! method written in Rust is a descriptor of another type. So it is put behind an object that hands each call on, and
-//! has the attributes of a function in Python with the same parameters, its class among them: its *face*, which
-//! `manyhands._faces` makes when somebody looks. The interpreter calls such an object without making a bound method
-//! first, as it does with functions; that costs some twelve nanoseconds a call.
+//! Where the standard library's class is written in Python, its methods are functions, and tools count on that. A mock
+//! of a function binds it to its object and refuses the arguments that the function refuses; `inspect` shows its
+//! parameters. A method written in Rust is a descriptor of another type.
+//!
+//! So each method is put behind an object that passes every call on to it. For all else that object has the attributes
+//! of a function in Python with the same parameters, its class among them. That function is its *face*;
+//! `manyhands._faces` makes it when it is first asked for. The interpreter calls such an object without making a bound
+//! method first, as it does with functions; that costs some twelve nanoseconds a call.
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -42,20 +44,20 @@ type Vectorcall = unsafe extern "C" fn(
     *mut ffi::PyObject,
 ) -> *mut ffi::PyObject;
 
-/// The object. Its fields are written once, before anybody else sees it, but for the face.
+/// The object. Its fields are written once, before any other code sees it; only the face comes later.
 #[repr(C)]
 struct Function {
     head: ffi::PyObject,
     vectorcall: Vectorcall,
     method: Py<PyAny>,
-    /// The class and the module that it is said to be of.
+    /// The names of the class and the module that the function appears to be from.
     owner: Py<PyString>,
     module: Py<PyString>,
     face: PyOnceLock<Py<PyAny>>,
 }
 
 impl Function {
-    /// The function in Python that it looks like.
+    /// The Python function that the object looks like.
     fn face<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
         static MAKE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let made = self.face.get_or_try_init(py, || {
@@ -73,7 +75,7 @@ unsafe fn this<'a>(slf: *mut ffi::PyObject) -> &'a Function {
     unsafe { &*slf.cast::<Function>() }
 }
 
-/// The flag by which the interpreter calls a descriptor with the object as first argument, and binds nothing.
+/// With this flag the interpreter calls a descriptor with the object as first argument, and makes no bound method.
 const METHOD_DESCRIPTOR: c_uint = 1 << 17;
 const HAVE_VECTORCALL: c_uint = 1 << 11;
 
@@ -103,7 +105,7 @@ unsafe extern "C" fn get(
     }
 }
 
-/// What a function of the interpreter's returns: an object, or NULL and an error.
+/// What a C function of the interpreter returns: an object, or NULL with an error set.
 fn given(py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) -> *mut ffi::PyObject {
     result.map_or_else(
         |error| {
@@ -203,8 +205,8 @@ fn function<'py>(
     }
 }
 
-/// Puts the public methods of a class, and what `with` calls, behind functions that are said to be of `owner` in
-/// `module`.
+/// Puts the public methods of a class, and the two that `with` calls, behind functions that appear to be from the class
+/// `owner` in `module`.
 ///
 /// # Errors
 /// When there is no memory for them.

@@ -1,9 +1,13 @@
 //! Waiting without the interpreter lock, and running signal handlers in the midst of it.
 //!
-//! [`Patient`] is how the engine waits on behalf of Python code: it gives the lock up before the first yield, takes it
-//! back for signal handlers and at the end, and ends the wait when a handler raises. While it lasts, others can ask
-//! what its thread waits for, and whether it has that and only wants the interpreter lock back. When very many want
-//! that at the same time, they come to it through a door.
+//! [`Patient`] is how the engine waits on behalf of Python code. It gives the lock up before the first yield and takes
+//! it back at the end. In between it takes it back to run signal handlers, and ends the wait when one raises. While the
+//! wait lasts, other threads can ask what this one waits for, and whether it has that and needs only the interpreter
+//! lock. When very many threads need the lock at the same time, they come to it through a door.
+//!
+//! A wait may begin inside a wait: a signal handler, or a destructor that runs while the lock is taken back, may wait
+//! for something else. So each thread has a stack of waits, and every reference is dropped outside the locks of this
+//! module.
 
 use super::places::behind;
 use manyhands::platform::atomic::{AtomicBool, Ordering};
@@ -18,9 +22,9 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// How many threads at most ask for the interpreter lock at the same time after a wait. Whoever waits for it wakes
-/// every 5 ms to ask again: with thousands that is all they do. Fewer would be kept from it by a thread that computes,
-/// as each would only ask when another has had its turn.
+/// How many threads at most ask for the interpreter lock at the same time after a wait. A thread that waits for it
+/// wakes every 5 ms to ask again; with thousands of threads they would do nothing else. A smaller number would starve
+/// them beside a thread that computes: each would ask only after another has had its turn.
 const MOST_AT_THE_LOCK: u32 = 64;
 
 static DOOR: Door = Door::new(MOST_AT_THE_LOCK);
@@ -28,35 +32,37 @@ static DOOR: Door = Door::new(MOST_AT_THE_LOCK);
 /// Takes the interpreter lock back.
 ///
 /// # Safety
-/// `saved` is what `PyEval_SaveThread` gave in this thread, and was not restored yet.
+/// `saved` is what `PyEval_SaveThread` returned in this thread, and was not restored yet.
 unsafe fn restore(saved: *mut ffi::PyThreadState) {
-    // The first thread has signals to handle, and does not wait for others.
+    // The first thread handles the signals, so it does not wait at the door behind the others.
     if is_first_thread() {
         // SAFETY: the caller's promise.
         return unsafe { ffi::PyEval_RestoreThread(saved) };
     }
     let is_inside = DOOR.enter();
-    // While the interpreter is being torn down this ends the thread. Its place is lost then; the first thread needs
-    // none. SAFETY: the caller's promise.
+    // While the interpreter is torn down, this call ends the thread and never returns. The thread's place at the door
+    // is then lost. That harms nothing: the first thread, the only one that still runs Python code, needs no place.
+    // SAFETY: the caller's promise.
     unsafe { ffi::PyEval_RestoreThread(saved) };
     if is_inside {
         DOOR.leave();
     }
 }
 
-/// A wait that has given the interpreter lock up.
+/// A wait, which has given the interpreter lock up.
 struct Noted {
-    /// What is waited for, where that is known.
+    /// What the thread waits for, where that is known.
     object: Option<Py<PyAny>>,
-    /// Whether only the interpreter lock is wanted just now.
+    /// Whether the wait is over, and the thread only needs the interpreter lock.
     ready: Arc<AtomicBool>,
 }
 
-/// The waits of each thread, by its number in the wait graph; a signal handler may wait within a wait.
+/// The waits of each thread, innermost last, by its number in the wait graph.
 type Waits = BTreeMap<u32, Vec<Noted>>;
 
-/// The waits, and those of a fork's child whose copy of them is not to be had: another thread was writing there. That
-/// takes an interpreter without a lock, under which alone these are touched otherwise.
+/// The waits of this process. With an interpreter lock only its holder touches them, so a fork never comes in the midst
+/// of a change. Without one, another thread may be changing them at the moment of a fork. The child's copy then stays
+/// locked for ever, so the child goes on with a new book, the next one.
 struct Book {
     waits: Mutex<Waits>,
     next: OnceLock<Box<Book>>,
@@ -67,7 +73,7 @@ impl Book {
         Book { waits: Mutex::new(BTreeMap::new()), next: OnceLock::new() }
     }
 
-    /// This process's.
+    /// The book of this process.
     fn own() -> &'static Book {
         static FIRST: Book = Book::new();
         let mut book = &FIRST;
@@ -82,7 +88,7 @@ impl Book {
     }
 }
 
-/// In a fork's child: only the calling thread is here, and only its waits are kept.
+/// Called in a fork's child, where only the calling thread exists: forgets the waits of all others.
 #[pyfunction]
 pub fn keep_own_waits() {
     let book = Book::own();
@@ -98,18 +104,18 @@ pub fn keep_own_waits() {
             return;
         }
     };
-    // What others waited for may go with this, and run code.
+    // Outside the lock: these may be the last references to what others waited for, and a destructor runs Python code.
     drop(others);
 }
 
-/// Has a fork's child keep no waits but its own.
+/// Registers [`keep_own_waits`] to run in the child of every fork.
 pub fn prepare_forks(py: Python<'_>, keep_own_waits: &Bound<'_, PyAny>) -> PyResult<()> {
     let named = PyDict::new(py);
     named.set_item("after_in_child", keep_own_waits)?;
     py.import("os")?.call_method("register_at_fork", (), Some(&named)).map(drop)
 }
 
-/// Whether a thread is in a wait of the engine: `None`, or whether it is ready to go on, and what it waits for.
+/// `None` when the thread is in no wait of the engine; else whether it is ready to go on, and what it waits for.
 #[pyfunction]
 pub fn waits_for(py: Python<'_>, number: u32) -> Option<(bool, Option<Py<PyAny>>)> {
     let noted = Book::own().waits();
@@ -117,10 +123,10 @@ pub fn waits_for(py: Python<'_>, number: u32) -> Option<(bool, Option<Py<PyAny>>
     Some((last.ready.load(Ordering::Relaxed), last.object.as_ref().map(|object| object.clone_ref(py))))
 }
 
-/// Runs what needs the interpreter lock in a thread that may have given it up in the midst of a wait, and is in no
-/// hurry.
+/// Runs code that needs the interpreter lock, in a thread that may have given it up in the midst of a wait. It may have
+/// to wait for the lock, so it is for rare cases.
 pub fn attached<R>(run: impl FnOnce(Python<'_>) -> R) -> R {
-    // SAFETY: any thread may ask for the lock, whether it has it or not; given back below.
+    // SAFETY: any thread may ask for the lock, whether it has it or not. It is given back below.
     let before = unsafe { ffi::PyGILState_Ensure() };
     // SAFETY: attached by the line above.
     let result = unsafe { Python::attach_unchecked(run) };
@@ -143,7 +149,8 @@ fn is_first_thread() -> bool {
     })
 }
 
-/// Has the wait of this thread, in whose midst Python code ran, end with what a signal's handler raised in there.
+/// Ends the wait that this thread is in with `error`: Python code ran in the midst of it, and a signal handler raised
+/// there.
 pub fn raise_in_wait(error: PyErr) {
     RAISED_LATE.set(Some(error));
 }
@@ -153,14 +160,14 @@ pub struct Patient<'py> {
     saved: Cell<*mut ffi::PyThreadState>,
     raised: RefCell<Option<PyErr>>,
     object: Option<Bound<'py, PyAny>>,
-    /// How many callers further out the program waits.
+    /// How many frames further out the wait began, for the program.
     callers: u32,
     ready: RefCell<Option<Arc<AtomicBool>>>,
     py: Python<'py>,
 }
 
 impl<'py> Patient<'py> {
-    /// For a wait of the calling thread.
+    /// A wait of the calling thread.
     pub fn new(py: Python<'py>) -> Patient<'py> {
         Patient {
             saved: Cell::new(std::ptr::null_mut()),
@@ -172,17 +179,17 @@ impl<'py> Patient<'py> {
         }
     }
 
-    /// For a wait of the calling thread for this object.
+    /// A wait of the calling thread for this object.
     pub fn on<T>(object: &Bound<'py, T>) -> Patient<'py> {
         Patient { object: Some(object.as_any().clone()), ..Patient::new(object.py()) }
     }
 
-    /// On behalf of whoever called the caller.
+    /// Reports the place of the caller's caller as the place of the wait.
     pub fn for_caller(self) -> Patient<'py> {
         Patient { callers: self.callers + 1, ..self }
     }
 
-    /// What a signal handler raised, if that ended the wait.
+    /// What a signal handler raised, if that has ended the wait.
     pub fn raised(self) -> Option<PyErr> {
         self.raised.take()
     }
@@ -228,7 +235,8 @@ impl<'py> Patient<'py> {
         let waits = noted.get_mut(&number);
         let last = waits.and_then(|waits| if waits.len() > 1 { waits.pop() } else { None });
         let only = if last.is_none() { noted.remove(&number) } else { None };
-        // An object may go with this, and run code.
+        // Outside the lock: this may be the last reference to the object, and a destructor runs Python code, which may
+        // wait.
         drop(noted);
         drop((last, only));
     }
@@ -236,12 +244,16 @@ impl<'py> Patient<'py> {
 
 impl Waiting for Patient<'_> {
     fn before_block(&self) {
+        // Noted while the lock is still held, so a thread that has the lock never sees this one waiting unnoted.
         self.note();
         self.give_up();
     }
 
     fn on_interrupt(&self) -> ControlFlow<()> {
         self.take_back();
+        // The lock is given up again even if a handler raised. The engine has still to leave its wait: it takes its
+        // record out of the list and passes wake-ups on, and may sleep on the way. `after_block` takes the lock back
+        // for good.
         let handled = RAISED_LATE.take().map_or_else(|| self.py.check_signals(), Err);
         let flow = match handled {
             Ok(()) => ControlFlow::Continue(()),
@@ -254,6 +266,7 @@ impl Waiting for Patient<'_> {
         flow
     }
 
+    // A signal that came between two sleeps interrupts neither of them, so its handler is looked for here.
     fn before_sleep(&self) -> ControlFlow<()> {
         self.on_interrupt()
     }
@@ -264,7 +277,7 @@ impl Waiting for Patient<'_> {
     }
 
     fn site(&self) -> Site {
-        // While it is given up there is no looking at frames.
+        // Without the lock this thread's frames may not be read.
         if self.saved.get().is_null() { behind(self.py, self.callers) } else { Site::Unknown }
     }
 }

@@ -1,9 +1,8 @@
-//! The methods of locks that every microsecond counts for, put on their classes as the interpreter's own classes have
-//! them.
+//! The hot methods of locks, put on their classes in the way the interpreter does it for its own classes.
 //!
-//! What `#[pymethods]` makes takes some ten nanoseconds more per call, a fifth of what taking and releasing a free lock
-//! takes. These are the raw calling conventions: no arguments, or a vector of them. A lock that must be waited for goes
-//! the usual way.
+//! A method made by `#[pymethods]` takes some ten nanoseconds more per call, a fifth of the time for taking and
+//! releasing a free lock. The methods here use the raw calling conventions: no arguments, or a vector of them. When a
+//! lock must be waited for, they use the usual way.
 
 use manyhands::sync::{ReleaseError, Site, Taking};
 use pyo3::PyClass;
@@ -24,40 +23,41 @@ use manyhands::platform::atomic::{AtomicBool, Ordering};
 /// The longest time-out that can be given, in seconds: as in the standard library, 292 years.
 pub const LONGEST: f64 = 9_223_372_036.0;
 
-/// Whether nobody but its holder releases a lock that was taken by a `with` which only its thread can leave.
+/// Whether the engine may assume that a lock taken by `with`, in a frame that only its thread can leave, is released by
+/// that thread alone.
 static TRUSTED: AtomicBool = AtomicBool::new(true);
 
-/// Says whether nobody but its holder releases a lock that is taken by `with` from now on.
+/// Says whether locks taken by `with` from now on are released by their holders alone.
 #[pyfunction]
 pub fn trust_with(trusted: bool) {
     TRUSTED.store(trusted, Ordering::Relaxed);
 }
 
-/// What a class of locks has.
+/// What a class of locks offers to the methods here.
 pub trait Guarding: PyClass<Frozen = True> + Sync {
-    /// Whether nobody but its holder can release the lock, however it was taken.
+    /// Whether only the holder can release the lock, however it was taken.
     const ONLY_BY_HOLDER: bool;
 
     /// Takes the lock if that needs no wait and meets no error.
     fn take_at_once(&self, taking: Taking) -> bool;
 
-    /// Takes the lock, waiting for it; false when the time was over.
+    /// Waits for the lock and takes it; false when the time was over first.
     ///
     /// # Errors
-    /// What a signal handler raised, or what the wait ran into.
+    /// What a signal handler raised, or the reason why the wait failed.
     fn take(slf: &Bound<'_, Self>, until: Option<Deadline>, taking: Taking) -> PyResult<bool>;
 
     /// Releases the lock; `guarded` at the end of a `with`.
     ///
     /// # Errors
-    /// When it is not held, or not by whom it must be.
+    /// When no thread holds it, or another than the one that must.
     fn give_back(&self, guarded: bool) -> Result<(), ReleaseError>;
 
     /// Python's error for a release that was refused.
     fn refusal(slf: &Bound<'_, Self>, error: ReleaseError) -> PyErr;
 }
 
-/// What `blocking` and `timeout` mean, as the standard library checks them: `None` = do not wait.
+/// What `blocking` and `timeout` mean, after the checks that the standard library makes. `None` means: do not wait.
 pub fn patience(py: Python<'_>, blocking: bool, timeout: f64) -> PyResult<Option<Option<Deadline>>> {
     if timeout.is_nan() {
         return Err(PyValueError::new_err("Invalid value NaN (not a number)"));
@@ -100,7 +100,7 @@ fn none_object() -> *mut ffi::PyObject {
     unsafe { ffi::Py_NewRef(ffi::Py_None()) }
 }
 
-/// Runs what may raise, as Python's own calls do: in a method that the interpreter called.
+/// Runs code that may raise, in a method that the interpreter called.
 #[cold]
 fn slowly(run: impl FnOnce(Python<'_>) -> PyResult<*mut ffi::PyObject>) -> *mut ffi::PyObject {
     called(|py| {
@@ -111,8 +111,8 @@ fn slowly(run: impl FnOnce(Python<'_>) -> PyResult<*mut ffi::PyObject>) -> *mut 
     })
 }
 
-/// Runs something in a method that the interpreter called, also while it comes to its end: an object's destructor may
-/// take a lock then, and `Python::attach` would refuse.
+/// Runs code in a method that the interpreter called. That may be while the interpreter comes to its end: an object's
+/// destructor may take a lock then, and `Python::attach` would refuse.
 pub fn called<R>(run: impl FnOnce(Python<'_>) -> R) -> R {
     // SAFETY: the interpreter that has called this method runs, and this thread is attached to it.
     unsafe { Python::attach_unchecked(run) }
@@ -123,13 +123,13 @@ fn bool_object(value: bool) -> *mut ffi::PyObject {
     unsafe { ffi::PyBool_FromLong(value.into()) }
 }
 
-/// A hold that somebody else may end.
+/// A hold that another thread may end.
 #[inline]
 fn bare(site: Site) -> Taking {
     Taking { site, guarded: false }
 }
 
-/// A hold by `with` is as good as a guard, unless the program has said that it is not.
+/// A hold by `with` counts as a guard, unless the program has said that others may release it.
 #[inline]
 fn trusted(taking: Taking) -> Taking {
     Taking { guarded: taking.guarded && TRUSTED.load(Ordering::Relaxed), ..taking }
@@ -213,12 +213,12 @@ unsafe extern "C" fn acquire<L: Guarding>(
     })
 }
 
-/// What says whether to wait: a whole number up to 3.11, then anything.
+/// The argument `blocking`: a whole number up to 3.11, anything in later versions.
 fn flag(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     if value.py().version_info() < (3, 12) { Ok(value.extract::<c_int>()? != 0) } else { value.is_truthy() }
 }
 
-/// A time-out: a float, or what can stand for a whole number.
+/// The argument `timeout`: a float, or an object that stands for a whole number.
 fn seconds(value: &Bound<'_, PyAny>) -> PyResult<f64> {
     if let Ok(number) = value.cast::<PyFloat>() {
         return Ok(number.value());
@@ -231,7 +231,7 @@ fn seconds(value: &Bound<'_, PyAny>) -> PyResult<f64> {
 }
 
 /// # Safety
-/// `arguments` are `count` objects and one more for each of `names`, a tuple of strings or NULL.
+/// `arguments` has `count` objects, and one more for each of `names`, which is a tuple of strings or NULL.
 unsafe fn parse(
     py: Python<'_>,
     arguments: *const *mut ffi::PyObject,
@@ -294,7 +294,7 @@ pub fn install<L: Guarding>(
     Ok(())
 }
 
-/// Puts a method on the class, with the calling convention that its flags say.
+/// Puts a method on the class, with the calling convention that its flags name.
 pub(super) fn put(
     class: &Bound<'_, PyType>,
     name: &'static CStr,

@@ -1,10 +1,12 @@
-//! The raw interfaces of the interpreter and of the system, and with them all unsafe code of this crate.
+//! The raw interfaces of the interpreter and of the system; all unsafe code of this crate is here.
 //!
-//! `gil` gives the interpreter lock up while somebody waits; `buffer` shows received memory to Python, `copies` makes
-//! objects of it; `forking` is what the interpreter must do around a fork; `functions` lets methods look like
-//! functions; `methods` and `queue_methods` put the hot methods of locks and of queues on their classes, `places` tells
-//! where in a Python program something happens. What is exported from here is safe to call while the interpreter lock
-//! is held.
+//! * `gil` gives the interpreter lock up while a thread waits; `forking` does what the interpreter needs around a fork;
+//! * `buffer` shows received memory to Python, `copies` makes objects of it;
+//! * `functions` makes methods look like functions; `methods` and `queue_methods` put the hot methods of locks and of
+//!   queues on their classes;
+//! * `places` finds out where in a Python program something happens.
+//!
+//! What is exported from here is safe to call while the interpreter lock is held.
 
 mod buffer;
 mod copies;
@@ -33,9 +35,9 @@ use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use std::os::fd::BorrowedFd;
 
-/// What this interpreter was handed by the one that executed it.
+/// What the interpreter that executed this one has handed to it.
 pub fn inherited() -> PyResult<Inherited> {
-    // SAFETY: asked for in the first lines of an interpreter's program, which has one thread then.
+    // SAFETY: called in the first lines of an interpreter's program, when the process still has one thread.
     let taken = unsafe { Inherited::take() }.map_err(crate::errors::from_arena)?;
     taken.ok_or_else(|| PyRuntimeError::new_err("this process was not started by manyhands"))
 }
@@ -47,25 +49,25 @@ pub fn borrow_descriptors(numbers: &[i32]) -> PyResult<Vec<BorrowedFd<'_>>> {
         if *number < 0 || unsafe { libc::fcntl(*number, libc::F_GETFD) } == -1 {
             return Err(PyOSError::new_err((libc::EBADF, format!("descriptor {number} is not open"))));
         }
-        // SAFETY: it is open; who passes it on to a child keeps it open until that is done, as with any number in
-        // Python.
+        // SAFETY: it is open. The caller, which passes it on to a child, keeps it open until that is done, as with any
+        // number in Python.
         Ok(unsafe { BorrowedFd::borrow_raw(*number) })
     };
     numbers.iter().map(borrow).collect()
 }
 
-/// Has the collector of cycles pass over an object, which shows it nothing anyway: it would look at each of a million
-/// results at every collection.
+/// Takes an object out of the lists of the collector of cycles. A program may hold a million results that refer to
+/// nothing, and the collector would look at each of them every time.
 pub fn untrack(object: &Bound<'_, PyAny>) {
-    // SAFETY: an object of a class made here, which the collector knows of since it was made; untracking is allowed at
-    // any time, and once more when it is freed.
+    // SAFETY: an object of a class made here, which the collector has known since it was made. Untracking is allowed at
+    // any time, and again when the object is freed.
     unsafe { pyo3::ffi::PyObject_GC_UnTrack(object.as_ptr().cast()) };
 }
 
-/// Has the collector of cycles look at an object again.
+/// Puts an object back into the lists of the collector of cycles.
 pub fn track(object: &Bound<'_, PyAny>) {
-    // SAFETY: an object of a class that the collector can look at, complete since it was made; tracked only if it is
-    // not.
+    // SAFETY: an object of a class that the collector can look at, complete since it was made. It is tracked only if it
+    // is not yet.
     unsafe {
         if pyo3::ffi::PyObject_GC_IsTracked(object.as_ptr()) == 0 {
             pyo3::ffi::PyObject_GC_Track(object.as_ptr().cast());
@@ -73,7 +75,7 @@ pub fn track(object: &Bound<'_, PyAny>) {
     }
 }
 
-/// Whether an object may come to refer to others: the collector may look at it only once it does, as at an empty dict.
+/// Whether an object may come to refer to others. The collector need not look at the holder of one that cannot.
 pub fn may_refer(object: &Bound<'_, PyAny>) -> bool {
     // SAFETY: any type may be asked about.
     unsafe { pyo3::ffi::PyType_GetFlags(object.get_type_ptr()) & pyo3::ffi::Py_TPFLAGS_HAVE_GC != 0 }
@@ -81,12 +83,12 @@ pub fn may_refer(object: &Bound<'_, PyAny>) -> bool {
 
 /// Forks this interpreter, as `os.fork` does.
 pub fn fork_interpreter(_py: Python<'_>, order: &Order<'_>) -> Result<Forked, StartError> {
-    // SAFETY: what a fork of an interpreter needs, its hooks do; a program that forks with threads running has asked
-    // for that, as with `os.fork`.
+    // SAFETY: the hooks of `Interpreter` do what a fork of an interpreter needs. A program that forks while other
+    // threads run has chosen to, as with `os.fork`.
     unsafe { fork_process(order, &mut Interpreter::of_program()) }
 }
 
-/// Serves as a supervisor, in an interpreter that was made one.
+/// Serves as a supervisor, in an interpreter that was made to be one.
 pub fn serve_as_supervisor(
     _py: Python<'_>,
     requester: Requester,

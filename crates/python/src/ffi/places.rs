@@ -1,11 +1,13 @@
 //! Where in a Python program something happens, at the price of a few loads.
 //!
-//! A place is the address of the instruction that the calling frame is at, and a mark of its code: a word, which a lock
-//! can keep. Where the interpreter keeps these is no part of its stable interface, so they are looked for where the
-//! known versions have them, and compared with what the public interface says, before they are ever used; elsewhere
-//! places are unknown. An address becomes file and line when a report is written, by Python code that looks for the
-//! code object around it. Code that makes locks is kept alive as long as they are; other code may be gone by then, and
-//! what stands in its place has another mark, so that the place is unknown.
+//! A place is the address of the instruction that the calling frame is at, with a mark of its code: one word, which a
+//! lock can keep. Where the interpreter keeps these is no part of its stable interface. So they are looked for where
+//! the known versions have them, and compared with what the public interface says, before they are ever used. In all
+//! other versions places are unknown.
+//!
+//! An address becomes file and line when a report is written, by Python code that looks for the code object around it.
+//! Code that makes locks is kept alive as long as they are. Other code may be gone by then; what stands in its place
+//! has another mark, so that the place is unknown.
 
 use super::attached;
 use manyhands::platform::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -15,24 +17,24 @@ use pyo3::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// Where a version keeps what; offsets in bytes.
+/// Where a version of the interpreter keeps these things, as offsets in bytes.
 struct Layout {
-    /// In the thread's state: the innermost frame, or what that is reached through.
+    /// In the thread's state: the innermost frame, or the record that leads to it.
     in_thread: usize,
-    /// Where the frame is, in what it is reached through.
+    /// In that record, if there is one: the frame.
     through: Option<usize>,
     /// In a frame: its code object, the frame that called it, the instruction it is at.
     code: usize,
     caller: usize,
     instruction: usize,
-    /// In a code object: two numbers that tell it from one that later stands at the same address.
+    /// In a code object: two numbers by which it differs from one that later stands at the same address.
     marks: [usize; 2],
     /// In a code object: what kind of code it is, as `co_flags` says.
     flags: usize,
 }
 
 const LAYOUTS: [Layout; 3] = [
-    // 3.11, whose code has no number of its own: its first line, and how long it is
+    // 3.11, in which code has no number of its own: the first line, and the length.
     Layout {
         in_thread: 56,
         through: Some(8),
@@ -42,7 +44,7 @@ const LAYOUTS: [Layout; 3] = [
         marks: [72, 16],
         flags: 48,
     },
-    // 3.12: its first line, and the number of its version, which no other code of the process has
+    // 3.12: the first line, and a version number that no other code of the process has.
     Layout {
         in_thread: 56,
         through: Some(0),
@@ -52,31 +54,31 @@ const LAYOUTS: [Layout; 3] = [
         marks: [68, 92],
         flags: 48,
     },
-    // 3.13
+    // 3.13, as 3.12.
     Layout { in_thread: 72, through: None, code: 0, caller: 8, instruction: 56, marks: [68, 92], flags: 48 },
 ];
 
-/// The kinds of code whose frames can be left in the midst of their work, for another thread to go on with them:
-/// generators, coroutines (also those that `types.coroutine` makes), asynchronous generators.
+/// The kinds of code whose frames may pause in the midst of their work, so that another thread goes on with them:
+/// generators, coroutines (also those of `types.coroutine`), asynchronous generators.
 const CHANGES_THREADS: u32 = 0x20 | 0x80 | 0x100 | 0x200;
 
-/// How many bits of a place are the address; 15 more are the mark, so that a `Site` can hold it.
+/// The lower bits of a place are the address; the 15 bits above are the mark. That leaves one for `Site`.
 const ADDRESS_BITS: u32 = 48;
 
-/// In a frame object of all these versions: the frame itself.
+/// Where a frame object of any of these versions names its inner frame.
 const IN_FRAME_OBJECT: usize = 24;
 
-/// Which layout is in force, plus one; 0 = none.
+/// The number of the layout in force, plus one; 0 = none.
 static IN_FORCE: AtomicUsize = AtomicUsize::new(0);
-/// How far behind the beginning of a code object its instructions begin.
+/// The distance from the beginning of a code object to its first instruction.
 static FIRST_INSTRUCTION: AtomicUsize = AtomicUsize::new(0);
 /// The type of code objects.
 static CODE_TYPE: AtomicUsize = AtomicUsize::new(0);
-/// The operation that a `with` begins by.
+/// The operation that a `with` begins with.
 static WITH: AtomicU8 = AtomicU8::new(0);
 
 /// # Safety
-/// A word can be read there.
+/// There is a readable word at that address.
 #[inline]
 unsafe fn word(base: usize, offset: usize) -> usize {
     // SAFETY: as promised by the caller.
@@ -108,7 +110,7 @@ impl Layout {
         }
     }
 
-    /// The code that a frame runs; `None` for the frames that the interpreter itself puts between those of programs.
+    /// The code that a frame runs; `None` for frames of the interpreter's own, which it puts between those of programs.
     ///
     /// # Safety
     /// As for [`Layout::innermost`], of one of this thread's frames.
@@ -122,7 +124,7 @@ impl Layout {
         }
     }
 
-    /// What tells the code at this address from others that may stand there later, in 15 bits.
+    /// A mark of 15 bits, by which the code at this address differs from code that may stand there later.
     ///
     /// # Safety
     /// This is the layout of this interpreter, and a code object stands there.
@@ -136,7 +138,7 @@ impl Layout {
         (mixed >> 17) as usize
     }
 
-    /// The instruction that a frame is at, marked as one of this code's.
+    /// The instruction that a frame is at, with the mark of its code.
     ///
     /// # Safety
     /// As for [`Layout::code_of`], of which the code was the answer.
@@ -155,13 +157,13 @@ fn in_force() -> Option<&'static Layout> {
     }
 }
 
-/// Where the calling thread, which is attached to the interpreter, is in the program.
+/// The place in the program where the calling thread is; it is attached to the interpreter.
 #[inline]
 pub fn here(py: Python<'_>) -> Site {
     behind(py, 0)
 }
 
-/// As [`here`], so many callers further out.
+/// As [`here`], but `callers` frames further out.
 #[inline]
 pub fn behind(_py: Python<'_>, callers: u32) -> Site {
     let Some(layout) = in_force() else { return Site::Unknown };
@@ -180,9 +182,9 @@ pub fn behind(_py: Python<'_>, callers: u32) -> Site {
     }
 }
 
-/// As [`here`], for a method that the beginning of a `with` calls; and whether it was called so, in a frame that nobody
-/// but this thread can go on with. Not so where places are unknown, and in the rare instruction that a debugger has
-/// replaced.
+/// As [`here`], for a method that `with` calls at its beginning. It also says whether a `with` called it, in a frame
+/// that only this thread can go on with. The answer is no where places are unknown, and for an instruction that a
+/// debugger has replaced. That is the safe side: such a hold is never part of a certain deadlock.
 #[inline]
 pub fn entering(_py: Python<'_>) -> Taking {
     let bare = Taking { site: Site::Unknown, guarded: false };
@@ -199,18 +201,19 @@ pub fn entering(_py: Python<'_>) -> Taking {
     }
 }
 
-struct Supervised {
+/// A code object, and how many of the things that it made still exist.
+struct Kept {
     code: Py<PyAny>,
     objects: usize,
 }
 
 /// The code objects that made something which still exists, by address.
-static KEPT: Mutex<BTreeMap<usize, Supervised>> = Mutex::new(BTreeMap::new());
+static KEPT: Mutex<BTreeMap<usize, Kept>> = Mutex::new(BTreeMap::new());
 
-/// Keeps the code alive that made something, so that the place can be named.
+/// Keeps the code alive that made an object, so that its place can be named.
 pub struct MadeIn(usize);
 
-/// Where the calling thread is in the program, for something that it makes.
+/// The place where the calling thread is, for an object that it makes there.
 pub fn made_here(py: Python<'_>) -> (Site, MadeIn) {
     let site = here(py);
     let (Some(layout), Site::Bound(_)) = (in_force(), site) else { return (Site::Unknown, MadeIn(0)) };
@@ -221,8 +224,7 @@ pub fn made_here(py: Python<'_>) -> (Site, MadeIn) {
     // SAFETY: an object, as seen above, held by the frame that runs it.
     let object = unsafe { Borrowed::<PyAny>::from_ptr(py, code as *mut ffi::PyObject) };
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    let kept =
-        kept.entry(code).or_insert_with(|| Supervised { code: object.to_owned().unbind(), objects: 0 });
+    let kept = kept.entry(code).or_insert_with(|| Kept { code: object.to_owned().unbind(), objects: 0 });
     kept.objects += 1;
     (site, MadeIn(code))
 }
@@ -240,7 +242,8 @@ impl Drop for MadeIn {
             }
             _ => kept.remove(&self.0),
         };
-        // What the code holds may run any code when it goes.
+        // Dropping the last reference to code may run any Python code, which may make or drop a lock and so come here
+        // again. So the map is unlocked first.
         drop(kept);
         drop(gone);
     }
@@ -252,7 +255,7 @@ pub fn kept_code(py: Python<'_>) -> Vec<Py<PyAny>> {
     KEPT.lock().unwrap_or_else(PoisonError::into_inner).values().map(|kept| kept.code.clone_ref(py)).collect()
 }
 
-/// What tells a code object from others that may stand at its address later; 0 where places are unknown.
+/// The mark by which a code object differs from others that may stand at its address later; 0 where places are unknown.
 #[pyfunction]
 pub fn mark_of_code(code: &Bound<'_, PyAny>) -> usize {
     match in_force() {
@@ -264,7 +267,7 @@ pub fn mark_of_code(code: &Bound<'_, PyAny>) -> usize {
     }
 }
 
-/// Whether the numbers that tell code objects apart stand where they are looked for.
+/// Whether the numbers that make up a code object's mark are where they are looked for.
 fn are_marks_known(layout: &Layout, code: &Bound<'_, PyAny>) -> PyResult<bool> {
     let py = code.py();
     let line: u32 = code.getattr("co_firstlineno")?.extract()?;
@@ -277,14 +280,16 @@ fn are_marks_known(layout: &Layout, code: &Bound<'_, PyAny>) -> PyResult<bool> {
         unsafe { (number(at, layout.marks[0]), number(at, layout.marks[1])) }
     };
     let second = match py.version_info().minor {
-        // In units of two bytes.
+        // 3.11 counts in units of two bytes.
         11 => seen(code).1 as usize * 2 == length,
+        // Later versions number code in the order in which it is made.
         _ => seen(&one).1 > seen(code).1 && seen(&next).1 > seen(&one).1,
     };
     Ok(seen(code).0 == line && second)
 }
 
-/// Finds out whether the interpreter keeps places where they are looked for; called by the beginning of a `with`.
+/// Finds out whether the interpreter keeps places where they are looked for. A `with` must call it at its beginning, so
+/// that the caller's instruction is known.
 #[pyfunction]
 pub fn learn_places(py: Python<'_>) -> PyResult<bool> {
     let version = py.version_info();
@@ -292,7 +297,7 @@ pub fn learn_places(py: Python<'_>) -> PyResult<bool> {
         (3, minor @ 11..=13) => usize::from(minor - 11),
         _ => return Ok(false),
     };
-    // Without the interpreter lock everything stands elsewhere.
+    // A free-threaded build has other layouts.
     if py.import("sys")?.getattr("abiflags")?.contains("t")? {
         return Ok(false);
     }
@@ -303,9 +308,9 @@ pub fn learn_places(py: Python<'_>) -> PyResult<bool> {
     let code = frame.getattr("f_code")?;
     let last: usize = frame.getattr("f_lasti")?.extract()?;
     let address = code.as_ptr() as usize;
-    // SAFETY: a frame object is larger than what is read of it, and so is the thread's state; only what was found to be
-    // the frame of that object is followed. With the interpreter lock the inner structures do not change within a
-    // version.
+    // SAFETY: a frame object, and the thread's state, are larger than what is read of them. Only what was found to be
+    // the frame of that object is followed. While there is an interpreter lock, the inner structures do not change
+    // within a version.
     let (at, its_code) = unsafe {
         let inner = word(frame.as_ptr() as usize, IN_FRAME_OBJECT);
         if layout.innermost() != inner {
@@ -313,32 +318,33 @@ pub fn learn_places(py: Python<'_>) -> PyResult<bool> {
         }
         (word(inner, layout.instruction), word(inner, layout.code))
     };
-    let begin = at.wrapping_sub(address).wrapping_sub(last);
+    let first = at.wrapping_sub(address).wrapping_sub(last);
     // SAFETY: as in `are_marks_known`.
     let flags = unsafe { number(address, layout.flags) };
     let are_flags_known = flags == code.getattr("co_flags")?.extract::<u32>()?;
     if its_code != address
-        || begin == 0
-        || begin > 1024
+        || first == 0
+        || first > 1024
         || !are_flags_known
         || !are_marks_known(layout, &code)?
     {
         return Ok(false);
     }
     WITH.store(code.getattr("co_code")?.get_item(last)?.extract()?, Ordering::Relaxed);
-    FIRST_INSTRUCTION.store(begin, Ordering::Relaxed);
+    FIRST_INSTRUCTION.store(first, Ordering::Relaxed);
     CODE_TYPE.store(code.get_type().as_ptr() as usize, Ordering::Relaxed);
     IN_FORCE.store(version_at + 1, Ordering::Release);
     sites_are_named_by(name);
     Ok(true)
 }
 
+/// File and line of a place, for a report. It may run in a thread that has given the interpreter lock up.
 fn name(place: usize) -> Option<String> {
     let (address, mark) = (place & ((1 << ADDRESS_BITS) - 1), place >> ADDRESS_BITS);
     attached(|py| {
-        let begin = FIRST_INSTRUCTION.load(Ordering::Relaxed);
+        let first = FIRST_INSTRUCTION.load(Ordering::Relaxed);
         let places = py.import("manyhands._places");
-        let found = places.and_then(|places| places.call_method1("name", (address, begin, mark)));
+        let found = places.and_then(|places| places.call_method1("name", (address, first, mark)));
         found.and_then(|name| name.extract()).ok()
     })
 }

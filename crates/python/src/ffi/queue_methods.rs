@@ -1,8 +1,9 @@
-//! `put` and `get` of the queues between threads, put on their classes as the interpreter's own classes have them.
+//! `put` and `get` of the queues between threads, put on their classes in the way the interpreter does it for its own.
 //!
-//! What `#[pymethods]` makes, and the monitor's own lock, take more time together than putting an item does. Here are
-//! the raw calling conventions, for a call that gives nothing but the item, or nothing; every other call, and one that
-//! has to wait, goes to the usual method. Under the interpreter lock the monitor is entered without a lock of its own.
+//! A method made by `#[pymethods]`, together with the monitor's own lock, takes more time than putting an item does. So
+//! here are the raw calling conventions, for the calls that pass only the item, or nothing. Every other call, and one
+//! that has to wait, goes to the usual method. Under the interpreter lock the monitor is entered without a lock of its
+//! own.
 
 use manyhands::channel::{Inside, Monitor};
 use pyo3::PyClass;
@@ -16,16 +17,16 @@ use std::ptr::null_mut;
 use super::Patient;
 use super::methods::{self, called};
 
-/// Whether threads run Python code one at a time. An object of a free-threaded interpreter has more in it than a
-/// reference count and a type, or does not say.
+/// Whether threads run Python code one at a time. In a free-threaded interpreter an object is more than a reference
+/// count and a type, or its layout is hidden; either way it has another size.
 const ONE_AT_A_TIME: bool = size_of::<ffi::PyObject>() == 2 * size_of::<usize>();
 
-/// Enters a monitor that is used by attached threads alone, which run no Python code and stay attached while inside.
+/// Enters a monitor that only attached threads use, which stay attached and run no Python code while they are inside.
 #[inline]
 pub fn within<'a, S>(py: Python<'_>, monitor: &'a Monitor<S>) -> PyResult<Inside<'a, S>> {
     if ONE_AT_A_TIME {
-        // SAFETY: this thread has the interpreter lock, as the token proves, and so had everybody who was ever inside
-        // and has left: none of them gives it up in there.
+        // SAFETY: this thread has the interpreter lock, as the token proves. So had every thread that was ever inside,
+        // and none gives the lock up in there; so all of them have left.
         return Ok(unsafe { monitor.enter_alone() });
     }
     if let Some(inside) = monitor.try_enter() {
@@ -35,7 +36,7 @@ pub fn within<'a, S>(py: Python<'_>, monitor: &'a Monitor<S>) -> PyResult<Inside
     monitor.enter(&patient).map_err(|_| patient.raised().expect("only a signal handler ends this wait"))
 }
 
-/// What a class of queues has. Neither method waits or runs Python code.
+/// What a class of queues offers to the methods here. Neither method waits or runs Python code.
 pub trait Handing: PyClass<Frozen = True> + Sync {
     /// Puts an item if that needs no wait and meets no error.
     fn put_at_once(&self, item: &Bound<'_, PyAny>) -> bool;
@@ -94,11 +95,11 @@ unsafe extern "C" fn get<Q: Handing>(
     unsafe { usually(slf, "_manyhands_get_usually", arguments, count, names) }
 }
 
-/// Calls the usual method.
+/// Calls the usual method, which may wait and checks its arguments.
 ///
 /// # Safety
-/// `slf` is an object, `arguments` are `count` objects and one more for each of `names`, a tuple of strings or NULL;
-/// the thread is attached.
+/// `slf` is an object; `arguments` has `count` objects, and one more for each of `names`, which is a tuple of strings
+/// or NULL. The thread is attached.
 #[cold]
 unsafe fn usually(
     slf: *mut ffi::PyObject,
@@ -138,7 +139,7 @@ unsafe fn usually(
     })
 }
 
-/// An error about the arguments names the usual method: it is to name what the program called.
+/// An error about the arguments names the usual method. This one names the method that the program called.
 fn as_programs_know_it(py: Python<'_>, error: PyErr, method: &str) -> PyErr {
     if !error.is_instance_of::<PyTypeError>(py) || error.traceback(py).is_some() {
         return error;
@@ -146,7 +147,7 @@ fn as_programs_know_it(py: Python<'_>, error: PyErr, method: &str) -> PyErr {
     let text = error.value(py).to_string();
     let known = method.trim_start_matches("_manyhands_").trim_end_matches("_usually");
     match text.strip_prefix("Thread").and_then(|text| text.split_once(&format!(".{method}()"))) {
-        // The standard class's is a function, which counts the queue among its arguments.
+        // In the standard class it is a function in Python, which counts the queue among its arguments.
         Some(("Queue", what)) if what.contains(" takes ") => {
             PyTypeError::new_err(format!("Queue.{known}(){}", with_one_more(what)))
         }
@@ -155,8 +156,8 @@ fn as_programs_know_it(py: Python<'_>, error: PyErr, method: &str) -> PyErr {
     }
 }
 
-/// A text of how many arguments were given and how many may be, with one more in each place. Its names of arguments are
-/// in quotes, so that none is a number.
+/// The same text with each number one higher: how many arguments were given, and how many are allowed. Names of
+/// arguments are in quotes, so none of them is a number.
 fn with_one_more(text: &str) -> String {
     let words = text.split(' ').map(|word| match word.parse::<u32>() {
         Ok(number) => (number + 1).to_string(),
@@ -165,7 +166,7 @@ fn with_one_more(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Puts the methods on the class, which has them as `_manyhands_put_usually` and `_manyhands_get_usually`.
+/// Puts the methods on the class. It has the usual ones as `_manyhands_put_usually` and `_manyhands_get_usually`.
 pub fn install_queue<Q: Handing>(class: &Bound<'_, PyType>) -> PyResult<()> {
     let puts = ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: put::<Q> };
     let gets = ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: get::<Q> };

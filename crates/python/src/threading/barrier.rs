@@ -1,9 +1,9 @@
 //! What `threading.Barrier` is made of.
 //!
-//! The action is run by the last thread to come; what it raises breaks the barrier and is raised there. A wait that a
-//! signal handler ends breaks nothing: its thread has not come. A subclass may have any constructor: what the barrier
-//! is for comes with `__init__`. One that has its own steps (`_enter`, `_wait`, `_release`, `_exit`, `_break`) begins
-//! and works by the standard class's functions, which take them.
+//! The last thread to come runs the action; an exception of it breaks the barrier and is raised in that thread. A wait
+//! that a signal handler ends breaks nothing: its thread counts as not arrived. A subclass may have a constructor with
+//! any arguments, so the number of parties comes with `__init__`. A subclass with steps of its own (`_enter`, `_wait`,
+//! `_release`, `_exit`, `_break`) uses the standard class's functions, which call these.
 
 use super::named;
 use crate::errors::ended;
@@ -26,18 +26,18 @@ fn broken(py: Python<'_>) -> PyErr {
     }
 }
 
-/// What a wait goes by, as a program has set it last.
+/// The action and the time-out, as the program has set them last.
 #[derive(Default)]
-struct Manner {
+struct Settings {
     action: Option<Py<PyAny>>,
     timeout: Option<Py<PyAny>>,
 }
 
-/// A place that nobody leaves before all have come.
+/// A place that no thread leaves before all have come.
 #[pyclass(frozen, subclass, module = "manyhands._engine")]
 pub struct ThreadBarrier {
     raw: OnceLock<RawBarrier>,
-    manner: Mutex<Manner>,
+    settings: Mutex<Settings>,
 }
 
 impl ThreadBarrier {
@@ -45,17 +45,18 @@ impl ThreadBarrier {
         self.raw.get().ok_or_else(|| PyRuntimeError::new_err("Barrier.__init__() was not called"))
     }
 
-    fn manner(&self) -> MutexGuard<'_, Manner> {
-        self.manner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn action_and_timeout(&self, py: Python<'_>) -> (Option<Py<PyAny>>, Option<Py<PyAny>>) {
-        let manner = self.manner();
+        let settings = self.settings();
         let copy = |object: &Option<Py<PyAny>>| object.as_ref().map(|object| object.clone_ref(py));
-        (copy(&manner.action), copy(&manner.timeout))
+        (copy(&settings.action), copy(&settings.timeout))
     }
 
-    /// What the standard class's method or property gives; RuntimeError where there is nothing that it could work on.
+    /// What the standard class's method or property gives. Raises RuntimeError where `__init__` was not called, and
+    /// there is nothing to work on.
     #[cold]
     fn by_steps<'py>(
         slf: &Bound<'py, Self>,
@@ -69,7 +70,7 @@ impl ThreadBarrier {
     }
 }
 
-/// So many parties as a barrier can have.
+/// The number of parties, if a barrier can have so many.
 fn checked(parties: i64) -> PyResult<u32> {
     let most = RawBarrier::MOST_PARTIES;
     if parties < 1 {
@@ -84,19 +85,19 @@ impl ThreadBarrier {
     #[new]
     #[pyo3(signature = (*_arguments, **_more), text_signature = "(parties, action=None, timeout=None)")]
     fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> ThreadBarrier {
-        ThreadBarrier { raw: OnceLock::new(), manner: Mutex::default() }
+        ThreadBarrier { raw: OnceLock::new(), settings: Mutex::default() }
     }
 
     #[pyo3(signature = (parties, action = None, timeout = None))]
     fn __init__(&self, parties: i64, action: Option<Py<PyAny>>, timeout: Option<Py<PyAny>>) -> PyResult<()> {
         let raw = RawBarrier::private(checked(parties)?);
         self.raw.set(raw).map_err(|_| PyRuntimeError::new_err("Barrier.__init__() was called before"))?;
-        let before = std::mem::replace(&mut *self.manner(), Manner { action, timeout });
+        let before = std::mem::replace(&mut *self.settings(), Settings { action, timeout });
         drop(before);
         Ok(())
     }
 
-    /// Waits until all have come; gives a number from 0 on, another one to each.
+    /// Waits until all have come, and returns a number from 0 on, a different one to each.
     #[pyo3(signature = (timeout = None))]
     fn wait(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<u32> {
         let py = slf.py();
@@ -128,28 +129,28 @@ impl ThreadBarrier {
         }
     }
 
-    /// Makes it as it was when it was new; who waits gets BrokenBarrierError.
+    /// Resets the barrier to the empty state; threads that wait get BrokenBarrierError.
     fn reset(slf: &Bound<'_, Self>) -> PyResult<()> {
         let Some(raw) = slf.get().raw.get() else { return Self::by_steps(slf, "reset", None).map(drop) };
         raw.reset();
         Ok(())
     }
 
-    /// Breaks it: who waits, and who comes, gets BrokenBarrierError.
+    /// Breaks the barrier: threads that wait, and those that come, get BrokenBarrierError.
     fn abort(slf: &Bound<'_, Self>) -> PyResult<()> {
         let Some(raw) = slf.get().raw.get() else { return Self::by_steps(slf, "abort", None).map(drop) };
         raw.abort();
         Ok(())
     }
 
-    /// How many must come.
+    /// How many threads must come.
     #[getter]
     fn parties(slf: &Bound<'_, Self>) -> PyResult<u32> {
         let Some(raw) = slf.get().raw.get() else { return Self::by_steps(slf, "parties", None)?.extract() };
         Ok(raw.parties())
     }
 
-    /// How many have come and wait.
+    /// How many threads have come and wait.
     #[getter]
     fn n_waiting(slf: &Bound<'_, Self>) -> PyResult<u32> {
         let Some(raw) = slf.get().raw.get() else { return Self::by_steps(slf, "n_waiting", None)?.extract() };
@@ -162,33 +163,33 @@ impl ThreadBarrier {
         self.raw.get().is_some()
     }
 
-    /// What the last to come runs.
+    /// What the last thread to come runs.
     #[getter]
     fn _action(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.action_and_timeout(py).0
     }
 
-    /// From now on the last to come runs another. What stands here before `__init__` is replaced by that.
+    /// Sets what the last thread to come runs. `__init__` replaces what was set before it.
     #[setter(_action)]
     fn set_action(&self, action: Option<Py<PyAny>>) {
-        let before = std::mem::replace(&mut self.manner().action, action);
+        let before = std::mem::replace(&mut self.settings().action, action);
         drop(before);
     }
 
-    /// How long each waits who does not say, in seconds.
+    /// How long a thread waits that gives no time-out, in seconds.
     #[getter]
     fn _timeout(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.action_and_timeout(py).1
     }
 
-    /// From now on each waits so long.
+    /// Sets how long a thread waits that gives no time-out.
     #[setter(_timeout)]
     fn set_timeout(&self, timeout: Option<Py<PyAny>>) {
-        let before = std::mem::replace(&mut self.manner().timeout, timeout);
+        let before = std::mem::replace(&mut self.settings().timeout, timeout);
         drop(before);
     }
 
-    /// From now on so many must come. Before `__init__`, which says how many, it means nothing.
+    /// Sets how many threads must come. Before `__init__`, which sets that anyway, it has no effect.
     fn _manyhands_set_parties(&self, parties: i64) -> PyResult<()> {
         if let Some(raw) = self.raw.get() {
             raw.set_parties(checked(parties)?);
@@ -196,41 +197,41 @@ impl ThreadBarrier {
         Ok(())
     }
 
-    /// Whether it is broken.
+    /// Whether the barrier is broken.
     #[getter]
     fn broken(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let Some(raw) = slf.get().raw.get() else { return Self::by_steps(slf, "broken", None)?.extract() };
         Ok(raw.statistics().broken)
     }
 
-    /// In the standard library's words: 0 while it fills, -2 once it is broken. All who have come leave in one step, as
-    /// all leave that is reset, so nobody meets its 1 and its -1.
+    /// The state as the standard library numbers it: 0 while the barrier fills, -2 once it is broken. Its 1 (draining)
+    /// and -1 (resetting) do not occur, since all that wait leave in one step.
     #[getter]
     fn _state(&self) -> PyResult<i32> {
         Ok(if self.raw()?.statistics().broken { -2 } else { 0 })
     }
 
-    /// How many must come, how many wait, and whether it is broken.
+    /// How many threads must come, how many wait, and whether the barrier is broken.
     fn statistics<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
-        let told = PyDict::new(slf.py());
-        told.set_item("parties", Self::parties(slf)?)?;
-        told.set_item("waiters", Self::n_waiting(slf)?)?;
-        told.set_item("broken", Self::broken(slf)?)?;
-        Ok(told)
+        let fields = PyDict::new(slf.py());
+        fields.set_item("parties", Self::parties(slf)?)?;
+        fields.set_item("waiters", Self::n_waiting(slf)?)?;
+        fields.set_item("broken", Self::broken(slf)?)?;
+        Ok(fields)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.manner.try_lock() {
-            Ok(manner) => visit.call(&manner.action).and_then(|()| visit.call(&manner.timeout)),
+        match self.settings.try_lock() {
+            Ok(settings) => visit.call(&settings.action).and_then(|()| visit.call(&settings.timeout)),
             Err(_) => Ok(()),
         }
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
-        let tells = match Self::broken(slf)? {
+        let state = match Self::broken(slf)? {
             true => "broken".to_owned(),
             false => format!("waiters={}/{}", Self::n_waiting(slf)?, Self::parties(slf)?),
         };
-        named(slf, &tells)
+        named(slf, &state)
     }
 }

@@ -1,8 +1,8 @@
 //! What `threading.Condition` is made of.
 //!
-//! A condition may stand on any lock. On the engine's own a wait gives the lock up and takes it again without a call
-//! into Python; on others it does what the lock offers (`_release_save`, `_acquire_restore`, `_is_owned`), or `release`
-//! and `acquire`, as the standard library does.
+//! A condition may stand on any lock. A lock of the engine is given up and taken again without a call into Python. With
+//! any other, a wait uses what the lock offers (`_release_save`, `_acquire_restore`, `_is_owned`). If it offers none of
+//! these, the wait uses `release` and `acquire`, as in the standard library.
 
 use super::held::{Held, Locks, offered};
 use super::lock::{ThreadLock, ThreadRLock, refused, regain};
@@ -19,20 +19,22 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::sync::OnceLock;
 
-/// What is kept of a lock while it is given up.
+/// What has to be known to take a lock again as it was held.
 enum Saved {
-    /// One of ours, and how it was held.
+    /// A lock of the engine, and how it was held.
     Ours(Hold),
+    /// Any other lock, released once.
     Once,
+    /// Any other lock, and what its `_release_save` returned.
     Other(Py<PyAny>),
 }
 
-/// A place where threads wait to be told that something has changed.
+/// A place where threads wait to be notified of a change.
 #[pyclass(frozen, subclass, module = "manyhands._engine")]
 pub struct ThreadCondition {
     raw: RawCondition,
     locks: OnceLock<Locks>,
-    /// Whether a program has given it waiters of its own: then it works with the standard class's functions.
+    /// Whether a program has put waiters of its own in. Then the standard class's functions do the work.
     opened: AtomicBool,
 }
 
@@ -42,15 +44,15 @@ impl ThreadCondition {
         self.locks.get().ok_or_else(|| PyRuntimeError::new_err("Condition.__init__() was not called"))
     }
 
-    /// The lock that it stands on now.
+    /// The lock that the condition stands on now.
     #[inline]
     fn held(&self) -> PyResult<&Held> {
         Ok(&self.locks()?.last().held)
     }
 
-    /// The lock whose own methods are used to give it up for a wait. As in the standard library these are taken over
-    /// when the condition is made, and those of a lock that has none are the condition's, for the lock that it stands
-    /// on.
+    /// The lock whose own methods give it up for a wait. The standard library looks for these methods when the
+    /// condition is made, and keeps those it finds. For a method that the first lock does not have, it uses one of the
+    /// condition, which works on the lock that the condition stands on now.
     #[inline]
     fn given_up(&self, py: Python<'_>, method: &str) -> PyResult<&Held> {
         let locks = self.locks()?;
@@ -132,6 +134,8 @@ impl ThreadCondition {
             return Err(refused("cannot wait on un-acquired lock", slf));
         }
         let until: Option<Deadline> = limit(timeout)?;
+        // Enlisted while the lock is held. A notification that comes after `save` and before the wait finds this thread
+        // in the list, and so is not lost.
         let enlisted = match this.raw.enlist() {
             Ok(enlisted) => enlisted,
             Err(error) => return from_wait(error, Patient::new(py)),
@@ -141,7 +145,7 @@ impl ThreadCondition {
         let result = enlisted.wait(until, &patient);
         drop(enlisted);
         let result = waited(result, patient);
-        // The lock first: whoever handles what was raised relies on it.
+        // The lock first, then the exception: the code that handles it relies on holding the lock.
         this.restore(py, &saved)?;
         result
     }
@@ -172,20 +176,20 @@ impl ThreadCondition {
             Some(lock) => lock,
             None => slf.py().get_type::<ThreadRLock>().call0()?,
         };
-        // What is not a lock is found out here.
+        // Anything that is not a lock fails here, not at the first wait.
         lock.getattr("acquire")?;
         lock.getattr("release")?;
         let refused = |_| PyRuntimeError::new_err("Condition.__init__() was called before");
         slf.get().locks.set(Locks::of(lock)).map_err(refused)
     }
 
-    /// The method of the lock that it was made with.
+    /// The method of the lock that the condition was made with.
     #[getter]
     fn acquire<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.locks()?.held.object(py).getattr("acquire")
     }
 
-    /// The method of the lock that it was made with.
+    /// The method of the lock that the condition was made with.
     #[getter]
     fn release<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.locks()?.held.object(py).getattr("release")
@@ -197,14 +201,14 @@ impl ThreadCondition {
         self.locks.get().is_some()
     }
 
-    /// Puts another lock in the place of its own.
+    /// Makes the condition stand on another lock.
     fn _manyhands_stand_on(&self, py: Python<'_>, lock: Bound<'_, PyAny>) -> PyResult<()> {
         let mut locks = self.locks()?.last();
         if locks.held.object(py).is(&lock) {
             return Ok(());
         }
         let mut next = Box::new(Locks::of(lock));
-        // Another thread may write as well: the last one counts.
+        // Another thread may have put a lock there meanwhile: then this one goes behind it, and the last one counts.
         while let Err(refused) = locks.next.set(next) {
             next = refused;
             locks = locks.last();
@@ -212,7 +216,8 @@ impl ThreadCondition {
         Ok(())
     }
 
-    /// Opens it: from now on the methods that the Python package adds do the work. Who waits here stays.
+    /// Opens the condition: from now on the methods that the Python package adds do the work. Threads that wait already
+    /// go on waiting here.
     fn _manyhands_open(&self) {
         self.opened.store(true, Ordering::Release);
     }
@@ -257,7 +262,7 @@ impl ThreadCondition {
         self.held()?.object(py).call_method1("__exit__", args)
     }
 
-    /// Gives the lock up, waits to be notified, takes the lock again; False when the time was over first.
+    /// Gives the lock up, waits to be notified, and takes the lock again; False when the time was over first.
     #[pyo3(signature = (timeout = None))]
     fn wait(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<bool> {
         if slf.get().is_opened() {
@@ -266,7 +271,7 @@ impl ThreadCondition {
         ThreadCondition::wait_until(slf, timeout)
     }
 
-    /// Waits until `predicate()` is true; gives what it gave last.
+    /// Waits until `predicate()` is true, and returns what it returned last.
     #[pyo3(signature = (predicate, timeout = None))]
     fn wait_for<'py>(
         slf: &Bound<'py, Self>,
@@ -274,12 +279,13 @@ impl ThreadCondition {
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let mut result = predicate.call0()?;
-        // The wait says what is wrong with the time; a subclass may take any.
+        // A time-out that means nothing is refused by the wait below, not here: a subclass may accept any.
         let until = deadline(timeout);
-        // The first wait gets the time as it was given, even if that is none: it also checks that the lock is held.
+        // The first wait gets the time-out as it was given, even if no time is left: it also checks that the lock is
+        // held.
         let mut left = timeout;
         while !result.is_truthy()? {
-            // A subclass may wait in a way of its own.
+            // Called by its name, since a subclass may have a `wait` of its own.
             slf.call_method1("wait", (left,))?;
             result = predicate.call0()?;
             left = until.map(|until| until.remaining().as_secs_f64());
@@ -290,7 +296,7 @@ impl ThreadCondition {
         Ok(result)
     }
 
-    /// Wakes `n` of the threads that wait.
+    /// Wakes up to `n` of the threads that wait.
     #[pyo3(signature = (n = 1))]
     fn notify(slf: &Bound<'_, Self>, n: i64) -> PyResult<()> {
         if slf.get().is_opened() {
@@ -311,11 +317,11 @@ impl ThreadCondition {
         Ok(())
     }
 
-    /// How many wait.
+    /// How many threads wait.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let told = PyDict::new(py);
-        told.set_item("waiters", self.raw.statistics().waiters)?;
-        Ok(told)
+        let fields = PyDict::new(py);
+        fields.set_item("waiters", self.raw.statistics().waiters)?;
+        Ok(fields)
     }
 
     fn _at_fork_reinit(&self, py: Python<'_>) -> PyResult<()> {

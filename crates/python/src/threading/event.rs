@@ -1,7 +1,7 @@
 //! What `threading.Event` is made of.
 //!
-//! Whoever waits goes on when it is set, also when it is cleared at once. The Python package adds the older names; a
-//! subclass may have any constructor.
+//! All threads that wait go on when the event is set, even if it is cleared at once. The Python package adds the older
+//! names. A subclass may have a constructor with any arguments.
 
 use super::named;
 use crate::errors::waited;
@@ -17,7 +17,7 @@ use pyo3::types::{PyBool, PyDict, PyTuple, PyType};
 #[pyclass(frozen, subclass, module = "manyhands._engine")]
 pub struct ThreadEvent {
     raw: RawEvent,
-    /// Whether a program has looked inside: then it works with the standard class's attributes and functions.
+    /// Whether a program has looked inside. Then the standard class's attributes and functions do the work.
     opened: AtomicBool,
 }
 
@@ -46,7 +46,7 @@ impl ThreadEvent {
         Ok(ThreadEvent { raw: RawEvent::private(), opened: AtomicBool::new(false) })
     }
 
-    /// Whether the flag is set; of one that a program has set otherwise, what it was set to.
+    /// Whether the flag is set; if a program has set it to something else than a bool, that.
     fn is_set<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         if slf.get().is_opened() {
             return slf.call_method0("_manyhands_is_set");
@@ -54,7 +54,7 @@ impl ThreadEvent {
         Ok(truth(slf.py(), slf.get().raw.is_set()))
     }
 
-    /// Sets the flag; everybody who waits goes on.
+    /// Sets the flag; all that wait go on.
     fn set(slf: &Bound<'_, Self>) -> PyResult<()> {
         if slf.get().is_opened() {
             return slf.call_method0("_manyhands_set").map(drop);
@@ -72,11 +72,12 @@ impl ThreadEvent {
         Ok(())
     }
 
-    /// Opens it: from now on the methods that the Python package adds do the work. Gives whether it was set.
+    /// Opens the event: from now on the methods that the Python package adds do the work. Returns whether it was set.
     fn _manyhands_open(&self) -> bool {
         let was_set = self.raw.is_set();
         self.opened.store(true, Ordering::Release);
-        // Only to wake those who wait: each goes on to wait anew.
+        // This only wakes the threads that wait: each of them sees that the event is opened, and waits anew. `opened`
+        // is stored before, so no woken thread can miss it.
         self.raw.set();
         was_set
     }
@@ -104,10 +105,10 @@ impl ThreadEvent {
     /// Whether the flag is set, and how many wait for it.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let statistics = self.raw.statistics();
-        let told = PyDict::new(py);
-        told.set_item("set", statistics.set)?;
-        told.set_item("waiters", statistics.waiters)?;
-        Ok(told)
+        let fields = PyDict::new(py);
+        fields.set_item("set", statistics.set)?;
+        fields.set_item("waiters", statistics.waiters)?;
+        Ok(fields)
     }
 
     fn _at_fork_reinit(slf: &Bound<'_, Self>) -> PyResult<()> {

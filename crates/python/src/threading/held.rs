@@ -1,7 +1,7 @@
-//! The locks that a condition stands on: the one that it was made with, and those that a program has put in its place.
+//! The locks that a condition stands on: the one it was made with, and any that a program has put in its place.
 //!
-//! Each stays until the condition goes, so that whoever uses one meanwhile need not keep it; there is hardly ever a
-//! second. What each of them does at a wait is the condition's business.
+//! Each lock lives as long as the condition, so a thread that uses one while another is put in its place need not hold
+//! a reference. A second one is rare. What each of them does at a wait is the business of `condition`.
 
 use super::lock::{ThreadLock, ThreadRLock};
 use pyo3::exceptions::PyAttributeError;
@@ -15,7 +15,7 @@ pub enum Held {
     Other(Py<PyAny>),
 }
 
-/// The lock that a condition was made with, and those that a program has put in its place since.
+/// A list of the locks that a condition has stood on, the first one first.
 pub struct Locks {
     pub held: Held,
     pub next: OnceLock<Box<Locks>>,
@@ -26,7 +26,7 @@ impl Locks {
         Locks { held: Held::of(lock), next: OnceLock::new() }
     }
 
-    /// The one that it stands on now.
+    /// The lock that the condition stands on now.
     pub fn last(&self) -> &Locks {
         let mut locks = self;
         while let Some(next) = locks.next.get() {
@@ -38,7 +38,7 @@ impl Locks {
 
 impl Held {
     fn of(lock: Bound<'_, PyAny>) -> Held {
-        // Exactly these: a subclass may do something of its own.
+        // Exactly these classes: a subclass may have methods of its own.
         if let Ok(lock) = lock.cast_exact::<ThreadLock>() {
             return Held::Lock(lock.clone().unbind());
         }
@@ -57,7 +57,7 @@ impl Held {
     }
 }
 
-/// A method that not every lock has.
+/// A method of the lock, if it has one of that name.
 pub fn offered<'py>(lock: &Bound<'py, PyAny>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
     match lock.getattr(name) {
         Ok(method) => Ok(Some(method)),

@@ -1,10 +1,12 @@
 //! `threading.Lock` and `threading.RLock`.
 //!
-//! A `with` in the frame of a function is a hold that nobody but its thread ends, so that a cycle of such holds is a
-//! deadlock for certain. A bare `acquire` may be a signal that another thread ends, and so may a `with` in a generator
-//! or a coroutine, which another thread may go on with, and a call of `__enter__`. Where a lock was taken is written
-//! down each time, where it was made once. Their classes have the names of the interpreter's own; the Python package
-//! says where they are found.
+//! A `with` in the frame of a function is a hold that only its own thread can end, so a cycle of such holds is
+//! certainly a deadlock. Other holds may be ended by another thread. A bare `acquire` may be a signal that another
+//! thread answers. A `with` in a generator or a coroutine may go on in another thread, and a program may call
+//! `__enter__` itself.
+//!
+//! The place of each taking is noted each time, the place of the making once. The classes have the names of the
+//! interpreter's own; the Python package says in which module they are found.
 
 use crate::errors::{from_wait, refused_by, waited};
 use crate::ffi::{Guarding, MadeIn, Patient, here, made_here};
@@ -16,15 +18,15 @@ use pyo3::exceptions::{PyDeprecationWarning, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
-/// What `statistics()` tells of a lock: the holder's number in the engine, and how many wait.
-fn told<'py>(py: Python<'py>, statistics: &LockStatistics) -> PyResult<Bound<'py, PyDict>> {
-    let told = PyDict::new(py);
-    told.set_item("holder", statistics.holder.as_ref().map(|holder| holder.thread))?;
-    told.set_item("waiters", statistics.waiters)?;
-    Ok(told)
+/// What `statistics()` gives for a lock: the number that the holder has in the engine, and how many threads wait.
+fn as_dict<'py>(py: Python<'py>, statistics: &LockStatistics) -> PyResult<Bound<'py, PyDict>> {
+    let fields = PyDict::new(py);
+    fields.set_item("holder", statistics.holder.as_ref().map(|holder| holder.thread))?;
+    fields.set_item("waiters", statistics.waiters)?;
+    Ok(fields)
 }
 
-/// The standard library's words, and in a note which object they are about.
+/// The standard library's error text; a note names the object it is about.
 pub(super) fn refused(what: &str, object: &Bound<'_, PyAny>) -> PyErr {
     refused_by(PyRuntimeError::new_err(what.to_owned()), object)
 }
@@ -71,7 +73,7 @@ impl ThreadLock {
         ThreadLock { raw: RawLock::private_at(site), _made_in: made_in }
     }
 
-    /// Whether somebody holds the lock.
+    /// Whether a thread holds the lock.
     pub(super) fn locked(&self) -> bool {
         self.raw.is_held()
     }
@@ -80,9 +82,9 @@ impl ThreadLock {
         self.raw.is_held()
     }
 
-    /// Who holds the lock, and how many wait for it.
+    /// The number of the thread that holds the lock, and how many wait for it.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        told(py, &self.raw.statistics())
+        as_dict(py, &self.raw.statistics())
     }
 
     fn _at_fork_reinit(&self) {
@@ -149,17 +151,17 @@ impl ThreadRLock {
         Ok(ThreadRLock { raw: RawRLock::private_at(site), _made_in: made_in })
     }
 
-    /// Whether somebody holds the lock.
+    /// Whether a thread holds the lock.
     fn locked(&self) -> bool {
         self.raw.statistics().holder.is_some()
     }
 
-    /// Who holds the lock, and how many wait for it.
+    /// The number of the thread that holds the lock, and how many wait for it.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let statistics = self.raw.statistics();
-        let told = told(py, &statistics)?;
-        told.set_item("depth", if is_mine(&statistics) { Some(self.raw.depth()) } else { None })?;
-        Ok(told)
+        let fields = as_dict(py, &statistics)?;
+        fields.set_item("depth", if is_mine(&statistics) { Some(self.raw.depth()) } else { None })?;
+        Ok(fields)
     }
 
     pub(super) fn _is_owned(&self) -> bool {
@@ -195,7 +197,9 @@ impl ThreadRLock {
     }
 }
 
-/// Takes a lock again as it was held; what a signal handler raises meanwhile is raised when it is held again.
+/// Takes a lock again as it was held. A signal handler that raises ends the wait, but the caller must get the lock all
+/// the same: its `finally` and `__exit__` will release it. So the wait begins again, and the last exception is raised
+/// when the lock is held.
 pub(super) fn regain<L>(slf: &Bound<'_, L>, lock: &dyn Yields, hold: Hold) -> PyResult<()> {
     let mut raised = None;
     loop {

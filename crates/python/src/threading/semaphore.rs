@@ -1,7 +1,7 @@
 //! What `threading.Semaphore` and `BoundedSemaphore` are made of.
 //!
-//! A class says by `_manyhands_bounded` whether its semaphores may get more permits than they began with. A subclass
-//! may have any constructor: the value comes with `__init__`.
+//! A class says in `_manyhands_bounded` whether its semaphores are limited to the permits they began with. A subclass
+//! may have a constructor with any arguments, so the value comes with `__init__`.
 
 use super::named;
 use crate::errors::{refused_by, waited};
@@ -19,9 +19,10 @@ use std::sync::OnceLock;
 #[pyclass(frozen, subclass, module = "manyhands._engine")]
 pub struct ThreadSemaphore {
     raw: OnceLock<RawSemaphore>,
-    /// Whether a program has looked inside: then it works with the standard class's attributes and functions.
+    /// Whether a program has looked inside. Then the standard class's attributes and functions do the work.
     opened: AtomicBool,
-    /// How many of those who waited at that moment were given a permit that is none, only to wake them.
+    /// How many threads that waited when it was opened have still to be sent to the opened semaphore. Each gets a
+    /// permit that is none, only to wake it.
     woken: AtomicU32,
 }
 
@@ -35,8 +36,8 @@ impl ThreadSemaphore {
         self.opened.load(Ordering::Acquire)
     }
 
-    /// Whether one of those who waited when it was opened is to wait anew. Permits are alike: as many as had a true one
-    /// keep one, whoever they are.
+    /// Whether the calling thread waited when the semaphore was opened, and got one of the permits that only wake.
+    /// Permits are alike, so it does not matter which thread keeps a true one: the count decides.
     fn goes_on_opened(&self) -> bool {
         self.is_opened()
             && self
@@ -95,7 +96,7 @@ impl ThreadSemaphore {
         let patient = Patient::on(slf);
         let result = waited(raw.acquire(until, &patient), patient);
         if this.is_opened() {
-            // The next of those who waited.
+            // The permits that only wake are passed on one at a time: each thread that was woken wakes the next.
             let _ = raw.release(1);
         }
         if this.goes_on_opened() && result.is_ok() {
@@ -111,7 +112,8 @@ impl ThreadSemaphore {
         self.raw.get().is_some()
     }
 
-    /// Opens it: from now on the methods that the Python package adds do the work. Gives the permits that were free.
+    /// Opens the semaphore: from now on the methods that the Python package adds do the work. Returns how many permits
+    /// were free.
     fn _manyhands_open(&self) -> PyResult<u32> {
         let raw = self.raw()?;
         if self.opened.swap(true, Ordering::AcqRel) {
@@ -160,7 +162,7 @@ impl ThreadSemaphore {
         v: &Bound<'_, PyAny>,
         tb: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        // What the block raised is its own affair.
+        // An exception of the block does not matter to the semaphore.
         let _ = (t, v, tb);
         Self::release(slf, 1)
     }
@@ -173,10 +175,10 @@ impl ThreadSemaphore {
     /// How many permits are free, and how many wait for one.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let statistics = self.raw()?.statistics();
-        let told = PyDict::new(py);
-        told.set_item("free", statistics.free)?;
-        told.set_item("waiters", statistics.waiters)?;
-        Ok(told)
+        let fields = PyDict::new(py);
+        fields.set_item("free", statistics.free)?;
+        fields.set_item("waiters", statistics.waiters)?;
+        Ok(fields)
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
