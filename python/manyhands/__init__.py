@@ -1,10 +1,12 @@
 """Many things at once on one machine, on an engine that survives a kill and names a deadlock.
 
-`manyhands.multiprocessing` has the names and the behaviour of the standard library's `multiprocessing`.
-`manyhands run program.py` gives it to an unmodified program, in place of the standard library's.
-Importing this package alone starts nothing and loads nothing more. What every child imports does without `typing`,
-which takes longer to load than all of it: hence `TYPE_CHECKING = False`, which type checkers take for true.
-pytest is not to rewrite what the launcher has loaded before it, nor to warn that it cannot: PYTEST_DONT_REWRITE.
+`manyhands.multiprocessing` has the names and the behaviour of the standard library's `multiprocessing`. `manyhands run
+program.py` gives it to an unmodified program, in place of the standard library's. Importing this package alone starts
+nothing and loads nothing else.
+
+Every child imports this package, so it does not import `typing`, which takes longer to load than all of this.
+`TYPE_CHECKING = False` stands for it; type checkers take that for true. The word PYTEST_DONT_REWRITE keeps pytest from
+rewriting what the launcher has loaded before it, and from warning that it cannot.
 """
 
 from __future__ import annotations
@@ -40,9 +42,9 @@ else:
 
 
 def install() -> None:
-    """Makes the standard library's names mean ours for every import from now on, in processes started from here, too.
+    """Makes the standard library's names mean ours for every import from now on, also in processes started from here.
 
-    What a program has imported before stays what it was. The launcher does it before the program begins.
+    What a program has imported before does not change. The launcher calls this before the program begins.
     """
     from . import _alias
 
@@ -50,8 +52,7 @@ def install() -> None:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """What `%load_ext manyhands` calls in a notebook: `install`. Says which names of the notebook it comes too late
-    for."""
+    """Called by `%load_ext manyhands` in a notebook: installs, and prints the names for which it comes too late."""
     install()
     from . import _late
 

@@ -1,6 +1,6 @@
 """The command line: `manyhands run`, `manyhands compare`, and `python -m manyhands program.py`.
 
-Tells the subcommands apart and hands over. Without one of them the arguments are a program to run.
+Finds the subcommand and passes the arguments on to it. Without a subcommand, the arguments are a program to run.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SUBCOMMANDS = ("compare",)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command line; returns the exit code when the process has not become the program."""
+    """Runs the command line. Returns the exit code, unless the process has become the program."""
     given = sys.argv[1:] if arguments is None else arguments
     first = given[0] if given else "--help"
     if first == "run":
@@ -36,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     if first in ("-h", "--help"):
         print(USAGE, end="")
         print(
-            "\nmanyhands compare program.py [arguments]\n\n  runs it under plain python and under manyhands, compares"
+            "\nmanyhands compare program.py [arguments]\n\n"
+            "  runs it under plain python and under manyhands, and compares the two"
         )
         return 0
     if not first.startswith("-") and not os.path.exists(first):

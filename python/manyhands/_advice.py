@@ -1,8 +1,8 @@
 """Which, and how many: `advise(f, samples)` measures a function in a loop, in threads and in processes.
 
-All candidates run the same calls, one after the other and round after round, so that a busy moment of the machine falls
-on all of them; rounds go on until the medians stand still or the time is over. What it measures are calls in pools that
-stand already: what it takes to start them is not in the figures. It picks the simplest of the fastest.
+All candidates run the same calls, one after the other and round after round, so that a busy moment of the machine
+affects all of them. The rounds go on until the medians are steady, or the time is over. The pools exist before the
+measurement, so the time to start them is not in the figures. The result is the simplest of the fastest candidates.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ if TYPE_CHECKING:
 
 __all__ = ["Advice", "Row", "advise", "usable_cores"]
 
-#: A call that takes less than this, in seconds, is hardly more than what it takes to hand it over.
+#: A call that takes less than this, in seconds, takes little more than handing it over does.
 SHORT = 100e-6
-#: A row whose median is that much above the best one's is as fast as it.
+#: A row whose median is above the best one's by no more than this part counts as equally fast.
 TIE = 0.05
-#: A median stands still when its likely error is below this part of it.
+#: A median is steady when its likely error is below this part of it.
 STEADY = 0.02
-#: Rows that differ by less than what they are likely to be wrong by are told apart no further than up to this.
+#: Two rows that differ by less than their likely error count as equally fast, but never beyond this difference.
 DOUBT = 0.08
-#: One measurement takes about that long at least, in seconds.
+#: One measurement takes at least about this long, in seconds.
 LEAST = 0.1
-#: What handing a call over may take, in seconds: no more calls are measured than there is time for with that.
+#: Handing a call over may take this long, in seconds; the number of calls measured allows for it.
 HANDING = 50e-6
 _ROUNDS = 5
-#: Up to so many cores each number of workers is tried; beyond, powers of two.
+#: With up to so many cores, each number of workers is tried; with more, powers of two.
 _EACH = 8
 
 
 class Row(NamedTuple):
-    """One way to run the calls, and what was measured: seconds per call, and how far the middle half of the runs lie
-    apart, as a part of that."""
+    """One way to run the calls, with its figures: the seconds per call, and the width of the middle half of the runs
+    as a part of that."""
 
     kind: str
     workers: int
     seconds: float | None
     spread: float
-    #: Why it was not measured; empty when it was.
+    #: The reason why it was not measured; empty when it was.
     reason: str
 
     def __str__(self) -> str:
@@ -58,7 +58,7 @@ class Row(NamedTuple):
 
 
 class Advice(NamedTuple):
-    """What was measured, and the row to take. Printed it is a table."""
+    """The figures of all candidates, and the one to take. Printed, it is a table."""
 
     function: str
     cores: int
@@ -66,7 +66,7 @@ class Advice(NamedTuple):
     rounds: int
     rows: tuple[Row, ...]
     pick: Row
-    #: Whether a call is so short that handing it over is a good part of it.
+    #: Whether a call is so short that handing it over takes a good part of the time.
     too_short: bool
     notes: tuple[str, ...]
 
@@ -92,7 +92,7 @@ def _time(seconds: float) -> str:
 
 
 def usable_cores() -> int:
-    """How many cores this process may use: its affinity, or what its control group gives it, if that is less."""
+    """How many cores this process may use, by its affinity or by the limit of its control group, if that is lower."""
     cores = len(os.sched_getaffinity(0))
     try:
         own = next(line for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::"))
@@ -138,7 +138,7 @@ class _Candidate:
         return (high - low) / median if median else 0.0
 
     def is_steady(self) -> bool:
-        # A median's likely error is about the middle half's width over the root of how many there are.
+        # A median's likely error is about the width of the middle half, divided by the root of the number of runs.
         return self.spread() / math.sqrt(len(self.times)) < STEADY
 
     def row(self) -> Row:
@@ -146,7 +146,7 @@ class _Candidate:
 
 
 def _calls(f: Callable[[Any], object], samples: list[Any], cores: int, seconds: float) -> list[Any]:
-    """The samples as often as it takes for one measurement, but not for longer than there is time."""
+    """The samples, repeated often enough for one measurement, but not for more than there is time."""
     begin = time.perf_counter()
     for sample in samples:
         f(sample)
@@ -157,7 +157,7 @@ def _calls(f: Callable[[Any], object], samples: list[Any], cores: int, seconds: 
 
 
 def _why_not(f: Callable[[Any], object], samples: list[Any]) -> str:
-    """Why the function cannot run in other processes; empty when it can."""
+    """The reason why the function cannot run in other processes; empty when it can."""
     for what, value in (("the function", f), ("a sample", samples[0]), ("a result", f(samples[0]))):
         try:
             _pickling.dumps_by_value(value)
@@ -167,11 +167,11 @@ def _why_not(f: Callable[[Any], object], samples: list[Any]) -> str:
 
 
 def advise(f: Callable[[Any], object], samples: Iterable[Any], *, seconds: float = 10.0) -> Advice:
-    """Measures `f(sample)` for all samples in a loop, in 1 to 2N threads and in 1 to N processes; says what to take.
+    """Measures `f(sample)` for all samples in a loop, in 1 to 2N threads and in 1 to N processes, and picks one.
 
-    N is how many cores can be used. `seconds` is about how long it may take; slow calls take longer.
+    N is the number of usable cores. It takes about `seconds`, or longer if the calls are slow.
 
-    What `f` raises is raised. Under `spawn` and `forkserver` the program needs its `if __name__ == "__main__":`.
+    An exception of `f` is passed on. Under `spawn` and `forkserver` the program needs its `if __name__ == "__main__":`.
     """
     calls = list(samples)
     if not calls:
@@ -190,7 +190,7 @@ def advise(f: Callable[[Any], object], samples: Iterable[Any], *, seconds: float
         while rounds < _ROUNDS or (
             time.perf_counter() < end and not all(candidate.is_steady() for candidate in candidates)
         ):
-            # Each time another one comes first.
+            # In each round another candidate comes first.
             shift = rounds % len(candidates)
             for candidate in candidates[shift:] + candidates[:shift]:
                 candidate.measure(calls)
@@ -234,14 +234,14 @@ def _judge(f: Callable[[Any], object], cores: int, calls: int, rounds: int, rows
         doubt = math.hypot(row.spread, best.spread) / math.sqrt(rounds)
         return _seconds(row) <= _seconds(best) * (1 + max(TIE, min(doubt, DOUBT)))
 
-    # In the order of the table: a loop is simpler than threads, few are simpler than many.
+    # In the order of the table: a loop is simpler than threads, and few workers are simpler than many.
     pick = next(row for row in measured if is_as_fast(row))
     one = _seconds(rows[0])
     notes = []
     too_short = one < SHORT
     if too_short:
         notes.append(
-            f"too short to judge: a call takes {_time(one)}, of which handing it over is a good part; "
+            f"too short to judge: a call takes {_time(one)}, and handing it over takes a good part of that; "
             "put many into one call (chunksize), and ask again"
         )
     if reason:

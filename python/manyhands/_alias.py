@@ -1,10 +1,12 @@
-"""Serves `manyhands.multiprocessing` under the name `multiprocessing`, and so on, in this process and in its children.
+"""Serves our modules under the standard names (`multiprocessing`, `concurrent.futures`), here and in all children.
 
-The launcher's hook installs it before the program starts, the entry of a started child before the program's main
-module is imported there. Nothing is imported until the program asks: a program that uses none of these modules sees a
-plain interpreter. `threading` and `queue` are the standard modules themselves, with our names laid over theirs as soon
-as they are imported (`_overlay`). A submodule that we do not replace is the standard one, over ours, and keeps its own
-name. While a module of ours is being imported, the name that it replaces means the standard module to it.
+The launcher's hook installs it before the program starts; in a child, the entry does so before the program's main
+module is imported. Nothing is imported until the program asks for it: a program that uses none of these modules sees a
+plain interpreter.
+
+`threading` and `queue` are the standard modules themselves; our names are laid over theirs as soon as they are imported
+(`_overlay`). A submodule that we do not replace is the standard one, on top of ours, under its own name. While a module
+of ours is being imported, the name that it replaces means the standard module to it.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ OURS = "manyhands.multiprocessing"
 
 
 class _Served(Loader):
-    """Hands out a module that was imported under its own name."""
+    """Serves a module that was imported under its own name."""
 
     def __init__(self, module: ModuleType) -> None:
         self._module = module
@@ -44,7 +46,7 @@ class _Served(Loader):
 
 
 class _Through(Loader):
-    """Loads a module through another loader, and is that one in all else."""
+    """Loads a module through another loader, whose attributes it has as well."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
@@ -58,7 +60,7 @@ class _Through(Loader):
 
 
 class _Ours(_Through):
-    """Loads a module of ours with what it replaces in force, and then registers it under both names."""
+    """Loads a module of ours, which sees the standard one under that name, and then registers it under both names."""
 
     def __init__(self, loader: Any, replaced: str, root: str) -> None:
         super().__init__(loader)
@@ -68,12 +70,12 @@ class _Ours(_Through):
     def exec_module(self, module: ModuleType) -> None:
         with _std.Plainly(self._root):
             self._loader.exec_module(module)
-        # The interpreter asks for some of these by name, whoever has imported them.
+        # The interpreter asks for some of these by their standard names, whichever module has imported them.
         sys.modules[self._replaced] = module
 
 
 class _AndThen(_Through):
-    """Loads a module as it is, and then has something done with it."""
+    """Loads a module as it is, and then calls a function with it."""
 
     def __init__(self, loader: Any, act: Callable[[ModuleType], object]) -> None:
         super().__init__(loader)
@@ -85,19 +87,19 @@ class _AndThen(_Through):
 
 
 def _lay_over(module: ModuleType) -> None:
-    # Another copy, of a program that wants one of its own, stays as it is.
+    # A program may load another copy of the module for itself: that stays as it is.
     if _std.keep(module.__name__, module) is module:
         _overlay.lay_over(module.__name__)
 
 
 def standing_on_a_copy(fullname: str, path: Sequence[str] | None) -> ModuleSpec | None:
-    """The standard module that needs the insides of the standard `multiprocessing`."""
+    """The standard module that uses private parts of the standard `multiprocessing`."""
     spec = PathFinder.find_spec(fullname, path)
     return None if spec is None else _plain_for.loaded_with_copy(spec)
 
 
 def _counterpart(name: str, of: dict[str, str]) -> tuple[str, str] | None:
-    """The name's root, and what it is called on the other side."""
+    """The root of the name, and the counterpart of the name on the other side."""
     for root, other in of.items():
         if name == root or name.startswith(root + "."):
             return root, other + name[len(root) :]
@@ -105,7 +107,7 @@ def _counterpart(name: str, of: dict[str, str]) -> tuple[str, str] | None:
 
 
 def _passed_on(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
-    """How a submodule of `multiprocessing` is found that has no file of ours."""
+    """Finds a submodule of `multiprocessing` for which we have no file."""
     spec = PathFinder.find_spec(name, path)
     return spec if spec is not None and (spec.origin or "").startswith(_std.FOLDER + os.sep) else None
 
@@ -159,7 +161,7 @@ class _Finder(MetaPathFinder):
                 raise
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname) from None
         module = sys.modules[real]
-        # It has just been registered; the import system would take that for another's work.
+        # It has just been registered. The import system must register it itself.
         sys.modules.pop(fullname, None)
         return _served(fullname, module)
 
@@ -172,9 +174,9 @@ class _Finder(MetaPathFinder):
 
 
 def install(plain_for: Sequence[str] = ()) -> None:
-    """Makes the names mean ours, for every import from now on, except in the modules of some packages."""
+    """Makes the names mean ours, for every import from now on, except in the modules of the packages `plain_for`."""
     if _aside.in_force or _aside.are_greenlets():
-        # Whatever waits is to let the program's other greenlets run, and ours would not.
+        # A wait must let the program's other greenlets run; a wait in the engine would stop them all.
         return
     if not _std.aliased:
         _std.aliased = True
@@ -195,6 +197,6 @@ def install(plain_for: Sequence[str] = ()) -> None:
 
 
 def _give_back(finder: _Finder) -> None:
-    """Makes the names mean the standard library's modules again."""
+    """Gives the names back to the standard library's modules."""
     sys.meta_path.remove(finder)
     _std.give_back()

@@ -1,9 +1,9 @@
 """Programs whose threads are greenlets: what gevent's and eventlet's monkey patching makes of them.
 
-Such a library puts threads, locks and queues of its own into the standard modules, so that whatever waits lets others
-run. A wait of the engine's would stop them all. So before it patches, ours stand aside: the standard modules get their
-own names back, as if we had never been there, and objects of ours that are there already turn themselves into
-standard ones (`standing_aside`). What is not patched, as with sockets alone, changes nothing.
+Such a library puts threads, locks and queues of its own into the standard modules, so that a greenlet that waits lets
+others run. A wait in the engine would stop them all. So before the library patches, ours stand aside: the standard
+modules get their own names back, as if we had never been there. Objects of ours that exist already turn themselves into
+standard ones (`standing_aside`). Patching that does not touch threads, such as that of sockets alone, changes nothing.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 #: Whether the threads of this program are greenlets.
 in_force = False
 
-#: What of ours has something to do then, once.
+#: What to call then, once.
 _listening: list[Callable[[], object]] = []
 
 
 def standing_aside(act: Callable[[], object]) -> None:
-    """Has `act` called when the threads of the program become greenlets; at once if they are already."""
+    """Calls `act` when the threads of the program become greenlets; at once if they are already."""
     if in_force:
         act()
     else:
@@ -35,7 +35,7 @@ def standing_aside(act: Callable[[], object]) -> None:
 
 
 def stand_aside() -> None:
-    """Gives the standard names back; from now on the program has nothing of ours."""
+    """Gives the standard names back; from now on the program uses nothing of ours."""
     global in_force
     if in_force:
         return
@@ -69,7 +69,7 @@ def _watch_eventlet(patcher: Any) -> None:
     patcher.monkey_patch = monkey_patch
 
 
-#: The modules that patch, or that say so beforehand, and what is done when they have been imported.
+#: The modules that patch, or that announce it, and the function to call when they have been imported.
 WATCHED: dict[str, Callable[[ModuleType], object]] = {
     "gevent.events": _watch_gevent,
     "eventlet.patcher": _watch_eventlet,
@@ -77,7 +77,7 @@ WATCHED: dict[str, Callable[[ModuleType], object]] = {
 
 
 def are_greenlets() -> bool:
-    """Whether somebody has patched already."""
+    """Whether a library has patched already."""
     gevent: Any = sys.modules.get("gevent.monkey")
     eventlet: Any = sys.modules.get("eventlet.patcher")
     return (gevent is not None and gevent.is_module_patched("threading")) or (

@@ -1,7 +1,8 @@
 """Public classes and functions without the annotations that their source has.
 
-The standard library's have none, and tools that look see the same here: `inspect.signature` tells the same parameters,
-and `typing.get_type_hints` of a program's subclass meets no name that only type checkers know. These read the stubs.
+The standard library's have none, and tools that look must see the same here. `inspect.signature` shows the same
+parameters, and `typing.get_type_hints` of a program's subclass meets no name that only type checkers know. Type
+checkers read the stubs.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ __all__ = ["without_annotations"]
 
 
 def without_annotations(namespace: Mapping[str, Any]) -> None:
-    """Takes the annotations from what a module defines; to be called at its end."""
+    """Removes the annotations from all that a module defines; the module calls this at its end."""
     module = namespace["__name__"]
     for value in list(namespace.values()):
         if isinstance(value, type) and value.__module__ == module:

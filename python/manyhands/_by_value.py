@@ -1,9 +1,10 @@
-"""Writes what pickle cannot ship: functions and classes that travel with their code.
+"""Pickles what plain pickle cannot: functions and classes that travel with their code.
 
 What the other side has by name goes by reference (`_known` says what that is). Any other function names the namespace
-that it belongs to, and gets the other side's. The names it uses that may be missing there come along in a pickle of
-their own, as do classes, with a digest by which the other side sees whether they came so before: `_namespaces` reads
-that. How a class or a code object is taken apart is cloudpickle's affair. An error is that of whatever cannot be sent.
+that it belongs to, and uses the other side's. Names that the function uses and that may be missing there come along in
+a pickle of their own, and so do classes. Each has a digest, by which the other side sees whether it has got the same
+thing before; `_namespaces` reads all that. cloudpickle takes classes and code objects apart. When something cannot be
+sent, the error is the one raised for that.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _VALUES = ("__name__", "__qualname__", "__module__", "__doc__", "__defaults__", 
 #: A function that uses one of these may find global names by their text.
 _LOOKS_UP = frozenset(("globals", "eval", "exec", "modules", "__main__"))
 _WORD = re.compile(r"[^\W\d]\w*")
-#: The longest text that travels on the chance that it is needed.
+#: The longest text that is sent in case it is needed.
 _SMALL = 256
 _LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 
@@ -46,19 +47,20 @@ _used: weakref.WeakKeyDictionary[types.CodeType, tuple[str, ...]] = weakref.Weak
 
 
 def _refuse_file(file: io.TextIOWrapper) -> Any:
-    # A copy of what it has left to read would be another file. The standard streams are every process's own.
+    # A copy would have the rest of the content, but would be another file. Standard streams mean those of the other
+    # process.
     if file is sys.stdout or file is sys.stderr:
         return _as_a_copy(file)
     raise TypeError(f"cannot pickle '{type(file).__module__}.{type(file).__qualname__}' object")
 
 
 class _Along:
-    """What has to come along with an object."""
+    """All that has to come along with an object."""
 
     def __init__(self, known: Known) -> None:
         self.known = known
-        #: Names that are called for, and names that some function uses: it may never come to that. The value of each,
-        #: and which function uses it.
+        #: `called` are names that must be there for unpickling, `used` are names that some function uses when it runs,
+        #: which it may never do. With each: its value, and the function that uses it.
         self.called: dict[Name, tuple[Any, str]] = {}
         self.used: dict[Name, tuple[Any, str]] = {}
         #: Names that a function may look up by their text.
@@ -70,7 +72,7 @@ class _Along:
         return bool(self.called or self.used or self.hoped or self.classes)
 
     def add(self, other: _Along) -> None:
-        """And what comes along with that."""
+        """Adds what comes along with another object."""
         self.called.update(other.called)
         self.used.update(other.used)
         self.hoped.update(other.hoped)
@@ -83,7 +85,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self, file: io.BytesIO, buffers: list[pickle.PickleBuffer] | None, along: _Along, whole: dict[Name | str, bytes]
     ) -> None:
         callback = None if buffers is None else functools.partial(_pickling.keep_small, buffers)
-        # It is looked for when the pickler is made.
+        # The C pickler reads this attribute once, when it is made.
         files = {io.TextIOWrapper: _refuse_file}
         self.dispatch_table = ChainMap(files, cloudpickle.Pickler.dispatch_table, _pickling.reducers())
         super().__init__(file, 5, buffer_callback=callback)
@@ -97,33 +99,33 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         if isinstance(obj, _made_again.CACHED):
             return self._again(obj)
         if self._whole and type(obj) in _made_again.ANEW:
-            # Of the program, not of the call: as if the other side had run the program, too.
+            # It belongs to the program, not to the call: the other side makes its own, as if it had run the program.
             return _made_again.anew(obj)
         if isinstance(obj, enum.Enum) and _made_again.is_plain_member(obj):
             return getattr, (type(obj), obj._name_)
         if isinstance(obj, types.CellType) and id(obj) in self._cells:
-            # What is in it comes with the function's state, when the function is there to be referred to.
+            # Its content comes with the function's state. By then the function exists, and the content may refer to it.
             return types.CellType, ()
         if issubclass(type(obj), type):
             return self._class(obj)
         if isinstance(obj, types.ModuleType) and sys.modules.get(obj.__name__) is obj:
-            # Also one of a class of its own.
+            # Also a module that has a class of its own.
             return importlib.import_module, (obj.__name__,)
         return NotImplemented
 
     def _again(self, obj: Any) -> Any:
-        """What decorators of `functools` have made of a function: made again of what that has become."""
+        """A function that a decorator of `functools` has wrapped: wrapped again on the other side."""
         found = _place(obj)
         reduced = None if found is None else self._by_name(obj, *found)
         return _made_again.reduced(obj) if reduced is None else reduced
 
     def _by_name(self, obj: Any, place: Name, is_called_so: bool) -> Any:
-        """By reference if the other side has it, or will have it by then; `None` otherwise."""
+        """A reference, if the other side has the object by then; `None` if it must be sent."""
         key, name = place
         along = self._along
         if along.known.has(key, name) if is_called_so else along.known.has_this(key, name):
             if is_called_so and _attribute(sys.modules.get(obj.__module__), name) is obj:
-                # Pickle says it in fewer words.
+                # Plain pickle has a shorter form for it.
                 return NotImplemented
             return _namespaces.named, place
         if isinstance(obj, type) or "." in name or _namespaces.is_importable(key):
@@ -139,13 +141,13 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         about = self._along.about
         if key not in about:
             names = _namespaces.names_of(key)
-            told = ("__name__", "__package__", "__path__", "__file__")
-            about[key] = None if key == _namespaces.MAIN else {name: names[name] for name in told if name in names}
+            kept = ("__name__", "__package__", "__path__", "__file__")
+            about[key] = None if key == _namespaces.MAIN else {name: names[name] for name in kept if name in names}
         return about[key]
 
     def _function(self, function: types.FunctionType) -> Any:
         if function.__module__ == _namespaces.__name__:
-            # What reads this: there are some in each pickle.
+            # Our own functions, which read this pickle, are found by name everywhere.
             return NotImplemented
         found = _place(function)
         reduced = None if found is None else self._by_name(function, *found)
@@ -188,7 +190,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         if reduced is NotImplemented or len(reduced) < 6:
             return reduced
         if _made_again.is_of_an_extension(cls):
-            # Not a copy of what only its own module can make; pickle says that it is not found by name.
+            # Only its own module can make it, so it is not copied; pickle reports that it is not found by name.
             return NotImplemented
         number = _namespaces.identity(cls)
         if number not in self._whole:
@@ -217,7 +219,7 @@ def _attribute(found: Any, name: str) -> Any:
 
 
 def _place(obj: Any) -> tuple[Name, bool] | None:
-    """Where a function or a class is found by name, and whether that is what it calls itself."""
+    """Where a function or a class is found by name, and whether that is its own name."""
     module = sys.modules.get(getattr(obj, "__module__", None) or "")
     if module is not None and _attribute(module, obj.__qualname__) is obj:
         return (_key_of(vars(module)), obj.__qualname__), True
@@ -228,13 +230,13 @@ def _place(obj: Any) -> tuple[Name, bool] | None:
     for names in candidates:
         for name, value in list(names.items()):
             if value is obj:
-                # A program that does not run in the main module's names has them for that.
+                # Found under a name, perhaps in a program that runs outside the main module's namespace.
                 return (_key_of(names), name), name == obj.__qualname__
     return None
 
 
 def _names_used(code: types.CodeType) -> tuple[str, ...]:
-    """The global names that code reads, and that of the functions and classes in it."""
+    """The global names that the code reads, including those read by functions and classes inside it."""
     found = _used.get(code)
     if found is None:
         names = dict.fromkeys(step.argval for step in dis.get_instructions(code) if step.opname in _LOADS)
@@ -246,7 +248,7 @@ def _names_used(code: types.CodeType) -> tuple[str, ...]:
 
 
 def _names_looked_up(function: types.FunctionType) -> list[str]:
-    """The global names that a function may look up by their text, so far as they stand for code or for constants."""
+    """The global names that a function may look up by their text, as far as they stand for code or for constants."""
     names = function.__globals__
     if not _LOOKS_UP.isdisjoint(_words(function.__code__)):
         found = list(names)
@@ -257,14 +259,14 @@ def _names_looked_up(function: types.FunctionType) -> list[str]:
 
 
 def _is_small(value: Any) -> bool:
-    """Whether it may travel on the chance that it is needed."""
+    """Whether it is small enough to be sent in case it is needed."""
     return isinstance(value, (types.FunctionType, type, int, float, complex, bool, types.NoneType)) or (
         isinstance(value, (str, bytes)) and len(value) <= _SMALL
     )
 
 
 def _submodules(code: types.CodeType, values: list[Any]) -> list[types.ModuleType]:
-    """The modules that code finds as attributes of packages, since somebody has imported them."""
+    """The modules that code finds as attributes of packages, because they have been imported."""
     found = []
     for package in values:
         if isinstance(package, types.ModuleType) and hasattr(package, "__path__"):
@@ -281,7 +283,7 @@ def _words(code: types.CodeType) -> set[str]:
 
 
 def dumps(obj: object, large: list[pickle.PickleBuffer] | None, known: Known) -> bytes:
-    """Pickles; plain pickle reads it."""
+    """Pickles by value; plain pickle reads the result."""
     along = _Along(known)
     body = _written(obj, large is not None, along, {})
     if not along:
@@ -311,7 +313,7 @@ Written = tuple[bytes, "list[pickle.PickleBuffer]"]
 
 
 def _written(obj: object, apart: bool, along: _Along, whole: dict[Name | str, bytes]) -> Written:
-    """`whole` are written in full, with their digests; what else could be named is."""
+    """Pickles one object. What is in `whole` is written in full, with its digest; the rest is named where possible."""
     file = io.BytesIO()
     buffers: list[pickle.PickleBuffer] = []
     _Pickler(file, buffers if apart else None, along, whole).dump(obj)
@@ -322,7 +324,7 @@ Missing = list[tuple[str, str, bool, str]]
 
 
 def _values(along: _Along, apart: bool) -> tuple[dict[Any, Any], dict[Name | str, bytes], Missing]:
-    """All that has to come along, with what that needs in turn; the digest of each; and what cannot come."""
+    """Finds all that has to come along, and what that needs in turn: values, digests, and what cannot be sent."""
     values: dict[Any, Any] = {}
     digests: dict[Name | str, bytes] = {}
     missing: dict[Name, str] = {}
@@ -338,7 +340,7 @@ def _values(along: _Along, apart: bool) -> tuple[dict[Any, Any], dict[Name | str
                 if what not in along.used:
                     dropped.add(what)
                     continue
-                # Only the other side can tell whether it has one of its own.
+                # The other side may have one of its own, and only it can tell; so the reason is sent along.
                 missing[what] = f"{what[1]!r}, which {user} uses, cannot be sent: {error}"
                 continue
             along.add(more)

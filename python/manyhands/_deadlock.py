@@ -1,6 +1,6 @@
-"""`DeadlockError`: threads that wait for one another, or all for ever, and would never have gone on.
+"""`DeadlockError`: threads that wait for one another, or for something no thread can bring, would wait for ever.
 
-Made by the engine for the thread that finds it out; `manyhands.errors` passes it on.
+The engine raises it in the thread that finds the deadlock; `manyhands.errors` has it as a public name.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["DeadlockError", "DeadlockStep"]
 
 
 class DeadlockStep(tuple[str, str, str, str, str]):
-    """One thread of a deadlock: what it waits for and where, who has that and where it was taken."""
+    """One thread of a deadlock: what it waits for and where, which thread has that, and where that thread took it."""
 
     __slots__ = ()
 
@@ -24,7 +24,7 @@ class DeadlockStep(tuple[str, str, str, str, str]):
 
     @property
     def object(self) -> str:
-        """What it waits for, in words."""
+        """What it waits for, as text."""
         return self[1]
 
     @property
@@ -34,7 +34,7 @@ class DeadlockStep(tuple[str, str, str, str, str]):
 
     @property
     def holder(self) -> str:
-        """The name of the thread that has it; empty when nobody in particular has."""
+        """The name of the thread that has it; empty when no particular thread has."""
         return self[3]
 
     @property
@@ -44,7 +44,7 @@ class DeadlockStep(tuple[str, str, str, str, str]):
 
 
 class DeadlockError(RuntimeError):
-    """The wait would never have ended. Nothing was taken; what this thread holds it still holds."""
+    """The wait would never have ended. Nothing was taken, and this thread still holds what it held before."""
 
     def __init__(self, message: str = "", steps: Iterable[tuple[str, str, str, str, str]] = ()) -> None:
         super().__init__(message)
@@ -60,11 +60,11 @@ for _kind in (DeadlockError, DeadlockStep):
 
 
 def deadlock_error(text: str, steps: list[tuple[str, str, str, str, str]]) -> DeadlockError:
-    """The error for what the engine found."""
+    """The error for a deadlock that the engine has found."""
     if steps and steps[-1][3] == steps[0][0]:
-        told = "these threads wait for one another, for ever:"
+        found = "these threads wait for one another, for ever:"
         advice = "release what this thread holds and try again, or take locks in one order everywhere"
     else:
-        told = "these threads wait for what nobody is left to bring, for ever:"
+        found = "these threads wait for ever, and no other thread is left to end a wait:"
         advice = "see that each thread releases what it took before it ends"
-    return DeadlockError(f"{told}{text}\n{advice}", steps)
+    return DeadlockError(f"{found}{text}\n{advice}", steps)

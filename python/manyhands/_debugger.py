@@ -1,8 +1,9 @@
-"""A debugger that follows processes, told of those that the engine starts.
+"""Lets a debugger that follows processes follow those that the engine starts.
 
-pydevd, which debugpy and most editors debug with, replaces `os.fork` and the functions that execute programs. The
-engine forks and executes by itself, so it does what these would have done: a forked child goes on under the debugger,
-a fresh interpreter connects to it before it imports the program. Without a debugger this is one look at `os.fork`.
+pydevd, which debugpy and most editors use, replaces `os.fork` and the functions that execute programs. The engine forks
+and executes by itself, so it does what these replacements would have done. A forked child goes on under the debugger; a
+fresh interpreter connects to it before it imports the program. Without a debugger, all this costs one look at
+`os.fork`.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ def _following() -> Any:
 
 
 def in_forked_child(parent: int) -> None:
-    """To be called in each process that was forked from one that may be debugged, with the pid of the one that asked
-    for it: a debugger knows nothing of a pool's supervisor."""
+    """Called in each process that was forked from one that may be debugged.
+
+    `parent` is the pid of the process that asked for the fork: a debugger knows nothing of a pool's supervisor.
+    """
     following = _following()
     if following is None:
         return
@@ -45,20 +48,20 @@ def in_forked_child(parent: int) -> None:
 
 
 def unfollowed() -> AbstractContextManager[None]:
-    """While this lasts, what is executed is no business of the debugger's: the resource tracker, say."""
+    """While this lasts, the debugger does not follow what is executed, such as the resource tracker."""
     following = _following()
     return nullcontext() if following is None else following.skip_subprocess_arg_patch()
 
 
 def started() -> None:
-    """To be called in the process that has started another."""
+    """Called in a process that has started another."""
     following = _following()
     if following is not None:
         following.send_process_created_message()
 
 
 def code_for_fresh() -> str | None:
-    """What a fresh interpreter has to run to be debugged like this one; `None` when this one is not."""
+    """The code that a fresh interpreter must run to be debugged like this one; `None` when this one is not debugged."""
     following = _following()
     if following is None:
         return None
@@ -68,6 +71,6 @@ def code_for_fresh() -> str | None:
 
 
 def connect(code: str | None) -> None:
-    """Runs what `code_for_fresh` gave in the process that started this one."""
+    """Runs the code that `code_for_fresh` gave in the process that started this one."""
     if code is not None:
         exec(code, {"__name__": __name__})

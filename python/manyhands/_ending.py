@@ -1,9 +1,11 @@
-"""What happens when a process of the program ends in good order.
+"""The orderly end of a process of the program.
 
-Registered before anything of the program's own, so that it runs after it: children are joined, a missing main guard
-that a child met is reported, `--stats` is printed, and the engine is told that this end is no death: what the process
-still holds it holds on purpose. Does nothing for a process that is killed; that is what the reaper is for. A child that
-began as a copy of another process runs `atexit`'s functions from Python 3.13 on, as in the standard library.
+It is registered before anything of the program's own, so it runs after that. It joins the children, reports a missing
+main guard that a child has met, and prints `--stats`. Then it lets the engine know that this end is no death: what the
+process still holds, it holds on purpose.
+
+It does nothing for a process that is killed; that is what the reaper is for. A child that began as a copy of another
+process runs the functions of `atexit` from Python 3.13 on, as in the standard library.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: Whether this process, though it began as a copy, is to end as an interpreter of its own.
+#: Whether this process is to end as an interpreter of its own, although it began as a copy.
 ends_as_interpreter = False
 
 _arranged_by: int | None = None
@@ -38,21 +40,21 @@ def arrange(stats: bool = False) -> None:
 
 
 def begin_copy() -> None:
-    """In a child that is a copy of another process: what that one has registered for its end is not run here."""
+    """Called in a child that is a copy of another process: drops what that process has registered for its own end."""
     if sys.version_info >= (3, 13):
         atexit._clear()
         atexit.register(_end)
 
 
 def end_copy() -> None:
-    """The end of such a child: what it has registered itself is run."""
+    """The end of such a child: runs what it has registered itself."""
     if sys.version_info >= (3, 13) or ends_as_interpreter:
         atexit._run_exitfuncs()
-    tell_engine()
+    report_to_engine()
 
 
 def end_within_call() -> None:
-    """All that comes at the end of a child, for one that goes no further."""
+    """The whole end of a child that ends within a call."""
     util, threading = _std.loaded("util"), sys.modules.get("threading")
     if util is not None:
         util._exit_function()
@@ -62,8 +64,8 @@ def end_within_call() -> None:
     flush()
 
 
-def tell_engine() -> None:
-    """Tells the engine that this process ends in good order."""
+def report_to_engine() -> None:
+    """Lets the engine know that this process ends in good order."""
     engine = sys.modules.get("manyhands._engine")
     if engine is not None:
         engine.leave()
@@ -74,8 +76,9 @@ def _end() -> None:
     if util is not None:
         util._exit_function()
         if process._children:
-            # All were waited for, so Ctrl-C has ended the waiting. It ends this process, too, and with it its children;
-            # those that it has ended already are there still, since nobody has asked for them.
+            # All children were waited for, so Ctrl-C has ended the waiting. It must end this process, too, and with it
+            # its children. Children that it has ended already are still listed, because nothing has asked for their
+            # exit codes.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             flush()
             os.kill(os.getpid(), signal.SIGINT)
@@ -89,7 +92,7 @@ def _end() -> None:
             report(unguarded)
         if _stats:
             _print_stats()
-    tell_engine()
+    report_to_engine()
     if unguarded is not None:
         # The program itself found nothing wrong, so its exit code would be 0.
         flush()
@@ -107,7 +110,7 @@ def _print_stats() -> None:
 
 
 def flush() -> None:
-    """Writes out what the standard streams hold, as far as they are there and open."""
+    """Writes out what the standard streams hold, as far as they exist and are open."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError, OSError):
             stream.flush()

@@ -1,7 +1,7 @@
-"""Functions in Python that methods of the engine look like: their names, texts and parameters.
+"""Python functions with the names, docstrings and parameters of methods of the engine.
 
-See `ffi/functions.rs` for why. One is made when somebody looks at a method for the first time, from the text that tells
-its parameters. Its code is hardly ever run: the engine's method is what a call gets to.
+`ffi/functions.rs` says what they are for. A function is made when a program looks at a method for the first time, from
+the method's text signature. Its code hardly ever runs, since a call goes straight to the engine's method.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ __all__ = ["make"]
 
 
 def make(method: Any, owner: str, module: str) -> FunctionType:
-    """A function with the method's parameters that calls it, said to be of that class and module."""
+    """A function that calls the method, with its parameters, and that appears to be from that class and module."""
     signature = inspect.signature(method)
     first, *others = signature.parameters.values()
     if not any(each.kind is each.POSITIONAL_ONLY for each in others):
-        # In the text of a method written in Rust the object always is.
+        # In the signature of a method written in Rust, `self` always is.
         first = first.replace(kind=first.POSITIONAL_OR_KEYWORD)
     parameters = [first, *others]
     given = ", ".join(_given(each) for each in parameters)

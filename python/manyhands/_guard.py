@@ -1,8 +1,9 @@
 """A program without `if __name__ == "__main__"`, met under `spawn` or `forkserver`.
 
-A child prepares by importing the program's main module. If that starts processes itself, each child would start more
-of them without end. Such a child leaves a note, where the call stands, and ends at once and silently; its parent tells
-once. The standard library raises in the child, which prints a traceback per child, and lets the parent go on.
+A child prepares by importing the program's main module. If that import starts processes, each child would start more of
+them without end. So such a child leaves a note with the place of the call, and ends at once and silently. Its parent
+reports the note once. In the standard library the child raises and prints a traceback, every child does so, and the
+parent goes on.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: With this exit code a child ends that found no guard. It says nothing without the note.
+#: The exit code of a child that found no guard. It means that only together with the note.
 EXIT_CODE = 78
 PREFIX = "no main guard at "
 
-#: In a pool's worker: whom to tell besides the parent.
-tell: Callable[[str], object] | None = None
+#: In a pool's worker: passes the note to the pool as well.
+note_in_pool: Callable[[str], object] | None = None
 
 _found: str | None = None
 _reported = False
@@ -39,8 +40,8 @@ def check() -> None:
 
         note = PREFIX + _place()
         _engine.leave_note(note)
-        if tell is not None:
-            tell(note)
+        if note_in_pool is not None:
+            note_in_pool(note)
         _ending.flush()
         _engine.leave()
         os._exit(EXIT_CODE)
@@ -61,33 +62,33 @@ def _place() -> str:
 
 
 def message(note: str) -> str:
-    """The one message about a child's note."""
+    """The message about a child's note."""
     place = note.removeprefix(PREFIX)
     path, _, line = place.rpartition(":")
     where = f'File "{path}", line {line}' if path else place
     return (
-        f"{where}: a process is started when the module is merely imported, as each child does to prepare.\n"
-        "This needs the guard\n\n"
+        f"{where}: the module starts a process when it is imported, and each child process imports it to prepare.\n"
+        "Put the guard\n\n"
         '    if __name__ == "__main__":\n\n'
-        "around the code that is to run once, or the start method 'fork'. The program was ended."
+        "around the code that is to run once, or use the start method 'fork'. The program was ended."
     )
 
 
 def found(note: str) -> None:
-    """Keeps a child's note until the program ends or somebody is told."""
+    """Keeps a child's note until it is reported: by an exception, or at the end of the program."""
     global _found
     if note.startswith(PREFIX) and _found is None:
         _found = note
 
 
 def reported() -> None:
-    """Somebody was told by an exception."""
+    """Notes that an exception has reported it."""
     global _reported
     _reported = True
 
 
 def unreported() -> str | None:
-    """The message that nobody was told yet."""
+    """The message, if no exception has reported it yet."""
     if _found is None or _reported:
         return None
     return message(_found)

@@ -1,9 +1,9 @@
 """Runs a program in the interpreter that the launcher itself runs in.
 
-For the two cases in which the launcher cannot become another interpreter: a debugger, profiler or tracer watches this
-one and would lose sight of the program, or the interpreter's options forbid the hook by which the other one is
-prepared. The program gets a `__main__` module, arguments and search path of its own, as from the interpreter; only the
-launcher's frames stand below its own on the stack. `main` is what a new interpreter with such options runs.
+There are two cases in which the launcher cannot become another interpreter. A debugger, profiler or tracer watches this
+interpreter and would lose sight of the program; or the interpreter's options forbid the hook that prepares the other
+one. The program gets a `__main__` module, arguments and a search path of its own, as from the interpreter. Only the
+launcher's frames are below its own on the stack. A new interpreter with such options runs `main`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _NotFound(Exception):
 
 
 def run(settings: str, command: list[str]) -> None:
-    """Runs the program of a command line as the interpreter would read it, without its options."""
+    """Runs the program that a command line names, as the interpreter would; the command line has no options left."""
     main = ModuleType("__main__")
     code = _prepare(main, command)
     from manyhands import _run
@@ -40,7 +40,7 @@ def run(settings: str, command: list[str]) -> None:
 
 
 def run_or_exit(settings: str, command: list[str]) -> None:
-    """As `run`; a program that is not there is told of as the interpreter tells it, with its exit code."""
+    """As `run`, but reports a missing program with the interpreter's text, and ends with its exit code."""
     try:
         run(settings, command)
     except _NotFound as error:
@@ -49,7 +49,7 @@ def run_or_exit(settings: str, command: list[str]) -> None:
 
 
 def _prepare(main: ModuleType, command: list[str]) -> CodeType:
-    """Gives the module what the interpreter gives a program's main module; its code."""
+    """Gives the module what the interpreter gives a program's main module, and returns its code."""
     kind, rest = command[0], command[1:]
     namespace: dict[str, Any] = vars(main)
     namespace.update(__builtins__=builtins, __annotations__={}, __spec__=None, __package__=None)
@@ -62,7 +62,7 @@ def _prepare(main: ModuleType, command: list[str]) -> CodeType:
         sys.argv = [kind, *rest[1 if kind == "-c" else 0 :]]
         text, name = (rest[0], "<string>") if kind == "-c" else (sys.stdin.read() if sys.stdin else "", "<stdin>")
         if sys.version_info >= (3, 13) and kind == "-c":
-            # A traceback shows the code that was given so.
+            # A traceback then shows the code that was given with -c.
             linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
         namespace["__loader__"] = importlib.machinery.BuiltinImporter
         if kind == "-":
@@ -136,14 +136,17 @@ def _without_ours(traceback: TracebackType | None) -> TracebackType | None:
 
 
 def main() -> NoReturn:
-    """The entry of an interpreter that was started to run a program inside: settings, then its command line."""
+    """The entry of an interpreter that was started to run a program inside.
+
+    Its arguments are the settings and the program's command line.
+    """
     settings, *command = sys.argv[1:]
     try:
         run_or_exit(settings, command)
     except SystemExit:
         raise
     except BaseException as error:
-        # Told without the frames of this file; then the interpreter ends as it does after an exception, and silently.
+        # Reported without the frames of this file. Then the interpreter ends as after any exception, but silently.
         error.__traceback__ = _without_ours(error.__traceback__)
         sys.excepthook(type(error), error, error.__traceback__)
         sys.excepthook = lambda *_: None

@@ -1,8 +1,9 @@
 """What another process has by name of this program's main module, and so gets by reference.
 
-A copy of this process has all that stood there when it was made; an interpreter that began afresh, what the main
-module's file defines for everybody who imports it. What is not certain may be sent along: whoever has it keeps its own.
-Only the main module and what runs like one are of interest here: other modules are imported by whoever needs them.
+A copy of this process has all that was there when it was made. An interpreter that began afresh has what the main
+module's file defines for every process that imports it. A thing that is perhaps known may be sent along: a process that
+has its own keeps that. Only the main module, and modules that run like one, matter here. Every process imports other
+modules by itself.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 
 
 class Known:
-    """What the other side has by name: here nothing, but for modules that it can import."""
+    """What the other side has by name. This class knows only of modules that can be imported."""
 
     def __init__(self) -> None:
-        # Whatever it is of the main module.
+        # Anything from the main module.
         self._unknown = [b"_main__"]
 
     def has(self, key: str, name: str) -> bool:
@@ -34,7 +35,7 @@ class Known:
         return is_importable(key) or self._has(key, name.partition(".")[0])
 
     def has_this(self, key: str, name: str) -> bool:
-        """Whether it surely is this very one, whatever it calls itself."""
+        """Whether the other side has this very object under this name, even if its own name is another."""
         return False
 
     def _has(self, key: str, name: str) -> bool:
@@ -45,25 +46,25 @@ class Known:
         return name not in OWN and not self._has(key, name)
 
     def redefined(self, key: str, name: str) -> bool:
-        """Whether the other side has a function or a class by this name that has been defined anew here."""
+        """Whether the other side has a function or a class by this name that was defined anew here since."""
         return False
 
     def knows(self, what: Any) -> bool:
-        """Whether what a function or class is called means the same on the other side."""
+        """Whether the name of a function or class means the same object on the other side."""
         if getattr(what, "__module__", None) not in MAINS:
             return True
         top = what.__qualname__.partition(".")[0]
         return top in vars(sys.modules[MAIN]) and self._has(MAIN, top)
 
     def can_read(self, pickled: bytes) -> bool:
-        """Whether all that a plain pickle refers to by name is there on the other side."""
+        """Whether the other side has all that a plain pickle refers to by name."""
         return b"_main__" not in pickled or not any(name in pickled for name in self._unknown_names())
 
     def _unknown_names(self) -> list[bytes]:
         return self._unknown
 
 
-#: Of whom nothing is known.
+#: For a process of which nothing is known.
 NOTHING = Known()
 
 
@@ -86,7 +87,7 @@ class _Something(Known):
 
 
 class Copied(_Something):
-    """What a copy has that is made of this process now."""
+    """What a copy of this process has that is made now."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,11 +112,11 @@ class Copied(_Something):
         return name in self._names.get(key, ())
 
     def copied(self, key: str, name: str) -> Any:
-        """The function or class of that name, as it was."""
+        """The function or class that had this name when the copy was made."""
         return self._code.get(key, {}).get(name)
 
     def compare(self) -> None:
-        """Another copy is made now, and is meant as well from here on: what both have alike remains."""
+        """Another copy is made now. From here on this stands for both: only what they have in common remains."""
         for key, code in self._code.items():
             now = names_of(key)
             code.update((name, _SEVERAL) for name, value in list(code.items()) if now.get(name) is not value)
@@ -124,13 +125,13 @@ class Copied(_Something):
             names.intersection_update(names_of(key))
 
     def learn(self, key: str, name: str, value: Any) -> None:
-        """The other side has this as well."""
+        """Notes that the other side has this as well."""
         self._names.setdefault(key, set()).add(name)
         if is_code(value):
             self._code.setdefault(key, {})[name] = value
 
 
-#: Stands for different things of the same name.
+#: Stands for different objects with the same name.
 _SEVERAL = object()
 
 
@@ -143,11 +144,11 @@ def _spec(module: Any) -> Any:
 
 
 class _Imported(_Something):
-    """What an interpreter has that began afresh and imported this program's main module."""
+    """What a fresh interpreter has that has imported this program's main module."""
 
     def __init__(self, main: Any) -> None:
         super().__init__()
-        # Held, its objects would outlive the modules that their ends need.
+        # A weak reference. Held here, the module's objects would outlive the modules that their destructors use.
         self.main = weakref.ref(main)
         self._source = _source(main)
 
@@ -155,7 +156,7 @@ class _Imported(_Something):
         if key != MAIN:
             return False
         source = self._source
-        # Without its text it is taken for granted, as the standard library does.
+        # Without the source the name is assumed to be there, as in the standard library.
         if source is None or any(f"\n{word} {name}{end}" in source for word in ("def", "class") for end in "(:"):
             return True
         return name in self._bound
@@ -179,11 +180,11 @@ def _source(main: Any) -> str | None:
 
 
 def _bound(source: str) -> dict[str, int]:
-    """The names that a module binds whatever the case may be, and how often it binds them in any case."""
+    """The names that a module binds unconditionally, and how often it binds each one in all."""
     import ast
 
     def names(node: ast.AST) -> Iterator[str]:
-        """Those bound outside of functions, and those that functions declare global."""
+        """The names bound outside of functions, and those that functions declare global."""
         match node:
             case ast.Name(ctx=ast.Store()):
                 yield node.id
@@ -212,7 +213,7 @@ def _bound(source: str) -> dict[str, int]:
 
 
 def path_of(main: Any) -> str | None:
-    """The main module's file, as the standard library has children look for it."""
+    """The path of the main module's file, as children of the standard library look for it."""
     path = getattr(main, "__file__", None)
     return None if path is None else os.path.join(_std.module("process").ORIGINAL_DIR or "", path)
 
@@ -221,7 +222,7 @@ _imported: _Imported | None = None
 
 
 def afresh() -> Known:
-    """What interpreters have by name that begin afresh."""
+    """What a fresh interpreter has by name."""
     global _imported
     if not main_is_importable():
         return NOTHING
@@ -240,7 +241,7 @@ def main_is_importable() -> bool:
         return False
     name = getattr(_spec(main), "name", None)
     if name is not None:
-        # The main module of a package, a folder or an archive runs whoever imports it.
+        # To import the main module of a package, a folder or an archive is to run it.
         return name != MAIN and not name.endswith("." + MAIN)
     # A program that is read from standard input calls its file `<stdin>`.
     path = path_of(main)
@@ -248,6 +249,6 @@ def main_is_importable() -> bool:
 
 
 def about_main() -> dict[str, Any]:
-    """What a main module says of itself that a fresh interpreter cannot import."""
+    """The attributes that describe a main module which a fresh interpreter cannot import."""
     main = vars(sys.modules[MAIN])
     return {name: main[name] for name in ("__package__", "__path__", "__file__") if name in main}

@@ -1,7 +1,7 @@
-"""Names that a notebook imported before `%load_ext manyhands`, and that mean the standard library's things still.
+"""Names that a notebook imported before `%load_ext manyhands`, and that still mean the standard library's objects.
 
-A class or a function that was imported keeps what it is; only what is imported afterwards is ours. `threading` and
-`queue` themselves are no such names: our classes come to stand in them.
+A class or a function that was imported stays what it is; only what is imported later is ours. The names `threading` and
+`queue` themselves are not affected, since our classes are put into these modules.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PACKAGES = (_std.PACKAGE, "concurrent.futures")
 
 
 def names(namespace: Mapping[str, Any]) -> list[str]:
-    """Which names mean something that has been replaced. To be asked once the names mean ours."""
+    """The names that mean something which has been replaced. Called when the standard names mean ours already."""
     replaced = list(_replaced())
     found = (name for name, value in namespace.items() if not name.startswith("_") and _is_stale(value, replaced))
     return sorted(found)
@@ -40,7 +40,7 @@ def _is_stale(value: object, replaced: list[Any]) -> bool:
 
 
 def _replaced() -> Iterator[Any]:
-    """The standard library's things under public names that mean something else now."""
+    """The objects of the standard library whose public names mean something else now."""
     for name in _overlay.OVERLAID:
         module = sys.modules.get(name)
         if module is not None:
@@ -54,15 +54,15 @@ def _replaced() -> Iterator[Any]:
         before = vars(standard).get(public)
         if before is not None and before is not getattr(futures, public):
             yield before
-    # Classes of its contexts; its functions are methods of one.
+    # The classes of its contexts; its functions are methods of a context.
     for before in vars(_std.module("context")).values():
         if isinstance(before, type) and issubclass(before, _std.module("process").BaseProcess):
             yield before
 
 
 def advice(stale: list[str]) -> str:
-    """What to tell the notebook's user."""
+    """The text for the notebook's user."""
     return (
-        f"manyhands: imported before, and still the standard library's: {', '.join(stale)}; "
-        "run these imports again, or put %load_ext manyhands first"
+        f"manyhands: these names were imported before, and still mean the standard library's: {', '.join(stale)}; "
+        "import them again, or put %load_ext manyhands first"
     )

@@ -1,9 +1,9 @@
 """The launcher: `manyhands run [options] program.py [args]`, `-m module`, `-c code`, `-` for standard input.
 
-It becomes the interpreter that runs the program: same process, same command line as if the user had typed `python
-program.py`, with one hook (`_hook/sitecustomize.py`) on the search path. So `__main__`, `sys.argv`, tracebacks and the
-exit code are the interpreter's own work. Where a debugger or profiler watches this interpreter, or the hook is
-forbidden, the program runs by way of `_inside`. Knows nothing of processes or pools.
+It becomes the interpreter that runs the program: the same process, and the same command line as if the user had typed
+`python program.py`, with one hook (`_hook/sitecustomize.py`) on the search path. So `__main__`, `sys.argv`, tracebacks
+and the exit code are the interpreter's own work. If a debugger or profiler watches this interpreter, or the options
+forbid the hook, the program runs through `_inside`. The launcher knows nothing of processes or pools.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ usage: manyhands run [options] program.py [arguments]
        manyhands run [options] -c code [arguments]
        manyhands run [options] -
 
-A dash stands for standard input: at a terminal that is the interpreter's prompt.
+A dash stands for standard input; at a terminal, that is the interpreter's prompt.
 
 Runs the program as python would, with manyhands' threading, queue, concurrent.futures and multiprocessing in place of
 the standard library's, in its child processes too.
 
-  --stats                  at the end, tell on standard error what the engine did
+  --stats                  at the end, report on standard error what the engine did
   --start-method METHOD    the default start method: fork, spawn or forkserver
   --plain-for PACKAGE      gives that package's modules the standard multiprocessing; may be repeated
   -u -O -B -W -X ...       options of the interpreter, as python has them: {flags}
@@ -38,7 +38,7 @@ START_METHODS = ("fork", "spawn", "forkserver")
 FLAGS = "bBdEiIOPqRsSuvx"
 FLAGS_WITH_VALUE = "WX"
 USAGE = USAGE.format(flags=" ".join(f"-{letter}" for letter in FLAGS + FLAGS_WITH_VALUE))
-#: Of these, the ones under which no hook on the search path is read.
+#: Of these, the ones with which the interpreter reads no hook on the search path.
 WITHOUT_HOOK = frozenset("EIS")
 
 
@@ -58,7 +58,7 @@ class Plan(NamedTuple):
     flags: list[str] = []  # noqa: RUF012
 
     def settings(self) -> str:
-        """The form in which `_run` reads it."""
+        """The settings in the form that `_run` reads."""
         items = ["stats=1"] if self.stats else []
         if self.start_method:
             items.append(f"method={self.start_method}")
@@ -100,7 +100,7 @@ def parse(arguments: list[str]) -> Plan | None:
                 return Plan(ran, stats, start_method, plain_for, flags)
         else:
             return Plan([_script(argument), *rest], stats, start_method, plain_for, flags)
-    raise UsageError("which program? Name a file, or -m module, or -c code")
+    raise UsageError("there is no program to run: name a file, or give -m module or -c code")
 
 
 def _packages(names: object, where: str) -> list[str]:
@@ -120,7 +120,7 @@ def _folder(command: list[str]) -> str:
 
 
 def _of_project(folder: str) -> list[str]:
-    """`plain-for` of the table `tool.manyhands` in the `pyproject.toml` of that folder, or of the next one up."""
+    """`plain-for` in the table `tool.manyhands` of the nearest `pyproject.toml`, in that folder or above it."""
     while not os.path.isfile(path := os.path.join(folder, "pyproject.toml")):
         folder, below = os.path.dirname(folder), folder
         if folder == below:
@@ -139,7 +139,7 @@ def _of_project(folder: str) -> list[str]:
 
 
 def _interpreter_options(argument: str, rest: list[str], flags: list[str]) -> list[str] | None:
-    """Reads a word of short options, as the interpreter does (`-uBW error`); the command when it ends in -m or -c."""
+    """Reads a word of short options as the interpreter does (`-uBW error`); gives the command if one ends the word."""
     letters = argument[1:]
     while letters:
         letter, letters = letters[0], letters[1:]
@@ -160,22 +160,22 @@ def _interpreter_options(argument: str, rest: list[str], flags: list[str]) -> li
 
 
 def _script(path: str) -> str:
-    # A file whose name begins with a dash is a file here, and must not become an option of the interpreter.
+    # The name of a file may begin with a dash. The interpreter must not take it for an option.
     return os.path.join(os.curdir, path) if path.startswith("-") and path != "-" else path
 
 
 def interpreter_flags() -> list[str]:
-    """The options of this interpreter that the program's interpreter gets too. Its environment it gets anyway."""
+    """The options of this interpreter that the program's interpreter gets, too. It inherits the environment anyway."""
     flags: list[str] = []
     rest = sys.orig_argv[1:]
     while rest:
         word = rest.pop(0)
         if word.startswith("--"):
-            # The one long option that there is, and its value.
+            # The interpreter has one long option, which has a value.
             flags += [word, rest.pop(0)]
         elif not word.startswith("-") or word == "-":
             if os.path.basename(word) == "manyhands":
-                # An installer's script isolates the launcher (`python -E`, `-sE`), not the program.
+                # The script that an installer wrote isolates the launcher (`python -E`, `-sE`), not the program.
                 return [flag for flag in flags if flag not in ("-E", "-I", "-s", "-P")]
             break
         elif _interpreter_options(word, rest, flags) is not None:
@@ -184,7 +184,7 @@ def interpreter_flags() -> list[str]:
 
 
 def watched() -> bool:
-    """Whether a debugger, a profiler or a tracer looks at what this interpreter runs."""
+    """Whether a debugger, a profiler or a tracer watches this interpreter."""
     if sys.gettrace() is not None or sys.getprofile() is not None:
         return True
     monitoring = getattr(sys, "monitoring", None)
@@ -192,7 +192,7 @@ def watched() -> bool:
 
 
 def run(arguments: list[str]) -> int:
-    """Becomes the program. Returns only when there is none: an exit code."""
+    """Becomes the program. Returns an exit code, and only if there is no program to run."""
     try:
         plan = parse(arguments)
         if plan is not None:
@@ -210,16 +210,18 @@ def run(arguments: list[str]) -> int:
             run_or_exit(plan.settings(), plan.command)
             return 0
         what = " ".join(plan.flags) or "the prompt"
-        report(f"manyhands: {what} needs an interpreter of its own, which is not watched by what watches this one")
+        report(
+            f"manyhands: {what} needs an interpreter of its own; the debugger or profiler here does not follow it there"
+        )
     become(plan, interpreter_flags())
     return 0
 
 
 def become(plan: Plan, inherited: list[str]) -> None:
-    """Replaces this process by an interpreter that runs the program."""
+    """Replaces this process with an interpreter that runs the program."""
     flags = [*inherited, *plan.flags]
     for stream in (sys.stdout, sys.stderr):
-        # None of a descriptor that is closed.
+        # A stream whose descriptor is closed is None.
         if stream is not None:
             stream.flush()
     folder = os.path.dirname(os.path.abspath(__file__))

@@ -1,9 +1,9 @@
-"""What travels by value by being made again on the other side, as the program's own statements made it here.
+"""Objects that travel by being made again on the other side, as the program's own statements made them here.
 
-Functions that `functools` has wrapped in objects of its own; members of enumerations, which are found by their names,
-since a copy of a value need not equal the value; and, where the program's names and classes come along, the locks and
-variables of threads and contexts that stand there: whoever runs the program has its own. `_by_value` writes them.
-A lock that is held is refused: a new one would say something else.
+These are functions that `functools` has wrapped in objects of its own, and members of enumerations. A member is found
+by its name, since a copy of its value need not be equal to it. Where the program's names and classes come along, there
+are also the locks, thread-local data and context variables among them: every process that runs the program has its own.
+`_by_value` writes them. A lock that is held is refused, because a new one would not be held.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-#: What `functools.lru_cache` and `cache` make.
+#: The type of what `functools.lru_cache` and `cache` make.
 CACHED = type(functools.lru_cache(abs))
 #: The code of what `functools.singledispatch` makes.
 DISPATCHER = functools.singledispatch(lambda _: None).__code__  # type: ignore[attr-defined]
@@ -63,7 +63,7 @@ def _fill_dispatching(dispatching: Any, state: tuple[list[tuple[type, Any]], dic
 
 
 def is_plain_member(member: enum.Enum) -> bool:
-    """Whether the member of an enumeration is found by its name, and travels in no way of its own."""
+    """Whether the member of an enumeration is found by its name, and its class has no pickling of its own."""
     kind = type(member)
     in_its_way = kind.__reduce_ex__ is not enum.Enum.__reduce_ex__
     return not in_its_way and kind.__members__.get(member._name_) is member
@@ -103,7 +103,7 @@ def _local(local: threading.local) -> Any:
 
 
 def _lock(lock: Any) -> Any:
-    # One that is held says something, which a new one would not say.
+    # A new lock would not be held, so one that is held cannot be made again.
     return NotImplemented if lock.locked() else (_thread.allocate_lock, ())
 
 
@@ -114,7 +114,7 @@ def _rlock(lock: Any) -> Any:
     return _thread.RLock, ()
 
 
-#: How those are made that belong to the program, and hold nothing that could travel.
+#: How to take apart objects that belong to the program and have no content that could travel.
 ANEW: dict[type, Callable[[Any], Any]] = {
     contextvars.ContextVar: _variable,
     threading.local: _local,
@@ -124,5 +124,5 @@ ANEW: dict[type, Callable[[Any], Any]] = {
 
 
 def anew(thing: object) -> Any:
-    """Takes apart an object of one of these."""
+    """Takes apart an object of one of these types."""
     return ANEW[type(thing)](thing)

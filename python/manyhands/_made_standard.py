@@ -1,8 +1,7 @@
-"""Conditions, semaphores, events and barriers where the program's threads are greenlets: they become standard ones.
+"""Turns conditions, semaphores, events and barriers into standard ones, where the program's threads are greenlets.
 
-What there is already goes on as a standard object, with what it held. Each class of ours has the standard one's
-methods from then on, so what will be made is standard, too. What is left of the engine in an object is not used any
-more.
+Objects that exist go on as standard ones, with the state that they had. From then on each class of ours has the methods
+of the standard one, so new objects are standard, too. The part of an object that is the engine's is not used any more.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _Barrier: Any = _std.original("threading", "Barrier")
 
 
 def stand_aside() -> None:
-    """The program's threads become greenlets: what there is and what will be made is as the standard library's is."""
+    """Called when the program's threads become greenlets: turns all objects and classes into standard ones."""
     found = [each for each in gc.get_objects() if isinstance(each, Condition | Semaphore | Event | Barrier)]
     insides = [_inside(each) for each in found]
     for ours, standard in (
@@ -42,7 +41,7 @@ def stand_aside() -> None:
 
 
 def _inside(thing: Any) -> tuple[Callable[..., None], tuple[Any, ...], dict[str, Any]]:
-    """What makes a standard object of one of ours: what begins it, with which arguments, and what it has then."""
+    """What makes a standard object of one of ours: an initializer, its arguments, and attributes to set after it."""
     match thing:
         case Condition():
             return _Condition.__init__, (thing._lock,), {}
@@ -57,11 +56,11 @@ def _inside(thing: Any) -> tuple[Callable[..., None], tuple[Any, ...], dict[str,
 
 
 def _nothing(thing: object) -> None:
-    """Begins what is complete."""
+    """The initializer for an object that is complete already."""
 
 
 def _make_standard(ours: Any, standard: Any) -> None:
-    """Gives one of our classes the standard one's methods; what those keep in the object is found there."""
+    """Gives one of our classes the standard one's methods, and removes what hides the attributes that these use."""
     for name in dir(ours):
         if not name.startswith(("__", "_manyhands_")) and hasattr(getattr(ours, name), "__set__"):
             setattr(ours, name, None)
@@ -69,7 +68,7 @@ def _make_standard(ours: Any, standard: Any) -> None:
         if name in vars(ours):
             delattr(ours, name)
     for name, value in vars(standard).items():
-        # One that asks for `super()` is meant for the standard class alone; ours asks in its own place.
+        # A method that calls `super()` works in the standard class alone, so ours stays.
         by_super = "__class__" in getattr(getattr(value, "__code__", None), "co_freevars", ())
         if name not in ("__dict__", "__weakref__", "__module__", "__qualname__", "__doc__", "__new__") and not by_super:
             setattr(ours, name, value)

@@ -1,10 +1,12 @@
-"""Where code that travels by value lives: its namespace, names and classes, one of each per process.
+"""Where code that has travelled by value lives: its namespaces, names and classes, one of each per process.
 
-A function is made in the namespace of its own module as this process has it: its main module, whatever name that
-was imported under, a module that can be imported, or one kept here for code that belongs to no module. What its
-sender found there and this process may lack comes along, and is set where it is missing; what this process has itself
-stays. Classes have an identity that is kept there and back. `_by_value` writes what is read here; what stands in a
-pickle is named by it, so that plain pickle reads it. Design: docs/design.md.
+A function is made in the namespace of its own module, as this process has it. That is its main module, whichever name
+it was imported under, a module that can be imported, or a namespace kept here for code that belongs to no module. Names
+that the sender's function uses and this process may lack come along. They are set where they are missing; what this
+process has itself stays. A class has an identity, which it keeps there and back.
+
+`_by_value` writes what is read here. A pickle refers to the functions here by their names, so that plain pickle reads
+it. Design: docs/design.md.
 """
 
 from __future__ import annotations
@@ -25,9 +27,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAIN = "__main__"
-#: What the main module is called: in a fresh interpreter, which runs its file once more, it is the second.
+#: The names of the main module. A fresh interpreter, which runs its file once more, uses the second one.
 MAINS = (MAIN, "__mp_main__")
-#: What each namespace has of its own.
+#: Names that each namespace has of its own.
 OWN = frozenset(
     ("__builtins__", "__name__", "__package__", "__path__", "__file__", "__spec__", "__loader__", "__doc__")
 )
@@ -36,23 +38,23 @@ _MARK = "__manyhands_namespace__"
 
 
 class Namespace:
-    """The names of functions that belong to no module which could be imported, and what of them came from elsewhere."""
+    """The names that functions of no importable module use, and those of them that came from another process."""
 
     def __init__(self, key: str, names: dict[str, Any]) -> None:
         self.key = key
         self.names = names
-        #: Name to the object that came, and the digest of how it came.
+        #: For each name that came: the object, and the digest it came with.
         self.came: dict[str, tuple[Any, bytes]] = {}
 
 
-#: Of those that belong to no module: each lives as long as its names, which have it among them.
+#: The namespaces that belong to no module. Each lives as long as its names, since they refer to it.
 _marked: weakref.WeakValueDictionary[str, Namespace] = weakref.WeakValueDictionary()
-#: What came last is kept, so that a program's own code finds again what an earlier call left there.
+#: The last ones are kept, so that a program's code finds again what an earlier call left there.
 _last_marked: deque[Namespace] = deque(maxlen=64)
-#: Name to what came, for the modules that stand in the interpreter's register.
+#: What came, by name, for the modules in `sys.modules`.
 _came: dict[str, dict[str, tuple[Any, bytes]]] = {}
 
-#: Told of each name that came: what this process may call by name when it answers.
+#: Called with each name that came, which this process may then use when it answers.
 learn: Callable[[str, str, Any], None] | None = None
 
 
@@ -62,9 +64,9 @@ def marked() -> list[Namespace]:
 
 
 def mark(names: dict[str, Any]) -> Namespace:
-    """The namespace of these names, which belong to no module."""
+    """The namespace of these names, which belong to no module; made if need be."""
     found: Namespace | None = names.get(_MARK)
-    # A copy of the names has the mark of the first ones.
+    # A copied dictionary has the mark of the original.
     if found is None or found.names is not names:
         found = names[_MARK] = Namespace("#" + os.urandom(12).hex(), names)
         _marked[found.key] = found
@@ -72,7 +74,7 @@ def mark(names: dict[str, Any]) -> Namespace:
 
 
 def programs() -> list[Namespace]:
-    """The names of a program that runs as `__main__` outside that module, as profilers run one: those that call."""
+    """The namespaces of callers that run as `__main__` outside that module, as a profiler runs a program."""
     main = main_names()
     found = []
     frame: types.FrameType | None = sys._getframe(1)
@@ -85,8 +87,10 @@ def programs() -> list[Namespace]:
 
 
 def key_of(names: dict[str, Any], by_value: set[str]) -> str:
-    """What to call the namespace in other processes: a module's name; `?` and the name of one that nobody can import;
-    `#` and a number for no module."""
+    """The key of the namespace in other processes.
+
+    That is a module's name, `?` and the name for a module that cannot be imported, or `#` and a number for no module.
+    """
     if names is main_names() or names is vars(sys.modules[MAIN]):
         return MAIN
     name = names.get("__name__")
@@ -98,12 +102,12 @@ def key_of(names: dict[str, Any], by_value: set[str]) -> str:
 
 
 def is_importable(key: str) -> bool:
-    """Whether whoever has the key finds the module's names by importing it."""
+    """Whether any process finds the names of the namespace by importing a module."""
     return key != MAIN and key[0] not in "?#"
 
 
 def names_of(key: str, about: dict[str, Any] | None = None, bare: bool = False) -> dict[str, Any]:
-    """The names of the namespace, which is made if need be. A `bare` function uses none of them."""
+    """The names of the namespace, which is made if need be. `bare` says that the function uses none of them."""
     if key == MAIN:
         return main_names()
     if key[0] == "?" and key[1:] in sys.modules:
@@ -127,9 +131,9 @@ def names_of(key: str, about: dict[str, Any] | None = None, bare: bool = False) 
 
 # The main module.
 
-#: The one that has only what came, in a process that could not import it.
+#: The main module of a process that could not import it: it has only what came.
 made_main: types.ModuleType | None = None
-#: The one whose functions have their names elsewhere, and where.
+#: A main module whose functions have their names in another dictionary, and that dictionary.
 _imported_main: tuple[types.ModuleType, dict[str, Any]] | None = None
 
 
@@ -142,7 +146,7 @@ def make_main(about: dict[str, Any]) -> None:
 
 
 def main_was_imported() -> None:
-    """Finds the names that the main module's functions use: what a child imports is a copy of these."""
+    """Finds the dictionary that the functions of an imported main module use: the module has a copy of it."""
     global _imported_main
     main = sys.modules[MAIN]
     for value in list(vars(main).values()):
@@ -168,7 +172,7 @@ def _functions_in(value: Any) -> Iterator[types.FunctionType]:
 
 
 def main_names() -> dict[str, Any]:
-    """The names of the main module, as its functions have them."""
+    """The names of the main module, in the dictionary that its functions use."""
     main = sys.modules[MAIN]
     if _imported_main is not None and _imported_main[0] is main:
         return _imported_main[1]
@@ -179,11 +183,11 @@ def main_names() -> dict[str, Any]:
 
 
 def named(key: str, name: str) -> Any:
-    """What has that name here."""
+    """The object with that name in this process."""
     first, *rest = name.split(".")
     names = names_of(key)
     if first not in names:
-        raise AttributeError(f"this process has no {name!r} in its {key.lstrip('?#')!r}")
+        raise AttributeError(f"this process has no {name!r} in {key.lstrip('?#')!r}")
     found = names[first]
     for part in rest:
         found = getattr(found, part)
@@ -193,30 +197,30 @@ def named(key: str, name: str) -> Any:
 def make_function(
     key: str, about: dict[str, Any] | None, bare: bool, code: types.CodeType, cells: tuple[Any, ...], _modules: object
 ) -> types.FunctionType:
-    """A function in its own namespace; `fill_function` sets the rest. The modules are imported by being unpickled."""
+    """A function in its own namespace; `fill_function` sets the rest. Unpickling `_modules` has imported them."""
     return types.FunctionType(code, names_of(key, about, bare), None, None, cells or None)
 
 
 def arrived(key: str, name: str) -> Any:
-    """What came under that name last, whether or not this process has another one of its own."""
+    """The object that came last under that name, whether or not this process has one of its own."""
     return _came_to(key)[name][0]
 
 
 def make_named(key: str, name: str, digest: bytes, *made_of: Any) -> types.FunctionType:
-    """A function that has a name: the one that came before, if it is the same."""
+    """A function with a name: the one that came before, if the digest is the same."""
     found = _came_so(key, name, digest)
     return make_function(*made_of) if found is None else found
 
 
 def fill_named(function: types.FunctionType, state: tuple[str, str, bytes, Any]) -> None:
-    """Sets the rest of a function that has just come."""
+    """Sets the rest of a function, unless it came before."""
     key, name, digest, rest = state
     if function is not _came_so(key, name, digest):
         fill_function(function, rest)
 
 
 def fill_function(function: types.FunctionType, state: tuple[dict[str, Any], dict[str, Any], list[Any]]) -> None:
-    """Sets a function's attributes, and what it has closed over: `None` for a cell that is empty."""
+    """Sets a function's attributes and the contents of its cells; `None` stands for an empty cell."""
     attributes, values, contents = state
     function.__dict__.update(attributes)
     for name, value in values.items():
@@ -230,13 +234,13 @@ def fill_function(function: types.FunctionType, state: tuple[dict[str, Any], dic
 
 _classes: weakref.WeakValueDictionary[str, type] = weakref.WeakValueDictionary()
 _identities: weakref.WeakKeyDictionary[type, str] = weakref.WeakKeyDictionary()
-#: Those that came from elsewhere: the digest of how they came.
+#: The classes that came from another process, each with its digest.
 _class_came: weakref.WeakKeyDictionary[type, bytes] = weakref.WeakKeyDictionary()
 _last_classes: deque[type] = deque(maxlen=256)
 
 
 def identity(cls: type) -> str:
-    """What the class is called where it goes by value, and where it comes back."""
+    """The identity of the class, under which it travels by value and comes back."""
     found = _identities.get(cls)
     if found is None:
         found = _identities.setdefault(cls, os.urandom(12).hex())
@@ -245,7 +249,7 @@ def identity(cls: type) -> str:
 
 
 def identify_classes() -> None:
-    """Gives an identity to all classes that are not found by name, since copies of this process will have them, too."""
+    """Gives an identity to all classes not found by name, because copies of this process will have them, too."""
     main = main_names()
     seen, rest = set[int](), [object]
     while rest:
@@ -259,12 +263,12 @@ def identify_classes() -> None:
 
 
 def class_of(number: str) -> type:
-    """The class of that identity."""
+    """The class with that identity."""
     return _classes[number]
 
 
 def make_class(number: str, make: Callable[..., type], arguments: tuple[Any, ...]) -> type:
-    """The class of that identity, which is made if it is not here."""
+    """The class with that identity, which is made if it is not here."""
     found = _classes.get(number)
     if found is None:
         found = make(*arguments)
@@ -276,14 +280,14 @@ def make_class(number: str, make: Callable[..., type], arguments: tuple[Any, ...
 
 
 def fill_class(cls: type, state: tuple[bytes, Callable[[type, Any], object], Any]) -> None:
-    """Sets the attributes of a class that has come, unless it is this process's own or came so before."""
+    """Sets the attributes of a class that came, unless it is this process's own or came with this digest before."""
     digest, fill, attributes = state
     if _class_came.get(cls, digest) != digest:
         _class_came[cls] = digest
         fill(cls, attributes)
 
 
-# What comes with what uses it.
+# What comes along with the code that uses it.
 
 
 def _came_to(key: str) -> dict[str, tuple[Any, bytes]]:
@@ -297,19 +301,19 @@ def _came_so(key: str, name: str, digest: bytes) -> Any:
 
 
 def _is_own(key: str, name: str, redefined: bool) -> bool:
-    """Whether this process has made what it has by that name."""
+    """Whether the object of that name was made in this process."""
     names = names_of(key)
     if name not in names:
         return False
     came = _came_to(key).get(name)
     if came is not None and came[0] is names[name]:
         return False
-    # What was copied with this process may have been defined anew since.
+    # It may be a copy that a fork made, while the sender has defined the name anew since.
     return not redefined or (is_code(names[name]) and _copied(key, name) is not names[name])
 
 
 def is_code(value: object) -> bool:
-    """Whether it is a function or a class."""
+    """Whether the value is a function or a class."""
     return isinstance(value, (types.FunctionType, type))
 
 
@@ -317,12 +321,12 @@ def _nothing_copied(key: str, name: str) -> Any:
     return None
 
 
-#: What this process had by that name when it began; set in a worker.
+#: Gives the object that this process had by a name when it began; set in a worker.
 _copied: Callable[[str, str], Any] = _nothing_copied
 
 
 def begin_worker(copied: Callable[[str, str], Any], learn_name: Callable[[str, str, Any], None]) -> None:
-    """From now on this process is a worker that had these names when it began."""
+    """Makes this process a worker; `copied` gives what it had by a name when it began."""
     global _copied, learn
     _copied, learn = copied, learn_name
 
@@ -335,7 +339,7 @@ def opened(
     along: tuple[bytes, list[Any]],
     body: tuple[bytes, list[Any]],
 ) -> Any:
-    """The object of `body`, once what it uses is here. `missing` are names that could not come along."""
+    """Unpickles `body`, after all that it uses. `missing` are names that could not be sent along."""
     for key, about in spaces.items():
         names_of(key, about)
     own = {(key, name) for key, name, _, redefined in names if _is_own(key, name, redefined)}

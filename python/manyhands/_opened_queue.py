@@ -1,8 +1,8 @@
-"""How a queue between threads works once a program has looked inside: with a mutex, three conditions and four hooks.
+"""The way a queue between threads works once a program has looked inside.
 
-The attributes and the hooks (`_init`, `_put`, `_get`, `_qsize`) are those of the standard library's `queue.Queue`,
-which programs and subclasses rely on. The functions here are methods of `manyhands.queue.Queue`, of those that are
-opened and of classes that hold their items in their own way.
+The queue then has a mutex, three conditions and four hooks (`_init`, `_put`, `_get`, `_qsize`), as the standard
+library's `queue.Queue` has. Programs and subclasses rely on these. The functions here become methods of
+`manyhands.queue.Queue`, for queues that are opened and for classes that keep their items in their own way.
 """
 
 from __future__ import annotations
@@ -53,9 +53,10 @@ def attributes() -> dict[str, Any]:
 def _await(
     condition: Condition, is_short: Callable[[], Any], block: bool, timeout: float | None, late: type[Exception]
 ) -> None:
-    """Waits as the standard library's methods do: by the condition's `wait` and by `time` of the module `queue`.
+    """Waits as the standard library's methods do, with the condition's `wait` and the `time` of the module `queue`.
 
-    A program may have replaced either."""
+    A program may have replaced either.
+    """
     if not block:
         if is_short():
             raise late

@@ -1,8 +1,8 @@
 """Our names in the standard modules `threading`, `queue` and `_thread`, in the place of theirs.
 
-Where the names mean ours a program gets the standard modules themselves, and our classes stand in them. So to read,
-write, list or delete a name is what it is on any module, and the standard library's own functions see what a program
-has written there. What stood there before is kept: for what of ours is built on it, and to be put back.
+Where the names mean ours, a program still gets the standard modules; our classes are put into them. So reading,
+writing, listing or deleting a name works as on any module, and the standard library's own functions see what a program
+has written there. What was there before is kept: some of ours is built on it, and it can be put back.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-#: Which modules there are, and what of ours brings the names for each.
+#: The modules, and for each the module of ours that has the names.
 OVERLAID = {"threading": "manyhands.threading", "queue": "manyhands.queue"}
 
-#: What the standard modules had under the names that are ours now, and what they have there instead.
+#: For each module: what it had under the names that are ours now, and what it has there instead.
 _laid: dict[str, tuple[ModuleType, dict[str, Any], dict[str, Any]]] = {}
 _ABSENT = object()
 
 
 def original(module: ModuleType, name: str) -> Any:
-    """What the standard library has under that name, whatever it means now."""
+    """The standard library's own object of that name, whichever object the name means now."""
     laid = _laid.get(module.__name__)
     if laid is not None and name in laid[1]:
         return laid[1][name]
@@ -32,7 +32,7 @@ def original(module: ModuleType, name: str) -> Any:
 
 
 def lay(module: ModuleType, names: Mapping[str, Any]) -> None:
-    """From now on these names of the module mean ours. Classes of ours are said to come from there."""
+    """Makes these names of the module mean ours. Our classes then give that module as their own."""
     namespace = vars(module)
     known = _laid[module.__name__][1] if module.__name__ in _laid else {}
     before = {}
@@ -47,7 +47,7 @@ def lay(module: ModuleType, names: Mapping[str, Any]) -> None:
 
 
 def lift() -> None:
-    """Puts back what stood there before, as far as nobody has put something else there since."""
+    """Puts back what was there before, except where the program has put something else since."""
     for module, before, names in _laid.values():
         namespace = vars(module)
         for name, ours in names.items():
@@ -63,6 +63,6 @@ def lay_over(name: str) -> None:
     """Lays our names over those of a module that is imported."""
     __import__(OVERLAID[name])
     ours = sys.modules[OVERLAID[name]]
-    # One that is just being imported does it at its end.
+    # A module that is just being imported does so itself, at its end.
     if hasattr(ours, "lay_names"):
         ours.lay_names()

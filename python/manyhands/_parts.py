@@ -1,9 +1,9 @@
-"""What an object is made of, for those who take it apart: `pickle`, `copy`, and libraries such as dill that take locks.
+"""The parts of an object, for code that takes it apart: `pickle`, `copy`, and libraries such as dill.
 
-The standard library's conditions, events and queues are objects of Python's with a lock in them. A pickle of one fails
-at that lock, and a library that takes locks along takes the whole. Ours have their state in the engine, and say here
-what a standard one would have: a lock first. A shallow copy of a standard one shares its lock; where ours has none to
-share it is refused.
+The standard library's conditions, events and queues are Python objects with a lock in them. A pickle of one fails at
+that lock, while a library that can pickle locks takes the whole. Ours have their state in the engine, and give here the
+parts that a standard one would have: a lock first. A shallow copy of a standard one shares its lock; where ours has no
+lock to share, copying is refused.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 def parts_of(thing: object, **parts: Any) -> dict[str, Any]:
-    """These parts, and what the program has put into the object."""
+    """These parts, and the attributes that the program has set."""
     own = {name: value for name, value in vars(thing).items() if not name.startswith("_manyhands_")}
-    # Twice: they come first, and are not what an attribute of the same name says.
+    # Twice: the first sets their place in the order, the second overrides attributes of the same names.
     return {**parts, **own, **parts}
 
 
 def no_copy(thing: object) -> Any:
-    """The `__copy__` of what a copy cannot share."""
-    raise TypeError(f"cannot copy {type(thing).__name__!r} object: its state is the engine's; make another one")
+    """The `__copy__` of an object whose state a copy cannot share."""
+    raise TypeError(f"cannot copy {type(thing).__name__!r} object: the engine keeps its state; make a new one instead")

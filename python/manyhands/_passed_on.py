@@ -1,6 +1,7 @@
-"""A module of ours that has every name of the standard one: what it does not have itself it passes on.
+"""A module of ours that has every name of the standard one: it passes on those that it does not have itself.
 
-To read, to write and to delete, so that `threading.excepthook = f` sets it where the standard module looks for it.
+That holds for reading, writing and deleting, so that `threading.excepthook = f` sets it where the standard module looks
+for it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ __all__ = ["pass_on"]
 
 
 def pass_on(module: str, standard: ModuleType) -> None:
-    """Has the module pass on the names of the standard one that it does not have by now."""
+    """Makes the module pass on all names of the standard one that it does not have itself at this time."""
     ours = sys.modules[module]
     passed_on = frozenset(vars(standard)) - frozenset(vars(ours))
 

@@ -1,9 +1,9 @@
-"""Objects as bytes: pickle first, by value where pickle cannot.
+"""Objects as bytes: with pickle where possible, by value where pickle refuses.
 
-`dumps` is the plain form: pickle 5 with the reducers that the standard library registered for other
-processes, large buffers kept out of the bytes. `dumps_by_value` also takes what pickle refuses: lambdas, functions of
-a REPL or a notebook, classes that no other process can import; but no open files. The other forms choose, by what the
-reader knows by name. An error is pickle's own where pickle has one.
+`dumps` is the plain form: pickle 5 with the reducers that the standard library registers for other processes, and with
+large buffers kept out of the bytes. `dumps_by_value` also takes what pickle refuses: lambdas, functions of a REPL or a
+notebook, and classes that no other process can import; but no open files. The other forms choose between these, by what
+the reader knows by name. If pickle itself has an error, that is the error raised.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: Buffers of at least this many bytes travel outside the pickle, in shared memory.
 LARGE = 1 << 16
 
-#: What the process knows by name that this one, a worker, has its calls from.
+#: In a worker: what the process that sends the calls knows by name.
 requester: Known = NOTHING
 
 #: Whether queues of this process are shared with interpreters that began afresh.
@@ -34,8 +34,8 @@ _extra: dict[type, Any] = _forking._extra_reducers
 
 
 def reducers() -> dict[type, Any]:
-    """What the standard library has reducers for."""
-    # Made anew each time: both tables may change, and the copy costs less than looking in two.
+    """The reducers that the standard library has."""
+    # Made anew each time, since both tables may change. The copy costs less than looking in two tables.
     return {**copyreg.dispatch_table, **_extra}
 
 
@@ -50,7 +50,7 @@ def dumps(obj: object, large: list[pickle.PickleBuffer] | None = None) -> bytes:
 
 
 def keep_small(large: list[pickle.PickleBuffer], buffer: pickle.PickleBuffer) -> bool:
-    """True keeps a buffer in the pickle; so does anything that is not one piece of memory."""
+    """True keeps a buffer in the pickle: a small one, or one that is not in one piece of memory."""
     try:
         if buffer.raw().nbytes < LARGE:
             return True
@@ -69,7 +69,7 @@ def dumps_by_value(obj: object, large: list[pickle.PickleBuffer] | None = None, 
 
 
 def dumps_known(obj: object, large: list[pickle.PickleBuffer] | None, known: Known) -> bytes:
-    """Pickles; by value if need be, and what that process does not know by name."""
+    """Pickles for a process of which `known` says what it knows by name; by value if need be."""
     try:
         pickled = dumps(obj, large)
     except (pickle.PicklingError, AttributeError, TypeError):
@@ -79,7 +79,7 @@ def dumps_known(obj: object, large: list[pickle.PickleBuffer] | None, known: Kno
             return dumps_by_value(obj, large, known)
         except Exception:
             pass
-        # Not the second attempt's error: the first one names what is wrong in the words that people know.
+        # The first error, not that of the second attempt: it has the text that people know.
         raise
     if known.can_read(pickled):
         return pickled
@@ -89,24 +89,24 @@ def dumps_known(obj: object, large: list[pickle.PickleBuffer] | None, known: Kno
 
 
 def dumps_answer(obj: object, large: list[pickle.PickleBuffer] | None = None) -> bytes:
-    """Pickles for the process that this one, a worker, has its calls from."""
+    """In a worker: pickles for the process that sends the calls."""
     return dumps_known(obj, large, requester)
 
 
 def dumps_for_others(obj: object, large: list[pickle.PickleBuffer] | None = None) -> bytes:
-    """Pickles for interpreters that begin afresh."""
+    """Pickles for interpreters that begin afresh, as `spawn` starts them."""
     return dumps_known(obj, large, afresh())
 
 
 def dumps_queued(obj: object, large: list[pickle.PickleBuffer] | None = None) -> bytes:
-    """As `dumps`; if any reader began afresh, by value what that one may not know by name."""
+    """As `dumps`. If a reader may have begun afresh, what it may not know by name goes by value."""
     if not read_afresh:
         return dumps(obj, large)
     known = afresh()
     try:
         pickled = dumps(obj, large)
     except (pickle.PicklingError, AttributeError, TypeError):
-        # Where fresh interpreters import the program, a queue refuses what the standard library's would.
+        # Where fresh interpreters import the program, a queue refuses what the standard library's refuses.
         if known is not NOTHING and not _namespaces.programs():
             raise
         if large is not None:
@@ -120,7 +120,7 @@ def dumps_queued(obj: object, large: list[pickle.PickleBuffer] | None = None) ->
 
 
 def begin_worker() -> None:
-    """From now on this process is a worker: it is known what its answers may refer to by name."""
+    """Makes this process a worker, and notes which names its answers may refer to."""
     global requester
     requester = Copied()
     _namespaces.begin_worker(requester.copied, requester.learn)

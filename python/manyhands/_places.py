@@ -1,7 +1,7 @@
 """Turns the address of an instruction into file and line, when a report needs it.
 
-The engine notes addresses (see `ffi/places.rs`); the code object around one is found among those that run, those that
-made locks, and those of functions. Where none is found the place is unknown.
+The engine notes addresses (see `ffi/places.rs`). The code object around an address is looked for among those that run,
+those that made locks, and those of functions. If there is none, the place is unknown.
 """
 
 from __future__ import annotations
@@ -32,10 +32,11 @@ def _codes() -> Iterator[CodeType]:
 
 
 def name(address: int, begin: int, mark: int) -> str | None:
-    """FILE:LINE of an instruction, in a notebook CELL:LINE; code objects have their instructions `begin` bytes behind
-    their own address.
+    """FILE:LINE of an instruction; in a notebook CELL:LINE.
 
-    Code that has another mark than the one around the instruction had has taken the place of that.
+    The instructions of a code object begin `begin` bytes after its own address.
+
+    Code with another mark than `mark` was put at that address later, so it is not the code around the instruction.
     """
     for code in _codes():
         offset = address - id(code) - begin
@@ -45,7 +46,7 @@ def name(address: int, begin: int, mark: int) -> str | None:
 
 
 def _file_or_cell(path: str) -> str:
-    """What people call a piece of code: its file, or in a notebook the cell by the number that it shows."""
+    """The name of a piece of code for people: its file, or in a notebook the number of its cell."""
     shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     known = getattr(getattr(shell, "compile", None), "format_code_name", None)
     found = None if known is None else known(path)
@@ -60,15 +61,15 @@ def _line(code: CodeType, offset: int) -> int:
 
 
 def suspect(text: str) -> None:
-    """Tells of waits that may never end, on standard error."""
+    """Reports waits that may never end, on standard error."""
     report(
         f"manyhands: these threads have waited for a second:{text}\n"
-        "unless somebody else ends one of these waits, they last for ever"
+        "unless another thread ends one of these waits, they last for ever"
     )
 
 
 class _Learning:
-    """Has the engine look for places at the beginning of a `with`, so that it knows one when it sees it."""
+    """Calls `learn_places` as the beginning of a `with`, so that the engine learns which instruction that is."""
 
     __enter__ = staticmethod(_engine.learn_places)
 

@@ -1,8 +1,8 @@
-"""Gives the modules of some packages the standard library's own `multiprocessing`, while everybody else has ours.
+"""Gives the modules of some packages the standard library's own `multiprocessing`, while all others get ours.
 
-The packages are listed in `plain_for.txt`, and in `_std.plain_for` by the program's wish. Their modules are executed
-with an `__import__` of their own, so that what they import means the copy (`_plain`) whenever they import it, at the
-top or later in a function. The names in `sys.modules` stay ours. Compiled modules are not reached.
+The packages are those of `plain_for.txt`, and those that the program asks for (`_std.plain_for`). Their modules run
+with an `__import__` of their own, so that the name means the copy (`_plain`) whenever they import it, at the top or
+later in a function. The names in `sys.modules` stay ours. Compiled modules are not reached.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 LIST = os.path.join(os.path.dirname(os.path.abspath(__file__)), "plain_for.txt")
 COPY = "manyhands._plain"
 
-#: The names built into those modules. A copy: what is put into `builtins` later comes with the next module.
+#: The builtins of those modules. It is a copy, brought up to date each time such a module is loaded.
 _built_in: dict[str, Any] = {}
-#: The loaders' classes, and what they are replaced by.
+#: Classes of loaders, and the classes that replace them.
 _kinds: dict[type, type] = {}
 
 
 def names() -> frozenset[str]:
-    """All that are listed."""
+    """The names of all these packages."""
     with open(LIST, encoding="utf-8") as file:
         words = [line.partition("#")[0].strip() for line in file]
     return frozenset([word for word in words if word] + _std.plain_for)
@@ -45,7 +45,7 @@ def _import(
     fromlist: Sequence[str] | None = (),
     level: int = 0,
 ) -> Any:
-    # The interpreter's own code, pickle for one, gives a list, and takes the module from `sys.modules` afterwards.
+    # The interpreter's own code, such as pickle, passes a list, and takes the module from `sys.modules` afterwards.
     if level == 0 and not isinstance(fromlist, list) and (name + ".").startswith(_std.PACKAGE + "."):
         name = COPY + name.removeprefix(_std.PACKAGE)
         if not fromlist:
@@ -55,7 +55,7 @@ def _import(
 
 
 def _with_copy(kind: type) -> type:
-    """That class of loaders, for modules that import the copy."""
+    """A subclass of that class of loaders, for modules that import the copy."""
 
     def exec_module(self: Any, module: ModuleType) -> None:
         _built_in.update(vars(builtins))
@@ -67,7 +67,7 @@ def _with_copy(kind: type) -> type:
 
 
 def loaded_with_copy(spec: ModuleSpec) -> ModuleSpec:
-    """The same module, which imports the copy. One whose loader has a compiled class stays as it is."""
+    """The same module, but importing the copy. If the class of its loader is compiled, it stays as it is."""
     loader: Any = copy.copy(spec.loader)
     kind = type(loader)
     if hasattr(kind, "exec_module"):
@@ -80,7 +80,7 @@ def loaded_with_copy(spec: ModuleSpec) -> ModuleSpec:
 
 
 def find(fullname: str, path: Sequence[str] | None, target: ModuleType | None, but: object) -> ModuleSpec | None:
-    """Finds a module of those packages as it would be found without us, and has it loaded with the copy."""
+    """Finds a module of those packages as it would be found without us, and makes it load with the copy."""
     for finder in sys.meta_path:
         spec = None if finder is but else finder.find_spec(fullname, path, target)
         if spec is not None:

@@ -1,7 +1,8 @@
-"""A pytest plugin: where pytest runs on the engine, so do the workers that pytest-xdist starts.
+"""A pytest plugin: if pytest runs on the engine, the workers of pytest-xdist do, too.
 
-They are interpreters of their own, started in a way of their own, so the launcher does not reach them. What it was
-asked for goes to each in its environment and is put in force when the worker loads its plugins. Does nothing otherwise.
+They are separate interpreters, which pytest-xdist starts in its own way, so the launcher does not reach them. The
+launcher's settings go to each worker in its environment, and are applied when the worker loads its plugins. If pytest
+does not run on the engine, the plugin does nothing.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 _NAME = "MANYHANDS_PYTEST_WORKER"
 
 
-# A hook that is there only where pytest-xdist is.
+# This hook exists only if pytest-xdist is installed.
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes(specs: list[Any]) -> None:
-    """pytest-xdist is about to start its workers."""
+    """Called when pytest-xdist is about to start its workers."""
     settings = _settings()
     if settings is not None:
         for spec in specs:
@@ -29,7 +30,7 @@ def pytest_xdist_setupnodes(specs: list[Any]) -> None:
 
 
 def _settings() -> str | None:
-    """What the launcher was asked for; `None` where the names mean the standard library."""
+    """The launcher's settings; `None` where the names mean the standard library."""
     std: Any = sys.modules.get("manyhands._std")
     if std is None or not std.aliased:
         return None

@@ -1,8 +1,8 @@
-"""Which object refused a call: told where nobody caught the error.
+"""Reports which object refused a call, if the program does not catch the error.
 
-An error that the standard library raises as well has its text and nothing more, since tests compare texts, notes
-included, and doctests the last line. So the object's kind and name wait in the error until it ends a thread, which is
-then told by a note, or the program, which is told by a line below the traceback.
+An error that the standard library also raises has its text and nothing more. Tests compare texts, with their notes, and
+doctests compare the last line. So the object's class and name stay hidden in the error. If the error ends a thread, the
+report of the thread has a note with them. If it ends the program, a line below the traceback has them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _object_of(error: object) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def tell_first(hook: Callable[[object], None], thread: object) -> None:
+def report_thread(hook: Callable[[object], None], thread: object) -> None:
     """Reports the error that ends a thread, with a note that says which object refused, if one did."""
     error = sys.exc_info()[1]
     refused_by = _object_of(error)
@@ -30,9 +30,9 @@ def tell_first(hook: Callable[[object], None], thread: object) -> None:
     hook(thread)
 
 
-def tell_at_end() -> None:
-    """When the main thread has ended: says which object refused, if an error of that kind has just been reported."""
-    # A prompt has it of an earlier input.
+def report_at_end() -> None:
+    """Called at the end of the main thread: says which object refused, if such an error has just ended the program."""
+    # At a prompt, the last error is that of an earlier input.
     refused_by = None if hasattr(sys, "ps1") else _object_of(getattr(sys, "last_value", None))
     if refused_by is not None:
         report(f"manyhands: refused by {refused_by}")

@@ -1,15 +1,15 @@
-"""What the launcher asked for, carried out inside the interpreter that runs the program.
+"""Carries out the launcher's settings inside the interpreter that runs the program.
 
-The settings come as text in the environment: `KEY=VALUE` joined by commas. Everything that happens at the end
-of the program (report of a missing main guard, `--stats`) is registered here, before the program can register
-anything, so that it runs last.
+The settings come as text in the environment: `KEY=VALUE`, joined by commas. What happens at the end of the program (the
+report of a missing main guard, `--stats`) is registered here, before the program can register anything, so that it runs
+last.
 """
 
 from __future__ import annotations
 
 from . import _alias, _ending
 
-#: What the default start method is to be; `None`: the standard library's choice.
+#: The default start method; `None` for the standard library's choice.
 start_method: str | None = None
 
 

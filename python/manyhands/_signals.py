@@ -1,7 +1,7 @@
-"""Which exceptions came by a signal.
+"""Finds out which exceptions came from a signal handler.
 
-What a signal's handler raises comes up in whatever the main thread runs just then, also where an exception would be
-taken for somebody's answer. It is told by its kind, or by the handler's frame in its traceback.
+An exception of a signal handler comes up in the code that the main thread happens to run, also where an exception would
+be taken for the answer of a call. It is recognized by its class, or by the handler's frame in its traceback.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ __all__ = ["raised_by_handler"]
 
 
 def raised_by_handler(error: BaseException, traceback: TracebackType | None) -> bool:
-    """Whether a handler of a signal raised it, or is most likely to have: Ctrl-C by itself leaves no frame."""
+    """Whether a signal handler raised it. KeyboardInterrupt counts as such: Ctrl-C by itself leaves no frame."""
     if get_ident() != _std.standard("threading").main_thread().ident:
-        # Handlers run in the main thread.
+        # Handlers run only in the main thread.
         return False
     if isinstance(error, KeyboardInterrupt):
         return True

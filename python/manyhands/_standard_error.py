@@ -1,7 +1,7 @@
-"""Lines for standard error, from a program that may have none.
+"""Writes to standard error, in a program that may have none.
 
 A program that was started with descriptor 2 closed has `None` for `sys.stderr`, and `print` takes that for standard
-output. What the engine says of itself must not come out there.
+output. The engine's messages must not come out there.
 """
 
 from __future__ import annotations
@@ -12,6 +12,6 @@ __all__ = ["report"]
 
 
 def report(text: str) -> None:
-    """Writes a text and the end of a line to standard error, if there is one."""
+    """Writes a text and a newline to standard error, if there is one."""
     if sys.stderr is not None:
         print(text, file=sys.stderr, flush=True)

@@ -1,11 +1,14 @@
-"""The standard library's own modules, whatever their names mean just now.
+"""The standard library's own modules, whichever modules their names mean just now.
 
-What we do not replace is used, not written again: process objects, finalizers, reduction, connections, the main
-module's preparation, `Thread`. Under the launcher these names are ours, so the standard modules are loaded here, once,
-from the interpreter's own folder. `multiprocessing`'s stay registered where nobody replaced them, `concurrent.futures`
-is in force only while something of ours that stands on it is being imported, `threading` and `queue` are registered
-always, with our names laid over theirs (`_overlay`). Thread-safe through the import lock of whoever imports one of our
-modules.
+We use what we do not replace, and do not write it again: process objects, finalizers, reduction, connections, the
+preparation of the main module, `Thread`. Under the launcher these names are ours. So the standard modules are loaded
+here, once, from the interpreter's own folder:
+
+* `multiprocessing` and its submodules stay registered where nothing has replaced them;
+* `concurrent.futures` is in force only while a module of ours that is built on it is being imported;
+* `threading` and `queue` are always registered, with our names laid over theirs (`_overlay`).
+
+All this is safe between threads through the import lock, which a thread holds while it imports one of our modules.
 """
 
 from __future__ import annotations
@@ -29,10 +32,10 @@ PACKAGE = "multiprocessing"
 #: Whether the name `multiprocessing` means ours in this process: set by `_alias`.
 aliased = False
 
-#: The other standard names that mean a module of ours, and which.
+#: The other standard names that mean modules of ours, and these modules.
 REPLACEMENTS = {"concurrent.futures": "manyhands.futures"}
 
-#: How to find what needs the insides of the standard package while that name means ours: set by `_alias`, too.
+#: Finds a module that uses private parts of the standard package, while that name means ours: set by `_alias`, too.
 find_on_a_copy: Any = None
 
 #: Packages whose modules get the standard `multiprocessing`, beside those listed: set by `_run`.
@@ -42,11 +45,11 @@ plain_for: list[str] = []
 over_ours: set[str] = set()
 
 _loaded: dict[str, ModuleType] = {}
-#: The standard modules of each of those names, while it means ours.
+#: For each of these names, while it means ours: the standard modules.
 _kept: dict[str, dict[str, ModuleType]] = {}
-#: Those that something of ours stands on: whoever takes their names from them, they are not loaded twice.
+#: The standard modules that ours are built on. They are not loaded twice, even if their names are taken from them.
 _used: dict[str, dict[str, ModuleType]] = {}
-#: Those whose names are laid over in place.
+#: The standard modules in which our names are laid over theirs.
 _overlaid: dict[str, ModuleType] = {}
 _library = os.path.dirname(os.__file__)
 #: Where the standard package's submodules are.
@@ -54,7 +57,7 @@ FOLDER = os.path.join(_library, PACKAGE)
 
 
 class _Itself:
-    """Finds the standard package's own modules while it is being imported, whatever aliases are in force."""
+    """Finds the standard package's own modules while it is being imported, even if aliases are in force."""
 
     @staticmethod
     def find_spec(fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
@@ -68,13 +71,13 @@ def _find(full: str) -> ModuleSpec | None:
 
 
 def is_replaced() -> bool:
-    """Whether the name `multiprocessing` means ours here, by our alias or by somebody else's."""
+    """Whether the name `multiprocessing` means ours here, through our alias or through another."""
     found = sys.modules.get(PACKAGE)
     return aliased or (found is not None and found is sys.modules.get("manyhands.multiprocessing"))
 
 
 def for_children() -> list[str] | None:
-    """What a child is to be told: that the name means ours, and for which packages it does not; `None`: nothing."""
+    """The packages for which the name does not mean ours, for a child; `None` if it does not mean ours at all."""
     return plain_for if is_replaced() else None
 
 
@@ -86,14 +89,14 @@ def module(name: str = "") -> Any:
         if name:
             module()
         current = sys.modules.get(full)
-        # A module of ours that stands there under the standard name keeps its own.
+        # A module of ours that is registered under the standard name still has its own `__name__`.
         found = current if current is not None and current.__name__ == full else _load(full)
         _loaded[full] = found
     return found
 
 
 def rest(ours: str, name: str) -> Any:
-    """What the standard module has by that name, for a module of ours that has not: its `__getattr__`."""
+    """The `__getattr__` of a module of ours: gives what the standard module has by that name."""
     if not name.startswith("__"):
         try:
             return getattr(module(ours.removeprefix("manyhands.multiprocessing.")), name)
@@ -103,26 +106,26 @@ def rest(ours: str, name: str) -> Any:
 
 
 def names(ours: str) -> list[str]:
-    """The names that the standard module has: what `dir` tells of ours."""
+    """The `__dir__` of a module of ours: gives the names of the standard module."""
     return dir(module(ours.removeprefix("manyhands.multiprocessing.")))
 
 
 def loaded(name: str) -> Any:
-    """The standard module `multiprocessing.NAME` if anybody has imported it."""
+    """The standard module `multiprocessing.NAME`, if it has been imported."""
     full = f"{PACKAGE}.{name}"
     found = _loaded.get(full) or sys.modules.get(full)
     return found if found is not None and found.__name__ == full else None
 
 
 def give_up_names() -> None:
-    """Takes the standard names from the standard modules, so that an alias is asked for them; keeps the modules."""
+    """Takes the names from the standard modules, so that an alias is asked for them. The modules are kept."""
     for name in [name for name in sys.modules if name == PACKAGE or name.startswith(PACKAGE + ".")]:
         if sys.modules[name].__name__ == name and name not in over_ours:
             _loaded.setdefault(name, sys.modules.pop(name))
 
 
 def _load(full: str) -> ModuleType:
-    # Not by importing it: an alias that somebody else has put before us might send us round in a circle.
+    # Not by importing it: another alias in front of ours might lead back to us, for ever.
     in_force = sys.modules.get(PACKAGE)
     spec = _find(full)
     if spec is None or spec.loader is None:
@@ -157,24 +160,24 @@ def _put_back(full: str, before: ModuleType | None) -> None:
 
 
 def take(root: str) -> dict[str, ModuleType]:
-    """Takes the modules of that name, and of those below it, out of the register."""
+    """Takes the module of that name, and all below it, out of `sys.modules`."""
     names = [name for name in sys.modules if name == root or name.startswith(root + ".")]
     return {name: sys.modules.pop(name) for name in names}
 
 
 def replace(root: str) -> None:
-    """From now on the name means ours; what is loaded of the standard modules is kept for us."""
+    """Makes the name mean ours. The standard modules loaded under it are kept for us."""
     if root not in _kept:
         _kept[root] = take(root)
 
 
 def give_back() -> None:
-    """Makes all names mean the standard modules again. A module of ours that somebody has stays what it is."""
+    """Makes all names mean the standard modules again. A module of ours that the program holds stays what it is."""
     global aliased
     aliased = False
     for root, standard_ones in ((PACKAGE, _loaded), *((root, _kept.pop(root)) for root in REPLACEMENTS)):
         take(root)
-        # Loaded on a copy of the standard `multiprocessing`, for ours.
+        # This one was built on a copy of the standard `multiprocessing`, for ours. The program must not get it.
         on_a_copy = standard_ones.pop("concurrent.futures.process", None)
         sys.modules.update(standard_ones)
         parent, _, name = root.rpartition(".")
@@ -188,7 +191,7 @@ def give_back() -> None:
 
 
 class Plainly:
-    """While this lasts a name means the standard library's modules, for this thread's imports."""
+    """While this lasts, a name means the standard library's modules, for the imports of this thread."""
 
     def __init__(self, root: str) -> None:
         self._root = root
@@ -200,7 +203,7 @@ class Plainly:
         if get_ident() != self._thread or not (fullname == self._root or fullname.startswith(self._root + ".")):
             return None
         if aliased and fullname == "concurrent.futures.process":
-            # It needs the insides of the standard `multiprocessing`, too.
+            # It uses private parts of the standard `multiprocessing`, too.
             found: ModuleSpec | None = find_on_a_copy(fullname, path)
             return found
         return PathFinder.find_spec(fullname, path)
@@ -229,7 +232,7 @@ class Plainly:
 
 
 def in_library(spec: ModuleSpec | None) -> bool:
-    """Whether the interpreter's own folder holds the module, and not a program's that has a file of the same name."""
+    """Whether the module is from the interpreter's own folder. A program may have a file of the same name."""
     return spec is not None and os.path.dirname(spec.origin or "") == _library
 
 
@@ -246,7 +249,7 @@ def standard(full: str) -> Any:
 
 
 def keep(full: str, found: ModuleType) -> ModuleType:
-    """Takes note of the standard module of a name that is laid over in place; `found` has the name just now."""
+    """Keeps the standard module of a name that is laid over in place; `found` is the module of that name just now."""
     if not in_library(found.__spec__):
         spec = PathFinder.find_spec(full, [_library])
         assert spec is not None and spec.loader is not None, f"the interpreter has no module {full!r}"
@@ -256,5 +259,5 @@ def keep(full: str, found: ModuleType) -> ModuleType:
 
 
 def original(full: str, name: str) -> Any:
-    """What the standard module has under that name, whatever it means there now."""
+    """The standard module's own object of that name, whichever object the name means there now."""
     return _overlay.original(standard(full), name)

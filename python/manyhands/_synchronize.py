@@ -1,9 +1,9 @@
-"""What threads wait at: conditions, semaphores, events and barriers, with the attributes that programs know them by.
+"""Conditions, semaphores, events and barriers for threads, with the private attributes that programs use.
 
-Their state is the engine's. Whoever reaches for the condition inside an event or a semaphore finds one, and the object
-works with it from then on, by the standard class's own functions. What a program takes apart (`_parts`) looks like
-what the standard one is made of. Where the program's threads are greenlets, all of it becomes the standard library's
-(`_made_standard`).
+The engine keeps their state. When a program reaches for the condition inside an event or a semaphore, it finds one.
+From then on the object works with that condition, through the standard class's own functions: it is *opened*. An object
+that a program takes apart (`_parts`) shows the parts of a standard one. Where the program's threads are greenlets, all
+of these become the standard library's (`_made_standard`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ __all__ = ["Barrier", "BoundedSemaphore", "Condition", "Event", "Semaphore", "ou
 
 
 class _OnceMade:
-    """A name for what the engine knows, in an object that has been made; a plain attribute in one that has not."""
+    """An attribute whose value the engine keeps once `__init__` has run, and a plain attribute before."""
 
     def __init__(self, read: Callable[[Any], Any], write: Callable[[Any, Any], object]) -> None:
         self._read = read
@@ -53,15 +53,15 @@ class _OnceMade:
 
 
 class Condition(_engine.ThreadCondition):
-    """A place where threads wait, under a lock, to be told that something has changed."""
+    """A place where threads wait, under a lock, to be notified of a change."""
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
         if cls.notify is not Condition.notify and cls.notify_all is Condition.notify_all:
-            # It goes through the subclass's own `notify`, as the standard class does.
+            # The standard `notify_all` calls the subclass's own `notify`.
             cls.notify_all = _Condition.notify_all  # type: ignore[method-assign]
 
-    # How it works with waiters that a program has given it.
+    # Used when a program has put waiters of its own in.
     _manyhands_wait = _Condition.wait
     _manyhands_notify = _Condition.notify
     _manyhands_notify_all = _Condition.notify_all
@@ -72,14 +72,14 @@ class Condition(_engine.ThreadCondition):
     def _waiters(self) -> Any:
         if "_waiters" in vars(self):
             return vars(self)["_waiters"]
-        # As many as there are threads that wait; what each waits on is the engine's.
+        # One entry for each thread that waits. What a thread waits on is known to the engine alone.
         return deque(range(_engine.ThreadCondition.statistics(self)["waiters"]))
 
     @_waiters.setter
     def _waiters(self, waiters: Any) -> None:
         vars(self)["_waiters"] = waiters
         if self._manyhands_is_made:
-            # Those who wait at the engine are forgotten, as those in the place of which the program puts its own.
+            # The threads that wait in the engine are forgotten, as in the standard class when `_waiters` is replaced.
             self._manyhands_open()
 
     def __init__(self, lock: Any = None) -> None:
@@ -96,7 +96,7 @@ class Condition(_engine.ThreadCondition):
 
     def __copy__(self) -> Any:
         if not vars(self).get("_waiters") and _engine.ThreadCondition.statistics(self)["waiters"]:
-            # They wait at the engine, where the copy could not wake them.
+            # They wait in the engine, where the copy could not wake them.
             return no_copy(self)
         self._waiters = self._waiters
         made = type(self).__new__(type(self))
@@ -112,7 +112,7 @@ class Condition(_engine.ThreadCondition):
 
 
 class _Inside:
-    """The condition inside. Once it is looked at, or set, the object works as one of the standard class does."""
+    """The condition inside an object. Reading or setting it opens the object."""
 
     def __get__(self, thing: Any, kind: type | None = None) -> Any:
         if thing is None:
@@ -120,7 +120,8 @@ class _Inside:
         there = thing.__dict__
         if "_cond" not in there:
             condition = there.setdefault("_manyhands_cond", _Condition(_overlay.original(_thread, "allocate_lock")()))
-            # Whoever comes by the engine meanwhile is sent here, and waits.
+            # Threads that the engine sends to the opened object meanwhile read `_cond`, too, and wait here until the
+            # state has been handed over.
             with condition:
                 if "_cond" not in there:
                     thing._manyhands_look_inside()
@@ -132,12 +133,12 @@ class _Inside:
         thing.__dict__["_cond"] = condition
 
     def open(self, thing: Any) -> None:
-        """Has the object work as one of the standard class does from now on."""
+        """Opens the object: it works as one of the standard class from now on."""
         self.__get__(thing)
 
 
 def _copy(thing: Any) -> Any:
-    """A copy has a flag or a value of its own, and shares the condition inside, as one of a standard object does."""
+    """A copy with a flag or value of its own, which shares the condition inside, as with a standard object."""
     made = thing.__class__.__new__(thing.__class__)
     made._cond = thing._cond
     vars(made).update(vars(thing))
@@ -145,12 +146,12 @@ def _copy(thing: Any) -> Any:
 
 
 def _forget(thing: Any, *names: str) -> None:
-    """What a subclass has set before `__init__` is no longer so: that sets it anew."""
+    """Drops what a subclass has set before `__init__`, which sets it anew."""
     for name in names:
         vars(thing).pop(name, None)
 
 
-#: The most permits that the engine can have.
+#: The most permits that a semaphore of the engine can have.
 _MOST_PERMITS = 2**31 - 1
 
 
@@ -165,7 +166,7 @@ class Semaphore(_engine.ThreadSemaphore):
 
     def _manyhands_look_inside(self) -> None:
         if not self._manyhands_is_made:
-            # A subclass makes the insides itself.
+            # A subclass sets up the parts itself, without our `__init__`.
             _engine.ThreadSemaphore.__init__(self, 0)
         self.__dict__.setdefault("_manyhands_value", self._manyhands_open())
 
@@ -185,12 +186,12 @@ class Semaphore(_engine.ThreadSemaphore):
         if "_manyhands_value" not in inside and self._manyhands_is_made:
             if isinstance(value, int) and value >= 0 and self._manyhands_set_value(value):
                 return
-            # More than it may have, or no number of permits: the standard class takes anything.
+            # Not a number of permits that the engine can have. The standard class takes anything.
             Semaphore._cond.open(self)
         inside["_manyhands_value"] = value
 
     def _manyhands_set_value(self, value: int) -> bool:
-        """Takes permits away or adds some; False when it cannot have so many."""
+        """Takes permits away, or adds some; False when the semaphore cannot have so many."""
         while self._value > value and _engine.ThreadSemaphore.acquire(self, False):
             pass
         try:
@@ -203,7 +204,7 @@ class Semaphore(_engine.ThreadSemaphore):
     def __init__(self, value: int = 1) -> None:
         if type(self) not in (Semaphore, BoundedSemaphore):
             if "_cond" in self.__dict__:
-                # A subclass has made the insides before.
+                # A subclass has set up the parts before.
                 _Semaphore.__init__(self, value)
                 return
             _forget(self, "_manyhands_value")
@@ -221,7 +222,7 @@ class Semaphore(_engine.ThreadSemaphore):
     def __setstate__(self, state: dict[str, Any]) -> None:
         del state["_cond"]
         value = state.pop("_value")
-        # A bounded one may have had more.
+        # A bounded one may begin with more permits than it has now.
         Semaphore.__init__(self, state.get("_initial_value", value))
         self._value = value
         vars(self).update(state)
@@ -230,8 +231,7 @@ class Semaphore(_engine.ThreadSemaphore):
 
 
 class _FirstValue:
-    """The most permits that a bounded semaphore may have. The engine keeps the first, so to change it opens the
-    semaphore."""
+    """The most permits a bounded semaphore may have. The engine cannot change that, so setting it opens the object."""
 
     def __get__(self, semaphore: Any, kind: type | None = None) -> Any:
         if semaphore is None:
@@ -249,7 +249,7 @@ class BoundedSemaphore(Semaphore):
 
     _manyhands_bounded = True
     _manyhands_release = _BoundedSemaphore.release
-    #: As it was set last; of one that is not made yet there is none.
+    #: The value that was set last; None until `__init__` has run.
     _manyhands_first: Any = None
 
     _initial_value: Any = _FirstValue()
@@ -279,7 +279,7 @@ class Event(_engine.ThreadEvent):
         self.__dict__["_manyhands_flag"] = self._manyhands_open()
 
     def _manyhands_is_set(self) -> Any:
-        # There is a flag once there is a condition.
+        # An opened event has its condition before its flag.
         return self._cond is not None and self._flag
 
     @property
@@ -294,13 +294,13 @@ class Event(_engine.ThreadEvent):
             if is_set is True or is_set is False:
                 (_engine.ThreadEvent.set if is_set else _engine.ThreadEvent.clear)(self)
                 return
-            # The standard class's methods return what is set here.
+            # Any other value: the standard class's methods return what is set here.
             Event._cond.open(self)
         self.__dict__["_manyhands_flag"] = is_set
 
     def __init__(self) -> None:
         if type(self) is not Event:
-            # It may have been set before.
+            # A subclass may have set it before.
             self._flag = False
 
     def __getstate__(self) -> dict[str, Any]:
@@ -319,15 +319,15 @@ class Event(_engine.ThreadEvent):
         return self.is_set()
 
 
-#: What the standard class goes through at a barrier, and what it keeps in it.
+#: The steps of a wait at a standard barrier, and its attributes.
 _STEPS = ("_enter", "_wait", "_release", "_exit", "_break")
 _KEPT = ("_action", "_timeout", "_parties", "_state", "_count")
 
 
 class Barrier(_engine.ThreadBarrier):
-    """A place that nobody leaves before all have come."""
+    """A place that no thread leaves before all have come."""
 
-    #: Whether a subclass has its own steps: then it is one of the standard class's making, and works by its functions.
+    #: Whether a subclass has steps of its own. Then the standard class's functions do all the work.
     _manyhands_stepwise = False
 
     _enter = _Barrier._enter
@@ -341,7 +341,7 @@ class Barrier(_engine.ThreadBarrier):
         if any(getattr(cls, name) is not getattr(_Barrier, name) for name in _STEPS):
             cls._manyhands_stepwise = True
             for name in _KEPT:
-                # Ours tell what the engine knows.
+                # Our properties show the engine's state, which is not used then.
                 if getattr(cls, name) is getattr(Barrier, name):
                     setattr(cls, name, None)
 
@@ -351,7 +351,7 @@ class Barrier(_engine.ThreadBarrier):
         found = vars(_Barrier)[name].__get__(self)
         return found(*arguments) if callable(found) else found
 
-    # How many have come is for the engine to count; what is written here is accepted, and counts for nothing.
+    # The engine counts how many threads have come. A value that is set here is accepted, and ignored.
     _count = _OnceMade(lambda barrier: barrier.n_waiting, lambda *_: None)
     _parties = _OnceMade(lambda barrier: barrier.parties, _engine.ThreadBarrier._manyhands_set_parties)
 
@@ -378,7 +378,7 @@ class Barrier(_engine.ThreadBarrier):
 
 
 def outdated(text: str) -> None:
-    """Warns that a name is an older one."""
+    """Warns that a name is deprecated."""
     import warnings
 
     warnings.warn(text, DeprecationWarning, stacklevel=3)
@@ -386,5 +386,5 @@ def outdated(text: str) -> None:
 
 without_annotations(globals())
 for _kind in (Barrier, BoundedSemaphore, Condition, Event, Semaphore):
-    # To be found there.
+    # The public module of these classes.
     _kind.__module__ = "manyhands.threading"

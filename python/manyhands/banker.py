@@ -1,8 +1,8 @@
 """The banker's algorithm: units of named resources, granted only when that cannot lead to a deadlock.
 
-Whoever needs several resources one after the other declares first how much it will need at most. A request is granted
-when all claimants can still get all they declared, in some order, and waits otherwise. Dijkstra, EWD 108 and EWD 623;
-for several resources Habermann, "Prevention of system deadlocks", CACM 12 (1969).
+A claimant that needs several resources, one after the other, first declares how much it will need at most. A request is
+granted if all claimants can then still get all they declared, in some order; otherwise it waits. Dijkstra, EWD 108 and
+EWD 623; for several resources Habermann, "Prevention of system deadlocks", CACM 12 (1969).
 
     banker = Banker(memory=8 << 30, licences=3)
     with banker.claim("report", memory=2 << 30, licences=1) as claim:
@@ -33,7 +33,7 @@ _MOST = 2**64 - 1
 
 
 class ResourceStatistics(NamedTuple):
-    """How many units of a resource there are, and how many of them nobody has."""
+    """How many units of a resource there are, and how many of them are free."""
 
     total: int
     free: int
@@ -50,14 +50,14 @@ class ClaimantStatistics(NamedTuple):
 
 
 class BankerStatistics(NamedTuple):
-    """What can be told of a banker at one moment."""
+    """The state of a banker at one moment."""
 
     resources: dict[str, ResourceStatistics]
     claimants: list[ClaimantStatistics]
 
 
 class Verdict(NamedTuple):
-    """What would become of a request: if it is safe, in which order all could then finish, or why it has to wait."""
+    """The outcome of a request: whether it is safe, and an order in which all could finish, or the reason to wait."""
 
     safe: bool
     order: list[str] | None
@@ -65,7 +65,7 @@ class Verdict(NamedTuple):
 
 
 def _named(units: _Units, more: dict[str, int]) -> dict[str, int]:
-    """Units by name, as whole numbers that the engine can count."""
+    """Units by name, as whole numbers in the engine's range."""
     named = {**(units or {}), **more}
     for name, count in named.items():
         try:
@@ -80,7 +80,7 @@ def _named(units: _Units, more: dict[str, int]) -> dict[str, int]:
 
 
 class _Books:
-    """What a banker keeps of its own: the engine's banker, and what the resources are called."""
+    """The engine's banker, and the names of its resources."""
 
     __slots__ = ("engine", "names")
 
@@ -89,10 +89,10 @@ class _Books:
         self.names = [name for name, _ in engine._resources()]
 
     def listed(self, named: dict[str, int]) -> list[int]:
-        """Units as the engine counts them, in the order of the resources."""
+        """Units as the engine takes them: a list in the order of the resources."""
         for name in named:
             if name not in self.names:
-                raise ValueError(f"this banker has no {name!r}: it has {', '.join(self.names)}")
+                raise ValueError(f"this banker has no resource {name!r}: it has {', '.join(self.names)}")
         return [named.get(name, 0) for name in self.names]
 
     def by_name(self, units: list[int]) -> dict[str, int]:
@@ -100,7 +100,7 @@ class _Books:
 
 
 def _attach(kind: Any, handle: int) -> Any:
-    """The banker that another process named, as this process's own."""
+    """A banker that another process has sent."""
     banker = kind.__new__(kind)
     banker._manyhands = _Books(_engine.Banker([], handle=handle))
     return banker
@@ -116,15 +116,15 @@ class Banker:
 
     @classmethod
     def shared(cls, resources: _Units = None, /, **more: int) -> Banker:
-        """A banker for several processes. It goes to those that are started, as locks do."""
+        """A banker for several processes. It is passed to child processes when they are started, as locks are."""
         banker = cls.__new__(cls)
         banker._manyhands = _Books(_engine.Banker(list(_named(resources, more).items()), True))
         return banker
 
     def claim(self, name: str | None = None, units: _Units = None, /, **more: int) -> Claim:
-        """Declares that at most so many units will be needed at one time; `ValueError` when there are not so many.
+        """Declares that at most so many units will be needed at one time; `ValueError` if there are not so many.
 
-        `name` stands in errors and statistics; without one it is the thread's.
+        `name` appears in errors and statistics; the default is the name of the thread.
         """
         books = self._manyhands
         listed = books.listed(_named(units, more))
@@ -137,15 +137,15 @@ class Banker:
         return dict(self._manyhands.engine._resources())
 
     def is_safe(self) -> bool:
-        """Whether all claimants can get all they declared, in some order; true, unless the banker has failed."""
+        """Whether all claimants can get all they declared, in some order. If not, the banker has failed."""
         return self._manyhands.engine._safe_order() is not None
 
     def safe_order(self) -> list[str]:
-        """The names of the claimants in such an order."""
+        """The names of the claimants, in such an order."""
         return self._manyhands.engine._safe_order() or []
 
     def statistics(self) -> BankerStatistics:
-        """What there is, who declared what, has what and waits for what."""
+        """The resources, and what each claimant has declared, has, and waits for."""
         books = self._manyhands
         free, rows = books.engine._statistics()
         totals = books.engine._resources()
@@ -160,7 +160,7 @@ class Banker:
     def __reduce__(self) -> tuple[Any, ...]:
         handle = self._manyhands.engine._handle
         if handle is None:
-            raise TypeError("a banker for threads cannot go to another process: make it by Banker.shared()")
+            raise TypeError("a banker for threads cannot be sent to another process: make it with Banker.shared()")
         from .multiprocessing import context
 
         context.assert_spawning(self)
@@ -173,7 +173,7 @@ class Banker:
 
 
 class _UntilItsEnd:
-    """What a `with` gives back when it ends."""
+    """An object that a `with` gives back at its end."""
 
     __slots__ = ()
 
@@ -190,7 +190,7 @@ class _UntilItsEnd:
 
 
 class Claim(_UntilItsEnd):
-    """What a claimant has declared; one thread at a time requests units with it. Closing it gives all back."""
+    """A declaration of a claimant. One thread at a time requests units with it. Closing it gives all units back."""
 
     __slots__ = ("__weakref__", "_manyhands_books", "_manyhands_claim")
 
@@ -204,9 +204,9 @@ class Claim(_UntilItsEnd):
         return self._manyhands_claim.name
 
     def request(self, units: _Units = None, /, **more: int) -> Units:
-        """Waits until so many units more can be had safely, and takes them; `with` gives them back.
+        """Waits until so many more units can be granted safely, and takes them. `with` gives them back.
 
-        `ValueError` when that is more than was declared.
+        `ValueError` if that is more than was declared.
         """
         listed = self._manyhands_books.listed(_named(units, more))
         while not self._manyhands_claim._request(listed, None, self):
@@ -214,12 +214,12 @@ class Claim(_UntilItsEnd):
         return Units(self, listed)
 
     def try_request(self, units: _Units = None, /, **more: int) -> Units | None:
-        """Takes the units if they can be had safely at once, without overtaking anybody who has waited too long."""
+        """Takes the units if that is safe at once, and overtakes no request that has waited too long; else `None`."""
         listed = self._manyhands_books.listed(_named(units, more))
         return Units(self, listed) if self._manyhands_claim._try_request(listed) else None
 
     def request_timeout(self, seconds: float, units: _Units = None, /, **more: int) -> Units:
-        """As `request`; `TimeoutError` when the time is over first."""
+        """As `request`, but raises `TimeoutError` when the time is over first."""
         listed = self._manyhands_books.listed(_named(units, more))
         if not self._manyhands_claim._request(listed, max(seconds, 0.0), self):
             wanted = ", ".join(
@@ -229,16 +229,16 @@ class Claim(_UntilItsEnd):
         return Units(self, listed)
 
     def release(self, units: _Units = None, /, **more: int) -> None:
-        """Gives units back, of whichever request; `ValueError` when the claim does not have so many."""
+        """Gives units back, from any of the requests; `ValueError` if the claim does not have so many."""
         self._manyhands_claim._release(self._manyhands_books.listed(_named(units, more)))
 
     @property
     def held(self) -> dict[str, int]:
-        """What the claim has now."""
+        """The units that the claim has now."""
         return self._manyhands_books.by_name(self._manyhands_claim._held())
 
     def foresee(self, units: _Units = None, /, **more: int) -> Verdict:
-        """What would become of a request if it were made now; nothing is taken."""
+        """The outcome of a request, if it were made now. Nothing is taken."""
         safe, order, lacking = self._manyhands_claim._foresee(self._manyhands_books.listed(_named(units, more)))
         if safe:
             return Verdict(True, order, "safe")
@@ -247,7 +247,7 @@ class Claim(_UntilItsEnd):
         return Verdict(False, None, "unsafe: all could come to wait for one another")
 
     def close(self) -> None:
-        """Gives all back, and the claim up; may be done again."""
+        """Gives all units back and ends the claim; a second call does nothing."""
         self._manyhands_claim.close()
 
     def _manyhands_end(self) -> None:
@@ -268,12 +268,12 @@ class Units(_UntilItsEnd):
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many of each resource; nothing once they were given back."""
+        """How many units of each resource; empty after they were given back."""
         units = self._manyhands_units
         return {} if units is None else self._manyhands_claim._manyhands_books.by_name(units)
 
     def release(self) -> None:
-        """Gives them back; may be done again."""
+        """Gives the units back; a second call does nothing."""
         units, self._manyhands_units = self._manyhands_units, None
         if units is not None:
             self._manyhands_claim._manyhands_claim._release(units)

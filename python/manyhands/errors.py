@@ -1,8 +1,8 @@
-"""What went wrong in another process, as exceptions of this one.
+"""Exceptions for what went wrong in another process.
 
-`WorkerDied` is a `BrokenProcessPool`, so that handlers written for `concurrent.futures` see it; the pool itself goes on
-with a new worker. Importing this module imports `concurrent.futures.process`, so nobody does before something has gone
-wrong.
+`WorkerDied` is a `BrokenProcessPool`, so that handlers written for `concurrent.futures` catch it; the pool itself goes
+on with a new worker. Importing this module imports `concurrent.futures.process`, so it is imported only after something
+has gone wrong.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class WorkerDied(BrokenProcessPool):
-    """The worker that ran a call died over it. Only this call is lost; `retries=` runs such a call again."""
+    """The worker died while it ran a call. Only this call is lost; `retries=` runs such a call again."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class WorkerDied(BrokenProcessPool):
         call: str = "",
     ) -> None:
         super().__init__(message)
-        #: The worker's pid, name, and exit code or minus the signal that ended it; `None` when nobody could tell.
+        #: The worker's pid, name, and exit code (or minus the signal that ended it); `None` if that is not known.
         self.pid = pid
         self.worker = worker
         self.exitcode = exitcode
@@ -53,7 +53,7 @@ class WorkerDied(BrokenProcessPool):
 
 
 class MissingGuardError(RuntimeError):
-    """The main module starts processes when it is imported. Told once: here, if anybody reads it, else at the end."""
+    """The main module starts processes when it is imported. If nothing reads this error, it is reported at the end."""
 
     def __str__(self) -> str:
         _guard.reported()
@@ -61,7 +61,7 @@ class MissingGuardError(RuntimeError):
 
 
 def broken_pool(text: str, reason: str) -> Exception:
-    """The exception for a pool none of whose workers can work."""
+    """The exception for a pool in which no worker can work."""
     if reason.startswith(_guard.PREFIX):
         _guard.found(reason)
         return MissingGuardError(_guard.message(reason))
@@ -69,7 +69,7 @@ def broken_pool(text: str, reason: str) -> Exception:
 
 
 def unreadable(error: BaseException) -> Exception:
-    """The exception for a call of an executor whose arguments, or result, cannot be made of what was sent."""
+    """The exception for a call of an executor whose arguments or result cannot be unpickled."""
     broken = BrokenProcessPool(f"a call's arguments or result cannot be unpickled: {type(error).__name__}: {error}")
     broken.__cause__ = error
     return broken

@@ -1,10 +1,12 @@
 """Threads, locks and what stands on them: the names of the standard library's `threading`, on the engine.
 
-`Thread` is a subclass of the standard one and shares its registry, so whoever asks the standard module gets the same
-answer. Locks, conditions, semaphores, events and barriers are the engine's: a wait is seen by others (`Thread.state`),
-and one that can never end is an error (`DeadlockError`). Every other name is the standard module's, to read and to
-write: `threading.excepthook = f` sets it there. Where the name `threading` means ours, these classes stand in the
-standard module itself (`lay_names`). What a thread has of ours is under names that no program uses.
+`Thread` is a subclass of the standard one and shares its registry, so the standard module's functions see the same
+threads. Locks, conditions, semaphores, events and barriers are the engine's: other threads can see a wait
+(`Thread.state`), and a wait that can never end is an error (`DeadlockError`).
+
+Every other name is the standard module's, for reading and for writing: `threading.excepthook = f` sets it there. Where
+the name `threading` means ours, these classes are put into the standard module itself (`lay_names`). Attributes that we
+add to a thread have names that no program uses.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ __all__ = [*_standard.__all__]
 
 _CRLock = RLock
 LockType = Lock
-# To be found by these names; their texts name them as the interpreter's own.
+# pickle and help find the classes by these names. Their reprs use the names of the interpreter's own.
 Lock.__module__, Lock.__qualname__ = __name__, "Lock"
 RLock.__module__ = __name__
 BrokenBarrierError = _standard.BrokenBarrierError
@@ -51,21 +53,21 @@ TIMEOUT_MAX = _standard.TIMEOUT_MAX
 
 
 def trust_with(trusted: bool) -> None:
-    """Says whether nobody but its holder releases a lock taken by `with`, as is assumed at first.
+    """Says whether only the holder of a lock taken by `with` releases it, as is assumed at first.
 
-    A program in which one thread releases what another has taken by `with` says False. Threads that wait for one
-    another for such locks then get an error only when nobody else is left. A `with` in a generator or a coroutine,
-    which another thread may go on with, is never trusted so.
+    A program in which one thread releases what another has taken by `with` passes False. Threads that wait for one
+    another through such locks then get an error only when no other thread is left to release them. A `with` in a
+    generator or a coroutine, which another thread may go on with, is never trusted.
     """
     _engine.trust_with(trusted)
 
 
 class State(str):
-    """What a thread is doing, as known when it was asked: New, Ready, Running, Blocked or Dead."""
+    """What a thread was doing at the moment of the question: New, Ready, Running, Blocked or Dead."""
 
     __slots__ = ("on",)
 
-    #: What a blocked thread waits for: the lock, the condition, the thread; `None` when that is outside the engine.
+    #: The object that a blocked thread waits for: a lock, a condition, a thread; `None` if it is not the engine's.
     on: object
 
     def __new__(cls, name: str, on: object = None) -> State:
@@ -74,8 +76,8 @@ class State(str):
         return state
 
 
-class _Told:
-    """The attribute `state`. Not a property: a subclass that keeps a state of its own under that name has its own."""
+class _StateOf:
+    """The attribute `state`. Not a property: a subclass may keep an attribute of its own under that name."""
 
     def __get__(self, thread: Any, kind: type | None = None) -> Any:
         return self if thread is None else _state(thread)
@@ -83,7 +85,7 @@ class _Told:
 
 def _life(thread: Any) -> _engine.ThreadLife:
     life: _engine.ThreadLife | None = vars(thread).get("_manyhands_life")
-    # A thread that was made by other means than `__init__` has none yet.
+    # A thread that was made without our `__init__` has none yet.
     return vars(thread).setdefault("_manyhands_life", _engine.ThreadLife()) if life is None else life
 
 
@@ -101,7 +103,7 @@ class Thread(_Thread):  # type: ignore[misc]
         daemon: bool | None = None,
         context: Any = None,
     ) -> None:
-        # Not `super()`: between this class and the standard one may stand another of that, which calls us.
+        # Not `super()`: there may be another subclass of the standard one between the two, which calls us.
         more = {}
         if sys.version_info >= (3, 14):
             more["context"] = context
@@ -111,7 +113,7 @@ class Thread(_Thread):  # type: ignore[misc]
         self._started = _plain_event()
         self._manyhands_life = _engine.ThreadLife()
 
-    #: In which context variables it runs: on the versions whose threads have no such argument.
+    #: The context that it runs in, for versions whose threads have no such argument.
     _manyhands_context: Any = None
 
     def start(self) -> None:
@@ -124,7 +126,7 @@ class Thread(_Thread):  # type: ignore[misc]
             self._started.clear()
             handle = self.__dict__.get("_handle")
             if handle is not None:
-                # From 3.13 on: one serves one thread of the system, and that one has ended.
+                # From 3.13 on: a handle is for one thread of the system, and that thread has ended.
                 self._handle = type(handle)()
             raise failure
         _engine.count_thread()
@@ -133,7 +135,7 @@ class Thread(_Thread):  # type: ignore[misc]
         life = _life(self)
         life.begin(self._name)
         context = self._manyhands_context
-        self._invoke_excepthook = functools.partial(_refusals.tell_first, self._invoke_excepthook)
+        self._invoke_excepthook = functools.partial(_refusals.report_thread, self._invoke_excepthook)
         try:
             if context is None:
                 _Thread._bootstrap_inner(self)
@@ -142,10 +144,11 @@ class Thread(_Thread):  # type: ignore[misc]
         except BaseException as error:
             if self._started.is_set():
                 raise
-            # It was not to be, and whoever starts it waits still.
+            # The thread failed before it had begun, and the thread that called `start` still waits for that. It must be
+            # woken here, and then raises the failure.
             with _standard._active_limbo_lock:
                 _standard._limbo.pop(self, None)
-            # What it met first: it has also failed to take leave.
+            # The first error is the cause: the standard method then also failed to remove the thread from its list.
             self.__dict__["_manyhands_failure"] = error.__context__ or error
             self._started.set()
         finally:
@@ -162,18 +165,18 @@ class Thread(_Thread):  # type: ignore[misc]
             if timeout is None:
                 life.join(self)
             elif max(timeout, 0) <= TIMEOUT_MAX:
-                # Of any other time the standard method says what is wrong with it.
+                # Any other time-out is refused by the standard method, with its text.
                 begin = monotonic()
                 life.join(self, max(timeout, 0))
                 timeout = max(timeout - (monotonic() - begin), 0)
         _Thread.join(self, timeout)
 
-    #: What the thread is doing, a `State`.
-    state: Any = _Told()
+    #: What the thread is doing: a `State`.
+    state: Any = _StateOf()
 
 
 class _Began(_std.original("threading", "Event")):  # type: ignore[misc]
-    """What is set when a thread has begun. A pickle names a class by which it is found."""
+    """The event that is set when a thread has begun. A pickle of it refers to the class `Event`."""
 
     def __reduce__(self) -> Any:
         return Event, (), {"_cond": Lock(), "_flag": self._flag}
@@ -183,7 +186,7 @@ _Began.__name__, _Began.__qualname__ = "Event", "Event"
 
 
 def _plain_event() -> Any:
-    """A standard event of standard parts: to wait until a thread has begun is no wait of the program's own."""
+    """A standard event made of standard parts. To wait until a thread has begun is no wait of the program's own."""
     event: Any = object.__new__(_Began)
     event._cond = _std.original("threading", "Condition")(_overlay.original(_thread, "allocate_lock")())
     event._flag = False
@@ -204,7 +207,8 @@ def _state(thread: Any) -> State:
 
 
 def _end_of(main: Any) -> _engine.ThreadLife:
-    # Not a life that has begun: at its end the main thread waits for others, some of which it has just let go.
+    # This life never begins, so a join of it is no edge to the main thread. At its end the main thread still waits for
+    # other threads; one that joins it may be one of these, and that would look like a deadlock.
     end: _engine.ThreadLife = vars(main).setdefault("_manyhands_end", _engine.ThreadLife())
     return end
 
@@ -229,7 +233,7 @@ class _MainThread(Thread, _Main):  # type: ignore[misc]
 
 
 class _DummyThread(Thread, _Dummy):  # type: ignore[misc]
-    """A thread that was started by other means."""
+    """A thread that was started without this module."""
 
     __init__ = _Dummy.__init__
     join = _Dummy.join
@@ -267,7 +271,7 @@ def main_thread() -> Any:
 
 
 def _ours(thread: Any) -> Any:
-    """Makes one of the standard module's own objects one of ours, which the engine sees, too."""
+    """Makes a thread of the standard module's own classes one of ours, which the engine sees, too."""
     kind = _KINDS.get(type(thread))
     if kind is not None:
         thread.__class__ = kind
@@ -278,24 +282,24 @@ _KINDS = {_Main: _MainThread, _Dummy: _DummyThread}
 
 
 def _join_all() -> None:
-    """The interpreter ends: waits, as part of the wait graph, for the threads that it waits for anyway."""
+    """Called when the interpreter ends: waits for the threads it waits for anyway, but as part of the wait graph."""
     if not isinstance(_standard._main_thread, _MainThread) or current_thread() is not _standard._main_thread:
         return
-    _refusals.tell_at_end()
-    # Whoever joins the main thread does not wait for this.
+    _refusals.report_at_end()
+    # Threads that join the main thread do not wait for what follows.
     _end_of(_standard._main_thread).end()
     while True:
         waited = False
         for thread in _standard.enumerate():
             if isinstance(thread, Thread) and not thread.daemon and thread is not _standard._main_thread:
-                # Not a subclass's own `join`, which may tell the thread to stop: the interpreter's end calls none.
+                # Not a subclass's own `join`, which may stop the thread: the interpreter does not call that at its end.
                 Thread.join(thread)
                 waited = True
         if not waited:
             return
 
 
-#: The names that stand in the standard module where that means ours; `current_thread` and others find these there.
+#: The names that are put into the standard module, where `current_thread` and others find them.
 _LAID = [
     *["Thread", "Timer", "_MainThread", "_DummyThread"],
     *["Lock", "RLock", "_CRLock", "Condition", "Semaphore", "BoundedSemaphore", "Event", "Barrier"],
@@ -314,7 +318,7 @@ def lay_names() -> None:
 
 
 def _stand_aside() -> None:
-    """The program's threads become greenlets: from now on each class here does what the standard one does."""
+    """Called when the program's threads become greenlets: makes each class here do what the standard one does."""
     for name in ("start", "join", "_bootstrap_inner"):
         delattr(Thread, name)
     kinds = {ours: standard for standard, ours in _KINDS.items()}
@@ -332,7 +336,7 @@ def _begin() -> None:
     main = main_thread()
     if main is _standard.current_thread():
         _life(main).begin(main.name)
-    # Called last: whoever must end its threads before they are waited for has done so by then.
+    # Called last: libraries that end their own threads before they are waited for have done so by then.
     _standard._threading_atexits.insert(0, _join_all)
     if _std.aliased:
         lay_names()

@@ -56,7 +56,7 @@ def test_arguments_and_answers_are_as_without(threads):
 def test_the_impossible_is_refused_at_once(threads):
     with pytest.raises(ValueError, match="add declares 9 of memory, and there are 8 in all"):
         threads.submit(add, needs={"memory": 9})
-    with pytest.raises(ValueError, match="this banker has no 'cores': it has memory, licences"):
+    with pytest.raises(ValueError, match="this banker has no resource 'cores': it has memory, licences"):
         threads.submit(add, needs={"cores": 1})
     with pytest.raises(TypeError, match="the units of 'memory' must be a whole number"):
         threads.submit(add, needs={"memory": 1.5})

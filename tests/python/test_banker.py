@@ -84,7 +84,11 @@ def test_guards_give_back(kind):
             ValueError,
             "greedy declares 4 of licences, and there are 3 in all",
         ),
-        (lambda b, c: b.claim("odd", cores=1), ValueError, "this banker has no 'cores': it has memory, licences"),
+        (
+            lambda b, c: b.claim("odd", cores=1),
+            ValueError,
+            "this banker has no resource 'cores': it has memory, licences",
+        ),
         (lambda b, c: b.claim(memory=-1), ValueError, "the units of 'memory' must be between 0 and"),
         (lambda b, c: b.claim(memory=2**64), ValueError, "the units of 'memory' must be between 0 and"),
         (lambda b, c: b.claim(memory=1.5), TypeError, "the units of 'memory' must be a whole number, not 'float'"),
@@ -278,7 +282,7 @@ def test_an_end_in_good_order_gives_back_as_well(ctx):
 
 
 def test_pickling():
-    with pytest.raises(TypeError, match="a banker for threads cannot go to another process"):
+    with pytest.raises(TypeError, match="a banker for threads cannot be sent to another process"):
         pickle.dumps(Banker(m=1))
     with pytest.raises(RuntimeError, match="Banker objects should only be shared between processes"):
         pickle.dumps(Banker.shared(m=1))

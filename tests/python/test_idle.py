@@ -203,7 +203,7 @@ def test_ctrl_c_may_be_what_they_wait_for(tmp_path, text):
         assert bool(news) == (text is LOCKED_OUT)
         if "t" not in sys.abiflags:
             assert all(f'"worker" waits at {tmp_path / "program.py"}:9 for' in line for line in news)
-        assert told[-1].startswith("unless somebody else ends one of these waits")
+        assert told[-1].startswith("unless another thread ends one of these waits")
         program.send_signal(signal.SIGINT)
         out, error = program.communicate(timeout=LIMIT)
         assert (program.returncode, out, error) == (0, "the worker has ended\n", "")

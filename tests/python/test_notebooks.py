@@ -121,7 +121,9 @@ work, mine = len, 5
 
 def test_an_extension_that_comes_late_says_for_what(execute):
     _, told, again = execute(notebook(BEFORE, "%load_ext manyhands", BEFORE + WHOSE))
-    found = re.fullmatch(r"manyhands: imported before, and still the standard library's: (.*); run these .*\n", told)
+    found = re.fullmatch(
+        r"manyhands: these names were imported before, and still mean .*: (.*); import them again.*\n", told
+    )
     late = "Lock Pool Process SimpleQueue Thread ThreadPoolExecutor futures multiprocessing wait"
     assert found and found[1].split(", ") == late.split(), told
     assert again == "True True True True\n"

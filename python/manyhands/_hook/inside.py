@@ -1,4 +1,4 @@
-"""The script that an interpreter runs whose options forbid the hook beside it: runs the program inside (`_inside`)."""
+"""The script for an interpreter whose options forbid the hook beside it: runs the program inside (`_inside`)."""
 
 import os
 import sys

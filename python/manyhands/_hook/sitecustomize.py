@@ -1,7 +1,7 @@
 """Read by the interpreter that the launcher starts, before the program: makes the standard names mean ours there.
 
-It undoes its own traces first: the search path and the environment are the user's again, and a `sitecustomize` of
-the user's own runs as it would have.
+It removes its own traces first: the search path and the environment are the user's again, and a `sitecustomize` of the
+user's own runs as it would have without it.
 """
 
 import os

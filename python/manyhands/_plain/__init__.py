@@ -1,10 +1,12 @@
 """A second copy of the standard library's `multiprocessing`, for code that needs its insides.
 
 `concurrent.futures.process` and the packages of `plain_for.txt` are built on private parts of the standard queues,
-pools and contexts. Where the name `multiprocessing` means ours they get this copy, whose modules refer to one another.
-What we pass on as it is (processes, finalizers, connections) is not copied, so that there is one current process and
-one list of children; and the start method is the same here and there. Where the name is the standard library's, as it
-is in a process that the copy has started, this is that package itself, so that objects can be pickled.
+pools and contexts. Where the name `multiprocessing` means ours, they get this copy, whose modules refer to one another.
+The modules that we pass on unchanged (processes, finalizers, connections) are not copied, so there is one current
+process and one list of children. The start method is the same here and there.
+
+In a process that the copy has started, the name is the standard library's. There this is that package itself, so that
+objects can be pickled.
 """
 
 from __future__ import annotations
@@ -22,17 +24,17 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-#: Submodules that there is one of: the standard ones, which ours stand on, too.
+#: Submodules that are not copied: the standard ones, which ours are built on, too.
 SHARED = frozenset(
     ["connection", "process", "reduction", "resource_sharer", "resource_tracker", "shared_memory", "spawn", "util"]
 )
 
-#: The standard package's own folder: its submodules are found there, under this package's name.
+#: The folder of the standard package, in which submodules are found under this package's name.
 __path__ = [_std.FOLDER]
 
 
 class _Itself:
-    """Hands out a standard module under this package's name."""
+    """Serves a standard module under this package's name."""
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         name = spec.name.removeprefix(__name__ + ".")
@@ -60,7 +62,7 @@ _is_itself = not _std.is_replaced()
 
 
 def _one_start_method(copied: Any) -> None:
-    """What is set here or there is set for both."""
+    """Makes a start method that is set here or there apply to both."""
     from manyhands.multiprocessing import context as ours
 
     class DefaultContext(copied.DefaultContext):  # type: ignore[misc]
@@ -86,7 +88,8 @@ def _one_start_method(copied: Any) -> None:
 def _begin() -> None:
     copied = import_module(__name__ + ".context")
     standard = _std.module("context")
-    # Handlers written for the standard library's exceptions are to see these; and there is one process being started.
+    # Handlers written for the standard library's exceptions must see these. There is one process being started, here
+    # and there.
     for name in ("ProcessError", "BufferTooShort", "TimeoutError", "AuthenticationError"):
         for holder in (copied, copied.BaseContext):
             setattr(holder, name, getattr(standard, name))

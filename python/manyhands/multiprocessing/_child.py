@@ -45,7 +45,7 @@ def prepare(data: dict[str, Any]) -> None:
         from manyhands import _guard
 
         # The next worker would meet a missing main guard, too.
-        _guard.tell = _engine.Worker(ours["pool"]).break_pool
+        _guard.note_in_pool = _engine.Worker(ours["pool"]).break_pool
     context._force_start_method(ours["start_method"])
     _std.module("spawn").prepare(data)
     if "main" in ours:

@@ -218,5 +218,5 @@ def _repr(value: object) -> str:
 
 def end_template() -> NoReturn:
     """A template that nobody needs any more ends without a trace of the program that it is a copy of."""
-    _ending.tell_engine()
+    _ending.report_to_engine()
     os._exit(0)

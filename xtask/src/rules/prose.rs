@@ -22,7 +22,7 @@ const LATER: [&str; 14] = [
     "crates/python/src/pool/",
     "crates/python/src/process.rs",
     "crates/python/src/queue.rs",
-    "crates/python/src/thread_pool.rs",
+    "crates/python/src/thread_pool/",
     "crates/python/src/thread_queue.rs",
     "crates/python/src/value.rs",
     "python/manyhands/futures/",
