@@ -54,8 +54,8 @@ impl std::ops::Deref for Pinned {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: mapped as long as the pin is held, and initialised (memory files begin as zeros); whoever made this
-        // keeps writers away.
+        // SAFETY: mapped as long as the pin is held, and initialised (memory files begin as zeros). The code that made
+        // this pin keeps writers away.
         unsafe { std::slice::from_raw_parts(self.address.as_ptr(), self.length) }
     }
 }
