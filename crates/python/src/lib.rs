@@ -5,7 +5,7 @@
 //! * `lock`, `condition`, `semaphore`, `event`, `barrier`, `queue`, `banker`: what processes share;
 //! * `threading`, `thread_queue` (with `items`, the objects that wait in it): the same for the threads of one process;
 //! * `child` (processes that this one starts), `process` (this one);
-//! * `pool`, `futures`, `thread_pool`, `answer` (the state of an answer that is to come, common to results and futures);
+//! * `pool`, `futures`, `thread_pool`; `answer` (the state of an answer to come, which results and futures share);
 //! * `value` (what travels without pickle), `pickled` (what pickle ships), `errors` (the engine's as exceptions);
 //! * `as_made` (classes whose methods a program may replace), `later` (what is there once `__init__` has run),
 //!   `patience` (time-outs), `command` (subcommands of the command line).
