@@ -46,10 +46,10 @@ pub struct Compare {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let number: f64 = text.parse().map_err(|_| "a limit is a number of seconds".to_owned())?;
+    let number: f64 = text.parse().map_err(|_| "the limit must be a number of seconds".to_owned())?;
     match Duration::try_from_secs_f64(number) {
         Ok(limit) if !limit.is_zero() => Ok(limit),
-        _ => Err("a limit is a number of seconds above 0".to_owned()),
+        _ => Err("the limit must be a number of seconds above 0".to_owned()),
     }
 }
 

@@ -97,7 +97,7 @@ pub fn supervise(command: &mut Command, limit: Duration, interrupts: &Interrupts
 }
 
 fn wait(pid: i32, limit: Duration, interrupts: &Interrupts) -> io::Result<Ending> {
-    let number = Pid::from_raw(pid).ok_or_else(|| io::Error::other("a child without a number"))?;
+    let number = Pid::from_raw(pid).ok_or_else(|| io::Error::other("the child has no process number"))?;
     let process = rustix::process::pidfd_open(number, PidfdFlags::empty())?;
     let started = Instant::now();
     loop {
