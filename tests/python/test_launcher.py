@@ -237,7 +237,7 @@ def test_what_cannot_be_watched_is_said(runner):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["run"], "which program"),
+        (["run"], "no program to run"),
         (["run", "--start-method", "thread", "x.py"], "fork, spawn, forkserver"),
         (["run", "--nonsense", "x.py"], "--nonsense"),
         (["run", "-c"], "-c"),
