@@ -2,9 +2,10 @@
 //!
 //! `cargo run -p xtask -- check` names every place that breaks one, with the file and the line; `cargo test -p xtask`
 //! does the same and also feeds each rule a sample that must fail it. `lexer` turns Rust text into tokens, `tree`
-//! finds the files and says what each one is, and every file in `rules` holds one rule. Nothing here resolves names
-//! as the compiler does: a rule reads what is written, which is enough, since it is about what is written.
+//! finds the files and says what each one is. `arrows` says which file of the engine names what of which. Every file in
+//! `rules` holds one rule. Only `arrows` resolves names, as far as a rule needs it: a rule is about what is written.
 
+mod arrows;
 mod lexer;
 mod rules;
 mod tree;

@@ -3,6 +3,7 @@
 //! A new rule is a file here, a line in `all`, and a test with a sample that fails it. A finding says what is wrong and
 //! what to do instead.
 
+mod circles;
 mod doors;
 mod layers;
 mod leftovers;
@@ -44,6 +45,7 @@ impl fmt::Display for Finding {
 /// Everything that is wrong with `files`.
 pub fn all(files: &[File]) -> Vec<Finding> {
     let mut findings = length::stale(files);
+    findings.extend(circles::check(files));
     findings.extend(unused::check(files));
     for file in files {
         findings.extend(doors::check(file));
@@ -61,12 +63,12 @@ pub fn all(files: &[File]) -> Vec<Finding> {
 
 /// For each token, the inline modules (`mod x { ... }`) it stands in, outermost first. They are kept as one list of
 /// `(index, path)` changes: the path at a token is that of the last change at or before it.
-struct Modules<'a> {
+pub struct Modules<'a> {
     changes: Vec<(usize, Vec<&'a str>)>,
 }
 
 impl<'a> Modules<'a> {
-    fn of(tokens: &[Token<'a>]) -> Self {
+    pub fn of(tokens: &[Token<'a>]) -> Self {
         let mut changes = vec![(0, Vec::new())];
         let mut open: Vec<Option<&'a str>> = Vec::new();
         for (index, token) in tokens.iter().enumerate() {
@@ -82,7 +84,7 @@ impl<'a> Modules<'a> {
         Self { changes }
     }
 
-    fn at(&self, index: usize) -> &[&'a str] {
+    pub fn at(&self, index: usize) -> &[&'a str] {
         let after = self.changes.partition_point(|(start, _)| *start <= index);
         &self.changes[after - 1].1
     }
