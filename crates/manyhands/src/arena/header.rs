@@ -19,7 +19,7 @@ use crate::platform::robust::{WORDS, Word};
 
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"mnyhands");
 /// Raised whenever a layout in the arena changes its meaning without changing its size.
-pub(super) const FORMAT: u32 = 4;
+pub(super) const FORMAT: u32 = 5;
 
 /// How many names have a number.
 pub(super) const NAMES: usize = 2048;

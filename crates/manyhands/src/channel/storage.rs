@@ -7,13 +7,11 @@
 
 use super::chain::{Chain, Ends, Link, RINGS_MAX, Rings};
 use super::ring::{Ring, Slot};
-use crate::arena::{Arena, ArenaError, BODY, BlockId, Object, ProcessId, Shared, this_process};
+use crate::arena::{Arena, ArenaError, BODY, BlockId, KeptBlock, Object, ProcessId, Shared};
 use crate::platform::Scope;
 use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::sync::Gate;
 
-/// In `Body::rings`: no ring will ever be here.
-const END: u64 = u64::MAX;
 const CLOSED: u32 = 1;
 /// With CLOSED: nobody is left on the side with this bit.
 pub(super) const NO_SENDERS: u32 = 2;
@@ -22,15 +20,15 @@ pub(super) const NO_RECEIVERS: u32 = 4;
 /// A queue's body. All fields except `state` and `rings` are written before any other process sees it.
 #[repr(C)]
 pub(super) struct Body {
-    /// The block of [`Lines`], plus 1.
-    lines: AtomicU64,
+    /// The block of [`Lines`].
+    lines: KeptBlock,
     /// The most messages that may wait; 0 for as many as the arena holds.
     limit: AtomicU64,
     state: AtomicU32,
     /// Bits 0-7: logarithm of the first ring's slots; 8-15: words of a payload; 16: it grows.
     shape: AtomicU32,
-    /// The blocks of the rings, plus 1; 0 for none yet.
-    rings: [AtomicU64; RINGS_MAX],
+    /// The blocks of the rings; sealed where no ring will ever be.
+    rings: [KeptBlock; RINGS_MAX],
 }
 
 // SAFETY: repr(C), atomics only.
@@ -145,8 +143,8 @@ impl Body {
         prepare::<W>(arena, ring.id(), shape.slots(0), 0)?;
         shape.store(self);
         // The blocks stay this process's until the object lives: killed before, its sweep frees them.
-        self.rings[0].store(ring.into_id().raw() + 1, Ordering::Relaxed);
-        self.lines.store(lines.into_id().raw() + 1, Ordering::Release);
+        self.rings[0].give(ring);
+        self.lines.give(lines);
         Ok(())
     }
 
@@ -175,29 +173,23 @@ impl Body {
 
     /// What changes with every message, which every process has mapped unless there are very many queues.
     pub(super) fn lines(&self, arena: &Arena) -> Result<&'static Lines, ArenaError> {
-        let block = self.lines_block().expect("a queue's body is filled before it is seen");
-        Ok(&arena.block_records(block, 1)?[0])
+        let lines = self.lines.records(arena, 1)?;
+        Ok(lines.first().expect("a queue's body is filled before it is seen"))
     }
 
     pub(super) fn lines_block(&self) -> Option<BlockId> {
-        block(self.lines.load(Ordering::Acquire))
+        self.lines.id()
     }
 
     /// The blocks of the rings, in order.
     pub(super) fn ring_blocks(&self) -> impl Iterator<Item = BlockId> {
-        self.rings.iter().map_while(|ring| block(ring.load(Ordering::Acquire)))
+        self.rings.iter().map_while(KeptBlock::id)
     }
 
     /// Makes all blocks of the queue that `holder` still holds the object's own.
     pub(super) fn adopt_blocks(&self, arena: &Arena, holder: ProcessId) {
-        for id in self.lines_block().into_iter().chain(self.ring_blocks()) {
-            arena.block_in_flight(id, holder);
-        }
+        std::iter::once(&self.lines).chain(&self.rings).for_each(|kept| kept.settle(arena, holder));
     }
-}
-
-fn block(stored: u64) -> Option<BlockId> {
-    (stored != 0 && stored != END).then(|| BlockId::from_raw(stored - 1))
 }
 
 /// Makes a block that no other process sees yet a ring for the positions from `base` on.
@@ -261,7 +253,7 @@ impl<const W: usize> View<W> {
     /// When this process has no address space left to free one of them; the older ones are left as well.
     pub(super) fn free_rings(&self, arena: &'static Arena) -> Result<(), ArenaError> {
         let rings = self.body.rings[..self.visible].iter().rev();
-        rings.filter_map(|ring| block(ring.load(Ordering::Acquire))).try_for_each(|id| arena.free_block(id))
+        rings.into_iter().try_for_each(|ring| ring.free(arena))
     }
 
     #[inline(always)]
@@ -271,12 +263,11 @@ impl<const W: usize> View<W> {
 
     #[cold]
     fn look_up(&self, number: usize) -> Link<'_, W> {
-        let Some(stored) = self.body.rings[..self.visible].get(number) else { return Link::Open };
-        let stored = stored.load(Ordering::Acquire);
-        if stored == END {
+        let Some(kept) = self.body.rings[..self.visible].get(number) else { return Link::Open };
+        if kept.is_sealed() {
             return Link::End;
         }
-        let Some(id) = block(stored) else { return Link::Open };
+        let Some(id) = kept.id() else { return Link::Open };
         let arena = Arena::current().expect("the view was made in it");
         let Ok(slots) = arena.block_records::<Slot<W>>(id, self.shape.slots(number)) else {
             return Link::Unreachable;
@@ -318,17 +309,13 @@ impl<const W: usize> Rings<W> for &View<W> {
         }
         let ring = arena.claim_structure(slots * size_of::<Slot<W>>())?;
         prepare::<W>(arena, ring.id(), slots, base)?;
-        let stored = ring.id().raw() + 1;
-        if place.compare_exchange(0, stored, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-            // Killed before the next step, the queue's sweep does it.
-            arena.block_in_flight(ring.into_id(), this_process()?);
-        }
-        Ok(())
+        // Killed when it is named and before it is the queue's, this process leaves that to the queue's sweep.
+        place.offer(arena, ring)
     }
 
     fn end(&self, number: usize) {
         if let Some(place) = self.body.rings.get(number) {
-            let _ = place.compare_exchange(0, END, Ordering::AcqRel, Ordering::Acquire);
+            place.seal();
         }
     }
 }

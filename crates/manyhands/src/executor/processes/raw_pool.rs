@@ -6,7 +6,7 @@
 //! reference closes the pool; to wait for what was submitted, [`RawPool::join`] it first.
 
 use super::raw_call::RawCall;
-use super::record::{FunctionEntry, PoolBody, PoolRecord, WorkerRecord, block_in, furnish, keep};
+use super::record::{FunctionEntry, PoolBody, PoolRecord, WorkerRecord};
 use super::requester::Requester;
 use super::supervision::Turn;
 use super::sweep::{Note, break_pool, fail, fail_pending};
@@ -68,8 +68,8 @@ impl RawPool {
         let body: &PoolBody = object.body();
         let view = View::of(Arena::get()?, body)?.expect("a pool is made with its record");
         // From here on the object frees the blocks, whichever process is left to do it.
-        keep(view.arena, &body.record, process);
-        view.record.storage().for_each(|cell| keep(view.arena, cell, process));
+        body.record.settle(view.arena, process);
+        view.record.storage().for_each(|kept| kept.settle(view.arena, process));
         view.furnish_ring(0)?;
         Ok(RawPool(Arc::new(Requester::new(view, object, process))))
     }
@@ -106,14 +106,13 @@ impl RawPool {
         let record = requester.view.record;
         let number = record.functions_used.load(Ordering::Relaxed);
         let entry: &FunctionEntry = requester.view.furnish_function(number)?;
-        if let Some(of_one_that_failed) = block_in(&entry.block) {
-            requester.view.arena.free_block(of_one_that_failed)?;
-            entry.block.store(0, Ordering::Relaxed);
-        }
+        // That of a registration which failed.
+        entry.block.free(requester.view.arena)?;
+        entry.block.name(None);
         let mut block = requester.view.arena.claim_block(payload.len())?;
         block.copy_from_slice(payload);
-        entry.block.store(block.id().raw() + 1, Ordering::Release);
-        requester.view.arena.block_in_flight(block.into_id(), requester.process);
+        entry.block.give(block);
+        entry.block.settle(requester.view.arena, requester.process);
         entry.length.store(payload.len() as u64, Ordering::Relaxed);
         record.functions_used.store(number + 1, Ordering::Release);
         Ok(number)
@@ -342,7 +341,7 @@ fn make_record(
     process: ProcessId,
     plan: &PoolPlan<'_>,
 ) -> Result<(), ArenaError> {
-    let block = furnish(arena, &body.record, size_of::<PoolRecord>(), size_of::<PoolRecord>())?;
+    let block = body.record.furnish(arena, size_of::<PoolRecord>(), size_of::<PoolRecord>())?;
     // What cannot be freed now is this process's, and freed when that has ended.
     let undo = |_: &ArenaError| drop(arena.free_block(block));
     let record: &[PoolRecord] = arena.block_records(block, 1).inspect_err(undo)?;
@@ -352,5 +351,5 @@ fn make_record(
     record.calls_per_worker.store(plan.calls_per_worker.map_or(0, NonZeroU32::get), Ordering::Relaxed);
     record.set_worker_prefix(plan.worker_prefix);
     let workers = size_of::<WorkerRecord>() * PROCESSES;
-    furnish(arena, &record.worker_records, workers, workers).map(drop).inspect_err(undo)
+    record.worker_records.furnish(arena, workers, workers).map(drop).inspect_err(undo)
 }

@@ -4,7 +4,7 @@
 //! needed and kept until the object goes. They belong to nobody once they are named here, so that the requester's
 //! death does not take them from under a worker that is still at it. Nothing shrinks: a slot is used again and again.
 
-use crate::arena::{Arena, ArenaError, BlockId, ProcessId, read_text, shared_record, write_text};
+use crate::arena::{KeptBlock, read_text, shared_record, write_text};
 use crate::executor::state::PoolState;
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::sync::Gate;
@@ -31,8 +31,8 @@ const PREFIX_WORDS: usize = 6;
 shared_record! {
     /// The body of a pool's object.
     pub(super) struct PoolBody [] {
-        /// The record's block (+ 1).
-        pub(super) record: AtomicU64,
+        /// The record's block.
+        pub(super) record: KeptBlock,
     }
 }
 
@@ -56,7 +56,7 @@ shared_record! {
 shared_record! {
     /// A function's payload, which a worker asks for once.
     pub(super) struct FunctionEntry [] {
-        pub(super) block: AtomicU64,
+        pub(super) block: KeptBlock,
         pub(super) length: AtomicU64,
     }
 }
@@ -105,11 +105,11 @@ shared_record! {
         /// Threads that wait for workers to come or go do it here.
         pub(super) workers_changed: GateLine,
         pub(super) ends: [RingEnds; CHUNKS],
-        pub(super) rings: [AtomicU64; CHUNKS],
-        pub(super) slabs: [AtomicU64; CHUNKS],
-        pub(super) functions: [AtomicU64; CHUNKS],
-        pub(super) latches: [AtomicU64; LATCHES],
-        pub(super) worker_records: AtomicU64,
+        pub(super) rings: [KeptBlock; CHUNKS],
+        pub(super) slabs: [KeptBlock; CHUNKS],
+        pub(super) functions: [KeptBlock; CHUNKS],
+        pub(super) latches: [KeptBlock; LATCHES],
+        pub(super) worker_records: KeptBlock,
         reason: [AtomicU64; REASON_WORDS],
         worker_prefix: [AtomicU64; PREFIX_WORDS],
     }
@@ -157,8 +157,8 @@ impl PoolRecord {
         write_text(&self.worker_prefix, text);
     }
 
-    /// All cells that name blocks of the pool's, but for the record's own.
-    pub(super) fn storage(&self) -> impl Iterator<Item = &AtomicU64> {
+    /// All blocks of the pool's, but for the record's own.
+    pub(super) fn storage(&self) -> impl Iterator<Item = &KeptBlock> {
         let tables = [&self.rings[..], &self.slabs[..], &self.functions[..], &self.latches[..]];
         tables.into_iter().flatten().chain(std::iter::once(&self.worker_records))
     }
@@ -185,41 +185,6 @@ pub(super) fn chunk_of(index: u32, first: u32) -> (usize, usize) {
     let shifted = index.saturating_add(first);
     let chunk = shifted.ilog2() - first.ilog2();
     (chunk as usize, (shifted - (first << chunk)) as usize)
-}
-
-/// The block that a cell names.
-pub(super) fn block_in(cell: &AtomicU64) -> Option<BlockId> {
-    match cell.load(Ordering::Acquire) {
-        0 => None,
-        raw => Some(BlockId::from_raw(raw - 1)),
-    }
-}
-
-/// Gives a cell a block of `bytes` bytes, of which the first `zeroed` are zero, unless it has one. The block stays this
-/// process's until [`keep`] makes it nobody's.
-pub(super) fn furnish(
-    arena: &'static Arena,
-    cell: &AtomicU64,
-    bytes: usize,
-    zeroed: usize,
-) -> Result<BlockId, ArenaError> {
-    if let Some(block) = block_in(cell) {
-        return Ok(block);
-    }
-    let mut block = arena.claim_structure(bytes)?;
-    block[..zeroed].fill(0);
-    let id = block.id();
-    match cell.compare_exchange(0, id.raw() + 1, Ordering::AcqRel, Ordering::Acquire) {
-        Ok(_) => Ok(block.into_id()),
-        Err(earlier) => Ok(BlockId::from_raw(earlier - 1)),
-    }
-}
-
-/// Makes a named block nobody's, if it is `holder`'s: it lives until the pool goes.
-pub(super) fn keep(arena: &'static Arena, cell: &AtomicU64, holder: ProcessId) {
-    if let Some(block) = block_in(cell) {
-        arena.block_in_flight(block, holder);
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! done again. No heap memory is taken: the reaper runs this.
 
 use super::obituary::Obituary;
-use super::record::{EXPECTED, PoolBody, SUPERVISOR_LOST, block_in, keep};
+use super::record::{EXPECTED, PoolBody, SUPERVISOR_LOST};
 use super::slot::CallSlot;
 use super::view::View;
 use super::word::State;
@@ -92,7 +92,7 @@ impl Sweep for PoolSweep {
         let by = this_process()?;
         let mut all = Ok(());
         for (handle, body) in arena.objects::<PoolBody>(Kind::POOL)? {
-            keep(arena, &body.record, dead.process);
+            body.record.settle(arena, dead.process);
             // One that is being unmade is waited for by nobody, and its memory may be another's by now; one that lives
             // is kept from going while it is looked at.
             let Ok(_object) = Object::attach(handle, Kind::POOL) else { continue };
@@ -104,9 +104,7 @@ impl Sweep for PoolSweep {
                     continue;
                 }
             };
-            for cell in view.record.storage() {
-                keep(arena, cell, dead.process);
-            }
+            view.record.storage().for_each(|kept| kept.settle(arena, dead.process));
             if view.record.requester.load(Ordering::Relaxed) == dead.process.raw() {
                 end_pool_of(&view, dead.process);
             } else {
@@ -125,11 +123,7 @@ impl Sweep for PoolSweep {
         }
         // The record goes last and as this process's own: a process that does this again after our death finds it whole
         // or not at all.
-        if let Some(record) = block_in(&body.record) {
-            let block = arena.take_block_if_there(record)?;
-            body.record.store(0, Ordering::Release);
-            drop(block);
-        }
+        drop(body.record.take(arena)?);
         Ok(())
     }
 }
@@ -296,13 +290,13 @@ fn free_contents(view: &View) -> Result<(), ArenaError> {
         }
     }
     for index in functions {
-        if let Some(payload) = view.function(index)?.and_then(|entry| block_in(&entry.block)) {
-            arena.free_block(payload)?;
+        if let Some(entry) = view.function(index)? {
+            entry.block.free(arena)?;
         }
     }
     // A process that does this again after our death must not look into tables that are free by then.
     view.record.used.store(0, Ordering::Release);
     view.record.functions_used.store(0, Ordering::Release);
     // Freeing a block by a number of the past does nothing.
-    view.record.storage().filter_map(block_in).try_for_each(|block| arena.free_block(block))
+    view.record.storage().try_for_each(|kept| kept.free(arena))
 }

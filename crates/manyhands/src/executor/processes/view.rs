@@ -8,12 +8,12 @@
 use super::latch::Latch;
 use super::record::{
     CHUNKS, EXPECTED, FIRST_FUNCTIONS, FIRST_RING, FIRST_SLAB, FunctionEntry, LATCHES, PoolBody, PoolRecord,
-    WorkerRecord, block_in, chunk_of, furnish, keep,
+    WorkerRecord, chunk_of,
 };
 use super::ring::CallRing;
 use super::slot::CallSlot;
 use super::word::State;
-use crate::arena::{Arena, ArenaError, PROCESSES, ProcessId, Role, Shared, this_process};
+use crate::arena::{Arena, ArenaError, KeptBlock, PROCESSES, ProcessId, Role, Shared, this_process};
 use crate::platform::atomic::{AtomicU64, Ordering, fence};
 use std::sync::OnceLock;
 
@@ -33,9 +33,9 @@ impl View {
     /// # Errors
     /// When this process has no address space left for the tables that there are.
     pub(super) fn of(arena: &'static Arena, body: &PoolBody) -> Result<Option<View>, ArenaError> {
-        let Some(record) = block_in(&body.record) else { return Ok(None) };
+        let Some(record) = body.record.id() else { return Ok(None) };
         let record: &PoolRecord = &arena.block_records(record, 1)?[0];
-        let Some(workers) = block_in(&record.worker_records) else { return Ok(None) };
+        let Some(workers) = record.worker_records.id() else { return Ok(None) };
         let view = View {
             arena,
             record,
@@ -51,15 +51,15 @@ impl View {
     /// Maps all tables that there are now.
     fn reach_all(&self) -> Result<(), ArenaError> {
         for chunk in 0..CHUNKS {
-            if block_in(&self.record.slabs[chunk]).is_some() {
+            if self.record.slabs[chunk].id().is_some() {
                 self.slab(chunk)?;
             }
-            if block_in(&self.record.rings[chunk]).is_some() {
+            if self.record.rings[chunk].id().is_some() {
                 self.ring(chunk)?;
             }
         }
         for (number, cell) in self.record.latches.iter().enumerate() {
-            if block_in(cell).is_some() {
+            if cell.id().is_some() {
                 self.reach_latch(number)?;
             }
         }
@@ -90,7 +90,7 @@ impl View {
     fn used(&self) -> u32 {
         let used = self.record.used.load(Ordering::Acquire);
         // Slabs are made one after the other.
-        let slabs = self.record.slabs.iter().take_while(|slab| block_in(slab).is_some()).count();
+        let slabs = self.record.slabs.iter().take_while(|slab| slab.id().is_some()).count();
         used.min((FIRST_SLAB << slabs) - FIRST_SLAB)
     }
 
@@ -112,8 +112,8 @@ impl View {
             limit: (FIRST_SLAB as usize) << (CHUNKS - 1),
         })?;
         // A slot's word is written before the slot counts as used, and nothing else of it is read before that.
-        furnish(self.arena, cell, size_of::<CallSlot>() * (FIRST_SLAB << chunk) as usize, 0)?;
-        keep(self.arena, cell, this_process()?);
+        cell.furnish(self.arena, size_of::<CallSlot>() * (FIRST_SLAB << chunk) as usize, 0)?;
+        cell.settle(self.arena, this_process()?);
         self.slab(chunk).map(drop)
     }
 
@@ -126,8 +126,8 @@ impl View {
         })?;
         let length = (FIRST_FUNCTIONS << chunk) as usize;
         let bytes = size_of::<FunctionEntry>() * length;
-        let block = furnish(self.arena, cell, bytes, bytes)?;
-        keep(self.arena, cell, this_process()?);
+        let block = cell.furnish(self.arena, bytes, bytes)?;
+        cell.settle(self.arena, this_process()?);
         Ok(&self.arena.block_records(block, length)?[place])
     }
 
@@ -136,7 +136,7 @@ impl View {
         let known = self.functions_used();
         let (chunk, place) = chunk_of(index, FIRST_FUNCTIONS);
         let cell = self.record.functions.get(chunk).filter(|_| index < known);
-        let Some(block) = cell.and_then(block_in) else { return Ok(None) };
+        let Some(block) = cell.and_then(KeptBlock::id) else { return Ok(None) };
         Ok(Some(&self.arena.block_records(block, (FIRST_FUNCTIONS << chunk) as usize)?[place]))
     }
 
@@ -155,8 +155,8 @@ impl View {
             .get(chunk)
             .ok_or(ArenaError::OutOfSlots { what: "ring in one pool", limit: CHUNKS })?;
         let bytes = size_of::<AtomicU64>() * (FIRST_RING << chunk);
-        furnish(self.arena, cell, bytes, bytes)?;
-        keep(self.arena, cell, this_process()?);
+        cell.furnish(self.arena, bytes, bytes)?;
+        cell.settle(self.arena, this_process()?);
         self.ring(chunk)?;
         self.record.newest_ring.fetch_max(chunk as u32, Ordering::AcqRel);
         Ok(())
@@ -235,8 +235,8 @@ impl View {
     /// Makes sure that a latch has its memory.
     pub(super) fn furnish_latch(&self, number: usize) -> Result<(), ArenaError> {
         let cell = &self.record.latches[number];
-        furnish(self.arena, cell, size_of::<Latch>(), size_of::<Latch>())?;
-        keep(self.arena, cell, this_process()?);
+        cell.furnish(self.arena, size_of::<Latch>(), size_of::<Latch>())?;
+        cell.settle(self.arena, this_process()?);
         self.reach_latch(number).map(drop)
     }
 
@@ -244,7 +244,7 @@ impl View {
     pub(super) fn furnished_latches(&self) -> impl Iterator<Item = &'static Latch> {
         let numbers = 0..LATCHES;
         numbers
-            .filter(|number| block_in(&self.record.latches[*number]).is_some())
+            .filter(|number| self.record.latches[*number].id().is_some())
             .filter_map(|number| self.reach_latch(number).ok())
     }
 
@@ -288,7 +288,7 @@ impl View {
 fn reach<T: Shared>(
     known: &OnceLock<&'static [T]>,
     arena: &'static Arena,
-    cell: &AtomicU64,
+    cell: &KeptBlock,
     length: usize,
 ) -> Result<&'static [T], ArenaError> {
     match known.get() {
@@ -301,10 +301,10 @@ fn reach<T: Shared>(
 fn reach_slowly<T: Shared>(
     known: &OnceLock<&'static [T]>,
     arena: &'static Arena,
-    cell: &AtomicU64,
+    cell: &KeptBlock,
     length: usize,
 ) -> Result<&'static [T], ArenaError> {
-    let block = block_in(cell).ok_or(ArenaError::StaleBlock)?;
+    let block = cell.id().ok_or(ArenaError::StaleBlock)?;
     let table = arena.block_records(block, length)?;
     Ok(known.get_or_init(|| table))
 }

@@ -4,7 +4,7 @@
 //! means is the caller's closure; here it is a number, a tag and bytes. A worker ends when the pool does, when it has
 //! run as many calls as it may, or when its call was answered in its place (aborted). It gets no orders: it pulls.
 
-use super::record::{PoolBody, WorkerRecord, block_in};
+use super::record::{PoolBody, WorkerRecord};
 use super::slot::{CallSlot, INLINE};
 use super::sweep::break_pool;
 use super::view::View;
@@ -92,7 +92,7 @@ impl Worker {
     pub fn function(&self, number: u32) -> Result<Option<Pinned>, ArenaError> {
         let Some(entry) = self.view.function(number)? else { return Ok(None) };
         let length = entry.length.load(Ordering::Acquire) as usize;
-        block_in(&entry.block).map(|block| self.view.arena.block_bytes(block, length)).transpose()
+        entry.block.id().map(|block| self.view.arena.block_bytes(block, length)).transpose()
     }
 
     /// Ends the pool because no worker can work, for this reason: all calls that wait fail with it.
