@@ -1,15 +1,17 @@
 """Workers and pools under each start method: how they begin and end, and what a death costs."""
 
 import gc
+import multiprocessing as standard_multiprocessing
 import os
 import signal
 import threading
 import time
 import warnings
+import weakref
 
 import pytest
 from calls import broken_set_up, die, die_once, names, pid, set_up, sleep_and_give, square, use_set_up
-from conftest import alive, children, eventually
+from conftest import LIMIT, alive, children, eventually
 
 import manyhands
 from manyhands import multiprocessing
@@ -211,6 +213,31 @@ def test_a_result_keeps_its_pool(ctx):
     result = ctx.Pool(1).apply_async(sleep_and_give, (0.2, "there"))
     gc.collect()
     assert result.get(timeout=30) == "there"
+
+
+def wait_and_square(path, number):
+    eventually(path.exists)
+    return square(number)
+
+
+@pytest.mark.filterwarnings("ignore:unclosed running multiprocessing pool")
+@pytest.mark.parametrize("library", [standard_multiprocessing, multiprocessing])
+@pytest.mark.parametrize("way", ["apply_async", "starmap_async"])
+def test_a_callback_keeps_its_pool(library, way, tmp_path):
+    """A pool that nobody refers to runs the calls that it was given, and ends when their callbacks have run."""
+    answers, called = [], threading.Event()
+    pool, gone = library.get_context("fork").Pool(2), tmp_path / "gone"
+    given = {"callback": lambda answer: (answers.append(answer), called.set()), "error_callback": answers.append}
+    if way == "apply_async":
+        pool.apply_async(wait_and_square, (gone, 3), **given)
+    else:
+        pool.starmap_async(wait_and_square, [(gone, 3), (gone, 4)], 1, **given)
+    workers, forgotten = workers_of(pool), weakref.ref(pool)
+    del pool
+    gc.collect()
+    gone.touch()
+    assert called.wait(LIMIT) and answers == [9 if way == "apply_async" else [9, 16]]
+    eventually(lambda: gc.collect() >= 0 and forgotten() is None and not any(map(alive, workers)))
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,8 @@ pub trait Answered: PyClass<Frozen = True> + Send + Sync {
             Python::attach(move |py| {
                 let object = object.into_bound(py);
                 let Some(source) = object.get().answer().source() else { return };
-                if let Err(error) = Self::arrive(&object, source, source.fetch_handed_over(py, calls)) {
+                let (fetched, _pool) = source.fetch_handed_over(py, calls);
+                if let Err(error) = Self::arrive(&object, source, fetched) {
                     error.write_unraisable(py, Some(object.as_any()));
                 }
             });

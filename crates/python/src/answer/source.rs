@@ -23,18 +23,21 @@ pub struct Source {
     shared: Arc<Shared>,
     reader: Reader,
     held: Mutex<Held>,
+    /// Whether the pool is kept alive for this answer.
+    keeps_pool: AtomicBool,
     /// Whether an attempt to read the answers was interrupted and the next thread that asks goes on with it.
     is_unread: AtomicBool,
 }
 
 enum Held {
-    /// Whoever asks for the answer fetches it. The pool may be kept alive until then.
-    Here { calls: Calls, keeps_pool: bool },
-    /// The callback thread fetches it, or does so now: then nothing is watched.
+    /// The thread that asks for the answer fetches it.
+    Here(Calls),
+    /// The callback thread will fetch it, or does so now: then nothing is watched.
     Awaited(Vec<CallWatch>),
-    /// It was fetched, and a signal handler ended the attempt to make an object of it: whoever asks tries again.
+    /// It was fetched, and a signal handler ended the attempt to make an object of it: the next thread that asks goes
+    /// on with that.
     Unread(Fetched),
-    /// Whoever asked fetches it now, or has done so; or the call was withdrawn.
+    /// A thread that asked fetches it now, or has done so; or the call was withdrawn.
     Gone,
 }
 
@@ -49,9 +52,7 @@ impl Drop for PoolStays<'_> {
 
 impl Drop for Source {
     fn drop(&mut self) {
-        if let Ok(Held::Here { keeps_pool: true, .. }) = self.held.get_mut() {
-            self.shared.no_longer_to_come();
-        }
+        drop(self.pool_stays());
     }
 }
 
@@ -70,17 +71,27 @@ impl Source {
 
     #[inline]
     fn new(shared: &Arc<Shared>, reader: Reader, calls: Calls) -> Source {
-        let held = Mutex::new(Held::Here { calls, keeps_pool: false });
-        Source { shared: Arc::clone(shared), reader, held, is_unread: AtomicBool::new(false) }
+        Source {
+            shared: Arc::clone(shared),
+            reader,
+            held: Mutex::new(Held::Here(calls)),
+            keeps_pool: AtomicBool::new(false),
+            is_unread: AtomicBool::new(false),
+        }
     }
 
-    /// Keeps the pool alive until the answer is fetched.
+    /// Keeps the pool alive until the answer was fetched, and its callbacks have run.
     #[inline]
-    pub fn keep_alive(&mut self, pool: &Bound<'_, PyAny>) {
-        if let Ok(Held::Here { keeps_pool, .. }) = self.held.get_mut() {
-            self.shared.keep_alive(pool);
-            *keeps_pool = true;
-        }
+    pub fn keep_alive(&self, pool: &Bound<'_, PyAny>) {
+        self.shared.keep_alive(pool);
+        self.keeps_pool.store(true, Ordering::Relaxed);
+    }
+
+    /// What keeps the pool alive from here on, for the one thread that fetches the answer.
+    #[inline]
+    fn pool_stays(&self) -> Option<PoolStays<'_>> {
+        let keeps = self.keeps_pool.load(Ordering::Relaxed) && self.keeps_pool.swap(false, Ordering::Relaxed);
+        keeps.then(|| PoolStays(&self.shared))
     }
 
     /// Whether the collector of cycles has something to look at.
@@ -95,7 +106,7 @@ impl Source {
     /// Where the calls stand while their answers have not been fetched.
     pub fn standing(&self) -> Standing {
         let is_started = match &*self.held() {
-            Held::Here { calls, .. } => calls.all().iter().any(RawCall::is_started),
+            Held::Here(calls) => calls.all().iter().any(RawCall::is_started),
             Held::Awaited(watches) => watches.is_empty() || watches.iter().any(CallWatch::is_started),
             Held::Unread(_) | Held::Gone => true,
         };
@@ -105,7 +116,7 @@ impl Source {
     /// Whether all answers are there for whoever asks, or somebody has them.
     pub fn is_there(&self) -> bool {
         match &*self.held() {
-            Held::Here { calls, .. } => calls.are_answered(),
+            Held::Here(calls) => calls.are_answered(),
             Held::Awaited(_) => false,
             Held::Unread(_) | Held::Gone => true,
         }
@@ -114,7 +125,7 @@ impl Source {
     /// How many calls have no answer yet.
     pub fn left(&self) -> usize {
         match &*self.held() {
-            Held::Here { calls, .. } => calls.all().iter().filter(|call| !call.is_done()).count(),
+            Held::Here(calls) => calls.all().iter().filter(|call| !call.is_done()).count(),
             Held::Awaited(watches) => watches.iter().filter(|watch| !watch.is_over()).count(),
             Held::Unread(_) | Held::Gone => 0,
         }
@@ -126,7 +137,7 @@ impl Source {
         let held = self.held();
         match &*held {
             // A fork's child has no part in it.
-            Held::Here { calls, .. } if calls.are_answered() && self.shared.raw.is_own() => {}
+            Held::Here(calls) if calls.are_answered() && self.shared.raw.is_own() => {}
             Held::Unread(_) => {}
             _ => return None,
         }
@@ -136,11 +147,7 @@ impl Source {
     /// As `fetch`, with answers that are yet to come, for whoever waits for each; not if an attempt was made before.
     pub fn fetch_early(&self, py: Python<'_>) -> Option<(Fetched, Option<PoolStays<'_>>)> {
         let held = self.held();
-        if matches!(&*held, Held::Here { .. }) && self.shared.raw.is_own() {
-            self.take(py, held)
-        } else {
-            None
-        }
+        if matches!(&*held, Held::Here(_)) && self.shared.raw.is_own() { self.take(py, held) } else { None }
     }
 
     fn take(
@@ -151,9 +158,7 @@ impl Source {
         let taken = std::mem::replace(&mut *held, Held::Gone);
         drop(held);
         match taken {
-            Held::Here { calls, keeps_pool } => {
-                Some((Fetched::of(py, calls), keeps_pool.then_some(PoolStays(&self.shared))))
-            }
+            Held::Here(calls) => Some((Fetched::of(py, calls), self.pool_stays())),
             Held::Unread(rest) => {
                 self.is_unread.store(false, Ordering::Release);
                 Some((rest, None))
@@ -188,7 +193,7 @@ impl Source {
     pub fn cancel(&self) -> bool {
         let mut held = self.held();
         let withdrawn = match &*held {
-            Held::Here { calls, .. } => calls.all().iter().all(RawCall::cancel),
+            Held::Here(calls) => calls.all().iter().all(RawCall::cancel),
             Held::Awaited(watches) => !watches.is_empty() && watches.iter().all(CallWatch::cancel),
             Held::Unread(_) | Held::Gone => false,
         };
@@ -201,22 +206,22 @@ impl Source {
     /// Gives the calls out, to be put before the callback thread; not if somebody has fetched the answers, or is to.
     pub fn hand_over(&self) -> Option<Calls> {
         let mut held = self.held();
-        let Held::Here { calls, .. } = &*held else { return None };
+        let Held::Here(calls) = &*held else { return None };
         let watched = Held::Awaited(calls.all().iter().map(RawCall::watch).collect());
         match std::mem::replace(&mut *held, watched) {
-            Held::Here { calls, .. } => Some(calls),
+            Held::Here(calls) => Some(calls),
             _ => None,
         }
     }
 
     /// The answers of the calls that were handed over. From here on none of them can be withdrawn.
-    pub fn fetch_handed_over(&self, py: Python<'_>, calls: Calls) -> Fetched {
+    pub fn fetch_handed_over(&self, py: Python<'_>, calls: Calls) -> (Fetched, Option<PoolStays<'_>>) {
         let mut held = self.held();
         if let Held::Awaited(watches) = &mut *held {
             watches.clear();
         }
         drop(held);
-        Fetched::of(py, calls)
+        (Fetched::of(py, calls), self.pool_stays())
     }
 
     /// The thread that has calls fetched unasked.
@@ -242,7 +247,7 @@ impl Source {
         let mut answered = 0;
         loop {
             let watch = match &*self.held() {
-                Held::Here { calls, .. } => {
+                Held::Here(calls) => {
                     let calls = calls.all();
                     answered += calls[answered..].iter().take_while(|call| call.is_done()).count();
                     match calls.get(answered) {

@@ -123,17 +123,15 @@ impl AsyncResult {
         };
         // A map of nothing is done at once; as in the standard library no callback is run.
         let is_unasked = !callbacks.are_none() && !calls.all().is_empty();
-        let mut source = Source::of_pool(through.core.get().shared()?, function, calls);
-        if is_unasked {
-            let result = AsyncResult::new(py, Some(source), callbacks, chunksize, None)?;
-            Self::fetch_unasked(&result)?;
-            return Ok(result);
-        }
+        let source = Source::of_pool(through.core.get().shared()?, function, calls);
         source.keep_alive(through.pool);
         let keeps_an_object = source.keeps_an_object();
-        let result = AsyncResult::new(py, Some(source), ResultCallbacks::default(), chunksize, None)?;
-        // Until there is something that a cycle could go through.
-        if !keeps_an_object {
+        let callbacks = if is_unasked { callbacks } else { ResultCallbacks::default() };
+        let result = AsyncResult::new(py, Some(source), callbacks, chunksize, None)?;
+        if is_unasked {
+            Self::fetch_unasked(&result)?;
+        } else if !keeps_an_object {
+            // Until there is something that a cycle could go through.
             untrack(result.as_any());
         }
         Ok(result)
