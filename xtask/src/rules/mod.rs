@@ -5,11 +5,13 @@
 
 mod circles;
 mod doors;
+mod items;
 mod layers;
 mod leftovers;
 mod length;
 mod maps;
 mod margin;
+mod named;
 mod openings;
 mod prose;
 #[cfg(test)]
@@ -47,6 +49,7 @@ pub fn all(files: &[File]) -> Vec<Finding> {
     let mut findings = length::stale(files);
     findings.extend(circles::check(files));
     findings.extend(unused::check(files));
+    findings.extend(named::check(files));
     for file in files {
         findings.extend(doors::check(file));
         findings.extend(layers::check(file));
