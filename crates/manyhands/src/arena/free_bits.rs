@@ -165,18 +165,17 @@ mod model {
 
     use super::*;
     use crate::platform::model::{check, spawn};
-    use loom::sync::Arc;
 
     type Bits = FreeBits<2, 1>;
 
-    fn bits() -> Arc<Bits> {
+    fn bits() -> Bits {
         let none = || AtomicU64::new(0);
-        Arc::new(FreeBits {
+        FreeBits {
             top: none(),
             unused: std::array::from_fn(|_| none()),
             middle: std::array::from_fn(|_| none()),
             leaves: std::array::from_fn(|_| none()),
-        })
+        }
     }
 
     fn all(bits: &Bits) -> Vec<usize> {
@@ -185,10 +184,9 @@ mod model {
 
     #[test]
     fn model_free_bits_none_is_lost_and_none_comes_twice() {
-        check(3, || {
-            let bits = bits();
+        check(3, bits, |bits| {
             bits.put(0);
-            let taker = spawn(&bits, |bits| bits.take());
+            let taker = spawn(bits, |bits| bits.take());
             bits.put(1);
             let mut taken: Vec<usize> = bits.take().into_iter().chain(taker.join().unwrap()).collect();
             taken.extend(all(&bits));
@@ -199,10 +197,9 @@ mod model {
 
     #[test]
     fn model_free_bits_what_is_put_back_is_found_again() {
-        check(3, || {
-            let bits = bits();
+        check(3, bits, |bits| {
             bits.put(5);
-            let other = spawn(&bits, |bits| bits.take().inspect(|entry| bits.put(*entry)));
+            let other = spawn(bits, |bits| bits.take().inspect(|entry| bits.put(*entry)));
             let mine = bits.take();
             mine.inspect(|entry| bits.put(*entry));
             let theirs = other.join().unwrap();
@@ -215,10 +212,9 @@ mod model {
     /// get to do, by putting the entries once more.
     #[test]
     fn model_free_bits_a_sweep_puts_back_what_a_killed_process_took() {
-        check(3, || {
-            let bits = bits();
+        check(3, bits, |bits| {
             bits.put(0);
-            let dies = spawn(&bits, |bits| {
+            let dies = spawn(bits, |bits| {
                 bits.leaves[0].fetch_and(!1, Ordering::SeqCst);
                 bits.middle[0].fetch_and(!1, Ordering::SeqCst);
                 bits.leaves[1].fetch_or(1, Ordering::SeqCst);

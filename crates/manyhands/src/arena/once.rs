@@ -100,7 +100,6 @@ mod model {
 
     use super::*;
     use crate::platform::model::{check, spawn};
-    use loom::sync::Arc;
 
     type Content = [u64; 2];
 
@@ -117,8 +116,8 @@ mod model {
     }
 
     impl Tables {
-        fn new(entries: usize) -> Arc<Tables> {
-            Arc::new(Tables { names: table(entries), shapes: table(entries) })
+        fn new(entries: usize) -> Tables {
+            Tables { names: table(entries), shapes: table(entries) }
         }
     }
 
@@ -132,66 +131,79 @@ mod model {
 
     #[test]
     fn model_once_a_number_means_what_was_entered() {
-        check(3, || {
-            let tables = Tables::new(3);
-            let enter = |content: Content| {
-                spawn(&tables, move |tables| {
-                    number_of(&tables.names, &content).expect("there is room for all")
-                })
-            };
-            let (first, second) = (enter([1, 2]), enter([3, 4]));
-            let third = number_of(&tables.names, &[1, 2]).unwrap();
-            for (number, content) in
-                [(first.join().unwrap(), [1, 2]), (second.join().unwrap(), [3, 4]), (third, [1, 2])]
-            {
-                assert_eq!(content_of(&tables.names, number), Some(content));
-            }
-        });
+        check(
+            3,
+            || Tables::new(3),
+            |tables| {
+                let enter = |content: Content| {
+                    spawn(tables, move |tables| {
+                        number_of(&tables.names, &content).expect("there is room for all")
+                    })
+                };
+                let (first, second) = (enter([1, 2]), enter([3, 4]));
+                let third = number_of(&tables.names, &[1, 2]).unwrap();
+                for (number, content) in
+                    [(first.join().unwrap(), [1, 2]), (second.join().unwrap(), [3, 4]), (third, [1, 2])]
+                {
+                    assert_eq!(content_of(&tables.names, number), Some(content));
+                }
+            },
+        );
     }
 
     #[test]
     fn model_once_whoever_sees_a_shape_sees_its_names() {
-        check(3, || {
-            let tables = Tables::new(1);
-            let writer = spawn(&tables, |tables| {
-                let name = number_of(&tables.names, &[1, 2]).unwrap();
-                number_of(&tables.shapes, &[u64::from(name), 0])
-            });
-            if let Some([name, _]) = content_of(&tables.shapes, 0) {
-                assert_eq!(content_of(&tables.names, name as u16), Some([1, 2]));
-            }
-            assert_eq!(writer.join().unwrap(), Some(0));
-        });
+        check(
+            3,
+            || Tables::new(1),
+            |tables| {
+                let writer = spawn(tables, |tables| {
+                    let name = number_of(&tables.names, &[1, 2]).unwrap();
+                    number_of(&tables.shapes, &[u64::from(name), 0])
+                });
+                if let Some([name, _]) = content_of(&tables.shapes, 0) {
+                    assert_eq!(content_of(&tables.names, name as u16), Some([1, 2]));
+                }
+                assert_eq!(writer.join().unwrap(), Some(0));
+            },
+        );
     }
 
     #[test]
     fn model_once_the_dead_keep_nobody_from_entering() {
         for stores in 0..=2 {
-            check(3, move || {
-                let tables = Tables::new(2);
-                let mortal = spawn(&tables, move |tables| dies_entering(&tables.names[0], &[1, 2], stores));
-                let number = number_of(&tables.names, &[1, 2]).unwrap();
-                assert_eq!(content_of(&tables.names, number), Some([1, 2]));
-                mortal.join().unwrap();
-                assert_eq!(
-                    number_of(&tables.names, &[1, 2]),
-                    Some(number),
-                    "it has a number and gets no other"
-                );
-                let [first, second] = [0, 1].map(|number| content_of(&tables.names, number));
-                assert!(first.is_none() || second.is_none(), "who died made something known");
-            });
+            check(
+                3,
+                || Tables::new(2),
+                move |tables| {
+                    let mortal =
+                        spawn(tables, move |tables| dies_entering(&tables.names[0], &[1, 2], stores));
+                    let number = number_of(&tables.names, &[1, 2]).unwrap();
+                    assert_eq!(content_of(&tables.names, number), Some([1, 2]));
+                    mortal.join().unwrap();
+                    assert_eq!(
+                        number_of(&tables.names, &[1, 2]),
+                        Some(number),
+                        "it has a number and gets no other"
+                    );
+                    let [first, second] = [0, 1].map(|number| content_of(&tables.names, number));
+                    assert!(first.is_none() || second.is_none(), "who died made something known");
+                },
+            );
         }
     }
 
     #[test]
     fn model_once_all_threads_know_the_same() {
-        check(3, || {
-            let known = Arc::new(Known(AtomicPtr::new(std::ptr::null_mut())));
-            let other = spawn(&known, |known| *known.set(1));
-            let mine = *known.set(2);
-            assert_eq!(known.get(), Some(&mine));
-            assert_eq!(other.join().unwrap(), mine);
-        });
+        check(
+            3,
+            || Known(AtomicPtr::new(std::ptr::null_mut())),
+            |known| {
+                let other = spawn(known, |known| *known.set(1));
+                let mine = *known.set(2);
+                assert_eq!(known.get(), Some(&mine));
+                assert_eq!(other.join().unwrap(), mine);
+            },
+        );
     }
 }

@@ -7,11 +7,16 @@
 use loom::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
-/// Runs `scenario` under every schedule in which a thread is interrupted at most `preemptions` times.
-pub(crate) fn check(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
+/// Runs `scenario`, each time at a new place, under every schedule in which a thread is interrupted at most
+/// `preemptions` times.
+pub(crate) fn check<T: 'static>(
+    preemptions: usize,
+    new: impl Fn() -> T + Sync + Send + 'static,
+    scenario: impl Fn(&Arc<T>) + Sync + Send + 'static,
+) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
-    builder.check(scenario);
+    builder.check(move || scenario(&Arc::new(new())));
 }
 
 /// Starts a thread that does its part in `place`.

@@ -139,7 +139,6 @@ mod model {
     use super::*;
     use crate::platform::atomic::AtomicU32;
     use crate::platform::model::{check, spawn};
-    use loom::sync::Arc;
 
     fn pass((door, inside): &(Door, AtomicU32)) {
         door.enter_as(1);
@@ -149,11 +148,10 @@ mod model {
     }
 
     fn all_come_through(most: u32, others: usize) {
-        check(2, move || {
-            let door = Door { inside: AtomicU64::new(0), gate: Gate::new(), most };
-            let shared = Arc::new((door, AtomicU32::new(0)));
-            let threads: Vec<_> = (0..others).map(|_| spawn(&shared, pass)).collect();
-            pass(&shared);
+        let new = move || (Door { inside: AtomicU64::new(0), gate: Gate::new(), most }, AtomicU32::new(0));
+        check(2, new, move |shared| {
+            let threads: Vec<_> = (0..others).map(|_| spawn(shared, pass)).collect();
+            pass(shared);
             threads.into_iter().for_each(|thread| thread.join().unwrap());
         });
     }

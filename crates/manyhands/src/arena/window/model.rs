@@ -4,7 +4,6 @@
 use super::*;
 use crate::platform::model::{check, spawn};
 use loom::cell::UnsafeCell;
-use loom::sync::Arc;
 use std::sync::atomic::{AtomicUsize as Plain, Ordering::Relaxed};
 
 const MAPS: usize = 8;
@@ -78,8 +77,8 @@ struct Process {
 }
 
 impl Process {
-    fn new(idle: usize, room: usize) -> Arc<Process> {
-        Arc::new(Process { kernel: Kernel::new(idle, room), window: Window::new() })
+    fn new(idle: usize, room: usize) -> Process {
+        Process { kernel: Kernel::new(idle, room), window: Window::new() }
     }
 
     fn uses(&self, first: usize, count: usize) -> bool {
@@ -104,65 +103,80 @@ impl Process {
 
 #[test]
 fn model_window_two_map_one_chunk_at_once() {
-    check(3, || {
-        let process = Process::new(8, 8);
-        let other = spawn(&process, |process| process.uses(0, 1));
-        assert!(process.uses(0, 1) && other.join().unwrap());
-        assert_eq!(process.kernel.mapped(), 1, "the loser took its own away");
-        process.assert_nothing_is_left();
-    });
+    check(
+        3,
+        || Process::new(8, 8),
+        |process| {
+            let other = spawn(process, |process| process.uses(0, 1));
+            assert!(process.uses(0, 1) && other.join().unwrap());
+            assert_eq!(process.kernel.mapped(), 1, "the loser took its own away");
+            process.assert_nothing_is_left();
+        },
+    );
 }
 
 #[test]
 fn model_window_an_idle_chunk_goes_while_others_use_it() {
-    check(3, || {
-        let process = Process::new(8, 8);
-        assert!(process.uses(0, 1));
-        let user = spawn(&process, |process| process.uses(0, 1));
-        let cleaner = spawn(&process, |process| process.window.unmap_all_idle(&process.kernel));
-        assert!(process.uses(0, 1) && user.join().unwrap());
-        cleaner.join().unwrap();
-        process.assert_nothing_is_left();
-    });
+    check(
+        3,
+        || Process::new(8, 8),
+        |process| {
+            assert!(process.uses(0, 1));
+            let user = spawn(process, |process| process.uses(0, 1));
+            let cleaner = spawn(process, |process| process.window.unmap_all_idle(&process.kernel));
+            assert!(process.uses(0, 1) && user.join().unwrap());
+            cleaner.join().unwrap();
+            process.assert_nothing_is_left();
+        },
+    );
 }
 
 #[test]
 fn model_window_one_makes_room_for_another() {
-    check(3, || {
-        // So little room that the second chunk needs the first one's; the loser may find none.
-        let process = Process::new(1, 1);
-        let other = spawn(&process, |process| process.uses(1, 1));
-        let mine = process.uses(0, 1);
-        assert!(mine | other.join().unwrap(), "somebody had room");
-        process.assert_nothing_is_left();
-    });
+    check(
+        3,
+        || Process::new(1, 1),
+        |process| {
+            // So little room that the second chunk needs the first one's; the loser may find none.
+            let other = spawn(process, |process| process.uses(1, 1));
+            let mine = process.uses(0, 1);
+            assert!(mine | other.join().unwrap(), "somebody had room");
+            process.assert_nothing_is_left();
+        },
+    );
 }
 
 #[test]
 fn model_window_a_longer_piece_beside_a_shorter_one() {
-    check(3, || {
-        let process = Process::new(8, 8);
-        let long = spawn(&process, |process| process.uses(0, 2));
-        assert!(process.uses(0, 1) && long.join().unwrap());
-        process.window.unmap_all_idle(&process.kernel);
-        // The short one may have been left to its user, with the long one kept in its place.
-        let kept = process.window.kept(0, 2).is_some();
-        assert_eq!(process.kernel.mapped(), if kept { 3 } else { 0 });
-    });
+    check(
+        3,
+        || Process::new(8, 8),
+        |process| {
+            let long = spawn(process, |process| process.uses(0, 2));
+            assert!(process.uses(0, 1) && long.join().unwrap());
+            process.window.unmap_all_idle(&process.kernel);
+            // The short one may have been left to its user, with the long one kept in its place.
+            let kept = process.window.kept(0, 2).is_some();
+            assert_eq!(process.kernel.mapped(), if kept { 3 } else { 0 });
+        },
+    );
 }
 
 #[test]
 fn model_window_one_keeps_what_others_use() {
-    check(3, || {
-        let process = Process::new(8, 8);
-        let supervisor = spawn(&process, |process| process.keeps(0, 1));
-        let cleaner = spawn(&process, |process| process.window.unmap_all_idle(&process.kernel));
-        assert!(process.uses(0, 1));
-        supervisor.join().unwrap();
-        cleaner.join().unwrap();
-        process.window.unmap_all_idle(&process.kernel);
-        assert!(process.window.kept(0, 1).is_some());
-        assert_eq!(process.kernel.mapped(), 1);
-        assert_eq!(process.window.passing.load(Ordering::Relaxed), 0);
-    });
+    check(
+        3,
+        || Process::new(8, 8),
+        |process| {
+            let supervisor = spawn(process, |process| process.keeps(0, 1));
+            let cleaner = spawn(process, |process| process.window.unmap_all_idle(&process.kernel));
+            assert!(process.uses(0, 1));
+            supervisor.join().unwrap();
+            cleaner.join().unwrap();
+            process.window.unmap_all_idle(&process.kernel);
+            assert!(process.window.kept(0, 1).is_some());
+            assert_eq!(process.kernel.mapped(), 1);
+            assert_eq!(process.window.passing.load(Ordering::Relaxed), 0);
+        },
+    );
 }

@@ -145,8 +145,7 @@ mod model {
 
     #[test]
     fn model_event_set_wakes_everybody() {
-        check(2, || {
-            let event = Arc::new(EventWord::default());
+        check(2, EventWord::default, |event| {
             let waiters = [waiter(&event), waiter(&event)];
             event.set(Scope::Private);
             waiters.into_iter().for_each(|waiter| waiter.join().unwrap());
@@ -155,8 +154,7 @@ mod model {
 
     #[test]
     fn model_event_dead_setter_is_recovered() {
-        check(3, || {
-            let event = Arc::new(EventWord::default());
+        check(3, EventWord::default, |event| {
             let waiter = waiter(&event);
             dies_after(0, || event.set(Scope::Private));
             event.recover(Scope::Private);

@@ -78,9 +78,9 @@ mod model {
         }
     }
 
-    fn place() -> Arc<Place> {
+    fn place() -> Place {
         let life = Box::leak(Box::new(AtomicU32::new(FIRST)));
-        Arc::new(Place { event: EventWord::default(), life })
+        Place { event: EventWord::default(), life }
     }
 
     fn waiter(place: &Arc<Place>) -> thread::JoinHandle<()> {
@@ -94,8 +94,7 @@ mod model {
 
     #[test]
     fn model_life_a_killed_setter_and_a_killed_reaper_leave_nobody_asleep() {
-        check(2, || {
-            let place = place();
+        check(2, place, |place| {
             let waiters = [waiter(&place), waiter(&place)];
             dies_after(0, || place.event.set(Scope::Shared));
             kill_the_reaper(place.life);
@@ -106,8 +105,7 @@ mod model {
     /// The kernel's one wake-up may go to a waiter that has just got what it waits for.
     #[test]
     fn model_life_who_leaves_passes_it_on() {
-        check(2, || {
-            let place = place();
+        check(2, place, |place| {
             let other = Arc::new(Place { event: EventWord::default(), life: place.life });
             let waiters = [waiter(&place), waiter(&other)];
             dies_after(0, || place.event.set(Scope::Shared));

@@ -3,7 +3,6 @@
 
 use crate::platform::model::{check, spawn};
 use loom::cell::UnsafeCell;
-use loom::sync::Arc;
 
 use super::record::Wanted;
 use super::*;
@@ -91,9 +90,8 @@ impl Place {
 
 #[test]
 fn model_graph_one_of_two_gives_way() {
-    check(2, || {
-        let place = Arc::new(Place::default());
-        let other = spawn(&place, |place| place.cross(1, 0, 1));
+    check(2, Place::default, |place| {
+        let other = spawn(place, |place| place.cross(1, 0, 1));
         place.cross(2, 1, 0);
         other.join().unwrap();
         assert!(place.failed.load(Ordering::Relaxed) <= 1, "both gave way");
@@ -103,9 +101,8 @@ fn model_graph_one_of_two_gives_way() {
 /// One lets go of what the other wants, and only then wants what the other has.
 #[test]
 fn model_graph_what_is_let_go_is_no_deadlock() {
-    check(3, || {
-        let place = Arc::new(Place::default());
-        let other = spawn(&place, |place| place.cross(1, 0, 1));
+    check(3, Place::default, |place| {
+        let other = spawn(place, |place| place.cross(1, 0, 1));
         assert!(place.lock(2, 1));
         place.unlock(2, 1);
         assert!(place.lock(2, 0));
@@ -117,9 +114,8 @@ fn model_graph_what_is_let_go_is_no_deadlock() {
 
 #[test]
 fn model_graph_nobody_follows_to_a_lock_that_is_gone() {
-    check(3, || {
-        let place = Arc::new(Place::default());
-        let follower = spawn(&place, |place| {
+    check(3, Place::default, |place| {
+        let follower = spawn(place, |place| {
             place.notes[0].look();
         });
         let face = &place.locks[0];

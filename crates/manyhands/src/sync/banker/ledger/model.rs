@@ -2,7 +2,6 @@
 //! claimant stops for ever at any of its stores and a sweeper recovers, or stops midway as well.
 
 use crate::platform::model::{check, spawn};
-use loom::sync::Arc;
 use loom::sync::atomic::AtomicU32 as Shown;
 
 use super::*;
@@ -24,11 +23,11 @@ fn one() -> Units {
 }
 
 impl Book {
-    fn new() -> Arc<Self> {
+    fn new() -> Self {
         let words: Vec<AtomicU64> = (0..Ledger::words(1, 2)).map(|_| AtomicU64::new(0)).collect();
         let head = Head::default();
         Ledger::open(&head, &words, [1].into_iter());
-        Arc::new(Book { head, words, having: Shown::new(0) })
+        Book { head, words, having: Shown::new(0) }
     }
 
     fn ledger(&self, me: u32) -> Ledger<'_> {
@@ -61,10 +60,9 @@ impl Book {
 
 #[test]
 fn model_ledger_two_claimants_of_one_unit() {
-    check(2, || {
-        let book = Book::new();
+    check(2, Book::new, |book| {
         let (first, second) = (book.claim(1), book.claim(2));
-        let other = spawn(&book, move |book| {
+        let other = spawn(book, move |book| {
             let me = book.ledger(1);
             me.request(first, &one(), &me.place).unwrap();
             assert_eq!(book.having.fetch_add(1, Ordering::Relaxed), 0, "two have it");
@@ -85,10 +83,9 @@ fn model_ledger_two_claimants_of_one_unit() {
 fn model_ledger_dead_claimant_gives_back() {
     for points in 0..40 {
         let sweeps = if points % 2 == 0 { 1 } else { 2 };
-        check(2, move || {
-            let book = Book::new();
+        check(2, Book::new, move |book| {
             let (first, second) = (book.claim(1), book.claim(2));
-            let mortal = spawn(&book, move |book| {
+            let mortal = spawn(book, move |book| {
                 if dies_after(points, || book.pass_through(first)).is_none() {
                     if sweeps == 2 {
                         dies_after(points % 5, || book.sweep(1));
@@ -105,10 +102,9 @@ fn model_ledger_dead_claimant_gives_back() {
 
 #[test]
 fn model_ledger_withdrawn_request_bars_nobody() {
-    check(2, || {
-        let book = Book::new();
+    check(2, Book::new, |book| {
         let (first, second) = (book.claim(1), book.claim(2));
-        let other = spawn(&book, move |book| {
+        let other = spawn(book, move |book| {
             let me = book.ledger(1);
             if me.try_request(first, &one(), &Blocking).unwrap() {
                 me.release(first, &one(), &Blocking).unwrap();

@@ -2,7 +2,6 @@
 //! none is left asleep. This holds also when one stops for ever at a store and a sweeper breaks its round.
 
 use crate::platform::model::{check, spawn};
-use loom::sync::Arc;
 use loom::thread;
 
 use super::*;
@@ -35,10 +34,9 @@ impl Place {
 
 #[test]
 fn model_barrier_all_arrive_and_one_acts() {
-    check(2, || {
-        let place = Arc::new(Place::default());
+    check(2, Place::default, |place| {
         let others = [(); 2].map(|()| {
-            spawn(&place, |place| {
+            spawn(place, |place| {
                 let index = place.pass(3).unwrap();
                 assert_eq!(place.arrived.load(Ordering::Relaxed), 3);
                 assert_eq!(place.acted.load(Ordering::Relaxed), 1);
@@ -54,9 +52,8 @@ fn model_barrier_all_arrive_and_one_acts() {
 
 #[test]
 fn model_barrier_two_rounds() {
-    check(2, || {
-        let place = Arc::new(Place::default());
-        let other = spawn(&place, |place| [place.pass(2).unwrap(), place.pass(2).unwrap()]);
+    check(2, Place::default, |place| {
+        let other = spawn(place, |place| [place.pass(2).unwrap(), place.pass(2).unwrap()]);
         let mine = [place.pass(2).unwrap(), place.pass(2).unwrap()];
         let others = other.join().unwrap();
         assert_eq!([mine[0] + others[0], mine[1] + others[1]], [1, 1]);
@@ -67,9 +64,8 @@ fn model_barrier_two_rounds() {
 /// Both parties of a round learn the same of it, whatever a reset cut into.
 #[test]
 fn model_barrier_reset_fails_a_round_for_all_or_for_none() {
-    check(2, || {
-        let place = Arc::new(Place::default());
-        let parties = [(); 2].map(|()| spawn(&place, |place| place.pass(2)));
+    check(2, Place::default, |place| {
+        let parties = [(); 2].map(|()| spawn(place, |place| place.pass(2)));
         place.word.reset(Scope::Private);
         // A thread that arrived after the reset waits alone: it is let out.
         while place.arrived.load(Ordering::Relaxed) < 2 {
@@ -84,9 +80,8 @@ fn model_barrier_reset_fails_a_round_for_all_or_for_none() {
 #[test]
 fn model_barrier_dead_party_breaks_its_round() {
     for points in 0..6 {
-        check(3, move || {
-            let place = Arc::new(Place::default());
-            let mortal = spawn(&place, move |place| {
+        check(3, Place::default, move |place| {
+            let mortal = spawn(place, move |place| {
                 if dies_after(points, || place.pass(2)).is_some() {
                     return true;
                 }

@@ -3,7 +3,6 @@
 //! store.
 
 use crate::platform::model::{check, spawn};
-use loom::sync::Arc;
 use loom::thread;
 
 use super::*;
@@ -86,9 +85,8 @@ impl Place {
 
 #[test]
 fn model_condition_one_waiter_gets_what_is_put() {
-    check(3, || {
-        let place = Arc::new(Place::default());
-        let taker = spawn(&place, |place| place.take(1));
+    check(3, Place::default, |place| {
+        let taker = spawn(place, |place| place.take(1));
         place.put(2);
         taker.join().unwrap();
         assert_eq!(place.list().waiters(), 0);
@@ -97,9 +95,8 @@ fn model_condition_one_waiter_gets_what_is_put() {
 
 #[test]
 fn model_condition_two_waiters_get_two() {
-    check(2, || {
-        let place = Arc::new(Place::default());
-        let takers = [1, 2].map(|me| spawn(&place, move |place| place.take(me)));
+    check(2, Place::default, |place| {
+        let takers = [1, 2].map(|me| spawn(place, move |place| place.take(me)));
         place.put(3);
         place.put(3);
         takers.into_iter().for_each(|taker| taker.join().unwrap());
@@ -109,10 +106,9 @@ fn model_condition_two_waiters_get_two() {
 /// One of two waiters is notified once, and the other does not return before it is notified, too.
 #[test]
 fn model_condition_notify_tells_no_more_than_asked() {
-    check(2, || {
-        let place = Arc::new(Place::default());
+    check(2, Place::default, |place| {
         let waiters = [1, 2].map(|me| {
-            spawn(&place, move |place| {
+            spawn(place, move |place| {
                 place.lock(me);
                 place.wait(me);
                 place.returned.fetch_add(1, Ordering::Relaxed);
@@ -142,9 +138,8 @@ fn model_condition_notify_tells_no_more_than_asked() {
 fn model_condition_dead_waiter_eats_nothing() {
     for points in 0..10 {
         for sweeper_points in 0..2 {
-            check(2, move || {
-                let place = Arc::new(Place::default());
-                let mortal = spawn(&place, move |place| {
+            check(2, Place::default, move |place| {
+                let mortal = spawn(place, move |place| {
                     let lived = dies_after(points, || {
                         place.lock(1);
                         place.wait(1);
@@ -161,7 +156,7 @@ fn model_condition_dead_waiter_eats_nothing() {
                     }
                     place.returned.fetch_add(1, Ordering::Release);
                 });
-                let survivor = spawn(&place, |place| place.take(2));
+                let survivor = spawn(place, |place| place.take(2));
                 place.put(3);
                 survivor.join().unwrap();
                 // If nobody was left to notify it, the mortal one waits still.
@@ -178,9 +173,8 @@ fn model_condition_dead_waiter_eats_nothing() {
 /// A notifier stops for ever after it has marked a record and before it wakes the waiter.
 #[test]
 fn model_condition_dead_notifier_is_made_up_for() {
-    check(3, || {
-        let place = Arc::new(Place::default());
-        let taker = spawn(&place, |place| place.take(1));
+    check(3, Place::default, |place| {
+        let taker = spawn(place, |place| place.take(1));
         place.lock(2);
         place.things.fetch_add(1, Ordering::Relaxed);
         place.unlock(2);
@@ -193,8 +187,7 @@ fn model_condition_dead_notifier_is_made_up_for() {
 
 #[test]
 fn model_condition_who_takes_a_dead_ones_lock_is_told() {
-    check(2, || {
-        let place = Arc::new(Place::default());
+    check(2, Place::default, |place| {
         dies_after(0, || place.lock(1));
         place.sweep(1);
         assert_eq!(place.lock.try_acquire(2), Some(Taken::FromDead(1)));

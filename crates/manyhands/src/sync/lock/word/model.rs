@@ -3,7 +3,6 @@
 
 use crate::platform::model::{check, spawn};
 use loom::cell::UnsafeCell;
-use loom::sync::Arc;
 
 use super::*;
 use crate::sync::wait::mortal::model::dies_after;
@@ -17,8 +16,8 @@ struct Guarded {
 }
 
 impl Guarded {
-    fn new() -> Arc<Self> {
-        Arc::new(Guarded { lock: LockWord::new(), record: AtomicU32::new(0), value: UnsafeCell::new(0) })
+    fn new() -> Self {
+        Guarded { lock: LockWord::new(), record: AtomicU32::new(0), value: UnsafeCell::new(0) }
     }
 
     fn acquire(&self, me: u32) -> Taken {
@@ -50,9 +49,8 @@ impl Guarded {
 
 #[test]
 fn model_lock_two_contenders() {
-    check(3, || {
-        let guarded = Guarded::new();
-        let other = spawn(&guarded, |guarded| {
+    check(3, Guarded::new, |guarded| {
+        let other = spawn(guarded, |guarded| {
             guarded.pass_through(1);
             guarded.pass_through(1);
         });
@@ -67,9 +65,8 @@ fn model_lock_two_contenders() {
 
 #[test]
 fn model_lock_three_contenders() {
-    check(3, || {
-        let guarded = Guarded::new();
-        let others = [1, 2].map(|me| spawn(&guarded, move |guarded| guarded.pass_through(me)));
+    check(3, Guarded::new, |guarded| {
+        let others = [1, 2].map(|me| spawn(guarded, move |guarded| guarded.pass_through(me)));
         guarded.pass_through(3);
         for other in others {
             other.join().unwrap();
@@ -80,10 +77,9 @@ fn model_lock_three_contenders() {
 
 #[test]
 fn model_lock_released_by_somebody_else() {
-    check(3, || {
-        let guarded = Guarded::new();
+    check(3, Guarded::new, |guarded| {
         assert_eq!(guarded.acquire(1), Taken::Free);
-        let waiter = spawn(&guarded, |guarded| guarded.pass_through(2));
+        let waiter = spawn(guarded, |guarded| guarded.pass_through(2));
         assert_eq!(guarded.lock.release_any(3, Scope::Private), Some(1));
         waiter.join().unwrap();
         assert_eq!(guarded.lock.release_any(3, Scope::Private), None);
@@ -96,15 +92,14 @@ fn model_lock_released_by_somebody_else() {
 fn model_lock_dead_participant_is_recovered() {
     for points in 0..7 {
         for sweeper_points in 0..2 {
-            check(3, move || {
-                let guarded = Guarded::new();
-                let mortal = spawn(&guarded, move |guarded| {
+            check(3, Guarded::new, move |guarded| {
+                let mortal = spawn(guarded, move |guarded| {
                     if dies_after(points, || guarded.pass_through(1)).is_none() {
                         dies_after(sweeper_points, || guarded.sweep(1));
                         guarded.sweep(1);
                     }
                 });
-                let other = spawn(&guarded, |guarded| guarded.pass_through(2));
+                let other = spawn(guarded, |guarded| guarded.pass_through(2));
                 guarded.pass_through(3);
                 other.join().unwrap();
                 mortal.join().unwrap();
@@ -119,10 +114,9 @@ fn model_lock_dead_participant_is_recovered() {
 #[test]
 fn model_lock_held_at_a_clean_end() {
     for guarded_hold in [false, true] {
-        check(3, move || {
-            let guarded = Guarded::new();
+        check(3, Guarded::new, move |guarded| {
             guarded.acquire(if guarded_hold { 1 | GUARDED } else { 1 });
-            let sweeper = spawn(&guarded, |guarded| {
+            let sweeper = spawn(guarded, |guarded| {
                 guarded.lock.mark_dead(
                     Scope::Private,
                     |owner, through_guard| owner == 1 && through_guard,
@@ -142,10 +136,9 @@ fn model_lock_held_at_a_clean_end() {
 /// Exactly one thread that takes over from a dead owner learns of the death.
 #[test]
 fn model_lock_one_heir_is_told() {
-    check(3, || {
-        let guarded = Guarded::new();
+    check(3, Guarded::new, |guarded| {
         dies_after(0, || guarded.acquire(1));
-        let heirs = [2, 3].map(|me| spawn(&guarded, move |guarded| guarded.pass_through(me)));
+        let heirs = [2, 3].map(|me| spawn(guarded, move |guarded| guarded.pass_through(me)));
         guarded.sweep(1);
         let told = heirs.map(|heir| heir.join().unwrap() == Taken::FromDead(1));
         assert!(told[0] ^ told[1], "told: {told:?}");

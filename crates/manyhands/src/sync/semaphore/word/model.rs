@@ -2,7 +2,6 @@
 //! stores and two sweepers recover at once.
 
 use crate::platform::model::{check, spawn};
-use loom::sync::Arc;
 
 use super::*;
 use crate::sync::wait::mortal::model::dies_after;
@@ -13,8 +12,8 @@ struct Semaphore {
 }
 
 impl Semaphore {
-    fn new(count: u64) -> Arc<Self> {
-        Arc::new(Semaphore { state: AtomicU64::new(count), records: [AtomicU64::new(0), AtomicU64::new(0)] })
+    fn new(count: u64) -> Self {
+        Semaphore { state: AtomicU64::new(count), records: [AtomicU64::new(0), AtomicU64::new(0)] }
     }
 
     fn permits(&self) -> Permits<'_> {
@@ -40,13 +39,16 @@ impl Semaphore {
 
 #[test]
 fn model_permits_two_takers_of_one() {
-    check(3, || {
-        let semaphore = Semaphore::new(1);
-        let other = spawn(&semaphore, |semaphore| semaphore.pass_through(1));
-        semaphore.pass_through(2);
-        other.join().unwrap();
-        semaphore.check_at_rest(1);
-    });
+    check(
+        3,
+        || Semaphore::new(1),
+        |semaphore| {
+            let other = spawn(semaphore, |semaphore| semaphore.pass_through(1));
+            semaphore.pass_through(2);
+            other.join().unwrap();
+            semaphore.check_at_rest(1);
+        },
+    );
 }
 
 #[test]
@@ -55,18 +57,21 @@ fn model_permits_dead_taker_is_recovered() {
         for sweeper_points in 0..4 {
             // The second sweeper's part is the smaller one: fewer switches are enough for it.
             let preemptions = if sweeper_points == 0 { 2 } else { 1 };
-            check(preemptions, move || {
-                let semaphore = Semaphore::new(1);
-                let mortal = spawn(&semaphore, move |semaphore| {
-                    if dies_after(points, || semaphore.pass_through(1)).is_none() {
-                        dies_after(sweeper_points, || semaphore.permits().recover(1));
-                        semaphore.permits().recover(1);
-                    }
-                });
-                semaphore.pass_through(2);
-                mortal.join().unwrap();
-                semaphore.check_at_rest(1);
-            });
+            check(
+                preemptions,
+                || Semaphore::new(1),
+                move |semaphore| {
+                    let mortal = spawn(semaphore, move |semaphore| {
+                        if dies_after(points, || semaphore.pass_through(1)).is_none() {
+                            dies_after(sweeper_points, || semaphore.permits().recover(1));
+                            semaphore.permits().recover(1);
+                        }
+                    });
+                    semaphore.pass_through(2);
+                    mortal.join().unwrap();
+                    semaphore.check_at_rest(1);
+                },
+            );
         }
     }
 }

@@ -2,7 +2,6 @@
 //! another recovers, or begins to and stops as well.
 
 use crate::platform::model::{check, spawn};
-use loom::sync::Arc;
 
 use super::*;
 use crate::sync::wait::mortal::model::dies_after;
@@ -41,9 +40,8 @@ impl Place {
 
 #[test]
 fn model_gate_one_waiter_is_woken() {
-    check(3, || {
-        let place = Arc::new(Place::default());
-        let waiter = spawn(&place, |place| place.wait());
+    check(3, Place::default, |place| {
+        let waiter = spawn(place, |place| place.wait());
         place.put();
         place.gate.notify_one(Scope::Private);
         waiter.join().unwrap();
@@ -52,9 +50,8 @@ fn model_gate_one_waiter_is_woken() {
 
 #[test]
 fn model_gate_second_waiter_gets_the_baton() {
-    check(3, || {
-        let place = Arc::new(Place::default());
-        let waiters = [(); 2].map(|()| spawn(&place, |place| place.wait()));
+    check(3, Place::default, |place| {
+        let waiters = [(); 2].map(|()| spawn(place, |place| place.wait()));
         for _ in 0..2 {
             place.put();
             place.gate.notify_one(Scope::Private);
@@ -65,10 +62,9 @@ fn model_gate_second_waiter_gets_the_baton() {
 
 #[test]
 fn model_gate_notify_all_after_notify_one_reaches_everybody() {
-    check(2, || {
-        let place = Arc::new(Place::default());
+    check(2, Place::default, |place| {
         let waiters = [(); 2].map(|()| {
-            spawn(&place, |place| {
+            spawn(place, |place| {
                 let wait = Wait::private(None, &Blocking);
                 let complete = || place.things.load(Ordering::Acquire) == 2;
                 place.gate.wait_until(&wait, || complete().then_some(()), complete).unwrap();
@@ -87,9 +83,8 @@ fn model_gate_notify_all_after_notify_one_reaches_everybody() {
 fn model_gate_dead_notifier_is_recovered() {
     for points in 0..2 {
         for sweeper_points in 0..2 {
-            check(3, move || {
-                let place = Arc::new(Place::default());
-                let waiter = spawn(&place, |place| place.wait());
+            check(3, Place::default, move |place| {
+                let waiter = spawn(place, |place| place.wait());
                 place.put();
                 dies_after(points, || place.gate.notify_one(Scope::Private));
                 dies_after(sweeper_points, || place.gate.recover(Scope::Private));
@@ -104,14 +99,13 @@ fn model_gate_dead_notifier_is_recovered() {
 #[test]
 fn model_gate_dead_waiter_is_recovered() {
     for points in 0..5 {
-        check(3, move || {
-            let place = Arc::new(Place::default());
-            let mortal = spawn(&place, move |place| {
+        check(3, Place::default, move |place| {
+            let mortal = spawn(place, move |place| {
                 if dies_after(points, || place.wait()).is_none() {
                     place.gate.recover(Scope::Private);
                 }
             });
-            let survivor = spawn(&place, |place| place.wait());
+            let survivor = spawn(place, |place| place.wait());
             for _ in 0..2 {
                 place.put();
                 place.gate.notify_one(Scope::Private);
