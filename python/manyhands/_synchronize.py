@@ -30,26 +30,19 @@ _Barrier: Any = _std.original("threading", "Barrier")
 __all__ = ["Barrier", "BoundedSemaphore", "Condition", "Event", "Semaphore", "outdated"]
 
 
-class _OnceMade:
+def _once_made(name: str, read: Callable[[Any], Any], write: Callable[[Any, Any], object]) -> Any:
     """An attribute whose value the engine keeps once `__init__` has run, and a plain attribute before."""
 
-    def __init__(self, read: Callable[[Any], Any], write: Callable[[Any, Any], object]) -> None:
-        self._read = read
-        self._write = write
+    def get(made: Any) -> Any:
+        return read(made) if made._manyhands_is_made else vars(made)[name]
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, made: Any, kind: type | None = None) -> Any:
-        if made is None:
-            return self
-        return self._read(made) if made._manyhands_is_made else vars(made)[self._name]
-
-    def __set__(self, made: Any, value: Any) -> None:
+    def put(made: Any, value: Any) -> None:
         if made._manyhands_is_made:
-            self._write(made, value)
+            write(made, value)
         else:
-            vars(made)[self._name] = value
+            vars(made)[name] = value
+
+    return property(get, put)
 
 
 class Condition(_engine.ThreadCondition):
@@ -66,7 +59,9 @@ class Condition(_engine.ThreadCondition):
     _manyhands_notify = _Condition.notify
     _manyhands_notify_all = _Condition.notify_all
 
-    _lock = _OnceMade(lambda condition: condition._manyhands_lock, _engine.ThreadCondition._manyhands_stand_on)
+    _lock = _once_made(
+        "_lock", lambda condition: condition._manyhands_lock, _engine.ThreadCondition._manyhands_stand_on
+    )
 
     @property
     def _waiters(self) -> Any:
@@ -352,8 +347,8 @@ class Barrier(_engine.ThreadBarrier):
         return found(*arguments) if callable(found) else found
 
     # The engine counts how many threads have come. A value that is set here is accepted, and ignored.
-    _count = _OnceMade(lambda barrier: barrier.n_waiting, lambda *_: None)
-    _parties = _OnceMade(lambda barrier: barrier.parties, _engine.ThreadBarrier._manyhands_set_parties)
+    _count = _once_made("_count", lambda barrier: barrier.n_waiting, lambda *_: None)
+    _parties = _once_made("_parties", lambda barrier: barrier.parties, _engine.ThreadBarrier._manyhands_set_parties)
 
     def __init__(self, parties: int, action: Callable[[], object] | None = None, timeout: float | None = None) -> None:
         if self._manyhands_stepwise:

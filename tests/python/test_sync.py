@@ -104,6 +104,15 @@ def test_a_clean_end_leaves_a_lock_taken(ctx):
     assert lock.acquire(timeout=0.3) is True
 
 
+def left_by_a_process(ctx, target, *arguments):
+    """Runs a process that ends with exit code 3 and a lock held; what comes next is to be warned of that."""
+    child = ctx.Process(target=target, args=arguments, name="the leaver")
+    child.start()
+    child.join()
+    assert child.exitcode == 3
+    return pytest.warns(RuntimeWarning, match=rf"the leaver \(pid {child.pid}\) died while it held this lock")
+
+
 def end_in_with(lock, semaphore):
     with semaphore, lock:
         os._exit(3)
@@ -111,11 +120,7 @@ def end_in_with(lock, semaphore):
 
 def test_what_a_process_holds_by_with_comes_back_however_it_ends(ctx, lock):
     semaphore = ctx.Semaphore(1)
-    child = ctx.Process(target=end_in_with, args=(lock, semaphore), name="the leaver")
-    child.start()
-    child.join()
-    assert child.exitcode == 3
-    with pytest.warns(RuntimeWarning, match=rf"the leaver \(pid {child.pid}\) died while it held this lock"):
+    with left_by_a_process(ctx, end_in_with, lock, semaphore):
         assert lock.acquire(timeout=30)
     assert semaphore.acquire(timeout=30)
     lock.release()
@@ -147,11 +152,7 @@ def test_a_wait_at_a_condition_takes_its_lock_again_by_with(ctx, lock, how):
     if how == "twice" and isinstance(lock, synchronize.Lock):
         pytest.skip("a lock that is held once")
     condition = ctx.Condition(lock)
-    child = ctx.Process(target=end_after_a_wait, args=(condition, how), name="the leaver")
-    child.start()
-    child.join()
-    assert child.exitcode == 3
-    with pytest.warns(RuntimeWarning, match=rf"the leaver \(pid {child.pid}\) died while it held this lock"):
+    with left_by_a_process(ctx, end_after_a_wait, condition, how):
         assert condition.acquire(timeout=30)
     condition.release()
     with condition:

@@ -320,9 +320,18 @@ print(*(step.taken_at for step in error.steps if step.holder == "forth"))
     assert (done.stdout, done.stderr) == ("an unknown place\n", "")
 
 
+CROSSES_AND_IS_RELEASED = """
+threads = [threading.Thread(target=cross, args=pair) for pair in ((first, second), (second, first))]
+for thread in threads: thread.start()
+both.wait()
+while first.statistics()["waiters"] + second.statistics()["waiters"] < 2:
+    assert all(thread.is_alive() for thread in threads)
+first.release()
+"""
+
 # None of them waits for what an error has made impossible: it would hang where it is to fail.
 NO_ALARM = {
-    "released by another thread, though taken by with": """
+    "released by another thread, though taken by with": f"""
 import threading, manyhands.threading
 manyhands.threading.trust_with(False)
 first, second, both = threading.Lock(), threading.Lock(), threading.Barrier(3)
@@ -333,19 +342,14 @@ def cross(one, other):
             with other: pass
     except RuntimeError as error:
         assert str(error).startswith("release unlocked lock")
-threads = [threading.Thread(target=cross, args=pair) for pair in ((first, second), (second, first))]
-for thread in threads: thread.start()
-both.wait()
-while first.statistics()["waiters"] + second.statistics()["waiters"] < 2:
-    assert all(thread.is_alive() for thread in threads)
-first.release()
+{CROSSES_AND_IS_RELEASED}
 try:
     second.release()
 except RuntimeError as error:
     assert str(error).startswith("release unlocked lock")  # who had it has gone on, and let go
 for thread in threads: thread.join()
 """,
-    "released by another thread": """
+    "released by another thread": f"""
 import threading
 first, second, both, go = threading.Lock(), threading.Lock(), threading.Barrier(3), threading.Event()
 def cross(one, other):
@@ -353,12 +357,7 @@ def cross(one, other):
     both.wait()
     other.acquire()
     other.release()
-threads = [threading.Thread(target=cross, args=pair) for pair in ((first, second), (second, first))]
-for thread in threads: thread.start()
-both.wait()
-while first.statistics()["waiters"] + second.statistics()["waiters"] < 2:
-    assert all(thread.is_alive() for thread in threads)
-first.release()
+{CROSSES_AND_IS_RELEASED}
 second.release()
 for thread in threads: thread.join()
 """,

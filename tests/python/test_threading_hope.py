@@ -22,6 +22,14 @@ def enter(lock):
     coroutine.send(None)
     return coroutine.close
 """
+LEAVES_IT_TO_OTHERS = """
+class Held:
+    def __init__(self, lock): self.lock = lock
+    def __enter__(self): self.lock.{}()
+    def __exit__(self, *error): pass
+def enter(lock):
+    with Held(lock): return lock.release
+"""
 # Each defines `enter(lock)`, which takes a lock and returns what gives it back, in any thread.
 CHANGES_THREADS = {
     "a context manager made of a generator": f"""
@@ -85,22 +93,8 @@ def enter(lock):
     lock.__enter__()
     return lambda: lock.__exit__(None, None, None)
 """,
-    "a class that calls __enter__": """
-class Held:
-    def __init__(self, lock): self.lock = lock
-    def __enter__(self): self.lock.__enter__()
-    def __exit__(self, *error): pass
-def enter(lock):
-    with Held(lock): return lock.release
-""",
-    "a class that calls acquire": """
-class Held:
-    def __init__(self, lock): self.lock = lock
-    def __enter__(self): self.lock.acquire()
-    def __exit__(self, *error): pass
-def enter(lock):
-    with Held(lock): return lock.release
-""",
+    "a class that calls __enter__": LEAVES_IT_TO_OTHERS.format("__enter__"),
+    "a class that calls acquire": LEAVES_IT_TO_OTHERS.format("acquire"),
 }
 
 

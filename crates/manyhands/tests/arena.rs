@@ -69,6 +69,13 @@ fn turn() -> std::sync::MutexGuard<'static, ()> {
     turn
 }
 
+/// A turn in an arena in which this process has its slot.
+fn turn_with_arena() -> (std::sync::MutexGuard<'static, ()>, &'static Arena) {
+    let turn = turn();
+    this_process().unwrap();
+    (turn, Arena::get().unwrap())
+}
+
 fn starting() -> usize {
     Arena::get().unwrap().starting().count()
 }
@@ -127,9 +134,7 @@ fn a_forked_child_keeps_what_its_parent_drops() {
 
 #[test]
 fn blocks_of_a_killed_process_are_free_after_the_sweep() {
-    let _turn = turn();
-    let arena = Arena::get().unwrap();
-    this_process().unwrap();
+    let (_turn, arena) = turn_with_arena();
     let ready = counter();
     let before = arena.blocks_held();
     let pid = child(|| {
@@ -155,8 +160,7 @@ fn blocks_of_a_killed_process_are_free_after_the_sweep() {
 
 #[test]
 fn a_block_passes_from_hand_to_hand_and_is_used_again() {
-    let _turn = turn();
-    let arena = Arena::get().unwrap();
+    let (_turn, arena) = turn_with_arena();
     let block = arena.claim_block(1000).unwrap();
     let (id, place, queue) = (block.id(), block.as_ptr(), RawQueue::bounded(1).unwrap());
     drop(block);
@@ -174,8 +178,7 @@ fn a_block_passes_from_hand_to_hand_and_is_used_again() {
 
 #[test]
 fn a_payload_is_private_to_each_process() {
-    let _turn = turn();
-    let arena = Arena::get().unwrap();
+    let (_turn, arena) = turn_with_arena();
     let before = arena.blocks_held();
     let mut block = arena.claim_block(100_000).unwrap();
     block.fill(1);
@@ -198,8 +201,7 @@ fn a_payload_is_private_to_each_process() {
 
 #[test]
 fn a_slot_whose_child_never_came_is_given_back() {
-    let _turn = turn();
-    let arena = Arena::get().unwrap();
+    let (_turn, arena) = turn_with_arena();
     let object = counter();
     let slot = arena.claim_process("never", Role::User).unwrap();
     arena.share_with(slot, &[object.handle()]);
@@ -294,8 +296,7 @@ fn a_copy_that_dies_with_its_starter_leaves_nothing() {
 
 #[test]
 fn a_thread_keeps_its_number_and_leaves_its_slot_to_the_next() {
-    let _turn = turn();
-    let arena = Arena::get().unwrap();
+    let (_turn, arena) = turn_with_arena();
     let main = this_thread().unwrap();
     assert_eq!(main, this_thread().unwrap());
     let other = std::thread::spawn(|| this_thread().unwrap()).join().unwrap();
@@ -307,8 +308,7 @@ fn a_thread_keeps_its_number_and_leaves_its_slot_to_the_next() {
 
 #[test]
 fn a_child_refused_its_slot_learns_it() {
-    let _turn = turn();
-    let arena = Arena::get().unwrap();
+    let (_turn, arena) = turn_with_arena();
     let slot = arena.claim_process("late", Role::User).unwrap();
     abandon_child(slot);
     let pid = child(|| arena.adopt_slot(slot).is_err());
@@ -317,8 +317,7 @@ fn a_child_refused_its_slot_learns_it() {
 
 #[test]
 fn a_message_keeps_what_it_carries_alive() {
-    let _turn = turn();
-    let arena = Arena::get().unwrap();
+    let (_turn, arena) = turn_with_arena();
     let object = counter();
     let handle = object.handle();
     let ((), handles) = collect(|| note(handle));
@@ -335,9 +334,7 @@ fn a_message_keeps_what_it_carries_alive() {
 
 #[test]
 fn a_killed_sender_keeps_nothing_alive() {
-    let _turn = turn();
-    let arena = Arena::get().unwrap();
-    this_process().unwrap();
+    let (_turn, arena) = turn_with_arena();
     let object = counter();
     let handle = object.handle();
     let pid = child(|| {

@@ -22,6 +22,7 @@ use until::until;
 
 /// Whether `body` says so in a child.
 fn in_child(body: impl FnOnce() -> bool) -> bool {
+    let _turn = turn();
     end_of(child(body)) == ExitStatus::Exited(0)
 }
 
@@ -36,7 +37,6 @@ fn hold_and_wait(lock: &'static Lock<()>, event: &'static Event) {
 
 #[test]
 fn when_all_wait_for_ever_the_one_that_wants_a_lock_is_told() {
-    let _turn = turn();
     static LOCK: Lock<()> = Lock::new(());
     static NEVER: Event = Event::new();
     assert!(in_child(|| {
@@ -52,7 +52,6 @@ fn when_all_wait_for_ever_the_one_that_wants_a_lock_is_told() {
 
 #[test]
 fn while_somebody_is_awake_nobody_is_told() {
-    let _turn = turn();
     static LOCK: Lock<()> = Lock::new(());
     static LATER: Event = Event::new();
     assert!(in_child(|| {
@@ -96,7 +95,6 @@ impl Waiting for Signals {
 
 #[test]
 fn what_a_signal_s_handler_can_end_is_no_deadlock() {
-    let _turn = turn();
     static LOCK: RawLock = RawLock::private();
     for signal in [libc::SIGTERM, libc::SIGINT] {
         assert!(in_child(|| {
@@ -118,7 +116,6 @@ fn what_a_signal_s_handler_can_end_is_no_deadlock() {
 /// As where a program does nothing until Ctrl-C, and its main thread waits for one that waits for that.
 #[test]
 fn who_may_be_woken_by_a_key_is_no_more_than_suspected() {
-    let _turn = turn();
     static LOCK: RawLock = RawLock::private();
     static SUSPECTED: Event = Event::new();
     assert!(in_child(|| {
@@ -151,7 +148,6 @@ impl Waiting for KeyOnceSuspected {
 
 #[test]
 fn bare_locks_in_two_orders_are_a_deadlock_when_nobody_is_left_to_release_them() {
-    let _turn = turn();
     static LOCKS: [RawLock; 2] = [RawLock::private(), RawLock::private()];
     assert!(in_child(|| {
         let take = |lock: &RawLock| lock.acquire(None, &Blocking).map(drop);
@@ -204,7 +200,6 @@ static TIMES: AtomicU64 = AtomicU64::new(0);
 
 #[test]
 fn a_circle_that_only_a_key_could_end_is_told_once() {
-    let _turn = turn();
     assert!(in_child(|| {
         handle(libc::SIGINT);
         interrupts_only_raise_if(|| true);
@@ -214,7 +209,6 @@ fn a_circle_that_only_a_key_could_end_is_told_once() {
 
 #[test]
 fn a_circle_of_which_somebody_may_end_a_wait_is_never_told() {
-    let _turn = turn();
     static NEVER: Event = Event::new();
     // Twice as long as it would take.
     assert!(in_child(|| {
@@ -226,7 +220,6 @@ fn a_circle_of_which_somebody_may_end_a_wait_is_never_told() {
 
 #[test]
 fn in_a_forks_child_the_graph_works_on() {
-    let _turn = turn();
     let (first, second) = (Lock::new(1), Lock::new(2));
     let guard = first.lock().unwrap();
     thread::scope(|scope| {
@@ -249,7 +242,6 @@ fn in_a_forks_child_the_graph_works_on() {
 
 #[test]
 fn a_call_that_wants_the_lock_of_who_waits_for_it_is_told() {
-    let _turn = turn();
     static LOCK: Lock<()> = Lock::new(());
     let wants = || matches!(LOCK.lock().map(drop), Err(WaitError::Deadlock(_)));
     // One of the two threads is idle: nobody will ever give it anything to do.
@@ -269,7 +261,6 @@ fn a_call_that_wants_the_lock_of_who_waits_for_it_is_told() {
 
 #[test]
 fn a_maker_that_wants_the_lock_of_its_taker_is_told() {
-    let _turn = turn();
     static LOCK: Lock<()> = Lock::new(());
     for is_full in [false, true] {
         assert!(in_child(|| {
@@ -294,7 +285,6 @@ fn a_maker_that_wants_the_lock_of_its_taker_is_told() {
 
 #[test]
 fn a_call_that_will_release_the_lock_is_no_deadlock() {
-    let _turn = turn();
     assert!(in_child(|| {
         let pool = Pool::threads(2).unwrap();
         let lock = Arc::new(Lock::new(0));

@@ -144,6 +144,16 @@ macro_rules! floats {
     )*};
 }
 
+/// Methods that do as another one, whatever name or length they are told.
+macro_rules! as_another {
+    ($($method:ident($($ignored:ty),*) $other:ident;)*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, $(_: $ignored,)* visitor: V) -> Result<V::Value, Error> {
+            self.$other(visitor)
+        }
+    )*};
+}
+
 impl<'de> Deserializer<'de> for &mut Reader<'de> {
     type Error = Error;
 
@@ -153,6 +163,14 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     floats! { deserialize_f64 visit_f64 f64 F64 9; deserialize_f32 visit_f32 f32 F32 5; }
+
+    as_another! {
+        deserialize_string() deserialize_str;
+        deserialize_byte_buf() deserialize_bytes;
+        deserialize_unit_struct(&'static str) deserialize_unit;
+        deserialize_tuple(usize) deserialize_seq;
+        deserialize_tuple_struct(&'static str, usize) deserialize_seq;
+    }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let parts = match self.head()? {
@@ -198,11 +216,6 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         visitor.visit_borrowed_str(text)
     }
 
-    #[inline]
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.deserialize_str(visitor)
-    }
-
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.head()? {
             Head::Bytes(length) => visitor.visit_borrowed_bytes(self.bytes(length)?),
@@ -210,10 +223,6 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
             Head::Sequence(count, kind) => self.elements(count, kind, visitor),
             head => Err(unexpected(&head, &visitor)),
         }
-    }
-
-    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.deserialize_bytes(visitor)
     }
 
     #[inline]
@@ -227,14 +236,6 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
             tag::SOME => self.deserialize_unit(visitor),
             tag => Err(unexpected(&Head::Other(tag), &visitor)),
         }
-    }
-
-    fn deserialize_unit_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        self.deserialize_unit(visitor)
     }
 
     #[inline]
@@ -259,20 +260,6 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
             self.any_elements()?.map_err(|head| unexpected(&head, &visitor))?
         };
         self.elements(count, kind, visitor)
-    }
-
-    #[inline]
-    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
-        self.deserialize_seq(visitor)
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        _: usize,
-        visitor: V,
-    ) -> Result<V::Value, Error> {
-        self.deserialize_seq(visitor)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {

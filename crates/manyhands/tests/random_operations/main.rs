@@ -14,39 +14,24 @@ mod semaphores;
 use manyhands::sync::{RawBarrier, RawCondition, RawEvent, RawLock, RawRLock, RawSemaphore};
 use play::{Play, lasting};
 
-#[test]
-fn locks_do_as_their_model() {
-    locks::play(&mut Play::new("Lock"), lasting(RawLock::private()));
+/// A test for each primitive: what is played, under which name, on what, and what its model must know of it.
+macro_rules! do_as_their_models {
+    ($($test:ident: $play:path, $name:literal, $primitive:expr $(, $known:expr)*;)*) => {$(
+        #[test]
+        fn $test() {
+            $play(&mut Play::new($name), lasting($primitive) $(, $known)*);
+        }
+    )*};
 }
 
-#[test]
-fn re_entrant_locks_do_as_their_model() {
-    locks::play_re_entrant(&mut Play::new("RLock"), lasting(RawRLock::private()));
-}
-
-#[test]
-fn semaphores_do_as_their_model() {
-    semaphores::play(&mut Play::new("Semaphore"), lasting(RawSemaphore::private(1, 1_000)), 1, 1_000);
-}
-
-#[test]
-fn bounded_semaphores_do_as_their_model() {
-    semaphores::play(&mut Play::new("bounded Semaphore"), lasting(RawSemaphore::private(2, 2)), 2, 2);
-}
-
-#[test]
-fn events_do_as_their_model() {
-    events::play(&mut Play::new("Event"), lasting(RawEvent::private()));
-}
-
-#[test]
-fn conditions_do_as_their_model() {
-    conditions::play(&mut Play::new("Condition"), lasting(RawCondition::private()));
-}
-
-#[test]
-fn barriers_do_as_their_model() {
-    barriers::play(&mut Play::new("Barrier"), lasting(RawBarrier::private(3)), 3);
+do_as_their_models! {
+    locks_do_as_their_model: locks::play, "Lock", RawLock::private();
+    re_entrant_locks_do_as_their_model: locks::play_re_entrant, "RLock", RawRLock::private();
+    semaphores_do_as_their_model: semaphores::play, "Semaphore", RawSemaphore::private(1, 1_000), 1, 1_000;
+    bounded_semaphores_do_as_their_model: semaphores::play, "bounded Semaphore", RawSemaphore::private(2, 2), 2, 2;
+    events_do_as_their_model: events::play, "Event", RawEvent::private();
+    conditions_do_as_their_model: conditions::play, "Condition", RawCondition::private();
+    barriers_do_as_their_model: barriers::play, "Barrier", RawBarrier::private(3), 3;
 }
 
 /// The same words in the arena, where threads of one process stand for those of several.

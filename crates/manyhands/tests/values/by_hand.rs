@@ -5,6 +5,20 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeStruct, Serializer};
 use std::fmt;
 
+/// Has a struct write its fields in this order.
+macro_rules! written_as {
+    ($name:ident: $one:ident, $other:ident) => {
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut fields = serializer.serialize_struct(stringify!($name), 2)?;
+                fields.serialize_field(stringify!($one), &self.$one)?;
+                fields.serialize_field(stringify!($other), &self.$other)?;
+                fields.end()
+            }
+        }
+    };
+}
+
 /// Reads its fields by their names only, in any order.
 #[derive(Debug, PartialEq)]
 struct ByName {
@@ -12,14 +26,7 @@ struct ByName {
     second: String,
 }
 
-impl Serialize for ByName {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("ByName", 2)?;
-        fields.serialize_field("first", &self.first)?;
-        fields.serialize_field("second", &self.second)?;
-        fields.end()
-    }
-}
+written_as!(ByName: first, second);
 
 impl<'de> Deserialize<'de> for ByName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ByName, D::Error> {
@@ -55,14 +62,7 @@ struct Turned {
     two: u8,
 }
 
-impl Serialize for Turned {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Turned", 2)?;
-        fields.serialize_field("two", &self.two)?;
-        fields.serialize_field("one", &self.one)?;
-        fields.end()
-    }
-}
+written_as!(Turned: two, one);
 
 /// Says that it has other numbers of elements than it has.
 #[derive(Debug, PartialEq, serde::Deserialize)]

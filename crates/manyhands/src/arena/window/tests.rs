@@ -62,6 +62,13 @@ fn a_chunk_is_mapped_once_and_stays_while_it_is_pinned() {
     assert_eq!(kernel.mapped(), 2);
 }
 
+/// How much stays mapped when all goes that is merely passing.
+fn left_mapped(kernel: &Kernel, window: &Window<16>) -> usize {
+    window.unmap_all_idle(kernel);
+    assert_eq!(window.passing.load(Ordering::Relaxed), 0);
+    kernel.mapped()
+}
+
 #[test]
 fn what_is_kept_stays() {
     let (kernel, window) = (Kernel::new(9, 1), Window::<16>::new());
@@ -73,9 +80,8 @@ fn what_is_kept_stays() {
     assert_eq!(window.kept(1, 1), Some(pinned));
     assert_eq!(window.hold(&kernel, 1, 1, Need::Pin), Some(pinned));
     window.unpin(&kernel, 1);
-    window.unmap_all_idle(&kernel);
-    assert_eq!((window.kept(1, 1), kernel.mapped()), (Some(pinned), 1));
-    assert_eq!(window.passing.load(Ordering::Relaxed), 0);
+    assert_eq!(left_mapped(&kernel, &window), 1);
+    assert_eq!(window.kept(1, 1), Some(pinned));
 }
 
 #[test]
@@ -96,8 +102,7 @@ fn idle_chunks_are_few() {
     window.hold(&kernel, 0, 2, Need::Pin).unwrap();
     window.unpin(&kernel, 0);
     assert_eq!(kernel.mapped(), 2);
-    window.unmap_all_idle(&kernel);
-    assert_eq!((kernel.mapped(), window.passing.load(Ordering::Relaxed)), (0, 0));
+    assert_eq!(left_mapped(&kernel, &window), 0);
 }
 
 #[test]
@@ -110,8 +115,7 @@ fn the_first_chunks_of_small_blocks_are_kept() {
         window.unpin(&kernel, first);
         window.unpin(&kernel, first);
     }
-    window.unmap_all_idle(&kernel);
-    assert_eq!((kernel.mapped(), window.passing.load(Ordering::Relaxed)), (LASTING, 0));
+    assert_eq!(left_mapped(&kernel, &window), LASTING);
 }
 
 #[test]
@@ -128,9 +132,8 @@ fn a_longer_piece_takes_the_place_of_a_shorter_one() {
     assert_eq!((longer != long, kernel.mapped()), (true, 10));
     window.unpin(&kernel, 2);
     window.unpin(&kernel, 2);
-    window.unmap_all_idle(&kernel);
-    assert_eq!((window.kept(2, 6), kernel.mapped()), (Some(longer), 10));
-    assert_eq!(window.passing.load(Ordering::Relaxed), 0);
+    assert_eq!(left_mapped(&kernel, &window), 10);
+    assert_eq!(window.kept(2, 6), Some(longer));
 }
 
 #[test]

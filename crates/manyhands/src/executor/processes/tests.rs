@@ -90,9 +90,14 @@ fn a_waiting_call_is_cancelled_and_its_slot_used_again() {
     let worker = echo(&pool);
     call.wait(&Wait::arena(limit(), &Blocking)).unwrap();
     assert!(!call.cancel(), "an answer cannot be cancelled");
+    answer_and_end(&pool, call, worker);
+}
+
+/// The call is answered well, and the pool's only worker ends with the pool.
+fn answer_and_end(pool: &RawPool, call: RawCall, worker: JoinHandle<WorkerEnd>) {
     assert!(answer(call).is_ok());
     pool.close();
-    worker.join().unwrap();
+    assert_eq!(worker.join().unwrap(), WorkerEnd::PoolEnded);
 }
 
 #[test]
@@ -189,9 +194,7 @@ fn a_deadline_ends_a_wait_and_not_the_call() {
     let soon = Deadline::after(Duration::from_millis(1));
     assert!(call.wait(&Wait::arena(soon, &Blocking)).is_err());
     let worker = echo(&pool);
-    assert!(answer(call).is_ok());
-    pool.close();
-    worker.join().unwrap();
+    answer_and_end(&pool, call, worker);
 }
 
 #[test]
