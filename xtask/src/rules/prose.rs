@@ -1,16 +1,21 @@
 //! Prose is plain: short sentences, each with a subject that a reader can name.
 //!
 //! The rule reads pages (outside code and tables), and the docstrings, doc comments and comments of shipped Rust and
-//! Python files. A sentence has at most 32 words, and begins with "Who" only if it asks something. The word in
-//! `NAMELESS`, which names nobody, does not occur. A span of code counts as one word, a link's address as none. `LATER`
-//! lists what has not been rewritten yet.
+//! Python files. A sentence has at most 32 words, and begins with "Who" only if it asks something. The words in
+//! `REFUSED` do not occur, except in a span of code. A span of code counts as one word, a link's address as none.
+//! `LATER` lists what has not been rewritten yet.
 
 use super::Finding;
 use crate::tree::File;
 use crate::words;
 
 const MOST: usize = 32;
-const NAMELESS: &str = "whoever";
+
+/// Words that hide what is meant, and what to write instead.
+const REFUSED: [(&str, &str); 2] = [
+    ("whoever", "name the one who does it"),
+    ("told", "say what happens: notified, woken, reported, answered"),
+];
 
 /// What the rule does not look at yet. The list only ever shrinks.
 const LATER: [&str; 14] = [
@@ -53,9 +58,9 @@ fn judge(file: &File, sentence: &[(usize, &str)]) -> Option<Finding> {
     let &(line, first) = sentence.first()?;
     let &(_, last) = sentence.last()?;
     let count = sentence.iter().filter(|(_, word)| word.contains(char::is_alphanumeric)).count();
-    let nameless = sentence.iter().find(|(_, word)| bare(word).eq_ignore_ascii_case(NAMELESS));
-    if let Some((line, _)) = nameless {
-        Some(Finding::new(file, *line, format!("`{NAMELESS}`: name the one who does it")))
+    let refused = sentence.iter().find_map(|&(line, word)| Some((line, refused(word)?)));
+    if let Some((line, (word, instead))) = refused {
+        Some(Finding::new(file, line, format!("`{word}`: {instead}")))
     } else if bare(first) == "Who" && !last.trim_end_matches(CLOSING).ends_with('?') {
         Some(Finding::new(file, line, "begins with `Who` and asks nothing: name the subject"))
     } else if count > MOST {
@@ -67,6 +72,12 @@ fn judge(file: &File, sentence: &[(usize, &str)]) -> Option<Finding> {
     } else {
         None
     }
+}
+
+/// The entry of `REFUSED` that a word is, outside a span of code.
+fn refused(word: &str) -> Option<(&'static str, &'static str)> {
+    let word = Some(bare(word)).filter(|_| !word.contains('`'))?;
+    REFUSED.into_iter().find(|(refused, _)| word.eq_ignore_ascii_case(refused))
 }
 
 /// The words of each paragraph, item of a list or heading, without code and tables.
@@ -163,6 +174,7 @@ mod tests {
         assert_eq!(findings(PLAN, "/// Who waits is woken.\nfn f() {}"), 1);
         assert_eq!(findings(PLAN, "/// The lock goes to whoever\n/// asks.\nfn f() {}"), 1);
         assert_eq!(findings("docs/design.md", "It ends. *Whoever* waits is woken.\n"), 1);
+        assert_eq!(findings("docs/design.md", "All that wait are told.\n"), 1);
     }
 
     #[test]
@@ -189,6 +201,7 @@ mod tests {
             findings("docs/design.md", &format!("{}x.\n* {}x.\n", "word ".repeat(20), "word ".repeat(20))),
             0
         );
+        assert_eq!(findings("docs/design.md", "The field `told` is set.\n"), 0);
         assert_eq!(findings("news/one.md", &format!("{long}\n")), 0);
         assert_eq!(findings("crates/cli/src/plan/tests.rs", &format!("//! {long}\n")), 0);
     }

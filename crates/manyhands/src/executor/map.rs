@@ -9,7 +9,7 @@ use super::future::Future;
 use crate::spawn::Failure;
 use std::collections::VecDeque;
 
-/// How many calls are under way at most, unless told otherwise.
+/// How many calls are under way at most, unless the caller sets another number.
 const WINDOW: usize = 256;
 
 /// The answers of the items of one call.
@@ -96,7 +96,7 @@ struct Answers<R> {
 enum End {
     Open,
     Reached,
-    /// What was submitted is still given out; then this is told.
+    /// What was submitted is still given out; then this error is.
     Failed(SubmitError),
 }
 

@@ -101,7 +101,7 @@ pub struct AsCompleted<R> {
     row: Row,
     /// By their places; `None` when they were given back.
     futures: Vec<Option<Future<R>>>,
-    /// Places of those that were done at the begin.
+    /// Places of those that were done at the beginning.
     done: VecDeque<usize>,
     left: usize,
 }

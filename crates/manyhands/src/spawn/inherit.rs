@@ -93,21 +93,21 @@ impl Inheritance {
         descriptors.get(before).filter(|_| self.standard[2])
     }
 
-    /// The form in which it travels to a supervisor that was last sent the environment `told`, which is brought up to
+    /// The form in which it travels to a supervisor that was last sent the environment `sent`, which is brought up to
     /// date.
-    pub(super) fn for_supervisor(&self, told: &mut Option<Vec<u8>>) -> Inheritance {
-        let environment = (self.environment != *told).then(|| self.environment.clone()).flatten();
+    pub(super) fn for_supervisor(&self, sent: &mut Option<Vec<u8>>) -> Inheritance {
+        let environment = (self.environment != *sent).then(|| self.environment.clone()).flatten();
         if environment.is_some() {
-            told.clone_from(&environment);
+            sent.clone_from(&environment);
         }
         Inheritance { environment, ..*self }
     }
 
-    /// In a supervisor: notes in `told` what environment the requester has, which is put in where it was left out.
-    pub(super) fn complete(&mut self, told: &mut Vec<u8>) {
+    /// In a supervisor: notes in `sent` which environment the requester has, and puts it in where it was left out.
+    pub(super) fn complete(&mut self, sent: &mut Vec<u8>) {
         match &self.environment {
-            Some(environment) => told.clone_from(environment),
-            None => self.environment = Some(told.clone()),
+            Some(environment) => sent.clone_from(environment),
+            None => self.environment = Some(sent.clone()),
         }
     }
 

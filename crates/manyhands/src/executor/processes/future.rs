@@ -1,7 +1,8 @@
 //! A future's half of a call that a worker process runs.
 //!
-//! As long as nobody asks to be told of the answer, the future has the call for itself. Then the call is shared with
-//! the pool's callback thread, which passes the word on; the answer stays in the call's slot until the future takes it.
+//! As long as no callback or waker is registered for the answer, the future has the call for itself. Then the call is
+//! shared with the pool's callback thread, which passes the notice on; the answer stays in the call's slot until the
+//! future takes it.
 
 use super::raw_call::RawCall;
 use crate::executor::errors::{CallError, SubmitError};

@@ -58,7 +58,7 @@ impl Latch {
         self.gate.recover(Scope::Shared);
     }
 
-    /// The next number that was told.
+    /// The next number that was put into the latch.
     pub(super) fn next(&self) -> Option<u32> {
         let entry = self.ring().peek()?;
         self.ring().clear(entry);

@@ -18,8 +18,8 @@ struct SupervisedPool {
     _object: Object,
 }
 
-/// What a supervisor needs to know of a pool. Every pool of this layer is kept the same way, whatever its workers are
-/// told.
+/// What a supervisor needs to know of a pool. Every pool of this layer is supervised in the same way, whatever its
+/// workers do.
 ///
 /// # Errors
 /// When the pool is gone.
