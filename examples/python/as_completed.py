@@ -1,8 +1,8 @@
-"""Futures: answers that are on their way, taken in the order in which they come, or in the order of the questions.
+"""Futures: answers that are on their way, taken in the order in which they come, or in the order of the calls.
 
-`submit` gives a future at once. `as_completed` gives each future when it is done, the fastest first; `map` gives the
-answers in the order of the arguments; a callback runs when its future is done. What a call raised is raised where its
-result is asked for. A call that nobody has begun can be taken back.
+`submit` returns a future at once. `as_completed` gives each future when it is done, the fastest first; `map` gives the
+answers in the order of the arguments; a callback runs when its future is done. If a call raises an exception, asking
+for its result raises that. A call that has not begun can be cancelled.
 """
 
 import threading

@@ -1,8 +1,8 @@
 """A crawler: threads that fetch pages and find more pages to fetch while they do. Producers and consumers are the same.
 
-The pages to be fetched stand in a queue. A worker takes one, fetches it, puts the addresses it finds, which nobody has
-seen before, and says that it is done with the one. `Queue.join` returns when as many are done as were put: then
-nothing is in the queue and nobody is at a page that could bring more. The site is a small one, served by this program.
+The pages to be fetched are in a queue. A worker takes one, fetches it, puts in the addresses that are new, and then
+reports that it is done with that page. `Queue.join` returns when as many are done as were put: then the queue is empty,
+and no worker is at a page that could bring more. The site is a small one, served by this program.
 """
 
 import re
@@ -36,7 +36,7 @@ class Site(BaseHTTPRequestHandler):
 
 
 class Crawler:
-    """The addresses still to be fetched, and all that were ever seen."""
+    """The addresses still to be fetched, and all addresses that were seen so far."""
 
     def __init__(self):
         self.waiting = Queue()

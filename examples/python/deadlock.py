@@ -1,8 +1,8 @@
-"""A deadlock, made on purpose: two painters, one brush, one ladder, and each takes another thing first.
+"""A deadlock, made on purpose: two painters, one brush, one ladder, and each painter takes a different thing first.
 
-Each holds what the other wants, and neither gives it back: a program on the standard library stops here for good. The
-engine sees the circle, ends one of the two waits with a `DeadlockError` that says who holds what since where, and the
-other painter goes on. How not to get there: `deadlock_order.py`, `deadlock_patience.py`, `deadlock_banker.py`.
+Each holds what the other wants, and neither gives it back: on the standard library this program hangs for good. The
+engine sees the circle and ends one of the two waits with a `DeadlockError` that says which thread holds what, and since
+where. The other painter goes on. The cures: `deadlock_order.py`, `deadlock_patience.py`, `deadlock_banker.py`.
 """
 
 from manyhands import DeadlockError, threading

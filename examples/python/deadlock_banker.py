@@ -1,9 +1,9 @@
-"""The third cure of the deadlock: a banker, who lends nothing that he might not get back.
+"""The third cure of the deadlock: a banker, who lends only what is sure to come back.
 
-Everybody declares beforehand how much of each thing he will need at most, and then takes the things one by one, in any
-order, and keeps them while he waits for more. The banker grants a request only when all could still get what they
-declared, one after another; otherwise the request waits, although the thing is there. (Dijkstra's algorithm; it needs
-the engine.)
+Each thread declares beforehand how much of each thing it will need at most. Then it takes the things one by one, in any
+order, and keeps them while it waits for more. The banker grants a request only if all could then still get what they
+declared, one after another; otherwise the request waits, although the thing is there. (This is Dijkstra's algorithm; it
+needs the engine.)
 """
 
 import threading
@@ -23,7 +23,7 @@ def renovate(banker, order, painted):
 
 
 def main():
-    # Two brushes, one ladder: with half of what he needs in everybody's hand nobody could go on.
+    # Two brushes, one ladder: if each painter had half of what he needs, none could go on.
     banker, painted = Banker(brushes=2, ladders=1), []
     orders = {
         "Ann": ("brushes", "brushes", "ladders"),

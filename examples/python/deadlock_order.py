@@ -1,8 +1,8 @@
-"""The first cure of the deadlock: everybody takes the locks in one order.
+"""The first cure of the deadlock: all threads take the locks in one order.
 
-A circle needs somebody who holds a later lock and waits for an earlier one. Here each transfer takes the locks of two
-accounts in the order of their numbers, whichever way the money goes, so there is nobody like that. It costs nothing,
-but one must know all locks beforehand.
+A circle needs a thread that holds a later lock and waits for an earlier one. Here each transfer takes the locks of two
+accounts in the order of their numbers, whichever way the money goes, so there is no such thread. This cure costs
+nothing, but all locks must be known beforehand.
 """
 
 import threading
@@ -11,7 +11,7 @@ TRANSFERS = 1_000
 
 
 class Account:
-    """Money, a number, and a lock that whoever moves the money holds."""
+    """Money, a number, and a lock to hold while the money is moved."""
 
     def __init__(self, number, money):
         self.number = number

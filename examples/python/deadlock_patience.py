@@ -1,8 +1,8 @@
-"""The second cure of the deadlock: nobody waits for ever.
+"""The second cure of the deadlock: no thread waits for ever.
 
-Who cannot have the second lock soon gives the first one back, lets a moment pass, of random length so that the two do
-not stumble over one another again and again, and begins anew. It needs no order among the locks; it costs attempts,
-and what was begun under the first lock must be undone.
+A thread that does not get the second lock soon gives the first one back and begins anew after a moment. The moment is
+of random length, so that the two do not meet again and again. This cure needs no order among the locks. It costs
+attempts, and what was begun under the first lock must be undone.
 """
 
 import random

@@ -1,7 +1,8 @@
 """Waiting at the same time: three downloads take as long as the slowest of them, not as long as all together.
 
-A small server on this machine answers each request after the seconds that its address names. The downloads run one
-after another, in threads, and in processes. Who mostly waits gains from either; threads are the cheaper ones.
+A small server on this machine answers each request after the number of seconds that its address names. The downloads
+run one after another, then in threads, then in processes. Work that mostly waits gains from either; threads are the
+cheaper ones.
 """
 
 import multiprocessing

@@ -1,8 +1,8 @@
-"""How processes end: waited for, waited for with a limit, terminated; and who waits at the end of the program.
+"""How processes end: joined, joined with a limit, terminated, or left to the end of the program.
 
-`join` with a limit returns in any case; `exitcode` tells whether the process has ended. `terminate` asks it to with a
-signal, which the exit code tells as a negative number. A program that ends normally waits for its processes, and takes
-its daemons with it.
+`join` with a limit returns in any case; `exitcode` says whether the process has ended. `terminate` asks it to end with
+a signal, which shows in the exit code as a negative number. A program that ends normally waits for its processes, and
+ends its daemons.
 """
 
 import multiprocessing

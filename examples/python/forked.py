@@ -1,8 +1,8 @@
-"""One process becomes two: `os.fork`, and what the two share and do not.
+"""One process becomes two: `os.fork`, and what the two share and what they do not.
 
-The call returns twice: 0 in the child, the child's pid in the parent. The child has a copy of everything, so what it
-changes the parent does not see; a pipe made before is one pipe with two ends. The parent takes the child's exit code,
-or the child would stay behind as a zombie.
+The call returns twice: 0 in the child, the child's pid in the parent. The child has a copy of everything, so the parent
+does not see what the child changes. A pipe made before the fork is one pipe with two ends. The parent takes the child's
+exit code, or the child would stay behind as a zombie.
 """
 
 import os

@@ -1,7 +1,7 @@
 """Counts the words of a folder's Python sources with several processes, and prints the commonest.
 
-One process walks the folder and feeds a bounded queue; a pool of workers counts the words of each file, one call per
-file; a lock guards the running total that all workers add to. Nothing here but the standard library is needed:
+One process walks the folder and feeds a bounded queue. A pool of workers counts the words of each file, one call per
+file. A lock guards the running total that all workers add to. Nothing but the standard library is needed:
 
     python index.py [DIR]
 

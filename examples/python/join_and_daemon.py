@@ -1,8 +1,8 @@
-"""When threads end, and who waits for them: join, join with a limit, daemons, and what cannot be done twice.
+"""The end of threads: join, join with a limit, daemons, and what cannot be done twice.
 
-`join` waits for the end of another thread, with a limit at most so long. A program ends when all its threads have
-ended, except daemons: these are dropped. A thread runs once: a dead one cannot be started again. And `run` called
-directly is an ordinary call, no thread.
+`join` waits for the end of another thread, with a limit at most that long. A program ends when all its threads have
+ended, except for daemons, which are dropped. A thread runs once: a dead one cannot be started again. And `run`, called
+directly, is an ordinary call and no thread.
 """
 
 import threading

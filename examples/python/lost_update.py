@@ -1,8 +1,8 @@
 """The lost update, and its cure: a hundred visitors pass a gate, and the counter must not forget any.
 
-Counting is to read, to think, and to write. Who reads while another thinks writes an old number plus one, and the
-other's visitor is lost. A lock around all three makes one step of them. What takes long and concerns nobody else
-(here: walking to the gate) stays outside the lock, or a hundred threads are no faster than one.
+Counting is to read, to think, and to write. A thread that reads while another thinks writes an old number plus one, and
+the other's visitor is lost. A lock around all three makes one step of them. Work that takes long and concerns no other
+thread (here: walking to the gate) stays outside the lock, or a hundred threads are no faster than one.
 """
 
 import threading

@@ -1,8 +1,8 @@
 """Waiting for one another without a queue: event, barrier, semaphore and condition, each where it fits.
 
-An *event* opens a gate for all who wait, and stays open. A *barrier* lets go when so many have come, round after
-round. A *semaphore* lets so many in at once. A *condition* is for any other thing to wait for: who waits gives the
-lock back and has it again when it is told that something changed, and looks again itself.
+An *event* opens a gate for all that wait, and stays open. A *barrier* lets its waiters go when a given number have
+come, round after round. A *semaphore* lets in a given number at once. A *condition* is for anything else to wait for: a
+thread that waits gives the lock back, and has it again when it is notified of a change. Then it looks again itself.
 """
 
 import threading
@@ -29,7 +29,7 @@ def bathe(pool, lock, inside, fullest):
 
 
 class Shelf:
-    """A shelf with room for two: who brings waits for room, who takes waits for something to take."""
+    """A shelf with room for two: `bring` waits for room, `take` waits for something to take."""
 
     def __init__(self, room):
         self.room = room

@@ -1,9 +1,9 @@
-"""An orderly end: SIGTERM and Ctrl-C are taken as wishes, and what was begun is finished by all processes.
+"""An orderly end: SIGTERM and Ctrl-C are taken as requests, and all processes finish what they have begun.
 
-A handler may run in the middle of anything, so it only puts the wish where the main thread waits for it, into a
-`SimpleQueue`, whose `put` may be called there. Ctrl-C reaches every process at the terminal at once: the workers ignore
-it and go on until they are told. The handlers are set after the workers have been started, since a forked process has
-its parent's, and could not be terminated any more.
+A handler may run in the middle of anything. So it only passes the request to the main thread, which waits at a
+`SimpleQueue`: its `put` may be called there. Ctrl-C reaches every process at the terminal at once; the workers ignore
+it and go on until they get the order to end. The handlers are set after the workers have been started, since a forked
+process has its parent's handlers, and could not be terminated any more.
 """
 
 import multiprocessing
@@ -51,7 +51,7 @@ def work_until(send):
 
 
 def terminate(_):
-    """As `kill` and whoever shuts the machine down do."""
+    """As `kill` does, and the shutdown of the machine."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 

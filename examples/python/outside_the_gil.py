@@ -1,8 +1,8 @@
 """Native code outside the interpreter lock: one Python program that keeps two cores busy with two threads.
 
-Threads that run Python take turns, since they share the interpreter lock (in free-threaded builds of Python they need
-not). A C function called through ctypes runs without it, as do hashing, compression and much of numpy. Here the C
-function, compiled when the program starts, counts in one thread while Python counts in another.
+Threads that run Python code take turns, since they share the interpreter lock (except in free-threaded builds). A C
+function called through ctypes runs without it, as do hashing, compression and much of numpy. Here the C function,
+compiled when the program starts, counts in one thread while Python counts in another.
 """
 
 import ctypes

@@ -1,8 +1,8 @@
 """Two processes talk through a pipe: one asks, the other answers, until there is nothing more to ask.
 
-What is sent at one end is received at the other, whole objects, in order. `recv` waits, and raises `EOFError` when the
-other end is closed and nothing is left. Closed means: by everybody who has it. So each process closes the end that is
-the other's, which it got by being forked or along with its own.
+Objects sent at one end are received at the other, whole and in order. `recv` waits, and raises `EOFError` when nothing
+is left and the other end is closed, that is, closed in every process that has it. So each process closes the end that
+belongs to the other, which it got by being forked or together with its own.
 """
 
 import multiprocessing

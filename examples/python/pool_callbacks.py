@@ -1,9 +1,9 @@
 """A pool of processes: calls that wait for their answer, calls that do not, and callbacks.
 
-`apply` hands a call over and waits: four of them take four times as long. `apply_async` hands it over and goes on; a
-callback is called with the answer, in the process that made the pool, so it may change that one's variables. An error
-takes another way, `error_callback`, and costs its own call only. The pool is made after the functions: its workers
-must know them.
+`apply` hands a call over and waits: four of them take four times as long. `apply_async` hands it over and goes on. A
+callback is called with the answer, in the process that made the pool, so it may change variables there. An error goes
+to `error_callback` instead, and costs its own call only. The pool is made after the functions, because its workers must
+know them.
 """
 
 import multiprocessing

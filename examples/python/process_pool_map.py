@@ -1,7 +1,8 @@
 """Computing at the same time: a map over a pool of processes, each of which has an interpreter and a lock of its own.
 
-Which numbers are prime is pure computing: threads would take turns, processes use all cores. The numbers go in chunks,
-so that a message is worth its price. The answers come in the order of the numbers, whichever is done first.
+To find out which numbers are prime is pure computing: threads would take turns, processes use all cores. The numbers go
+in chunks, so that each message is worth its price. The answers come in the order of the numbers, whichever is done
+first.
 """
 
 import os

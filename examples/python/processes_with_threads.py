@@ -1,7 +1,8 @@
 """Processes with threads inside: one process per core that computes, and in each a few threads that wait.
 
-Each process gets a share of the orders. Its threads fetch what an order needs (here they sleep) and compute on it;
-answers of all threads of all processes meet in one queue. A thread's name tells the thread, a pid the process.
+Each process gets a share of the orders. Its threads fetch what an order needs (here they sleep) and compute with it;
+the answers of all threads of all processes meet in one queue. Each answer has the name of its thread and the pid of its
+process.
 """
 
 import multiprocessing

@@ -1,9 +1,9 @@
 """The states of a thread: new, ready, running, blocked, dead; each shown by a thread that is held in it.
 
-A thread that was made and not started is *new*. *Running* is who computes, *ready* who could and waits for his turn,
-since another has the interpreter lock. *Blocked* is who waits for something, and the engine knows for what. Who is
-*dead* stays so. Threads change state all the time; what is told here was so when it was asked. (The standard library
-has no such word.)
+A thread that was made and not started is *new*. A thread that computes is *running*. One that could compute, but waits
+until another gives up the interpreter lock, is *ready*. A thread that waits for something else is *blocked*, and the
+engine knows for what. A *dead* thread stays dead. Threads change state all the time; the state is that of the moment of
+the question. (The standard library has no such attribute.)
 """
 
 import time
@@ -12,7 +12,7 @@ from manyhands import threading
 
 
 def until(thread, *states):
-    """Asks until the thread is in one of the states; tells which."""
+    """Asks until the thread is in one of the states, and returns that state."""
     while (state := thread.state) not in states:
         time.sleep(0.001)
     return state
@@ -32,7 +32,7 @@ def main():
     computing = threading.Thread(target=compute, args=(stop,), name="computing")
     print(f"before start: {computing.state}")
     computing.start()
-    # Who asks has the interpreter lock at that moment, and the other one waits for it or has just got it.
+    # The thread that asks has the interpreter lock at that moment; the other one waits for it, or has just got it.
     print(f"while it computes: {until(computing, 'Running', 'Ready')}")
     stop.append(True)
     computing.join()

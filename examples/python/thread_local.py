@@ -1,8 +1,8 @@
 """A value per thread under one name: what `threading.local` is for.
 
-A desk is needed deep inside, and passing it through every call is tedious. A global would be everybody's. An attribute
-of a `local` is the thread's own: nobody else sees it, no lock is needed, and it goes when the thread goes. A subclass
-can give each thread a beginning.
+A desk is needed deep inside the program, and passing it through every call is tedious. A global variable would be
+shared by all threads. An attribute of a `local` is the thread's own: no other thread sees it, it needs no lock, and it
+goes when the thread goes. A subclass can give each thread a beginning.
 """
 
 import threading

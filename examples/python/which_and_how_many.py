@@ -1,9 +1,9 @@
 """Which, and how many: `manyhands.advise` measures whether a function goes best in threads or in processes.
 
-It runs the function with samples in a loop, in threads and in processes, of each one and more, and takes the simplest
-of the fastest. A function that waits goes to threads. One that is too short is not worth handing over. What cannot be
-sent to another process is measured without them, and the reason is told. What computes in Python depends on the
-machine; its whole table is printed.
+It runs the function with samples in a loop, in threads and in processes, with one or more of each, and takes the
+simplest of the fastest. A function that waits goes to threads. One that is too short is not worth handing over. A
+function that cannot be sent to another process is measured without them, and the reason is reported. For a function
+that computes in Python the result depends on the machine; its whole table is printed.
 """
 
 import threading

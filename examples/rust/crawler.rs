@@ -1,9 +1,9 @@
 //! A crawler: threads that fetch pages and find more pages to fetch while they do. Producers and consumers are the
 //! same.
 //!
-//! The pages to be fetched stand in a queue. A worker takes one, fetches it, puts the links that nobody has seen
-//! before, and says that it is done with the one. `join` returns when as many are done as were put: then nothing is in
-//! the queue and nobody is at a page that could bring more. The site is a small server in this program.
+//! The pages to be fetched are in a queue. A worker takes one, fetches it, puts in the links that are new, and then
+//! reports that it is done with that page. `join` returns when as many are done as were put: then the queue is empty,
+//! and no worker is at a page that could bring more. The site is a small server in this program.
 
 use std::collections::HashSet;
 use std::error::Error;

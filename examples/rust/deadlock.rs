@@ -1,9 +1,9 @@
 //! A deadlock, made on purpose, and its cures: an error, one order, patience, a banker.
 //!
-//! Two painters need a brush and a ladder, and each takes another thing first. With a lock that only blocks they would
-//! stand there for good. Here the wait that closes the circle ends with an error that says who holds what since where.
-//! The cures avoid the circle: all take things in one order; or wait for a while only and put back what they have; or
-//! ask a banker, who lends nothing that could lead there.
+//! Two painters need a brush and a ladder, and each takes a different thing first. With a lock that only blocks they
+//! would wait for good. Here the wait that closes the circle ends with an error that says which thread holds what, and
+//! since where. The cures avoid the circle. All threads take things in one order; or they wait only for a while, and
+//! put back what they have; or they ask a banker, who lends nothing that could lead there.
 
 use std::error::Error;
 use std::sync::Arc;

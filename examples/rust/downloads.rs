@@ -1,7 +1,7 @@
 //! Waiting at the same time: three downloads take as long as the slowest of them, in threads and in processes.
 //!
-//! A download is a sleep here. Whatever mostly waits gains from either; threads are the cheaper ones, processes cannot
-//! take one another down.
+//! A download is a sleep here. Work that mostly waits gains from either; threads are the cheaper ones, and processes
+//! cannot take one another down.
 
 use std::error::Error;
 use std::thread::sleep;

@@ -1,7 +1,7 @@
 //! Counts the words of a folder's Python sources with several processes, and prints the commonest.
 //!
-//! The same job as `examples/python/index.py`, with the same result on the same folder: one process walks the folder
-//! and feeds a bounded queue, a pool of workers counts the words of each file, one call per file, and a lock guards the
+//! The same job as `examples/python/index.py`, with the same result on the same folder. One process walks the folder
+//! and feeds a bounded queue. A pool of workers counts the words of each file, one call per file. A lock guards the
 //! running total that all workers add to. A word is a run of ASCII letters and underscores, without regard to case.
 //!
 //! ```text

@@ -1,8 +1,8 @@
 //! The lost update, and its cure: a hundred visitors pass a gate, and the counter must not forget any.
 //!
-//! Counting is to read, to think, and to write. Even where each read and each write is atomic, who reads while another
-//! thinks writes an old number plus one. A lock holds the number inside, so that there is no way to it but through the
-//! lock.
+//! Counting is to read, to think, and to write. Even if each read and each write is atomic, a thread that reads while
+//! another thinks writes an old number plus one. A lock holds the number inside, so that the only way to it is through
+//! the lock.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use manyhands::{Event, Lock, Thread};
 const VISITORS: u32 = 100;
 const THINKING: Duration = Duration::from_millis(3);
 
-/// Has all visitors count at once.
+/// Makes all visitors count at once.
 fn pass_all(count: impl Fn() + Send + Sync + 'static) -> Result<(), Box<dyn Error>> {
     let (gate, count) = (Arc::new(Event::new()), Arc::new(count));
     let visitors = (0..VISITORS).map(|_| {

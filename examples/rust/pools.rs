@@ -1,8 +1,8 @@
 //! Pools and futures: answers on their way, from threads that share memory and from processes that do not.
 //!
-//! `submit` gives a future at once; `as_completed` gives each when it is done, the fastest first; `map` gives the
-//! answers in the order of the questions; `on_done` has a function called with the answer. In a scope calls may borrow
-//! from the stack.
+//! `submit` returns a future at once. `as_completed` gives each future when it is done, the fastest first; `map` gives
+//! the answers in the order of the calls. `on_done` registers a function that is called with the answer. In a scope
+//! calls may borrow from the stack.
 
 use std::error::Error;
 use std::sync::mpsc;
@@ -32,11 +32,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("as completed: {}", future.get()?);
     }
 
-    let (told, heard) = mpsc::channel();
+    let (sender, answers) = mpsc::channel();
     kitchen
         .submit(|| brew("cocoa", 10))?
-        .on_done(move |answer| told.send(answer).expect("somebody listens"))?;
-    println!("called back: {}", heard.recv()??);
+        .on_done(move |answer| sender.send(answer).expect("the main thread listens"))?;
+    println!("called back: {}", answers.recv()??);
 
     let words = ["borrowed".to_owned(), "from".to_owned(), "the stack".to_owned()];
     let lengths = kitchen.scope(|scope| {

@@ -1,7 +1,7 @@
 //! Processes with threads inside: a process per share of the orders, and in each a few threads that wait for things.
 //!
-//! All threads of all processes put their answers into one queue. What a thread of a process panics over costs that
-//! process; the others do not hear of it.
+//! All threads of all processes put their answers into one queue. A panic in a thread of a process costs that process
+//! only; the others go on.
 
 use std::error::Error;
 use std::thread::sleep;

@@ -1,7 +1,7 @@
-//! What a thread is doing, who waits for it, and for how long: states, names, joins with a limit, panics.
+//! The states of threads, their names, joins with a limit, and panics.
 //!
-//! A thread that was made here has an owner: dropping it joins it, unless it is detached. Its state is what was known
-//! when it was asked.
+//! A thread made here has an owner: dropping it joins it, unless it is detached. Its state is that of the moment of the
+//! question.
 
 use std::error::Error;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Two processes talk: one asks, the other answers, until there is nothing more to ask.
 //!
-//! A queue goes one way, so that two make a conversation. A queue is a value: it is sent to a process like any other.
-//! Once it is closed, what is in it is still got, and then who waits is told that nothing will come: no word for the
-//! end has to be agreed upon.
+//! A queue goes one way, so two of them make a conversation. A queue is a value: it is sent to a process like any
+//! other. When it is closed, what is in it can still be taken. After that a taker learns that nothing will come any
+//! more, so the two need not agree on a word for the end.
 
 use std::error::Error;
 

@@ -1,9 +1,9 @@
 //! Prose is plain: short sentences, each with a subject that a reader can name.
 //!
 //! The rule reads pages (outside code and tables), and the docstrings, doc comments and comments of shipped Rust and
-//! Python files. A sentence has at most 32 words, and begins with "Who" only if it asks something. The words in
-//! `REFUSED` do not occur, except in a span of code. A span of code counts as one word, a link's address as none.
-//! `LATER` lists what has not been rewritten yet.
+//! Python files and of the examples. A sentence has at most 32 words, and begins with "Who" only if it asks something.
+//! The words in `REFUSED` do not occur, except in a span of code. A span of code counts as one word, a link's address
+//! as none. `LATER` lists what has not been rewritten yet.
 
 use super::Finding;
 use crate::tree::File;
@@ -43,7 +43,7 @@ pub fn check(file: &File) -> Vec<Finding> {
     if file.path.starts_with("news/") || LATER.iter().any(|folder| file.path.starts_with(folder)) {
         return Vec::new();
     }
-    if !file.is_document() && !file.is_shipped() {
+    if !file.is_document() && !file.is_shipped() && !file.path.starts_with("examples/") {
         return Vec::new();
     }
     let paragraphs = paragraphs(words::of(file));
@@ -186,6 +186,7 @@ mod tests {
         assert_eq!(findings(python, "def f():\n    \"\"\"Who waits is woken.\"\"\"\n"), 1);
         assert_eq!(findings(python, "x = 1  # for whoever asks\n"), 1);
         assert_eq!(findings("README.md", "It is for whoever asks.\n"), 1);
+        assert_eq!(findings("examples/rust/plan.rs", "//! Who waits is woken.\n"), 1);
         assert_eq!(findings("docs/guide/banker.md", "Who waits is woken.\n"), 1);
         assert_eq!(findings(python, &format!("x = \"\"\"{long}\"\"\"\ny = '# whoever'\n")), 0);
         assert_eq!(findings("tests/python/test_plan.py", "# whoever asks\n"), 0);
