@@ -28,7 +28,7 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Default)]
 struct LastDeath {
     known: AtomicBool,
-    who: Mutex<Option<String>>,
+    owner: Mutex<Option<String>>,
 }
 
 impl LastDeath {
@@ -49,19 +49,20 @@ impl LastDeath {
     #[cold]
     fn warn(&self, py: Python<'_>, owner: &DeadOwner, kind: &str) -> PyResult<()> {
         self.set(Some(owner.to_string()));
-        let text =
-            format!("{owner} died while it held this {kind}; what the {kind} guards may be half changed");
+        let text = format!(
+            "{owner} died while it held this {kind}; check what the {kind} guards: it may be half changed"
+        );
         let text = CString::new(text.replace('\0', " "))?;
         PyErr::warn(py, &py.get_type::<PyRuntimeWarning>(), &text, 1)
     }
 
-    fn set(&self, who: Option<String>) {
-        self.known.store(who.is_some(), Ordering::Relaxed);
-        *self.who.lock().unwrap_or_else(PoisonError::into_inner) = who;
+    fn set(&self, owner: Option<String>) {
+        self.known.store(owner.is_some(), Ordering::Relaxed);
+        *self.owner.lock().unwrap_or_else(PoisonError::into_inner) = owner;
     }
 
     fn get(&self) -> Option<String> {
-        self.who.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.owner.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -140,7 +140,11 @@ impl Arrived {
 }
 
 fn parts(py: Python<'_>, block: Block) -> PyResult<(Bound<'_, PyBytes>, Bound<'_, PyList>)> {
-    let damaged = || PyValueError::new_err("a message of the engine is damaged");
+    let damaged = || {
+        PyValueError::new_err(
+            "a message is damaged: something has written over the memory that the processes share",
+        )
+    };
     let number = |index: usize| -> PyResult<usize> {
         let bytes = block.get(index * 8..index * 8 + 8).ok_or_else(damaged)?;
         Ok(u64::from_le_bytes(bytes.try_into().expect("eight bytes")) as usize)

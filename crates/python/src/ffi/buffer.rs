@@ -34,7 +34,9 @@ impl SharedBuffer {
     pub fn new(payload: Arc<Payload>, start: usize, length: usize) -> PyResult<SharedBuffer> {
         match start.checked_add(length) {
             Some(end) if end <= payload.len() => Ok(SharedBuffer { payload, start, length }),
-            _ => Err(PyValueError::new_err("a part of a message ends after the message does")),
+            _ => {
+                Err(PyValueError::new_err("a message is damaged: one of its buffers does not lie inside it"))
+            }
         }
     }
 }
