@@ -55,6 +55,8 @@ fn is_harmless(file: &str) -> bool {
 
 impl Forking for Interpreter {
     fn before(&mut self) {
+        // Runs the program's hooks, then takes the import lock, which is held until one of the two functions below. A
+        // fork while another thread imports would leave the child a lock that no thread of it ever releases.
         // SAFETY: the calling thread holds the interpreter lock: supervisors and forks are entered from Python only.
         unsafe { ffi::PyOS_BeforeFork() };
     }
@@ -65,6 +67,8 @@ impl Forking for Interpreter {
     }
 
     fn in_child(&mut self) {
+        // Drops the states of the threads that the child does not have, and makes the interpreter's locks anew: the
+        // threads that waited for them are not there. Only then does it run the program's hooks, which are Python code.
         // SAFETY: as above; paired with `before`, in the only thread that the child has.
         unsafe { ffi::PyOS_AfterFork_Child() };
     }

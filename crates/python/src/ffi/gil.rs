@@ -201,6 +201,7 @@ impl<'py> Patient<'py> {
 
     fn give_up(&self) {
         debug_assert!(self.saved.get().is_null(), "the lock is given up once at a time");
+        // Before the lock is given up: the next thread that has it may ask at once what this one does.
         self.is_ready(false);
         // SAFETY: `py` proves that this thread holds the lock; it is taken back before `py` is used again.
         self.saved.set(unsafe { ffi::PyEval_SaveThread() });
@@ -209,6 +210,7 @@ impl<'py> Patient<'py> {
     fn take_back(&self) {
         let saved = self.saved.replace(std::ptr::null_mut());
         if !saved.is_null() {
+            // Before the lock is asked for, which may take long: the wait itself is over, and reports should say so.
             self.is_ready(true);
             // SAFETY: the state that `give_up` saved in this thread, restored once.
             unsafe { restore(saved) };

@@ -140,6 +140,7 @@ impl ThreadCondition {
             Ok(enlisted) => enlisted,
             Err(error) => return from_wait(error, Patient::new(py)),
         };
+        // A lock of another kind may raise here. Then `enlisted` is dropped, and this thread is in no list any more.
         let saved = this.save(py)?;
         let patient = Patient::on(slf);
         let result = enlisted.wait(until, &patient);
