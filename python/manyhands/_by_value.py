@@ -137,7 +137,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         return (_namespaces.named if is_called_so else _namespaces.arrived), place
 
     def _note(self, key: str) -> dict[str, Any] | None:
-        """What the other side needs to make that namespace; `None` if it need not."""
+        """The attributes from which the other side makes that namespace; `None` for one that it has."""
         about = self._along.about
         if key not in about:
             names = _namespaces.names_of(key)

@@ -1,4 +1,4 @@
-"""What another process has by name of this program's main module, and so gets by reference.
+"""Finds out which names of the main module another process has, so that they can go by reference.
 
 A copy of this process has all that was there when it was made. An interpreter that began afresh has what the main
 module's file defines for every process that imports it. A thing that is perhaps known may be sent along: a process that
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Known:
-    """What the other side has by name. This class knows only of modules that can be imported."""
+    """The names that the other side has. This class knows only of modules that can be imported."""
 
     def __init__(self) -> None:
         # Anything from the main module.
@@ -87,7 +87,7 @@ class _Something(Known):
 
 
 class Copied(_Something):
-    """What a copy of this process has that is made now."""
+    """The names in a copy of this process that is made now."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -144,7 +144,7 @@ def _spec(module: Any) -> Any:
 
 
 class _Imported(_Something):
-    """What a fresh interpreter has that has imported this program's main module."""
+    """The names in a fresh interpreter that has imported this program's main module."""
 
     def __init__(self, main: Any) -> None:
         super().__init__()
@@ -222,7 +222,7 @@ _imported: _Imported | None = None
 
 
 def afresh() -> Known:
-    """What a fresh interpreter has by name."""
+    """The names in a fresh interpreter."""
     global _imported
     if not main_is_importable():
         return NOTHING

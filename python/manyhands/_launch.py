@@ -47,7 +47,7 @@ class UsageError(Exception):
 
 
 class Plan(NamedTuple):
-    """What to run, and how."""
+    """The program to run, and how to run it."""
 
     command: list[str]
     stats: bool = False

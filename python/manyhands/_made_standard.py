@@ -41,7 +41,7 @@ def stand_aside() -> None:
 
 
 def _inside(thing: Any) -> tuple[Callable[..., None], tuple[Any, ...], dict[str, Any]]:
-    """What makes a standard object of one of ours: an initializer, its arguments, and attributes to set after it."""
+    """Turns one of our objects into the parts of a standard one: initializer, arguments, attributes to set after it."""
     match thing:
         case Condition():
             return _Condition.__init__, (thing._lock,), {}

@@ -51,7 +51,7 @@ class Namespace:
 _marked: weakref.WeakValueDictionary[str, Namespace] = weakref.WeakValueDictionary()
 #: The last ones are kept, so that a program's code finds again what an earlier call left there.
 _last_marked: deque[Namespace] = deque(maxlen=64)
-#: What came, by name, for the modules in `sys.modules`.
+#: For each module in `sys.modules`: the objects that came, by name.
 _came: dict[str, dict[str, tuple[Any, bytes]]] = {}
 
 #: Called with each name that came, which this process may then use when it answers.

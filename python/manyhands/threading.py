@@ -63,7 +63,7 @@ def trust_with(trusted: bool) -> None:
 
 
 class State(str):
-    """What a thread was doing at the moment of the question: New, Ready, Running, Blocked or Dead."""
+    """The state of a thread at the moment of the question: New, Ready, Running, Blocked or Dead."""
 
     __slots__ = ("on",)
 

@@ -28,7 +28,7 @@ fn from_banker(error: BankerError) -> PyErr {
     }
 }
 
-/// What a look at the books found. The look may have to wait for its turn.
+/// Looks at the books, which may have to wait for its turn, and returns what the look found.
 fn looked<T>(patient: Patient<'_>, look: impl FnOnce(&Patient<'_>) -> Result<T, BankerError>) -> PyResult<T> {
     look(&patient).map_err(|error| match error {
         BankerError::Wait(error) => ended(error, patient, || unreachable!("no deadline was set")),
@@ -36,7 +36,7 @@ fn looked<T>(patient: Patient<'_>, look: impl FnOnce(&Patient<'_>) -> Result<T, 
     })
 }
 
-/// What `manyhands.Banker` is made of.
+/// The compiled half of `manyhands.Banker`.
 #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
 pub struct Banker {
     raw: Arc<RawBanker>,
@@ -80,7 +80,7 @@ impl Banker {
         looked(Patient::new(py), |patient| self.raw.safe_order(patient).map_err(BankerError::Wait))
     }
 
-    /// What is free of each resource, and the claimants.
+    /// The free units of each resource, and the claimants.
     fn _statistics(&self, py: Python<'_>) -> PyResult<(Vec<u64>, Vec<ClaimantRow>)> {
         let statistics =
             looked(Patient::new(py), |patient| self.raw.statistics(patient).map_err(BankerError::Wait))?;
@@ -97,7 +97,7 @@ impl Banker {
     }
 }
 
-/// What `manyhands.Claim` is made of.
+/// The compiled half of `manyhands.Claim`.
 #[pyclass(frozen, weakref, module = "manyhands._engine")]
 pub struct Claim {
     banker: Arc<RawBanker>,

@@ -13,7 +13,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict, PyTuple};
 
-/// What `multiprocessing.Barrier` is made of.
+/// The base class of `multiprocessing.Barrier`.
 #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
 pub struct Barrier {
     raw: Later<RawBarrier>,

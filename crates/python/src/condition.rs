@@ -17,7 +17,7 @@ use pyo3::prelude::*;
 use pyo3::type_object::PyTypeInfo;
 use pyo3::types::{IntoPyDict, PyDict, PyTuple};
 
-/// What `multiprocessing.Condition` is made of.
+/// The base class of `multiprocessing.Condition`.
 #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
 pub struct Condition {
     raw: Later<RawCondition>,

@@ -61,13 +61,13 @@ pub fn from_start(error: StartError) -> PyErr {
     }
 }
 
-/// What the engine tried, as Python's users call it.
+/// The engine's name of an action, in the words of Python's users.
 fn in_python(action: &str) -> String {
     action.replace("its supervisor", "the fork server").replace("a zygote", "the fork server")
 }
 
-/// What a wait that did not get what it wanted gives: `False` for a time-out, what a signal handler raised, or the
-/// reason why this thread cannot wait.
+/// The outcome of a wait that did not get what it wanted: `False` for a time-out. An exception of a signal handler is
+/// raised, and so is the reason why this thread cannot wait.
 pub fn from_wait(error: WaitError, patient: Patient<'_>) -> PyResult<bool> {
     match error {
         WaitError::TimedOut => Ok(false),

@@ -12,7 +12,7 @@ use manyhands::sync::RawEvent;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict, PyTuple};
 
-/// What `multiprocessing.Event` is made of.
+/// The base class of `multiprocessing.Event`.
 #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
 pub struct Event {
     raw: Later<RawEvent>,

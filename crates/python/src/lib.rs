@@ -40,7 +40,7 @@ mod value;
 
 use pyo3::prelude::*;
 
-/// What the Python package calls; private to it.
+/// The functions and classes that the Python package uses; private to it.
 #[pymodule(gil_used = false)]
 mod _engine {
     use pyo3::prelude::*;

@@ -289,7 +289,7 @@ macro_rules! lock_class {
 }
 
 lock_class! {
-    /// What `multiprocessing.Lock` is made of.
+    /// The base class of `multiprocessing.Lock`.
     Lock, RawLock, "lock",
     released_too_often,
     |_| 0,
@@ -298,7 +298,7 @@ lock_class! {
 }
 
 lock_class! {
-    /// What `multiprocessing.RLock` is made of.
+    /// The base class of `multiprocessing.RLock`.
     RLock, RawRLock, "lock",
     |_| PyAssertionError::new_err("attempt to release recursive lock not owned by thread"),
     RawRLock::depth,

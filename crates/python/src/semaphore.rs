@@ -18,7 +18,7 @@ fn too_often() -> PyErr {
     PyValueError::new_err("semaphore or lock released too many times")
 }
 
-/// What `multiprocessing.Semaphore` and `BoundedSemaphore` are made of.
+/// The base class of `multiprocessing.Semaphore` and `BoundedSemaphore`.
 #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
 pub struct Semaphore {
     raw: Later<RawSemaphore>,

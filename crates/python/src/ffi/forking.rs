@@ -1,4 +1,4 @@
-//! What the interpreter must do around a fork, for the engine's supervisors.
+//! The interpreter's part in a fork that a supervisor of the engine makes.
 //!
 //! These are the hooks that `os.fork` calls. Locks are taken before the fork and given back after it, threads are
 //! forgotten in the child, and the functions given to `os.register_at_fork` run.

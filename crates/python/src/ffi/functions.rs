@@ -105,7 +105,7 @@ unsafe extern "C" fn get(
     }
 }
 
-/// What a C function of the interpreter returns: an object, or NULL with an error set.
+/// The return value of a C function of the interpreter: an object, or NULL with an error set.
 fn given(py: Python<'_>, result: PyResult<Bound<'_, PyAny>>) -> *mut ffi::PyObject {
     result.map_or_else(
         |error| {

@@ -33,7 +33,7 @@ pub fn trust_with(trusted: bool) {
     TRUSTED.store(trusted, Ordering::Relaxed);
 }
 
-/// What a class of locks offers to the methods here.
+/// A class of locks, for the methods here.
 pub trait Guarding: PyClass<Frozen = True> + Sync {
     /// Whether only the holder can release the lock, however it was taken.
     const ONLY_BY_HOLDER: bool;
@@ -44,7 +44,7 @@ pub trait Guarding: PyClass<Frozen = True> + Sync {
     /// Waits for the lock and takes it; false when the time was over first.
     ///
     /// # Errors
-    /// What a signal handler raised, or the reason why the wait failed.
+    /// The exception of a signal handler, or the reason why the wait failed.
     fn take(slf: &Bound<'_, Self>, until: Option<Deadline>, taking: Taking) -> PyResult<bool>;
 
     /// Releases the lock; `guarded` at the end of a `with`.
@@ -57,7 +57,8 @@ pub trait Guarding: PyClass<Frozen = True> + Sync {
     fn refusal(slf: &Bound<'_, Self>, error: ReleaseError) -> PyErr;
 }
 
-/// What `blocking` and `timeout` mean, after the checks that the standard library makes. `None` means: do not wait.
+/// The meaning of `blocking` and `timeout`, after the checks that the standard library makes. `None` means: do not
+/// wait.
 pub fn patience(py: Python<'_>, blocking: bool, timeout: f64) -> PyResult<Option<Option<Deadline>>> {
     if timeout.is_nan() {
         return Err(PyValueError::new_err("Invalid value NaN (not a number)"));

@@ -6,7 +6,7 @@
 //!   queues on their classes;
 //! * `places` finds out where in a Python program something happens.
 //!
-//! What is exported from here is safe to call while the interpreter lock is held.
+//! Everything exported from here is safe to call while the interpreter lock is held.
 
 mod buffer;
 mod copies;
@@ -35,7 +35,7 @@ use pyo3::exceptions::{PyOSError, PyRuntimeError};
 use pyo3::prelude::*;
 use std::os::fd::BorrowedFd;
 
-/// What the interpreter that executed this one has handed to it.
+/// The descriptors and settings that this interpreter got from the one that executed it.
 pub fn inherited() -> PyResult<Inherited> {
     // SAFETY: called in the first lines of an interpreter's program, when the process still has one thread.
     let taken = unsafe { Inherited::take() }.map_err(crate::errors::from_arena)?;

@@ -36,7 +36,7 @@ pub fn within<'a, S>(py: Python<'_>, monitor: &'a Monitor<S>) -> PyResult<Inside
     monitor.enter(&patient).map_err(|_| patient.raised().expect("only a signal handler ends this wait"))
 }
 
-/// What a class of queues offers to the methods here. Neither method waits or runs Python code.
+/// A class of queues, for the methods here. Neither method waits or runs Python code.
 pub trait Handing: PyClass<Frozen = True> + Sync {
     /// Puts an item if that needs no wait and meets no error.
     fn put_at_once(&self, item: &Bound<'_, PyAny>) -> bool;

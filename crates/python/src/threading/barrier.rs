@@ -1,4 +1,4 @@
-//! What `threading.Barrier` is made of.
+//! The base class of `threading.Barrier`.
 //!
 //! The last thread to come runs the action; an exception of it breaks the barrier and is raised in that thread. A wait
 //! that a signal handler ends breaks nothing: its thread counts as not arrived. A subclass may have a constructor with
@@ -55,7 +55,7 @@ impl ThreadBarrier {
         (copy(&settings.action), copy(&settings.timeout))
     }
 
-    /// What the standard class's method or property gives. Raises RuntimeError where `__init__` was not called, and
+    /// Uses the standard class's method or property. Raises RuntimeError where `__init__` was not called, and
     /// there is nothing to work on.
     #[cold]
     fn by_steps<'py>(
@@ -163,7 +163,7 @@ impl ThreadBarrier {
         self.raw.get().is_some()
     }
 
-    /// What the last thread to come runs.
+    /// The callable that the last thread to come runs.
     #[getter]
     fn _action(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.action_and_timeout(py).0

@@ -1,4 +1,4 @@
-//! What `threading.Condition` is made of.
+//! The base class of `threading.Condition`.
 //!
 //! A condition may stand on any lock. A lock of the engine is given up and taken again without a call into Python. With
 //! any other, a wait uses what the lock offers (`_release_save`, `_acquire_restore`, `_is_owned`). If it offers none of
@@ -19,7 +19,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::sync::OnceLock;
 
-/// What has to be known to take a lock again as it was held.
+/// The state of a lock while it is given up: with it the lock is taken again as it was held.
 enum Saved {
     /// A lock of the engine, and how it was held.
     Ours(Hold),

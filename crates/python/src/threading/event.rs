@@ -1,4 +1,4 @@
-//! What `threading.Event` is made of.
+//! The base class of `threading.Event`.
 //!
 //! All threads that wait go on when the event is set, even if it is cleared at once. The Python package adds the older
 //! names. A subclass may have a constructor with any arguments.

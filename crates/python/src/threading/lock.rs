@@ -18,7 +18,7 @@ use pyo3::exceptions::{PyDeprecationWarning, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
-/// What `statistics()` gives for a lock: the number that the holder has in the engine, and how many threads wait.
+/// The result of `statistics()` for a lock: the number that the holder has in the engine, and how many threads wait.
 fn as_dict<'py>(py: Python<'py>, statistics: &LockStatistics) -> PyResult<Bound<'py, PyDict>> {
     let fields = PyDict::new(py);
     fields.set_item("holder", statistics.holder.as_ref().map(|holder| holder.thread))?;

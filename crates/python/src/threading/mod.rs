@@ -1,5 +1,5 @@
-//! What `manyhands.threading` is made of: locks, conditions, semaphores, events and barriers for the threads of one
-//! process.
+//! The compiled half of `manyhands.threading`: locks, conditions, semaphores, events and barriers for the threads of
+//! one process.
 //!
 //! Each is one of the engine's primitives that behaves as the standard library's class does. `lock` has both kinds of
 //! locks, whose hot methods are raw (`ffi::methods`). `condition`, `semaphore`, `event` and `barrier` have one class

@@ -1,4 +1,4 @@
-//! What `threading.Semaphore` and `BoundedSemaphore` are made of.
+//! The base class of `threading.Semaphore` and `BoundedSemaphore`.
 //!
 //! A class says in `_manyhands_bounded` whether its semaphores are limited to the permits they began with. A subclass
 //! may have a constructor with any arguments, so the value comes with `__init__`.

@@ -1,4 +1,4 @@
-//! What the engine knows of a Python thread: its number in the wait graph, whether it has ended, and what it is doing.
+//! The engine's knowledge of a Python thread: its number in the wait graph, whether it has ended, and what it is doing.
 //!
 //! Python's own thread stays as it is; this stands beside it. A join waits here first, with an edge in the wait graph,
 //! and then for the interpreter's own notice of the end.
