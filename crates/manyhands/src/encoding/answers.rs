@@ -144,7 +144,7 @@ macro_rules! floats {
     )*};
 }
 
-/// Methods that do as another one, whatever name or length they are told.
+/// Methods that do the same as another one and ignore the name or the length that they are given.
 macro_rules! as_another {
     ($($method:ident($($ignored:ty),*) $other:ident;)*) => {$(
         #[inline]
