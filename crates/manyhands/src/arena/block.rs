@@ -14,7 +14,7 @@
 //! that a process cannot map stays whose it is.
 
 use super::block_entry::{BlockId, CLASSES, KEEP_FREE, PUNCH_SIZE};
-use super::block_word::{Entry, NoEntry, State, Word};
+use super::block_word::{BlockState, Entry, NoEntry, Word};
 use super::carve::Part;
 use super::current::this_process;
 use super::error::ArenaError;
@@ -107,7 +107,7 @@ impl Drop for Block {
             let word = entry.load();
             // In a fork's child this is a copy of the parent's value, and the block is the parent's.
             let mine = known_process().is_some_and(|process| process.raw() == word.owner);
-            if mine && word.state == State::Held && word.generation == self.id.generation() {
+            if mine && word.state == BlockState::Held && word.generation == self.id.generation() {
                 // If it cannot be done, it is done when this process has ended.
                 let _ = arena.release_entry(self.id, entry, word);
             }
@@ -140,15 +140,21 @@ impl Arena {
         let directory = self.directory();
         let large = id.capacity() >= PUNCH_SIZE;
         let generation = word.generation.wrapping_add(1);
-        let free =
-            Word { state: State::Free, owner: 0, carrying: false, dropping: false, cold: false, generation };
+        let free = Word {
+            state: BlockState::Free,
+            owner: 0,
+            carrying: false,
+            dropping: false,
+            cold: false,
+            generation,
+        };
         if large
             && directory.kept.load(Ordering::Relaxed).saturating_add(id.capacity() as i64) > KEEP_FREE
             && self.check_place(place, id.capacity()).is_ok()
             && let Ok(me) = this_process()
         {
             // Only this process's while its pages go: another that frees it by number comes too late to do harm.
-            let emptying = Word { state: State::Carving, owner: me.raw(), ..free };
+            let emptying = Word { state: BlockState::Carving, owner: me.raw(), ..free };
             if entry.exchange(word, emptying) {
                 self.give_pages_back(place, id.capacity());
                 entry.exchange(emptying, Word { cold: true, ..free });
@@ -194,12 +200,12 @@ impl Arena {
         let (address, mut pin) = self.pin(entry.place()?, length)?;
         loop {
             let word = entry.load();
-            let there = matches!(word.state, State::Held | State::InFlight);
+            let there = matches!(word.state, BlockState::Held | BlockState::InFlight);
             if !there || word.generation != id.generation() {
                 self.unpin(&mut pin, address, length);
                 return Err(ArenaError::StaleBlock);
             }
-            if entry.exchange(word, Word { state: State::Held, owner: me.raw(), ..word }) {
+            if entry.exchange(word, Word { state: BlockState::Held, owner: me.raw(), ..word }) {
                 return Ok(Block::new(id, address, length, pin));
             }
             if entry.is_senseless() {
@@ -226,8 +232,11 @@ impl Arena {
     pub(crate) fn block_in_flight(&self, id: BlockId, holder: ProcessId) {
         if let Ok(entry) = self.entry(id) {
             let word = entry.load();
-            if word.state == State::Held && word.owner == holder.raw() && word.generation == id.generation() {
-                entry.exchange(word, Word { state: State::InFlight, owner: 0, ..word });
+            if word.state == BlockState::Held
+                && word.owner == holder.raw()
+                && word.generation == id.generation()
+            {
+                entry.exchange(word, Word { state: BlockState::InFlight, owner: 0, ..word });
             }
         }
     }
@@ -244,7 +253,8 @@ impl Arena {
             Err(error) => return Err(error.into()),
         };
         let there = |word: Word| {
-            matches!(word.state, State::Held | State::InFlight) && word.generation == id.generation()
+            matches!(word.state, BlockState::Held | BlockState::InFlight)
+                && word.generation == id.generation()
         };
         let mut word = entry.load();
         if !there(word) || self.release_entry(id, entry, word).is_ok() {
@@ -254,7 +264,7 @@ impl Arena {
         loop {
             // It may count as letting its objects go by now.
             word = entry.load();
-            let own = Word { state: State::Held, owner: me.raw(), ..word };
+            let own = Word { state: BlockState::Held, owner: me.raw(), ..word };
             if !there(word) || entry.exchange(word, own) || entry.is_senseless() {
                 return Ok(());
             }
@@ -292,7 +302,7 @@ impl Arena {
     pub fn blocks_held(&self) -> usize {
         let mut held = 0;
         let _ = self.each_entry(|_, _, word| {
-            held += usize::from(matches!(word.state, State::Held | State::InFlight))
+            held += usize::from(matches!(word.state, BlockState::Held | BlockState::InFlight))
         });
         held
     }
@@ -309,7 +319,7 @@ impl Arena {
         mut visit: impl FnMut(BlockId, u64),
     ) -> Result<(), ArenaError> {
         self.each_entry(|id, entry, word| {
-            let there = matches!(word.state, State::Held | State::InFlight);
+            let there = matches!(word.state, BlockState::Held | BlockState::InFlight);
             if there
                 && word.carrying
                 && !word.dropping
@@ -324,7 +334,7 @@ impl Arena {
     pub(super) fn is_carrying(&self, id: BlockId) -> bool {
         self.entry(id).is_ok_and(|entry| {
             let word = entry.load();
-            let there = matches!(word.state, State::Held | State::InFlight);
+            let there = matches!(word.state, BlockState::Held | BlockState::InFlight);
             there && word.generation == id.generation() && word.carrying && !word.dropping
         })
     }
@@ -351,21 +361,21 @@ impl Arena {
                 return;
             }
             match word.state {
-                State::Held => {
+                BlockState::Held => {
                     if let Err(error) = self.release_entry(id, entry, word) {
                         freed = Err(error);
                     }
                 }
-                State::Carving => {
+                BlockState::Carving => {
                     let carved = entry.offset.load(Ordering::Acquire) != 0;
-                    let state = if carved { State::Free } else { State::Empty };
+                    let state = if carved { BlockState::Free } else { BlockState::Empty };
                     // It may or may not have its pages; it was not counted as one that has.
                     let cold = carved && id.capacity() >= PUNCH_SIZE;
                     entry.exchange(word, Word { state, owner: 0, cold, ..word });
                     self.directory().classes[id.class()].empty.fetch_min(id.index(), Ordering::Relaxed);
                 }
-                State::Clearing => self.settle_entry_of(dead, id, entry, word),
-                State::Empty | State::Free | State::InFlight => {}
+                BlockState::Clearing => self.settle_entry_of(dead, id, entry, word),
+                BlockState::Empty | BlockState::Free | BlockState::InFlight => {}
             }
         });
         seen?;

@@ -24,7 +24,7 @@ pub(super) struct Entry {
 unsafe impl super::shared::Shared for Entry {}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum BlockState {
     Empty,
     Carving,
     Free,
@@ -35,7 +35,7 @@ pub(super) enum State {
 
 #[derive(Clone, Copy)]
 pub(super) struct Word {
-    pub(super) state: State,
+    pub(super) state: BlockState,
     pub(super) owner: u32,
     pub(super) carrying: bool,
     pub(super) dropping: bool,
@@ -46,12 +46,12 @@ pub(super) struct Word {
 impl Word {
     fn pack(self) -> u64 {
         let state = match self.state {
-            State::Empty => 0,
-            State::Carving => 1,
-            State::Free => 2,
-            State::Held => 3,
-            State::InFlight => 4,
-            State::Clearing => 5,
+            BlockState::Empty => 0,
+            BlockState::Carving => 1,
+            BlockState::Free => 2,
+            BlockState::Held => 3,
+            BlockState::InFlight => 4,
+            BlockState::Clearing => 5,
         };
         state
             | u64::from(self.owner & 0xff_ffff) << 4
@@ -63,12 +63,12 @@ impl Word {
 
     fn unpack(word: u64) -> Word {
         let state = match word & 0xf {
-            0 => State::Empty,
-            1 => State::Carving,
-            2 => State::Free,
-            3 => State::Held,
-            4 => State::InFlight,
-            _ => State::Clearing,
+            0 => BlockState::Empty,
+            1 => BlockState::Carving,
+            2 => BlockState::Free,
+            3 => BlockState::Held,
+            4 => BlockState::InFlight,
+            _ => BlockState::Clearing,
         };
         Word {
             state,

@@ -6,7 +6,7 @@
 
 use super::block::{Block, freed};
 use super::block_entry::{BlockId, CLASSES, ENTRIES_PER_CHUNK, PUNCH_SIZE, SMALLEST};
-use super::block_word::{Entry, NoEntry, State, Word};
+use super::block_word::{BlockState, Entry, NoEntry, Word};
 use super::carve::Part;
 use super::current::this_process;
 use super::error::ArenaError;
@@ -191,10 +191,10 @@ impl Arena {
         };
         let word = entry.load();
         let table = &self.directory().classes[class];
-        if word.state != State::Free
+        if word.state != BlockState::Free
             || (word.cold && !cold)
             || part.is_some_and(|part| part != Part::of(entry.offset.load(Ordering::Acquire)))
-            || !entry.exchange(word, Word { state: State::Held, owner: me.raw(), cold: false, ..word })
+            || !entry.exchange(word, Word { state: BlockState::Held, owner: me.raw(), cold: false, ..word })
         {
             return Ok(None);
         }
@@ -217,13 +217,13 @@ impl Arena {
         let place = match carve(SMALLEST << class) {
             Ok(place) => place,
             Err(error) => {
-                entry.exchange(carving, Word { state: State::Empty, owner: 0, ..carving });
+                entry.exchange(carving, Word { state: BlockState::Empty, owner: 0, ..carving });
                 self.directory().classes[class].empty.fetch_min(index, Ordering::Relaxed);
                 return Err(error);
             }
         };
         entry.offset.store(place, Ordering::Release);
-        entry.exchange(carving, Word { state: State::Held, ..carving });
+        entry.exchange(carving, Word { state: BlockState::Held, ..carving });
         self.block_of(BlockId::new(class, index, carving.generation), entry, length)
     }
 
@@ -235,7 +235,7 @@ impl Arena {
         me: ProcessId,
     ) -> Result<(u64, &'static Entry, Word), ArenaError> {
         let table = &self.directory().classes[class];
-        let carving = |word| Word { state: State::Carving, owner: me.raw(), ..word };
+        let carving = |word| Word { state: BlockState::Carving, owner: me.raw(), ..word };
         loop {
             let start = table.empty.load(Ordering::Relaxed);
             let count = table.count();
@@ -244,7 +244,7 @@ impl Arena {
                 match self.entry_at(class, index) {
                     Ok(entry) => {
                         let word = entry.load();
-                        if word.state == State::Empty && entry.exchange(word, carving(word)) {
+                        if word.state == BlockState::Empty && entry.exchange(word, carving(word)) {
                             found = Some((index, entry, carving(word)));
                             break;
                         }
@@ -263,7 +263,7 @@ impl Arena {
             let (index, entry) = self.fresh_entry(class, length)?;
             let word = entry.load();
             // Else another process has found it to be empty.
-            if word.state == State::Empty && entry.exchange(word, carving(word)) {
+            if word.state == BlockState::Empty && entry.exchange(word, carving(word)) {
                 return Ok((index, entry, carving(word)));
             }
         }

@@ -10,7 +10,7 @@ use super::handle::Handle;
 use super::header::{FREE_TABLE, Free, OBJECT_WORDS};
 use super::kind::Kind;
 use super::layer::numbered;
-use super::object_word::{BODY, OBJECTS, State, Word};
+use super::object_word::{BODY, OBJECTS, ObjectState, Word};
 use super::owner::{ProcessId, known_process};
 use super::region::Arena;
 use super::shared::{Offset, Shared};
@@ -51,7 +51,9 @@ impl Object {
         // lost it.
         arena.attach_reference(index, process);
         arena.add_reference(index, process);
-        arena.word_of(index).store(Word { state: State::Live, owner: 0, ..word }.pack(), Ordering::Release);
+        arena
+            .word_of(index)
+            .store(Word { state: ObjectState::Live, owner: 0, ..word }.pack(), Ordering::Release);
         Ok(Object { handle: Handle::new(index, word.generation), process })
     }
 
@@ -173,10 +175,10 @@ impl Arena {
         let header = self.word_of(index);
         let seen = header.load(Ordering::Acquire);
         let free = Word::unpack(seen);
-        if free.state != State::Free {
+        if free.state != ObjectState::Free {
             return None;
         }
-        let word = Word { state: State::Claimed, kind: kind.number(), owner: owner.raw(), ..free };
+        let word = Word { state: ObjectState::Claimed, kind: kind.number(), owner: owner.raw(), ..free };
         let claimed = header.compare_exchange(seen, word.pack(), Ordering::AcqRel, Ordering::Acquire);
         claimed.ok()?;
         if let Err(error) = self.try_record(index) {
@@ -201,7 +203,7 @@ impl Arena {
 
     pub(super) fn check(&self, handle: Handle, kind: Kind) -> Result<(), ArenaError> {
         let word = Word::unpack(self.word_of(handle.index()).load(Ordering::Acquire));
-        if word.state != State::Live || word.generation != handle.generation() & Word::GENERATIONS {
+        if word.state != ObjectState::Live || word.generation != handle.generation() & Word::GENERATIONS {
             return Err(ArenaError::Stale { handle, kind });
         }
         if word.kind == kind.number() {
@@ -226,7 +228,8 @@ impl Arena {
         Ok(numbers.filter_map(move |index| {
             let word = Word::unpack(self.word_of(index).load(Ordering::Acquire));
             // One that is being unmade still holds what a sweep looks for.
-            let there = matches!(word.state, State::Live | State::Freeing) && word.kind == kind.number();
+            let there =
+                matches!(word.state, ObjectState::Live | ObjectState::Freeing) && word.kind == kind.number();
             there.then(|| (Handle::new(index, word.generation), self.body(index)))
         }))
     }
@@ -239,10 +242,10 @@ impl Arena {
         let header = self.word_of(index);
         let seen = header.load(Ordering::Acquire);
         let word = Word::unpack(seen);
-        if word.state != State::Live {
+        if word.state != ObjectState::Live {
             return Ok(());
         }
-        let freeing = Word { state: State::Freeing, owner: by.raw(), ..word };
+        let freeing = Word { state: ObjectState::Freeing, owner: by.raw(), ..word };
         match header.compare_exchange(seen, freeing.pack(), Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => self.finish_unmaking(index, freeing),
             Err(_) => Ok(()),
@@ -266,20 +269,20 @@ impl Arena {
         for index in self.record_numbers()? {
             let word = Word::unpack(self.word_of(index).load(Ordering::Acquire));
             // It may have been killed between a record and the bit that says that it is free.
-            if word.state == State::Free && !self.free().objects.has(index as usize) {
+            if word.state == ObjectState::Free && !self.free().objects.has(index as usize) {
                 self.free().objects.put(index as usize);
             }
             if word.owner != dead.raw() {
                 continue;
             }
             match word.state {
-                State::Claimed => {
+                ObjectState::Claimed => {
                     self.clear_references(index);
                     self.free_record(index, word);
                 }
                 // It keeps the dead one's name, so that the process that takes this sweep over finds it again.
-                State::Freeing => all = self.finish_unmaking(index, word).and(all),
-                State::Free | State::Live => {}
+                ObjectState::Freeing => all = self.finish_unmaking(index, word).and(all),
+                ObjectState::Free | ObjectState::Live => {}
             }
         }
         all

@@ -28,7 +28,7 @@ pub(super) const TABLE_BYTES: u64 = (OBJECTS * size_of::<Record>()) as u64;
 pub(super) const REFERENCE_WORDS: usize = PROCESSES / 64;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum ObjectState {
     Free,
     Claimed,
     Live,
@@ -50,7 +50,7 @@ unsafe impl Shared for Record {}
 
 #[derive(Clone, Copy)]
 pub(super) struct Word {
-    pub(super) state: State,
+    pub(super) state: ObjectState,
     pub(super) kind: u8,
     pub(super) owner: u32,
     pub(super) generation: u32,
@@ -61,10 +61,10 @@ impl Word {
 
     pub(super) fn pack(self) -> u64 {
         let state = match self.state {
-            State::Free => 0,
-            State::Claimed => 1,
-            State::Live => 2,
-            State::Freeing => 3,
+            ObjectState::Free => 0,
+            ObjectState::Claimed => 1,
+            ObjectState::Live => 2,
+            ObjectState::Freeing => 3,
         };
         state
             | u64::from(self.kind) << 4
@@ -74,16 +74,17 @@ impl Word {
 
     pub(super) fn unpack(word: u64) -> Word {
         let state = match word & 0xf {
-            0 => State::Free,
-            1 => State::Claimed,
-            2 => State::Live,
-            _ => State::Freeing,
+            0 => ObjectState::Free,
+            1 => ObjectState::Claimed,
+            2 => ObjectState::Live,
+            _ => ObjectState::Freeing,
         };
         let owner = (word >> 12) as u32 & 0xff_ffff;
         Word { state, kind: (word >> 4) as u8, owner, generation: (word >> 36) as u32 }
     }
 
     pub(super) fn free_next(self) -> u64 {
-        Word { state: State::Free, kind: 0, owner: 0, generation: self.generation.wrapping_add(1) }.pack()
+        Word { state: ObjectState::Free, kind: 0, owner: 0, generation: self.generation.wrapping_add(1) }
+            .pack()
     }
 }

@@ -18,7 +18,7 @@
 //! Killed anywhere: the step from Clearing to Emptying, of the first chunk of a block, decides. Before it the sweep
 //! makes entries Free and chunks Used again, after it goes on to the end.
 
-use super::block_word::{Entry, State, Word};
+use super::block_word::{BlockState, Entry, Word};
 use super::chunk_word::{Chunk, ChunkState, Set};
 use std::ops::Range;
 
@@ -35,7 +35,7 @@ pub(super) struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    fn takes(&self, state: State, owner: u32) -> bool {
+    fn takes(&self, state: BlockState, owner: u32) -> bool {
         self.entry.exchange(self.word, Word { state, owner, ..self.word })
     }
 }
@@ -66,7 +66,7 @@ pub(super) trait Blocks {
 pub(super) fn busy(blocks: &impl Blocks) -> Option<Set> {
     let mut busy = Set::EMPTY;
     let all = blocks.each(&mut |seen| {
-        if seen.word.state != State::Free {
+        if seen.word.state != BlockState::Free {
             seen.chunks.for_each(|number| busy.insert(number));
         }
     });
@@ -87,16 +87,16 @@ pub(super) fn reclaim(blocks: &impl Blocks, me: u32, wanted: &Set) -> usize {
 
     let mut kept = Set::EMPTY;
     let all = blocks.each(&mut |seen| {
-        if seen.word.state == State::Carving && !seen.has_place {
+        if seen.word.state == BlockState::Carving && !seen.has_place {
             kept = Set::ALL;
         }
         if !seen.chunks.clone().any(|number| marked.has(number)) {
             return;
         }
         let taken = seen.chunks.clone().all(|number| marked.has(number))
-            && seen.word.state == State::Free
+            && seen.word.state == BlockState::Free
             && blocks.lives()
-            && seen.takes(State::Clearing, me);
+            && seen.takes(BlockState::Clearing, me);
         if !taken {
             seen.chunks.for_each(|number| kept.insert(number));
         }
@@ -112,7 +112,7 @@ pub(super) fn reclaim(blocks: &impl Blocks, me: u32, wanted: &Set) -> usize {
         }
     }
     blocks.each(&mut |seen| {
-        if seen.word.state == State::Clearing && seen.word.owner == me && blocks.lives() {
+        if seen.word.state == BlockState::Clearing && seen.word.owner == me && blocks.lives() {
             settle(blocks, me, seen);
         }
     });
@@ -133,7 +133,7 @@ pub(super) fn reclaim(blocks: &impl Blocks, me: u32, wanted: &Set) -> usize {
 pub(super) fn settle(blocks: &impl Blocks, owner: u32, seen: Seen<'_>) {
     let is_emptying = |number| blocks.chunk(number).load() == ChunkState::Emptying(owner);
     if seen.has_place && !seen.chunks.clone().next().is_some_and(is_emptying) {
-        seen.takes(State::Free, 0);
+        seen.takes(BlockState::Free, 0);
         return;
     }
     // Killed right after the decision, it may have left the others of a long block behind.
@@ -141,7 +141,7 @@ pub(super) fn settle(blocks: &impl Blocks, owner: u32, seen: Seen<'_>) {
         blocks.chunk(number).exchange(ChunkState::Clearing(owner), ChunkState::Emptying(owner));
     }
     seen.entry.forget_place();
-    if seen.entry.exchange(seen.word, Word { state: State::Empty, owner: 0, cold: false, ..seen.word }) {
+    if seen.entry.exchange(seen.word, Word { state: BlockState::Empty, owner: 0, cold: false, ..seen.word }) {
         blocks.emptied(seen.class, seen.word.cold);
     }
 }

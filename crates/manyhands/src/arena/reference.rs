@@ -13,7 +13,7 @@ use super::counts::CLOSING;
 use super::current::this_process;
 use super::error::ArenaError;
 use super::handle::Handle;
-use super::object_word::{State, Word};
+use super::object_word::{ObjectState, Word};
 use super::owner::ProcessId;
 use super::region::Arena;
 use super::travel::SENT;
@@ -224,7 +224,7 @@ impl Arena {
         let mut all = Ok(());
         for index in self.record_numbers()? {
             let word = Word::unpack(self.word_of(index).load(Ordering::Acquire));
-            if word.state == State::Live && self.has_reference(index, dead) {
+            if word.state == ObjectState::Live && self.has_reference(index, dead) {
                 all = self.remove_reference(index, dead).and(all);
             }
         }

@@ -13,7 +13,7 @@ use super::block_entry::BlockId;
 use super::current::this_process;
 use super::error::ArenaError;
 use super::handle::Handle;
-use super::object_word::{State, Word};
+use super::object_word::{ObjectState, Word};
 use super::place::Pinned;
 use super::region::Arena;
 use super::window::CHUNK;
@@ -177,7 +177,7 @@ impl Arena {
             return Ok(());
         }
         let word = Word::unpack(self.word_of(handle.index()).load(Ordering::Acquire));
-        if word.state == State::Live && Handle::new(handle.index(), word.generation) == handle {
+        if word.state == ObjectState::Live && Handle::new(handle.index(), word.generation) == handle {
             self.try_record(handle.index())?;
             if self.is_unreferenced(handle.index())? {
                 self.unmake(handle.index(), this_process()?)?;

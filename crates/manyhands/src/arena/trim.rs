@@ -8,7 +8,7 @@
 //! also due when hardly any block is used. There is no thread and no clock in this.
 
 use super::block_entry::{BlockId, KEEP_FREE, PUNCH_SIZE, SMALLEST};
-use super::block_word::{Entry, State, Word};
+use super::block_word::{BlockState, Entry, Word};
 use super::carve::end_of_chunk;
 use super::chunk_table::{chunks_of_block, place_of_chunk};
 use super::chunk_word::{Chunk, ChunkState, Set};
@@ -201,7 +201,7 @@ impl Arena {
         let carved_from = self.block_cursors().map(|cursor| chunk_of_cursor(cursor.load(Ordering::Acquire)));
         let mut small = Set::EMPTY;
         self.each_entry(|id, entry, word| {
-            if word.state == State::Free && id.capacity() < PUNCH_SIZE {
+            if word.state == BlockState::Free && id.capacity() < PUNCH_SIZE {
                 let chunks = chunks_of_block(entry.offset.load(Ordering::Acquire), id.capacity());
                 chunks.into_iter().for_each(|number| small.insert(number));
             }

@@ -17,11 +17,11 @@ pub(crate) const RINGS_MAX: usize = 21;
 
 /// Ring (6 bits) and position (58 bits) in one word; a later one is a larger number.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place(u64);
+struct Cursor(u64);
 
-impl Place {
-    fn new(ring: usize, position: u64) -> Place {
-        Place((ring as u64) << RING_SHIFT | position)
+impl Cursor {
+    fn new(ring: usize, position: u64) -> Cursor {
+        Cursor((ring as u64) << RING_SHIFT | position)
     }
 
     fn ring(self) -> usize {
@@ -131,57 +131,57 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
 
     /// Puts one message; `fill` writes its payload and must neither wait nor fail.
     ///
-    /// `told` is set when a consumer may sleep that has to be woken now, however the attempt ends.
+    /// `is_awaited` is set when a consumer may sleep that has to be woken now, however the attempt ends.
     #[inline(always)]
     pub(crate) fn put(
         &self,
         owner: u32,
-        told: &mut bool,
+        is_awaited: &mut bool,
         fill: impl Fn(&Payload<W>),
     ) -> Result<(), Refused<R::Error>> {
-        let place = Place(self.ends.tail.hint.load(Ordering::Acquire));
-        if let Link::Ring(ring) = self.rings.ring(place.ring())
-            && self.has_room(place.position())
-            && ring.put_here(place.position(), owner, &fill)
+        let cursor = Cursor(self.ends.tail.hint.load(Ordering::Acquire));
+        if let Link::Ring(ring) = self.rings.ring(cursor.ring())
+            && self.has_room(cursor.position())
+            && ring.put_here(cursor.position(), owner, &fill)
         {
-            push_forward(&self.ends.tail.hint, Place(place.0 + 1));
+            push_forward(&self.ends.tail.hint, Cursor(cursor.0 + 1));
             return Ok(());
         }
-        self.put_from(place, owner, told, fill)
+        self.put_from(cursor, owner, is_awaited, fill)
     }
 
     #[cold]
     fn put_from(
         &self,
-        mut place: Place,
+        mut cursor: Cursor,
         owner: u32,
-        told: &mut bool,
+        is_awaited: &mut bool,
         fill: impl Fn(&Payload<W>),
     ) -> Result<(), Refused<R::Error>> {
         loop {
-            let ring = match self.rings.ring(place.ring()) {
+            let ring = match self.rings.ring(cursor.ring()) {
                 Link::Ring(ring) => ring,
                 Link::End => return Err(Refused::Ended),
                 Link::Unreachable => return Err(Refused::Unreachable),
                 Link::Open => {
-                    self.rings.link(place.ring(), place.position()).map_err(Refused::NoRing)?;
+                    self.rings.link(cursor.ring(), cursor.position()).map_err(Refused::NoRing)?;
                     continue;
                 }
             };
-            match ring.put(place.position(), owner, |position| self.has_room(position), &fill) {
+            match ring.put(cursor.position(), owner, |position| self.has_room(position), &fill) {
                 Put::Done(next, awaited) => {
-                    push_forward(&self.ends.tail.hint, Place::new(place.ring(), next));
-                    *told |= awaited;
+                    push_forward(&self.ends.tail.hint, Cursor::new(cursor.ring(), next));
+                    *is_awaited |= awaited;
                     return Ok(());
                 }
                 Put::Full(position) => {
-                    push_forward(&self.ends.tail.hint, Place::new(place.ring(), position));
+                    push_forward(&self.ends.tail.hint, Cursor::new(cursor.ring(), position));
                     return Err(Refused::Full);
                 }
                 Put::Sealed(position) => {
                     // No other producer has notified a consumer that slept for this position, or for the ring to come.
-                    *told = true;
-                    place = Place::new(place.ring() + 1, position);
+                    *is_awaited = true;
+                    cursor = Cursor::new(cursor.ring() + 1, position);
                 }
             }
         }
@@ -192,12 +192,12 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
     #[inline(always)]
     pub(crate) fn take<T>(&self, owner: u32, read: impl Fn(&Payload<W>) -> Option<T>) -> Result<T, Nothing> {
         let head = &self.ends.head;
-        let place = Place(head.hint.load(Ordering::Acquire));
+        let cursor = Cursor(head.hint.load(Ordering::Acquire));
         if head.returned.load(Ordering::Acquire) == head.searched.load(Ordering::Relaxed)
-            && let Link::Ring(ring) = self.rings.ring(place.ring())
-            && let Some(taken) = ring.take_here(place.position(), owner, &read)
+            && let Link::Ring(ring) = self.rings.ring(cursor.ring())
+            && let Some(taken) = ring.take_here(cursor.position(), owner, &read)
         {
-            push_forward(&head.hint, Place(place.0 + 1));
+            push_forward(&head.hint, Cursor(cursor.0 + 1));
             return taken.ok_or_else(|| self.left());
         }
         self.take_slowly(owner, read)
@@ -214,24 +214,24 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
             head.searched.store(returned, Ordering::Relaxed);
             may_die();
         }
-        let mut place = Place(head.hint.load(Ordering::Acquire));
+        let mut cursor = Cursor(head.hint.load(Ordering::Acquire));
         loop {
-            let ring = match self.rings.ring(place.ring()) {
+            let ring = match self.rings.ring(cursor.ring()) {
                 Link::Ring(ring) => ring,
                 Link::Open => return Err(Nothing::Yet),
                 Link::End => return Err(Nothing::Ever),
                 Link::Unreachable => return Err(Nothing::Unreachable),
             };
-            match ring.take(place.position(), owner, &read) {
+            match ring.take(cursor.position(), owner, &read) {
                 Take::Got(next, taken) => {
-                    push_forward(&head.hint, Place::new(place.ring(), next));
+                    push_forward(&head.hint, Cursor::new(cursor.ring(), next));
                     return taken.ok_or_else(|| self.left());
                 }
                 Take::Empty(position) => {
-                    push_forward(&head.hint, Place::new(place.ring(), position));
+                    push_forward(&head.hint, Cursor::new(cursor.ring(), position));
                     return Err(Nothing::Yet);
                 }
-                Take::Sealed(position) => place = Place::new(place.ring() + 1, position),
+                Take::Sealed(position) => cursor = Cursor::new(cursor.ring() + 1, position),
             }
         }
     }
@@ -274,17 +274,17 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
     /// Makes an end where the last message is, once and for all: what was put stays to be taken, what comes later is
     /// refused. Returns without success while a producer is between claim and publish there.
     pub(crate) fn end(&self) {
-        let mut place = Place(self.ends.tail.hint.load(Ordering::Acquire));
-        while let Link::Ring(ring) = self.rings.ring(place.ring()) {
-            match ring.first_unclaimed(place.position()) {
+        let mut cursor = Cursor(self.ends.tail.hint.load(Ordering::Acquire));
+        while let Link::Ring(ring) = self.rings.ring(cursor.ring()) {
+            match ring.first_unclaimed(cursor.position()) {
                 Put::Full(_) => return,
                 Put::Done(position, _) => {
                     ring.seal(position);
-                    place = Place::new(place.ring(), position);
+                    cursor = Cursor::new(cursor.ring(), position);
                 }
                 Put::Sealed(position) => {
-                    place = Place::new(place.ring() + 1, position);
-                    self.rings.end(place.ring());
+                    cursor = Cursor::new(cursor.ring() + 1, position);
+                    self.rings.end(cursor.ring());
                 }
             }
         }
@@ -292,24 +292,24 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
 
     /// How many messages were ever put, give or take those that are being put.
     pub(crate) fn put_so_far(&self) -> u64 {
-        let mut place = Place(self.ends.tail.hint.load(Ordering::Acquire));
-        while let Link::Ring(ring) = self.rings.ring(place.ring()) {
-            match ring.first_unclaimed(place.position()) {
+        let mut cursor = Cursor(self.ends.tail.hint.load(Ordering::Acquire));
+        while let Link::Ring(ring) = self.rings.ring(cursor.ring()) {
+            match ring.first_unclaimed(cursor.position()) {
                 Put::Done(position, _) | Put::Full(position) => return position,
-                Put::Sealed(position) => place = Place::new(place.ring() + 1, position),
+                Put::Sealed(position) => cursor = Cursor::new(cursor.ring() + 1, position),
             }
         }
-        place.position()
+        cursor.position()
     }
 
     /// About how many messages were put, without a look at any slot: never more than were.
     pub(crate) fn put_at_least(&self) -> u64 {
-        Place(self.ends.tail.hint.load(Ordering::Relaxed)).position()
+        Cursor(self.ends.tail.hint.load(Ordering::Relaxed)).position()
     }
 
     /// About how many messages were taken, without a look at any slot: never more than were.
     pub(crate) fn taken_at_least(&self) -> u64 {
-        Place(self.ends.head.hint.load(Ordering::Relaxed)).position()
+        Cursor(self.ends.head.hint.load(Ordering::Relaxed)).position()
     }
 
     /// About how many messages wait, from the hints alone.
@@ -324,11 +324,11 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
         if head.returned.load(Ordering::Acquire) != head.searched.load(Ordering::Relaxed) {
             return Await::Something;
         }
-        let mut place = Place(head.hint.load(Ordering::Acquire));
+        let mut cursor = Cursor(head.hint.load(Ordering::Acquire));
         loop {
-            match self.rings.ring(place.ring()) {
-                Link::Ring(ring) => match ring.await_next(place.position()) {
-                    Await::Sealed(position) => place = Place::new(place.ring() + 1, position),
+            match self.rings.ring(cursor.ring()) {
+                Link::Ring(ring) => match ring.await_next(cursor.position()) {
+                    Await::Sealed(position) => cursor = Cursor::new(cursor.ring() + 1, position),
                     what => return what,
                 },
                 // The producer that goes on to this ring wakes the consumers.
@@ -342,12 +342,12 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
     /// producer had not completed, and does so no more.
     #[cold]
     pub(crate) fn free_dead(&self, is_dead: impl Fn(u32) -> bool) -> bool {
-        let mut place = Place(self.ends.head.hint.load(Ordering::Acquire));
-        while let Link::Ring(ring) = self.rings.ring(place.ring()) {
-            match ring.free_dead(place.position(), &is_dead) {
+        let mut cursor = Cursor(self.ends.head.hint.load(Ordering::Acquire));
+        while let Link::Ring(ring) = self.rings.ring(cursor.ring()) {
+            match ring.free_dead(cursor.position(), &is_dead) {
                 Freed::Nothing => return false,
                 Freed::Something => return true,
-                Freed::Sealed(position) => place = Place::new(place.ring() + 1, position),
+                Freed::Sealed(position) => cursor = Cursor::new(cursor.ring() + 1, position),
             }
         }
         false
@@ -374,17 +374,17 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
 
     /// The first position that no consumer has taken. Pushes the hint there.
     fn head(&self) -> u64 {
-        let mut place = Place(self.ends.head.hint.load(Ordering::Acquire));
-        while let Link::Ring(ring) = self.rings.ring(place.ring()) {
-            match ring.first_untaken(place.position()) {
+        let mut cursor = Cursor(self.ends.head.hint.load(Ordering::Acquire));
+        while let Link::Ring(ring) = self.rings.ring(cursor.ring()) {
+            match ring.first_untaken(cursor.position()) {
                 Take::Got(position, ()) | Take::Empty(position) => {
-                    push_forward(&self.ends.head.hint, Place::new(place.ring(), position));
+                    push_forward(&self.ends.head.hint, Cursor::new(cursor.ring(), position));
                     return position;
                 }
-                Take::Sealed(position) => place = Place::new(place.ring() + 1, position),
+                Take::Sealed(position) => cursor = Cursor::new(cursor.ring() + 1, position),
             }
         }
-        place.position()
+        cursor.position()
     }
 
     #[inline(always)]
@@ -407,9 +407,9 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
 
 /// Pushes a hint forward. Two who do so at once may leave the earlier place: it is a hint.
 #[inline(always)]
-fn push_forward(hint: &AtomicU64, place: Place) {
-    if hint.load(Ordering::Relaxed) < place.0 {
-        hint.store(place.0, Ordering::Release);
+fn push_forward(hint: &AtomicU64, cursor: Cursor) {
+    if hint.load(Ordering::Relaxed) < cursor.0 {
+        hint.store(cursor.0, Ordering::Release);
         may_die();
     }
 }

@@ -14,20 +14,20 @@ use loom::sync::Arc;
 
 const DEAD: u32 = 1;
 
-struct Place {
+struct GatedStream {
     stream: Arc<Stream>,
     gate: Gate,
 }
 
-impl Place {
-    fn new(slots: &[usize]) -> Arc<Place> {
-        Arc::new(Place { stream: Stream::new(slots, 0), gate: Gate::new() })
+impl GatedStream {
+    fn new(slots: &[usize]) -> Arc<GatedStream> {
+        Arc::new(GatedStream { stream: Stream::new(slots, 0), gate: Gate::new() })
     }
 
     fn put(&self, owner: u32, message: u64) -> Result<(), Refused<NoRing>> {
-        let mut told = false;
-        let put = self.stream.chain().put(owner, &mut told, |payload| write(payload, message));
-        if told {
+        let mut awaited = false;
+        let put = self.stream.chain().put(owner, &mut awaited, |payload| write(payload, message));
+        if awaited {
             self.gate.notify_one(Scope::Private);
         }
         put
@@ -71,7 +71,7 @@ fn model(preemptions: usize, scenario: impl Fn() + Sync + Send + 'static) {
 /// Consumers take as many as `takes` says each, of as many messages that one producer puts.
 fn check(preemptions: usize, slots: &'static [usize], takes: &'static [usize]) {
     model(preemptions, move || {
-        let place = Place::new(slots);
+        let place = GatedStream::new(slots);
         let consumers: Vec<_> = (10..)
             .zip(takes)
             .map(|(owner, count)| {
@@ -95,14 +95,14 @@ fn check(preemptions: usize, slots: &'static [usize], takes: &'static [usize]) {
 fn a_mark_tells_one_put_and_is_left_again_for_who_sleeps_on() {
     model(0, || {
         let stream = Stream::new(&[2], 0);
-        let told = |message| {
-            let mut told = false;
-            stream.chain().put(2, &mut told, |payload| write(payload, message)).unwrap();
-            told
+        let is_awaited = |message| {
+            let mut awaited = false;
+            stream.chain().put(2, &mut awaited, |payload| write(payload, message)).unwrap();
+            awaited
         };
         for lap in 0..3 {
             assert_eq!(stream.chain().await_next(), Await::Noted);
-            assert_eq!((told(lap), told(lap + 10)), (true, false));
+            assert_eq!((is_awaited(lap), is_awaited(lap + 10)), (true, false));
             assert_eq!(stream.take(3), Ok(lap));
             assert_eq!(stream.chain().await_next(), Await::Something, "the baton is not passed");
             assert_eq!(stream.take(3), Ok(lap + 10));
@@ -133,7 +133,7 @@ fn a_sleeper_follows_the_stream_into_the_next_ring() {
 #[test]
 fn two_producers_one_of_which_was_told() {
     model(2, || {
-        let place = Place::new(&[2]);
+        let place = GatedStream::new(&[2]);
         let consumer = spawn(&place, |place| vec![place.take(3).unwrap(), place.take(3).unwrap()]);
         let other = spawn(&place, |place| place.put(2, 20).unwrap());
         place.put(4, 40).unwrap();
@@ -146,7 +146,7 @@ fn two_producers_one_of_which_was_told() {
 fn a_sleeper_is_told_of_the_end() {
     for slots in [&[2][..], &[2, 4]] {
         model(2, move || {
-            let place = Place::new(slots);
+            let place = GatedStream::new(slots);
             let consumer = spawn(&place, |place| place.take(3));
             place.stream.chain().end();
             place.gate.notify_all(Scope::Private);
@@ -160,7 +160,7 @@ fn a_sleeper_is_told_of_the_end() {
 fn a_producer_that_was_told_dies() {
     for steps in 0..6 {
         model(2, move || {
-            let place = Place::new(&[2]);
+            let place = GatedStream::new(&[2]);
             let consumer =
                 spawn(&place, |place| std::iter::from_fn(|| place.take(3)).find(|message| *message == 20));
             dies_after(steps, || place.put(DEAD, 10).unwrap());
@@ -178,7 +178,7 @@ fn a_producer_that_was_told_dies() {
 fn a_consumer_that_was_woken_dies() {
     for steps in 0..7 {
         model(1, move || {
-            let place = Place::new(&[2]);
+            let place = GatedStream::new(&[2]);
             let mortal = spawn(&place, move |place| {
                 let lived = dies_after(steps, || place.take(DEAD)).is_some();
                 place.recover();

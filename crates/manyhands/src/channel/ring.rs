@@ -8,7 +8,7 @@
 //! waiting, no system call, no allocation. README.md beside this file names the races. After Vyukov's bounded
 //! queue, with the owner in the word.
 
-use super::word::{State, Word};
+use super::word::{SlotState, Word};
 use crate::platform::atomic::{AtomicU64, Ordering, fence};
 use crate::platform::cache;
 use crate::sync::may_die;
@@ -32,7 +32,7 @@ pub(crate) struct Slot<const W: usize> {
 impl<const W: usize> Slot<W> {
     /// Makes the slot ready for `position`. Only for memory that no other process can see yet.
     pub(crate) fn prepare(&self, position: u64) {
-        self.word.store(Word::new(position, State::Empty, 0).0, Ordering::Relaxed);
+        self.word.store(Word::new(position, SlotState::Empty, 0).0, Ordering::Relaxed);
     }
 
     #[cfg(manyhands_model)]
@@ -126,7 +126,7 @@ impl<'a, const W: usize> Ring<'a, W> {
         if self.grows && !self.is_free(position + 1) {
             return false;
         }
-        self.write(position, Word::new(position, State::Empty, 0), owner, fill)
+        self.write(position, Word::new(position, SlotState::Empty, 0), owner, fill)
     }
 
     /// Writes one message at the first unclaimed position, looking from `position` on.
@@ -143,9 +143,9 @@ impl<'a, const W: usize> Ring<'a, W> {
             let slot = self.slot(position);
             let word = Word(slot.word.load(Ordering::Acquire));
             match (word.ahead_of(position), word.state()) {
-                (0, state @ (State::Empty | State::Awaited)) => {
+                (0, state @ (SlotState::Empty | SlotState::Awaited)) => {
                     if self.grows && !self.is_free(position + 1) {
-                        let sealed = word.with(State::Sealed, 0);
+                        let sealed = word.with(SlotState::Sealed, 0);
                         let _ = self.step(slot, word, sealed);
                         continue;
                     }
@@ -153,10 +153,10 @@ impl<'a, const W: usize> Ring<'a, W> {
                         return Put::Full(position);
                     }
                     if self.write(position, word, owner, &fill) {
-                        return Put::Done(position + 1, state == State::Awaited);
+                        return Put::Done(position + 1, state == SlotState::Awaited);
                     }
                 }
-                (0, State::Sealed) => return Put::Sealed(position),
+                (0, SlotState::Sealed) => return Put::Sealed(position),
                 (0, _) => position += 1,
                 (ahead, _) if ahead < 0 => return Put::Full(position),
                 (ahead, state) => position = self.last_claimed(position, ahead, state) + 1,
@@ -172,8 +172,8 @@ impl<'a, const W: usize> Ring<'a, W> {
         owner: u32,
         read: impl FnOnce(&Payload<W>) -> Option<R>,
     ) -> Option<Option<R>> {
-        let (slot, word) = (self.slot(position), Word::new(position, State::Full, 0));
-        self.step(slot, word, word.with(State::Reading, owner)).ok()?;
+        let (slot, word) = (self.slot(position), Word::new(position, SlotState::Full, 0));
+        self.step(slot, word, word.with(SlotState::Reading, owner)).ok()?;
         self.will_take(position + AHEAD);
         Some(self.read(slot, word, read))
     }
@@ -192,15 +192,17 @@ impl<'a, const W: usize> Ring<'a, W> {
             let slot = self.slot(position);
             let word = Word(slot.word.load(Ordering::Acquire));
             match (word.ahead_of(position), word.state()) {
-                (0, State::Full) => {
-                    if self.step(slot, word, word.with(State::Reading, owner)).is_ok() {
+                (0, SlotState::Full) => {
+                    if self.step(slot, word, word.with(SlotState::Reading, owner)).is_ok() {
                         return Take::Got(position + 1, self.read(slot, word, read));
                     }
                 }
                 // Returned messages are found by `take_returned`; in passing they count as taken.
-                (0, State::Reading | State::Returned) => position += 1,
-                (0, State::Sealed) => return Take::Sealed(position),
-                (0, State::Empty | State::Awaited | State::Writing) => return Take::Empty(position),
+                (0, SlotState::Reading | SlotState::Returned) => position += 1,
+                (0, SlotState::Sealed) => return Take::Sealed(position),
+                (0, SlotState::Empty | SlotState::Awaited | SlotState::Writing) => {
+                    return Take::Empty(position);
+                }
                 (ahead, _) if ahead < 0 => return Take::Empty(position),
                 (ahead, state) => position = self.after_taken(position, ahead, state),
             }
@@ -215,7 +217,7 @@ impl<'a, const W: usize> Ring<'a, W> {
     ) -> Option<Option<R>> {
         loop {
             let (slot, word) = self.first_returned()?;
-            if self.step(slot, word, word.with(State::Reading, owner)).is_ok() {
+            if self.step(slot, word, word.with(SlotState::Reading, owner)).is_ok() {
                 return Some(self.read(slot, word, read));
             }
             // Another consumer has it: look again.
@@ -225,7 +227,7 @@ impl<'a, const W: usize> Ring<'a, W> {
     fn first_returned(&self) -> Option<(&'a Slot<W>, Word)> {
         let words = self.slots.iter().map(|slot| (slot, Word(slot.word.load(Ordering::Acquire))));
         words
-            .filter(|(_, word)| word.state() == State::Returned)
+            .filter(|(_, word)| word.state() == SlotState::Returned)
             .reduce(|first, other| if other.1.is_before(first.1) { other } else { first })
     }
 
@@ -234,9 +236,9 @@ impl<'a, const W: usize> Ring<'a, W> {
         loop {
             let word = Word(self.slot(position).word.load(Ordering::Acquire));
             match (word.ahead_of(position), word.state()) {
-                (0, State::Reading | State::Returned) => position += 1,
-                (0, State::Sealed) => return Take::Sealed(position),
-                (0, State::Full) => return Take::Got(position, ()),
+                (0, SlotState::Reading | SlotState::Returned) => position += 1,
+                (0, SlotState::Sealed) => return Take::Sealed(position),
+                (0, SlotState::Full) => return Take::Got(position, ()),
                 (ahead, _) if ahead <= 0 => return Take::Empty(position),
                 (ahead, state) => position = self.after_taken(position, ahead, state),
             }
@@ -248,8 +250,8 @@ impl<'a, const W: usize> Ring<'a, W> {
         loop {
             let word = Word(self.slot(position).word.load(Ordering::Acquire));
             match (word.ahead_of(position), word.state()) {
-                (0, State::Empty | State::Awaited) => return Put::Done(position, false),
-                (0, State::Sealed) => return Put::Sealed(position),
+                (0, SlotState::Empty | SlotState::Awaited) => return Put::Done(position, false),
+                (0, SlotState::Sealed) => return Put::Sealed(position),
                 (0, _) => position += 1,
                 (ahead, _) if ahead < 0 => return Put::Full(position),
                 (ahead, state) => position = self.last_claimed(position, ahead, state) + 1,
@@ -260,11 +262,11 @@ impl<'a, const W: usize> Ring<'a, W> {
     /// Ends the ring at `position` if that is not claimed yet; the caller looks again for the outcome.
     pub(crate) fn seal(&self, position: u64) {
         let slot = self.slot(position);
-        let word = Word::new(position, State::Empty, 0);
-        if let Err(now) = self.step(slot, word, word.with(State::Sealed, 0))
-            && now == word.with(State::Awaited, 0)
+        let word = Word::new(position, SlotState::Empty, 0);
+        if let Err(now) = self.step(slot, word, word.with(SlotState::Sealed, 0))
+            && now == word.with(SlotState::Awaited, 0)
         {
-            let _ = self.step(slot, now, word.with(State::Sealed, 0));
+            let _ = self.step(slot, now, word.with(SlotState::Sealed, 0));
         }
     }
 
@@ -275,16 +277,16 @@ impl<'a, const W: usize> Ring<'a, W> {
             let slot = self.slot(position);
             let word = Word(slot.word.load(Ordering::Acquire));
             match (word.ahead_of(position), word.state()) {
-                (0, State::Awaited) => return Await::Noted,
-                (0, State::Empty) => {
-                    if self.step(slot, word, word.with(State::Awaited, 0)).is_ok() {
+                (0, SlotState::Awaited) => return Await::Noted,
+                (0, SlotState::Empty) => {
+                    if self.step(slot, word, word.with(SlotState::Awaited, 0)).is_ok() {
                         return Await::Noted;
                     }
                 }
-                (0, State::Writing) => return Await::Writing,
-                (0, State::Full) => return Await::Something,
-                (0, State::Reading | State::Returned) => position += 1,
-                (0, State::Sealed) => return Await::Sealed(position),
+                (0, SlotState::Writing) => return Await::Writing,
+                (0, SlotState::Full) => return Await::Something,
+                (0, SlotState::Reading | SlotState::Returned) => position += 1,
+                (0, SlotState::Sealed) => return Await::Sealed(position),
                 // Its last message is being taken, or a sweep is about to say that it can be taken again.
                 (ahead, _) if ahead < 0 => return Await::Writing,
                 (ahead, state) => position = self.after_taken(position, ahead, state),
@@ -303,8 +305,8 @@ impl<'a, const W: usize> Ring<'a, W> {
                 continue;
             }
             let _ = match word.state() {
-                State::Writing => self.step(slot, word, word.freed(self.length())),
-                State::Reading => self.step(slot, word, word.with(State::Returned, 0)),
+                SlotState::Writing => self.step(slot, word, word.freed(self.length())),
+                SlotState::Reading => self.step(slot, word, word.with(SlotState::Returned, 0)),
                 _ => Ok(()),
             };
         }
@@ -321,12 +323,12 @@ impl<'a, const W: usize> Ring<'a, W> {
         let slot = self.slot(position);
         let word = Word(slot.word.load(Ordering::Acquire));
         match (word.ahead_of(position), word.state()) {
-            (0, State::Writing) if is_dead(word.owner()) => {
+            (0, SlotState::Writing) if is_dead(word.owner()) => {
                 // If another was faster, it is free all the same.
                 let _ = self.step(slot, word, word.freed(self.length()));
                 Freed::Something
             }
-            (0, State::Empty | State::Awaited | State::Writing) => Freed::Nothing,
+            (0, SlotState::Empty | SlotState::Awaited | SlotState::Writing) => Freed::Nothing,
             (ahead, _) if ahead < 0 => Freed::Nothing,
             // Since the first look it was completed, or freed.
             _ => Freed::Something,
@@ -337,7 +339,7 @@ impl<'a, const W: usize> Ring<'a, W> {
     pub(crate) fn returned_before(&self, position: u64) -> u64 {
         let is_returned = |slot: &&Slot<W>| {
             let word = Word(slot.word.load(Ordering::Acquire));
-            word.state() == State::Returned && word.ahead_of(position) < 0
+            word.state() == SlotState::Returned && word.ahead_of(position) < 0
         };
         self.slots.iter().filter(is_returned).count() as u64
     }
@@ -348,7 +350,7 @@ impl<'a, const W: usize> Ring<'a, W> {
     pub(crate) fn each_message<R>(&self, look: impl Fn(&Payload<W>) -> R, mut found: impl FnMut(R)) {
         for slot in self.slots {
             let before = slot.word.load(Ordering::Acquire);
-            if !matches!(Word(before).state(), State::Full | State::Reading | State::Returned) {
+            if !matches!(Word(before).state(), SlotState::Full | SlotState::Reading | SlotState::Returned) {
                 continue;
             }
             let value = look(&slot.payload);
@@ -363,7 +365,7 @@ impl<'a, const W: usize> Ring<'a, W> {
     #[inline(always)]
     fn write(&self, position: u64, word: Word, owner: u32, fill: impl FnOnce(&Payload<W>)) -> bool {
         let slot = self.slot(position);
-        if self.step(slot, word, word.with(State::Writing, owner)).is_err() {
+        if self.step(slot, word, word.with(SlotState::Writing, owner)).is_err() {
             return false;
         }
         self.will_write(position + AHEAD);
@@ -371,7 +373,7 @@ impl<'a, const W: usize> Ring<'a, W> {
         // anything that is written under it.
         fence(Ordering::Release);
         fill(&slot.payload);
-        slot.word.store(word.with(State::Full, 0).0, Ordering::Release);
+        slot.word.store(word.with(SlotState::Full, 0).0, Ordering::Release);
         may_die();
         true
     }
@@ -379,7 +381,8 @@ impl<'a, const W: usize> Ring<'a, W> {
     #[inline(always)]
     fn read<R>(&self, slot: &Slot<W>, word: Word, read: impl FnOnce(&Payload<W>) -> Option<R>) -> Option<R> {
         let value = read(&slot.payload);
-        let next = if value.is_some() { word.freed(self.length()) } else { word.with(State::Returned, 0) };
+        let next =
+            if value.is_some() { word.freed(self.length()) } else { word.with(SlotState::Returned, 0) };
         slot.word.store(next.0, Ordering::Release);
         may_die();
         value
@@ -422,16 +425,16 @@ impl<'a, const W: usize> Ring<'a, W> {
     #[inline(always)]
     fn is_free(&self, position: u64) -> bool {
         let word = Word(self.slot(position).word.load(Ordering::Acquire));
-        word.ahead_of(position) == 0 && matches!(word.state(), State::Empty | State::Awaited)
+        word.ahead_of(position) == 0 && matches!(word.state(), SlotState::Empty | SlotState::Awaited)
     }
 
     /// The last position that was surely claimed, from a word that is `ahead` of `position`.
     #[inline(always)]
-    fn last_claimed(&self, position: u64, ahead: i64, state: State) -> u64 {
+    fn last_claimed(&self, position: u64, ahead: i64, state: SlotState) -> u64 {
         let seen = position + ahead as u64;
         match state {
-            State::Empty | State::Awaited => seen - self.length(),
-            State::Sealed => seen - 1,
+            SlotState::Empty | SlotState::Awaited => seen - self.length(),
+            SlotState::Sealed => seen - 1,
             _ => seen,
         }
     }
@@ -440,7 +443,7 @@ impl<'a, const W: usize> Ring<'a, W> {
     ///
     /// A claim of `p` needs the slot of `p` to be free, and so, claims being contiguous, those of all before it.
     #[inline(always)]
-    fn after_taken(&self, position: u64, ahead: i64, state: State) -> u64 {
+    fn after_taken(&self, position: u64, ahead: i64, state: SlotState) -> u64 {
         let freed = (self.last_claimed(position, ahead, state) + 1).saturating_sub(self.length());
         freed.max(position + 1)
     }

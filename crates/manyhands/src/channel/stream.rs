@@ -150,9 +150,9 @@ impl<const W: usize> Stream<W> {
             return Err(Stop::Closed);
         }
         let owner = this_process()?;
-        let mut told = false;
-        let put = self.view.chain().put(owner.raw(), &mut told, fill);
-        if told {
+        let mut is_awaited = false;
+        let put = self.view.chain().put(owner.raw(), &mut is_awaited, fill);
+        if is_awaited {
             self.view.lines.items.gate.notify_one(Scope::Shared);
         }
         match put {

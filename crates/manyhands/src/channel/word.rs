@@ -26,7 +26,7 @@ const OWNER_MASK: u64 = (1 << OWNER_BITS) - 1;
 /// | `Sealed` | the ring ends before `p` | 0 | nothing |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub(crate) enum State {
+pub(crate) enum SlotState {
     Empty = 0,
     Writing = 1,
     Full = 2,
@@ -42,22 +42,22 @@ pub(crate) struct Word(pub(crate) u64);
 
 impl Word {
     #[inline(always)]
-    pub(crate) fn new(position: u64, state: State, owner: u32) -> Word {
+    pub(crate) fn new(position: u64, state: SlotState, owner: u32) -> Word {
         debug_assert!(u64::from(owner) <= OWNER_MASK);
         Word(position << POSITION_SHIFT | (state as u64) << STATE_SHIFT | u64::from(owner))
     }
 
     /// The state. A pattern that no step can have written reads as `Sealed`, which no step leaves.
     #[inline(always)]
-    pub(crate) fn state(self) -> State {
+    pub(crate) fn state(self) -> SlotState {
         match (self.0 >> STATE_SHIFT) & 15 {
-            0 => State::Empty,
-            1 => State::Writing,
-            2 => State::Full,
-            3 => State::Reading,
-            4 => State::Returned,
-            6 => State::Awaited,
-            _ => State::Sealed,
+            0 => SlotState::Empty,
+            1 => SlotState::Writing,
+            2 => SlotState::Full,
+            3 => SlotState::Reading,
+            4 => SlotState::Returned,
+            6 => SlotState::Awaited,
+            _ => SlotState::Sealed,
         }
     }
 
@@ -81,14 +81,14 @@ impl Word {
 
     /// The same position in another state, with another owner.
     #[inline(always)]
-    pub(crate) fn with(self, state: State, owner: u32) -> Word {
+    pub(crate) fn with(self, state: SlotState, owner: u32) -> Word {
         Word::new(self.0 >> POSITION_SHIFT, state, owner)
     }
 
     /// The word of the freed slot: ready for the position one lap, that is `slots` messages, later.
     #[inline(always)]
     pub(crate) fn freed(self, slots: u64) -> Word {
-        Word::new((self.0 >> POSITION_SHIFT).wrapping_add(slots), State::Empty, 0)
+        Word::new((self.0 >> POSITION_SHIFT).wrapping_add(slots), SlotState::Empty, 0)
     }
 }
 
@@ -98,21 +98,21 @@ mod tests {
 
     #[test]
     fn a_word_gives_back_what_it_was_made_of() {
-        let word = Word::new(77, State::Reading, 0xab_cdef);
-        assert_eq!((word.state(), word.owner(), word.ahead_of(77)), (State::Reading, 0xab_cdef, 0));
-        assert_eq!(word.with(State::Returned, 0), Word::new(77, State::Returned, 0));
-        assert_eq!(word.freed(8), Word::new(85, State::Empty, 0));
+        let word = Word::new(77, SlotState::Reading, 0xab_cdef);
+        assert_eq!((word.state(), word.owner(), word.ahead_of(77)), (SlotState::Reading, 0xab_cdef, 0));
+        assert_eq!(word.with(SlotState::Returned, 0), Word::new(77, SlotState::Returned, 0));
+        assert_eq!(word.freed(8), Word::new(85, SlotState::Empty, 0));
     }
 
     #[test]
     fn positions_are_compared_across_the_wrap() {
         let last = (1u64 << POSITION_BITS) - 1;
-        assert_eq!(Word::new(last, State::Full, 1).ahead_of(last + 2), -2);
-        assert_eq!(Word::new(last + 3, State::Full, 1).ahead_of(last), 3);
-        assert_eq!(Word::new(last, State::Full, 1).freed(4), Word::new(3, State::Empty, 0));
-        let (before, after) = (Word::new(last, State::Full, 1), Word::new(last + 1, State::Full, 1));
+        assert_eq!(Word::new(last, SlotState::Full, 1).ahead_of(last + 2), -2);
+        assert_eq!(Word::new(last + 3, SlotState::Full, 1).ahead_of(last), 3);
+        assert_eq!(Word::new(last, SlotState::Full, 1).freed(4), Word::new(3, SlotState::Empty, 0));
+        let (before, after) = (Word::new(last, SlotState::Full, 1), Word::new(last + 1, SlotState::Full, 1));
         assert!(before.is_before(after) && !after.is_before(before) && !before.is_before(before));
         let far = 5 << POSITION_BITS;
-        assert_eq!(Word::new(far - 1, State::Full, 0).ahead_of(far), -1);
+        assert_eq!(Word::new(far - 1, SlotState::Full, 0).ahead_of(far), -1);
     }
 }

@@ -40,13 +40,13 @@ impl<'de> SeqAccess<'de> for &mut Elements<'_, 'de> {
 }
 
 /// Numbers of one kind that stand there in one piece, or bytes, one by one.
-pub(super) struct Row<'de> {
+pub(super) struct Numbers<'de> {
     pub(super) kind: u8,
     /// Whole numbers.
     pub(super) bytes: &'de [u8],
 }
 
-impl<'de> SeqAccess<'de> for &mut Row<'de> {
+impl<'de> SeqAccess<'de> for &mut Numbers<'de> {
     type Error = Error;
 
     #[inline(always)]

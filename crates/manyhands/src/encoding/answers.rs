@@ -5,9 +5,9 @@
 //! `Some` as its value. Where JSON loses something (numbers as keys, `Some(None)`, numbers that are none), this does
 //! not.
 
-use super::access::{ByName, Elements, Floats, Row, Variant};
+use super::access::{ByName, Elements, Floats, Numbers, Variant};
 use super::error::Error;
-use super::head::Head;
+use super::opening::Opening;
 use super::pairs::Pairs;
 use super::parts::{Parts, Whole};
 use super::reader::Reader;
@@ -28,7 +28,7 @@ impl<'de> Reader<'de> {
             tag::F32 => visitor.visit_f32(f32::from_ne_bytes(self.array()?)),
             tag::U128 => visitor.visit_u128(u128::from_ne_bytes(self.array()?)),
             tag::I128 => visitor.visit_i128(i128::from_ne_bytes(self.array()?)),
-            tag => Err(unexpected(&Head::Other(tag), &visitor)),
+            tag => Err(unexpected(&Opening::Other(tag), &visitor)),
         }
     }
 
@@ -50,7 +50,7 @@ impl<'de> Reader<'de> {
     fn row<V: Visitor<'de>>(&mut self, count: usize, kind: u8, visitor: V) -> Result<V::Value, Error> {
         let size = tag::size_of_kind(kind)?;
         let length = count.checked_mul(size).ok_or_else(Error::ended)?;
-        let mut row = Row { kind, bytes: self.bytes(length)? };
+        let mut row = Numbers { kind, bytes: self.bytes(length)? };
         let value = visitor.visit_seq(&mut row)?;
         match row.bytes.len() / size {
             0 => Ok(value),
@@ -82,7 +82,7 @@ impl<'de> Reader<'de> {
     ) -> Result<V::Value, Error> {
         let parts = match self.placed_fields(names) {
             Some(count) => Parts::Elements(count, NO_ROW),
-            None => self.any_fields(names)?.map_err(|head| unexpected(&head, &visitor))?,
+            None => self.any_fields(names)?.map_err(|opening| unexpected(&opening, &visitor))?,
         };
         self.parts(parts, visitor)
     }
@@ -90,19 +90,19 @@ impl<'de> Reader<'de> {
 
 /// What stands there is not what the visitor takes.
 #[cold]
-fn unexpected<'de>(head: &Head<'de>, visitor: &impl Visitor<'de>) -> Error {
-    let found = match head {
-        Head::Text(text) => Unexpected::Str(text),
-        Head::Bytes(_) => Unexpected::Other("bytes"),
-        Head::Sequence(..) => Unexpected::Seq,
-        Head::Pairs(_) => Unexpected::Map,
-        Head::UnitVariant(_) => Unexpected::UnitVariant,
-        Head::Variant(_) => Unexpected::Other("variant"),
-        Head::Other(tag::UNIT) => Unexpected::Unit,
-        Head::Other(tag::NONE | tag::SOME) => Unexpected::Option,
-        Head::Other(tag::TRUE) => Unexpected::Bool(true),
-        Head::Other(tag::FALSE) => Unexpected::Bool(false),
-        Head::Other(_) => Unexpected::Other("number"),
+fn unexpected<'de>(opening: &Opening<'de>, visitor: &impl Visitor<'de>) -> Error {
+    let found = match opening {
+        Opening::Text(text) => Unexpected::Str(text),
+        Opening::Bytes(_) => Unexpected::Other("bytes"),
+        Opening::Sequence(..) => Unexpected::Seq,
+        Opening::Pairs(_) => Unexpected::Map,
+        Opening::UnitVariant(_) => Unexpected::UnitVariant,
+        Opening::Variant(_) => Unexpected::Other("variant"),
+        Opening::Other(tag::UNIT) => Unexpected::Unit,
+        Opening::Other(tag::NONE | tag::SOME) => Unexpected::Option,
+        Opening::Other(tag::TRUE) => Unexpected::Bool(true),
+        Opening::Other(tag::FALSE) => Unexpected::Bool(false),
+        Opening::Other(_) => Unexpected::Other("number"),
     };
     Error::invalid_type(found, visitor)
 }
@@ -173,16 +173,16 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let parts = match self.head()? {
-            Head::Text(text) | Head::UnitVariant(text) => return visitor.visit_borrowed_str(text),
-            Head::Bytes(length) => Parts::Elements(length, tag::U8),
-            Head::Sequence(count, kind) => Parts::Elements(count, kind),
-            Head::Pairs(pairs) => Parts::Pairs(pairs),
-            Head::Variant(name) => Parts::Pairs(Pairs::Variant(name)),
-            Head::Other(tag::TRUE | tag::FALSE) => return self.deserialize_bool(visitor),
-            Head::Other(tag::UNIT | tag::NONE) => return self.deserialize_unit(visitor),
-            Head::Other(tag::SOME) => return self.deserialize_option(visitor),
-            Head::Other(_) => return self.number(visitor),
+        let parts = match self.opening()? {
+            Opening::Text(text) | Opening::UnitVariant(text) => return visitor.visit_borrowed_str(text),
+            Opening::Bytes(length) => Parts::Elements(length, tag::U8),
+            Opening::Sequence(count, kind) => Parts::Elements(count, kind),
+            Opening::Pairs(pairs) => Parts::Pairs(pairs),
+            Opening::Variant(name) => Parts::Pairs(Pairs::Variant(name)),
+            Opening::Other(tag::TRUE | tag::FALSE) => return self.deserialize_bool(visitor),
+            Opening::Other(tag::UNIT | tag::NONE) => return self.deserialize_unit(visitor),
+            Opening::Other(tag::SOME) => return self.deserialize_option(visitor),
+            Opening::Other(_) => return self.number(visitor),
         };
         self.parts(parts, visitor)
     }
@@ -191,7 +191,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         match self.byte()? {
             tag::FALSE => visitor.visit_bool(false),
             tag::TRUE => visitor.visit_bool(true),
-            tag => Err(unexpected(&Head::Other(tag), &visitor)),
+            tag => Err(unexpected(&Opening::Other(tag), &visitor)),
         }
     }
 
@@ -201,7 +201,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
                 (Some(only), None) => visitor.visit_char(only),
                 _ => visitor.visit_borrowed_str(text),
             },
-            None => Err(unexpected(&self.head()?, &visitor)),
+            None => Err(unexpected(&self.opening()?, &visitor)),
         }
     }
 
@@ -211,17 +211,17 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
             self.rest = rest;
             self.text(usize::from(tag - tag::TEXT))?
         } else {
-            self.any_text()?.map_err(|head| unexpected(&head, &visitor))?
+            self.any_text()?.map_err(|opening| unexpected(&opening, &visitor))?
         };
         visitor.visit_borrowed_str(text)
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.head()? {
-            Head::Bytes(length) => visitor.visit_borrowed_bytes(self.bytes(length)?),
-            Head::Text(text) | Head::UnitVariant(text) => visitor.visit_borrowed_bytes(text.as_bytes()),
-            Head::Sequence(count, kind) => self.elements(count, kind, visitor),
-            head => Err(unexpected(&head, &visitor)),
+        match self.opening()? {
+            Opening::Bytes(length) => visitor.visit_borrowed_bytes(self.bytes(length)?),
+            Opening::Text(text) | Opening::UnitVariant(text) => visitor.visit_borrowed_bytes(text.as_bytes()),
+            Opening::Sequence(count, kind) => self.elements(count, kind, visitor),
+            opening => Err(unexpected(&opening, &visitor)),
         }
     }
 
@@ -234,7 +234,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
         match self.byte()? {
             tag::UNIT | tag::NONE => visitor.visit_unit(),
             tag::SOME => self.deserialize_unit(visitor),
-            tag => Err(unexpected(&Head::Other(tag), &visitor)),
+            tag => Err(unexpected(&Opening::Other(tag), &visitor)),
         }
     }
 
@@ -257,16 +257,16 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
             self.rest = rest;
             (usize::from(tag - tag::SEQUENCE), NO_ROW)
         } else {
-            self.any_elements()?.map_err(|head| unexpected(&head, &visitor))?
+            self.any_elements()?.map_err(|opening| unexpected(&opening, &visitor))?
         };
         self.elements(count, kind, visitor)
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        match self.head()? {
-            Head::Pairs(pairs) => self.pairs(pairs, visitor),
-            Head::Variant(name) => self.pairs(Pairs::Variant(name), visitor),
-            head => Err(unexpected(&head, &visitor)),
+        match self.opening()? {
+            Opening::Pairs(pairs) => self.pairs(pairs, visitor),
+            Opening::Variant(name) => self.pairs(Pairs::Variant(name), visitor),
+            opening => Err(unexpected(&opening, &visitor)),
         }
     }
 
@@ -304,7 +304,7 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
                 self.rest = rest;
                 (self.name()?, *tag == tag::VARIANT, Pairs::Over)
             } else {
-                self.any_variant()?.map_err(|head| unexpected(&head, &visitor))?
+                self.any_variant()?.map_err(|opening| unexpected(&opening, &visitor))?
             };
         let value = visitor.visit_enum(Variant { reader: self, name, has_content })?;
         rest.end(self)?;

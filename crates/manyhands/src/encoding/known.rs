@@ -21,15 +21,15 @@ const LESSONS: u8 = 8;
 const SPARE: usize = 3;
 
 /// Where a constant stands, and how long it is.
-type Place = (usize, usize);
+type Address = (usize, usize);
 /// A kind of struct: where its name stands, and how many fields it says that it has.
-pub(super) type Kind = (Place, usize);
+pub(super) type Kind = (Address, usize);
 
 /// What one thread knows.
 pub(super) struct Known {
-    names: [Cell<(Place, u16)>; FRONT],
+    names: [Cell<(Address, u16)>; FRONT],
     layouts: [Cell<(Kind, Option<Layout>)>; FRONT],
-    all_names: RefCell<BTreeMap<Place, u16>>,
+    all_names: RefCell<BTreeMap<Address, u16>>,
     all_layouts: RefCell<BTreeMap<Kind, Learnt>>,
     /// Room for the bytes of a value.
     pub(super) room: Cell<Vec<u8>>,
@@ -99,7 +99,7 @@ impl Known {
     }
 
     #[cold]
-    fn look_up(&self, name: &'static str, place: Place) -> u16 {
+    fn look_up(&self, name: &'static str, place: Address) -> u16 {
         let remembered = self.all_names.borrow().get(&place).copied();
         let number = remembered.unwrap_or_else(|| {
             let arena = Arena::get().ok();
@@ -187,12 +187,12 @@ fn remember<K: Ord, V>(all: &RefCell<BTreeMap<K, V>>, key: K, value: V) {
 }
 
 #[inline]
-pub(super) fn place_of(name: &'static str) -> Place {
+pub(super) fn place_of(name: &'static str) -> Address {
     (name.as_ptr() as usize, name.len())
 }
 
 #[inline]
-fn front_of((address, _): Place) -> usize {
+fn front_of((address, _): Address) -> usize {
     // The upper bits of the product depend on all bits of the address.
     (address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> (usize::BITS - FRONT.ilog2())
 }

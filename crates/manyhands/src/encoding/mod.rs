@@ -6,10 +6,10 @@
 //! piece. Bytes left over are an error. The bytes do not travel to another program, another build or another day.
 //!
 //! ```text
-//! tag                                                the bytes
-//! numbers                                            rows of numbers, in one piece
-//! writer  containers  record  known  serializer      values to bytes
-//! reader  pairs  head  parts  key  access  answers   bytes to values
+//! tag                                                   the bytes
+//! numbers                                               rows of numbers, in one piece
+//! writer  containers  record  known  serializer         values to bytes
+//! reader  pairs  opening  parts  key  access  answers  bytes to values
 //! ```
 
 /// Methods of a deserializer to which what is around a value says nothing: a newtype struct is what it holds, and what
@@ -37,10 +37,10 @@ mod access;
 mod answers;
 mod containers;
 mod error;
-mod head;
 mod key;
 mod known;
 mod numbers;
+mod opening;
 mod pairs;
 mod parts;
 mod reader;

@@ -5,7 +5,7 @@
 //! [`answers`](super::answers), it is called in one place for each sort, and is compiled into that if it is short.
 
 use super::error::Error;
-use super::head::Head;
+use super::opening::Opening;
 use super::pairs::{Called, Pairs};
 use super::reader::Reader;
 use super::tag::{self, NO_ROW};
@@ -51,19 +51,19 @@ impl<'de> Reader<'de> {
     }
 
     #[inline(never)]
-    pub(super) fn any_text(&mut self) -> Result<Result<&'de str, Head<'de>>, Error> {
-        Ok(match self.head()? {
-            Head::Text(text) | Head::UnitVariant(text) => Ok(text),
-            head => Err(head),
+    pub(super) fn any_text(&mut self) -> Result<Result<&'de str, Opening<'de>>, Error> {
+        Ok(match self.opening()? {
+            Opening::Text(text) | Opening::UnitVariant(text) => Ok(text),
+            opening => Err(opening),
         })
     }
 
     #[inline(never)]
-    pub(super) fn any_elements(&mut self) -> Result<Result<(usize, u8), Head<'de>>, Error> {
-        Ok(match self.head()? {
-            Head::Sequence(count, kind) => Ok((count, kind)),
-            Head::Bytes(length) => Ok((length, tag::U8)),
-            head => Err(head),
+    pub(super) fn any_elements(&mut self) -> Result<Result<(usize, u8), Opening<'de>>, Error> {
+        Ok(match self.opening()? {
+            Opening::Sequence(count, kind) => Ok((count, kind)),
+            Opening::Bytes(length) => Ok((length, tag::U8)),
+            opening => Err(opening),
         })
     }
 
@@ -102,12 +102,12 @@ impl<'de> Reader<'de> {
     pub(super) fn any_fields(
         &mut self,
         names: &'static [&'static str],
-    ) -> Result<Result<Parts<'de>, Head<'de>>, Error> {
-        let pairs = match self.head()? {
-            Head::Pairs(pairs) => pairs,
-            Head::Variant(name) => Pairs::Variant(name),
-            Head::Sequence(count, kind) => return Ok(Ok(Parts::Elements(count, kind))),
-            head => return Ok(Err(head)),
+    ) -> Result<Result<Parts<'de>, Opening<'de>>, Error> {
+        let pairs = match self.opening()? {
+            Opening::Pairs(pairs) => pairs,
+            Opening::Variant(name) => Pairs::Variant(name),
+            Opening::Sequence(count, kind) => return Ok(Ok(Parts::Elements(count, kind))),
+            opening => return Ok(Err(opening)),
         };
         let placed = match &pairs {
             Pairs::Shaped(shape, _) => Some((*shape, NO_ROW)),
@@ -122,22 +122,24 @@ impl<'de> Reader<'de> {
 
     /// A variant: its name, whether there is a content, and what remains to be ended behind that.
     #[inline(never)]
-    pub(super) fn any_variant(&mut self) -> Result<Result<(&'de str, bool, Pairs<'de>), Head<'de>>, Error> {
-        Ok(match self.head()? {
-            Head::UnitVariant(name) | Head::Text(name) => Ok((name, false, Pairs::Over)),
-            Head::Variant(name) => Ok((name, true, Pairs::Over)),
+    pub(super) fn any_variant(
+        &mut self,
+    ) -> Result<Result<(&'de str, bool, Pairs<'de>), Opening<'de>>, Error> {
+        Ok(match self.opening()? {
+            Opening::UnitVariant(name) | Opening::Text(name) => Ok((name, false, Pairs::Over)),
+            Opening::Variant(name) => Ok((name, true, Pairs::Over)),
             // More than one name is none of a variant.
-            head @ Head::Pairs(Pairs::Numbers(..)) => Err(head),
-            Head::Pairs(Pairs::Entries(1)) => match self.text_if_next()? {
+            opening @ Opening::Pairs(Pairs::Numbers(..)) => Err(opening),
+            Opening::Pairs(Pairs::Entries(1)) => match self.text_if_next()? {
                 Some(name) => Ok((name, true, Pairs::Over)),
-                None => Err(Head::Pairs(Pairs::Entries(1))),
+                None => Err(Opening::Pairs(Pairs::Entries(1))),
             },
-            head @ Head::Pairs(Pairs::Entries(_)) => Err(head),
-            Head::Pairs(mut pairs) => match pairs.next(self)? {
+            opening @ Opening::Pairs(Pairs::Entries(_)) => Err(opening),
+            Opening::Pairs(mut pairs) => match pairs.next(self)? {
                 Some(Called::Name(name)) => Ok((name, true, pairs)),
-                _ => Err(Head::Pairs(Pairs::Over)),
+                _ => Err(Opening::Pairs(Pairs::Over)),
             },
-            head => Err(head),
+            opening => Err(opening),
         })
     }
 }

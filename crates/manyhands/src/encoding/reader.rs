@@ -1,6 +1,6 @@
 //! The front of bytes: lengths, texts, names and shapes, rows of numbers.
 //!
-//! What a value begins with is read in [`head`](super::head), and what a type asks for is answered in
+//! What a value begins with is read in [`opening`](super::opening), and what a type asks for is answered in
 //! [`answers`](super::answers).
 //! Whatever the bytes are, they make no panic.
 

@@ -59,9 +59,9 @@ impl<'w, 'a> Record<'w, 'a> {
             }
         }
         let float = float.map_or(NO_ROW, |(kind, _)| kind);
-        let place = Place { layout: self.layout, next: self.next };
-        let place = self.writer.other_field(self.kind(), self.header.start, place, name, float);
-        (self.layout, self.next) = (place.layout, place.next);
+        let progress = Progress { layout: self.layout, next: self.next };
+        let progress = self.writer.other_field(self.kind(), self.header.start, progress, name, float);
+        (self.layout, self.next) = (progress.layout, progress.next);
         self.writer.value(value)
     }
 
@@ -71,7 +71,7 @@ impl<'w, 'a> Record<'w, 'a> {
         match self.layout {
             Some(layout) if self.next == layout.shape.names().len() && first == layout.first => {}
             layout => {
-                self.writer.finish_otherwise(self.kind(), self.header, Place { layout, next: self.next })
+                self.writer.finish_otherwise(self.kind(), self.header, Progress { layout, next: self.next })
             }
         }
         Ok(())
@@ -84,7 +84,7 @@ impl<'w, 'a> Record<'w, 'a> {
 }
 
 /// How a struct is written, and which name of the shape comes next.
-struct Place {
+struct Progress {
     layout: Option<Layout>,
     next: usize,
 }
@@ -103,16 +103,16 @@ impl Writer<'_> {
         &mut self,
         kind: Kind,
         start: usize,
-        place: Place,
+        progress: Progress,
         name: &'static str,
         float: u8,
-    ) -> Place {
-        let Place { layout: Some(layout), next } = place else {
+    ) -> Progress {
+        let Progress { layout: Some(layout), next } = progress else {
             if let Some(lesson) = self.lesson_of(start) {
                 lesson.add(name, float);
             }
             self.name(name);
-            return Place { layout: None, next: place.next + 1 };
+            return Progress { layout: None, next: progress.next + 1 };
         };
         let layout = self.without_floats(kind, start, layout, next);
         let next = match layout.shape.names()[next..].iter().position(|known| *known == name) {
@@ -131,7 +131,7 @@ impl Writer<'_> {
                 next
             }
         };
-        Place { layout: Some(layout), next }
+        Progress { layout: Some(layout), next }
     }
 
     /// Lets each of the fields that are written say for itself what it is, if none did since they were all floats.
@@ -164,14 +164,14 @@ impl Writer<'_> {
     }
 
     #[cold]
-    fn finish_otherwise(&mut self, kind: Kind, header: Header, place: Place) {
-        match place.layout {
+    fn finish_otherwise(&mut self, kind: Kind, header: Header, progress: Progress) {
+        match progress.layout {
             Some(layout) => {
-                self.without_floats(kind, header.start, layout, place.next);
+                self.without_floats(kind, header.start, layout, progress.next);
                 self.out[header.start] = tag::PARTLY_SHAPED;
                 self.out.push(tag::END);
             }
-            None => self.correct(STRUCT, header, place.next),
+            None => self.correct(STRUCT, header, progress.next),
         }
         if self.lesson_of(header.start).is_some()
             && let Some(mut lesson) = self.lesson.take()

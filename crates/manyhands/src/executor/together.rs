@@ -56,12 +56,12 @@ pub fn wait<R>(
     if until == Until::AllDone {
         let _ = futures.iter().all(|future| future.wait_until(deadline));
     } else {
-        let row = Row::new();
-        let mut left = row.watch(&mut futures);
+        let arrivals = Arrivals::new();
+        let mut left = arrivals.watch(&mut futures);
         let ends = |future: &mut Future<R>| until == Until::FirstDone || future.has_failed();
         let mut ended = futures.iter_mut().any(|future| future.is_done() && ends(future));
         while !ended && left > 0 {
-            let Ok(place) = row.next(&futures, deadline) else { break };
+            let Ok(place) = arrivals.next(&futures, deadline) else { break };
             left -= 1;
             ended = ends(&mut futures[place]);
         }
@@ -88,17 +88,17 @@ pub fn wait<R>(
 /// ```
 pub fn as_completed<R>(futures: impl IntoIterator<Item = Future<R>>) -> AsCompleted<R> {
     let mut futures: Vec<Future<R>> = futures.into_iter().collect();
-    let row = Row::new();
-    row.watch(&mut futures);
+    let arrivals = Arrivals::new();
+    arrivals.watch(&mut futures);
     let done = (0..futures.len()).filter(|place| futures[*place].is_done()).collect();
     let left = futures.len();
-    AsCompleted { row, futures: futures.into_iter().map(Some).collect(), done, left }
+    AsCompleted { arrivals, futures: futures.into_iter().map(Some).collect(), done, left }
 }
 
 /// Futures as they are done: see [`as_completed`].
 #[must_use = "futures are given back as this is asked for them"]
 pub struct AsCompleted<R> {
-    row: Row,
+    arrivals: Arrivals,
     /// By their places; `None` when they were given back.
     futures: Vec<Option<Future<R>>>,
     /// Places of those that were done at the beginning.
@@ -119,7 +119,7 @@ impl<R> AsCompleted<R> {
         while self.left > 0 {
             let place = match self.done.pop_front() {
                 Some(place) => place,
-                None => self.row.next(self.futures.iter().flatten(), deadline)?,
+                None => self.arrivals.next(self.futures.iter().flatten(), deadline)?,
             };
             // One that was done while it was being watched may be in both rows.
             if let Some(future) = self.futures[place].take() {
@@ -150,17 +150,17 @@ impl<R> std::fmt::Debug for AsCompleted<R> {
 }
 
 /// The places of futures that are done.
-struct Row(Arc<Monitor<VecDeque<usize>>>);
+struct Arrivals(Arc<Monitor<VecDeque<usize>>>);
 
-/// The waker of one of them.
-struct Place {
-    row: Arc<Monitor<VecDeque<usize>>>,
+/// The waker of one of them: has it arrive.
+struct Arrival {
+    arrivals: Arc<Monitor<VecDeque<usize>>>,
     place: usize,
 }
 
-impl Wake for Place {
+impl Wake for Arrival {
     fn wake(self: Arc<Self>) {
-        if let Ok(mut inside) = self.row.enter(&Blocking) {
+        if let Ok(mut inside) = self.arrivals.enter(&Blocking) {
             inside.push_back(self.place);
             let waiting = inside.len();
             inside.leave_with_more(waiting);
@@ -168,17 +168,17 @@ impl Wake for Place {
     }
 }
 
-impl Row {
-    fn new() -> Row {
-        Row(Arc::new(Monitor::new(VecDeque::new(), 0)))
+impl Arrivals {
+    fn new() -> Arrivals {
+        Arrivals(Arc::new(Monitor::new(VecDeque::new(), 0)))
     }
 
-    /// Has those that are not done come into the row when they are; how many that will be.
+    /// Has those that are not done arrive when they are; how many that will be.
     fn watch<R>(&self, futures: &mut [Future<R>]) -> usize {
         let mut left = 0;
         for (place, future) in futures.iter_mut().enumerate() {
             if !future.is_done() {
-                let waker = Waker::from(Arc::new(Place { row: Arc::clone(&self.0), place }));
+                let waker = Waker::from(Arc::new(Arrival { arrivals: Arc::clone(&self.0), place }));
                 left += usize::from(!future.is_done_or_wakes(&waker));
             }
         }

@@ -146,7 +146,7 @@ fn by_two_forks(
     requester: u32,
     forking: &mut dyn Forking,
 ) -> io::Result<Side> {
-    let (told, tell) = descriptor::pipe()?;
+    let (answers, answer_to) = descriptor::pipe()?;
     let (may_go, go) = descriptor::pipe()?;
     forking.before();
     arena.share_all_with(slot);
@@ -166,11 +166,11 @@ fn by_two_forks(
                         Err(error) => -i64::from(error.raw_os_error().unwrap_or(libc::EAGAIN)),
                         Ok(Side::Child) => 0,
                     };
-                    descriptor::write(&tell, &answer.to_ne_bytes());
+                    descriptor::write(&answer_to, &answer.to_ne_bytes());
                     end_at_once(0);
                 }
             }
-            drop((told, tell, go));
+            drop((answers, answer_to, go));
             // Open until the process between is gone, so that the parent is the requester from here on.
             let _ = descriptor::read_fully(&may_go, &mut [0; 1]);
             settle(arena, slot, requester);
@@ -179,9 +179,9 @@ fn by_two_forks(
         }
         Ok(Side::Parent(between)) => {
             forking.in_parent();
-            drop((tell, may_go));
+            drop((answer_to, may_go));
             let mut answer = [0; 8];
-            let heard = descriptor::read_fully(&told, &mut answer);
+            let heard = descriptor::read_fully(&answers, &mut answer);
             wait_for(between);
             drop(go);
             heard?;

@@ -18,8 +18,8 @@ const NOT_CALLED: i32 = 1;
 pub(super) fn run(request: StartRequest) -> ! {
     leaving::register();
     let report = request.descriptors.into_iter().next();
-    let told = if request.is_entry { Entry::read(&request.payload) } else { None };
-    let answer = told
+    let call = if request.is_entry { Entry::read(&request.payload) } else { None };
+    let answer = call
         .ok_or_else(|| "what it was told names no function of this program".to_owned())
         .and_then(|(entry, arguments)| {
             entry::when_arguments_are_read(settle_references);

@@ -9,7 +9,7 @@
 //! library asks.
 
 use super::error::StartError;
-use super::request::{self, Head, Reply, StartRequest};
+use super::request::{self, Command, Reply, StartRequest};
 use super::serve::Requester;
 use super::supervisor::Supervisor;
 use crate::arena::{Arena, ArenaError, ProcessId, Role};
@@ -199,7 +199,7 @@ impl Inherited {
     /// When the starter ended before it had sent everything, or sent more descriptors than this process may have open.
     pub fn request(self) -> io::Result<StartRequest> {
         let received = request::receive(&self.requester.socket)?.ok_or(io::ErrorKind::UnexpectedEof)?;
-        let Head::Start { slot, inheritance, is_entry, answers } = received.head else {
+        let Command::Start { slot, inheritance, is_entry, answers } = received.command else {
             return Err(io::ErrorKind::InvalidData.into());
         };
         if answers {

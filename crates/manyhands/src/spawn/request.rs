@@ -2,7 +2,7 @@
 //!
 //! A request is a head (what to do, what the child inherits) and a payload that only the child reads. Descriptors
 //! travel along: those of the [`Inheritance`], then the payload's own. Each request has one reply, except
-//! [`Head::Look`]. Both ends are one build, so the format has no versions.
+//! [`Command::Look`]. Both ends are one build, so the format has no versions.
 
 use super::error::StartError;
 use super::inherit::{Descriptors, Inheritance, Standing};
@@ -96,7 +96,7 @@ impl Predecessor {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) enum Head {
+pub(super) enum Command {
     /// Start one process, whose slot has been claimed.
     Start {
         slot: ProcessId,
@@ -178,12 +178,12 @@ impl Bequest {
 
 pub(super) fn send(
     socket: impl AsFd,
-    head: &Head,
+    command: &Command,
     payload: &[u8],
     descriptors: &[BorrowedFd<'_>],
 ) -> io::Result<()> {
     let mut bytes = vec![0; 8];
-    encoding::write_spelt_out(head, &mut bytes).map_err(io::Error::other)?;
+    encoding::write_spelt_out(command, &mut bytes).map_err(io::Error::other)?;
     let length = (bytes.len() - 8) as u64;
     bytes[..8].copy_from_slice(&length.to_ne_bytes());
     bytes.extend_from_slice(payload);
@@ -202,7 +202,7 @@ fn has_room() -> bool {
 }
 
 pub(super) struct Received {
-    pub(super) head: Head,
+    pub(super) command: Command,
     pub(super) payload: Vec<u8>,
     pub(super) descriptors: Vec<OwnedFd>,
     /// Why it cannot be done, when not all the descriptors could be had.
@@ -218,9 +218,9 @@ pub(super) fn receive(socket: impl AsFd) -> io::Result<Option<Received>> {
     let malformed = || io::Error::new(io::ErrorKind::InvalidData, "the request cannot be read");
     let length = bytes.first_chunk::<8>().map(|length| u64::from_ne_bytes(*length) as usize + 8);
     let length = length.filter(|length| *length <= bytes.len()).ok_or_else(malformed)?;
-    let head: Head = encoding::read(&bytes[8..length]).map_err(|_| malformed())?;
+    let command: Command = encoding::read(&bytes[8..length]).map_err(|_| malformed())?;
     bytes.drain(..length);
-    Ok(Some(Received { head, payload: bytes, descriptors, refusal }))
+    Ok(Some(Received { command, payload: bytes, descriptors, refusal }))
 }
 
 pub(super) fn reply(socket: impl AsFd, reply: &Reply) -> io::Result<()> {

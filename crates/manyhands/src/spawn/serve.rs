@@ -8,7 +8,7 @@
 use super::birth::{self, Forking};
 use super::inherit::environment;
 use super::reaper;
-use super::request::{self, Head, Received, Reply, StartRequest};
+use super::request::{self, Command, Received, Reply, StartRequest};
 use super::workers::{Filled, MakeSupervised, WorkerStart, Workers};
 use crate::arena::{Arena, ArenaError, ProcessId};
 use crate::platform::fork::Side;
@@ -67,7 +67,7 @@ pub unsafe fn serve(
         strangers: Vec::new(),
         make_supervised,
         environment: environment(),
-        told: Vec::new(),
+        last_environment: Vec::new(),
     }
     .run(forking))
 }
@@ -92,7 +92,7 @@ struct Service {
     /// This process's own, to compare with: the less a child does, the sooner it runs.
     environment: Vec<u8>,
     /// The requester's environment, as it was last sent.
-    told: Vec<u8>,
+    last_environment: Vec<u8>,
 }
 
 /// In a child: where the loop is left.
@@ -195,27 +195,27 @@ impl Service {
                 return None;
             }
         };
-        let Received { head, payload, descriptors, refusal } = received;
+        let Received { command, payload, descriptors, refusal } = received;
         if let Some(refusal) = refusal {
             // Without those that have come, so that there is room for what comes next.
             drop(descriptors);
             self.reply(&refusal);
             return None;
         }
-        match head {
-            Head::Look => None,
-            Head::StandDown => {
+        match command {
+            Command::Look => None,
+            Command::StandDown => {
                 let left = self.pools.first_mut().map(Workers::stand_down);
                 self.reply(&Reply::StoodDown(left.unwrap_or_default()));
                 None
             }
-            Head::GoOn => {
+            Command::GoOn => {
                 self.pools.iter_mut().for_each(Workers::go_on);
                 self.reply(&Reply::Supervised);
                 None
             }
-            Head::Start { slot, mut inheritance, is_entry, .. } => {
-                inheritance.complete(&mut self.told);
+            Command::Start { slot, mut inheritance, is_entry, .. } => {
+                inheritance.complete(&mut self.last_environment);
                 let environment_in_place = inheritance.has_environment(&self.environment);
                 match birth::sibling(self.arena, slot, self.pid, forking) {
                     Ok(Side::Child) => {
@@ -233,8 +233,8 @@ impl Service {
                 }
                 None
             }
-            Head::Keep { pool, shared, mut inheritance, is_entry, before } => {
-                inheritance.complete(&mut self.told);
+            Command::Keep { pool, shared, mut inheritance, is_entry, before } => {
+                inheritance.complete(&mut self.last_environment);
                 let supervised = match (self.make_supervised)(pool, &payload) {
                     Ok(supervised) => supervised,
                     Err(reason) => {

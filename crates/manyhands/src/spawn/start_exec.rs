@@ -7,7 +7,7 @@
 use super::error::StartError;
 use super::handover::{Part, Program, launch};
 use super::reaper;
-use super::request::{self, Bequest, FEW, Head, Order, Reply};
+use super::request::{self, Bequest, Command, FEW, Order, Reply};
 use super::started::{Room, Started};
 use super::supervisor::{SENDING, claim, is_gone};
 use crate::arena::Arena;
@@ -43,8 +43,8 @@ pub fn start(program: &Program, order: &Order<'_>) -> Result<Arc<Started>, Start
     let descriptors: Vec<BorrowedFd<'_>> =
         bequest.descriptors.all().chain(order.descriptors.iter().copied()).collect();
     let answers = may_be_too_many(descriptors.len());
-    let head = Head::Start { slot, inheritance: bequest.inheritance, is_entry, answers };
-    let sent = request::send(&socket, &head, order.payload.bytes, &descriptors);
+    let command = Command::Start { slot, inheritance: bequest.inheritance, is_entry, answers };
+    let sent = request::send(&socket, &command, order.payload.bytes, &descriptors);
     let answer = match sent {
         Ok(()) if answers => request::await_reply(&socket),
         Ok(()) => Ok(None),

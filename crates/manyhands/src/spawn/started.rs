@@ -107,7 +107,7 @@ impl Started {
             // First into the slot, while it cannot have been reused, so that a sweep finds it there.
             let seen = pidfd::peek(self.pid).ok().flatten();
             let before = seen.or_else(|| stat::how_it_ended(self.pid, &self.pidfd));
-            self.tell_slot(before);
+            self.note_in_slot(before);
             let reaped = pidfd::reap(self.pid).ok().flatten();
             *status = Some(reaped.or(before).unwrap_or_else(|| self.status_from_outside()));
         }
@@ -118,7 +118,7 @@ impl Started {
         stat::how_it_ended(self.pid, &self.pidfd).unwrap_or(ExitStatus::Exited(255))
     }
 
-    fn tell_slot(&self, status: Option<ExitStatus>) {
+    fn note_in_slot(&self, status: Option<ExitStatus>) {
         if let (Some(arena), Some(status)) = (Arena::current(), status)
             && arena.process_state(self.slot).is_some()
         {

@@ -9,7 +9,7 @@ use super::error::StartError;
 use super::here::here;
 use super::inherit::Inheritance;
 use super::reaper;
-use super::request::{self, Bequest, Head, Instruction, Order, Predecessor, Reply, Share};
+use super::request::{self, Bequest, Command, Instruction, Order, Predecessor, Reply, Share};
 use super::started::{Room, Started};
 use crate::arena::{Arena, Handle, ProcessId, ProcessState, Role};
 use crate::platform::atomic::{AtomicBool, Ordering};
@@ -105,8 +105,8 @@ impl Supervisor {
         let is_entry = order.payload.is_entry;
         let asked = here()
             .while_adopting(|| {
-                let head = |inheritance| Head::Start { slot, inheritance, is_entry, answers: true };
-                self.ask(head, order, bequest)
+                let command = |inheritance| Command::Start { slot, inheritance, is_entry, answers: true };
+                self.ask(command, order, bequest)
             })
             .map_err(StartError::system(name, "becoming the one who adopts orphans"));
         let pid = match asked {
@@ -163,7 +163,7 @@ impl Supervisor {
     /// [`Refusal`].
     pub fn stand_down(&self, name: &str) -> Result<Predecessor, Refusal> {
         self.check_owner(name)?;
-        match self.tell(&Head::StandDown) {
+        match self.instruct(&Command::StandDown) {
             Ok(Reply::StoodDown(left)) => Ok(left),
             Ok(_) | Err(_) => Err(Refusal::Lost),
         }
@@ -172,7 +172,7 @@ impl Supervisor {
     /// As if [`Supervisor::stand_down`] had not been called.
     pub fn go_on(&self) {
         if self.owner == getpid() {
-            let _ = self.tell(&Head::GoOn);
+            let _ = self.instruct(&Command::GoOn);
         }
     }
 
@@ -223,8 +223,8 @@ impl Supervisor {
         };
         arena.share_with(self.slot, &shared);
         let is_entry = order.payload.is_entry;
-        let head = |inheritance| Head::Keep { pool, shared, inheritance, is_entry, before };
-        match self.ask(head, order, &bequest) {
+        let command = |inheritance| Command::Keep { pool, shared, inheritance, is_entry, before };
+        match self.ask(command, order, &bequest) {
             Ok(Reply::Supervised) => Ok(()),
             Ok(refused) => Err(Refusal::Failed(refused.into_error(name, "starting the pool's workers"))),
             Err(error) if is_gone(&error) => Err(Refusal::Lost),
@@ -240,7 +240,7 @@ impl Supervisor {
         let line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(socket) = line.socket.as_ref().and_then(Lasting::get) {
             // A supervisor that has ended has nothing to look at.
-            let _ = request::send(socket, &Head::Look, &[], &[]);
+            let _ = request::send(socket, &Command::Look, &[], &[]);
         }
     }
 
@@ -289,11 +289,11 @@ impl Supervisor {
         Err(Refusal::Failed(StartError::ForeignSupervisor { name: name.to_owned(), owner: self.owner }))
     }
 
-    fn tell(&self, head: &Head) -> io::Result<Reply> {
+    fn instruct(&self, command: &Command) -> io::Result<Reply> {
         let line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         let socket = line.socket.as_ref().and_then(Lasting::get);
         let reply = socket.ok_or(io::ErrorKind::NotConnected.into()).and_then(|socket| {
-            request::send(socket, head, &[], &[])?;
+            request::send(socket, command, &[], &[])?;
             request::await_reply(socket)?.ok_or(io::ErrorKind::UnexpectedEof.into())
         });
         if reply.is_err() {
@@ -304,7 +304,7 @@ impl Supervisor {
 
     fn ask(
         &self,
-        head: impl FnOnce(Inheritance) -> Head,
+        command: impl FnOnce(Inheritance) -> Command,
         order: &Order<'_>,
         bequest: &Bequest,
     ) -> io::Result<Reply> {
@@ -313,9 +313,9 @@ impl Supervisor {
         let mut guard = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         let line = &mut *guard;
         let socket = line.socket.as_ref().and_then(Lasting::get);
-        let head = head(bequest.inheritance.for_supervisor(&mut line.environment));
+        let command = command(bequest.inheritance.for_supervisor(&mut line.environment));
         let reply = socket.ok_or(io::ErrorKind::NotConnected.into()).and_then(|socket| {
-            request::send(socket, &head, order.payload.bytes, &descriptors)?;
+            request::send(socket, &command, order.payload.bytes, &descriptors)?;
             request::await_reply(socket)?.ok_or(io::ErrorKind::UnexpectedEof.into())
         });
         if reply.is_err() {

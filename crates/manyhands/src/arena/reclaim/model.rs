@@ -32,7 +32,7 @@ unsafe impl Send for World {}
 // SAFETY: as above.
 unsafe impl Sync for World {}
 
-fn word(state: State, owner: u32, generation: u32) -> Word {
+fn word(state: BlockState, owner: u32, generation: u32) -> Word {
     Word { state, owner, carrying: false, dropping: false, cold: false, generation }
 }
 
@@ -41,7 +41,7 @@ impl World {
     fn new(steps: usize) -> Arc<World> {
         let entries = [Entry::empty(), Entry::empty()];
         entries[0].offset.store(1, Ordering::Relaxed);
-        entries[0].exchange(word(State::Empty, 0, 0), word(State::Free, 0, 0));
+        entries[0].exchange(word(BlockState::Empty, 0, 0), word(BlockState::Free, 0, 0));
         Arc::new(World {
             entries,
             chunk: Chunk::new(),
@@ -58,11 +58,11 @@ impl World {
     /// Claims the first entry's block, if it is free, uses it and frees it.
     fn claims(&self) {
         let (entry, seen) = (&self.entries[0], self.entries[0].load());
-        let held = word(State::Held, CLAIMER, seen.generation);
-        if seen.state == State::Free && entry.exchange(seen, held) {
+        let held = word(BlockState::Held, CLAIMER, seen.generation);
+        if seen.state == BlockState::Free && entry.exchange(seen, held) {
             self.uses(entry.offset.load(Ordering::Acquire));
             assert!(
-                entry.exchange(held, word(State::Free, 0, seen.generation + 1)),
+                entry.exchange(held, word(BlockState::Free, 0, seen.generation + 1)),
                 "nobody takes what is held"
             );
         }
@@ -70,17 +70,17 @@ impl World {
 
     /// Carves a block for the second entry, as `claim_fresh` and `carve` do.
     fn carves(&self) {
-        let (entry, carving) = (&self.entries[1], word(State::Carving, CARVER, 0));
-        assert!(entry.exchange(word(State::Empty, 0, 0), carving));
+        let (entry, carving) = (&self.entries[1], word(BlockState::Carving, CARVER, 0));
+        assert!(entry.exchange(word(BlockState::Empty, 0, 0), carving));
         let Some(place) = self.take_place() else {
-            assert!(entry.exchange(carving, word(State::Empty, 0, 0)));
+            assert!(entry.exchange(carving, word(BlockState::Empty, 0, 0)));
             return;
         };
         entry.offset.store(place, Ordering::Release);
-        let held = word(State::Held, CARVER, 0);
+        let held = word(BlockState::Held, CARVER, 0);
         assert!(entry.exchange(carving, held));
         self.uses(place);
-        assert!(entry.exchange(held, word(State::Free, 0, 1)), "nobody takes what is held");
+        assert!(entry.exchange(held, word(BlockState::Free, 0, 1)), "nobody takes what is held");
     }
 
     fn take_place(&self) -> Option<u64> {
@@ -117,7 +117,7 @@ impl World {
 
     fn sweeps(&self) {
         self.each(&mut |seen| {
-            if seen.word.state == State::Clearing && seen.word.owner == PASS {
+            if seen.word.state == BlockState::Clearing && seen.word.owner == PASS {
                 settle(self, PASS, seen);
             }
         });
@@ -129,8 +129,8 @@ impl World {
         let places = self.entries.each_ref().map(|entry| entry.offset.load(Ordering::Acquire));
         for (entry, place) in self.entries.iter().zip(places) {
             let state = entry.load().state;
-            assert!(matches!(state, State::Free | State::Empty), "something was left half done");
-            assert_eq!(state == State::Free, place != 0);
+            assert!(matches!(state, BlockState::Free | BlockState::Empty), "something was left half done");
+            assert_eq!(state == BlockState::Free, place != 0);
         }
         assert!(places[0] == 0 || places[0] != places[1], "two entries have one place");
         let in_chunk = places.iter().any(|place| *place != 0);
@@ -264,12 +264,13 @@ impl Blocks for Long {
 impl Long {
     fn claims(&self) -> bool {
         let seen = self.entry.load();
-        seen.state == State::Free && self.entry.exchange(seen, word(State::Held, CLAIMER, seen.generation))
+        seen.state == BlockState::Free
+            && self.entry.exchange(seen, word(BlockState::Held, CLAIMER, seen.generation))
     }
 
     fn sweeps(&self) {
         self.each(&mut |seen| {
-            if seen.word.state == State::Clearing && seen.word.owner == PASS {
+            if seen.word.state == BlockState::Clearing && seen.word.owner == PASS {
                 settle(self, PASS, seen);
             }
         });
@@ -283,7 +284,7 @@ fn model_reclaim_a_long_block_goes_with_all_its_chunks_or_stays() {
         loom::model(move || {
             let entry = Entry::empty();
             entry.offset.store(1, Ordering::Relaxed);
-            entry.exchange(word(State::Empty, 0, 0), word(State::Free, 0, 0));
+            entry.exchange(word(BlockState::Empty, 0, 0), word(BlockState::Free, 0, 0));
             let chunks = [Chunk::new(), Chunk::new()];
             let long = Arc::new(Long { entry, chunks, steps: Plain::new(steps) });
             let claimer = spawn(&long, |long| long.claims());
@@ -296,9 +297,9 @@ fn model_reclaim_a_long_block_goes_with_all_its_chunks_or_stays() {
             let claimed = claimer.join().unwrap();
             let chunks = long.chunks.each_ref().map(Chunk::load);
             match long.entry.load().state {
-                State::Empty => assert!(!claimed && chunks == [ChunkState::Free; 2]),
-                State::Held => assert!(claimed && chunks == [ChunkState::Used; 2]),
-                State::Free => assert!(!claimed && chunks == [ChunkState::Used; 2]),
+                BlockState::Empty => assert!(!claimed && chunks == [ChunkState::Free; 2]),
+                BlockState::Held => assert!(claimed && chunks == [ChunkState::Used; 2]),
+                BlockState::Free => assert!(!claimed && chunks == [ChunkState::Used; 2]),
                 _ => panic!("something was left half done"),
             }
         });

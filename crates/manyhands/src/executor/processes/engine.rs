@@ -129,7 +129,7 @@ fn unknown(reason: &str) -> entry::Failure {
 }
 
 impl Processes {
-    fn tell_supervisor(&self) {
+    fn notify_supervisor(&self) {
         self.supervisor.lock().unwrap_or_else(PoisonError::into_inner).look();
     }
 }
@@ -139,12 +139,12 @@ impl sealed::Sealed for Processes {}
 impl Engine for Processes {
     fn close(&self) {
         self.raw.close();
-        self.tell_supervisor();
+        self.notify_supervisor();
     }
 
     fn terminate(&self) {
         self.raw.terminate();
-        self.tell_supervisor();
+        self.notify_supervisor();
         self.raw.signal_workers(SIGKILL);
     }
 

@@ -45,7 +45,7 @@ impl Latch {
     }
 
     /// Worker: call `index` has its answer.
-    pub(super) fn tell(&self, index: u32) {
+    pub(super) fn announce(&self, index: u32) {
         if !self.ring().push(index) {
             self.lost.store(1, Ordering::Release);
         }
@@ -53,12 +53,12 @@ impl Latch {
     }
 
     /// Sweep: some calls may have got their answers without a word here.
-    pub(super) fn tell_all(&self) {
+    pub(super) fn announce_all(&self) {
         self.lost.store(1, Ordering::Release);
         self.gate.recover(Scope::Shared);
     }
 
-    /// The next number that was put into the latch.
+    /// The next number that was announced.
     pub(super) fn next(&self) -> Option<u32> {
         let entry = self.ring().peek()?;
         self.ring().clear(entry);

@@ -63,7 +63,7 @@ pub(super) fn fail(
     if latch != 0
         && let Ok(latch) = view.reach_latch(latch as usize - 1)
     {
-        latch.tell(index);
+        latch.announce(index);
     }
     true
 }
@@ -109,7 +109,7 @@ impl Sweep for PoolSweep {
                 end_pool_of(&view, dead.process);
             } else {
                 settle_calls_of(&view, dead, by);
-                tell_of_supervisor(&view, dead.process);
+                report_supervisor(&view, dead.process);
             }
         }
         all
@@ -197,7 +197,7 @@ fn settle_calls_of(view: &View, dead: &Dead, by: ProcessId) {
         }
     }
     for latch in view.furnished_latches() {
-        latch.tell_all();
+        latch.announce_all();
     }
     if was_worker {
         leave_workers(view, dead.process);
@@ -207,7 +207,7 @@ fn settle_calls_of(view: &View, dead: &Dead, by: ProcessId) {
 }
 
 /// The pool's supervisor may have died: then the threads that wait in the requester are woken to get another one.
-fn tell_of_supervisor(view: &View, dead: ProcessId) {
+fn report_supervisor(view: &View, dead: ProcessId) {
     let word = &view.record.supervisor;
     let _ = word.compare_exchange(dead.raw(), SUPERVISOR_LOST, Ordering::SeqCst, Ordering::Relaxed);
     // Also when another sweeper has written it: that one may have been killed before it woke anybody.

@@ -205,7 +205,7 @@ impl Worker {
         for latch in [latch_before, if latch_after == latch_before { 0 } else { latch_after }] {
             if latch != 0 {
                 match self.view.reach_latch(latch as usize - 1) {
-                    Ok(latch) => latch.tell(index),
+                    Ok(latch) => latch.announce(index),
                     // The sweep of this worker tells.
                     Err(_) => return false,
                 }

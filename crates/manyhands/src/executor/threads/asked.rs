@@ -24,7 +24,7 @@ pub(in crate::executor) enum Lack {
 type Callback<R> = Box<dyn FnOnce(&Asked<R>) + Send>;
 
 /// What to notify of the answer.
-pub(in crate::executor) enum Tell<R> {
+pub(in crate::executor) enum Notify<R> {
     /// A task that looks for itself.
     Wake(Waker),
     /// A callback.
@@ -34,32 +34,32 @@ pub(in crate::executor) enum Tell<R> {
 /// A call that was submitted, and perhaps its answer.
 pub(in crate::executor) struct Asked<R> {
     pub(in crate::executor) call: Call<Result<R, Lack>>,
-    tell: Mutex<Option<Tell<R>>>,
+    to_notify: Mutex<Option<Notify<R>>>,
 }
 
 impl<R> Asked<R> {
     pub(super) fn new() -> Self {
-        Asked { call: Call::default(), tell: Mutex::new(None) }
+        Asked { call: Call::default(), to_notify: Mutex::new(None) }
     }
 
     pub(in crate::executor) fn standing(&self) -> Standing {
         self.call.state().standing()
     }
 
-    fn tell(&self) -> MutexGuard<'_, Option<Tell<R>>> {
-        self.tell.lock().unwrap_or_else(PoisonError::into_inner)
+    fn to_notify(&self) -> MutexGuard<'_, Option<Notify<R>>> {
+        self.to_notify.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has `whom` notified when the call is over, in place of the earlier one; gives it back if the call is over
     /// already.
-    pub(in crate::executor) fn tell_when_over(&self, whom: Tell<R>) -> Result<(), Tell<R>> {
-        let mut tell = self.tell();
+    pub(in crate::executor) fn notify_when_over(&self, whom: Notify<R>) -> Result<(), Notify<R>> {
+        let mut to_notify = self.to_notify();
         // The thread that ends the call takes what it must notify afterwards, under this lock.
         if self.standing().is_over() {
             return Err(whom);
         }
-        let before = tell.replace(whom);
-        drop(tell);
+        let before = to_notify.replace(whom);
+        drop(to_notify);
         // Outside: a waker's drop is the user's code.
         drop(before);
         Ok(())
@@ -69,7 +69,7 @@ impl<R> Asked<R> {
     pub(in crate::executor) fn cancel(&self) -> bool {
         let cancelled = self.call.state().cancel();
         if cancelled {
-            self.told();
+            self.notify();
         }
         cancelled
     }
@@ -77,7 +77,7 @@ impl<R> Asked<R> {
     /// Answers the call, unless it has been answered or withdrawn.
     fn answer(&self, answer: Result<R, Lack>) {
         if self.call.answer(answer).is_ok() {
-            self.told();
+            self.notify();
         }
     }
 
@@ -97,12 +97,12 @@ impl<R> Asked<R> {
         self.answer(Err(Lack::Unrun));
     }
 
-    fn told(&self) {
-        let whom = self.tell().take();
+    fn notify(&self) {
+        let whom = self.to_notify().take();
         match whom {
-            Some(Tell::Wake(waker)) => waker.wake(),
+            Some(Notify::Wake(waker)) => waker.wake(),
             // The panic hook has reported it; the thread that answers is not to suffer.
-            Some(Tell::Run(callback)) => drop(catch_unwind(AssertUnwindSafe(|| callback(self)))),
+            Some(Notify::Run(callback)) => drop(catch_unwind(AssertUnwindSafe(|| callback(self)))),
             None => {}
         }
     }
@@ -118,17 +118,17 @@ pub(in crate::executor) struct Task<R, W: ?Sized> {
 pub(in crate::executor) type AnyTask<R> = Task<R, dyn Send + Sync>;
 
 /// A closure beside its call, until it is taken out to be run or dropped.
-pub(super) struct Held<F>(Mutex<Option<F>>);
+pub(super) struct Closure<F>(Mutex<Option<F>>);
 
-impl<F> Held<F> {
+impl<F> Closure<F> {
     fn take(&self) -> Option<F> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-impl<F, R> Task<R, Held<F>> {
+impl<F, R> Task<R, Closure<F>> {
     pub(super) fn of(function: F) -> Arc<Self> {
-        Arc::new(Task { asked: Asked::new(), work: Held(Mutex::new(Some(function))) })
+        Arc::new(Task { asked: Asked::new(), work: Closure(Mutex::new(Some(function))) })
     }
 }
 
@@ -140,7 +140,7 @@ trait Run: Send + Sync {
     fn skip(&self);
 }
 
-impl<F, R> Run for Task<R, Held<F>>
+impl<F, R> Run for Task<R, Closure<F>>
 where
     F: FnOnce() -> R + Send,
     R: Send,
@@ -157,7 +157,7 @@ where
 }
 
 impl Owned {
-    pub(super) fn new<F, R>(task: Arc<Task<R, Held<F>>>) -> Owned
+    pub(super) fn new<F, R>(task: Arc<Task<R, Closure<F>>>) -> Owned
     where
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,

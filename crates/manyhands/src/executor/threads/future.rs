@@ -4,7 +4,7 @@
 //! then runs that call itself, so all threads of a full pool may wait for their own calls, and none of them hangs. It
 //! runs that call and no other, since any other might want a lock that the waiting thread holds.
 
-use super::asked::{AnyTask, Asked, Lack, Tell};
+use super::asked::{AnyTask, Asked, Lack, Notify};
 use super::word::Standing;
 use super::workers::Workers;
 use crate::executor::errors::{CallError, CallFailure};
@@ -66,7 +66,7 @@ impl<R> Local<R> {
 
     /// Has `waker` woken when the call is over, or says that it is over already.
     pub(in crate::executor) fn is_done_or_wakes(&self, waker: &Waker) -> bool {
-        self.is_done() || self.task.asked.tell_when_over(Tell::Wake(waker.clone())).is_err()
+        self.is_done() || self.task.asked.notify_when_over(Notify::Wake(waker.clone())).is_err()
     }
 
     /// Has `callback` run with the answer when it is there, at once if it is.
@@ -77,7 +77,7 @@ impl<R> Local<R> {
     ) {
         let number = self.number;
         let run = move |asked: &Asked<R>| callback(take(asked, number, function));
-        if let Err(Tell::Run(run)) = self.task.asked.tell_when_over(Tell::Run(Box::new(run))) {
+        if let Err(Notify::Run(run)) = self.task.asked.notify_when_over(Notify::Run(Box::new(run))) {
             run(&self.task.asked);
         }
     }

@@ -9,7 +9,7 @@ use super::reader::Reader;
 use super::tag::{self, NO_ROW};
 
 /// What begins where the reader is.
-pub(super) enum Head<'de> {
+pub(super) enum Opening<'de> {
     Text(&'de str),
     /// This many bytes come next.
     Bytes(usize),
@@ -23,40 +23,40 @@ pub(super) enum Head<'de> {
 
 impl<'de> Reader<'de> {
     /// Reads the first part of what comes next, if it is anything but a number, `()`, a `bool` or an `Option`.
-    pub(super) fn head(&mut self) -> Result<Head<'de>, Error> {
+    pub(super) fn opening(&mut self) -> Result<Opening<'de>, Error> {
         let tag = self.peek()?;
         if tag < tag::TEXT || (tag::NEGATIVE..tag::SHORT_TEXT).contains(&tag) {
-            return Ok(Head::Other(tag));
+            return Ok(Opening::Other(tag));
         }
         self.rest = &self.rest[1..];
         Ok(match tag {
-            tag::TEXT..tag::TEXT_END => Head::Text(self.text(usize::from(tag - tag::TEXT))?),
-            tag::SEQUENCE..tag::SEQUENCE_END => Head::Sequence(usize::from(tag - tag::SEQUENCE), NO_ROW),
-            tag::STRUCT..tag::STRUCT_END => Head::Pairs(Pairs::Named(usize::from(tag - tag::STRUCT))),
-            tag::SHAPED => Head::Pairs(Pairs::Shaped(self.shape()?, 0)),
-            tag::SHAPED_F32 => Head::Pairs(Pairs::Numbers(self.shape()?, 0, tag::F32)),
-            tag::SHAPED_F64 => Head::Pairs(Pairs::Numbers(self.shape()?, 0, tag::F64)),
-            tag::PARTLY_SHAPED => Head::Pairs(Pairs::Partly(self.shape()?, 0)),
-            tag::MAP..tag::MAP_END => Head::Pairs(Pairs::Entries(usize::from(tag - tag::MAP))),
+            tag::TEXT..tag::TEXT_END => Opening::Text(self.text(usize::from(tag - tag::TEXT))?),
+            tag::SEQUENCE..tag::SEQUENCE_END => Opening::Sequence(usize::from(tag - tag::SEQUENCE), NO_ROW),
+            tag::STRUCT..tag::STRUCT_END => Opening::Pairs(Pairs::Named(usize::from(tag - tag::STRUCT))),
+            tag::SHAPED => Opening::Pairs(Pairs::Shaped(self.shape()?, 0)),
+            tag::SHAPED_F32 => Opening::Pairs(Pairs::Numbers(self.shape()?, 0, tag::F32)),
+            tag::SHAPED_F64 => Opening::Pairs(Pairs::Numbers(self.shape()?, 0, tag::F64)),
+            tag::PARTLY_SHAPED => Opening::Pairs(Pairs::Partly(self.shape()?, 0)),
+            tag::MAP..tag::MAP_END => Opening::Pairs(Pairs::Entries(usize::from(tag - tag::MAP))),
             tag::SHORT_TEXT | tag::LONG_TEXT => {
                 let length = self.short_or_long(tag == tag::SHORT_TEXT)?;
-                Head::Text(self.text(length)?)
+                Opening::Text(self.text(length)?)
             }
             tag::SHORT_BYTES | tag::LONG_BYTES => {
                 let length = self.short_or_long(tag == tag::SHORT_BYTES)?;
                 if length > self.rest.len() {
                     return Err(Error::ended());
                 }
-                Head::Bytes(length)
+                Opening::Bytes(length)
             }
-            tag::LONG_SEQUENCE => Head::Sequence(self.length()?, NO_ROW),
-            tag::LONG_STRUCT => Head::Pairs(Pairs::Named(self.length()?)),
-            tag::LONG_MAP => Head::Pairs(Pairs::Entries(self.length()?)),
-            tag::UNIT_VARIANT => Head::UnitVariant(self.name()?),
-            tag::VARIANT => Head::Variant(self.name()?),
+            tag::LONG_SEQUENCE => Opening::Sequence(self.length()?, NO_ROW),
+            tag::LONG_STRUCT => Opening::Pairs(Pairs::Named(self.length()?)),
+            tag::LONG_MAP => Opening::Pairs(Pairs::Entries(self.length()?)),
+            tag::UNIT_VARIANT => Opening::UnitVariant(self.name()?),
+            tag::VARIANT => Opening::Variant(self.name()?),
             tag::SHORT_NUMBERS | tag::LONG_NUMBERS => {
                 let (kind, count, _) = self.row_head(tag == tag::SHORT_NUMBERS)?;
-                Head::Sequence(count, kind)
+                Opening::Sequence(count, kind)
             }
             _ => return Err(Error::malformed("an unknown first byte")),
         })
@@ -66,8 +66,8 @@ impl<'de> Reader<'de> {
     pub(super) fn text_if_next(&mut self) -> Result<Option<&'de str>, Error> {
         match self.peek()? {
             tag::TEXT..tag::TEXT_END | tag::SHORT_TEXT | tag::LONG_TEXT | tag::UNIT_VARIANT => {
-                match self.head()? {
-                    Head::Text(text) | Head::UnitVariant(text) => Ok(Some(text)),
+                match self.opening()? {
+                    Opening::Text(text) | Opening::UnitVariant(text) => Ok(Some(text)),
                     _ => Ok(None),
                 }
             }
@@ -89,12 +89,12 @@ impl<'de> Reader<'de> {
 
     /// Passes over a value.
     pub(super) fn skip(&mut self) -> Result<(), Error> {
-        match self.head()? {
-            Head::Text(_) | Head::UnitVariant(_) => Ok(()),
-            Head::Bytes(length) => self.bytes(length).map(drop),
-            Head::Sequence(count, NO_ROW) => (0..count).try_for_each(|_| self.skip()),
-            Head::Sequence(count, kind) => self.bytes(count * tag::size_of_kind(kind)?).map(drop),
-            Head::Pairs(mut pairs) => {
+        match self.opening()? {
+            Opening::Text(_) | Opening::UnitVariant(_) => Ok(()),
+            Opening::Bytes(length) => self.bytes(length).map(drop),
+            Opening::Sequence(count, NO_ROW) => (0..count).try_for_each(|_| self.skip()),
+            Opening::Sequence(count, kind) => self.bytes(count * tag::size_of_kind(kind)?).map(drop),
+            Opening::Pairs(mut pairs) => {
                 while let Some(called) = pairs.next(self)? {
                     if let Called::Key = called {
                         self.skip()?;
@@ -103,8 +103,8 @@ impl<'de> Reader<'de> {
                 }
                 Ok(())
             }
-            Head::Variant(_) => self.skip(),
-            Head::Other(tag) => {
+            Opening::Variant(_) => self.skip(),
+            Opening::Other(tag) => {
                 self.rest = &self.rest[1..];
                 let length = match tag {
                     tag::SOME => return self.skip(),
