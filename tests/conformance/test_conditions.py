@@ -131,4 +131,5 @@ def test_wait_for_looks_again(place, condition):
     assert waiting.end() is True
     with condition:
         assert condition.wait_for(lambda: number[0] == 4, timeout=0.02) is False
-        assert condition.wait_for(lambda: "now", timeout=0) == "now"
+        assert condition.wait_for(lambda: "", timeout=0.02) == ""
+        assert condition.wait_for(lambda: "now") == condition.wait_for(lambda: "now", timeout=0) == "now"

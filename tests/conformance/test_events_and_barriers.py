@@ -21,6 +21,7 @@ def test_an_event_is_a_flag(place):
     assert event.wait() is True
     event.clear()
     assert event.is_set() is False
+    assert event.wait(0) is False
 
 
 def test_an_event_lets_all_go(place):
@@ -108,4 +109,4 @@ def test_a_wait_that_times_out_breaks_it(place):
 
 def test_a_barrier_of_one_holds_nobody_up(place):
     barrier = place.Barrier(1)
-    assert [barrier.wait() for _ in range(3)] == [0, 0, 0]
+    assert [barrier.wait(), barrier.wait(timeout=0), barrier.wait()] == [0, 0, 0]

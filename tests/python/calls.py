@@ -9,6 +9,17 @@ import time
 from manyhands import multiprocessing
 
 
+def titled(kind):
+    """A subclass whose constructor takes other arguments."""
+
+    class Titled(kind):
+        def __init__(self, title, *, loud):
+            super().__init__()
+            self.title = title, loud
+
+    return Titled
+
+
 def square(x):
     return x * x
 

@@ -4,6 +4,7 @@ Behaviour is written once and run under each start method. A program is a text t
 plain python or under the launcher. Nothing waits for time: `observed.eventually` waits for a condition.
 """
 
+import concurrent.futures
 import importlib.util
 import os
 import signal
@@ -17,7 +18,7 @@ from pathlib import Path
 import pytest
 from observed import LIMIT, alive, carrying, children, eventually
 
-from manyhands import multiprocessing, threading as our_threading
+from manyhands import futures as our_futures, multiprocessing, threading as our_threading
 
 __all__ = [
     "FREE_THREADED",
@@ -65,6 +66,12 @@ def pool(ctx):
 @pytest.fixture(params=[standard_threading, our_threading], ids=["standard", "ours"])
 def threading(request):
     """The standard module `threading`, and ours, in turn."""
+    return request.param
+
+
+@pytest.fixture(params=[concurrent.futures, our_futures], ids=["standard", "ours"])
+def library(request):
+    """The standard library's `concurrent.futures`, and ours."""
     return request.param
 
 

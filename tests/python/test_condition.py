@@ -119,13 +119,6 @@ def test_two_conditions_of_one_lock(ctx):
     assert (free.get_value(), ready.get_value()) == (2, 0)
 
 
-def test_wait_for(ctx):
-    condition = ctx.Condition()
-    with condition:
-        assert condition.wait_for(lambda: "there") == "there"
-        assert condition.wait_for(lambda: "", timeout=0.01) == ""
-
-
 def test_a_killed_waiter_takes_no_notification_with_it(ctx):
     condition, told = ctx.Condition(), ctx.Queue()
     victim = started(ctx, wait_for_ever, condition)
@@ -204,23 +197,6 @@ def test_all_meet_at_a_barrier(ctx):
         child.join()
         assert child.exitcode == 0
     assert (barrier.parties, barrier.n_waiting, barrier.broken) == (3, 0, False)
-
-
-def test_the_last_party_runs_the_action():
-    ran = []
-    barrier = multiprocessing.Barrier(1, action=lambda: ran.append(True))
-    assert [barrier.wait(), barrier.wait(timeout=0)] == [0, 0]
-    assert ran == [True, True]
-
-    def fail():
-        raise Interrupted
-
-    barrier = multiprocessing.Barrier(1, fail)
-    with pytest.raises(Interrupted):
-        barrier.wait()
-    assert barrier.broken
-    with pytest.raises(threading.BrokenBarrierError):
-        barrier.wait()
 
 
 def test_a_broken_barrier(ctx):

@@ -8,19 +8,10 @@ from concurrent.futures._base import CANCELLED, CANCELLED_AND_NOTIFIED, FINISHED
 
 import pytest
 from calls import fail, square
-from conftest import eventually
+from conftest import LIMIT, eventually
 
 from manyhands import futures
 from manyhands.multiprocessing import pool as our_pools
-
-LIBRARIES = {"standard": concurrent.futures, "ours": futures}
-LIMIT = 60
-
-
-@pytest.fixture(params=LIBRARIES)
-def library(request):
-    """The standard library's module, and ours."""
-    return LIBRARIES[request.param]
 
 
 def wait_for(path):

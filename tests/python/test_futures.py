@@ -12,7 +12,7 @@ import time
 import weakref
 
 import pytest
-from calls import square
+from calls import square, titled
 from conftest import eventually
 
 from manyhands import futures
@@ -399,12 +399,7 @@ def test_a_broken_thread_pool_fails_its_calls_past_those_that_were_cancelled(tmp
 
 
 def test_a_future_of_a_subclass_takes_arguments_of_its_own(library):
-    class Named(library.Future):
-        def __init__(self, title, *, loud):
-            super().__init__()
-            self.title = title, loud
-
-    future = Named("first", loud=True)
+    future = titled(library.Future)("first", loud=True)
     future.set_result(1)
     assert (future.result(), future.title) == (1, ("first", True))
     for arguments, named in [((1,), {}), ((), {"title": 1})]:

@@ -1,4 +1,7 @@
-"""Locks, semaphores and events between processes: the standard library's manners, and what a death leaves."""
+"""Locks, semaphores and events between processes: how they travel under each start method, and what a death leaves.
+
+What they do otherwise, as the standard library's and those of threads do, is tested in `tests/conformance`.
+"""
 
 import os
 import pickle
@@ -23,16 +26,6 @@ def take_and_end(lock):
     lock.acquire()
 
 
-def add(lock, path, times):
-    for _ in range(times):
-        with lock:
-            path.write_text(str(int(path.read_text()) + 1))
-
-
-def release(lock):
-    lock.release()
-
-
 def take_with(semaphore, event):
     with semaphore:
         event.set()
@@ -46,18 +39,6 @@ def wait_and_tell(event, queue):
 @pytest.fixture(params=["Lock", "RLock"])
 def lock(request, ctx):
     return getattr(ctx, request.param)()
-
-
-def test_one_at_a_time(ctx, lock, tmp_path):
-    path = tmp_path / "total"
-    path.write_text("0")
-    children = [ctx.Process(target=add, args=(lock, path, 100)) for _ in range(3)]
-    for child in children:
-        child.start()
-    for child in children:
-        child.join()
-        assert child.exitcode == 0
-    assert path.read_text() == "300"
 
 
 def test_time_outs(ctx, lock):
@@ -96,19 +77,23 @@ def test_a_dead_owner(ctx, lock):
 
 def test_a_clean_end_leaves_a_lock_taken(ctx):
     lock = ctx.Lock()
-    child = ctx.Process(target=take_and_end, args=(lock,))
-    child.start()
-    child.join()
+    run_to_its_end(ctx, take_and_end, lock)
     assert lock.acquire(timeout=0.3) is False
     lock.release()
     assert lock.acquire(timeout=0.3) is True
 
 
-def left_by_a_process(ctx, target, *arguments):
-    """Runs a process that ends with exit code 3 and a lock held; what comes next is to be warned of that."""
-    child = ctx.Process(target=target, args=arguments, name="the leaver")
+def run_to_its_end(ctx, target, *arguments, **names):
+    """A process that has run and ended."""
+    child = ctx.Process(target=target, args=arguments, **names)
     child.start()
     child.join()
+    return child
+
+
+def left_by_a_process(ctx, target, *arguments):
+    """Runs a process that ends with exit code 3 and a lock held; what comes next is to be warned of that."""
+    child = run_to_its_end(ctx, target, *arguments, name="the leaver")
     assert child.exitcode == 3
     return pytest.warns(RuntimeWarning, match=rf"the leaver \(pid {child.pid}\) died while it held this lock")
 
@@ -163,9 +148,7 @@ def test_a_wait_at_a_condition_takes_its_lock_again_by_with(ctx, lock, how):
 
 def test_a_wait_at_a_condition_takes_its_lock_again_as_by_acquire(ctx, lock):
     condition = ctx.Condition(lock)
-    child = ctx.Process(target=end_after_a_wait, args=(condition, "acquire"))
-    child.start()
-    child.join()
+    run_to_its_end(ctx, end_after_a_wait, condition, "acquire")
     assert condition.acquire(timeout=0.3) is False
 
 
@@ -195,22 +178,10 @@ def test_a_wait_at_a_condition_asks_a_subclass_for_its_lock(kind, by_with):
 
 
 def test_who_left_a_lock_taken_is_known(ctx, lock):
-    child = ctx.Process(target=take_and_end, args=(lock,))
-    child.start()
-    child.join()
+    child = run_to_its_end(ctx, take_and_end, lock)
     # Whoever waits looks after the dead.
     assert lock.acquire(timeout=0.3) is False
     assert lock.statistics()["holder"] == child.pid
-
-
-def test_anybody_releases_a_lock(ctx):
-    lock = ctx.Lock()
-    lock.acquire()
-    child = ctx.Process(target=release, args=(lock,))
-    child.start()
-    child.join()
-    assert child.exitcode == 0
-    assert lock.acquire(timeout=30)
 
 
 def test_only_its_owner_releases_an_rlock(ctx):

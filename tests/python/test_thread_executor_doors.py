@@ -1,6 +1,5 @@
 """Thread executors whose inside a program uses: the queue of calls, the count of idle threads, how threads start."""
 
-import concurrent.futures
 import gc
 import queue
 import subprocess
@@ -10,18 +9,7 @@ import weakref
 
 import pytest
 from calls import square
-from conftest import eventually
-
-from manyhands import futures
-
-LIBRARIES = {"standard": concurrent.futures, "ours": futures}
-LIMIT = 60
-
-
-@pytest.fixture(params=LIBRARIES)
-def library(request):
-    """The standard library's module, and ours."""
-    return LIBRARIES[request.param]
+from conftest import LIMIT, eventually
 
 
 def gate(executor):

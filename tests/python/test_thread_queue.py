@@ -11,6 +11,7 @@ import weakref
 from collections import deque
 
 import pytest
+from calls import titled
 from conftest import FREE_THREADED
 
 from manyhands import queue as ours
@@ -434,12 +435,7 @@ def test_other_names():
 
 @pytest.mark.parametrize("name", ["Queue", "SimpleQueue"])
 def test_a_subclass_takes_arguments_of_its_own(module, name):
-    class Named(getattr(module, name)):
-        def __init__(self, title, *, loud):
-            super().__init__()
-            self.title = title, loud
-
-    queue = Named("first", loud=True)
+    queue = titled(getattr(module, name))("first", loud=True)
     queue.put(1)
     assert (queue.get(), queue.title) == (1, ("first", True))
     with pytest.raises(TypeError):

@@ -54,6 +54,16 @@ def waiting_at(threading, condition, count):
     return threads, woken
 
 
+def notify_when_one_waits(threading, wait, condition, lock):
+    """Has a thread wait, and notifies it at the condition, under the lock."""
+    thread = threading.Thread(target=wait)
+    thread.start()
+    eventually(lambda: condition._waiters)
+    with lock:
+        condition.notify()
+    thread.join()
+
+
 def test_those_who_wait_at_a_condition(threading):
     condition = threading.Condition()
     threads, woken = waiting_at(threading, condition, 2)
@@ -159,12 +169,7 @@ def test_a_subclass_sets_a_lock_of_its_own(threading):
         with condition:
             woken.append((first.locked(), second.locked(), condition.wait()))
 
-    thread = threading.Thread(target=wait)
-    thread.start()
-    eventually(lambda: condition._waiters)
-    with second:
-        condition.notify()
-    thread.join()
+    notify_when_one_waits(threading, wait, condition, second)
     assert woken == [(False, True, True)] and condition._lock is second and not second.locked()
     condition.acquire()
     assert first.locked()
@@ -303,12 +308,7 @@ def test_a_copy_of_a_condition_wakes_those_of_the_other(threading):
         with condition:
             woken.append(condition.wait())
 
-    thread = threading.Thread(target=wait)
-    thread.start()
-    eventually(lambda: other._waiters)
-    with other:
-        other.notify()
-    thread.join()
+    notify_when_one_waits(threading, wait, other, other)
     assert woken == [True]
 
 

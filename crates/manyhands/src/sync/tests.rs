@@ -75,19 +75,6 @@ fn a_semaphore_admits_as_many_as_it_has_permits() {
     assert!(matches!(Semaphore::new(0).acquire_timeout(Duration::ZERO), Err(WaitError::TimedOut)));
 }
 
-#[test]
-fn one_release_of_many_permits_wakes_as_many() {
-    let semaphore = Semaphore::new(0);
-    thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| semaphore.acquire().forget());
-        }
-        until("three waiters", || semaphore.statistics().waiters == 3);
-        semaphore.release(3).unwrap();
-    });
-    assert_eq!(semaphore.value(), 0);
-}
-
 /// Counts the calls of the hooks, and ends the wait at the first interruption.
 #[derive(Default)]
 struct Interruptible {
