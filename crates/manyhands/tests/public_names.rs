@@ -7,7 +7,9 @@ use manyhands::{
     PutError, Queue, QueueStatistics, RLock, RLockGuard, Semaphore, StartError, Statistics, Thread,
     ThreadState, WaitError, statistics,
 };
-use serde::{Deserialize, Serialize, Serializer};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -132,21 +134,13 @@ fn a_call_that_may_be_run_again_survives_its_worker() {
     assert_eq!(pool.submit_retrying(1, die_or_answer, lives.clone()).unwrap().get().unwrap(), 42);
 }
 
-#[derive(Deserialize)]
-struct Unwritable;
-
-impl Serialize for Unwritable {
-    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
-        Err(serde::ser::Error::custom("this one stays here"))
-    }
-}
-
 #[test]
 fn a_process_that_cannot_be_given_its_argument_is_not_started() {
-    let started = Process::builder().name("heir").spawn(|_: Unwritable| (), Unwritable);
+    let no_text = PathBuf::from(OsString::from_vec(vec![0xff]));
+    let started = Process::builder().name("heir").spawn(|_: PathBuf| (), no_text);
     let error: StartError = started.unwrap_err();
     assert!(matches!(&error, StartError::Arguments { name, .. } if name == "heir"), "{error:?}");
-    assert!(error.to_string().contains("this one stays here"), "{error}");
+    assert!(error.to_string().contains("path contains invalid UTF-8 characters"), "{error}");
 }
 
 #[test]

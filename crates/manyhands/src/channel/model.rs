@@ -76,6 +76,13 @@ impl Stream {
         std::iter::from_fn(|| self.take(99).ok()).collect()
     }
 
+    /// Checks that what was put is what was taken and what is left, and that no slot is lost.
+    pub(super) fn assert_complete(&self, put: Vec<u64>, mut taken: Vec<u64>, capacity: u64) {
+        taken.extend(self.drain());
+        assert_same(put, taken);
+        self.assert_whole(capacity);
+    }
+
     /// Fills the emptied stream up to `capacity` and empties it again.
     pub(super) fn assert_whole(&self, capacity: u64) {
         for message in 0..capacity {
@@ -161,11 +168,8 @@ fn one_producer_two_consumers() {
         let stream = Stream::bounded(2);
         let consumers = [2, 3].map(|owner| spawn(&stream, move |stream| stream.take_some(owner, 1)));
         let put = stream.put_what_fits(1, &[10, 11]);
-        let mut taken: Vec<u64> =
-            consumers.into_iter().flat_map(|consumer| consumer.join().unwrap()).collect();
-        taken.extend(stream.drain());
-        assert_same(put, taken);
-        stream.assert_whole(2);
+        let taken: Vec<u64> = consumers.into_iter().flat_map(|consumer| consumer.join().unwrap()).collect();
+        stream.assert_complete(put, taken, 2);
     });
 }
 
@@ -190,11 +194,9 @@ fn a_bound_below_the_number_of_slots_is_exact() {
         let consumer = spawn(&stream, |stream| stream.take_some(3, 1));
         let mut put = stream.put_what_fits(1, &[10]);
         put.extend(second.join().unwrap());
-        let mut taken = consumer.join().unwrap();
+        let taken = consumer.join().unwrap();
         assert!(put.len() <= 1 + taken.len(), "more waited than may");
-        taken.extend(stream.drain());
-        assert_same(put, taken);
-        stream.assert_whole(1);
+        stream.assert_complete(put, taken, 1);
     });
 }
 

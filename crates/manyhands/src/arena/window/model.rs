@@ -101,34 +101,30 @@ impl Process {
     }
 }
 
+fn roomy() -> Process {
+    Process::new(8, 8)
+}
+
 #[test]
 fn model_window_two_map_one_chunk_at_once() {
-    check(
-        3,
-        || Process::new(8, 8),
-        |process| {
-            let other = spawn(process, |process| process.uses(0, 1));
-            assert!(process.uses(0, 1) && other.join().unwrap());
-            assert_eq!(process.kernel.mapped(), 1, "the loser took its own away");
-            process.assert_nothing_is_left();
-        },
-    );
+    check(3, roomy, |process| {
+        let other = spawn(process, |process| process.uses(0, 1));
+        assert!(process.uses(0, 1) && other.join().unwrap());
+        assert_eq!(process.kernel.mapped(), 1, "the loser took its own away");
+        process.assert_nothing_is_left();
+    });
 }
 
 #[test]
 fn model_window_an_idle_chunk_goes_while_others_use_it() {
-    check(
-        3,
-        || Process::new(8, 8),
-        |process| {
-            assert!(process.uses(0, 1));
-            let user = spawn(process, |process| process.uses(0, 1));
-            let cleaner = spawn(process, |process| process.window.unmap_all_idle(&process.kernel));
-            assert!(process.uses(0, 1) && user.join().unwrap());
-            cleaner.join().unwrap();
-            process.assert_nothing_is_left();
-        },
-    );
+    check(3, roomy, |process| {
+        assert!(process.uses(0, 1));
+        let user = spawn(process, |process| process.uses(0, 1));
+        let cleaner = spawn(process, |process| process.window.unmap_all_idle(&process.kernel));
+        assert!(process.uses(0, 1) && user.join().unwrap());
+        cleaner.join().unwrap();
+        process.assert_nothing_is_left();
+    });
 }
 
 #[test]
@@ -148,35 +144,27 @@ fn model_window_one_makes_room_for_another() {
 
 #[test]
 fn model_window_a_longer_piece_beside_a_shorter_one() {
-    check(
-        3,
-        || Process::new(8, 8),
-        |process| {
-            let long = spawn(process, |process| process.uses(0, 2));
-            assert!(process.uses(0, 1) && long.join().unwrap());
-            process.window.unmap_all_idle(&process.kernel);
-            // The short one may have been left to its user, with the long one kept in its place.
-            let kept = process.window.kept(0, 2).is_some();
-            assert_eq!(process.kernel.mapped(), if kept { 3 } else { 0 });
-        },
-    );
+    check(3, roomy, |process| {
+        let long = spawn(process, |process| process.uses(0, 2));
+        assert!(process.uses(0, 1) && long.join().unwrap());
+        process.window.unmap_all_idle(&process.kernel);
+        // The short one may have been left to its user, with the long one kept in its place.
+        let kept = process.window.kept(0, 2).is_some();
+        assert_eq!(process.kernel.mapped(), if kept { 3 } else { 0 });
+    });
 }
 
 #[test]
 fn model_window_one_keeps_what_others_use() {
-    check(
-        3,
-        || Process::new(8, 8),
-        |process| {
-            let supervisor = spawn(process, |process| process.keeps(0, 1));
-            let cleaner = spawn(process, |process| process.window.unmap_all_idle(&process.kernel));
-            assert!(process.uses(0, 1));
-            supervisor.join().unwrap();
-            cleaner.join().unwrap();
-            process.window.unmap_all_idle(&process.kernel);
-            assert!(process.window.kept(0, 1).is_some());
-            assert_eq!(process.kernel.mapped(), 1);
-            assert_eq!(process.window.passing.load(Ordering::Relaxed), 0);
-        },
-    );
+    check(3, roomy, |process| {
+        let supervisor = spawn(process, |process| process.keeps(0, 1));
+        let cleaner = spawn(process, |process| process.window.unmap_all_idle(&process.kernel));
+        assert!(process.uses(0, 1));
+        supervisor.join().unwrap();
+        cleaner.join().unwrap();
+        process.window.unmap_all_idle(&process.kernel);
+        assert!(process.window.kept(0, 1).is_some());
+        assert_eq!(process.kernel.mapped(), 1);
+        assert_eq!(process.window.passing.load(Ordering::Relaxed), 0);
+    });
 }
