@@ -70,7 +70,7 @@ pub(in crate::sync) fn suspect(deadlock: &Deadlock) {
     match SUSPICIONS.get() {
         Some(hear) => hear(deadlock),
         None => eprintln!(
-            "manyhands: perhaps a {deadlock}; unless somebody else ends one of these waits, they last for ever"
+            "manyhands: perhaps a {deadlock}; unless another thread ends one of these waits, they last for ever"
         ),
     }
 }
