@@ -13,7 +13,7 @@ __all__ = [
     "Child",
     "Claim",
     "Condition",
-    "Crewed",
+    "HasWorkers",
     "Event",
     "Future",
     "Lock",
@@ -364,10 +364,10 @@ class ApplyResult(Generic[_T]):
 class MapResult(ApplyResult[_T]): ...
 
 @disjoint_base
-class Crewed:
+class HasWorkers:
     _manyhands: Any
 
-class PoolBase(Crewed):
+class PoolBase(HasWorkers):
     def __new__(cls, *_arguments: Any, **_more: Any) -> Self: ...
     def apply_async(
         self,
@@ -378,7 +378,7 @@ class PoolBase(Crewed):
         error_callback: Callable[[BaseException], object] | None = None,
     ) -> ApplyResult[_T]: ...
 
-class ProcessPoolExecutor(Crewed):
+class ProcessPoolExecutor(HasWorkers):
     def __new__(cls, *_arguments: Any, **_more: Any) -> Self: ...
     def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]: ...
 

@@ -1,9 +1,9 @@
 """Queues between threads: the names of the standard library's `queue`, on the engine.
 
 Items stand in a store of the engine's, and a wait costs no lock, no condition and no bytecode. A program that looks
-inside (`mutex`, `queue`, `not_empty` and so on), or has its own `_init`, `_put`, `_get` or `_qsize` in a subclass or in
-place of the class's, finds there what the standard class has, and that queue works with it from then on
-(`_opened_queue`). Nothing is pickled. `shutdown` is there on every version of Python.
+inside (`mutex`, `queue`, `not_empty` and so on) finds there what the standard class has, and that queue works with it
+from then on (`_opened_queue`). So does one with its own `_init`, `_put`, `_get` or `_qsize`, in a subclass or in place
+of the class's. Nothing is pickled. `shutdown` is there on every version of Python.
 """
 
 from __future__ import annotations
@@ -75,9 +75,9 @@ def _open(queue: Queue[Any]) -> None:
         if not queue._manyhands_opened:
             inside["queue"].extend(queue._manyhands_open())
         if "mutex" not in attributes:
-            # In one step: whoever finds one of them finds all.
+            # In one step: a thread that finds one of them finds all.
             attributes.update(inside)
-        # Nothing is left that the standard class has not. Whoever comes late finds the queue opened.
+        # Nothing is left that the standard class has not. A thread that comes late finds the queue opened.
         attributes.pop("_manyhands_inside", None)
 
 

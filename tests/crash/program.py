@@ -53,7 +53,7 @@ def pids():
     return {child.pid for child in multiprocessing.active_children() if child.name != "walker"}
 
 
-def crew(victim=None):
+def workers(victim=None):
     """The workers' pids, once there are as many as there should be beside the killed one; they take their time."""
     while len(found := pids() - {victim}) < WORKERS:
         time.sleep(0.001)
@@ -61,7 +61,7 @@ def crew(victim=None):
 
 
 def kill_one_idle():
-    victim = min(crew())
+    victim = min(workers())
     os.kill(victim, signal.SIGKILL)
     return victim
 
@@ -89,7 +89,7 @@ def main(what, retries, sources):
         total.write_bytes(bytes(8))
         begun = time.monotonic()
         with multiprocessing.Pool(WORKERS, begin, (lock, str(total), folder), **extra) as pool:
-            before = crew()
+            before = workers()
             calls = [pool.apply_async(count, (path, "")) for path in files[:middle]]
             if what == "idle":
                 for call in calls:
@@ -108,7 +108,7 @@ def main(what, retries, sources):
             record["answered"] = len(files) - len(record["failed"])
             record["words"] = words
             record["seconds"] = round(time.monotonic() - begun, 3)
-            record["replaced"] = len(crew(record["victim"]) - before)
+            record["replaced"] = len(workers(record["victim"]) - before)
     walker.join()
     print(json.dumps(record))
 

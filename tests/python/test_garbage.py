@@ -320,19 +320,19 @@ def attributes_of_an_executor_of_threads(witness):
     made.myself, made.witness = made, witness
 
 
-@recipe("ProcessPoolExecutor", "Crewed", "PoolCore")
+@recipe("ProcessPoolExecutor", "HasWorkers", "PoolCore")
 def executor_of_processes_that_has_not_begun(witness):
     witness.executor = futures.ProcessPoolExecutor(1, initializer=witness.work)
 
 
-@recipe("ProcessPoolExecutor", "Crewed", "PoolCore")
+@recipe("ProcessPoolExecutor", "HasWorkers", "PoolCore")
 def initializer_of_an_executor_of_processes(witness):
     context = multiprocessing.get_context("fork")
     witness.executor = futures.ProcessPoolExecutor(1, context, initializer=witness.work)
     witness.executor.submit(fresh_list).result()
 
 
-@recipe("PoolBase", "Crewed", "PoolCore")
+@recipe("PoolBase", "HasWorkers", "PoolCore")
 def initializer_of_a_pool_that_has_ended(witness):
     witness.pool = multiprocessing.get_context("fork").Pool(1, initializer=witness.work)
     witness.pool.terminate()

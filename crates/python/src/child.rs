@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// A time-out in seconds as a point in time: `None` waits for ever, a negative one not at all.
 pub fn deadline(timeout: Option<f64>) -> Option<Deadline> {
     let seconds = timeout?;
-    // More than can be told is for ever.
+    // A time too long to be expressed is for ever.
     let duration = Duration::try_from_secs_f64(seconds.max(0.0)).ok()?;
     Deadline::after(duration)
 }
@@ -87,7 +87,7 @@ impl Child {
         Ok(self.started.signal(signal)?)
     }
 
-    /// What it left for whoever asks how it ended.
+    /// What it has left to say of how it ended.
     fn note(&self) -> String {
         Arena::current().map_or(String::new(), |arena| arena.process(self.started.slot()).note())
     }
@@ -189,7 +189,7 @@ pub fn zygote_child(py: Python<'_>, start: Start) -> PyResult<Child> {
 type Request<'py> = (Bound<'py, PyBytes>, Vec<i32>);
 
 /// A request as Python gets it.
-pub fn told<'py>(py: Python<'py>, request: StartRequest) -> Request<'py> {
+pub fn note_request<'py>(py: Python<'py>, request: StartRequest) -> Request<'py> {
     let descriptors = request.descriptors.into_iter().map(IntoRawFd::into_raw_fd).collect();
     (PyBytes::new(py, &request.payload), descriptors)
 }
@@ -197,7 +197,7 @@ pub fn told<'py>(py: Python<'py>, request: StartRequest) -> Request<'py> {
 /// In an interpreter that was executed by [`exec_child`]: its payload and descriptors.
 #[pyfunction]
 pub fn take_request(py: Python<'_>) -> PyResult<Request<'_>> {
-    Ok(told(py, inherited()?.request()?))
+    Ok(note_request(py, inherited()?.request()?))
 }
 
 /// In an interpreter that was executed as a zygote: serves. Returns in each child, with what it is to do, and at the
@@ -208,7 +208,7 @@ pub fn serve_zygote<'py>(py: Python<'py>, preload: &Bound<'py, PyAny>) -> PyResu
     let mut interpreter = Interpreter::bare();
     preload.call0()?;
     match serve_as_supervisor(py, requester, &mut interpreter) {
-        Ok(Served::Child(request)) => Ok(Some(told(py, request))),
+        Ok(Served::Child(request)) => Ok(Some(note_request(py, request))),
         Ok(Served::End) => Ok(None),
         Err(error) => Err(crate::errors::from_arena(error)),
     }

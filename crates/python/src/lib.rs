@@ -73,7 +73,7 @@ mod _engine {
     #[pymodule_export]
     use super::lock::{Lock, RLock};
     #[pymodule_export]
-    use super::pool::{AsyncResult, Crewed, ExecutorBase, MapResult, PoolBase, PoolCore, Worker};
+    use super::pool::{AsyncResult, ExecutorBase, HasWorkers, MapResult, PoolBase, PoolCore, Worker};
     #[pymodule_export]
     use super::process::{
         count_thread, count_threads, environment, ignored_signals, leave, leave_note, own_name, set_own_name,

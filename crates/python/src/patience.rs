@@ -1,7 +1,7 @@
 //! How long callers wait, as the standard library's functions take it, and how many items may stand in a queue.
 //!
-//! A time that the standard library cannot tell is an error here, too. Which one depends on what waits there: a lock of
-//! threads (`limit`), a semaphore of the system (`limit_of_semaphore`), or `poll` (`limit_of_poll`). A queue between
+//! A time that the standard library cannot express is an error here, too. Which one depends on what waits there: a lock
+//! of threads (`limit`), a semaphore of the system (`limit_of_semaphore`), or `poll` (`limit_of_poll`). A queue between
 //! threads refuses a negative time also when there is nothing to wait for; its limit is any number.
 
 use crate::child::deadline;

@@ -64,13 +64,13 @@ pub fn ignored_signals() -> Vec<i32> {
 #[pyfunction]
 pub fn statistics(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let counted = manyhands::statistics();
-    let told = PyDict::new(py);
-    told.set_item("processes started", counted.processes_started)?;
-    told.set_item("threads started", counted.threads_started)?;
-    told.set_item("calls", counted.calls)?;
-    told.set_item("messages", counted.messages)?;
-    told.set_item("lock waits", counted.lock_waits)?;
-    Ok(told)
+    let counts = PyDict::new(py);
+    counts.set_item("processes started", counted.processes_started)?;
+    counts.set_item("threads started", counted.threads_started)?;
+    counts.set_item("calls", counted.calls)?;
+    counts.set_item("messages", counted.messages)?;
+    counts.set_item("lock waits", counted.lock_waits)?;
+    Ok(counts)
 }
 
 static COUNTING: AtomicBool = AtomicBool::new(false);

@@ -1,8 +1,8 @@
 //! Queues between the threads of a process, as Python's classes build on them.
 //!
-//! Objects are handed over as they are. [`ThreadQueue`] is what `queue.Queue` and `LifoQueue` are made of: their items
-//! stand in a store of ours until a program looks at what it cannot know of (the standard class's `mutex`, `queue`,
-//! conditions); then the queue is *opened*: the items move into the standard library's attributes, and its own
+//! Objects are handed over as they are. [`ThreadQueue`] is what `queue.Queue` and `LifoQueue` are made of. Their items
+//! stand in a store of ours until a program looks at the attributes that the standard class has (`mutex`, `queue`, the
+//! conditions). Then the queue is *opened*: the items move into those attributes, and the standard library's own
 //! functions, which the Python package adds, take over. No Python code runs while a thread is inside a monitor.
 
 use crate::as_made::QUEUE_CLASS;

@@ -1,8 +1,8 @@
 """Admission of calls that say what they need: `submit(f, needs={"memory": 2 << 30})`.
 
 An executor that was made with `resources` has a banker. A call with needs is refused at once when they are beyond what
-there is; otherwise whoever runs it waits until it can have them, fairly, and gives them back at its end, also when its
-process is killed. While it waits it keeps its worker, so that calls behind it wait as well.
+there is. Otherwise the worker that runs the call waits, fairly, until it can have them, and gives them back at the end,
+also when its process is killed. The waiting call keeps its worker, so that calls behind it wait as well.
 """
 
 from __future__ import annotations

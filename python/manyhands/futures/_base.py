@@ -93,7 +93,7 @@ class _Inside:
             return self
         there: dict[str, Any] = instance.__dict__
         if self._name not in there:
-            # First: whoever finds the attribute takes it that the future changes only while the condition is held.
+            # First: a thread that finds the attribute counts on changes only while the condition is held.
             # Nothing is held here, since this may run a program's code.
             instance._manyhands_open()
             there.setdefault(self._name, self._make())
@@ -114,7 +114,7 @@ class _Callbacks:
             return self
         there: dict[str, Any] = instance.__dict__
         if self._name not in there:
-            # Whoever comes to call them waits here until the list is there.
+            # A thread that comes to call them waits here until the list is there.
             with instance._condition:
                 if self._name not in there:
                     there[self._name] = instance._manyhands_list_callbacks()
@@ -194,8 +194,8 @@ class Future(_engine.Future["T"], _standard.Future["T"]):
         self._manyhands_watch_for_cycles()
         super().__setattr__(name, value)
 
-    def _manyhands_tell_waiters(self) -> None:
-        """The future has changed, with the condition held: tells those who wait in the standard library's manner."""
+    def _manyhands_notify_waiters(self) -> None:
+        """The future has changed, with the condition held: notifies waiters of the standard library's kind."""
         state = self._state
         for waiter in self._waiters if state in (FINISHED, CANCELLED_AND_NOTIFIED) else ():
             if state == CANCELLED_AND_NOTIFIED:
@@ -299,7 +299,7 @@ def wait(
 
 
 def _stand_aside() -> None:
-    """The program's threads become greenlets: whoever waits for an answer does it as the standard class does."""
+    """The program's threads become greenlets, and wait for an answer as the standard class does."""
     for name in ("result", "exception"):
         setattr(Future, name, getattr(_standard.Future, name))
 

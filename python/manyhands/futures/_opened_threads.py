@@ -1,9 +1,9 @@
 """How a thread pool works once a program has looked inside: with a queue, a lock and a count of idle threads.
 
 The attributes are those of the standard library's `ThreadPoolExecutor`, for programs that put another queue there,
-empty it, or start threads in their own way. To look at one opens the pool: its calls move into the queue, and its
-threads take them from there by the standard library's own loop, each after the call that it is at. Only
-`_work_queue.qsize()` and `empty()` can be asked without that.
+empty it, or start threads in their own way. To look at one opens the pool: its calls move into the queue. Each thread
+finishes its call and then takes calls from there, by the standard library's own loop. Only `_work_queue.qsize()` and
+`empty()` can be asked without that.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class WorkQueue(Inside):
 
 
 class _Waiting:
-    """The calls that no thread has begun with. Whoever wants more than their number opens the pool."""
+    """The calls that no thread has begun with. To ask for more than their number opens the pool."""
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool

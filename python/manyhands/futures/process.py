@@ -1,11 +1,11 @@
 """The process pool: worker processes that take their calls from shared memory, and answer there.
 
-No thread runs here until somebody wants to be told of an answer (a callback, `as_completed`). The first call has the
+No thread runs here until an answer is to be reported unasked (to a callback, to `as_completed`). The first call has the
 workers started. One that dies costs the call that it ran (`WorkerDied`, a `BrokenProcessPool`) and is replaced. What
 cannot be pickled fails its own future. All that was handed in is run, also when the executor is gone by then.
 
-What an executor keeps of its own stands in its crew (`_manyhands`), so a subclass may have attributes and methods of
-any name. Those that begin with one underscore here are the standard class's, with its meaning.
+What an executor keeps of its own stands in another object (`_manyhands`), so a subclass may have attributes and methods
+of any name. Those that begin with one underscore here are the standard class's, with its meaning.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from importlib import import_module
 from manyhands import _engine, _guard, _std
 from manyhands._bare import without_annotations
 from manyhands.multiprocessing import context
-from manyhands.multiprocessing._crew import Crew
 from manyhands.multiprocessing._own_process import is_own
 from manyhands.multiprocessing._work import ExecutorPlan
+from manyhands.multiprocessing._workers import Workers
 
 from . import _map
 
@@ -62,7 +62,7 @@ def __dir__() -> list[str]:
 
 
 #: The cores of executors whose workers may not all have ended, each with a reference that closes the core when the
-#: executor goes. What the workers are told is not kept here: it may refer to the executor, which would then never go.
+#: executor goes. The workers' plan is not kept here: it may refer to the executor, which would then never go.
 _cores: dict[_engine.PoolCore, weakref.ref[Any]] = {}
 #: The interpreter ends: no executor takes calls any more.
 _ending = False
@@ -98,17 +98,17 @@ threading._register_atexit(_end_all)  # type: ignore[attr-defined]
 os.register_at_fork(after_in_child=_cores.clear)
 
 
-class _ExecutorCrew(Crew):
+class _ExecutorWorkers(Workers):
     """What an executor keeps of its own."""
 
-    #: The core, once the first call has had the workers started: a reference that does not keep what they are told.
+    #: The core, once the first call has had the workers started: a reference that does not keep their plan.
     core: _engine.PoolCore | None = None
     #: The `submit` of an executor whose calls may say what they need.
     admission: object = None
 
     def __init__(self, retries: int) -> None:
         self.retries = retries
-        #: Held while the executor begins, and while it is told to end.
+        #: Held while the executor begins, and while it ends.
         self.changing = threading.Lock()
 
     # Called by the engine, when a call is submitted.
@@ -199,7 +199,7 @@ class ProcessPoolExecutor(_engine.ProcessPoolExecutor, _Standard):  # type: igno
         self._initializer: Any = initializer
         self._initargs = initargs
         self._shutdown_thread = False
-        self._manyhands = _ExecutorCrew(retries)
+        self._manyhands = _ExecutorWorkers(retries)
         if resources is not None:
             from ._admission import admit
 
@@ -232,16 +232,16 @@ class ProcessPoolExecutor(_engine.ProcessPoolExecutor, _Standard):  # type: igno
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Takes no more calls; with `cancel_futures`, withdraws those that no worker has begun with."""
-        crew = self._manyhands
-        with crew.changing:
+        workers = self._manyhands
+        with workers.changing:
             self._shutdown_thread = True
-        if crew.core is None:
+        if workers.core is None:
             return
-        crew.close()
+        workers.close()
         if cancel_futures:
-            crew.cancel_pending()
+            workers.cancel_pending()
         if wait:
-            _end(crew.core)
+            _end(workers.core)
 
     def terminate_workers(self) -> None:
         """Ends the workers at once, by SIGTERM: calls that they run fail, the others are withdrawn, none is taken any
@@ -257,13 +257,13 @@ class ProcessPoolExecutor(_engine.ProcessPoolExecutor, _Standard):  # type: igno
         """The workers that there are now, by pid; `None` after the shutdown."""
         if self._shutdown_thread:
             return None
-        crew = self._manyhands
-        return {} if crew.core is None else {worker.pid: worker for worker in crew.members}
+        workers = self._manyhands
+        return {} if workers.core is None else {worker.pid: worker for worker in workers.worker_objects}
 
     @property
     def _broken(self) -> Any:  # type: ignore[override]
-        crew = self._manyhands
-        return crew.broken_because if crew.phase == "broken" else False
+        workers = self._manyhands
+        return workers.broken_because if workers.phase == "broken" else False
 
     def __reduce__(self) -> Any:
         # What a pickle of a standard one meets first.

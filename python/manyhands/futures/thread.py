@@ -58,7 +58,7 @@ _workers: weakref.WeakKeyDictionary[threading.Thread, _engine.ThreadWorker] = we
 _pools: weakref.WeakSet[ThreadPoolExecutor] = weakref.WeakSet()
 #: The interpreter ends: no pool takes calls any more.
 _ending = False
-#: Held while a thread is started, and while all are told to end.
+#: Held while a thread is started, and while all are asked to end.
 _starting = threading.Lock()
 
 

@@ -1,6 +1,6 @@
 """How a fresh interpreter becomes the process that it was started for.
 
-`_payload` tells what it is sent. The child learns from the first pickle whether the name `multiprocessing` means ours
+`_payload` says what it is sent. The child learns from the first pickle whether the name `multiprocessing` means ours
 and imports the program's main module; then it can read the process object. It imports little itself: this is most of
 what a start costs.
 """

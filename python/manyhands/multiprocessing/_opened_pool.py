@@ -86,7 +86,7 @@ class JobRegister(dict[int, Any]):
 
 
 class TaskQueue:
-    """Where tasks are put: pairs of what gives `(job, number, func, args, kwds)`, and what is told their number."""
+    """Where tasks are put: pairs of what gives `(job, number, func, args, kwds)`, and what takes their number."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = weakref.ref(pool)

@@ -1,9 +1,9 @@
 """Workers whose process class is a program's own: of its context, or made by its pool's `Process`; or one whose
 `__init__` or `start` the program has replaced.
 
-Each is made, named and started here as any process of that class, and then handed to whoever starts the pool's workers
-instead of being started. What its own process becomes is the object as it was at that moment. One that takes another's
-place becomes what that one was, under a name and a number of its own.
+Each is made, named and started here as any process of that class, and then handed to the supervisor of the
+pool's workers instead of being started. What its own process becomes is the object as it was at that moment. One that
+takes another's place becomes what that one was, under a name and a number of its own.
 """
 
 from __future__ import annotations

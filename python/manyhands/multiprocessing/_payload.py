@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: What a fresh interpreter is told to run.
+#: What a fresh interpreter is to run.
 CODE = "from manyhands.multiprocessing._child import main; main()"
 
 
@@ -57,7 +57,7 @@ def _payload(popen: Any, data: dict[str, Any], what: Any) -> bytes:
 
 
 def preparation_data(name: str) -> dict[str, Any]:
-    """What the standard library tells a child, and what ours must know besides."""
+    """What the standard library hands to a child, and what ours must know besides."""
     data: dict[str, Any] = _std.module("spawn").get_preparation_data(name)
     method = context._default_context.get_start_method()
     data["start_method"] = method

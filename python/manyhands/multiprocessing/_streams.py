@@ -356,12 +356,12 @@ class Feeder:
             results.end()
 
     def call(self, chunk: list[Any]) -> Callable[..., Any]:
-        pool, crew = self.pool, self.pool._manyhands
+        pool, workers = self.pool, self.pool._manyhands
 
         def submitted(callback: Any, error_callback: Any) -> Any:
             if self.chunksize == 1:
-                return crew.call_one(pool, self.func, (chunk[0],), None, callback, error_callback)
-            return crew.map_elements(pool, self.func, chunk, len(chunk), False, callback, error_callback)
+                return workers.call_one(pool, self.func, (chunk[0],), None, callback, error_callback)
+            return workers.map_elements(pool, self.func, chunk, len(chunk), False, callback, error_callback)
 
         return submitted
 

@@ -68,7 +68,7 @@ class _Threads(_engine.ThreadPoolCore):
             beginning.start()
 
     @property
-    def members(self) -> list[threading.Thread]:
+    def worker_objects(self) -> list[threading.Thread]:
         return [thread for thread in self._threads if thread.is_alive()]
 
     def await_workers(self, timeout: float) -> None:

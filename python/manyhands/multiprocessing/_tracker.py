@@ -1,8 +1,8 @@
 """The resource tracker's descriptor, which goes to every child that begins as an interpreter of its own.
 
 The tracker is the standard library's. A program that closes all descriptors it does not know, as daemons do, closes
-this one as well, and may open another file under its number: so it is looked at before it is handed on, and where it
-is none any more another tracker is started.
+this one as well, and may open another file under its number. So the descriptor is looked at before it is handed on. If
+it is no tracker's any more, another tracker is started.
 """
 
 from __future__ import annotations

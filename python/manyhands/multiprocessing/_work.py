@@ -1,7 +1,7 @@
 """What a pool's worker does in Python: begin, end, and exceptions on their way to the requester.
 
 A worker is a process like any other (name, daemon, parent), whose target is the engine's loop. An exception travels
-with its traceback as text, and with its own text, so that it can be told of even when it cannot be rebuilt.
+with its traceback as text, and with its own text, so that it can be reported even when it cannot be rebuilt.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LENGTHS = struct.Struct("<QQ")
 
 
 class Plan:
-    """What all workers of a pool are told."""
+    """What all workers of a pool must know."""
 
     #: What the workers are called, whether they are daemons if they are of our class, whether they send whatever their
     #: calls raise, and what breaks the pool when the initializer raises it.
@@ -97,14 +97,14 @@ class Plan:
             try:
                 self.initializer(*self.initargs)
             except self.breaks_it as error:
-                # Told before the pool is broken, since that ends this process.
-                self.tell(error)
+                # Reported before the pool is broken, since that ends this process.
+                self.report(error)
                 text = "".join(traceback.format_exception_only(error)).strip()
                 worker.break_pool(f"its initializer raised {text}")
                 raise SystemExit(1) from None
         worker.work(self.sends_all)
 
-    def tell(self, error: BaseException) -> None:
+    def report(self, error: BaseException) -> None:
         """The initializer raised something."""
         whole = "".join(traceback.format_exception(error))
         report(f"Process {process.current_process().name}:\n{whole.removesuffix(chr(10))}")
@@ -121,7 +121,7 @@ class ExecutorPlan(Plan):
     def adapt(self, worker: Any) -> None:
         pass
 
-    def tell(self, error: BaseException) -> None:
+    def report(self, error: BaseException) -> None:
         import logging
 
         logging.getLogger("concurrent.futures").critical("Exception in initializer:", exc_info=error)

@@ -1,118 +1,176 @@
-"""A pool's workers, as process objects of the process whose pool it is.
+"""The workers of a pool: processes that are started alike, and what of the program they know by name.
 
-They are watched and signalled by pidfd. They are children of the pool's supervisor, which reaps them and replaces those
-that die; here they can be looked at, waited for and ended, as the standard library's can.
+A `multiprocessing.Pool` and a process executor each keep an object of `Workers`, and nothing else of their own: so a
+subclass may have an attribute of any name. That object does not refer to its pool.
+
+Forked workers come from a template, a copy of this process as it is when they are first wanted. Others begin
+afresh, and a pickled plan says what they need. Nothing here knows what is called, or when it is over.
 """
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import os
-import signal
+import pickle
+import types
+import weakref
+from collections.abc import Callable
 from typing import Any
 
-from manyhands import _engine, _std
+from manyhands import _debugger, _engine, _guard, _known, _namespaces, _pickling, _std
+from manyhands._bare import without_annotations
 
-from . import connection
+from . import _payload, _tracker, context, forkserver, util
+from ._own_process import OwnObjects
+from ._work import Plan, end_template, run_forked
+from ._worker_process import WorkerPopen, worker_class
 
-__all__ = ["WorkerPopen", "WorkerProcess", "worker_class"]
+__all__ = ["PATIENCE", "Workers", "workers_here"]
 
 process: Any = _std.module("process")
 
+#: How long workers may take to begin, or to end once they are asked to, in seconds.
+PATIENCE = 1.0
 
-class WorkerPopen:
-    """A worker as the process sees it whose pool it works for: it is watched by pidfd, and reaped by its supervisor."""
+_all: weakref.WeakSet[Workers] = weakref.WeakSet()
 
-    returncode: int | None = None
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self._open()
+def workers_here() -> list[Any]:
+    """The workers of all pools of this process, as process objects."""
+    return [worker for workers in list(_all) for worker in workers.worker_objects]
 
-    def _open(self) -> None:
-        try:
-            self.sentinel = os.pidfd_open(self.pid)
-        except ProcessLookupError:
-            self.sentinel = -1
+
+class Workers(_engine.PoolCore):
+    """A pool's core with its workers."""
+
+    #: The plan of all workers, once they are started, and what they know by name.
+    plan: Any = None
+    known: _known.Known
+
+    def number_workers(self, plan: Plan, make: Callable[..., Any] | None, workers: int) -> str:
+        """Gives the workers their numbers among the processes of the program, and has them made where a program makes
+        them; what their names begin with."""
+        if make is not None:
+            plan.own = OwnObjects(make, workers, plan.work, plan.adapt)
+            plan.first = plan.own.first
+            return plan.own.PREFIX
+        plan.first = next(process._process_counter)
+        for _ in range(workers - 1):
+            next(process._process_counter)
+        name: str = context._concrete_contexts[plan.method].Process.__name__
+        return name.replace("Process", plan.kind) + "-"
+
+    def start_workers(self, plan: Plan) -> None:
+        """Has them started."""
+        # Kept: the workers' references to what stands in it begin with their own.
+        self.plan = plan
+        if plan.method == "fork":
+            _namespaces.identify_classes()
+            self.known = _known.Copied()
+            self._keep_forked(plan)
         else:
-            self._file = os.fstat(self.sentinel)
-            if _engine.is_stranger(self.pid):
-                # The number stands in shared memory, and something wrote another one over it.
-                os.close(self.sentinel)
-                self.sentinel = -1
+            self.known = _known.afresh()
+            self._keep_fresh(plan)
+        _all.add(self)
 
-    def _present(self) -> int:
-        """The descriptor, which is opened again where the program has closed it; -1 when there is no such process."""
-        if self.sentinel >= 0 and not self._is_open():
-            self._open()
-        return self.sentinel
+    @property
+    def worker_objects(self) -> list[Any]:
+        """The workers that there are now, as process objects."""
+        if self.plan is None or os.getpid() != self.plan.parent:
+            return []
+        self.await_workers(PATIENCE)
+        return [self._process_object(name, pid) for name, pid, _ in self.workers]
 
-    def _is_open(self, _look: Any = os.fstat, _same: Any = os.path.samestat) -> bool:
-        """Whether the descriptor is still ours: the program may have closed it, and opened something else."""
+    def _process_object(self, name: str, pid: int) -> Any:
+        own: Any = self.plan.own and self.plan.own.found(name)
+        if own is None:
+            kind: Any = context._concrete_contexts[self.plan.method].Process
+            return worker_class(kind)(name, pid, self.plan.daemon)
+        if own._popen is None or own._popen.pid != pid:
+            own._popen = WorkerPopen(pid)
+            own._sentinel = own._popen.sentinel
+        return own
+
+    def _keep_forked(self, plan: Plan) -> None:
+        util._flush_std_streams()
+        part = self.keep_by_template("pool template")
+        if part == "worker":
+            run_forked(plan)
+        if part == "end":
+            end_template()
+
+    def renew_template(self) -> None:
+        """From now on, workers begin as copies of this process as it is now. The core asks for it before it submits."""
+        known: Any = self.known
+        known.compare()
+        _namespaces.identify_classes()
+        self._keep_forked(self.plan)
+
+    def _keep_fresh(self, plan: Plan) -> None:
+        code = forkserver.code_for_spawned if plan.method == "spawn" else forkserver.code
+        starter = _PlanOnItsWay()
+        with _debugger.unfollowed():
+            starter.fds.append(_tracker.descriptor())
+        self.keep_by_zygote(
+            {
+                "name": "pool",
+                "role": "worker",
+                "command": _payload.command(code()),
+                "payload": _payload.payload_of_workers(starter, plan),
+                "descriptors": starter.fds,
+                "handles": starter.handles,
+            }
+        )
+
+    def finish(self) -> None:
+        """Waits until the workers have ended; the pool takes no calls any more."""
+        self.join()
+        self.forget_supervisor()
+        # To ask for a result raises that; otherwise it is reported at the program's end.
+        if self.phase == "broken":
+            _guard.found(self.broken_because)
+
+    # What can go to the workers by reference, and what not: asked by the core.
+
+    def by_reference(self, func: Callable[..., object]) -> bytes | None:
+        if isinstance(func, types.BuiltinFunctionType):
+            if not isinstance(func.__self__, types.ModuleType | None):
+                return None
+        elif not isinstance(func, types.FunctionType | type):
+            return None
+        if not self.known.knows(func):
+            return None
         try:
-            return self.sentinel >= 0 and _same(self._file, _look(self.sentinel))
-        except OSError:
-            return False
+            return pickle.dumps(func, 5)
+        except Exception:
+            return None
 
-    def __del__(self, _close: Any = os.close) -> None:
-        if getattr(self, "sentinel", -1) >= 0 and self._is_open():
-            _close(self.sentinel)
+    def dumps_arguments(self, what: tuple[Any, ...], large: list[Any]) -> bytes:
+        return _pickling.dumps_known(what, large, self.known)
 
-    def poll(self, flag: int = 0) -> int | None:
-        return self.wait(0.0)
-
-    def wait(self, timeout: float | None = None) -> int | None:
-        sentinel = self._present()
-        ended = sentinel < 0 or bool(connection.wait([sentinel], timeout))
-        # How it ended, its supervisor knows.
-        return 0 if ended else None
-
-    def _signal(self, sig: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            if (sentinel := self._present()) >= 0:
-                signal.pidfd_send_signal(sentinel, sig)
-
-    def interrupt(self) -> None:
-        self._signal(signal.SIGINT)
-
-    def terminate(self) -> None:
-        self._signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        self._signal(signal.SIGKILL)
-
-    def close(self) -> None:
-        pass
+    def dumps_call(self, what: tuple[Any, ...], large: list[Any]) -> bytes:
+        if isinstance(what[0], types.FunctionType | type) and not self.known.knows(what[0]):
+            return _pickling.dumps_by_value(what, large, self.known)
+        return self.dumps_arguments(what, large)
 
 
-class WorkerProcess(process.BaseProcess):  # type: ignore[misc]
-    """A worker of a pool, for `active_children` and for who looks after its workers."""
+class _PlanOnItsWay:
+    """Collects what a plan refers to while it is pickled, as a `Popen` does for a process."""
 
-    def __init__(self, name: str, pid: int, daemon: bool) -> None:
-        number = name.rpartition("-")[2].rpartition(":")[2]
-        self._identity = (int(number) if number.isdecimal() else 0,)
-        self._name = name
-        self._config = {**process.current_process()._config, "daemon": daemon}
-        self._parent_pid = os.getpid()
-        self._closed = False
-        self._popen = WorkerPopen(pid)
-        self._sentinel = self._popen.sentinel
+    DupFd: Any
 
-    def interrupt(self) -> None:
-        """Sends SIGINT to the worker."""
-        self._popen.interrupt()
+    def __init__(self) -> None:
+        from .popen_spawn_posix import InheritedFd
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, WorkerProcess) and self.pid == other.pid
+        self.DupFd = InheritedFd
+        self.fds: list[int] = []
+        self.handles: list[int] = []
 
-    def __hash__(self) -> int:
-        return hash(self.pid)
+    def duplicate_for_child(self, fd: int) -> int:
+        self.fds.append(fd)
+        return len(self.fds) - 1
+
+    def _manyhands_share(self, handle: int) -> None:
+        self.handles.append(handle)
 
 
-@functools.cache
-def worker_class(kind: type) -> Any:
-    """The class of workers of a context whose processes are of class `kind`: one of these, by its name."""
-    return type(
-        kind.__name__, (WorkerProcess, kind), {"__module__": kind.__module__, "__qualname__": kind.__qualname__}
-    )
+without_annotations(globals())

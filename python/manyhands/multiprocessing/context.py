@@ -67,8 +67,8 @@ class BaseContext:
     def active_children() -> list[BaseProcess]:
         """The processes that this one started and that have not ended, workers of its pools among them."""
         children: list[BaseProcess] = process.active_children()
-        crews = sys.modules.get("manyhands.multiprocessing._crew")
-        return children if crews is None else children + crews.workers_here()
+        workers = sys.modules.get("manyhands.multiprocessing._workers")
+        return children if workers is None else children + workers.workers_here()
 
     def cpu_count(self) -> int:
         """How many processors the system has."""

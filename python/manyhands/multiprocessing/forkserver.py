@@ -1,6 +1,6 @@
 """The zygote that the start method `forkserver` forks from, as far as it is Python.
 
-It is an interpreter with one thread which imports the modules that it was told to preload, and then serves until the
+It is an interpreter with one thread which imports the modules that it is to preload, and then serves until the
 process that made it ends. It runs nothing of the program: the main module is imported in each child. The workers of
 pools come from such an interpreter under `spawn`, too: from one of its own that preloads nothing.
 """

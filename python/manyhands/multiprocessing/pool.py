@@ -4,8 +4,8 @@ Workers pull calls from shared memory and answer there; nothing in this process 
 until a callback is registered. A worker that dies costs the call that it ran (`WorkerDied`), or nothing with `retries`;
 a new one takes its place. An argument, result or exception that cannot be sent fails its own call only.
 
-What a pool keeps of its own stands in its crew (`_manyhands`), so a subclass may have attributes and methods of any
-name. Those that begin with one underscore here are the standard class's, with its meaning.
+What a pool keeps of its own stands in another object (`_manyhands`), so a subclass may have attributes and methods of
+any name. Those that begin with one underscore here are the standard class's, with its meaning.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from manyhands import _engine, _guard, _std
 from manyhands._bare import without_annotations
 
 from . import context, util
-from ._crew import PATIENCE, Crew
 from ._opened_pool import ApplyResult, JobRegister, MapResult, TaskQueue
 from ._own_process import is_own
 from ._streams import TERMINATE, Feeder, Feeders, OrderedStream, UnorderedStream
 from ._work import Plan
+from ._workers import PATIENCE, Workers
 
 process: Any = _std.module("process")
 
@@ -58,7 +58,7 @@ def __dir__() -> list[str]:
     return _std.names(__name__)
 
 
-class _PoolCrew(Crew):
+class _PoolWorkers(Workers):
     """What a pool of processes keeps of its own."""
 
     def __init__(self, workers: int) -> None:
@@ -103,18 +103,18 @@ class Pool(_engine.PoolBase):
         self._ctx = context or _default_context()
         self._processes = processes
         method: str = self._ctx.get_start_method()
-        crew = self._manyhands = _PoolCrew(processes)
+        workers = self._manyhands = _PoolWorkers(processes)
         _make_inside(self)
         if method != "fork":
             _guard.check()
         plan = Plan(method, os.getpid(), initializer, tuple(initargs))
-        prefix = crew.number_workers(plan, _own_process(self), processes)
-        crew.open(processes, maxtasksperchild, prefix, retries)
-        plan.pool = crew.handle
-        crew.start_workers(plan)
+        prefix = workers.number_workers(plan, _own_process(self), processes)
+        workers.open(processes, maxtasksperchild, prefix, retries)
+        plan.pool = workers.handle
+        workers.start_workers(plan)
         self._state = RUN
-        # Without the crew: by what its workers are told that may lead back to the pool, which could never go.
-        self._terminate = util.Finalize(self, _terminate, args=(crew.alias(),), exitpriority=15)
+        # Without `workers`, whose plan may lead back to the pool: then the pool could never go.
+        self._terminate = util.Finalize(self, _terminate, args=(workers.alias(),), exitpriority=15)
 
     @staticmethod
     def Process(ctx: Any, *args: Any, **kwds: Any) -> Any:
@@ -125,7 +125,7 @@ class Pool(_engine.PoolBase):
     def _pool(self) -> list[Any]:
         """The workers that there are now, process objects or threads; or what a program has set."""
         if "_pool" not in vars(self):
-            members: list[Any] = self._manyhands.members
+            members: list[Any] = self._manyhands.worker_objects
             return members
         own: list[Any] = vars(self)["_pool"]
         return own
@@ -223,12 +223,12 @@ class Pool(_engine.PoolBase):
         util.debug("closing pool")
         if self._state == RUN:
             self._state = CLOSE
-            crew = self._manyhands
-            if crew.feeders.are_busy():
+            workers = self._manyhands
+            if workers.feeders.are_busy():
                 # What an iterable still gives is run; nothing else is taken.
-                crew.refuse_calls()
+                workers.refuse_calls()
             else:
-                crew.close()
+                workers.close()
 
     def terminate(self) -> None:
         """Ends the workers at once; calls that are not done fail."""
@@ -242,11 +242,11 @@ class Pool(_engine.PoolBase):
         util.debug("joining pool")
         if self._state == RUN:
             raise ValueError("Pool is still running")
-        crew = self._manyhands
-        crew.feeders.join()
+        workers = self._manyhands
+        workers.feeders.join()
         if self._state == CLOSE:
-            crew.close()
-        crew.finish()
+            workers.close()
+        workers.finish()
 
     def __enter__(self) -> Pool:
         # A pool that is broken by now says so at its first call.

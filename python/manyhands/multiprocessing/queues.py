@@ -1,9 +1,9 @@
 """Queues that processes share, on the engine's ring.
 
-`put` hands the object over at once: there is no feeder thread, so nothing is lost when the process ends or is killed,
-and what the receiver gets is the object as it was at `put`. As in the standard library an object that cannot be
-pickled is reported by `_on_queue_feeder_error` and dropped, `put` on a closed queue is a ValueError, and a queue
-pickles only while a process is being started. None, bool, int, float, str and bytes travel without pickle.
+`put` hands the object over at once. There is no feeder thread, so nothing is lost when the process ends or is killed,
+and the receiver gets the object as it was at `put`. Three things are as in the standard library. An object that cannot
+be pickled is reported by `_on_queue_feeder_error` and dropped; `put` on a closed queue is a ValueError; a queue pickles
+only while a process is being started. None, bool, int, float, str and bytes travel without pickle.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Queue(_Travelling, _engine.Queue["T"]):
 
     @staticmethod
     def _on_queue_feeder_error(e: BaseException, obj: object) -> None:
-        """Told of an object that could not be pickled; may be overridden."""
+        """Called with an object that could not be pickled; may be overridden."""
         import traceback
 
         traceback.print_exception(e)
@@ -107,7 +107,7 @@ class JoinableQueue(Queue["T"]):
 
     def put(self, obj: T, block: bool = True, timeout: float | None = None) -> None:
         """Puts an object, which counts as unfinished from now on."""
-        # Counted before anybody can take it: whoever does may be done with it at once.
+        # Counted before it can be taken: the receiver may be done with it at once.
         self._unfinished_tasks.release()
         there = False
         try:

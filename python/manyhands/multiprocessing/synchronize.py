@@ -1,9 +1,9 @@
 """Locks, semaphores, events, conditions and barriers that processes share.
 
-The engine's objects with the standard library's manners: a lock may be released by anybody, a re-entrant one by its
-owner only; a negative time-out is zero; they pickle only while a process is being started. Unlike the standard
-library's, a lock whose owner was killed goes to the next who asks, with a warning that names the dead process;
-`owner_died` then tells which it was. A killed waiter takes no notification with it, and breaks its barrier. What is the
+The engine's objects with the standard library's manners: anybody may release a lock, and only its owner a re-entrant
+one. A negative time-out is zero. They pickle only while a process is being started. One thing is not as there: a lock
+whose owner was killed goes to the next process that asks, with a warning that names the dead one. `owner_died` is its
+name from then on. A killed waiter takes no notification with it, and breaks its barrier. What is the
 engine's own in them stands under names that no program uses, for the subclasses that programs make.
 """
 
@@ -90,7 +90,7 @@ class _OwnerDied:
 
 
 class Lock(Shared, _engine.Lock):
-    """A lock. Who has it is known, but anybody may release it."""
+    """A lock. Its owner is known, but anybody may release it."""
 
     #: The process that died with the lock last, if that is how this process got it.
     owner_died: Any = _OwnerDied()

@@ -1,4 +1,4 @@
-//! Where an answer stands, what it came to, and what its classes do alike: fetch it, wait for it, hear of it.
+//! Where an answer stands, what it came to, and what its classes do alike: fetch it, wait for it, have it fetched.
 //!
 //! A class says how the answer is set and what happens then. It gets each worker's answer once, by the thread that asks
 //! or by the pool's callback thread.
@@ -46,7 +46,7 @@ impl Sourced for OnceLock<Box<Source>> {
 }
 
 impl Answer<OnceLock<Box<Source>>> {
-    /// It comes from a call of a worker process.
+    /// Says which call of a worker process it comes from.
     pub fn comes_from(&self, source: Source) {
         let _ = self.source.set(Box::new(source));
     }
@@ -79,8 +79,8 @@ impl<S: Sourced> Answer<S> {
         self.call.state().standing().is_over() || self.source().is_some_and(Source::is_there)
     }
 
-    /// Whether there is anything to look at for the collector, which may see an object before this was written into it:
-    /// the memory of one is all zeros while its attributes' dictionary is made.
+    /// Whether there is anything to look at for the collector of cycles. It may see an object before this was written
+    /// into it: while its attributes' dictionary is made, the memory is all zeros.
     pub fn is_made(&self) -> bool {
         self.is_made
     }
@@ -115,8 +115,8 @@ pub trait Answered: PyClass<Frozen = True> + Send + Sync {
     /// The call was withdrawn, and nobody will run it.
     fn withdraw(slf: &Bound<'_, Self>) -> PyResult<()>;
 
-    /// Keeps answers that were not read to their end for the next one who asks; `false` when somebody waits to hear of
-    /// them unasked.
+    /// Keeps answers that were not read to their end for the next thread that asks; `false` when a callback or a
+    /// watcher waits for them, which never asks.
     fn keep(slf: &Bound<'_, Self>, source: &Source, rest: Fetched) -> bool;
 
     /// Fetches the answer of worker processes if it is there; where it stands then.
@@ -157,7 +157,7 @@ pub trait Answered: PyClass<Frozen = True> + Send + Sync {
                 if Self::keep(slf, source, rest) {
                     slf.get().answer().call.state().wake_all();
                 } else {
-                    // They would wait for somebody to ask.
+                    // A callback would never be called.
                     let _ = Self::come_to(slf, Err(error.clone_ref(slf.py())));
                 }
                 Err(error)
@@ -194,7 +194,7 @@ pub trait Answered: PyClass<Frozen = True> + Send + Sync {
         Ok(Some(standing))
     }
 
-    /// Has the callback thread fetch the answer of worker processes, since somebody is to hear of it unasked.
+    /// Has the callback thread fetch the answer of worker processes, since something is to be called then.
     fn fetch_unasked(slf: &Bound<'_, Self>) -> PyResult<()> {
         track(slf.as_any());
         let Some(source) = slf.get().answer().source() else { return Ok(()) };

@@ -1,6 +1,7 @@
-//! The calls that one answer comes from, and the object that their answers make: what the one call returned, a list of
-//! what each returned, or the list that the chunks of a map make together. A call that raised makes that error of the
-//! whole, after all have their answers.
+//! The calls that one answer comes from, and the object that their answers make.
+//!
+//! The object is what the one call returned, a list of what each call returned, or the list that the chunks of a map
+//! make together. If a call raised, the whole raises that error, after all calls have their answers.
 
 use super::outcome::{Outcome, Part, Read, Reader};
 use manyhands::executor::{Callbacks, RawCall};

@@ -113,7 +113,7 @@ impl Source {
         if is_started { Standing::Running } else { Standing::Pending }
     }
 
-    /// Whether all answers are there for whoever asks, or somebody has them.
+    /// Whether all answers are there to be fetched, or a thread has them.
     pub fn is_there(&self) -> bool {
         match &*self.held() {
             Held::Here(calls) => calls.are_answered(),
@@ -144,7 +144,8 @@ impl Source {
         self.take(py, held)
     }
 
-    /// As `fetch`, with answers that are yet to come, for whoever waits for each; not if an attempt was made before.
+    /// As `fetch`, with answers that are yet to come, for a thread that waits for each; not if an attempt was made
+    /// before.
     pub fn fetch_early(&self, py: Python<'_>) -> Option<(Fetched, Option<PoolStays<'_>>)> {
         let held = self.held();
         if matches!(&*held, Held::Here(_)) && self.shared.raw.is_own() { self.take(py, held) } else { None }
@@ -178,13 +179,13 @@ impl Source {
         fetched.read(py, &self.reader, wait)
     }
 
-    /// Keeps answers that were not read to their end for the next who asks.
+    /// Keeps answers that were not read to their end for the next thread that asks.
     pub fn keep(&self, rest: Fetched) {
         *self.held() = Held::Unread(rest);
         self.is_unread.store(true, Ordering::Release);
     }
 
-    /// Whether whoever asks is to try and read them.
+    /// Whether the next thread that asks is to go on reading them.
     pub fn is_unread(&self) -> bool {
         self.is_unread.load(Ordering::Acquire)
     }

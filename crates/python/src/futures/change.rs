@@ -1,13 +1,15 @@
-//! How a future changes, and who is told of it.
+//! How a future changes, and what is called then.
 //!
-//! A change is one step of the call's word. Whoever makes it tells, afterwards and without holding anything: first
-//! those who wait for several futures, then the callbacks, each once. Of an opened future, which the standard library's
-//! functions may look at, the change is made while its condition is held. A callback that raises stops nothing.
+//! A change is one step of the call's word. The thread that makes it then notifies the others, without holding
+//! anything: first the watchers, which wait for several futures, then the callbacks, each once. An opened future, which
+//! the standard library's functions may look at, changes while its condition is held. A callback that raises stops
+//! nothing.
 //!
 //! Callbacks stand here until a program looks at `_done_callbacks`: then it has a list of its own, and the standard
 //! library's functions keep and call what stands there. A subclass is asked to invoke its callbacks itself.
 //!
-//! A program may put methods of its own into the class, as tracers do. Then whoever runs a call goes through these.
+//! A program may put methods of its own into the class, as tracers do. Then a thread that runs a call goes through
+//! these.
 
 use super::future::{FUTURE, Future};
 use crate::answer::{Answer, Answered, Fetched, Outcome, Source};
@@ -32,7 +34,7 @@ pub struct After {
 }
 
 impl After {
-    /// Whether nobody is to be told unasked.
+    /// Whether nothing is to be notified.
     pub fn is_empty(&self) -> bool {
         self.callbacks.is_empty() && self.watchers.is_empty() && !self.opened
     }
@@ -49,7 +51,7 @@ pub enum Change {
 enum Changed {
     /// It did not apply; an answer is dropped.
     Not(Standing),
-    /// Nobody is to be told.
+    /// Nothing is to be notified.
     Quietly,
     /// Without callbacks the future invokes its own.
     Over {
@@ -73,7 +75,7 @@ impl Future {
                 }
                 Err(Refused { answer, standing }) => return (Changed::Not(standing), Some(answer)),
             },
-            // Watchers are told when whoever would have run it has seen that.
+            // Watchers are notified when the thread that would have run it has seen that.
             Change::Cancel if self.answer.call.state().cancel() => over(after, Vec::new()),
             Change::Cancel => Changed::Not(self.answer.call.state().standing()),
             Change::Begin => match self.answer.call.state().begin() {
@@ -85,7 +87,7 @@ impl Future {
         (changed, None)
     }
 
-    /// Changes the future and tells whoever is to be told.
+    /// Changes the future and notifies its watchers and callbacks.
     #[inline]
     pub fn change(slf: &Bound<'_, Self>, change: Change) -> PyResult<Result<(), Standing>> {
         let this = slf.get();
@@ -98,7 +100,7 @@ impl Future {
         let (changed, dropped) = this.apply(&mut after, change, invokes);
         drop(after);
         drop(dropped);
-        Self::tell(slf, changed)
+        Self::notify(slf, changed)
     }
 
     #[cold]
@@ -110,25 +112,25 @@ impl Future {
         let (changed, dropped) = slf.get().apply(&mut after, change, invokes);
         drop(after);
         drop(dropped);
-        let told = match changed {
+        let notified = match changed {
             Changed::Not(_) | Changed::Quietly => Ok(()),
             Changed::Over { .. } | Changed::Skipped(_) => {
-                slf.call_method0("_manyhands_tell_waiters").map(drop)
+                slf.call_method0("_manyhands_notify_waiters").map(drop)
             }
         };
         condition.call_method0("release")?;
-        told?;
-        Self::tell(slf, changed)
+        notified?;
+        Self::notify(slf, changed)
     }
 
     #[inline]
-    fn tell(slf: &Bound<'_, Self>, changed: Changed) -> PyResult<Result<(), Standing>> {
+    fn notify(slf: &Bound<'_, Self>, changed: Changed) -> PyResult<Result<(), Standing>> {
         match changed {
             Changed::Not(standing) => return Ok(Err(standing)),
             Changed::Quietly => {}
-            Changed::Skipped(watchers) => Self::tell_watchers(slf, &watchers)?,
+            Changed::Skipped(watchers) => Self::notify_watchers(slf, &watchers)?,
             Changed::Over { callbacks, watchers } => {
-                Self::tell_watchers(slf, &watchers)?;
+                Self::notify_watchers(slf, &watchers)?;
                 match callbacks {
                     Some(callbacks) => Self::call_back_all(slf, &callbacks)?,
                     None => slf.call_method0("_invoke_callbacks").map(drop)?,
@@ -146,8 +148,8 @@ impl Future {
         FUTURE.get(py).is_none_or(|kind| !slf.get_type().is(kind)) || !FUTURE_CLASS.holds(py)
     }
 
-    /// Has the call stand where a program says that it does. Who is to hear of that, the program sees to, except those
-    /// that wait in our manner, of whom it cannot know.
+    /// Has the call stand where a program says that it does. The program calls the callbacks itself, but cannot know of
+    /// the watchers.
     pub(super) fn declare(slf: &Bound<'_, Self>, to: Standing) -> PyResult<()> {
         let this = slf.get();
         let mut after = this.after();
@@ -157,7 +159,7 @@ impl Future {
             _ => Vec::new(),
         };
         drop(after);
-        Self::tell_watchers(slf, &watchers)
+        Self::notify_watchers(slf, &watchers)
     }
 
     /// Runs callbacks one after the other.
@@ -165,7 +167,7 @@ impl Future {
         callbacks.iter().try_for_each(|callback| Self::call_back(slf, callback.bind(slf.py())))
     }
 
-    fn tell_watchers(slf: &Bound<'_, Self>, watchers: &[Py<ThreadSimpleQueue>]) -> PyResult<()> {
+    fn notify_watchers(slf: &Bound<'_, Self>, watchers: &[Py<ThreadSimpleQueue>]) -> PyResult<()> {
         watchers.iter().try_for_each(|watcher| watcher.get().push(slf.as_any()))
     }
 
@@ -246,7 +248,7 @@ impl Answered for Future {
 
     fn withdraw(slf: &Bound<'_, Self>) -> PyResult<()> {
         let is_first = Self::change(slf, Change::Cancel)?.is_ok();
-        // Whoever withdraws the call and the callback thread both come here; a program's method is called once.
+        // The thread that withdraws the call and the callback thread both come here; a program's method is called once.
         if is_first || FUTURE_CLASS.holds(slf.py()) {
             let _ = Self::begin_call(slf)?;
         }

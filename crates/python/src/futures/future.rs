@@ -1,8 +1,8 @@
 //! The answer of one call: what `concurrent.futures.Future` is made of.
 //!
-//! Waits sleep on the call's own word; there is no condition and no lock of Python's. The standard library's functions
-//! that look at the inside of a future (`wait`, `as_completed`) find its condition and its list of waiters all the
-//! same: the first look at them *opens* the future, and from then on it changes only while that condition is held.
+//! Waits sleep on the call's own word; there is no condition and no lock of Python's. Functions of the standard library
+//! look at the inside of a future (`wait`, `as_completed`), and find its condition and its list of waiters all the
+//! same. The first look at them *opens* the future: from then on it changes only while that condition is held.
 
 use super::change::{After, Change};
 use crate::answer::{Answer, Answered, Outcome, Source};
@@ -186,7 +186,7 @@ impl Future {
         Ok(raised?.flatten())
     }
 
-    /// Has a function called with the future once the call is over; at once if it is.
+    /// Has a function called with the future once the call is over, or at once if it is over now.
     fn add_done_callback(slf: &Bound<'_, Self>, r#fn: Bound<'_, PyAny>) -> PyResult<()> {
         Self::settle(slf)?;
         let this = slf.get();
@@ -253,7 +253,7 @@ impl Future {
         Self::declare(slf, to)
     }
 
-    /// Runs the callbacks. Whoever changes the future does so; a subclass that ends itself, too.
+    /// Runs the callbacks, after a change. A subclass that ends itself calls this, too.
     fn _invoke_callbacks(slf: &Bound<'_, Self>) -> PyResult<()> {
         let mut after = slf.get().after();
         if after.listed {

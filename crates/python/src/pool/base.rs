@@ -1,7 +1,7 @@
 //! What `multiprocessing.Pool` and `ProcessPoolExecutor` are made of.
 //!
-//! An object of these classes has nothing but its crew (a `PoolCore`, or a `ThreadPoolCore`), in a slot of
-//! its own. So a subclass may give its attributes and methods any names. Submitting is one call into here.
+//! An object of these classes has nothing but its workers (a `PoolCore`, or a `ThreadPoolCore`), in a slot of its own.
+//! So a subclass may give its attributes and methods any names. Submitting is one call into here.
 
 use super::core::PoolCore;
 use super::result::{AsyncResult, ResultCallbacks};
@@ -15,49 +15,51 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::sync::OnceLock;
 
-/// What has a crew.
+/// A pool or an executor: what has workers.
 #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
-pub struct Crewed {
-    crew: OnceLock<Py<PyAny>>,
+pub struct HasWorkers {
+    workers: OnceLock<Py<PyAny>>,
 }
 
-impl Crewed {
-    fn new() -> Crewed {
-        Crewed { crew: OnceLock::new() }
+impl HasWorkers {
+    fn new() -> HasWorkers {
+        HasWorkers { workers: OnceLock::new() }
     }
 
     /// The core that takes the calls of an object.
     #[inline]
     fn core<'a, 'py>(slf: &'a Bound<'py, Self>) -> PyResult<&'a Bound<'py, PoolCore>> {
-        Ok(slf.get().crew()?.bind(slf.py()).cast::<PoolCore>()?)
+        Ok(slf.get().workers()?.bind(slf.py()).cast::<PoolCore>()?)
     }
 
     #[inline]
-    fn crew(&self) -> PyResult<&Py<PyAny>> {
-        self.crew.get().ok_or_else(|| PyAttributeError::new_err("the __init__() of this pool was not called"))
+    fn workers(&self) -> PyResult<&Py<PyAny>> {
+        self.workers
+            .get()
+            .ok_or_else(|| PyAttributeError::new_err("the __init__() of this pool was not called"))
     }
 }
 
 #[pymethods]
-impl Crewed {
+impl HasWorkers {
     /// The workers, and all that the object keeps of its own.
     #[getter(_manyhands)]
-    fn get_crew(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.crew().map(|crew| crew.clone_ref(py))
+    fn get_workers(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.workers().map(|workers| workers.clone_ref(py))
     }
 
     #[setter(_manyhands)]
-    fn set_crew(&self, crew: Py<PyAny>) -> PyResult<()> {
-        self.crew.set(crew).map_err(|_| PyRuntimeError::new_err("this pool is made already"))
+    fn set_workers(&self, workers: Py<PyAny>) -> PyResult<()> {
+        self.workers.set(workers).map_err(|_| PyRuntimeError::new_err("this pool is made already"))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.crew.get().map_or(Ok(()), |crew| visit.call(crew))
+        self.workers.get().map_or(Ok(()), |workers| visit.call(workers))
     }
 }
 
 /// What `multiprocessing.Pool` is made of.
-#[pyclass(extends = Crewed, subclass, frozen, module = "manyhands._engine")]
+#[pyclass(extends = HasWorkers, subclass, frozen, module = "manyhands._engine")]
 pub struct PoolBase;
 
 #[pymethods]
@@ -68,7 +70,7 @@ impl PoolBase {
         _arguments: &Bound<'_, PyTuple>,
         _more: Option<&Bound<'_, PyDict>>,
     ) -> PyClassInitializer<PoolBase> {
-        PyClassInitializer::from(Crewed::new()).add_subclass(PoolBase)
+        PyClassInitializer::from(HasWorkers::new()).add_subclass(PoolBase)
     }
 
     /// Calls `func(*args, **kwds)` in a worker.
@@ -84,10 +86,10 @@ impl PoolBase {
         callback: Option<&Bound<'py, PyAny>>,
         error_callback: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, AsyncResult>> {
-        let crew = slf.as_super().get().crew()?.bind(slf.py());
+        let workers = slf.as_super().get().workers()?.bind(slf.py());
         let callbacks = ResultCallbacks::new(callback, error_callback);
-        let Ok(core) = crew.cast::<PoolCore>() else {
-            let core = crew.cast::<ThreadPoolCore>()?.get();
+        let Ok(core) = workers.cast::<PoolCore>() else {
+            let core = workers.cast::<ThreadPoolCore>()?.get();
             core.check_takes_calls(slf)?;
             return core.submit_call(slf, func, args, kwds, callbacks);
         };
@@ -98,7 +100,7 @@ impl PoolBase {
 }
 
 /// What `ProcessPoolExecutor` is made of.
-#[pyclass(extends = Crewed, subclass, frozen, name = "ProcessPoolExecutor", module = "manyhands._engine")]
+#[pyclass(extends = HasWorkers, subclass, frozen, name = "ProcessPoolExecutor", module = "manyhands._engine")]
 pub struct ExecutorBase;
 
 #[pymethods]
@@ -109,7 +111,7 @@ impl ExecutorBase {
         _arguments: &Bound<'_, PyTuple>,
         _more: Option<&Bound<'_, PyDict>>,
     ) -> PyClassInitializer<ExecutorBase> {
-        PyClassInitializer::from(Crewed::new()).add_subclass(ExecutorBase)
+        PyClassInitializer::from(HasWorkers::new()).add_subclass(ExecutorBase)
     }
 
     /// Calls `fn(*args, **kwargs)` in a worker: its future.
@@ -120,7 +122,7 @@ impl ExecutorBase {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, Future>> {
-        let through = Through { core: Crewed::core(slf.as_super())?, pool: slf };
+        let through = Through { core: HasWorkers::core(slf.as_super())?, pool: slf };
         PoolCore::check_takes_futures(through)?;
         let call = submit_call(through, r#fn, Some(args.as_any()), kwargs.map(|kwargs| kwargs.as_any()));
         PoolCore::future(through, call)

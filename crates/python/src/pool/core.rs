@@ -1,4 +1,4 @@
-//! The pool itself, as Python's `Crew` builds on it: what a pool or an executor of a program has (`base`).
+//! The pool itself, as Python's `Workers` builds on it: what a pool or an executor of a program has (`base`).
 //!
 //! It is empty until Python has checked its arguments and calls `open`. Then a supervisor is made, which starts the
 //! workers (`shared`). Calls and maps are submitted by `submit`.
@@ -7,7 +7,7 @@ use super::result::{AsyncResult, ResultCallbacks};
 use super::shared::{Hiring, Shared, Supervised, keep_by_zygote, locked};
 use super::submit::{Refused, Submitted, Through, submit_call, submit_list, submit_map};
 use crate::answer::{Source, of_refusal};
-use crate::child::{Start, told};
+use crate::child::{Start, note_request};
 use crate::errors::{from_arena, from_start, from_wait, refused_by, waited};
 use crate::ffi::{Interpreter, Patient, fork_template, serve_as_supervisor};
 use crate::futures::Future;
@@ -27,7 +27,7 @@ const ATTEMPTS: u32 = 3;
 /// The error when a template is gone before it has begun.
 const KILLED: &str = "the process that starts the pool's workers was killed";
 
-/// A pool of processes, for Python's `Crew`.
+/// A pool of processes, for Python's `Workers`.
 #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
 pub struct PoolCore {
     shared: OnceLock<Arc<Shared>>,
@@ -155,7 +155,7 @@ impl PoolCore {
                 ForkedSupervisor::Child(requester) => {
                     return match serve_as_supervisor(py, requester, &mut Interpreter::of_program()) {
                         Ok(Served::Child(request)) => {
-                            drop(told(py, request));
+                            drop(note_request(py, request));
                             Ok("worker")
                         }
                         Ok(Served::End) | Err(_) => Ok("end"),

@@ -1,9 +1,9 @@
 //! Functions that pickle by reference: sent to the workers once, then named by a number.
 //!
-//! Whether a function is such a one, Python decides (`Crew.by_reference`): it knows what the workers can import. A
-//! function is known by identity and held weakly: a pool that kept a function of the main module alive would keep that
-//! module's names alive, since the collector of cycles does not see what stands here, and files that the program left
-//! open would never be written out.
+//! Python decides whether a function is such a one (`Workers.by_reference`): it knows what the workers can import. A
+//! function is known by identity and held weakly. The collector of cycles does not see what stands here. A pool
+//! that kept a function of the main module alive would keep all names of that module alive. Then files that the program
+//! left open would never be written out.
 
 use super::result::name_of;
 use manyhands::executor::{RawPool, SubmitError};

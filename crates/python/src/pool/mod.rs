@@ -1,7 +1,7 @@
 //! Pools of processes that run Python functions: the compiled half of `multiprocessing.Pool`.
 //!
 //! ```text
-//! base      what a program's pools and executors are made of: they have a crew, and take calls
+//! base      what a program's pools and executors are made of: they have workers, and take calls
 //! core      the pool itself: takes calls and maps, is closed, terminated, joined
 //! shared    what it and its results have in common: the engine's pool, who starts its workers
 //! renewal   a template made anew from the program as it is now
@@ -14,7 +14,7 @@
 //! ```
 //!
 //! Submitting is one call into here: plain arguments go as they are, the rest is pickled by `manyhands._pickling`.
-//! Results are unpickled by whoever asks for them.
+//! A result is unpickled by the thread that asks for it.
 
 mod base;
 mod call;
@@ -27,7 +27,7 @@ mod shared;
 mod submit;
 mod worker;
 
-pub use base::{Crewed, ExecutorBase, PoolBase};
+pub use base::{ExecutorBase, HasWorkers, PoolBase};
 pub use call::unpacked_ints;
 pub use core::PoolCore;
 pub use function::Called;

@@ -1,10 +1,10 @@
 //! A pool's template, made anew from the program as it is now.
 //!
 //! A forked worker that replaces another should see the program as it is by then. Only the program's own threads can
-//! fork it, so whoever submits does, where a worker has ended since the last template was made or may end over what is
-//! submitted. The new template's supervisor takes the old one's place, which stays with its workers until they end.
-//! Where a new one cannot be made, the old one goes on. The place of one that was killed is taken in the same way, by
-//! whoever submits or waits: its workers are counted in as well.
+//! fork it. So a thread that submits does that, if a worker has ended since the last template was made or may end over
+//! what is submitted. The new template's supervisor takes the old one's place, which stays with its workers until they
+//! end. Where a new one cannot be made, the old one goes on. A template that was killed is replaced in the same way, by
+//! a thread that submits or waits, and its workers are counted in as well.
 
 use super::shared::{Shared, Supervised, locked};
 use manyhands::executor::{PoolState, Turn};
@@ -47,7 +47,7 @@ impl Shared {
             return None;
         }
         if self.raw.is_supervisor_lost() {
-            // Whoever looks after it has just had to put it off.
+            // The thread that looks after it has just had to put it off.
             return None;
         }
         self.raw.turn()

@@ -1,7 +1,7 @@
 //! `AsyncResult`: the answer of one call, or of a map's calls, as a pool's users have it.
 //!
-//! With callbacks the callback thread makes the object when the answers are there, and runs the callback before anybody
-//! who waits goes on. A callback that raises is reported as unraisable and costs nobody else.
+//! With callbacks the callback thread makes the object when the answers are there, and runs the callback before
+//! a thread that waits goes on. A callback that raises is reported as unraisable, and nothing else changes.
 
 use super::parts::Parts;
 use super::shared::locked;
@@ -198,7 +198,7 @@ impl AsyncResult {
         until: impl FnOnce() -> Option<Deadline>,
         look: impl FnOnce(&Outcome) -> R,
     ) -> PyResult<R> {
-        // Once the answers are there, whoever makes the object is waited for without a limit.
+        // Once the answers are there, the thread that makes the object is waited for without a limit.
         let until = || Ok(until().filter(|_| !slf.get().ready()));
         match Self::wait_until_over(slf, until)? {
             Some(_) => slf.get().answer.call.with_answer(look).ok_or_else(cleared),

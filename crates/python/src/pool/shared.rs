@@ -1,4 +1,4 @@
-//! What a pool and its results have in common: the engine's pool, and who starts its workers.
+//! What a pool and its results have in common: the engine's pool, and the process that starts its workers.
 //!
 //! A supervisor starts the workers and replaces those that die: a template forked from this process, or this process's
 //! zygote. The engine has a killed one replaced by a thread that submits or waits; the new one counts the workers that
@@ -28,7 +28,7 @@ const NOBODYS: &str = "the pool is nobody's any more, only its results are";
 /// How many zygotes in a row may end before they answer.
 const ATTEMPTS: u32 = 2;
 
-/// Who starts the pool's workers.
+/// The process that starts the pool's workers.
 pub enum Supervised {
     NotYet,
     ByTemplate(Arc<Supervisor>),
@@ -67,9 +67,8 @@ pub struct Shared {
 
 /// Keeps a pool alive while results of its are to come.
 ///
-/// The reference stands here once and not in each result: a result's would be none that the collector of cycles sees,
-/// so at the program's end the names of the main module would never be let go, or it would have to look at a million
-/// results.
+/// The reference stands here once and not in each result. There the collector of cycles would have to look at a million
+/// results. If it did not look, it would never let the names of the main module go at the program's end.
 #[derive(Default)]
 enum KeptAlive {
     #[default]
@@ -210,7 +209,7 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        // The callback thread may be about to ask for the interpreter lock, which whoever drops this may hold.
+        // The callback thread may be about to ask for the interpreter lock, which this thread may hold.
         if let Some(callbacks) = locked(&self.callbacks).take() {
             Python::attach(|py| py.detach(|| drop(callbacks)));
         }

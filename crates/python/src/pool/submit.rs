@@ -1,8 +1,8 @@
 //! Submitting calls and maps: which function, with its arguments plain or pickled, to whom.
 //!
 //! A map's elements go in chunks: integers packed, the steps of a `range` not at all (its bounds do), everything else
-//! as one pickle per chunk. What cannot be pickled is told to whoever asks for the result, as in the standard library;
-//! a pool that takes no calls says so at once.
+//! as one pickle per chunk. If something cannot be pickled, asking for the result raises that error, as in the standard
+//! library; a pool that takes no calls says so at once.
 
 use super::call::{Kind, Steps, Target};
 use super::core::PoolCore;
@@ -12,7 +12,7 @@ use manyhands::executor::{PoolState, RawCall, SubmitError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
-/// Why nothing was submitted: to be told at once, or to whoever asks for the result.
+/// Why nothing was submitted: to be raised at once, or when the result is asked for.
 pub enum Refused {
     AtOnce(PyErr),
     Later(PyErr),
@@ -103,7 +103,7 @@ pub fn submit_call<'py>(
     one(target.pickled(Kind::Pickled, &pickled))
 }
 
-/// Pickles with a method of Python's `Crew`; an error is the call's own.
+/// Pickles with a method of Python's `Workers`; an error is the call's own.
 fn pickle_for<'py>(
     core: &Bound<'py, PoolCore>,
     method: &str,

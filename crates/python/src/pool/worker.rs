@@ -48,7 +48,7 @@ impl Worker {
     }
 
     /// Takes and runs calls until the worker's life is over. `sends_all`: whatever a call raises is its answer, and an
-    /// answer that cannot be sent is told of by the error itself, as a process executor's workers do.
+    /// answer that cannot be sent is reported by the error itself, as a process executor's workers do.
     fn work(&self, py: Python<'_>, sends_all: bool) -> PyResult<()> {
         let patient = Patient::new(py);
         let calls = &self.calls;
@@ -91,7 +91,7 @@ impl<'py> Desk<'py, '_> {
     }
 
     /// The arguments are there: what comes now is the call itself. A signal that has come by now is not the call's: its
-    /// handler runs here. What it raises is the call's answer all the same, since there is nobody else to tell.
+    /// handler runs here. What it raises is the call's answer all the same, since nothing else could hear of it.
     fn begin(&mut self) -> PyResult<()> {
         self.reads = false;
         self.py.check_signals()?;
@@ -261,7 +261,7 @@ impl<'py> Desk<'py, '_> {
             .import("manyhands.multiprocessing._work")
             .and_then(|work| work.call_method1("failure", (error.into_value(self.py),)))
             .and_then(|payload| Ok(payload.cast_into::<PyBytes>()?));
-        // When not even that fits, the requester is told that no answer could be written.
+        // When not even that fits, the answer says that none could be written.
         if let Ok(payload) = payload {
             let _ = request.answer(RAISED, &[payload.as_bytes()]);
         }
