@@ -305,8 +305,7 @@ class _PoolCore(_Made, Generic[_Elements]):
         func: Callable[..., _T],
         args: Iterable[Any] | None = None,
         kwds: Mapping[str, Any] | None = None,
-        callback: Callable[[_T], object] | None = None,
-        error_callback: Callable[[BaseException], object] | None = None,
+        callbacks: tuple[Callable[[_T], object] | None, Callable[[BaseException], object] | None] = ...,
     ) -> ApplyResult[_T]: ...
     def map_elements(
         self,
@@ -315,8 +314,7 @@ class _PoolCore(_Made, Generic[_Elements]):
         elements: _Elements,
         chunksize: int,
         star: bool,
-        callback: Callable[[Any], object] | None = None,
-        error_callback: Callable[[BaseException], object] | None = None,
+        callbacks: tuple[Callable[[Any], object] | None, Callable[[BaseException], object] | None] = ...,
     ) -> ApplyResult[Any]: ...
     def refuse_calls(self) -> None: ...
     @property

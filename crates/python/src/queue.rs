@@ -312,12 +312,9 @@ impl Queue {
         Ok(self.ends.get()?.raw.handle().to_raw())
     }
 
-    #[classmethod]
-    fn __class_getitem__<'py>(
-        cls: &Bound<'py, PyType>,
-        item: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        generic(cls, item)
+    #[classattr]
+    fn __class_getitem__(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        generic(py)
     }
 }
 
@@ -378,11 +375,8 @@ impl SimpleQueue {
         Ok(self.ends.get()?.raw.handle().to_raw())
     }
 
-    #[classmethod]
-    fn __class_getitem__<'py>(
-        cls: &Bound<'py, PyType>,
-        item: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        generic(cls, item)
+    #[classattr]
+    fn __class_getitem__(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        generic(py)
     }
 }

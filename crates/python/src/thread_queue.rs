@@ -309,12 +309,9 @@ impl ThreadQueue {
         }
     }
 
-    #[classmethod]
-    fn __class_getitem__<'py>(
-        cls: &Bound<'py, PyType>,
-        item: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        generic(cls, item)
+    #[classattr]
+    fn __class_getitem__(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        generic(py)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -438,12 +435,9 @@ impl ThreadSimpleQueue {
         self.monitor.items() == 0
     }
 
-    #[classmethod]
-    fn __class_getitem__<'py>(
-        cls: &Bound<'py, PyType>,
-        item: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        generic(cls, item)
+    #[classattr]
+    fn __class_getitem__(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        generic(py)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -46,9 +46,10 @@ pub fn leave_to_init(
     Ok(())
 }
 
-/// A class with a parameter, as annotations have it: `Queue[int]`.
-pub fn generic<'py>(class: &Bound<'py, PyType>, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-    class.py().import("types")?.getattr("GenericAlias")?.call1((class, item))
+/// The method that gives a class a parameter, as annotations have it: `Queue[int]`.
+pub fn generic(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let alias = py.import("types")?.getattr("GenericAlias")?;
+    py.import("builtins")?.getattr("classmethod")?.call1((alias,))
 }
 
 /// What the bytes of a value mean.

@@ -41,16 +41,8 @@ __all__ = [
 
 class Future(_Future[_T]): ...
 
-class ThreadPoolExecutor(Executor):
-    def __init__(
-        self,
-        max_workers: int | None = None,
-        thread_name_prefix: str = "",
-        initializer: Callable[..., object] | None = None,
-        initargs: tuple[Any, ...] = (),
-        *,
-        resources: Mapping[str, int] | Banker | None = None,
-    ) -> None: ...
+# What both executors have.
+class _Executor(Executor):
     @overload
     def submit(self, fn: Callable[..., _T], /, *args: Any, needs: Mapping[str, int], **kwargs: Any) -> Future[_T]: ...
     @overload
@@ -65,7 +57,18 @@ class ThreadPoolExecutor(Executor):
     ) -> Iterator[_T]: ...
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None: ...
 
-class ProcessPoolExecutor(Executor):
+class ThreadPoolExecutor(_Executor):
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        thread_name_prefix: str = "",
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        *,
+        resources: Mapping[str, int] | Banker | None = None,
+    ) -> None: ...
+
+class ProcessPoolExecutor(_Executor):
     def __init__(
         self,
         max_workers: int | None = None,
@@ -77,18 +80,5 @@ class ProcessPoolExecutor(Executor):
         retries: int = 0,
         resources: Mapping[str, int] | Banker | None = None,
     ) -> None: ...
-    @overload
-    def submit(self, fn: Callable[..., _T], /, *args: Any, needs: Mapping[str, int], **kwargs: Any) -> Future[_T]: ...
-    @overload
-    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]: ...
-    def map(
-        self,
-        fn: Callable[..., _T],
-        *iterables: Iterable[Any],
-        timeout: float | None = None,
-        chunksize: int = 1,
-        buffersize: int | None = None,
-    ) -> Iterator[_T]: ...
     def terminate_workers(self) -> None: ...
     def kill_workers(self) -> None: ...
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None: ...

@@ -135,7 +135,7 @@ class TaskFeeder:
             done = functools.partial(self.answer, job, number)
             try:
                 self.pool._manyhands.call_one(
-                    self.pool, func, tuple(args), kwds, functools.partial(done, True), functools.partial(done, False)
+                    self.pool, func, tuple(args), kwds, (functools.partial(done, True), functools.partial(done, False))
                 )
             except Exception as error:
                 done(False, error)

@@ -358,10 +358,10 @@ class Feeder:
     def call(self, chunk: list[Any]) -> Callable[..., Any]:
         pool, workers = self.pool, self.pool._manyhands
 
-        def submitted(callback: Any, error_callback: Any) -> Any:
+        def submitted(*callbacks: Any) -> Any:
             if self.chunksize == 1:
-                return workers.call_one(pool, self.func, (chunk[0],), None, callback, error_callback)
-            return workers.map_elements(pool, self.func, chunk, len(chunk), False, callback, error_callback)
+                return workers.call_one(pool, self.func, (chunk[0],), None, callbacks)
+            return workers.map_elements(pool, self.func, chunk, len(chunk), False, callbacks)
 
         return submitted
 

@@ -199,7 +199,7 @@ class Pool(_engine.PoolBase):
         chunksize = max(chunksize, 1)
         star = mapper is _standard.starmapstar
         if star or mapper is _standard.mapstar:
-            return self._manyhands.map_elements(self, func, elements, chunksize, star, callback, error_callback)
+            return self._manyhands.map_elements(self, func, elements, chunksize, star, (callback, error_callback))
         result: Any = MapResult(self, chunksize, len(elements), callback, error_callback)  # type: ignore[arg-type]
         tasks = self._guarded_task_generation(result._job, mapper, self._get_tasks(func, elements, chunksize))
         self._taskqueue.put((tasks, None))

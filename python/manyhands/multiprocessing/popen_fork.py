@@ -6,6 +6,7 @@ instruction on. The sentinel is a pidfd. What a child left as its note is read w
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 
@@ -19,12 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Popen"]
 
 
-def __getattr__(name: str) -> Any:
-    return _std.rest(__name__, name)
-
-
-def __dir__() -> list[str]:
-    return _std.names(__name__)
+# What the standard module has besides.
+__getattr__, __dir__ = functools.partial(_std.rest, __name__), functools.partial(_std.names, __name__)
 
 
 class Popen:

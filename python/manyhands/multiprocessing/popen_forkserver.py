@@ -7,6 +7,8 @@ signals as they are now.
 
 from __future__ import annotations
 
+import functools
+
 from manyhands import _engine, _std
 from manyhands._bare import without_annotations
 
@@ -14,17 +16,13 @@ from . import forkserver, popen_spawn_posix
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    pass
 
 __all__ = ["Popen"]
 
 
-def __getattr__(name: str) -> Any:
-    return _std.rest(__name__, name)
-
-
-def __dir__() -> list[str]:
-    return _std.names(__name__)
+# What the standard module has besides.
+__getattr__, __dir__ = functools.partial(_std.rest, __name__), functools.partial(_std.names, __name__)
 
 
 class Popen(popen_spawn_posix.Popen):

@@ -6,6 +6,8 @@ objects that the process object refers to are passed on with them.
 
 from __future__ import annotations
 
+import functools
+
 from manyhands import _debugger, _engine, _guard, _std
 from manyhands._bare import without_annotations
 
@@ -18,12 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Popen"]
 
 
-def __getattr__(name: str) -> Any:
-    return _std.rest(__name__, name)
-
-
-def __dir__() -> list[str]:
-    return _std.names(__name__)
+# What the standard module has besides.
+__getattr__, __dir__ = functools.partial(_std.rest, __name__), functools.partial(_std.names, __name__)
 
 
 class InheritedFd:

@@ -339,12 +339,9 @@ impl Future {
         drop(watcher);
     }
 
-    #[classmethod]
-    fn __class_getitem__<'py>(
-        cls: &Bound<'py, PyType>,
-        item: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        generic(cls, item)
+    #[classattr]
+    fn __class_getitem__(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        generic(py)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -178,24 +178,22 @@ impl PoolCore {
     }
 
     /// Calls `func(*args, **kwds)` in a worker, for `pool`.
-    #[pyo3(signature = (pool, func, args = None, kwds = None, callback = None, error_callback = None))]
+    #[pyo3(signature = (pool, func, args = None, kwds = None, callbacks = ResultCallbacks::default()))]
     fn call_one<'py>(
         slf: &Bound<'py, Self>,
         pool: &Bound<'py, PyAny>,
         func: &Bound<'py, PyAny>,
         args: Option<&Bound<'py, PyAny>>,
         kwds: Option<&Bound<'py, PyAny>>,
-        callback: Option<&Bound<'py, PyAny>>,
-        error_callback: Option<&Bound<'py, PyAny>>,
+        #[pyo3(from_py_with = ResultCallbacks::of_pair)] callbacks: ResultCallbacks,
     ) -> PyResult<Bound<'py, AsyncResult>> {
         let through = Through { core: slf, pool };
         let submitted = submit_call(through, func, args, kwds);
-        AsyncResult::of(through, submitted, ResultCallbacks::new(callback, error_callback), None)
+        AsyncResult::of(through, submitted, callbacks, None)
     }
 
     /// Calls `func` with each element of a list or range, or with each element's elements, for `pool`.
-    #[pyo3(signature = (pool, func, elements, chunksize, star, callback = None, error_callback = None))]
-    #[expect(clippy::too_many_arguments, reason = "what Python's methods take, and the pool")]
+    #[pyo3(signature = (pool, func, elements, chunksize, star, callbacks = ResultCallbacks::default()))]
     fn map_elements<'py>(
         slf: &Bound<'py, Self>,
         pool: &Bound<'py, PyAny>,
@@ -203,12 +201,10 @@ impl PoolCore {
         elements: &Bound<'py, PyAny>,
         chunksize: usize,
         star: bool,
-        callback: Option<&Bound<'py, PyAny>>,
-        error_callback: Option<&Bound<'py, PyAny>>,
+        #[pyo3(from_py_with = ResultCallbacks::of_pair)] callbacks: ResultCallbacks,
     ) -> PyResult<Bound<'py, AsyncResult>> {
         let through = Through { core: slf, pool };
         let submitted = submit_map(through, func, elements, chunksize, star);
-        let callbacks = ResultCallbacks::new(callback, error_callback);
         AsyncResult::of(through, submitted, callbacks, Some(chunksize))
     }
 

@@ -65,6 +65,12 @@ impl ResultCallbacks {
         )
     }
 
+    /// Of a pair, which is what a pool hands on.
+    pub fn of_pair(pair: &Bound<'_, PyAny>) -> PyResult<ResultCallbacks> {
+        let (value, error) = pair.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+        Ok(ResultCallbacks::new(Some(&value), Some(&error)))
+    }
+
     fn are_none(&self) -> bool {
         self.0.iter().all(Option::is_none)
     }
@@ -316,12 +322,9 @@ impl AsyncResult {
         Ok(there)
     }
 
-    #[classmethod]
-    fn __class_getitem__<'py>(
-        cls: &Bound<'py, PyType>,
-        item: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        generic(cls, item)
+    #[classattr]
+    fn __class_getitem__(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        generic(py)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

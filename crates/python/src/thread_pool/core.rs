@@ -90,22 +90,20 @@ impl ThreadPoolCore {
     }
 
     /// Calls `func(*args, **kwds)` in a worker, for `pool`.
-    #[pyo3(signature = (pool, func, args = None, kwds = None, callback = None, error_callback = None))]
+    #[pyo3(signature = (pool, func, args = None, kwds = None, callbacks = ResultCallbacks::default()))]
     fn call_one<'py>(
         &self,
         pool: &Bound<'py, PyAny>,
         func: &Bound<'py, PyAny>,
         args: Option<&Bound<'py, PyAny>>,
         kwds: Option<&Bound<'py, PyAny>>,
-        callback: Option<&Bound<'py, PyAny>>,
-        error_callback: Option<&Bound<'py, PyAny>>,
+        #[pyo3(from_py_with = ResultCallbacks::of_pair)] callbacks: ResultCallbacks,
     ) -> PyResult<Bound<'py, AsyncResult>> {
-        self.submit_call(pool, func, args, kwds, ResultCallbacks::new(callback, error_callback))
+        self.submit_call(pool, func, args, kwds, callbacks)
     }
 
     /// Calls `func` with each element of a list or range, or with each element's elements, for `pool`.
-    #[pyo3(signature = (pool, func, elements, chunksize, star, callback = None, error_callback = None))]
-    #[expect(clippy::too_many_arguments, reason = "what Python's methods take, and the pool")]
+    #[pyo3(signature = (pool, func, elements, chunksize, star, callbacks = ResultCallbacks::default()))]
     fn map_elements<'py>(
         &self,
         pool: &Bound<'py, PyAny>,
@@ -113,8 +111,7 @@ impl ThreadPoolCore {
         elements: &Bound<'py, PySequence>,
         chunksize: usize,
         star: bool,
-        callback: Option<&Bound<'py, PyAny>>,
-        error_callback: Option<&Bound<'py, PyAny>>,
+        #[pyo3(from_py_with = ResultCallbacks::of_pair)] callbacks: ResultCallbacks,
     ) -> PyResult<Bound<'py, AsyncResult>> {
         static CHUNKS: [PyOnceLock<Py<PyAny>>; 2] = [const { PyOnceLock::new() }; 2];
         let py = pool.py();
@@ -128,7 +125,6 @@ impl ThreadPoolCore {
         }
         let name = if star { "call_with_each_tuple" } else { "call_with_each" };
         let function = helper(py, &CHUNKS[usize::from(star)], name)?.unbind();
-        let callbacks = ResultCallbacks::new(callback, error_callback);
         let result = AsyncResult::of_threads(py, callbacks, Some(chunksize), chunks)?;
         // All are made before the first is put: a pool that is terminated next has hardly begun with them.
         let mut works = Vec::with_capacity(chunks);
