@@ -9,7 +9,7 @@ use crate::ffi::Patient;
 use crate::later::Later;
 use crate::patience::{limit_of_poll, limit_of_semaphore};
 use crate::pickled::{self, Pickled};
-use crate::value::{self, generic, truth};
+use crate::value::{self, error_of, generic, truth};
 use manyhands::arena::{Handle, this_process};
 use manyhands::channel::{Buffer, Content, GetError, Message, PutError, RawQueue};
 use manyhands::platform::Deadline;
@@ -26,18 +26,12 @@ static FULL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 /// The exception `queue.Empty`.
 pub fn empty(py: Python<'_>) -> PyErr {
-    match EMPTY.import(py, "manyhands.queue", "Empty") {
-        Ok(kind) => PyErr::from_type(kind.clone(), ()),
-        Err(error) => error,
-    }
+    error_of(py, &EMPTY, ("manyhands.queue", "Empty"), ())
 }
 
 /// The exception `queue.Full`.
 pub fn full(py: Python<'_>) -> PyErr {
-    match FULL.import(py, "manyhands.queue", "Full") {
-        Ok(kind) => PyErr::from_type(kind.clone(), ()),
-        Err(error) => error,
-    }
+    error_of(py, &FULL, ("manyhands.queue", "Full"), ())
 }
 
 /// Whether there is to be a wait at all.

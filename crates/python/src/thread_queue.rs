@@ -12,7 +12,7 @@ use crate::items::{Items, drop_waiting, show_waiting};
 use crate::patience::{Patience, limit_of};
 use crate::process::count;
 use crate::queue::{empty, full};
-use crate::value::{generic, leave_to_init, truth};
+use crate::value::{error_of, generic, leave_to_init, truth};
 use manyhands::channel::{DoneTooOften, Monitor};
 use manyhands::platform::atomic::{AtomicBool, Ordering};
 use pyo3::exceptions::PyValueError;
@@ -26,11 +26,7 @@ static SHUT_DOWN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 /// The exception `queue.ShutDown`, for this queue.
 fn shut_down(queue: &Bound<'_, PyAny>) -> PyErr {
-    let made = || {
-        let kind = SHUT_DOWN.import(queue.py(), "manyhands.queue", "ShutDown")?;
-        Ok(refused_by(PyErr::from_type(kind.clone(), ()), queue))
-    };
-    made().unwrap_or_else(|error: PyErr| error)
+    refused_by(error_of(queue.py(), &SHUT_DOWN, ("manyhands.queue", "ShutDown"), ()), queue)
 }
 
 /// What `queue.Queue` and `queue.LifoQueue` are made of.

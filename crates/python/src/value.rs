@@ -3,8 +3,10 @@
 //! A value is a tag and bytes. Subclasses, larger integers and strings with lone surrogates are not exactly these, so
 //! they take the way of everything else: a pickle, whose large buffers follow it in the same block (`pickled`).
 
+use pyo3::PyErrArguments;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyString, PyTuple, PyType};
 use std::ops::Deref;
 
@@ -50,6 +52,16 @@ pub fn leave_to_init(
 pub fn generic(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     let alias = py.import("types")?.getattr("GenericAlias")?;
     py.import("builtins")?.getattr("classmethod")?.call1((alias,))
+}
+
+/// An exception of a class that Python code has made, of which `cell` keeps the class.
+pub fn error_of(
+    py: Python<'_>,
+    cell: &'static PyOnceLock<Py<PyType>>,
+    (module, name): (&str, &str),
+    arguments: impl PyErrArguments + 'static,
+) -> PyErr {
+    cell.import(py, module, name).map_or_else(|error| error, |kind| PyErr::from_type(kind.clone(), arguments))
 }
 
 /// What the bytes of a value mean.

@@ -11,7 +11,7 @@ use crate::errors::refused_by;
 use crate::ffi::{track, untrack};
 use crate::patience::limit;
 use crate::thread_queue::ThreadSimpleQueue;
-use crate::value::{generic, leave_to_init};
+use crate::value::{error_of, generic, leave_to_init};
 use manyhands::executor::threads::Standing;
 use pyo3::exceptions::{PyRuntimeError, PyTimeoutError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -29,29 +29,20 @@ pub struct Future {
 
 pub static FUTURE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
-fn standard_error(py: Python<'_>, cell: &'static PyOnceLock<Py<PyType>>, name: &str, text: &str) -> PyErr {
-    match cell.import(py, "manyhands.futures._base", name) {
-        Ok(kind) => PyErr::from_type(kind.clone(), (text.to_owned(),)),
-        Err(error) => error,
-    }
-}
+/// The module that the exceptions of futures are from.
+const FUTURES: &str = "manyhands.futures._base";
 
 fn cancelled(future: &Bound<'_, PyAny>) -> PyErr {
     static KIND: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    match KIND.import(future.py(), "manyhands.futures._base", "CancelledError") {
-        Ok(kind) => refused_by(PyErr::from_type(kind.clone(), ()), future),
-        Err(error) => error,
-    }
+    refused_by(error_of(future.py(), &KIND, (FUTURES, "CancelledError"), ()), future)
 }
 
 fn invalid(py: Python<'_>, standing: Standing, future: &Bound<'_, PyAny>) -> PyErr {
     static KIND: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    match future.repr() {
-        Ok(shown) => {
-            standard_error(py, &KIND, "InvalidStateError", &format!("{}: {shown}", name_of(standing)))
-        }
-        Err(error) => error,
-    }
+    let error = |shown| {
+        error_of(py, &KIND, (FUTURES, "InvalidStateError"), format!("{}: {shown}", name_of(standing)))
+    };
+    future.repr().map_or_else(|error| error, error)
 }
 
 fn name_of(standing: Standing) -> &'static str {
@@ -72,7 +63,7 @@ impl Future {
     /// A future as programs know it, of a call that is yet to be handed in.
     #[inline]
     pub fn new_for_a_call(py: Python<'_>) -> PyResult<Bound<'_, Future>> {
-        let kind = FUTURE.import(py, "manyhands.futures._base", "Future")?;
+        let kind = FUTURE.import(py, FUTURES, "Future")?;
         let future = kind.call0()?.cast_into::<Future>()?;
         // Until there is something that a cycle could go through; see `Future::watch_for_cycles`.
         untrack(future.as_any());

@@ -9,7 +9,7 @@ use super::submit::{Refused, Submitted, Through};
 use crate::answer::{Answer, Answered, Fetched, Outcome, Read, Source};
 use crate::child::deadline;
 use crate::ffi::{may_refer, track, untrack};
-use crate::value::generic;
+use crate::value::{error_of, generic};
 use manyhands::platform::Deadline;
 use pyo3::exceptions::{PyAttributeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -24,10 +24,7 @@ const SOMETIMES: [&str; 4] = ["_chunksize", "_number_left", "_success", "_value"
 static TIMEOUT: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 fn timed_out(py: Python<'_>) -> PyErr {
-    match TIMEOUT.import(py, "manyhands.multiprocessing.context", "TimeoutError") {
-        Ok(kind) => PyErr::from_type(kind.clone(), ()),
-        Err(error) => error,
-    }
+    error_of(py, &TIMEOUT, ("manyhands.multiprocessing.context", "TimeoutError"), ())
 }
 
 fn cleared() -> PyErr {
