@@ -101,15 +101,26 @@ impl Arena {
                 continue;
             }
             let number = self.chunk_for(bytes, me)?;
-            let fresh = place_of_chunk(number).start;
-            let (chunk, taken) = (self.chunk(number), ChunkState::Taken(me.raw()));
-            if cursor.compare_exchange(used_up, fresh + bytes, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                chunk.exchange(taken, ChunkState::Used);
+            if let Some(fresh) = self.go_on_in(number, (cursor, used_up, bytes), ChunkState::Used, me) {
                 return Ok(fresh);
             }
-            // Another process brought one.
-            chunk.exchange(taken, ChunkState::Free);
         }
+    }
+
+    /// Has a cursor that was `used_up` go on in a chunk that `me` has taken, behind its first `bytes`: the place of
+    /// these. `None` when another process has brought one before; the chunk is free again then.
+    fn go_on_in(
+        &self,
+        number: usize,
+        (cursor, used_up, bytes): (&AtomicU64, u64, u64),
+        becomes: ChunkState,
+        me: ProcessId,
+    ) -> Option<u64> {
+        let fresh = place_of_chunk(number).start;
+        let went_on = cursor.compare_exchange(used_up, fresh + bytes, Ordering::AcqRel, Ordering::Relaxed);
+        let state = if went_on.is_ok() { becomes } else { ChunkState::Free };
+        self.chunk(number).exchange(ChunkState::Taken(me.raw()), state);
+        went_on.is_ok().then_some(fresh)
     }
 
     /// A chunk to carve blocks of so many bytes from, taken by `me`.
@@ -130,13 +141,9 @@ impl Arena {
             }
             let used_up = cursor.load(Ordering::Acquire);
             let number = self.take_chunks(1, me).ok_or_else(|| self.out_of_memory(bytes))?;
-            let fresh = place_of_chunk(number).start;
-            let (chunk, taken) = (self.chunk(number), ChunkState::Taken(me.raw()));
-            if cursor.compare_exchange(used_up, fresh + bytes, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                chunk.exchange(taken, ChunkState::Lasting);
+            if let Some(fresh) = self.go_on_in(number, (cursor, used_up, bytes), ChunkState::Lasting, me) {
                 return Ok(fresh);
             }
-            chunk.exchange(taken, ChunkState::Free);
         }
     }
 

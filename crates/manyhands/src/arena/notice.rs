@@ -99,14 +99,17 @@ impl Arena {
 
     /// Leaves a sweep that `by` claimed to another process.
     pub(super) fn give_back_sweep(&self, process: ProcessId, by: ProcessId) {
-        let slot = self.process(process);
-        let word = slot.load();
-        if word.state == ProcessState::Dead
-            && word.generation == process.generation()
-            && word.other == by.raw()
-        {
+        if let Some((slot, word)) = self.swept_by(process, by) {
             slot.exchange(word, Word { other: 0, ..word });
         }
+    }
+
+    /// The slot of a dead process and its word, if that says that `by` sweeps it.
+    pub(super) fn swept_by(&self, process: ProcessId, by: ProcessId) -> Option<(&ProcessSlot, Word)> {
+        let slot = self.process(process);
+        let word = slot.load();
+        let is_dead = word.state == ProcessState::Dead && word.generation == process.generation();
+        (is_dead && word.other == by.raw()).then_some((slot, word))
     }
 }
 

@@ -13,79 +13,57 @@ use crate::platform::atomic::Ordering;
 use crate::platform::wipe;
 use std::num::NonZeroU32;
 
-const PROCESS_INDEX_BITS: u32 = 10;
-const PROCESS_GENERATION_MASK: u32 = (1 << 14) - 1;
-const THREAD_INDEX_BITS: u32 = 13;
-const THREAD_GENERATION_MASK: u32 = (1 << 16) - 1;
-
 /// Which word of the wiped page holds this process's number.
 const PROCESS_WORD: usize = 0;
+
+/// Makes a type the number of a slot in a table, with so many bits for the index and for the slot's generation.
+macro_rules! slot_number {
+    ($name:ident: $what:literal, index $index_bits:literal, generation $generation_bits:literal) => {
+        impl $name {
+            const INDEX_MASK: u32 = (1 << $index_bits) - 1;
+            const GENERATION_MASK: u32 = (1 << $generation_bits) - 1;
+
+            /// How many bits a number takes.
+            pub const BITS: u32 = $index_bits + $generation_bits;
+
+            pub(super) fn new(index: usize, generation: u32) -> $name {
+                let raw = (generation & Self::GENERATION_MASK) << $index_bits | index as u32;
+                $name(NonZeroU32::new(raw).expect("slot 0 is never given to anybody"))
+            }
+
+            /// The number as it stands in a word of the arena; never 0, and of no more bits than it takes.
+            pub fn raw(self) -> u32 {
+                self.0.get()
+            }
+
+            #[doc = concat!("The ", $what, " that a word of the arena names; `None` for 0, nobody.")]
+            pub fn from_raw(raw: u32) -> Option<$name> {
+                (raw & Self::INDEX_MASK != 0).then(|| NonZeroU32::new(raw).map($name))?
+            }
+
+            /// The number of its slot, from 1.
+            pub fn index(self) -> usize {
+                (self.raw() & Self::INDEX_MASK) as usize
+            }
+
+            pub(super) fn generation(self) -> u32 {
+                self.raw() >> $index_bits & Self::GENERATION_MASK
+            }
+        }
+    };
+}
 
 /// One process of an arena, for as long as it lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct ProcessId(NonZeroU32);
 
-impl ProcessId {
-    /// How many bits a number takes.
-    pub const BITS: u32 = 24;
-
-    pub(super) fn new(index: usize, generation: u32) -> ProcessId {
-        let raw = (generation & PROCESS_GENERATION_MASK) << PROCESS_INDEX_BITS | index as u32;
-        ProcessId(NonZeroU32::new(raw).expect("slot 0 is never given to anybody"))
-    }
-
-    /// The number as it stands in a word of the arena; at most [`ProcessId::BITS`] bits, never 0.
-    pub fn raw(self) -> u32 {
-        self.0.get()
-    }
-
-    /// The process that a word of the arena names; `None` for 0, nobody.
-    pub fn from_raw(raw: u32) -> Option<ProcessId> {
-        (raw & ((1 << PROCESS_INDEX_BITS) - 1) != 0).then(|| NonZeroU32::new(raw).map(ProcessId))?
-    }
-
-    /// The number of its slot, from 1 to 1023.
-    pub fn index(self) -> usize {
-        (self.raw() & ((1 << PROCESS_INDEX_BITS) - 1)) as usize
-    }
-
-    pub(super) fn generation(self) -> u32 {
-        self.raw() >> PROCESS_INDEX_BITS & PROCESS_GENERATION_MASK
-    }
-}
+slot_number!(ProcessId: "process", index 10, generation 14);
 
 /// One thread of a process of an arena, for as long as it lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ThreadId(NonZeroU32);
 
-impl ThreadId {
-    /// How many bits a number takes.
-    pub const BITS: u32 = 29;
-
-    pub(super) fn new(index: usize, generation: u32) -> ThreadId {
-        let raw = (generation & THREAD_GENERATION_MASK) << THREAD_INDEX_BITS | index as u32;
-        ThreadId(NonZeroU32::new(raw).expect("slot 0 is never given to anybody"))
-    }
-
-    /// The number as it stands in a word of the arena; at most [`ThreadId::BITS`] bits, never 0.
-    pub fn raw(self) -> u32 {
-        self.0.get()
-    }
-
-    /// The thread that a word of the arena names; `None` for 0, nobody.
-    pub fn from_raw(raw: u32) -> Option<ThreadId> {
-        (raw & ((1 << THREAD_INDEX_BITS) - 1) != 0).then(|| NonZeroU32::new(raw).map(ThreadId))?
-    }
-
-    /// The number of its slot.
-    pub fn index(self) -> usize {
-        (self.raw() & ((1 << THREAD_INDEX_BITS) - 1)) as usize
-    }
-
-    pub(super) fn generation(self) -> u32 {
-        self.raw() >> THREAD_INDEX_BITS & THREAD_GENERATION_MASK
-    }
-}
+slot_number!(ThreadId: "thread", index 13, generation 16);
 
 /// The calling process's number if it has one.
 #[inline]

@@ -211,12 +211,7 @@ impl Arena {
 
     /// The last step of a sweep: the slot may be used again.
     pub(super) fn free_slot(&self, process: ProcessId, by: ProcessId) {
-        let slot = self.process(process);
-        let word = slot.load();
-        if word.state == ProcessState::Dead
-            && word.generation == process.generation()
-            && word.other == by.raw()
-        {
+        if let Some((slot, word)) = self.swept_by(process, by) {
             let generation = word.generation.wrapping_add(1);
             slot.exchange(word, Word { state: ProcessState::Free, generation, pid: 0, other: 0 });
         }
