@@ -6,6 +6,7 @@
 use super::Modules;
 use crate::lexer::{Kind, Token};
 use crate::tree::File;
+use std::collections::BTreeSet;
 
 /// A public item of the engine.
 pub struct Item<'a> {
@@ -17,6 +18,16 @@ pub struct Item<'a> {
     pub is_in_macro: bool,
     pub is_fully_public: bool,
     pub is_method: bool,
+}
+
+impl Item<'_> {
+    /// Whether users see it, who see the `exported` names: it is one of these, a method of one, or stands in a macro
+    /// beside one.
+    pub fn is_seen(&self, all: &[Item<'_>], exported: &BTreeSet<&str>) -> bool {
+        let is_beside = || all.iter().any(|item| !item.is_method && exported.contains(item.name));
+        self.is_fully_public
+            && (exported.contains(self.of.unwrap_or(self.name)) || self.is_in_macro && is_beside())
+    }
 }
 
 /// The public items of a module of the engine that are no test's.

@@ -38,10 +38,10 @@ pub fn check(files: &[File]) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for (file, tokens) in &engine {
-        for item in items(file, tokens).into_iter().filter(|item| item.is_fully_public) {
-            let is_seen = item.is_in_macro || exported.contains(item.of.unwrap_or(item.name));
+        let all = items(file, tokens);
+        for item in &all {
             let names = if item.is_method { &tests.called } else { &tests.named };
-            if is_seen && !names.contains(item.name) {
+            if item.is_seen(&all, &exported) && !names.contains(item.name) {
                 let message =
                     format!("no test names `{}`, which users of the crate see: write one", item.name);
                 findings.push(Finding::new(file, item.line, message));
@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(findings(RING, &[other]), 2);
         assert_eq!(findings(RING, &[("crates/manyhands/tests/one.rs", "fn put() { Ring }")]), 1);
         assert_eq!(findings("/// ```text\n/// Ring.put()\n/// ```\npub struct Ring;", &[]), 1);
-        assert_eq!(findings("macro_rules! m { () => { pub fn put(&self) {} } }", &[]), 1);
+        assert_eq!(findings("pub struct Ring; macro_rules! m { () => { pub fn put(&self) {} } }", &[]), 2);
     }
 
     #[test]
@@ -132,6 +132,7 @@ mod tests {
         assert_eq!(findings(&inside, &[]), 0);
         let shown = format!("/// ```\n/// # use Ring;\n/// ring.put();\n/// ```\n{RING}");
         assert_eq!(findings(&shown, &[]), 0);
+        assert_eq!(findings("macro_rules! m { () => { pub fn put(&self) {} } }", &[]), 0);
         assert_eq!(findings("pub struct Inside; impl Ring { pub(crate) fn put(&self) {} }", &[]), 0);
     }
 }

@@ -37,9 +37,9 @@ pub fn check(files: &[File]) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for (file, tokens) in &rust {
-        for item in items(file, tokens) {
-            let is_seen = item.is_in_macro || exported.contains(item.of.unwrap_or(item.name));
-            let is_exported = item.is_fully_public && is_seen;
+        let all = items(file, tokens);
+        for item in &all {
+            let is_exported = item.is_seen(&all, &exported);
             let uses = if item.is_method { &called } else { &named };
             let is_allowed = ALLOWED.iter().any(|(name, _)| *name == item.name);
             if !is_exported && !is_allowed && !uses.contains(item.name) {
