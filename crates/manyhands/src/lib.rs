@@ -67,6 +67,18 @@ mod arena {
     mod once;
     mod reclaim;
     mod window;
+
+    /// What is waited for, of which the model writes nothing down.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Kind;
+
+    impl Kind {
+        pub(crate) const BANKER: Kind = Kind;
+        pub(crate) const CALL: Kind = Kind;
+        pub(crate) const DOOR: Kind = Kind;
+        pub(crate) const QUEUE: Kind = Kind;
+        pub(crate) const WORK: Kind = Kind;
+    }
 }
 
 #[cfg(not(manyhands_model))]

@@ -172,7 +172,7 @@ fn the_attacker_starts_the_victim() {
         _ => start_through_zygote(&program, &order),
     };
     let told = match started {
-        Ok(started) => format!("{:?}", started.wait(None)),
+        Ok(started) => format!("{:?}", started.wait(None, &manyhands::sync::Blocking)),
         Err(error) => error.to_string(),
     };
     fs::write(folder.join("attacker"), told).unwrap();

@@ -170,8 +170,12 @@ fn bytes_that_somebody_made_up_are_not_run_as_a_function() {
     };
     for bytes in [&[][..], &[7; 16], &[0; 64]] {
         let started = start_exec(&Program::myself(), &order(Instruction::of(bytes))).unwrap();
-        assert_eq!(started.wait(None).unwrap(), Some(ExitStatus::Exited(1)), "refused in words");
+        assert_eq!(
+            started.wait(None, &manyhands::sync::Blocking).unwrap(),
+            Some(ExitStatus::Exited(1)),
+            "refused in words"
+        );
         let started = start_through_zygote(&Program::myself(), &order(Instruction::of(bytes))).unwrap();
-        assert_eq!(started.wait(None).unwrap(), Some(ExitStatus::Exited(1)));
+        assert_eq!(started.wait(None, &manyhands::sync::Blocking).unwrap(), Some(ExitStatus::Exited(1)));
     }
 }

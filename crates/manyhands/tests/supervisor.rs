@@ -178,7 +178,10 @@ fn a_process_of_a_supervisor_is_its_requesters_child_however_it_is_made() {
                     let mine = format!("{} {}\n", started.pid(), std::process::id());
                     until("it tells", || std::fs::read_to_string(&path).unwrap().contains(&mine));
                     started.signal(libc::SIGKILL).unwrap();
-                    assert_eq!(started.wait(None).unwrap(), Some(ExitStatus::Signaled(libc::SIGKILL)));
+                    assert_eq!(
+                        started.wait(None, &manyhands::sync::Blocking).unwrap(),
+                        Some(ExitStatus::Signaled(libc::SIGKILL))
+                    );
                 }
                 // Orphans are nobody's business again.
                 let mut subreaper = 0;

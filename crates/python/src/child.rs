@@ -3,8 +3,8 @@
 //! [`Child`] is one that this process started, in any of these ways. A fresh interpreter asks [`take_request`]
 //! what it is to become, a zygote [`serve_zygote`]. Payloads are Python's (`manyhands.multiprocessing._child`).
 
-use crate::errors::from_start;
-use crate::ffi::{Interpreter, inherited, serve_as_supervisor};
+use crate::errors::{from_start, from_wait};
+use crate::ffi::{Interpreter, Patient, inherited, serve_as_supervisor};
 use crate::patience::limit_of_poll;
 use crate::value::kept_name;
 use manyhands::arena::{Arena, Handle, Role};
@@ -18,13 +18,9 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::ffi::CString;
-use std::io;
 use std::os::fd::{AsRawFd, IntoRawFd};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How long nobody looks whether a signal came.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// A time-out in seconds as a point in time: `None` waits for ever, a negative one not at all.
 pub fn deadline(timeout: Option<f64>) -> Option<Deadline> {
@@ -69,16 +65,10 @@ impl Child {
     #[pyo3(signature = (timeout = None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<Option<i32>> {
         let until = limit_of_poll(py, timeout)?;
-        loop {
-            // A signal that came before the sleep has not interrupted it, so nobody sleeps for long at a time.
-            py.check_signals()?;
-            let look = Deadline::after(LOOK).map(|look| look.earlier(until));
-            match py.detach(|| self.started.wait(look)) {
-                Ok(None) if until.is_none_or(|until| !until.is_past()) => {}
-                Ok(status) => return Ok(status.map(code)),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
-            }
+        let patient = Patient::new(py);
+        match self.started.wait(until, &patient) {
+            Ok(status) => Ok(status.map(code)),
+            Err(error) => from_wait(error, patient).map(|_| None),
         }
     }
 

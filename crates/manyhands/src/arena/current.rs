@@ -6,6 +6,7 @@
 use super::error::ArenaError;
 use super::owner::{ProcessId, ThreadId, known_process};
 use super::region::Arena;
+use super::thread_slot::ThreadSlot;
 use std::cell::Cell;
 
 /// The calling process's number; it gets a slot when it has none.
@@ -41,6 +42,20 @@ pub fn this_thread() -> Result<ThreadId, ArenaError> {
         return Ok(thread);
     }
     register_thread()
+}
+
+/// The slot in which the calling thread writes what it waits for. One that has none gets one if it waits for an object
+/// of the arena, or (`is_private`) if its process uses the arena and there are slots to spare.
+#[inline]
+pub(crate) fn slot_of_this_thread(is_private: bool) -> Option<&'static ThreadSlot> {
+    let process = known_process();
+    let arena = Arena::current()?;
+    let thread = match THIS_THREAD.get() {
+        (of, thread) if process.is_some_and(|process| process.raw() == of) => ThreadId::from_raw(thread),
+        _ if is_private && (process.is_none() || !arena.has_slots_to_spare()) => None,
+        _ => register_thread().ok(),
+    };
+    thread.map(|thread| arena.thread(thread))
 }
 
 #[cold]

@@ -25,9 +25,19 @@ impl Kind {
         Kind { number, name, body: size_of::<T>() }
     }
 
+    /// The kind of this number of what is no object: threads wait for such things, and say so by the kind.
+    pub(crate) const fn of_no_object(number: u8, name: &'static str) -> Kind {
+        Kind { number, name, body: 0 }
+    }
+
     /// The number that stands in the headers of its objects.
     pub(crate) const fn number(self) -> u8 {
         self.number
+    }
+
+    /// What it is called.
+    pub(crate) const fn name(self) -> &'static str {
+        self.name
     }
 
     /// Whether its objects' bodies are of this type, so far as the size tells.

@@ -70,7 +70,7 @@ impl Dead {
 }
 
 /// The kind of this number, and the layer whose it is.
-pub(super) fn numbered(number: u8) -> Option<(Kind, &'static Layer)> {
+pub(crate) fn numbered(number: u8) -> Option<(Kind, &'static Layer)> {
     Arena::LAYERS.iter().find_map(|layer| {
         let kind = layer.kinds.iter().find(|kind| kind.number() == number)?;
         Some((*kind, layer))

@@ -71,6 +71,7 @@ mod window;
 
 pub use block::Block;
 pub use block_entry::BlockId;
+pub(crate) use current::slot_of_this_thread;
 pub use current::{this_process, this_thread};
 pub use error::ArenaError;
 pub(crate) use fork::by_hand;
@@ -79,6 +80,7 @@ pub use handle::Handle;
 pub use header::Counters;
 pub(crate) use kept_block::{KeptBlock, keep};
 pub use kind::Kind;
+pub(crate) use layer::numbered;
 pub(crate) use layer::{Dead, Layer, Registered, Sweep};
 pub use names::Shape;
 pub use object::Object;

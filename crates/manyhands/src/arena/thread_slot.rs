@@ -8,7 +8,7 @@
 //! ```
 
 use super::shared::Shared;
-use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 /// How many threads of an arena have a slot at a time, plus one.
 pub const THREADS: usize = 8192;
@@ -25,7 +25,8 @@ pub struct ThreadSlot {
     pub(super) tid: AtomicU32,
     /// The generation at which the present process took the slot.
     pub(super) first_generation: AtomicU32,
-    /// What it waits for: kind << 32 | object number; 0 when it waits for nothing of the arena.
+    /// What it waits for, as the layer above writes it: in the lower half the number of an object of the arena, if it
+    /// is one; 0 when it waits for nothing.
     pub(super) waits_for: AtomicU64,
 }
 
@@ -38,14 +39,23 @@ impl ThreadSlot {
         self.tid.load(Ordering::Relaxed)
     }
 
-    /// What the thread waits for, as a number that the waiting layer chose; 0 for nothing.
-    pub fn waits_for(&self) -> u64 {
+    /// What the thread waits for, as the word that the waiting layer chose; 0 for nothing.
+    pub(crate) fn waits_for(&self) -> u64 {
         self.waits_for.load(Ordering::Acquire)
     }
 
-    /// Says what the thread begins to wait for, or (0) that it waits no more.
-    pub fn set_waits_for(&self, what: u64) {
-        self.waits_for.store(what, Ordering::Release);
+    /// Writes down what the thread, which is the calling one, waits for from now on (0: nothing), and gives what stood
+    /// there. Comes before whatever the thread looks at next, in the eyes of all.
+    pub(crate) fn wait_for(&self, what: u64) -> u64 {
+        let before = self.waits_for.load(Ordering::Relaxed);
+        if what == 0 {
+            // A note that is seen a little longer than it stands harms nobody.
+            self.waits_for.store(0, Ordering::Release);
+        } else {
+            self.waits_for.store(what, Ordering::Relaxed);
+            fence(Ordering::SeqCst); // pairs with that of `Arena::waited`
+        }
+        before
     }
 }
 

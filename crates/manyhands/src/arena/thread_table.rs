@@ -10,7 +10,7 @@ use super::owner::{ProcessId, ThreadId};
 use super::region::Arena;
 use super::shared::Offset;
 use super::thread_slot::{ENDED, FREE, RUNNING, THREADS, ThreadSlot, pack, unpack};
-use crate::platform::atomic::Ordering;
+use crate::platform::atomic::{Ordering, fence};
 use crate::platform::thread::gettid;
 
 /// The slots of this process's threads that have ended. A hint, as all such bits: a fork's copy of it names slots of
@@ -43,6 +43,7 @@ impl Arena {
             return Waited([u64::MAX; Waited::WORDS]);
         }
         let mut waited = Waited([0; Waited::WORDS]);
+        fence(Ordering::SeqCst); // a note that is not seen here was written by a thread that looks after this
         for slot in &self.thread_slots()[..high] {
             let what = slot.waits_for();
             if what != 0 {
@@ -51,6 +52,12 @@ impl Arena {
             }
         }
         waited
+    }
+
+    /// Whether there are so many slots that a thread may have one which owns nothing in the arena. The last quarter is
+    /// kept for those that do.
+    pub(super) fn has_slots_to_spare(&self) -> bool {
+        self.thread_high() < THREADS / 4 * 3
     }
 
     /// One past the highest number ever used.
@@ -76,13 +83,17 @@ impl Arena {
         if state == FREE || age > span { None } else { ProcessId::from_raw(process) }
     }
 
-    /// How many threads wait for what this number stands for.
-    pub fn threads_waiting_for(&self, what: u64) -> usize {
-        let high = self.thread_high();
-        let waits = |slot: &&ThreadSlot| {
-            unpack(slot.word.load(Ordering::Acquire)).0 == RUNNING && slot.waits_for() == what
-        };
-        self.thread_slots()[..high].iter().filter(waits).count()
+    /// The threads that run now, each with its process.
+    pub(crate) fn running_threads(&self) -> impl Iterator<Item = (ProcessId, &'static ThreadSlot)> {
+        self.thread_slots()[..self.thread_high()].iter().filter_map(|slot| {
+            let (state, _, process) = unpack(slot.word.load(Ordering::Acquire));
+            (state == RUNNING).then(|| ProcessId::from_raw(process))?.map(|process| (process, slot))
+        })
+    }
+
+    /// How many threads wait for what this word stands for.
+    pub(crate) fn threads_waiting_for(&self, what: u64) -> usize {
+        self.running_threads().filter(|(_, slot)| slot.waits_for() == what).count()
     }
 
     /// A slot for a thread of `process`: one of its own threads that have ended, one that was given back, then a fresh

@@ -7,9 +7,10 @@
 use super::chain::{Nothing, Refused};
 use super::model::{NoRing, Stream, assert_same, write};
 use super::ring::Await;
+use crate::arena::Kind;
 use crate::platform::model::spawn;
 use crate::platform::{Scope, thread::yield_now};
-use crate::sync::{Blocking, Gate, Wait, dies_after};
+use crate::sync::{Blocking, Gate, Outside, Subject, dies_after, wait_for};
 use loom::sync::Arc;
 
 const DEAD: u32 = 1;
@@ -49,9 +50,9 @@ impl GatedStream {
             }
         };
         let more = || matches!(self.stream.chain().await_next(), Await::Something | Await::Writing);
-        self.gate
-            .wait_with(&Wait::private(None, &Blocking), early, ready, more)
-            .expect("nothing ends the wait")
+        wait_for(Subject::private(Kind::QUEUE, self), &Outside, None, &Blocking, |wait| {
+            self.gate.wait_with(wait, early, ready, more).expect("nothing ends the wait")
+        })
     }
 
     fn recover(&self) {

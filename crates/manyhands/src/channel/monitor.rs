@@ -6,10 +6,11 @@
 //! the items. After a wait it enters and looks again, since another thread may have been quicker. There is no promise
 //! across a fork: a thread that was inside stays inside in the child's copy.
 
+use crate::arena::Kind;
 use crate::platform::Deadline;
 use crate::platform::Scope;
 use crate::platform::atomic::{AtomicU32, AtomicUsize, Ordering};
-use crate::sync::{Gate, RawLock, WaitError, Waiting, wait_for_news};
+use crate::sync::{Gate, RawLock, Subject, WaitError, Waiting, wait_for};
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -169,10 +170,9 @@ impl<S> Monitor<S> {
         S: Send,
     {
         let is_there = || self.items() > 0 || self.is_closed() || enough();
-        let ready = || is_there().then_some(());
         // The one that leaves takes an item only afterwards, so it counts that one as still there.
         let more = || self.items() > 1 || self.is_closed() || enough();
-        wait_for_news(&self.not_empty, deadline, waiting, is_there, ready, more)
+        self.wait_at(&self.not_empty, deadline, waiting, is_there, more)
     }
 
     /// Waits until there is room, or `enough` says not to wait for any more.
@@ -189,12 +189,11 @@ impl<S> Monitor<S> {
         S: Send,
     {
         let is_there = || !self.is_full() || self.is_closed() || enough();
-        let ready = || is_there().then_some(());
         let more = || {
             let limit = self.limit();
             limit == 0 || self.items() + 1 < limit || self.is_closed() || enough()
         };
-        wait_for_news(&self.not_full, deadline, waiting, is_there, ready, more)
+        self.wait_at(&self.not_full, deadline, waiting, is_there, more)
     }
 
     /// Waits until all items that were put have been reported done, or `enough` says not to wait any more.
@@ -211,8 +210,25 @@ impl<S> Monitor<S> {
         S: Send,
     {
         let is_there = || self.unfinished() == 0 || enough();
+        self.wait_at(&self.all_done, deadline, waiting, is_there, || true)
+    }
+
+    /// Waits at a gate until `is_there`, of which `more` says whether it still is for one more waiter.
+    fn wait_at(
+        &self,
+        gate: &Gate,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+        is_there: impl Fn() -> bool + Sync,
+        more: impl FnMut() -> bool,
+    ) -> Result<(), WaitError> {
         let ready = || is_there().then_some(());
-        wait_for_news(&self.all_done, deadline, waiting, is_there, ready, || true)
+        if ready().is_some() {
+            return Ok(());
+        }
+        wait_for(Subject::private(Kind::QUEUE, self), &is_there, deadline, waiting, |wait| {
+            gate.wait_until(wait, ready, more)
+        })
     }
 }
 

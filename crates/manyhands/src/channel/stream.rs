@@ -14,7 +14,7 @@ use super::wait::Polling;
 use crate::arena::{Arena, ArenaError, Handle, Kind, Object, ProcessId, this_process};
 use crate::platform::atomic::Ordering;
 use crate::platform::{Deadline, Scope, clock};
-use crate::sync::{Wait, WaitError, Waiting};
+use crate::sync::{Outside, Subject, WaitError, Waiting, wait_for};
 
 /// Takes from a full queue that follow one another within this time are a flow, in nanoseconds: its producers are
 /// woken at half empty. A single one wakes a producer at once.
@@ -112,6 +112,10 @@ impl<const W: usize> Stream<W> {
         self.object.handle()
     }
 
+    fn subject(&self) -> Subject {
+        Subject::shared(Kind::QUEUE, self.handle())
+    }
+
     /// The most messages that may wait; 0 for as many as the arena holds.
     pub(super) fn limit(&self) -> u64 {
         self.view.shape.limit
@@ -187,9 +191,6 @@ impl<const W: usize> Stream<W> {
         fill: impl Fn(&Payload<W>),
     ) -> Result<(), Stop> {
         let alone = Alone::new(|| self.is_only_reference(), waiting);
-        let plain = Wait::arena(deadline, self.hooks(deadline, &alone, waiting));
-        let polling = Polling::new(&plain);
-        let wait = Wait { ticking: Some(&polling), ..plain };
         let ready = || match self.try_put(&fill) {
             Err(Stop::TimedOut) => {
                 self.view.lines.space.wanted.store(self.view.chain().put_at_least(), Ordering::Relaxed);
@@ -202,7 +203,12 @@ impl<const W: usize> Stream<W> {
             let has_room = self.view.chain().len_hint() + batch <= self.limit();
             if has_room { ready() } else { None }
         };
-        let put = self.view.lines.space.gate.wait_with(&wait, early, ready, || self.len() < self.limit());
+        let gate = &self.view.lines.space.gate;
+        let hooks = self.hooks(deadline, &alone, waiting);
+        let put = wait_for(self.subject(), &Outside, deadline, hooks, |wait| {
+            let polling = Polling::new(wait);
+            gate.wait_with(&wait.ticked_by(&polling), early, ready, || self.len() < self.limit())
+        });
         // The last of the others may have made room just before it went.
         if alone.is_found() { self.try_put(&fill).map_err(Stop::when_alone) } else { put? }
     }
@@ -306,30 +312,32 @@ impl<const W: usize> Stream<W> {
         read: impl Fn(&Payload<W>) -> Option<T>,
     ) -> Result<T, Stop> {
         let alone = Alone::new(|| self.is_only_reference(), waiting);
-        let plain = Wait::arena(deadline, self.hooks(deadline, &alone, waiting));
-        let polling = Polling::new(&plain);
-        let wait = Wait { ticking: Some(&polling), ..plain };
         let early = || match self.try_take(&read) {
             Err(Stop::TimedOut) => None,
             end => Some(end),
         };
-        // Sleeps only after it has left word in the slot of the message to come, so that puts need not look for
-        // sleepers.
-        let ready = || loop {
-            if let Some(end) = early() {
-                return Some(end);
-            }
-            match self.view.chain().await_next() {
-                Await::Something => continue,
-                Await::Noted => polling.is_needed(false),
-                Await::Writing => polling.is_needed(true),
-                Await::Sealed(_) => unreachable!("the chain goes on to the next ring"),
-            }
-            return None;
-        };
         // Leaves word for the others that may sleep here.
         let more = || matches!(self.view.chain().await_next(), Await::Something | Await::Writing);
-        let taken = self.view.lines.items.gate.wait_with(&wait, early, ready, more);
+        let gate = &self.view.lines.items.gate;
+        let hooks = self.hooks(deadline, &alone, waiting);
+        let taken = wait_for(self.subject(), &Outside, deadline, hooks, |wait| {
+            let polling = Polling::new(wait);
+            // Sleeps only after it has left word in the slot of the message to come, so that puts need not look for
+            // sleepers.
+            let ready = || loop {
+                if let Some(end) = early() {
+                    return Some(end);
+                }
+                match self.view.chain().await_next() {
+                    Await::Something => continue,
+                    Await::Noted => polling.is_needed(false),
+                    Await::Writing => polling.is_needed(true),
+                    Await::Sealed(_) => unreachable!("the chain goes on to the next ring"),
+                }
+                return None;
+            };
+            gate.wait_with(&wait.ticked_by(&polling), early, ready, more)
+        });
         // The last of the others may have put something just before it went.
         if alone.is_found() {
             return self.take_now(&read).map_err(Stop::when_alone);

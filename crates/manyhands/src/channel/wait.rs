@@ -27,7 +27,7 @@ pub(super) struct Polling<'a> {
 impl<'a> Polling<'a> {
     /// Divides the ticks of `wait`, which is one on an arena word.
     pub(super) fn new(wait: &Wait<'a>) -> Polling<'a> {
-        let arena = wait.ticking.expect("a wait on an arena word ticks");
+        let arena = wait.ticking().expect("a wait on an arena word ticks");
         Polling {
             arena,
             next: AtomicU32::new(FIRST),
@@ -80,7 +80,8 @@ impl Ticking for Polling<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::Blocking;
+    use crate::arena::Kind;
+    use crate::sync::{Blocking, Outside, Subject, wait_for};
 
     struct Counting(AtomicU32);
 
@@ -97,15 +98,17 @@ mod tests {
     #[test]
     fn looks_come_ever_less_often_and_the_arena_still_ticks() {
         let counting = Counting(AtomicU32::new(0));
-        let wait = Wait { ticking: Some(&counting), ..Wait::arena(None, &Blocking) };
-        let polling = Polling::new(&wait);
-        let sleeps: Vec<Duration> = (0..40)
-            .map(|_| {
+        // Any wait that ticks: it does not sleep.
+        let subject = Subject::shared(Kind::QUEUE, crate::arena::Handle::from_raw(1));
+        let sleeps: Vec<Duration> = wait_for(subject, &Outside, None, &Blocking, |wait| {
+            let polling = Polling::new(&wait.ticked_by(&counting));
+            let sleep = |_| {
                 let turn = polling.before_sleep(false);
                 polling.after_sleep(turn, true);
                 turn.period
-            })
-            .collect();
+            };
+            (0..40).map(sleep).collect()
+        });
         assert_eq!(sleeps[0], Duration::from_millis(1));
         assert!(sleeps.iter().all(|sleep| *sleep <= Duration::from_millis(20)));
         let slept: Duration = sleeps.iter().sum();

@@ -8,6 +8,7 @@ use super::children;
 use crate::arena::{Arena, Role, this_process};
 use crate::platform::atomic::{AtomicBool, Ordering};
 use crate::platform::process;
+use crate::sync::Blocking;
 
 static REGISTERED: AtomicBool = AtomicBool::new(false);
 
@@ -28,7 +29,7 @@ extern "C" fn leave() {
     for child in children.iter().filter(|child| child.role() == Role::User) {
         // A signal handler that ran meanwhile is no reason to stop waiting.
         while child.is_alive() {
-            let _ = child.wait(None);
+            let _ = child.wait(None, &Blocking);
         }
         let _ = child.status();
     }

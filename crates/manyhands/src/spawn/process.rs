@@ -20,6 +20,7 @@ use crate::platform::atomic::Ordering;
 use crate::platform::fork::{Side, fork_plain};
 use crate::platform::pidfd::ExitStatus;
 use crate::platform::{Deadline, memory};
+use crate::sync::Blocking;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io;
@@ -252,14 +253,8 @@ impl Process {
         if parent != crate::platform::process::getpid() {
             return Some(Err(ProcessError::NotMine { name, pid, parent }));
         }
-        let status = loop {
-            match self.started.wait(deadline) {
-                Ok(status) => break status?,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Polling one descriptor fails only for want of memory.
-                Err(_) => crate::platform::thread::yield_now(),
-            }
-        };
+        // Nothing interrupts it.
+        let status = self.started.wait(deadline, &Blocking).unwrap_or_default()?;
         Some(match self.failure() {
             Some(failure) => Err(ProcessError::Failed { name, pid, failure }),
             None => ProcessError::of(&name, pid, status),

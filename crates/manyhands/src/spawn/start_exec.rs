@@ -12,6 +12,7 @@ use super::started::{Room, Started};
 use super::supervisor::{SENDING, claim, is_gone};
 use crate::arena::Arena;
 use crate::platform::{process, signal};
+use crate::sync::Blocking;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
@@ -79,5 +80,5 @@ fn may_be_too_many(count: usize) -> bool {
 /// Ends and reaps a child that got no request.
 fn end(started: &Started) {
     let _ = started.signal(libc::SIGKILL);
-    while started.wait(None).is_err() {}
+    while started.wait(None, &Blocking).is_err() {}
 }

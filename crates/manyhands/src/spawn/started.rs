@@ -6,9 +6,10 @@
 //! is a child's, or at least that of a process of the arena, the kernel must say: it may have been read in the arena.
 
 use super::reaper;
-use crate::arena::{Arena, ProcessId, Role};
+use crate::arena::{Arena, Kind, ProcessId, Role};
 use crate::platform::pidfd::{ExitStatus, PidFd};
 use crate::platform::{Deadline, pidfd, process, stat};
+use crate::sync::{Outside, Subject, WaitError, Waiting, wait_for};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, PoisonError};
@@ -129,9 +130,24 @@ impl Started {
     /// Waits until it has ended and says how; `None` when `deadline` came first.
     ///
     /// # Errors
-    /// `Interrupted` when a signal handler ran meanwhile: call again.
-    pub fn wait(&self, deadline: Option<Deadline>) -> io::Result<Option<ExitStatus>> {
-        if reaper::wait_dead(&self.pidfd, deadline)? { Ok(self.status()) } else { Ok(None) }
+    /// [`WaitError::Interrupted`] when a signal handler ended the wait.
+    pub fn wait(
+        &self,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+    ) -> Result<Option<ExitStatus>, WaitError> {
+        let subject = Subject::numbered(Kind::PROCESS_END, self.pid);
+        let waited = match self.is_alive() {
+            true => {
+                wait_for(subject, &Outside, deadline, waiting, |wait| reaper::wait_dead(&self.pidfd, wait))
+            }
+            false => Ok(()),
+        };
+        match waited {
+            Ok(()) => Ok(self.status()),
+            Err(WaitError::TimedOut) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Sends it a signal; nothing happens when it has ended.

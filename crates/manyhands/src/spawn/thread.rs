@@ -12,13 +12,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::platform::Deadline;
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::stat;
 use crate::platform::thread::gettid;
-use crate::sync::wait_graph::thread_number;
 use crate::sync::{
-    DeadlockStep, Event, Site, WaitError, is_waiting, name_this_thread, this_thread_number, wait_of,
-    while_joining,
+    DeadlockStep, Event, Site, WaitError, adopt_number, is_waiting, name_this_thread, reserve_number,
+    return_number, this_thread_number, wait_of,
 };
 
 /// What a thread is doing, as known when it was asked.
@@ -117,7 +117,7 @@ impl ThreadBuilder {
         if name.contains('\0') {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a thread's name cannot hold a NUL"));
         }
-        let number = thread_number::reserve();
+        let number = reserve_number();
         let (tid, ended, result) = (AtomicU32::new(0), Event::new(), Mutex::new(None));
         let shared = Arc::new(Shared { number, tid, ended, result });
         let mut builder = std::thread::Builder::new().name(name.clone());
@@ -127,7 +127,7 @@ impl ThreadBuilder {
         let handle = builder.spawn({
             let (shared, name) = (shared.clone(), name.clone());
             move || {
-                thread_number::adopt(number);
+                adopt_number(number);
                 name_this_thread(&name);
                 shared.tid.store(gettid(), Ordering::Release);
                 let result = catch_unwind(AssertUnwindSafe(run));
@@ -135,7 +135,7 @@ impl ThreadBuilder {
                 shared.ended.set();
             }
         });
-        let handle = handle.inspect_err(|_| thread_number::give_back(number))?;
+        let handle = handle.inspect_err(|_| return_number(number))?;
         Ok(Thread { name, shared, handle: Some(handle) })
     }
 
@@ -222,7 +222,8 @@ impl<T> Thread<T> {
     /// # Errors
     /// [`ThreadError::Panicked`].
     pub fn join_timeout(mut self, timeout: Duration) -> Result<Result<T, Self>, ThreadError> {
-        match self.shared.ended.wait_timeout(timeout) {
+        let (number, deadline) = (self.shared.number, Deadline::after(timeout));
+        match self.shared.ended.wait_for_end_of(number, deadline, Site::Unknown) {
             Ok(()) => self.result().map(Ok),
             Err(_) => Ok(Err(self)),
         }
@@ -232,7 +233,7 @@ impl<T> Thread<T> {
         if self.shared.ended.is_set() {
             return Ok(());
         }
-        while_joining(self.shared.number, site, || self.shared.ended.wait_unwatched())
+        self.shared.ended.wait_for_end_of(self.shared.number, None, site)
     }
 
     /// The result of a thread that has ended.

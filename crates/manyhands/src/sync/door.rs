@@ -8,7 +8,10 @@
 //! in one word; a thread that finds none sleeps at a gate, and a thread that leaves a full door has the next one look.
 
 use super::wait::gate::Gate;
-use super::wait::park::{Blocking, Wait};
+use super::wait::park::Blocking;
+use super::wait::subject::Subject;
+use super::wait_for::wait_for;
+use crate::arena::Kind;
 use crate::platform::atomic::{AtomicU64, Ordering};
 
 /// A door, with nobody inside.
@@ -76,10 +79,11 @@ impl Door {
 
     #[cold]
     fn wait(&self, token: u32) {
-        let wait = Wait::private(None, &Blocking);
         let has_room = || count_of(self.inside.load(Ordering::Relaxed), token) < self.most;
-        // Without a deadline, and with nothing to interrupt it, the wait ends inside.
-        while self.gate.wait_until(&wait, || self.try_enter(token), has_room).is_err() {}
+        wait_for(Subject::private(Kind::DOOR, self), &has_room, None, &Blocking, |wait| {
+            // Without a deadline, and with nothing to interrupt it, the wait ends inside.
+            while self.gate.wait_until(wait, || self.try_enter(token), has_room).is_err() {}
+        });
     }
 
     #[inline]

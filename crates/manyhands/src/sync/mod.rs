@@ -6,7 +6,8 @@
 //! event       Event                                    condition    Condition
 //! barrier     Barrier                                  banker       Banker
 //! shared      the names of those for processes         sweep        what a killed process held here
-//! door        only so many at a time                   reference    what those of the arena have in common
+//! wait_for    the one way to wait                      door         only so many at a time
+//! reference   what references to the arena have in common
 //! ```
 //!
 //! A folder per primitive, each with the same files. *word* is the algorithm, *raw* has it in either place, private
@@ -23,7 +24,8 @@ mod event;
 mod lock;
 mod semaphore;
 mod wait;
-pub(crate) mod wait_graph;
+mod wait_for;
+mod wait_graph;
 
 #[cfg(not(manyhands_model))]
 mod reference;
@@ -40,7 +42,10 @@ pub(crate) use wait::mortal::may_die;
 #[allow(unused_imports, reason = "for the models of later layers")]
 pub(crate) use wait::mortal::model::dies_after;
 pub use wait::park::{Blocking, History, Parker, Wait, WaitError, Waiting};
-pub(crate) use wait_graph::wait_for_news;
+pub(crate) use wait::subject::Subject;
+pub(crate) use wait_for::wait_for;
+#[cfg_attr(manyhands_model, allow(unused_imports, reason = "objects in the arena are not in the model"))]
+pub(crate) use wait_graph::Outside;
 
 #[cfg(not(manyhands_model))]
 pub use public::*;
@@ -71,10 +76,12 @@ mod public {
     pub(crate) use super::sweep::LAYER;
     pub(crate) use super::wait::countdown::Countdown;
     pub use super::wait::deadlock::{Deadlock, DeadlockStep, suspicions_go_to};
+    pub use super::wait::note::{ThreadWait, waits};
     pub(crate) use super::wait::park::{Ticking, Turn};
     pub use super::wait::site::{Site, sites_are_named_by};
+    pub(crate) use super::wait_graph::{adopt_number, reserve_number, return_number};
     pub use super::wait_graph::{
-        interrupts_only_raise_if, is_waiting, name_this_thread, this_thread_number, wait_of, while_joining,
+        interrupts_only_raise_if, is_waiting, name_this_thread, this_thread_number, wait_of,
     };
 }
 

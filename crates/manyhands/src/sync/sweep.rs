@@ -32,6 +32,15 @@ impl Kind {
     pub const BANKER: Kind = Kind::of::<BankerBody>(10, "banker");
 }
 
+impl Kind {
+    /// The ends of threads, which other threads wait for.
+    pub(crate) const THREAD_END: Kind = Kind::of_no_object(20, "end of a thread");
+    /// The ends of processes.
+    pub(crate) const PROCESS_END: Kind = Kind::of_no_object(24, "end of a process");
+    /// Doors.
+    pub(crate) const DOOR: Kind = Kind::of_no_object(21, "door");
+}
+
 /// This layer's objects.
 pub(crate) const LAYER: Layer = Layer {
     kinds: &[
@@ -42,6 +51,9 @@ pub(crate) const LAYER: Layer = Layer {
         Kind::CONDITION,
         Kind::BARRIER,
         Kind::BANKER,
+        Kind::THREAD_END,
+        Kind::PROCESS_END,
+        Kind::DOOR,
     ],
     sweep: &SyncSweep,
 };

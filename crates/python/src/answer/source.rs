@@ -12,7 +12,6 @@ use manyhands::executor::threads::{Call, Standing};
 use manyhands::executor::{CallWatch, Callbacks, RawCall};
 use manyhands::platform::Deadline;
 use manyhands::platform::atomic::{AtomicBool, Ordering};
-use manyhands::sync::Wait;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -264,7 +263,7 @@ impl Source {
             }
             let patient = Patient::on(object);
             let ended = match watch {
-                Some(watch) => watch.wait(&Wait::arena(until, &patient)),
+                Some(watch) => watch.wait(until, &patient),
                 // The thread that fetches the answers may be interrupted: then this one goes on.
                 None => call.state().wait_or(until, &patient, || self.is_unread()).map(drop),
             };
@@ -277,7 +276,7 @@ impl Source {
     /// Waits for one call.
     pub fn wait_for_call(object: &Bound<'_, PyAny>, call: &RawCall) -> PyResult<()> {
         let patient = Patient::on(object);
-        waited(call.wait(&Wait::arena(None, &patient)), patient).map(drop)
+        waited(call.wait(None, &patient), patient).map(drop)
     }
 
     /// Shows the collector what is kept.

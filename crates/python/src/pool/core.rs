@@ -15,7 +15,6 @@ use crate::value::kept_name;
 use manyhands::executor::{PoolPlan, PoolState, RawPool, SubmitError};
 use manyhands::platform::atomic::{AtomicBool, Ordering};
 use manyhands::spawn::{ForkedSupervisor, Refusal, Served};
-use manyhands::sync::Wait;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -261,8 +260,8 @@ impl PoolCore {
     fn await_workers(&self, py: Python<'_>, timeout: f64) -> PyResult<()> {
         let Some(shared) = self.shared.get() else { return Ok(()) };
         let patient = Patient::new(py);
-        let wait = Wait::arena(crate::child::deadline(Some(timeout)), &patient);
-        match shared.raw.wait_for_workers(shared.workers, &wait) {
+        let until = crate::child::deadline(Some(timeout));
+        match shared.raw.wait_for_workers(shared.workers, until, &patient) {
             Ok(()) => Ok(()),
             Err(error) => from_wait(error, patient).map(drop),
         }
@@ -323,7 +322,7 @@ impl PoolCore {
         let Some(shared) = self.shared.get() else { return Ok(true) };
         let until = crate::child::deadline(timeout);
         let patient = Patient::new(py);
-        if !waited(shared.raw.join(&Wait::arena(until, &patient)), patient)? {
+        if !waited(shared.raw.join(until, &patient), patient)? {
             return Ok(false);
         }
         // Waits for the callbacks that are left.

@@ -9,7 +9,7 @@ use crate::patience::limit;
 use crate::value::kept_name;
 use manyhands::platform::atomic::{AtomicU32, Ordering};
 use manyhands::platform::stat;
-use manyhands::sync::{RawEvent, name_this_thread, this_thread_number};
+use manyhands::sync::{RawEvent, Site, name_this_thread, this_thread_number};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
@@ -76,12 +76,13 @@ impl ThreadLife {
         }
         let patient = Patient::on(thread);
         let result = match (limit(timeout)?, self.number()) {
+            (until, 0) => self.ended.wait(until, &patient),
             // Without a limit this wait may be part of a deadlock, so it is an edge to the thread. A thread that has
             // not begun has no number yet, and cannot hold anything.
-            (None, number) if number != 0 => {
-                self.ended.wait_for_end_of(number, behind(thread.py(), 1), &patient)
+            (until, number) => {
+                let site = if until.is_none() { behind(thread.py(), 1) } else { Site::Unknown };
+                self.ended.wait_for_end_of(number, until, site, &patient)
             }
-            (until, _) => self.ended.wait(until, &patient),
         };
         waited(result, patient)
     }

@@ -11,7 +11,7 @@ use super::raw_call::RawCall;
 use super::raw_pool::RawPool;
 use super::requester::Requester;
 use crate::executor::errors::SubmitError;
-use crate::sync::{Blocking, Wait};
+use crate::sync::Blocking;
 use std::borrow::Borrow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -79,7 +79,7 @@ fn when_done<C: Borrow<RawCall> + Send + 'static>(
         // Its latch is where the thread sleeps.
         Ok(()) => requester.notify_callbacks(),
         Err((call, then)) => {
-            while call.borrow().wait(&Wait::arena(None, &Blocking)).is_err() {}
+            while call.borrow().wait(None, &Blocking).is_err() {}
             then(call);
         }
     }
@@ -109,9 +109,8 @@ enum Next {
 fn serve(desk: &Desk, mut calls: Completions<(), OnAnswer>) {
     let pool = calls.pool().clone();
     loop {
-        let next = pool
-            .requester()
-            .at_latch(calls.latch(), &Wait::arena(None, &Blocking), || next(desk, &mut calls));
+        let latch = calls.latch();
+        let next = pool.requester().at_latch(latch, None, &Blocking, || next(desk, &mut calls));
         match next {
             Ok(Next::Run(callback)) => {
                 // The panic hook has reported it; the next callback is not to suffer.

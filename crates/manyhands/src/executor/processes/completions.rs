@@ -7,7 +7,8 @@ use super::latch::{AtLatch, Latch};
 use super::raw_call::RawCall;
 use super::raw_pool::{NewCall, RawPool};
 use crate::executor::errors::SubmitError;
-use crate::sync::{Wait, WaitError};
+use crate::platform::Deadline;
+use crate::sync::{WaitError, Waiting};
 use std::collections::HashMap;
 
 /// A set of calls whose answers are taken as they come. `T` is what the caller wants to know a call by, `C` how it has
@@ -85,13 +86,18 @@ impl<T, C: AtLatch> Completions<T, C> {
     ///
     /// # Errors
     /// When the deadline came first or a signal handler asked for an end.
-    pub fn next(&mut self, wait: &Wait<'_>) -> Result<Option<(C, T)>, WaitError> {
+    pub fn next(
+        &mut self,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+    ) -> Result<Option<(C, T)>, WaitError> {
         if self.calls.is_empty() {
             return Ok(None);
         }
         let Completions { pool, latch: number, calls, found } = self;
         let latch = pool.requester().view.latch(*number);
-        pool.requester().at_latch(*number, wait, || next_answered(latch, calls, found)).map(Some)
+        let ready = || next_answered(latch, calls, found);
+        pool.requester().at_latch(*number, deadline, waiting, ready).map(Some)
     }
 }
 

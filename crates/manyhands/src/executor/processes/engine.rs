@@ -17,7 +17,7 @@ use crate::spawn::{
     Entry, Inheritance, Instruction, Order, Predecessor, Refusal, Share, StartError, Supervisor, entry,
     zygote,
 };
-use crate::sync::{Blocking, Wait};
+use crate::sync::Blocking;
 use serde::Serialize;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -179,7 +179,7 @@ impl Drop for Processes {
             return;
         }
         self.close();
-        while self.raw.join(&Wait::arena(None, &Blocking)).is_err() {}
+        while self.raw.join(None, &Blocking).is_err() {}
         self.raw.finish_callbacks();
     }
 }

@@ -8,7 +8,7 @@ use super::raw_call::RawCall;
 use crate::executor::errors::{CallError, SubmitError};
 use crate::platform::Deadline;
 use crate::spawn::{Failure, entry};
-use crate::sync::{Blocking, Wait};
+use crate::sync::Blocking;
 use serde::de::DeserializeOwned;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Waker;
@@ -41,7 +41,7 @@ impl Listener {
 /// Waits for an answer; whether it is there.
 pub(in crate::executor) fn wait_for(call: &RawCall, deadline: Option<Deadline>) -> bool {
     // Without a deadline, and with nobody to interrupt it, a wait ends with the answer only.
-    while call.wait(&Wait::arena(deadline, &Blocking)).is_err() {
+    while call.wait(deadline, &Blocking).is_err() {
         if deadline.is_some_and(|deadline| deadline.is_past()) {
             return call.is_done();
         }

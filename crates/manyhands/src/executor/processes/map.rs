@@ -11,7 +11,7 @@ use crate::executor::errors::SubmitError;
 use crate::executor::future::Future;
 use crate::executor::map::{AnyOrder, Came, Chunk, Sender};
 use crate::spawn::Entry;
-use crate::sync::{Blocking, Wait};
+use crate::sync::Blocking;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
@@ -66,7 +66,7 @@ impl<T: Serialize, R: DeserializeOwned> AnyOrder<T, R> for AsTheyCome<'_, T, R> 
     fn next(&mut self) -> Option<Came<R>> {
         loop {
             // Without a deadline, and with nobody to interrupt it, a wait ends with an answer only.
-            if let Ok(next) = self.under_way.next(&Wait::arena(None, &Blocking)) {
+            if let Ok(next) = self.under_way.next(None, &Blocking) {
                 let (call, items) = next?;
                 let (number, function) = (call.number(), self.to.function);
                 return Some(Came { number, function, items, answer: read(call, function) });

@@ -13,8 +13,9 @@ use super::watch::CallWatch;
 use super::word::{CallWord, State};
 use crate::arena::ProcessId;
 use crate::executor::errors::{CallFailure, WorkerDied};
+use crate::platform::Deadline;
 use crate::platform::atomic::{AtomicU32, Ordering};
-use crate::sync::{Parker, Wait, WaitError};
+use crate::sync::{WaitError, Waiting};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -92,27 +93,13 @@ impl RawCall {
     /// # Errors
     /// When the deadline came first or a signal handler asked for an end; the call goes on.
     #[inline]
-    pub fn wait(&self, wait: &Wait<'_>) -> Result<(), WaitError> {
-        if self.is_done() { Ok(()) } else { self.wait_slowly(wait) }
+    pub fn wait(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<(), WaitError> {
+        if self.is_done() { Ok(()) } else { self.wait_slowly(deadline, waiting) }
     }
 
     #[cold]
-    fn wait_slowly(&self, wait: &Wait<'_>) -> Result<(), WaitError> {
-        self.requester.in_pieces(wait, |piece, is_last| {
-            let mut parker = Parker::new(piece);
-            let is_done = || self.is_done().then_some(());
-            if parker.yields(&self.requester.history, is_done).is_some() {
-                return Ok(Some(()));
-            }
-            while let Some(announced) = self.word().announce_waiter() {
-                self.requester.look_after_calls();
-                if is_last && self.requester.wants_supervisor() {
-                    return Ok(None);
-                }
-                parker.sleep(self.slot.futex(), announced.bits())?;
-            }
-            Ok(Some(()))
-        })
+    fn wait_slowly(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<(), WaitError> {
+        self.requester.wait_for_call(self.slot, || self.is_done(), deadline, waiting)
     }
 
     /// Cancels the call if no worker has begun with it. Whether it is cancelled now.

@@ -15,10 +15,10 @@ use super::word::State;
 use crate::arena::{Arena, ArenaError, Handle, Kind, Object, PROCESSES, ProcessId, this_process};
 use crate::executor::errors::SubmitError;
 use crate::executor::state::{PoolState, PoolStatistics};
-use crate::platform::Scope;
 use crate::platform::atomic::{Ordering, fence};
+use crate::platform::{Deadline, Scope};
 use crate::spawn::Predecessor;
-use crate::sync::{Wait, WaitError};
+use crate::sync::{WaitError, Waiting};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -280,21 +280,28 @@ impl RawPool {
     ///
     /// # Errors
     /// When the deadline came first or a signal handler asked for an end.
-    pub fn join(&self, wait: &Wait<'_>) -> Result<(), WaitError> {
+    pub fn join(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<(), WaitError> {
         let view = &self.0.view;
         let is_empty =
             || view.workers().next().is_none() && !view.has_unanswered() || self.0.is_beyond_help();
-        self.0.at_gate(&view.record.workers_changed.gate, wait, || is_empty().then_some(()))
+        let gate = (Kind::POOL, &view.record.workers_changed.gate);
+        self.0.at_gate(gate, deadline, waiting, || is_empty().then_some(()))
     }
 
     /// Waits until `workers` workers are there, or the pool is no longer open.
     ///
     /// # Errors
     /// As [`RawPool::join`].
-    pub fn wait_for_workers(&self, workers: usize, wait: &Wait<'_>) -> Result<(), WaitError> {
+    pub fn wait_for_workers(
+        &self,
+        workers: usize,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+    ) -> Result<(), WaitError> {
         let view = &self.0.view;
         let there = || view.enlisted().count() >= workers || view.record.state() != PoolState::Open;
-        self.0.at_gate(&view.record.workers_changed.gate, wait, || there().then_some(()))
+        let gate = (Kind::POOL, &view.record.workers_changed.gate);
+        self.0.at_gate(gate, deadline, waiting, || there().then_some(()))
     }
 
     /// Waits until all callbacks have run, and ends their thread. Callbacks that are registered later run at once.

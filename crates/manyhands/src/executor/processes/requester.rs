@@ -11,13 +11,13 @@ use super::slot::CallSlot;
 use super::sweep::{Note, fail, fail_pending, note_of};
 use super::view::View;
 use super::word::State;
-use crate::arena::{ArenaError, Object, ProcessId, this_process};
+use crate::arena::{ArenaError, Kind, Object, ProcessId, this_process};
 use crate::executor::errors::SubmitError;
 use crate::executor::state::PoolState;
-use crate::platform::Scope;
 use crate::platform::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use crate::platform::{Deadline, Scope};
 use crate::spawn::{Predecessor, Setbacks};
-use crate::sync::{Gate, History, Wait, WaitError};
+use crate::sync::{Gate, History, Parker, WaitError, Waiting};
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -299,26 +299,56 @@ impl Requester {
     pub(super) fn at_latch<R>(
         &self,
         number: usize,
-        wait: &Wait<'_>,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
         mut ready: impl FnMut() -> Option<R>,
     ) -> Result<R, WaitError> {
         // Threads that share a future wait at one latch, each for the same: one that leaves lets the next one look.
-        self.at_gate(&self.view.latch(number).gate, wait, &mut ready)
+        self.at_gate((Kind::CALL, &self.view.latch(number).gate), deadline, waiting, &mut ready)
     }
 
-    /// Waits at a gate until `ready` gives something, and looks after the pool meanwhile.
+    /// Waits at the gate of what is of this kind until `ready` gives something, and looks after the pool meanwhile.
     pub(super) fn at_gate<R>(
         &self,
-        gate: &Gate,
-        wait: &Wait<'_>,
+        (kind, gate): (Kind, &Gate),
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
         mut ready: impl FnMut() -> Option<R>,
     ) -> Result<R, WaitError> {
-        self.in_pieces(wait, |piece, is_last| {
+        self.wait_in_pieces(kind, deadline, waiting, |piece, is_last| {
             let ready = || {
                 self.look_after_calls();
                 ready().map(Some).or_else(|| (is_last && self.wants_supervisor()).then_some(None))
             };
             gate.wait_until(piece, ready, || true)
+        })
+    }
+
+    /// Waits for the call in `slot`, if it is not over.
+    pub(super) fn wait_for_call(
+        &self,
+        slot: &CallSlot,
+        is_over: impl Fn() -> bool,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+    ) -> Result<(), WaitError> {
+        self.wait_in_pieces(Kind::CALL, deadline, waiting, |piece, is_last| {
+            let mut parker = Parker::new(piece);
+            if parker.yields(&self.history, || is_over().then_some(())).is_some() {
+                return Ok(Some(()));
+            }
+            while let Some(announced) = slot.word().announce_waiter() {
+                // The word may be another call's by now; then that call's end wakes somebody for nothing.
+                if is_over() {
+                    break;
+                }
+                self.look_after_calls();
+                if is_last && self.wants_supervisor() {
+                    return Ok(None);
+                }
+                parker.sleep(slot.futex(), announced.bits())?;
+            }
+            Ok(Some(()))
         })
     }
 

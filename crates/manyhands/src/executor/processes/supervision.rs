@@ -13,11 +13,12 @@
 use super::record::SUPERVISOR_LOST;
 use super::requester::{Replace, Requester, Supervision};
 use super::sweep::{break_pool, wake_requester};
-use crate::arena::{ProcessId, ProcessState};
+use crate::arena::{Kind, ProcessId, ProcessState};
 use crate::executor::state::PoolState;
+use crate::platform::Deadline;
 use crate::platform::atomic::{Ordering, fence};
 use crate::spawn::{Predecessor, Setbacks};
-use crate::sync::{Wait, WaitError};
+use crate::sync::{Outside, Subject, Wait, WaitError, Waiting, wait_for};
 use std::sync::{MutexGuard, PoisonError};
 
 /// The turn to make a supervisor, which one thread at a time has.
@@ -142,25 +143,30 @@ impl Requester {
         }
     }
 
-    /// Waits by `attempt`, and replaces a supervisor that is lost in between. `attempt` leaves its sleep with `None`
-    /// when [`Requester::wants_supervisor`] says so, except in a piece that ends by itself, when the next try is due.
-    pub(super) fn in_pieces<R>(
+    /// Waits by `attempt` for what is of this kind, and replaces a supervisor that is lost in between. `attempt` leaves
+    /// its sleep with `None` when [`Requester::wants_supervisor`] says so, except in a piece that ends by itself, when
+    /// the next try is due.
+    pub(super) fn wait_in_pieces<R>(
         &self,
-        wait: &Wait<'_>,
+        kind: Kind,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
         mut attempt: impl FnMut(&Wait<'_>, bool) -> Result<Option<R>, WaitError>,
     ) -> Result<R, WaitError> {
-        loop {
-            self.look_after_supervisor();
-            let next_try = if self.wants_supervisor() { self.setbacks().rest() } else { None };
-            let deadline = next_try.map_or(wait.deadline, |next| Some(next.earlier(wait.deadline)));
-            match attempt(&Wait { deadline, ..*wait }, next_try.is_none()) {
-                Ok(Some(found)) => return Ok(found),
-                Ok(None) => {}
-                Err(WaitError::TimedOut)
-                    if next_try.is_some() && !wait.deadline.is_some_and(|deadline| deadline.is_past()) => {}
-                Err(error) => return Err(error),
+        let subject = Subject::shared(kind, self.object.handle());
+        wait_for(subject, &Outside, deadline, waiting, |wait| {
+            loop {
+                self.look_after_supervisor();
+                let next_try = if self.wants_supervisor() { self.setbacks().rest() } else { None };
+                let until = next_try.map_or(deadline, |next| Some(next.earlier(deadline)));
+                match attempt(&wait.until(until), next_try.is_none()) {
+                    Ok(Some(found)) => return Ok(found),
+                    Ok(None) => {}
+                    Err(WaitError::TimedOut) if next_try.is_some() && !wait.is_late() => {}
+                    Err(error) => return Err(error),
+                }
             }
-        }
+        })
     }
 
     /// Whether the threads that wait are to replace the supervisor, now or when the system allows it. A thread asks

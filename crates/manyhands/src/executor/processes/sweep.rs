@@ -80,10 +80,14 @@ pub(super) fn fail_pending(view: &View, by: ProcessId, note: Note) {
 
 impl Kind {
     pub(super) const POOL: Kind = Kind::of::<PoolBody>(6, "pool");
+    /// Calls, whose answers threads wait for.
+    pub(in crate::executor) const CALL: Kind = Kind::of_no_object(22, "call");
+    /// Work of a pool of threads: its workers wait for more of it, others for what they lent to be done.
+    pub(in crate::executor) const WORK: Kind = Kind::of_no_object(23, "work of a pool");
 }
 
 /// The executor's objects.
-pub(crate) const LAYER: Layer = Layer { kinds: &[Kind::POOL], sweep: &PoolSweep };
+pub(crate) const LAYER: Layer = Layer { kinds: &[Kind::POOL, Kind::CALL, Kind::WORK], sweep: &PoolSweep };
 
 struct PoolSweep;
 

@@ -8,7 +8,7 @@ use super::word::State;
 use super::{Completions, NewCall, PoolPlan, RawAnswer, RawCall, RawPool, Worker, WorkerEnd};
 use crate::executor::{CallFailure, PoolState, SubmitError};
 use crate::platform::Deadline;
-use crate::sync::{Blocking, Wait};
+use crate::sync::Blocking;
 use std::num::NonZeroU32;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -36,7 +36,7 @@ fn limit() -> Option<Deadline> {
 }
 
 fn answer(call: RawCall) -> Result<RawAnswer, CallFailure> {
-    call.wait(&Wait::arena(limit(), &Blocking)).unwrap();
+    call.wait(limit(), &Blocking).unwrap();
     call.take(String::new)
 }
 
@@ -88,7 +88,7 @@ fn a_waiting_call_is_cancelled_and_its_slot_used_again() {
     }
     let call = pool.submit(&new_call(1, &[])).unwrap();
     let worker = echo(&pool);
-    call.wait(&Wait::arena(limit(), &Blocking)).unwrap();
+    call.wait(limit(), &Blocking).unwrap();
     assert!(!call.cancel(), "an answer cannot be cancelled");
     answer_and_end(&pool, call, worker);
 }
@@ -140,7 +140,7 @@ fn completions_come_as_they_are_answered_also_when_the_latch_overflows() {
     assert!(set.try_next().is_none());
     let workers = [echo(&pool), echo(&pool)];
     let mut seen = vec![false; 2000];
-    while let Some((call, number)) = set.next(&Wait::arena(limit(), &Blocking)).unwrap() {
+    while let Some((call, number)) = set.next(limit(), &Blocking).unwrap() {
         assert_eq!(call.take(String::new).unwrap().bytes[..], number.to_le_bytes());
         assert!(!std::mem::replace(&mut seen[number as usize], true), "{number} came twice");
     }
@@ -192,7 +192,7 @@ fn a_deadline_ends_a_wait_and_not_the_call() {
     let pool = pool();
     let call = pool.submit(&new_call(5, &[])).unwrap();
     let soon = Deadline::after(Duration::from_millis(1));
-    assert!(call.wait(&Wait::arena(soon, &Blocking)).is_err());
+    assert!(call.wait(soon, &Blocking).is_err());
     let worker = echo(&pool);
     answer_and_end(&pool, call, worker);
 }
@@ -236,10 +236,10 @@ fn a_look_from_the_side_ends_with_its_call_and_leaves_the_next_one_alone() {
     let watch = call.watch();
     assert!(!watch.is_over() && !watch.is_started());
     let now = Deadline::after(Duration::ZERO);
-    assert_eq!(watch.wait(&Wait::arena(now, &Blocking)), Err(crate::sync::WaitError::TimedOut));
+    assert_eq!(watch.wait(now, &Blocking), Err(crate::sync::WaitError::TimedOut));
     let waiter = {
         let watch = watch.clone();
-        std::thread::spawn(move || watch.wait(&Wait::arena(limit(), &Blocking)))
+        std::thread::spawn(move || watch.wait(limit(), &Blocking))
     };
     let worker = echo(&pool);
     waiter.join().unwrap().unwrap();
@@ -255,7 +255,7 @@ fn a_look_from_the_side_ends_with_its_call_and_leaves_the_next_one_alone() {
     assert!(matches!(answer(call), Err(CallFailure::Cancelled { .. })));
     let next = pool.submit(&new_call(2, &[])).unwrap();
     assert!(watch.is_over() && !watch.cancel(), "it withdrew the call that has its slot now");
-    watch.wait(&Wait::arena(limit(), &Blocking)).unwrap();
+    watch.wait(limit(), &Blocking).unwrap();
     let another = pool.submit(&new_call(3, &[])).unwrap();
     pool.cancel_pending();
     assert!(next.is_cancelled() && another.is_cancelled());
@@ -310,7 +310,7 @@ fn who_sleeps_replaces_a_supervisor_that_is_lost_meanwhile_once_nobody_else_is_a
     let call = pool.submit(&new_call(1, &[])).unwrap();
     let watch = call.watch();
     let waiting = std::thread::spawn(move || answer(call));
-    let watching = std::thread::spawn(move || watch.wait(&Wait::arena(limit(), &Blocking)));
+    let watching = std::thread::spawn(move || watch.wait(limit(), &Blocking));
     let turn = pool.turn().unwrap();
     assert!(pool.turn().is_none(), "two threads have the turn");
     for _ in 0..3 {

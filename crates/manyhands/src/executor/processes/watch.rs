@@ -7,8 +7,9 @@
 use super::requester::Requester;
 use super::slot::CallSlot;
 use super::word::State;
+use crate::platform::Deadline;
 use crate::platform::atomic::Ordering;
-use crate::sync::{Parker, Wait, WaitError};
+use crate::sync::{WaitError, Waiting};
 use std::sync::Arc;
 
 /// Where a call stands, for who does not hold it.
@@ -57,29 +58,11 @@ impl CallWatch {
     ///
     /// # Errors
     /// When the deadline came first or a signal handler asked for an end.
-    pub fn wait(&self, wait: &Wait<'_>) -> Result<(), WaitError> {
-        let is_over = || self.is_over().then_some(());
-        if is_over().is_some() {
+    pub fn wait(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<(), WaitError> {
+        if self.is_over() {
             return Ok(());
         }
-        self.requester.in_pieces(wait, |piece, is_last| {
-            let mut parker = Parker::new(piece);
-            if parker.yields(&self.requester.history, is_over).is_some() {
-                return Ok(Some(()));
-            }
-            while let Some(announced) = self.slot.word().announce_waiter() {
-                // The word may be another call's by now; then that call's end wakes somebody for nothing.
-                if self.is_over() {
-                    break;
-                }
-                self.requester.look_after_calls();
-                if is_last && self.requester.wants_supervisor() {
-                    return Ok(None);
-                }
-                parker.sleep(self.slot.futex(), announced.bits())?;
-            }
-            Ok(Some(()))
-        })
+        self.requester.wait_for_call(self.slot, || self.is_over(), deadline, waiting)
     }
 }
 

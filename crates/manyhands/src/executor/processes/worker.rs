@@ -13,7 +13,7 @@ use crate::executor::state::PoolState;
 use crate::platform::Scope;
 use crate::platform::atomic::Ordering;
 use crate::platform::futex;
-use crate::sync::{Wait, WaitError, Waiting};
+use crate::sync::{Outside, Subject, WaitError, Waiting, wait_for};
 
 /// A call that a worker has taken.
 pub struct CallRequest<'a> {
@@ -56,7 +56,7 @@ pub enum WorkerEnd {
 
 /// A worker: a process that takes calls of one pool.
 pub struct Worker {
-    _object: Object,
+    object: Object,
     view: View,
     worker: &'static WorkerRecord,
     process: ProcessId,
@@ -82,7 +82,7 @@ impl Worker {
         worker.calls.store(0, Ordering::Release);
         worker.process.store(process.raw(), Ordering::Release);
         view.record.workers_changed.gate.notify_all(Scope::Shared);
-        Ok(Worker { _object: object, view, worker, process })
+        Ok(Worker { object, view, worker, process })
     }
 
     /// The payload that the requester registered under a number, if it did.
@@ -104,7 +104,7 @@ impl Worker {
     /// [`CallRequest::answer`]; a call that it does not answer gets the tag `u32::MAX` and no bytes.
     pub fn work(&self, waiting: &dyn Waiting, run: &mut dyn FnMut(&mut CallRequest<'_>)) -> WorkerEnd {
         let most = self.view.record.calls_per_worker.load(Ordering::Relaxed);
-        let wait = Wait::arena(None, waiting);
+        let subject = Subject::shared(Kind::POOL, self.object.handle());
         self.worker.ready.store(self.process.raw(), Ordering::Release);
         let mut calls = 0_u32;
         loop {
@@ -112,7 +112,9 @@ impl Worker {
                 Some(next) => Ok(next),
                 None => {
                     let gate = &self.view.record.work.gate;
-                    gate.wait_until(&wait, || self.take(), || self.view.has_entries())
+                    wait_for(subject, &Outside, None, waiting, |wait| {
+                        gate.wait_until(wait, || self.take(), || self.view.has_entries())
+                    })
                 }
             };
             let (index, slot) = match next {

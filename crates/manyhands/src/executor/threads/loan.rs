@@ -5,7 +5,8 @@
 //! without being run. Only then does it return or let a panic pass. That is `std::thread::scope`'s idea, for threads
 //! that were there before. The caller decides what is lent, and which thread runs it.
 
-use crate::sync::Countdown;
+use crate::arena::Kind;
+use crate::sync::{Blocking, Countdown, Subject, wait_for};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -65,7 +66,11 @@ struct UntilBack<'a>(&'a Countdown);
 
 impl Drop for UntilBack<'_> {
     fn drop(&mut self) {
-        self.0.wait();
+        let UntilBack(out) = *self;
+        let are_back = || out.are_back();
+        if !are_back() {
+            wait_for(Subject::private(Kind::WORK, out), &are_back, None, &Blocking, |wait| out.wait(wait));
+        }
     }
 }
 

@@ -10,9 +10,10 @@
 #[cfg(all(test, manyhands_model))]
 mod model;
 
+use crate::arena::Kind;
 use crate::platform::Scope;
 use crate::platform::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
-use crate::sync::{Blocking, Gate, wait_for_news};
+use crate::sync::{Blocking, Gate, Subject, wait_for};
 use std::collections::VecDeque;
 use std::sync::PoisonError;
 
@@ -113,7 +114,9 @@ impl<T: Send> Row<T> {
             // A thread that leaves takes a job only afterwards, so it counts that job as still there.
             let more = || self.kept.load(Ordering::Relaxed) + self.coming.len() > 1 || self.is_closed();
             // No signal handler interrupts this wait.
-            let _ = wait_for_news(&self.gate, None, &Blocking, is_there, ready, more);
+            let _ = wait_for(Subject::private(Kind::WORK, self), &is_there, None, &Blocking, |wait| {
+                self.gate.wait_until(wait, ready, more)
+            });
         }
     }
 

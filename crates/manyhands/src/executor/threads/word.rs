@@ -4,10 +4,11 @@
 //! which thread may write the answer, not what the answer is. The word is in private memory, so no kill in the middle
 //! of a change leaves others behind.
 
+use crate::arena::Kind;
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::thread::yield_now;
 use crate::platform::{Deadline, Scope};
-use crate::sync::{Gate, WaitError, Waiting, wait_for_news};
+use crate::sync::{Gate, Subject, WaitError, Waiting, wait_for};
 
 /// Where a call stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,7 +165,12 @@ impl CallState {
     ) -> Result<Standing, WaitError> {
         let is_there = || self.standing().is_over() || enough();
         let ready = || is_there().then(|| self.standing());
-        wait_for_news(&self.gate, deadline, waiting, is_there, ready, || true)
+        if let Some(standing) = ready() {
+            return Ok(standing);
+        }
+        wait_for(Subject::private(Kind::CALL, self), &is_there, deadline, waiting, |wait| {
+            self.gate.wait_until(wait, ready, || true)
+        })
     }
 
     /// Has all waiters look again.

@@ -7,17 +7,22 @@
 use super::watch::{NAME, Task, watch};
 use crate::arena::{Arena, ProcessId, ProcessState, Role};
 use crate::platform::atomic::Ordering;
-use crate::platform::futex::ENDED;
+use crate::platform::futex::{ENDED, Wake};
 use crate::platform::pidfd::{self, PidFd};
 use crate::platform::process::getpid;
+use crate::platform::thread::yield_now;
 use crate::platform::{Deadline, orphan, stat};
 use crate::spawn::here::here;
+use crate::sync::{Parker, Wait, WaitError};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How soon a process that does not know the reaper looks whether there is one.
 pub(in crate::spawn) const KNOWN_LOOK: Duration = Duration::from_millis(100);
+
+/// How soon a process that waits for another one's end looks whether a signal came just before it slept.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The reaper as far as this process knows one, for a long wait that should notice its end, see [`ensure`]: polls
 /// readable then. One that is known to have ended is not returned.
@@ -32,31 +37,41 @@ fn lives(arena: &Arena, reaper: &PidFd) -> bool {
     arena.life()[0].word.load(Ordering::Acquire) == reaper.pid() || !reaper.is_dead()
 }
 
-/// Waits until a process has ended; `false` when `deadline` came first. A reaper that ends meanwhile is replaced.
+/// Waits until a process has ended. A reaper that ends meanwhile is replaced.
 ///
 /// # Errors
-/// `Interrupted` when a signal handler ran meanwhile.
-pub(in crate::spawn) fn wait_dead(process: &PidFd, deadline: Option<Deadline>) -> io::Result<bool> {
-    let is_no_wait = deadline.is_some_and(Deadline::is_past);
-    let Some(arena) = Arena::current().filter(|_| !is_no_wait) else { return process.wait_dead(deadline) };
-    loop {
-        let Some(reaper) = known() else {
+/// Those of the wait.
+pub(in crate::spawn) fn wait_dead(process: &PidFd, wait: &Wait<'_>) -> Result<(), WaitError> {
+    let mut parker = Parker::new(wait);
+    while !process.is_dead() {
+        parker.sleep_until(|until| sleep_beside_reaper(process, until))?;
+    }
+    Ok(())
+}
+
+/// Sleeps until the process or the reaper has ended, at most until `until` and not for long.
+fn sleep_beside_reaper(process: &PidFd, until: Option<Deadline>) -> Wake {
+    let look_at = |period| Deadline::after(period).map(|look| look.earlier(until));
+    let slept = match Arena::current().map(|arena| (arena, known())) {
+        None => process.wait_dead(look_at(LOOK)),
+        // One that has ended is not known any more at the next look, and is replaced then.
+        Some((_, Some(reaper))) => {
+            process.wait_either_dead(&reaper, look_at(LOOK)).map(|(process, reaper)| process || reaper)
+        }
+        Some((arena, None)) => {
             // One that was just made is known as soon as it has begun; where none can be made it is tried again.
             let _ = ensure(arena);
-            let look = Deadline::after(KNOWN_LOOK).map(|look| look.earlier(deadline));
-            if process.wait_dead(look)? {
-                return Ok(true);
-            }
-            if deadline.is_some_and(Deadline::is_past) {
-                return Ok(false);
-            }
-            continue;
-        };
-        match process.wait_either_dead(&reaper, deadline)? {
-            (true, _) => return Ok(true),
-            (false, true) => drop(ensure(arena)),
-            (false, false) if deadline.is_some_and(Deadline::is_past) => return Ok(false),
-            (false, false) => {}
+            process.wait_dead(look_at(KNOWN_LOOK))
+        }
+    };
+    match slept {
+        Ok(true) => Wake::Woken,
+        Ok(false) => Wake::TimedOut,
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Wake::Interrupted,
+        // Polling fails otherwise only for want of memory.
+        Err(_) => {
+            yield_now();
+            Wake::Changed
         }
     }
 }

@@ -8,11 +8,14 @@
 //! overtaking. The safe state is Dijkstra's and Habermann's, see `safety`; the rows are this project's own.
 
 use super::row::{OWNER, Row};
+use crate::platform::Scope;
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::sync::lock::word::LockWord;
 use crate::sync::wait::bell::Bell;
 use crate::sync::wait::mortal::may_die;
-use crate::sync::wait::park::{Wait, WaitError, Waiting};
+use crate::sync::wait::park::{WaitError, Waiting};
+use crate::sync::wait::subject::Subject;
+use crate::sync::wait_for::wait_for;
 use std::ops::ControlFlow;
 
 #[cfg_attr(manyhands_model, allow(unused_imports, reason = "the model judges nothing from outside"))]
@@ -94,8 +97,10 @@ pub(super) struct Ledger<'a> {
     pub(in crate::sync) head: &'a Head,
     /// The totals, then the rows.
     pub(in crate::sync) words: &'a [AtomicU64],
-    /// How to wait for the lock: where it stands, and who ticks.
-    pub(in crate::sync) place: Wait<'a>,
+    /// The banker, as its waiters name it.
+    pub(in crate::sync) subject: Subject,
+    /// Where it stands.
+    pub(in crate::sync) scope: Scope,
     /// The calling thread, as the lock's word names it.
     pub(in crate::sync) me: u32,
 }
@@ -200,9 +205,12 @@ impl<'a> Ledger<'a> {
     /// Takes the lock, whichever thread had it before: rows are whole at every instant.
     pub(super) fn lock(&self, waiting: &dyn Waiting) {
         if !self.enters() {
-            let shortly = Shortly(waiting);
-            let wait = Wait { deadline: None, waiting: &shortly, ..self.place };
-            self.head.lock.acquire_slowly(self.me, &wait).expect("nothing else ends such a wait");
+            let lock = &self.head.lock;
+            let is_free = || lock.seen().owner == 0;
+            let taken = wait_for(self.subject, &is_free, None, &Shortly(waiting), |wait| {
+                lock.acquire_slowly(self.me, wait)
+            });
+            taken.expect("nothing else ends such a wait");
         }
     }
 
@@ -220,10 +228,10 @@ impl<'a> Ledger<'a> {
         loop {
             let granted = self.head.look.swap(0, Ordering::AcqRel) != 0 && self.grant_in_turn();
             may_die();
-            self.head.lock.release_mine(self.me, self.place.scope);
+            self.head.lock.release_mine(self.me, self.scope);
             may_die();
             if granted {
-                self.head.bell.ring(self.place.scope);
+                self.head.bell.ring(self.scope);
             }
             fence(Ordering::SeqCst); // lets go before it looks; pairs with the fence of `attend`
             if self.head.look.load(Ordering::Relaxed) == 0 || !self.enters() {
@@ -306,7 +314,7 @@ impl<'a> Ledger<'a> {
                 self.given_back();
                 self.attend();
                 // A thread that waits with this claim is woken.
-                self.head.bell.ring(self.place.scope);
+                self.head.bell.ring(self.scope);
                 return;
             }
         }
@@ -342,7 +350,6 @@ impl<'a> Ledger<'a> {
     }
 
     /// Whether one who waits with this claim has what it waits for, or may find it when it looks.
-    #[cfg(not(manyhands_model))]
     pub(super) fn may_go_on(&self, claim: Claim) -> bool {
         let waits = self.seen(claim).is_ok_and(Row::is_waiting);
         !waits || self.head.look.load(Ordering::Relaxed) != 0
@@ -354,7 +361,7 @@ impl<'a> Ledger<'a> {
     pub(super) fn settle_in_copy(&self, first: impl FnOnce() -> bool) {
         let holder = self.head.lock.seen().owner;
         if first() {
-            self.head.lock.mark_dead(self.place.scope, |owner, _| owner == holder, |_| ());
+            self.head.lock.mark_dead(self.scope, |owner, _| owner == holder, |_| ());
             self.given_back();
         }
     }
@@ -373,10 +380,10 @@ impl<'a> Ledger<'a> {
                 seen = row.seen();
             }
         }
-        self.head.lock.mark_dead(self.place.scope, |owner, _| is_dead_thread(owner), |_| ());
+        self.head.lock.mark_dead(self.scope, |owner, _| is_dead_thread(owner), |_| ());
         self.given_back();
         fence(Ordering::SeqCst);
-        self.head.bell.recover(self.place.scope);
+        self.head.bell.recover(self.scope);
     }
 }
 

@@ -12,12 +12,11 @@ use crate::arena::{
     this_thread, write_text,
 };
 use crate::arena::{KeptBlock, keep};
-use crate::platform::Deadline;
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
-use crate::sync::wait::note::WaitRecord;
-use crate::sync::wait::park::{Blocking, Wait, WaitError, Waiting};
-use crate::sync::wait_graph::thread_number::thread_number;
-use crate::sync::wait_graph::{process_token, watched};
+use crate::platform::{Deadline, Scope};
+use crate::sync::wait::park::{WaitError, Waiting};
+use crate::sync::wait::subject::Subject;
+use crate::sync::wait_graph::{process_token, thread_number};
 
 /// The whole of a banker's body in the arena; names, totals and rows stand in its block.
 #[repr(C)]
@@ -50,9 +49,10 @@ impl BankerBody {
         self.block.settle(arena, dead.process);
         let resources = self.head.resources();
         let words = &self.words(arena, resources)?[resources * NAME_WORDS..];
-        let place = Wait::arena(None, &Blocking);
+        // A sweep waits for nothing, so it does not matter by which name.
+        let subject = Subject::private(Kind::BANKER, self);
         let is_dead_thread = |owner| ThreadId::from_raw(owner).is_some_and(|thread| dead.owns(thread));
-        Ledger { head: &self.head, words, place, me: 0 }
+        Ledger { head: &self.head, words, subject, scope: Scope::Shared, me: 0 }
             .recover(|owner| owner == dead.process.raw(), is_dead_thread);
         Ok(())
     }
@@ -199,10 +199,15 @@ impl RawBanker {
 
     /// The ledger for one who changes nothing in it and takes no lock.
     fn read(&self) -> Ledger<'_> {
-        let place = Wait::private(None, &Blocking);
         match &self.0 {
-            Place::Private { head, words, .. } => Ledger { head, words, place, me: 0 },
-            Place::Arena { body, words, .. } => Ledger { head: &body.head, words, place, me: 0 },
+            Place::Private { head, words, .. } => {
+                let subject = Subject::private(Kind::BANKER, self);
+                Ledger { head, words, subject, scope: Scope::Private, me: 0 }
+            }
+            Place::Arena { object, body, words, .. } => {
+                let subject = Subject::shared(Kind::BANKER, object.handle());
+                Ledger { head: &body.head, words, subject, scope: Scope::Shared, me: 0 }
+            }
         }
     }
 
@@ -220,7 +225,7 @@ impl RawBanker {
             }
             Place::Arena { .. } => {
                 let me = this_thread().map_err(|_| WaitError::NoOwner)?.raw();
-                Ledger { me, place: Wait::arena(None, &Blocking), ..self.read() }
+                Ledger { me, ..self.read() }
             }
         })
     }
@@ -319,19 +324,7 @@ impl RawBanker {
     ) -> Result<(), BankerError> {
         let units = self.units(&claim.name, units)?;
         let ledger = self.ledger_for(claim)?;
-        let result = match &self.0 {
-            Place::Private { .. } => {
-                // A ledger belongs to its thread: others make one of their own to ask.
-                let is_there = || self.read().may_go_on(claim.claim);
-                watched(is_there, deadline, waiting, |wait| ledger.request(claim.claim, &units, wait))
-            }
-            Place::Arena { object, .. } => {
-                let me = this_thread().map_err(|_| WaitError::NoOwner)?;
-                let arena = Arena::current().expect("the banker stands in it");
-                let _record = WaitRecord::new(arena, me, Kind::BANKER, object.handle());
-                ledger.request(claim.claim, &units, &Wait::arena(deadline, waiting))
-            }
-        };
+        let result = ledger.request(claim.claim, &units, deadline, waiting);
         result.map_err(|refusal| self.refused(&claim.name, refusal))
     }
 

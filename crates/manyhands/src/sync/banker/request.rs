@@ -9,11 +9,13 @@
 
 use super::row::{OWNER, Row};
 use super::safety::{Matrix, Units, is_safe};
+use crate::platform::Deadline;
 use crate::platform::atomic::Ordering;
 #[cfg(not(manyhands_model))]
 use crate::sync::banker::ledger::MOST_CLAIMANTS;
 use crate::sync::banker::ledger::{Claim, Ledger, MOST_RESOURCES, Refusal, less};
-use crate::sync::wait::park::{Wait, WaitError, Waiting};
+use crate::sync::wait::park::{WaitError, Waiting};
+use crate::sync::wait_for::wait_for;
 
 /// How often a request is overtaken by claimants that hold nothing before these have to wait behind it.
 const PATIENCE: u64 = 16;
@@ -215,22 +217,25 @@ impl<'a> Ledger<'a> {
         &self,
         claim: Claim,
         units: &Units,
-        wait: &Wait<'_>,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
     ) -> Result<(), Refusal> {
-        self.ask(claim, units, wait.waiting)?;
+        self.ask(claim, units, waiting)?;
         let granted = || {
             self.granted(claim).or_else(|| {
                 self.attend();
                 self.granted(claim)
             })
         };
-        match self.head.bell.wait_until(wait, granted) {
+        let is_there = || self.may_go_on(claim);
+        let bell = &self.head.bell;
+        match wait_for(self.subject, &is_there, deadline, waiting, |wait| bell.wait_until(wait, granted)) {
             Ok(granted) => granted,
             Err(error) => {
-                let granted = self.withdraw(claim, wait.waiting)?;
+                let granted = self.withdraw(claim, waiting)?;
                 match error {
                     WaitError::TimedOut if granted => return Ok(()),
-                    _ if granted => self.release(claim, units, wait.waiting)?,
+                    _ if granted => self.release(claim, units, waiting)?,
                     _ => (),
                 }
                 Err(Refusal::Wait(error))

@@ -13,9 +13,9 @@ use crate::platform::{Deadline, Scope};
 use crate::sync::condition::list::{Record, Records, claim};
 use crate::sync::condition::records::ArenaRecords;
 use crate::sync::lock::holder::{DeadOwner, DeadRecord};
-use crate::sync::wait::note::WaitRecord;
 use crate::sync::wait::park::{Wait, WaitError, Waiting};
-use crate::sync::wait_graph::watched;
+use crate::sync::wait::subject::Subject;
+use crate::sync::wait_for::wait_for;
 
 /// What is known of a barrier at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,14 +207,16 @@ impl RawBarrier {
             Place::Private { word, parties } => {
                 let round = word.round();
                 let parties = parties.load(Ordering::Relaxed);
+                let subject = Subject::private(Kind::BARRIER, word);
                 let wait = |wait: &Wait<'_>| word.wait(parties, wait, |_| (), action);
-                watched(|| word.is_over(round), deadline, waiting, wait)
+                wait_for(subject, &|| word.is_over(round), deadline, waiting, wait)
             }
             Place::Arena { object, body } => {
                 let me = this_thread().map_err(|_| WaitError::NoOwner)?;
-                let arena = Arena::current().expect("the barrier stands in it");
-                let _record = WaitRecord::new(arena, me, Kind::BARRIER, object.handle());
-                body.wait(&Wait::arena(deadline, waiting), me, action)
+                let round = body.word.round();
+                let subject = Subject::shared(Kind::BARRIER, object.handle());
+                let wait = |wait: &Wait<'_>| body.wait(wait, me, action);
+                wait_for(subject, &|| body.word.is_over(round), deadline, waiting, wait)
             }
         };
         result.map_err(|failure| match failure {

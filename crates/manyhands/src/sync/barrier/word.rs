@@ -136,11 +136,11 @@ impl BarrierWord {
         };
         let (before, round) = (state & ARRIVED, round(state));
         if before + 1 == parties {
-            return self.complete(state + 1, wait.scope, action).map(|()| before as u32);
+            return self.complete(state + 1, wait.scope(), action).map(|()| before as u32);
         }
         let outcome = match self.wait_for_end(round, wait) {
             Ok(outcome) => outcome,
-            Err(error) => self.leave(round, parties, wait.scope, error)?,
+            Err(error) => self.leave(round, parties, wait.scope(), error)?,
         };
         match outcome {
             Outcome::Complete => Ok(before as u32),

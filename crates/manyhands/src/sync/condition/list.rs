@@ -85,7 +85,7 @@ impl Record {
     }
 
     /// Whether its waiter was notified and need wait no more.
-    pub(super) fn is_told(&self) -> bool {
+    pub(super) fn is_notified(&self) -> bool {
         self.word.load(Ordering::Acquire) & STATE == TOLD
     }
 
@@ -170,8 +170,8 @@ impl<'a, R: Records> WaitingList<'a, R> {
     /// that a waiter that was notified at the last moment was not late.
     pub(in crate::sync) fn wait(&self, record: &Record, wait: &Wait<'_>) -> Result<(), WaitError> {
         let mut parker = Parker::new(wait);
-        let is_late = wait.deadline.is_some_and(|deadline| deadline.is_past());
-        let look = || record.is_told().then_some(());
+        let is_late = wait.is_late();
+        let look = || record.is_notified().then_some(());
         if !is_late && parker.yields(&self.head.history, look).is_some() {
             return Ok(());
         }
@@ -223,7 +223,7 @@ impl<'a, R: Records> WaitingList<'a, R> {
             && record.word.compare_exchange(seen, 0, Ordering::AcqRel, Ordering::Acquire).is_ok();
         may_die();
         if !gone {
-            if record.is_told() {
+            if record.is_notified() {
                 self.notify(1);
             }
             self.leave(record);

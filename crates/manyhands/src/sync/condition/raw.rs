@@ -16,11 +16,11 @@ use crate::platform::{Deadline, Scope};
 use crate::sync::lock::error::ReleaseError;
 use crate::sync::lock::holder::Acquired;
 use crate::sync::lock::yields::{Hold, Yields};
-use crate::sync::wait::note::WaitRecord;
-use crate::sync::wait::park::{Wait, WaitError, Waiting};
+use crate::sync::wait::park::{WaitError, Waiting};
 use crate::sync::wait::site::Site;
-use crate::sync::wait_graph::thread_number::thread_number;
-use crate::sync::wait_graph::watched;
+use crate::sync::wait::subject::Subject;
+use crate::sync::wait_for::wait_for;
+use crate::sync::wait_graph::thread_number;
 
 /// What is known of a condition at one instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,17 +219,16 @@ impl Enlisted<'_> {
     /// When the deadline passes first, or a signal handler ends the wait; a notification that came at the same moment
     /// has then been passed on.
     pub fn wait(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Result<(), WaitError> {
+        let is_there = || self.record.is_notified();
         let result = match &self.condition.0 {
             Place::Private { head, records } => {
                 let list = WaitingList { head, records, scope: Scope::Private };
-                let is_told = || self.record.is_told();
-                watched(is_told, deadline, waiting, |wait| list.wait(self.record, wait))
+                let subject = Subject::private(Kind::CONDITION, self.condition);
+                wait_for(subject, &is_there, deadline, waiting, |wait| list.wait(self.record, wait))
             }
             Place::Arena { object, body } => {
-                let me = this_thread().map_err(|_| WaitError::NoOwner)?;
-                let arena = Arena::current().expect("the condition stands in it");
-                let _record = WaitRecord::new(arena, me, Kind::CONDITION, object.handle());
-                body.list().wait(self.record, &Wait::arena(deadline, waiting))
+                let subject = Subject::shared(Kind::CONDITION, object.handle());
+                wait_for(subject, &is_there, deadline, waiting, |wait| body.list().wait(self.record, wait))
             }
         };
         self.heard.set(result.is_ok());

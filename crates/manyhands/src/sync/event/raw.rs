@@ -4,13 +4,14 @@
 //! nothing, so a death costs it nothing but perhaps a wake-up, which the sweep makes up for.
 
 use super::word::EventWord;
-use crate::arena::{Arena, ArenaError, Handle, Kind, Object, Shared, this_thread};
+use crate::arena::{Arena, ArenaError, Handle, Kind, Object, Shared};
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::{Deadline, Scope};
-use crate::sync::wait::note::{WaitRecord, waited_for};
-use crate::sync::wait::park::{Blocking, Wait, WaitError, Waiting};
+use crate::sync::wait::park::{Wait, WaitError, Waiting};
 use crate::sync::wait::site::Site;
-use crate::sync::wait_graph::{joining, watched};
+use crate::sync::wait::subject::Subject;
+use crate::sync::wait_for::{wait_for, wait_for_at};
+use crate::sync::wait_graph::EndOf;
 
 // SAFETY: repr(C), atomics only.
 unsafe impl Shared for EventWord {}
@@ -109,20 +110,19 @@ impl RawEvent {
         if self.is_set() {
             return Ok(());
         }
+        let (word, _) = self.word();
+        let wait = |wait: &Wait<'_>| word.wait(mark, wait);
+        let is_there = || word.is_set_since(mark);
         match &self.0 {
             Place::Private { word, waiters } => {
                 waiters.fetch_add(1, Ordering::Release);
-                let wait = |wait: &Wait<'_>| word.wait(mark, wait);
-                let result = watched(|| word.is_set_since(mark), deadline, waiting, wait);
+                let subject = Subject::private(Kind::EVENT, word);
+                let result = wait_for(subject, &is_there, deadline, waiting, wait);
                 waiters.fetch_sub(1, Ordering::Relaxed);
                 result
             }
-            Place::Arena { object, word } => {
-                // Without a slot the thread can wait as well; others do not see it then.
-                let arena = Arena::current().expect("the event stands in it");
-                let _record =
-                    this_thread().map(|me| WaitRecord::new(arena, me, Kind::EVENT, object.handle()));
-                word.wait(mark, &Wait::arena(deadline, waiting))
+            Place::Arena { object, .. } => {
+                wait_for(Subject::shared(Kind::EVENT, object.handle()), &is_there, deadline, waiting, wait)
             }
         }
     }
@@ -131,20 +131,22 @@ impl RawEvent {
     /// so in the wait graph. Numbers are what [`this_thread_number`](crate::sync::this_thread_number) gives.
     ///
     /// # Errors
-    /// When a signal handler ends the wait, or that thread waits, perhaps by way of others, for this one.
-    pub fn wait_for_end_of(&self, joined: u32, site: Site, waiting: &dyn Waiting) -> Result<(), WaitError> {
+    /// When the deadline passes first, a signal handler ends the wait, or that thread waits, perhaps by way of others,
+    /// for this one.
+    pub fn wait_for_end_of(
+        &self,
+        joined: u32,
+        deadline: Option<Deadline>,
+        site: Site,
+        waiting: &dyn Waiting,
+    ) -> Result<(), WaitError> {
         let (word, _) = self.word();
         let mark = word.mark();
         if word.is_set() {
             return Ok(());
         }
-        joining(joined, site, waiting, |wait| word.wait(mark, wait))
-    }
-
-    /// Waits until the event is set, without a note in the wait graph.
-    pub(super) fn wait_unwatched(&self) -> Result<(), WaitError> {
-        let (word, _) = self.word();
-        word.wait(word.mark(), &Wait::private(None, &Blocking))
+        let subject = Subject::numbered(Kind::THREAD_END, joined);
+        wait_for_at(subject, &EndOf(joined), deadline, waiting, || site, |wait| word.wait(mark, wait))
     }
 
     /// Whether the event is set, and how many wait for it.
@@ -153,7 +155,7 @@ impl RawEvent {
             Place::Private { waiters, .. } => waiters.load(Ordering::Acquire) as usize,
             Place::Arena { object, .. } => Arena::current()
                 .expect("the event stands in it")
-                .threads_waiting_for(waited_for(Kind::EVENT, object.handle())),
+                .threads_waiting_for(Subject::shared(Kind::EVENT, object.handle()).to_word()),
         };
         EventStatistics { set: self.is_set(), waiters }
     }

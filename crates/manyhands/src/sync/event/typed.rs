@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::raw::{EventStatistics, RawEvent};
 use crate::platform::Deadline;
 use crate::sync::wait::park::{Blocking, WaitError};
+use crate::sync::wait::site::Site;
 
 /// Something that happens: waiters go on when it is set, and nobody waits while it is.
 ///
@@ -70,9 +71,14 @@ impl Event {
 
     event_methods!();
 
-    /// As [`Event::wait`], for a wait that is in the wait graph as something else.
-    pub(crate) fn wait_unwatched(&self) {
-        while self.0.wait_unwatched().is_err() {}
+    /// As [`RawEvent::wait_for_end_of`].
+    pub(crate) fn wait_for_end_of(
+        &self,
+        joined: u32,
+        deadline: Option<Deadline>,
+        site: Site,
+    ) -> Result<(), WaitError> {
+        self.0.wait_for_end_of(joined, deadline, site, &Blocking)
     }
 }
 

@@ -71,7 +71,7 @@ impl EventWord {
         if set_since(self.word.load(Ordering::Acquire)) {
             return Ok(());
         }
-        if wait.deadline.is_some_and(|deadline| deadline.is_past()) {
+        if wait.is_late() {
             return Err(WaitError::TimedOut);
         }
         let mut parker = Parker::new(wait);

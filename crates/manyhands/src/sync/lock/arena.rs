@@ -16,9 +16,10 @@ use crate::arena::{Arena, ArenaError, Dead, Handle, Kind, Object, Shared, Thread
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::platform::{Deadline, Scope};
 use crate::sync::lock::error::ReleaseError;
-use crate::sync::wait::note::{WaitRecord, waited_for};
-use crate::sync::wait::park::{Wait, WaitError, Waiting};
+use crate::sync::wait::park::{WaitError, Waiting};
 use crate::sync::wait::site::Site;
+use crate::sync::wait::subject::Subject;
+use crate::sync::wait_for::wait_for;
 use crate::sync::wait_graph::with_itself;
 
 /// The beginning of the body of a lock's object; the value, if it is small, comes after it.
@@ -145,10 +146,15 @@ impl ArenaLock {
         }
         let arena = Arena::current().expect("the lock stands in it");
         arena.counters().lock_waits.fetch_add(1, Ordering::Relaxed);
-        let _record = WaitRecord::new(arena, me, self.kind, self.object.handle());
-        let word = in_word(me, guarded);
-        let taken = self.body.word.acquire_slowly(word, &Wait::arena(deadline, waiting))?;
+        let (word, me) = (&self.body.word, in_word(me, guarded));
+        let is_there = || word.seen().owner == 0;
+        let taken =
+            wait_for(self.subject(), &is_there, deadline, waiting, |wait| word.acquire_slowly(me, wait))?;
         Ok(self.acquired(taken))
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::shared(self.kind, self.object.handle())
     }
 
     #[inline]
@@ -204,7 +210,7 @@ impl ArenaLock {
         let seen = self.body.word.seen();
         LockStatistics {
             holder: holder_in(arena, seen.owner, seen.dead, &self.body.dead),
-            waiters: arena.threads_waiting_for(waited_for(self.kind, self.object.handle())),
+            waiters: arena.threads_waiting_for(self.subject().to_word()),
         }
     }
 }

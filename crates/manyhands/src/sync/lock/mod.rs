@@ -6,10 +6,12 @@
 //! arena     a word in the arena, whose owner may be killed         raw      either of the two, by hand
 //! typed     Lock<T>, RLock for the threads of one process          error    why a release was refused
 //! shared, shared_rlock   the same for processes                    yields   given up for a wait, and taken again
+//! face      what others read of a private lock
 //! ```
 
 use cfg_if::cfg_if;
 
+pub(super) mod face;
 pub(super) mod word;
 
 cfg_if! {

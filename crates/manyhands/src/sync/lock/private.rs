@@ -4,17 +4,19 @@
 //! the forking thread holds in the child what it held, what other threads held stays held there for ever, as with any
 //! lock.
 
+use super::face::LockFace;
 use super::holder::Holder;
 use super::raw::LockStatistics;
 use super::word::{GUARDED, LockWord};
-use crate::arena::Arena;
+use crate::arena::{Arena, Kind};
 use crate::platform::atomic::{AtomicU32, AtomicUsize, Ordering};
 use crate::platform::{Deadline, Scope, process};
 use crate::sync::lock::error::ReleaseError;
-use crate::sync::wait::park::{Wait, WaitError, Waiting};
+use crate::sync::wait::park::{WaitError, Waiting};
 use crate::sync::wait::site::Site;
-use crate::sync::wait_graph::thread_number::thread_number;
-use crate::sync::wait_graph::{LockFace, Watch};
+use crate::sync::wait::subject::Subject;
+use crate::sync::wait_for::wait_for_at;
+use crate::sync::wait_graph::thread_number;
 
 /// A lock of the threads of one process, which any of them may release.
 #[derive(Debug)]
@@ -109,15 +111,16 @@ impl PrivateLock {
             arena.counters().lock_waits.fetch_add(1, Ordering::Relaxed);
         }
         let me = Taking { guarded, ..Taking::default() }.me();
-        let acquire = |wait: &Wait<'_>| self.face.word.acquire_slowly(me, wait).map(drop);
-        let watch = match deadline {
-            None => Watch::for_lock(thread_number(), &self.face, Site::from_raw(site), waiting),
-            Some(_) => None,
-        };
-        match watch {
-            None => acquire(&Wait::private(deadline, waiting)),
-            Some(watch) => acquire(&watch.wait()).map_err(|error| watch.error(error)),
-        }
+        let kind = if self.face.only_by_holder { Kind::RLOCK } else { Kind::LOCK };
+        let subject = Subject::private(kind, self);
+        wait_for_at(
+            subject,
+            &self.face,
+            deadline,
+            waiting,
+            || Site::from_raw(site),
+            |wait| self.face.word.acquire_slowly(me, wait).map(drop),
+        )
     }
 
     /// Releases the lock if the calling thread holds it.

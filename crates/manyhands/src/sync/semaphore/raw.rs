@@ -6,17 +6,15 @@
 //! with, but no more than 255.
 
 use super::word::{MOST_RECORDS, Permits, TakenFor};
-use crate::arena::{
-    Arena, ArenaError, BODY, Dead, Handle, Kind, Object, ProcessId, Shared, this_process, this_thread,
-};
+use crate::arena::{Arena, ArenaError, BODY, Dead, Handle, Kind, Object, ProcessId, Shared, this_process};
 use crate::arena::{KeptBlock, keep};
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::platform::{Deadline, Scope};
 use crate::sync::semaphore::error::TooManyPermits;
 use crate::sync::wait::gate::Gate;
-use crate::sync::wait::note::{WaitRecord, waited_for};
 use crate::sync::wait::park::{Wait, WaitError, Waiting};
-use crate::sync::wait_graph::watched;
+use crate::sync::wait::subject::Subject;
+use crate::sync::wait_for::wait_for;
 
 /// The most permits a semaphore can have: 2,147,483,647, as with POSIX semaphores.
 pub const MOST_PERMITS: u32 = i32::MAX as u32;
@@ -228,16 +226,16 @@ impl RawSemaphore {
         match &self.0 {
             Place::Private { gate, waiters, .. } => {
                 waiters.fetch_add(1, Ordering::Relaxed);
+                let subject = Subject::private(Kind::SEMAPHORE, gate);
                 let wait = |wait: &Wait<'_>| gate.wait_until(wait, take, more);
-                let result = watched(more, deadline, waiting, wait);
+                let result = wait_for(subject, &more, deadline, waiting, wait);
                 waiters.fetch_sub(1, Ordering::Relaxed);
                 result
             }
             Place::Arena { object, gate, .. } => {
-                let me = this_thread().map_err(|_| WaitError::NoOwner)?;
-                let arena = Arena::current().expect("the semaphore stands in it");
-                let _record = WaitRecord::new(arena, me, Kind::SEMAPHORE, object.handle());
-                gate.wait_until(&Wait::arena(deadline, waiting), take, more)
+                let subject = Subject::shared(Kind::SEMAPHORE, object.handle());
+                let wait = |wait: &Wait<'_>| gate.wait_until(wait, take, more);
+                wait_for(subject, &more, deadline, waiting, wait)
             }
         }
     }
@@ -305,7 +303,7 @@ impl RawSemaphore {
             Place::Private { waiters, .. } => waiters.load(Ordering::Relaxed) as usize,
             Place::Arena { object, .. } => Arena::current()
                 .expect("the semaphore stands in it")
-                .threads_waiting_for(waited_for(Kind::SEMAPHORE, object.handle())),
+                .threads_waiting_for(Subject::shared(Kind::SEMAPHORE, object.handle()).to_word()),
         };
         SemaphoreStatistics {
             free: permits.count(),

@@ -41,7 +41,7 @@ impl Bell {
         if let Some(found) = ready() {
             return Ok(found);
         }
-        let is_late = wait.deadline.is_some_and(|deadline| deadline.is_past());
+        let is_late = wait.is_late();
         let mut parker = Parker::new(wait);
         if !is_late && let Some(found) = parker.yields(&self.history, &mut ready) {
             return Ok(found);

@@ -5,10 +5,9 @@
 //! back still touches it when the waiter has already gone on. It does not know what is out.
 
 use super::gate::Gate;
-use super::park::Blocking;
+use super::park::Wait;
 use crate::platform::Scope;
 use crate::platform::atomic::{AtomicUsize, Ordering};
-use crate::sync::wait_graph::wait_for_news;
 
 /// How many are out.
 ///
@@ -37,12 +36,16 @@ impl Countdown {
         }
     }
 
+    /// Whether all are back.
+    pub(crate) fn are_back(&self) -> bool {
+        self.out.load(Ordering::Acquire) == 0
+    }
+
     /// Waits until all are back.
-    pub(crate) fn wait(&self) {
-        let are_back = || self.out.load(Ordering::Acquire) == 0;
-        let ready = || are_back().then_some(());
+    pub(crate) fn wait(&self, wait: &Wait<'_>) {
+        let ready = || self.are_back().then_some(());
         // Without a deadline, and with nothing to interrupt it, the wait ends only with the last one.
-        while wait_for_news(&self.gate, None, &Blocking, are_back, ready, || true).is_err() {}
+        while self.gate.wait_until(wait, ready, || true).is_err() {}
     }
 }
 
@@ -51,6 +54,7 @@ mod model {
     use super::*;
     use crate::platform::atomic::AtomicU32;
     use crate::platform::model::spawn;
+    use crate::sync::wait::park::Blocking;
     use loom::sync::Arc;
 
     #[test]
@@ -65,7 +69,7 @@ mod model {
                     shared.0.give_back();
                 })
             });
-            shared.0.wait();
+            shared.0.wait(&Wait::private(None, &Blocking));
             let seen = (shared.1.load(Ordering::Relaxed), shared.2.load(Ordering::Relaxed));
             assert_eq!(seen, (1, 1), "something was out still");
             threads.into_iter().for_each(|thread| thread.join().unwrap());

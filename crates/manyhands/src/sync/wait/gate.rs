@@ -96,7 +96,7 @@ impl Gate {
         mut ready: impl FnMut() -> Option<R>,
         mut more: impl FnMut() -> bool,
     ) -> Result<R, WaitError> {
-        if wait.deadline.is_some_and(|deadline| deadline.is_past()) {
+        if wait.is_late() {
             return Err(WaitError::TimedOut);
         }
         let mut parker = Parker::new(wait);
@@ -115,7 +115,7 @@ impl Gate {
                 // Also without having slept: arming hid a notification from a thread that armed before and was about to
                 // sleep.
                 if more() {
-                    self.notify_one(wait.scope);
+                    self.notify_one(wait.scope());
                 }
                 return Ok(found);
             }

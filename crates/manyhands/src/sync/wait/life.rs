@@ -86,8 +86,7 @@ mod model {
     fn waiter(place: &Arc<Place>) -> thread::JoinHandle<()> {
         let ticking = Beside(place.clone());
         spawn(place, move |place| {
-            let wait =
-                Wait { scope: Scope::Shared, ticking: Some(&ticking), ..Wait::private(None, &Blocking) };
+            let wait = Wait::shared(None, &Blocking, &ticking);
             place.event.wait(place.event.mark(), &wait).unwrap();
         })
     }

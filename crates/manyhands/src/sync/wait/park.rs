@@ -45,10 +45,10 @@ pub trait Waiting {
     fn after_block(&self) {}
 
     /// Where in the program the wait is, for reports of waits for what any thread may bring; asked before the wait
-    /// begins.
+    /// begins, unless it has a deadline.
     #[cfg(not(manyhands_model))]
-    fn site(&self) -> crate::sync::Site {
-        crate::sync::Site::Unknown
+    fn site(&self) -> super::site::Site {
+        super::site::Site::Unknown
     }
 }
 
@@ -79,20 +79,99 @@ pub(crate) struct Turn {
     pub(crate) beside: Option<(&'static AtomicU32, u32)>,
 }
 
-/// How to wait: where the word lies, until when, and which hooks to call.
+/// What writes a wait down where others read it, and looks whether it is part of a deadlock. It is a later module's;
+/// the [`Parker`] says when.
+pub(in crate::sync) trait Watching {
+    /// The thread is about to sleep, and will look once more for what it waits for.
+    fn write(&self);
+
+    /// The thread does not wait now: it runs a hook of its caller's, or its wait is over.
+    fn erase(&self);
+
+    /// Looks whether the wait, which is written down, can ever end.
+    ///
+    /// # Errors
+    /// [`WaitError::Deadlock`] when it cannot, and this thread is to give way.
+    fn look(&self) -> Result<(), WaitError>;
+
+    /// How long the next sleep may last until it looks again.
+    fn period(&self) -> Duration;
+}
+
+/// How to wait: where the word lies, until when, and which hooks to call. Only `wait_for` makes one.
 #[derive(Clone, Copy)]
 pub struct Wait<'a> {
-    pub(crate) scope: Scope,
-    pub(crate) deadline: Option<Deadline>,
-    pub(crate) waiting: &'a dyn Waiting,
-    pub(crate) ticking: Option<&'a dyn Ticking>,
+    scope: Scope,
+    deadline: Option<Deadline>,
+    waiting: &'a dyn Waiting,
+    ticking: Option<&'a dyn Ticking>,
+    watching: Option<&'a dyn Watching>,
 }
 
 impl<'a> Wait<'a> {
-    /// Waits on a word in this process's private memory; without a deadline, for as long as it takes.
+    /// A wait on a word in this process's private memory that is written down nowhere; without a deadline, for as long
+    /// as it takes.
     #[inline]
-    pub fn private(deadline: Option<Deadline>, waiting: &'a dyn Waiting) -> Self {
-        Wait { scope: Scope::Private, deadline, waiting, ticking: None }
+    pub(in crate::sync) fn private(deadline: Option<Deadline>, waiting: &'a dyn Waiting) -> Self {
+        Wait { scope: Scope::Private, deadline, waiting, ticking: None, watching: None }
+    }
+
+    /// The same on a word in the arena.
+    #[cfg_attr(manyhands_model, allow(dead_code, reason = "the model tests alone use it there"))]
+    pub(in crate::sync) fn shared(
+        deadline: Option<Deadline>,
+        waiting: &'a dyn Waiting,
+        ticking: &'a dyn Ticking,
+    ) -> Self {
+        Wait { scope: Scope::Shared, ticking: Some(ticking), ..Wait::private(deadline, waiting) }
+    }
+
+    /// The same wait, written down.
+    #[cfg_attr(manyhands_model, allow(dead_code, reason = "in the model no wait is written down"))]
+    pub(in crate::sync) fn watched_by(self, watching: &'a dyn Watching) -> Self {
+        Wait { watching: Some(watching), ..self }
+    }
+
+    /// Where the word lies.
+    #[inline]
+    pub(crate) fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// Until when to wait at most.
+    #[inline]
+    pub(crate) fn deadline(&self) -> Option<Deadline> {
+        self.deadline
+    }
+
+    /// Whether the time for the wait is over.
+    #[inline]
+    pub(crate) fn is_late(&self) -> bool {
+        self.deadline.is_some_and(Deadline::is_past)
+    }
+
+    /// A piece of the same wait, which ends at `deadline`.
+    #[cfg_attr(
+        manyhands_model,
+        allow(dead_code, reason = "the engines between processes are not in the model")
+    )]
+    pub(crate) fn until(&self, deadline: Option<Deadline>) -> Self {
+        Wait { deadline, ..*self }
+    }
+
+    /// What divides the wait into sleeps, if anything does.
+    #[cfg_attr(manyhands_model, allow(dead_code, reason = "queues between processes are not in the model"))]
+    pub(crate) fn ticking(&self) -> Option<&'a dyn Ticking> {
+        self.ticking
+    }
+
+    /// The same wait, divided into sleeps by `ticking`.
+    #[cfg_attr(manyhands_model, allow(dead_code, reason = "queues between processes are not in the model"))]
+    pub(crate) fn ticked_by<'b>(&self, ticking: &'b dyn Ticking) -> Wait<'b>
+    where
+        'a: 'b,
+    {
+        Wait { ticking: Some(ticking), ..*self }
     }
 }
 
@@ -125,7 +204,7 @@ pub enum WaitError {
     #[error(
         "{0}; nothing was taken: release what this thread holds and try again, or take locks in one order"
     )]
-    Deadlock(Box<crate::sync::Deadlock>),
+    Deadlock(Box<super::deadlock::Deadlock>),
 }
 
 /// One wait in progress: calls the hooks in pairs, counts nothing else.
@@ -170,51 +249,93 @@ impl<'a> Parker<'a> {
 
     /// Sleeps while `word` holds `expected`; `Ok` means "look again", for whatever reason.
     ///
+    /// The first call writes the wait down, if that is to be done, and does not sleep: what happened before it may have
+    /// woken nobody, since nobody was known to wait.
+    ///
     /// A sleeper that leaves with an error has not used up another's wake-up: the kernel reports a wake-up in
     /// preference to a time-out or a signal.
     pub fn sleep(&mut self, word: &AtomicU32, expected: u32) -> Result<(), WaitError> {
-        let Wait { scope, deadline, ticking, .. } = *self.wait;
-        if deadline.is_some_and(|deadline| deadline.is_past()) {
+        let scope = self.wait.scope;
+        self.sleep_by(|beside, until| match beside {
+            // Where the kernel refuses that, this time was meant for a sleep that hears more: look, and sleep as others
+            // do.
+            Some(beside) => futex::wait_beside(word, expected, beside, until).unwrap_or(Wake::Changed),
+            None => futex::wait(word, expected, until, scope),
+        })
+    }
+
+    /// As [`Parker::sleep`], in another way of the system's to sleep: `nap` sleeps until the deadline at most.
+    #[cfg(not(manyhands_model))]
+    pub(crate) fn sleep_until(
+        &mut self,
+        nap: impl FnOnce(Option<Deadline>) -> Wake,
+    ) -> Result<(), WaitError> {
+        self.sleep_by(|_, until| nap(until))
+    }
+
+    fn sleep_by(
+        &mut self,
+        nap: impl FnOnce(Option<(&'static AtomicU32, u32)>, Option<Deadline>) -> Wake,
+    ) -> Result<(), WaitError> {
+        let Wait { deadline, ticking, watching, .. } = *self.wait;
+        if self.wait.is_late() {
             return Err(WaitError::TimedOut);
         }
         self.block();
         if !self.asked {
             self.asked = true;
-            go_on(self.wait.waiting.before_sleep())?;
+            self.call(|waiting| waiting.before_sleep())?;
+            if watching.is_some() {
+                return Ok(());
+            }
         }
         let turn = ticking.map(|ticking| (ticking, ticking.before_sleep(self.is_long)));
-        let until = match turn.and_then(|(_, turn)| Deadline::after(turn.period)) {
+        let period = match (turn, watching) {
+            (Some((_, turn)), _) => turn.period,
+            (None, Some(watching)) => watching.period(),
+            (None, None) => Duration::MAX,
+        };
+        let until = match Deadline::after(period) {
             Some(tick) => Some(tick.earlier(deadline)),
             None => deadline,
         };
-        let wake = match turn.and_then(|(_, turn)| turn.beside) {
-            // Where the kernel refuses that, this time was meant for a sleep that hears more: look, and sleep as others
-            // do.
-            Some(beside) => futex::wait_beside(word, expected, beside, until).unwrap_or(Wake::Changed),
-            None => futex::wait(word, expected, until, scope),
-        };
+        let wake = nap(turn.and_then(|(_, turn)| turn.beside), until);
         self.is_long |= wake == Wake::TimedOut;
         if let Some((ticking, turn)) = turn {
             ticking.after_sleep(turn, wake == Wake::TimedOut);
         }
         match wake {
             Wake::Woken | Wake::Changed => Ok(()),
-            Wake::TimedOut if deadline.is_some_and(|deadline| deadline.is_past()) => Err(WaitError::TimedOut),
-            Wake::TimedOut => go_on(self.wait.waiting.before_sleep()),
-            Wake::Interrupted => go_on(self.wait.waiting.on_interrupt()),
+            Wake::TimedOut if self.wait.is_late() => Err(WaitError::TimedOut),
+            Wake::TimedOut => self.call(|waiting| waiting.before_sleep()),
+            Wake::Interrupted => self.call(|waiting| waiting.on_interrupt()),
         }
     }
-}
 
-fn go_on(flow: ControlFlow<()>) -> Result<(), WaitError> {
-    match flow {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(WaitError::Interrupted),
+    /// Calls a hook, in which this thread may wait for something else, and then looks whether this wait can still end.
+    fn call(&self, hook: fn(&dyn Waiting) -> ControlFlow<()>) -> Result<(), WaitError> {
+        let Wait { waiting, watching, .. } = *self.wait;
+        if let Some(watching) = watching {
+            watching.erase();
+        }
+        if hook(waiting).is_break() {
+            return Err(WaitError::Interrupted);
+        }
+        match watching {
+            Some(watching) => {
+                watching.write();
+                watching.look()
+            }
+            None => Ok(()),
+        }
     }
 }
 
 impl Drop for Parker<'_> {
     fn drop(&mut self) {
+        if let Some(watching) = self.wait.watching {
+            watching.erase();
+        }
         if self.blocked {
             self.wait.waiting.after_block();
         }

@@ -20,7 +20,7 @@ use crate::arena::{Arena, Registered, sweep_in_turn};
 use crate::platform::atomic::Ordering;
 use crate::platform::robust::WORDS;
 use crate::platform::thread::gettid;
-use crate::platform::{Deadline, Scope, futex, wipe};
+use crate::platform::{Deadline, futex, wipe};
 
 /// Which word of the page that is wiped in a fork's child says whether a sleeper is elected.
 const ELECTED_WORD: usize = 1;
@@ -70,10 +70,10 @@ impl Ticking for ProcessTicking {
 }
 
 impl<'a> Wait<'a> {
-    /// Waits on a word in the arena; without a deadline, for as long as it takes.
+    /// A wait on a word in the arena that is written down nowhere; without a deadline, for as long as it takes.
     #[inline]
-    pub fn arena(deadline: Option<Deadline>, waiting: &'a dyn Waiting) -> Self {
-        Wait { scope: Scope::Shared, deadline, waiting, ticking: Some(&ProcessTicking) }
+    pub(in crate::sync) fn arena(deadline: Option<Deadline>, waiting: &'a dyn Waiting) -> Self {
+        Wait::shared(deadline, waiting, &ProcessTicking)
     }
 }
 

@@ -8,7 +8,7 @@
 
 use std::sync::OnceLock;
 
-use super::record::{Look, Wanted};
+use super::question::{Answer, Held, Look};
 use super::threads::{ThreadRecord, find, record_of, records};
 use super::walk::{Edge, Walk};
 use crate::platform::signal::{Mask, bit, handled};
@@ -54,14 +54,14 @@ pub(super) fn hope(edges: &[Edge]) -> Hope {
         return Hope::Somebody;
     }
     let mut waiting = Vec::new();
-    let ends_in_news = edges.last().is_some_and(|edge| is_news(&edge.look));
+    let ends_in_news = edges.last().is_some_and(|edge| edge.look.answer.is_news());
     let mut by_key = edges.iter().any(|edge| record_of(edge.waiter).is_some_and(ThreadRecord::is_main));
     // Alone in a circle of one it waits for what it has, unless it was just handed that.
-    let alone = if let [edge] = edges { edge.look.owner } else { 0 };
+    let alone = if let [edge] = edges { edge.look.answer.owner() } else { 0 };
     for (number, record) in records() {
-        match record.note.look() {
+        match record.question.look() {
             Some(look) if is_stuck(number, &look) || number == alone => {
-                by_key |= record.is_main() && is_news(&look);
+                by_key |= record.is_main() && look.answer.is_news();
                 waiting.push(Edge { waiter: number, look });
             }
             _ => return Hope::Somebody,
@@ -87,29 +87,25 @@ pub(super) fn hope(edges: &[Edge]) -> Hope {
 /// is known of it is missing.
 fn is_whole(edges: &[Edge]) -> bool {
     edges.last().is_some_and(|last| {
-        let next = last.look.owner;
+        let next = last.look.answer.owner();
         record_of(next).is_none() || edges.iter().any(|edge| edge.waiter == next)
     })
 }
 
 fn is_stuck(number: u32, look: &Look) -> bool {
-    match look.wanted {
-        Wanted::News(..) => !look.is_there,
+    match look.answer {
+        Answer::News { is_there } => !is_there,
         // A thread that waits for what it holds may have just been handed it.
-        Wanted::Lock(_) => look.owner != 0 && look.owner != number,
-        Wanted::Thread(joined) => record_of(joined).is_some(),
+        Answer::Lock(Held { owner, .. }) => owner != 0 && owner != number,
+        Answer::End { thread } => record_of(thread).is_some(),
     }
 }
 
 /// Whether there are locks among what is waited for, and only guards of Rust's hold them: no key and no other thread
 /// ends that.
 fn are_by_rust(edges: &[Edge]) -> bool {
-    let mut locks = edges.iter().filter(|edge| matches!(edge.look.wanted, Wanted::Lock(_))).peekable();
-    locks.peek().is_some() && locks.all(|edge| edge.look.is_by_rust)
-}
-
-fn is_news(look: &Look) -> bool {
-    matches!(look.wanted, Wanted::News(..))
+    let mut locks = edges.iter().map(|edge| edge.look.answer).filter(Answer::is_lock).peekable();
+    locks.peek().is_some() && locks.all(|lock| lock.is_by_rust())
 }
 
 #[cfg(test)]
@@ -118,18 +114,9 @@ mod tests {
     use crate::sync::this_thread_number;
 
     fn edge(waiter: u32, owner: u32) -> Edge {
-        let look = Look {
-            waits: 1,
-            wanted: Wanted::Lock(0),
-            wanted_at: 0,
-            owner,
-            certain: false,
-            is_by_rust: false,
-            taken_at: 0,
-            made_at: 0,
-            is_re_entrant: false,
-            is_there: false,
-        };
+        let (certain, is_by_rust, is_re_entrant) = (false, false, false);
+        let held = Held { owner, certain, is_by_rust, is_re_entrant, taken_at: 0, made_at: 0 };
+        let look = Look { waits: 1, question: 0, wanted_at: 0, answer: Answer::Lock(held) };
         Edge { waiter, look }
     }
 

@@ -7,7 +7,7 @@
 
 use std::cell::Cell;
 
-use crate::sync::wait_graph::{claim_number, give_number_back, settle_number};
+use super::threads::{claim_number, give_number_back, settle_number};
 
 thread_local! {
     static NUMBER: Cell<u32> = const { Cell::new(0) };
@@ -33,18 +33,23 @@ pub(in crate::sync) fn thread_number() -> u32 {
     }
 }
 
-/// A number for a thread that does not exist yet, which it [adopts](adopt), or which is given back.
-pub(crate) fn reserve() -> u32 {
+/// The calling thread's number in the wait graph: its own as long as it lives, of no meaning to other processes.
+pub fn this_thread_number() -> u32 {
+    thread_number()
+}
+
+/// A number for a thread that does not exist yet, which it [adopts](adopt_number), or which is given back.
+pub(crate) fn reserve_number() -> u32 {
     claim_number()
 }
 
 /// Gives a reserved number back when its thread could not be started.
-pub(crate) fn give_back(reserved: u32) {
+pub(crate) fn return_number(reserved: u32) {
     give_number_back(reserved);
 }
 
 /// Makes a reserved number the calling thread's, which has none yet.
-pub(crate) fn adopt(reserved: u32) {
+pub(crate) fn adopt_number(reserved: u32) {
     take(reserved);
     settle_number(reserved);
 }

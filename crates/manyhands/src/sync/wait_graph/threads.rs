@@ -5,7 +5,7 @@
 //! comes back only after some eight million threads. A fork's child has the records of its parent's threads as well:
 //! they carry another token than its own, and lead nowhere either.
 
-use super::record::WaitNote;
+use super::question::OpenQuestion;
 use crate::arena::{read_text, write_text};
 use crate::platform::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::platform::process::getpid;
@@ -33,7 +33,7 @@ pub(super) struct ThreadRecord {
     /// The token of the process whose thread it is.
     token: AtomicU32,
     tid: AtomicU32,
-    pub(super) note: WaitNote,
+    pub(super) question: OpenQuestion,
     name: [AtomicU64; NAME_WORDS],
 }
 
@@ -150,9 +150,9 @@ pub(super) fn record_of(number: u32) -> Option<&'static ThreadRecord> {
     is_here.then_some(record)
 }
 
-/// The note of a thread that lives in this process.
-pub(super) fn find(number: u32) -> Option<&'static WaitNote> {
-    record_of(number).map(|record| &record.note)
+/// The open question of a thread that lives in this process.
+pub(super) fn find(number: u32) -> Option<&'static OpenQuestion> {
+    record_of(number).map(|record| &record.question)
 }
 
 /// The calling thread's own record, put right if this is a fork's child; `None` while the thread is being torn down and
@@ -164,7 +164,7 @@ pub(super) fn own_record(number: u32) -> Option<&'static ThreadRecord> {
     }
     let token = token();
     if record.token.load(Ordering::Relaxed) != token {
-        record.note.reset();
+        record.question.reset();
         record.settle(token);
     }
     Some(record)
@@ -172,7 +172,7 @@ pub(super) fn own_record(number: u32) -> Option<&'static ThreadRecord> {
 
 /// Whether the thread with this number is in a wait of the engine that has no limit.
 pub fn is_waiting(number: u32) -> bool {
-    record_of(number).is_some_and(|record| record.note.look().is_some())
+    record_of(number).is_some_and(|record| record.question.look().is_some())
 }
 
 /// All threads of this process that have a number.

@@ -7,7 +7,7 @@
 //! that find the same cycle agree by turns on which one fails. It is the first: its wait is then over, so the second
 //! finds no cycle.
 
-use super::record::{Look, WaitNote};
+use super::question::{Look, OpenQuestion};
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::thread::yield_now;
 
@@ -21,12 +21,12 @@ pub(in crate::sync) struct Edge {
     pub(in crate::sync) look: Look,
 }
 
-/// A walk through the notes that `find` knows, by thread number.
+/// A walk through the open questions that `find` knows, by thread number.
 pub(in crate::sync) struct Walk<F> {
     pub(in crate::sync) find: F,
 }
 
-impl<'n, F: Fn(u32) -> Option<&'n WaitNote>> Walk<F> {
+impl<'n, F: Fn(u32) -> Option<&'n OpenQuestion>> Walk<F> {
     /// The cycle that `me`, which has written down its wait, closes; `None` when there is none, or it has just ended.
     pub(in crate::sync) fn cycle(&self, me: u32) -> Option<Vec<Edge>> {
         let edges = self.once(me)?;
@@ -39,14 +39,17 @@ impl<'n, F: Fn(u32) -> Option<&'n WaitNote>> Walk<F> {
         loop {
             let look = (self.find)(waiter)?.look()?;
             edges.push(Edge { waiter, look });
-            if look.owner == me {
+            if look.answer.owner() == me {
                 return Some(edges);
             }
             // No thread, or one that was just handed the lock, or a cycle without me, which is its members' affair.
-            if look.owner == 0 || edges.len() == MOST_STEPS || edges.iter().any(|e| e.waiter == look.owner) {
+            if look.answer.owner() == 0
+                || edges.len() == MOST_STEPS
+                || edges.iter().any(|e| e.waiter == look.answer.owner())
+            {
                 return None;
             }
-            waiter = look.owner;
+            waiter = look.answer.owner();
         }
     }
 
@@ -56,17 +59,17 @@ impl<'n, F: Fn(u32) -> Option<&'n WaitNote>> Walk<F> {
         let mut waiter = me;
         while edges.len() < MOST_STEPS
             && !edges.iter().any(|edge| edge.waiter == waiter)
-            && let Some(look) = (self.find)(waiter).and_then(WaitNote::look)
+            && let Some(look) = (self.find)(waiter).and_then(OpenQuestion::look)
         {
             edges.push(Edge { waiter, look });
-            waiter = look.owner;
+            waiter = look.answer.owner();
         }
         edges
     }
 
     /// Whether nothing of a cycle has changed since it was walked.
     pub(in crate::sync) fn stands(&self, edges: &[Edge]) -> bool {
-        edges.iter().all(|edge| (self.find)(edge.waiter).and_then(WaitNote::look) == Some(edge.look))
+        edges.iter().all(|edge| (self.find)(edge.waiter).and_then(OpenQuestion::look) == Some(edge.look))
     }
 }
 

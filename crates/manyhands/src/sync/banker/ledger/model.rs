@@ -5,6 +5,7 @@ use crate::platform::model::{check, spawn};
 use loom::sync::atomic::AtomicU32 as Shown;
 
 use super::*;
+use crate::arena::Kind;
 use crate::sync::wait::mortal::model::dies_after;
 use crate::sync::wait::park::Blocking;
 
@@ -31,8 +32,8 @@ impl Book {
     }
 
     fn ledger(&self, me: u32) -> Ledger<'_> {
-        let place = Wait::private(None, &Blocking);
-        Ledger { head: &self.head, words: &self.words, place, me }
+        let subject = Subject::private(Kind::BANKER, self);
+        Ledger { head: &self.head, words: &self.words, subject, scope: Scope::Private, me }
     }
 
     fn claim(&self, me: u32) -> Claim {
@@ -42,7 +43,7 @@ impl Book {
     /// Takes the unit and gives it back. Dying on the way unwinds, so nothing here is undone by a drop.
     fn pass_through(&self, claim: Claim) {
         let ledger = self.ledger(claim.owner);
-        ledger.request(claim, &one(), &ledger.place).unwrap();
+        ledger.request(claim, &one(), None, &Blocking).unwrap();
         assert_eq!(ledger.free()[0], 0, "granted to two");
         ledger.release(claim, &one(), &Blocking).unwrap();
     }
@@ -64,13 +65,13 @@ fn model_ledger_two_claimants_of_one_unit() {
         let (first, second) = (book.claim(1), book.claim(2));
         let other = spawn(book, move |book| {
             let me = book.ledger(1);
-            me.request(first, &one(), &me.place).unwrap();
+            me.request(first, &one(), None, &Blocking).unwrap();
             assert_eq!(book.having.fetch_add(1, Ordering::Relaxed), 0, "two have it");
             book.having.fetch_sub(1, Ordering::Relaxed);
             me.close(first);
         });
         let me = book.ledger(2);
-        me.request(second, &one(), &me.place).unwrap();
+        me.request(second, &one(), None, &Blocking).unwrap();
         assert_eq!(book.having.fetch_add(1, Ordering::Relaxed), 0, "two have it");
         book.having.fetch_sub(1, Ordering::Relaxed);
         me.release(second, &one(), &Blocking).unwrap();

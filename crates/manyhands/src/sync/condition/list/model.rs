@@ -186,7 +186,7 @@ fn model_condition_dead_notifier_is_made_up_for() {
 }
 
 #[test]
-fn model_condition_who_takes_a_dead_ones_lock_is_told() {
+fn model_condition_a_thread_that_takes_the_lock_of_a_dead_one_learns_of_it() {
     check(2, Place::default, |place| {
         dies_after(0, || place.lock(1));
         place.sweep(1);

@@ -1,19 +1,22 @@
-//! The wait graph under every schedule. A deadlock is found by exactly one of its threads, nothing else is taken for
-//! one, and no thread follows a note to a lock that is gone.
+//! Locks and the wait graph under every schedule: a deadlock is found by exactly one of its threads, nothing else is
+//! taken for one, and no thread follows a question to a lock that is gone.
 
 use crate::platform::model::{check, spawn};
 use loom::cell::UnsafeCell;
 
-use super::record::Wanted;
 use super::*;
-use crate::platform::atomic::{AtomicU32, Ordering};
+use crate::platform::atomic::AtomicU32;
 use crate::platform::futex::Scope;
 use crate::sync::lock::word::GUARDED;
 use crate::sync::wait::park::{Blocking, Wait};
+use crate::sync::wait_graph::{Ask, Detector, OpenQuestion, Walk};
 
 /// Stands in a lock's face: loom fails the model when it is read while, or after, the lock is unmade.
 #[derive(Debug)]
 pub(in crate::sync) struct Alive(UnsafeCell<bool>);
+
+// SAFETY: loom checks each access, which is what this is for.
+unsafe impl Sync for Alive {}
 
 impl Default for Alive {
     fn default() -> Self {
@@ -36,13 +39,13 @@ impl Alive {
 #[derive(Default)]
 struct Place {
     locks: [LockFace; 2],
-    notes: [WaitNote; 2],
+    notes: [OpenQuestion; 2],
     detector: Detector,
     failed: AtomicU32,
 }
 
 impl Place {
-    fn walk<'n>(&'n self) -> Walk<impl Fn(u32) -> Option<&'n WaitNote>> {
+    fn walk<'n>(&'n self) -> Walk<impl Fn(u32) -> Option<&'n OpenQuestion>> {
         Walk { find: |number: u32| self.notes.get(number as usize - 1) }
     }
 
@@ -53,13 +56,13 @@ impl Place {
             return true;
         }
         let note = &self.notes[me as usize - 1];
-        note.begin(Wanted::Lock(std::ptr::from_ref(face) as usize), 0);
+        note.open(Ask::of(face), 0);
         let walk = self.walk();
         if let Some(edges) = walk.cycle(me) {
             let fails = self.detector.in_turn(1, || {
                 let stands = walk.stands(&edges);
                 if stands {
-                    note.end();
+                    note.close();
                 }
                 stands
             });
@@ -68,7 +71,7 @@ impl Place {
             }
         }
         face.word.acquire_slowly(me | GUARDED, &Wait::private(None, &Blocking)).unwrap();
-        note.end();
+        note.close();
         true
     }
 
@@ -119,8 +122,8 @@ fn model_graph_nobody_follows_to_a_lock_that_is_gone() {
             place.notes[0].look();
         });
         let face = &place.locks[0];
-        place.notes[0].begin(Wanted::Lock(std::ptr::from_ref(face) as usize), 0);
-        place.notes[0].end();
+        place.notes[0].open(Ask::of(face), 0);
+        place.notes[0].close();
         face.alive.unmake();
         follower.join().unwrap();
     });
