@@ -36,12 +36,13 @@ mod sweep;
 
 pub use lock::word::{LockWord, Seen, Taken};
 pub use wait::gate::Gate;
+pub use wait::history::History;
 #[allow(unused_imports, reason = "for the lock-free code of later layers")]
 pub(crate) use wait::mortal::may_die;
 #[cfg(all(test, manyhands_model))]
 #[allow(unused_imports, reason = "for the models of later layers")]
 pub(crate) use wait::mortal::model::dies_after;
-pub use wait::park::{Blocking, History, Parker, Wait, WaitError, Waiting};
+pub use wait::park::{Blocking, Parker, Wait, WaitError, Waiting};
 pub(crate) use wait::subject::Subject;
 pub(crate) use wait_for::wait_for;
 #[cfg_attr(manyhands_model, allow(unused_imports, reason = "objects in the arena are not in the model"))]
@@ -65,9 +66,9 @@ mod public {
     pub use super::event::raw::{EventStatistics, RawEvent};
     pub use super::event::typed::Event;
     pub use super::lock::error::ReleaseError;
-    pub use super::lock::holder::{Acquired, DeadOwner, Holder};
-    pub use super::lock::private::Taking;
-    pub use super::lock::raw::{LockStatistics, RawLock, RawRLock};
+    pub use super::lock::holder::{Acquired, DeadOwner, Holder, LockStatistics};
+    pub use super::lock::raw::{RawLock, RawRLock};
+    pub use super::lock::taking::Taking;
     pub use super::lock::typed::{Lock, LockGuard, RLock, RLockGuard};
     pub use super::lock::yields::{Hold, Yields};
     pub use super::semaphore::error::TooManyPermits;

@@ -3,7 +3,7 @@
 //! Each refusal names the resource and the claimant, and has changed nothing. What cannot be granted *yet* is no error:
 //! it is waited for, or not taken.
 
-use super::ledger::{MOST_CLAIMANTS, MOST_RESOURCES};
+use super::safety::{MOST_CLAIMANTS, MOST_RESOURCES};
 use crate::arena::ArenaError;
 use crate::sync::wait::park::WaitError;
 

@@ -7,7 +7,8 @@
 //! waits, does it. Requests are granted first come, first served among those that leave the state safe, with a bound on
 //! overtaking. The safe state is Dijkstra's and Habermann's, see `safety`; the rows are this project's own.
 
-use super::row::{OWNER, Row};
+use super::row::{Claim, OWNER, Row};
+use super::safety::{MOST_CLAIMANTS, MOST_RESOURCES, Units};
 use crate::platform::Scope;
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::sync::lock::word::LockWord;
@@ -17,17 +18,6 @@ use crate::sync::wait::park::{WaitError, Waiting};
 use crate::sync::wait::subject::Subject;
 use crate::sync::wait_for::wait_for;
 use std::ops::ControlFlow;
-
-#[cfg_attr(manyhands_model, allow(unused_imports, reason = "the model judges nothing from outside"))]
-pub(in crate::sync) use super::request::Judgement;
-#[cfg(not(manyhands_model))]
-pub(in crate::sync) use super::row::NAME_WORDS;
-pub(in crate::sync) use super::safety::Units;
-
-/// The most resources of a banker.
-pub(super) const MOST_RESOURCES: usize = 16;
-/// The most claimants at one time.
-pub(super) const MOST_CLAIMANTS: usize = 1024;
 
 /// What a ledger has beside its words. Zeroed memory is that of a ledger without claimants.
 #[repr(C)]
@@ -48,14 +38,6 @@ impl Head {
     pub(super) fn resources(&self) -> usize {
         (self.resources.load(Ordering::Acquire) as usize).min(MOST_RESOURCES)
     }
-}
-
-/// A claim, as its maker refers to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sync) struct Claim {
-    pub(in crate::sync) row: u32,
-    pub(in crate::sync) generation: u32,
-    pub(in crate::sync) owner: u32,
 }
 
 /// Why the ledger refuses something; nothing has changed then. Resources are numbers here.

@@ -6,7 +6,9 @@
 //! is, with all its claims.
 
 use super::error::BankerError;
-use super::ledger::{Claim, Head, Ledger, MOST_CLAIMANTS, MOST_RESOURCES, NAME_WORDS, Refusal, Units};
+use super::ledger::{Head, Ledger, Refusal};
+use super::row::{Claim, NAME_WORDS};
+use super::safety::{MOST_CLAIMANTS, MOST_RESOURCES, Units};
 use crate::arena::{
     Arena, ArenaError, Dead, Handle, Kind, Object, ProcessId, Shared, ThreadId, read_text, this_process,
     this_thread, write_text,

@@ -7,13 +7,13 @@
 //! Each of them gives all back after a while, and then the barring one is next. So no claimant starves, as long as none
 //! that has all it declared keeps it for ever.
 
-use super::row::{OWNER, Row};
-use super::safety::{Matrix, Units, is_safe};
+use super::row::{Claim, OWNER, Row};
+#[cfg(not(manyhands_model))]
+use super::safety::MOST_CLAIMANTS;
+use super::safety::{MOST_RESOURCES, Matrix, Units, is_safe};
 use crate::platform::Deadline;
 use crate::platform::atomic::Ordering;
-#[cfg(not(manyhands_model))]
-use crate::sync::banker::ledger::MOST_CLAIMANTS;
-use crate::sync::banker::ledger::{Claim, Ledger, MOST_RESOURCES, Refusal, less};
+use crate::sync::banker::ledger::{Ledger, Refusal, less};
 use crate::sync::wait::park::{WaitError, Waiting};
 use crate::sync::wait_for::wait_for;
 

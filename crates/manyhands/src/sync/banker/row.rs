@@ -5,9 +5,8 @@
 //! Only the holder of the ledger's lock changes a row, except that any process may free it, which only makes more units
 //! free.
 
-use super::safety::Units;
+use super::safety::{MOST_RESOURCES, Units};
 use crate::platform::atomic::{AtomicU64, Ordering};
-use crate::sync::banker::ledger::{Claim, MOST_RESOURCES};
 use crate::sync::wait::mortal::may_die;
 
 pub(in crate::sync) const OWNER: u64 = 0xff_ffff;
@@ -15,6 +14,14 @@ const WAITING: u64 = 1 << 24;
 const SIDE: u64 = 1 << 25;
 const LOW: u64 = 0xffff_ffff;
 const GENERATION: u64 = 1 << 32;
+
+/// A claim, as its maker refers to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sync) struct Claim {
+    pub(in crate::sync) row: u32,
+    pub(in crate::sync) generation: u32,
+    pub(in crate::sync) owner: u32,
+}
 
 /// How many words a claimant's name has.
 pub(in crate::sync) const NAME_WORDS: usize = 4;

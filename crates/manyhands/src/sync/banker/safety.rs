@@ -5,7 +5,10 @@
 //! state safe never deadlock over these resources. Dijkstra's algorithm (EWD 108, EWD 623), for several resources as in
 //! Habermann, "Prevention of system deadlocks", CACM 12 (1969). Allocates nothing.
 
-use crate::sync::banker::ledger::{MOST_CLAIMANTS, MOST_RESOURCES};
+/// The most resources of a banker.
+pub(super) const MOST_RESOURCES: usize = 16;
+/// The most claimants at one time.
+pub(super) const MOST_CLAIMANTS: usize = 1024;
 
 /// A number of units of each resource; those beyond the ledger's resources are 0.
 pub(in crate::sync) type Units = [u64; MOST_RESOURCES];

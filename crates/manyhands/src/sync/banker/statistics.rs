@@ -4,8 +4,8 @@
 //! different.
 
 use super::error::BankerError;
-use super::ledger::Judgement;
 use super::raw::{RawBanker, RawClaim};
+use super::request::Judgement;
 use crate::arena::{Arena, ProcessId, read_text};
 use crate::platform::process::getpid;
 use crate::sync::wait::park::{WaitError, Waiting};

@@ -6,8 +6,9 @@
 
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::futex::{self, Scope};
+use crate::sync::wait::history::History;
 use crate::sync::wait::mortal::may_die;
-use crate::sync::wait::park::{History, Parker, Wait, WaitError};
+use crate::sync::wait::park::{Parker, Wait, WaitError};
 
 /// An event, wherever it stands. Zeroed memory is one that is not set.
 ///

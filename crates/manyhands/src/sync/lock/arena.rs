@@ -7,9 +7,8 @@
 //! be released by nobody else, so that one goes to the next thread that asks as well. In a fork's child the thread has
 //! another number, so the child holds nothing of what its parent held.
 
-use super::holder::{Acquired, DeadRecord, holder_in};
-use super::private::Taking;
-use super::raw::LockStatistics;
+use super::holder::{Acquired, DeadRecord, LockStatistics, holder_in};
+use super::taking::Taking;
 use super::word::{GUARDED, LockWord, Taken};
 use crate::arena::KeptBlock;
 use crate::arena::{Arena, ArenaError, Dead, Handle, Kind, Object, Shared, ThreadId, this_thread};

@@ -108,3 +108,14 @@ pub(super) fn holder_in(
         }
     })
 }
+
+/// What is known of a lock at one instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LockStatistics {
+    /// The holder; `None` when the lock is free.
+    pub holder: Option<Holder>,
+    /// How many threads wait for it. In a fork's child, those of the parent that waited for a private lock are
+    /// still counted.
+    pub waiters: usize,
+}

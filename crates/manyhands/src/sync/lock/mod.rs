@@ -6,7 +6,7 @@
 //! arena     a word in the arena, whose owner may be killed         raw      either of the two, by hand
 //! typed     Lock<T>, RLock for the threads of one process          error    why a release was refused
 //! shared, shared_rlock   the same for processes                    yields   given up for a wait, and taken again
-//! face      what others read of a private lock
+//! face      what others read of a private lock                    taking   where, and whether as by a guard
 //! ```
 
 use cfg_if::cfg_if;
@@ -24,6 +24,7 @@ cfg_if! {
         pub(super) mod raw;
         pub(super) mod shared;
         pub(super) mod shared_rlock;
+        pub(super) mod taking;
         pub(super) mod typed;
         pub(super) mod yields;
     }

@@ -5,8 +5,8 @@
 //! lock.
 
 use super::face::LockFace;
-use super::holder::Holder;
-use super::raw::LockStatistics;
+use super::holder::{Holder, LockStatistics};
+use super::taking::Taking;
 use super::word::{GUARDED, LockWord};
 use crate::arena::{Arena, Kind};
 use crate::platform::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -23,30 +23,6 @@ use crate::sync::wait_graph::thread_number;
 pub(super) struct PrivateLock {
     face: LockFace,
     waiters: AtomicU32,
-}
-
-/// How a lock is taken, for those that may get a deadlock as an error.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Taking {
-    /// Where in the program.
-    pub site: Site,
-    /// Whether only this thread will release it, as with a guard.
-    pub guarded: bool,
-}
-
-impl Taking {
-    /// Through a guard, at the caller's place.
-    #[track_caller]
-    #[inline]
-    pub const fn guarded_here() -> Taking {
-        Taking { site: Site::here(), guarded: true }
-    }
-
-    /// The calling thread's number as it stands in the word.
-    #[inline]
-    fn me(self) -> u32 {
-        if self.guarded { thread_number() | GUARDED } else { thread_number() }
-    }
 }
 
 /// Counts a waiter, for statistics only.

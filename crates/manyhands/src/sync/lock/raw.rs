@@ -4,25 +4,15 @@
 //! `RLock` and their namesakes in `shared`. All methods have the same names for both places and for both kinds.
 
 use super::arena::{ArenaLock, ArenaRLock};
-use super::holder::{Acquired, Holder};
-use super::private::{PrivateLock, PrivateRLock, Taking};
-use super::yields::Yields;
+use super::holder::{Acquired, LockStatistics};
+use super::private::{PrivateLock, PrivateRLock};
+use super::taking::Taking;
+use super::yields::{Hold, Yields};
 use crate::arena::{ArenaError, Handle, Kind};
 use crate::platform::Deadline;
 use crate::sync::Site;
 use crate::sync::lock::error::ReleaseError;
 use crate::sync::wait::park::{WaitError, Waiting};
-
-/// What is known of a lock at one instant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LockStatistics {
-    /// The holder; `None` when the lock is free.
-    pub holder: Option<Holder>,
-    /// How many threads wait for it. In a fork's child, those of the parent that waited for a private lock are
-    /// still counted.
-    pub waiters: usize,
-}
 
 /// A lock that any thread may release; a holder that asks again waits for itself.
 pub struct RawLock(Place<PrivateLock, ArenaLock>);
@@ -159,7 +149,7 @@ impl RawLock {
     }
 
     /// The lock that it is, for what all kinds do alike.
-    pub(super) fn in_its_place(&self) -> &dyn Yields {
+    fn in_its_place(&self) -> &dyn Yields {
         match &self.0 {
             Place::Private(lock) => lock,
             Place::Arena(lock) => lock,
@@ -343,7 +333,7 @@ impl RawRLock {
     }
 
     /// The lock that it is, for what all kinds do alike.
-    pub(super) fn in_its_place(&self) -> &dyn Yields {
+    fn in_its_place(&self) -> &dyn Yields {
         match &self.0 {
             Place::Private(rlock) => rlock,
             Place::Arena(rlock) => rlock,
@@ -372,5 +362,25 @@ impl RawRLock {
             Place::Private(rlock) => rlock.lock.statistics(),
             Place::Arena(rlock) => rlock.lock.statistics(),
         }
+    }
+}
+
+impl Yields for RawLock {
+    fn give_up(&self) -> Result<Hold, ReleaseError> {
+        self.in_its_place().give_up()
+    }
+
+    fn regain(&self, hold: Hold, waiting: &dyn Waiting, site: Site) -> Result<Acquired, WaitError> {
+        self.in_its_place().regain(hold, waiting, site)
+    }
+}
+
+impl Yields for RawRLock {
+    fn give_up(&self) -> Result<Hold, ReleaseError> {
+        self.in_its_place().give_up()
+    }
+
+    fn regain(&self, hold: Hold, waiting: &dyn Waiting, site: Site) -> Result<Acquired, WaitError> {
+        self.in_its_place().regain(hold, waiting, site)
     }
 }

@@ -20,9 +20,9 @@ use crate::platform::Deadline;
 use crate::platform::atomic::{AtomicU8, AtomicU64, Ordering};
 use crate::sync::Site;
 use crate::sync::lock::arena::{ArenaLock, LockBody};
+use crate::sync::lock::holder::LockStatistics;
 use crate::sync::lock::holder::{Acquired, DeadOwner};
-use crate::sync::lock::private::Taking;
-use crate::sync::lock::raw::LockStatistics;
+use crate::sync::lock::taking::Taking;
 use crate::sync::wait::park::{Blocking, WaitError};
 
 /// A value that one thread at a time, of whichever process, may touch. A clone refers to the same lock.

@@ -12,9 +12,10 @@ use super::yields::{Yielding, Yields};
 use crate::arena::ArenaError;
 use crate::platform::Deadline;
 use crate::sync::Site;
+use crate::sync::lock::holder::LockStatistics;
 use crate::sync::lock::holder::{Acquired, DeadOwner};
-use crate::sync::lock::private::Taking;
-use crate::sync::lock::raw::{LockStatistics, RawRLock};
+use crate::sync::lock::raw::RawRLock;
+use crate::sync::lock::taking::Taking;
 use crate::sync::reference::reference;
 use crate::sync::wait::park::{Blocking, WaitError};
 

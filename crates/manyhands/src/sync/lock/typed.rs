@@ -12,8 +12,9 @@ use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use super::holder::Acquired;
-use super::private::{PrivateLock, PrivateRLock, Taking};
-use super::raw::LockStatistics;
+use super::holder::LockStatistics;
+use super::private::{PrivateLock, PrivateRLock};
+use super::taking::Taking;
 use super::yields::{Yielding, Yields};
 use crate::platform::Deadline;
 use crate::sync::Site;

@@ -7,8 +7,8 @@
 use super::arena::{ArenaLock, ArenaRLock};
 use super::error::ReleaseError;
 use super::holder::Acquired;
-use super::private::{PrivateLock, PrivateRLock, Taking};
-use super::raw::{RawLock, RawRLock};
+use super::private::{PrivateLock, PrivateRLock};
+use super::taking::Taking;
 use crate::sync::wait::park::{WaitError, Waiting};
 use crate::sync::wait::site::Site;
 
@@ -109,25 +109,5 @@ impl Yields for ArenaRLock {
 
     fn regain(&self, hold: Hold, waiting: &dyn Waiting, site: Site) -> Result<Acquired, WaitError> {
         self.acquire_again(hold.depth, waiting, hold.taking(site))
-    }
-}
-
-impl Yields for RawLock {
-    fn give_up(&self) -> Result<Hold, ReleaseError> {
-        self.in_its_place().give_up()
-    }
-
-    fn regain(&self, hold: Hold, waiting: &dyn Waiting, site: Site) -> Result<Acquired, WaitError> {
-        self.in_its_place().regain(hold, waiting, site)
-    }
-}
-
-impl Yields for RawRLock {
-    fn give_up(&self) -> Result<Hold, ReleaseError> {
-        self.in_its_place().give_up()
-    }
-
-    fn regain(&self, hold: Hold, waiting: &dyn Waiting, site: Site) -> Result<Acquired, WaitError> {
-        self.in_its_place().regain(hold, waiting, site)
     }
 }

@@ -5,8 +5,9 @@
 //! does not fall asleep after it. Ringing costs a system call only when a thread may sleep. An eventcount, as in
 //! Vyukov's.
 
+use super::history::History;
 use super::mortal::may_die;
-use super::park::{History, Parker, Wait, WaitError};
+use super::park::{Parker, Wait, WaitError};
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::futex::{self, Scope};
 

@@ -6,8 +6,9 @@
 //! it looks again, and passes the baton when it leaves more behind. A gate promises no lost wake-up while its users
 //! live; when one was killed, [`Gate::recover`] wakes all to look again. It does not hold what is waited for.
 
+use super::history::History;
 use super::mortal::may_die;
-use super::park::{History, Parker, Wait, WaitError};
+use super::park::{Parker, Wait, WaitError};
 use crate::platform::atomic::{AtomicU32, Ordering, fence};
 use crate::platform::futex::{self, Scope};
 

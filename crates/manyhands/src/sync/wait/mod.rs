@@ -1,7 +1,8 @@
 //! The one place where threads sleep, and what is said of a wait.
 //!
 //! ```text
-//! park       Wait, Waiting, Parker: some yields, then a futex; History says how many yields
+//! park       Wait, Waiting, Parker: some yields, then a futex
+//! history    how many yields are worth while
 //! gate       sleep until something is published          bell       the same, for one sleeper at a time
 //! countdown  wait until a number of things is done       subject    what a thread waits for
 //! note       that, in the thread's slot of the arena
@@ -18,6 +19,7 @@ use cfg_if::cfg_if;
 pub(super) mod bell;
 pub(super) mod countdown;
 pub(super) mod gate;
+pub(super) mod history;
 #[cfg_attr(manyhands_model, allow(dead_code, reason = "the model tests alone use it there"))]
 pub(super) mod life;
 pub(super) mod mortal;

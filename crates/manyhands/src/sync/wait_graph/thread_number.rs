@@ -7,7 +7,7 @@
 
 use std::cell::Cell;
 
-use super::threads::{claim_number, give_number_back, settle_number};
+use super::threads::{claim_number, give_number_back, own_record, settle_number};
 
 thread_local! {
     static NUMBER: Cell<u32> = const { Cell::new(0) };
@@ -64,6 +64,12 @@ fn take(number: u32) -> u32 {
     // While thread-locals are being torn down the record stays taken.
     let _ = LEAVE.try_with(|leave| leave.set(Some(Leave(number))));
     number
+}
+
+/// Gives the calling thread a name for reports, of which the first 32 bytes are kept; without one the kernel's is used.
+pub fn name_this_thread(name: &str) {
+    let Some(record) = own_record(thread_number()) else { return };
+    record.set_name(name);
 }
 
 #[cfg(test)]

@@ -195,6 +195,11 @@ impl ThreadRecord {
         self.token.store(token, Ordering::Release);
     }
 
+    /// Gives the thread a name, of which the first 32 bytes are kept.
+    pub(super) fn set_name(&self, name: &str) {
+        write_text(&self.name, name);
+    }
+
     /// What to call the thread: the name it was given, or the kernel's.
     pub(super) fn name(&self) -> String {
         let given = read_text(&self.name);
@@ -204,10 +209,4 @@ impl ThreadRecord {
         let tid = self.tid.load(Ordering::Relaxed);
         thread::name_of(tid).unwrap_or_else(|| format!("thread {tid}"))
     }
-}
-
-/// Gives the calling thread a name for reports, of which the first 32 bytes are kept; without one the kernel's is used.
-pub fn name_this_thread(name: &str) {
-    let Some(record) = own_record(super::thread_number::thread_number()) else { return };
-    write_text(&record.name, name);
 }
