@@ -57,6 +57,7 @@ CASES = (
     Case("condition-ping-pong", "Condition, ping-pong", "us", LOCK, 100_000, 100, is_rate=False),
     Case("condition-hand-over", "Condition, hand-over of items", "M/s", LOCK, 1_000_000, 1_000),
     Case("semaphore-free", "Semaphore, free", "ns", LOCK, 20_000_000, 1_000, is_rate=False),
+    Case("event-free", "Event, free", "ns", LOCK, 20_000_000, 1_000, is_rate=False),
     Case("semaphore-contended", "Semaphore(1), 2 contenders", "M/s", LOCK, 2_000_000, 1_000),
     Case("pool-1", "pool, 1 in flight", "us", POOL, 20_000, 50, is_rate=False),
     Case("pool-1000", "pool, 1000 in flight", "M/s", POOL, 200_000, 1_000),

@@ -66,6 +66,7 @@ fn measure(case: &str, subject: &str, count: u64, placement: Placement) -> Optio
         "condition-ping-pong" => wait::ping_pong(subject, count, placement),
         "condition-hand-over" => wait::hand_over(subject, count, placement),
         "semaphore-free" => wait::free_semaphore(subject, count),
+        "event-free" => wait::free_event(subject, count),
         "semaphore-contended" => wait::contended_semaphore(subject, count, placement),
         "pool-1" => pool::one_in_flight(subject, count),
         "pool-1000" => pool::many_in_flight(subject, count),

@@ -187,3 +187,49 @@ pub fn contended_semaphore(subject: &str, count: u64, placement: Placement) -> O
     let seconds = seconds_of!(subject, pass::<manyhands::Semaphore>(count, placement));
     Some(2.0 * count as f64 / seconds / 1e6)
 }
+
+/// Something that happens, and may be taken back.
+trait Event: Sync {
+    fn new() -> Self;
+    fn set_wait_and_clear(&self);
+}
+
+impl Event for manyhands::Event {
+    fn new() -> Self {
+        manyhands::Event::new()
+    }
+
+    fn set_wait_and_clear(&self) {
+        self.set();
+        self.wait();
+        self.clear();
+    }
+}
+
+impl<M: Monitor> Event for M {
+    fn new() -> Self {
+        M::new(0)
+    }
+
+    fn set_wait_and_clear(&self) {
+        let changed_to = |to: u64| {
+            move |is_set: &mut u64| {
+                *is_set = to;
+                to == 1
+            }
+        };
+        self.change(|_| false, changed_to(1));
+        self.change(|is_set| is_set == 0, |_| false);
+        self.change(|_| false, changed_to(0));
+    }
+}
+
+/// Sets an event, waits for it and clears it, `count` times, with nobody else there; nanoseconds.
+pub fn free_event(subject: &str, count: u64) -> Option<f64> {
+    fn pass<E: Event>(count: u64) -> f64 {
+        let event = E::new();
+        timed(count, || event.set_wait_and_clear())
+    }
+    let seconds = seconds_of!(subject, pass::<manyhands::Event>(count));
+    Some(seconds * 1e9 / count as f64)
+}
