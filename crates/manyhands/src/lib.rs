@@ -7,15 +7,16 @@
 //! platform   the only place that calls the operating system or names a raw atomic
 //! arena      memory that several processes see: objects, references, owners, blocks, sweeping
 //! encoding   values as bytes that another process of the program reads
-//! sync       the one place where anybody sleeps, and what is made of it: locks, semaphores, events
+//! sync       the one place where threads sleep, and what is made of it: locks, semaphores, events, conditions,
+//!            barriers, bankers
 //! channel    the ring that survives a kill, and queues on it
 //! spawn      processes: how they start, how their end is noticed
 //! executor   calls, futures, workers, pools
 //! ```
 //!
 //! What a program uses: [`Process`], [`Pool`] with its [`Future`], [`Queue`] whole or as [`Sender`] and [`Receiver`],
-//! and the locks, [`Lock`] and [`RLock`] for threads, [`shared`] for processes, [`Semaphore`], [`Event`]. Nothing is
-//! asked of its `main`:
+//! [`Lock`], [`RLock`], [`Semaphore`], [`Event`], [`Condition`], [`Barrier`] and [`Banker`] for threads, and [`shared`]
+//! ones for processes. Nothing is asked of its `main`:
 //!
 //! ```
 //! use manyhands::{Pool, Process, Queue};

@@ -33,7 +33,10 @@ fn is_text(line: &str) -> bool {
     !line.starts_with('|') && line.contains(' ')
 }
 
-fn outside_code<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> impl Iterator<Item = (usize, &'a str)> {
+/// The lines of a page that are not in fenced code.
+pub(super) fn outside_code<'a>(
+    lines: impl Iterator<Item = (usize, &'a str)>,
+) -> impl Iterator<Item = (usize, &'a str)> {
     let mut is_code = false;
     lines.filter(move |(_, line)| {
         let is_fence = line.trim_start().starts_with("```");

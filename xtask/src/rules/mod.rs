@@ -13,6 +13,7 @@ mod maps;
 mod margin;
 mod named;
 mod openings;
+mod paths;
 mod prose;
 #[cfg(test)]
 mod samples;
@@ -50,6 +51,7 @@ pub fn all(files: &[File]) -> Vec<Finding> {
     findings.extend(circles::check(files));
     findings.extend(unused::check(files));
     findings.extend(named::check(files));
+    findings.extend(paths::check(files));
     for file in files {
         findings.extend(doors::check(file));
         findings.extend(layers::check(file));

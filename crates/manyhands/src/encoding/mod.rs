@@ -9,7 +9,8 @@
 //! tag                                                   the bytes
 //! numbers                                               rows of numbers, in one piece
 //! writer  containers  record  known  serializer         values to bytes
-//! reader  pairs  opening  parts  key  access  answers  bytes to values
+//! reader  pairs  opening  parts  key  access  answers   bytes to values
+//! error                                                 why neither could be done
 //! ```
 
 /// Methods of a deserializer to which what is around a value says nothing: a newtype struct is what it holds, and what

@@ -1,4 +1,4 @@
-//! The one place where threads sleep, and what is made of it: locks, semaphores, events, bankers.
+//! The one place where threads sleep, and what is made of it: locks, semaphores, events, conditions, barriers, bankers.
 //!
 //! ```text
 //! wait        sleeping, and saying what for            wait_graph   who waits for whom; is that a deadlock?
