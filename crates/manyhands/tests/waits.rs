@@ -50,8 +50,10 @@ fn both<T>(private: T, shared: T) -> [&'static T; 2] {
     [leak(private), leak(shared)]
 }
 
-fn in_threads<T: Sync>(both: [&'static T; 2], wait: fn(&T)) -> Waits {
-    both.map(|one| Box::new(move || wait(one)) as Box<dyn FnOnce() + Send>).into()
+/// Has a wait at each of the two seen, and `end` end it.
+fn both_are_seen<T: Sync>(kind: &str, both: [&'static T; 2], wait: fn(&T), end: fn(&T)) {
+    let waits = both.map(|one| Box::new(move || wait(one)) as Box<dyn FnOnce() + Send>);
+    each_is_seen(kind, (1, 1), waits.into(), || both.into_iter().for_each(end));
 }
 
 #[test]
@@ -59,8 +61,8 @@ fn locks() {
     let _turn = turn();
     let locks = both(RawLock::private(), RawLock::shared().unwrap());
     locks.iter().for_each(|lock| drop(lock.try_acquire().unwrap().unwrap()));
-    let waits = in_threads(locks, |lock| drop(lock.acquire(None, &Blocking).unwrap()));
-    each_is_seen("lock", (1, 1), waits, || locks.iter().for_each(|lock| lock.release().unwrap()));
+    let wait = |lock: &RawLock| drop(lock.acquire(None, &Blocking).unwrap());
+    both_are_seen("lock", locks, wait, |lock| lock.release().unwrap());
 }
 
 #[test]
@@ -78,44 +80,27 @@ fn re_entrant_locks() {
     let _turn = turn();
     let locks = both(RawRLock::private(), RawRLock::shared().unwrap());
     locks.iter().for_each(|lock| drop(lock.try_acquire().unwrap().unwrap()));
-    let waits = in_threads(locks, |lock| drop(lock.acquire(None, &Blocking).unwrap()));
-    each_is_seen("re-entrant lock", (1, 1), waits, || locks.iter().for_each(|lock| lock.release().unwrap()));
+    let wait = |lock: &RawRLock| drop(lock.acquire(None, &Blocking).unwrap());
+    both_are_seen("re-entrant lock", locks, wait, |lock| lock.release().unwrap());
 }
 
 #[test]
-fn semaphores() {
+fn semaphores_events_conditions_and_barriers() {
     let _turn = turn();
     let semaphores = both(RawSemaphore::private(0, 9), RawSemaphore::shared(0, 9).unwrap());
-    let waits = in_threads(semaphores, |semaphore| semaphore.acquire(None, &Blocking).unwrap());
-    each_is_seen("semaphore", (1, 1), waits, || semaphores.iter().for_each(|one| one.release(1).unwrap()));
-}
+    let wait = |semaphore: &RawSemaphore| semaphore.acquire(None, &Blocking).unwrap();
+    both_are_seen("semaphore", semaphores, wait, |semaphore| semaphore.release(1).unwrap());
 
-#[test]
-fn events() {
-    let _turn = turn();
     let events = both(RawEvent::private(), RawEvent::shared().unwrap());
-    let waits = in_threads(events, |event| event.wait(None, &Blocking).unwrap());
-    each_is_seen("event", (1, 1), waits, || events.iter().for_each(|event| event.set()));
-}
+    both_are_seen("event", events, |event| event.wait(None, &Blocking).unwrap(), RawEvent::set);
 
-#[test]
-fn conditions() {
-    let _turn = turn();
     let conditions = both(RawCondition::private(), RawCondition::shared().unwrap());
-    let waits = in_threads(conditions, |condition| {
-        condition.enlist().unwrap().wait(None, &Blocking).unwrap();
-    });
-    each_is_seen("condition", (1, 1), waits, || {
-        conditions.iter().for_each(|condition| assert_eq!(condition.notify_all(), 1));
-    });
-}
+    let wait = |condition: &RawCondition| condition.enlist().unwrap().wait(None, &Blocking).unwrap();
+    both_are_seen("condition", conditions, wait, |condition| assert_eq!(condition.notify_all(), 1));
 
-#[test]
-fn barriers() {
-    let _turn = turn();
     let barriers = both(RawBarrier::private(2), RawBarrier::shared(2).unwrap());
     let wait = |barrier: &RawBarrier| assert!(barrier.wait(None, &Blocking, || true).unwrap() < 2);
-    each_is_seen("barrier", (1, 1), in_threads(barriers, wait), || barriers.into_iter().for_each(wait));
+    both_are_seen("barrier", barriers, wait, wait);
 }
 
 #[test]
@@ -127,11 +112,14 @@ fn bankers() {
     for (banker, claim) in bankers.iter().zip(&claims) {
         banker.request(claim, &[1], None, &Blocking).unwrap();
     }
-    let waits = in_threads(bankers, |banker| {
-        let claim = banker.claim("second", &[1], &Blocking).unwrap();
-        banker.request(&claim, &[1], None, &Blocking).unwrap();
-    });
-    each_is_seen("banker", (1, 1), waits, || {
+    let request = |banker: &'static RawBanker| {
+        move || {
+            let claim = banker.claim("second", &[1], &Blocking).unwrap();
+            banker.request(&claim, &[1], None, &Blocking).unwrap();
+        }
+    };
+    let waits = bankers.map(|banker| Box::new(request(banker)) as Box<dyn FnOnce() + Send>);
+    each_is_seen("banker", (1, 1), waits.into(), || {
         for (banker, claim) in bankers.iter().zip(&claims) {
             banker.release(claim, &[1], &Blocking).unwrap();
         }

@@ -41,3 +41,42 @@ macro_rules! reference {
     };
 }
 pub(super) use reference;
+
+/// The same of a raw primitive, which stands in either place: in the arena it has its object, and that object's body.
+macro_rules! raw_reference {
+    ($raw:ident, $what:literal, $kind:ident, $body:ident) => {
+        impl $raw {
+            #[doc = concat!("The ", $what, " in the arena that a handle names.")]
+            ///
+            /// # Errors
+            #[doc = concat!("When it is gone or no ", $what, ".")]
+            pub fn attach(handle: crate::arena::Handle) -> Result<Self, crate::arena::ArenaError> {
+                crate::arena::Object::attach(handle, crate::arena::Kind::$kind).map(Self::from_object)
+            }
+
+            fn from_object(object: crate::arena::Object) -> Self {
+                let $body = object.body();
+                $raw(Place::Arena { object, $body })
+            }
+
+            #[doc = concat!("Another reference to the same ", $what, "; `None` for a private one.")]
+            pub fn clone_shared(&self) -> Option<Self> {
+                match &self.0 {
+                    Place::Private { .. } => None,
+                    Place::Arena { object, $body } => {
+                        Some($raw(Place::Arena { object: object.clone(), $body }))
+                    }
+                }
+            }
+
+            #[doc = concat!("What names the ", $what, " to other processes; `None` for a private one.")]
+            pub fn handle(&self) -> Option<crate::arena::Handle> {
+                match &self.0 {
+                    Place::Private { .. } => None,
+                    Place::Arena { object, .. } => Some(object.handle()),
+                }
+            }
+        }
+    };
+}
+pub(super) use raw_reference;

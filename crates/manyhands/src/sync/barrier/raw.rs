@@ -7,12 +7,13 @@
 
 use super::word::{BarrierWord, Failure, MOST_PARTIES};
 use crate::arena::KeptBlock;
-use crate::arena::{Arena, ArenaError, BODY, Dead, Handle, Kind, Object, Shared, ThreadId, this_thread};
+use crate::arena::{Arena, ArenaError, BODY, Dead, Kind, Object, Shared, ThreadId, this_thread};
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::{Deadline, Scope};
 use crate::sync::condition::list::{Record, Records, claim};
 use crate::sync::condition::records::ArenaRecords;
 use crate::sync::lock::holder::{DeadOwner, DeadRecord};
+use crate::sync::reference::raw_reference;
 use crate::sync::wait::park::{Wait, WaitError, Waiting};
 use crate::sync::wait::subject::Subject;
 use crate::sync::wait_for::wait_for;
@@ -123,6 +124,8 @@ const fn check(parties: u32) {
     assert!(parties <= MOST_PARTIES, "a barrier has 65535 parties at most");
 }
 
+raw_reference!(RawBarrier, "barrier", BARRIER, body);
+
 impl RawBarrier {
     /// The most parties a barrier can have: 65,535.
     pub const MOST_PARTIES: u32 = MOST_PARTIES;
@@ -150,35 +153,6 @@ impl RawBarrier {
             Ok(())
         };
         Object::create::<BarrierBody>(Kind::BARRIER, init).map(Self::from_object)
-    }
-
-    /// The barrier in the arena that a handle names.
-    ///
-    /// # Errors
-    /// When it is gone or no barrier.
-    pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
-        Object::attach(handle, Kind::BARRIER).map(Self::from_object)
-    }
-
-    fn from_object(object: Object) -> Self {
-        let body = object.body();
-        RawBarrier(Place::Arena { object, body })
-    }
-
-    /// Another reference to the same barrier; `None` for a private one.
-    pub fn clone_shared(&self) -> Option<Self> {
-        match &self.0 {
-            Place::Private { .. } => None,
-            Place::Arena { object, body } => Some(RawBarrier(Place::Arena { object: object.clone(), body })),
-        }
-    }
-
-    /// What names the barrier to other processes; `None` for a private one.
-    pub fn handle(&self) -> Option<Handle> {
-        match &self.0 {
-            Place::Private { .. } => None,
-            Place::Arena { object, .. } => Some(object.handle()),
-        }
     }
 
     fn word(&self) -> (&BarrierWord, Scope) {

@@ -18,16 +18,16 @@ use crate::sync::wait::park::{Parker, Wait, WaitError};
 /// | bits of the word | name | meaning |
 /// |---|---|---|
 /// | 0..=28 | owner | the waiter's number; 0 = nobody's |
-/// | 29..=30 | state | 0 ENTERING or leaving, 1 WAITING, 2 TOLD |
+/// | 29..=30 | state | 0 ENTERING or leaving, 1 WAITING, 2 NOTIFIED |
 /// | 31 | ASLEEP | it may sleep on this word; with WAITING only |
 ///
 /// | reachable state | goes to |
 /// |---|---|
 /// | `0` free | `X` entering |
 /// | `X` entering | `X WAITING`, once its turn is written |
-/// | `X WAITING` | `X WAITING ASLEEP` it will sleep; `X TOLD` by a notifier; `X` it gave up |
-/// | `X WAITING ASLEEP` | `X TOLD` by a notifier, which wakes it; `X` it gave up |
-/// | `X TOLD`, `X` leaving | `0` it has its lock again; the sweep, when it was killed |
+/// | `X WAITING` | `X WAITING ASLEEP` it will sleep; `X NOTIFIED` by a notifier; `X` it gave up |
+/// | `X WAITING ASLEEP` | `X NOTIFIED` by a notifier, which wakes it; `X` it gave up |
+/// | `X NOTIFIED`, `X` leaving | `0` it has its lock again; the sweep, when it was killed |
 #[repr(C)]
 #[derive(Debug, Default)]
 pub(in crate::sync) struct Record {
@@ -40,7 +40,7 @@ const OWNER: u32 = (1 << 29) - 1;
 const STATE: u32 = 3 << 29;
 const ENTERING: u32 = 0;
 const WAITING: u32 = 1 << 29;
-const TOLD: u32 = 2 << 29;
+const NOTIFIED: u32 = 2 << 29;
 const ASLEEP: u32 = 1 << 31;
 
 impl Record {
@@ -87,12 +87,12 @@ impl Record {
 
     /// Whether its waiter was notified and need wait no more.
     pub(super) fn is_notified(&self) -> bool {
-        self.word.load(Ordering::Acquire) & STATE == TOLD
+        self.word.load(Ordering::Acquire) & STATE == NOTIFIED
     }
 
     /// Tells the waiter if it waits still as `seen`, and wakes it if it sleeps.
     fn tell(&self, seen: u32, scope: Scope) -> bool {
-        let told = seen & OWNER | TOLD;
+        let told = seen & OWNER | NOTIFIED;
         // Release: the waiter sees what was done before.
         if self.word.compare_exchange(seen, told, Ordering::AcqRel, Ordering::Relaxed).is_err() {
             return false;
@@ -176,23 +176,10 @@ impl<'a, R: Records> WaitingList<'a, R> {
         if !is_late && parker.yields(&self.head.history, look).is_some() {
             return Ok(());
         }
-        loop {
-            let seen = record.word.load(Ordering::Acquire);
-            if seen & STATE == TOLD {
-                return Ok(());
-            }
-            let asleep = seen | ASLEEP;
-            if seen != asleep {
-                let (success, failure) = (Ordering::Relaxed, Ordering::Relaxed);
-                if record.word.compare_exchange(seen, asleep, success, failure).is_err() {
-                    continue;
-                }
-            }
-            may_die();
-            if let Err(error) = parker.sleep(&record.word, asleep) {
-                return self.give_up(record, asleep, error);
-            }
-            may_die();
+        let look = |seen| (seen & STATE == NOTIFIED).then_some(());
+        match parker.sleep_until_seen(&record.word, ASLEEP, look) {
+            Ok(()) => Ok(()),
+            Err((error, asleep)) => self.give_up(record, asleep, error),
         }
     }
 
@@ -286,7 +273,7 @@ impl<'a, R: Records> WaitingList<'a, R> {
         // First those that wait, so that nothing is passed on to them.
         for record in self.records.records() {
             let seen = record.word.load(Ordering::Acquire);
-            if seen & OWNER != 0 && is_dead(seen & OWNER) && seen & STATE != TOLD {
+            if seen & OWNER != 0 && is_dead(seen & OWNER) && seen & STATE != NOTIFIED {
                 let _ = record.word.compare_exchange(seen, 0, Ordering::AcqRel, Ordering::Relaxed);
                 may_die();
             }

@@ -11,11 +11,12 @@ use std::marker::PhantomData;
 use super::list::{Head, Record, Records, WaitingList};
 use super::records::{ArenaRecords, PrivateRecords};
 use crate::arena::KeptBlock;
-use crate::arena::{Arena, ArenaError, BODY, Dead, Handle, Kind, Object, Shared, ThreadId, this_thread};
+use crate::arena::{Arena, ArenaError, BODY, Dead, Kind, Object, Shared, ThreadId, this_thread};
 use crate::platform::{Deadline, Scope};
 use crate::sync::lock::error::ReleaseError;
 use crate::sync::lock::holder::Acquired;
 use crate::sync::lock::yields::{Hold, Yields};
+use crate::sync::reference::raw_reference;
 use crate::sync::wait::park::{WaitError, Waiting};
 use crate::sync::wait::site::Site;
 use crate::sync::wait::subject::Subject;
@@ -87,6 +88,8 @@ pub struct Regained {
     pub lock: Result<Acquired, WaitError>,
 }
 
+raw_reference!(RawCondition, "condition", CONDITION, body);
+
 impl RawCondition {
     /// A condition of the threads of this process.
     pub const fn private() -> Self {
@@ -99,37 +102,6 @@ impl RawCondition {
     /// When the arena has no room for it, or there is no arena and none can be made.
     pub fn shared() -> Result<Self, ArenaError> {
         Object::create::<ConditionBody>(Kind::CONDITION, |_, _| Ok(())).map(Self::from_object)
-    }
-
-    /// The condition in the arena that a handle names.
-    ///
-    /// # Errors
-    /// When it is gone or no condition.
-    pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
-        Object::attach(handle, Kind::CONDITION).map(Self::from_object)
-    }
-
-    fn from_object(object: Object) -> Self {
-        let body = object.body();
-        RawCondition(Place::Arena { object, body })
-    }
-
-    /// Another reference to the same condition; `None` for a private one.
-    pub fn clone_shared(&self) -> Option<Self> {
-        match &self.0 {
-            Place::Private { .. } => None,
-            Place::Arena { object, body } => {
-                Some(RawCondition(Place::Arena { object: object.clone(), body }))
-            }
-        }
-    }
-
-    /// What names the condition to other processes; `None` for a private one.
-    pub fn handle(&self) -> Option<Handle> {
-        match &self.0 {
-            Place::Private { .. } => None,
-            Place::Arena { object, .. } => Some(object.handle()),
-        }
     }
 
     /// Puts the calling thread at the end of the waiters' list, while it still holds the lock.

@@ -4,9 +4,10 @@
 //! nothing, so a death costs it nothing but perhaps a wake-up, which the sweep makes up for.
 
 use super::word::EventWord;
-use crate::arena::{Arena, ArenaError, Handle, Kind, Object, Shared};
+use crate::arena::{Arena, ArenaError, Kind, Object, Shared};
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::{Deadline, Scope};
+use crate::sync::reference::raw_reference;
 use crate::sync::wait::park::{Wait, WaitError, Waiting};
 use crate::sync::wait::site::Site;
 use crate::sync::wait::subject::Subject;
@@ -34,6 +35,8 @@ enum Place {
     Arena { object: Object, word: &'static EventWord },
 }
 
+raw_reference!(RawEvent, "event", EVENT, word);
+
 impl RawEvent {
     /// An event of the threads of this process, not set.
     pub const fn private() -> Self {
@@ -46,35 +49,6 @@ impl RawEvent {
     /// When the arena has no room for it, or there is no arena and none can be made.
     pub fn shared() -> Result<Self, ArenaError> {
         Object::create::<EventWord>(Kind::EVENT, |_, _| Ok(())).map(Self::from_object)
-    }
-
-    /// The event in the arena that a handle names.
-    ///
-    /// # Errors
-    /// When it is gone or no event.
-    pub fn attach(handle: Handle) -> Result<Self, ArenaError> {
-        Object::attach(handle, Kind::EVENT).map(Self::from_object)
-    }
-
-    fn from_object(object: Object) -> Self {
-        let word = object.body();
-        RawEvent(Place::Arena { object, word })
-    }
-
-    /// Another reference to the same event; `None` for a private one.
-    pub fn clone_shared(&self) -> Option<Self> {
-        match &self.0 {
-            Place::Private { .. } => None,
-            Place::Arena { object, word } => Some(RawEvent(Place::Arena { object: object.clone(), word })),
-        }
-    }
-
-    /// What names the event to other processes; `None` for a private one.
-    pub fn handle(&self) -> Option<Handle> {
-        match &self.0 {
-            Place::Private { .. } => None,
-            Place::Arena { object, .. } => Some(object.handle()),
-        }
     }
 
     fn word(&self) -> (&EventWord, Scope) {

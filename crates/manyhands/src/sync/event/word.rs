@@ -80,21 +80,8 @@ impl EventWord {
         if parker.yields(&self.history, look).is_some() {
             return Ok(());
         }
-        loop {
-            let seen = self.word.load(Ordering::Acquire);
-            if set_since(seen) {
-                return Ok(());
-            }
-            let asleep = seen | WAITERS;
-            if seen != asleep {
-                let (success, failure) = (Ordering::Relaxed, Ordering::Relaxed);
-                if self.word.compare_exchange(seen, asleep, success, failure).is_err() {
-                    continue;
-                }
-            }
-            may_die();
-            parker.sleep(&self.word, asleep)?;
-        }
+        let look = |seen| set_since(seen).then_some(());
+        parker.sleep_until_seen(&self.word, WAITERS, look).map_err(|(error, _)| error)
     }
 
     /// For sweeps: all sleepers look again, since a killed process may have set the event and woken nobody.

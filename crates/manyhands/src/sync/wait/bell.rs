@@ -47,22 +47,7 @@ impl Bell {
         if !is_late && let Some(found) = parker.yields(&self.history, &mut ready) {
             return Ok(found);
         }
-        loop {
-            // Before it looks; Acquire: what was done before the ring that this sees is seen as well.
-            let seen = self.word.load(Ordering::Acquire);
-            if let Some(found) = ready() {
-                return Ok(found);
-            }
-            let asleep = seen | WAITERS;
-            if seen != asleep {
-                let (success, failure) = (Ordering::Relaxed, Ordering::Relaxed);
-                if self.word.compare_exchange(seen, asleep, success, failure).is_err() {
-                    continue;
-                }
-            }
-            may_die();
-            parker.sleep(&self.word, asleep)?;
-        }
+        parker.sleep_until_seen(&self.word, WAITERS, |_| ready()).map_err(|(error, _)| error)
     }
 
     /// Has all waiters look again; call it after the store that they are to see.

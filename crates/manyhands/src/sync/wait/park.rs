@@ -10,7 +10,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use super::history::History;
-use crate::platform::atomic::AtomicU32;
+use super::mortal::may_die;
+use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::clock::Deadline;
 use crate::platform::futex::{self, Scope, Wake};
 use crate::platform::thread::yield_now;
@@ -257,6 +258,36 @@ impl<'a> Parker<'a> {
             Some(beside) => futex::wait_beside(word, expected, beside, until).unwrap_or(Wake::Changed),
             None => futex::wait(word, expected, until, scope),
         })
+    }
+
+    /// Sleeps until `look` gives something of what `word` says, and gives that. Before each sleep `mark` is set in the
+    /// word, so that a thread that changes the word knows that it has to wake sleepers.
+    ///
+    /// # Errors
+    /// Those of the wait, and the word with the mark, as it was before the sleep that they ended.
+    pub(in crate::sync) fn sleep_until_seen<R>(
+        &mut self,
+        word: &AtomicU32,
+        mark: u32,
+        mut look: impl FnMut(u32) -> Option<R>,
+    ) -> Result<R, (WaitError, u32)> {
+        loop {
+            // Before it looks; Acquire: what was done before the change that this sees is seen as well.
+            let seen = word.load(Ordering::Acquire);
+            if let Some(found) = look(seen) {
+                return Ok(found);
+            }
+            let asleep = seen | mark;
+            if seen != asleep {
+                let (success, failure) = (Ordering::Relaxed, Ordering::Relaxed);
+                if word.compare_exchange(seen, asleep, success, failure).is_err() {
+                    continue;
+                }
+            }
+            may_die();
+            self.sleep(word, asleep).map_err(|error| (error, asleep))?;
+            may_die();
+        }
     }
 
     /// As [`Parker::sleep`], in another way of the system's to sleep: `nap` sleeps until the deadline at most.
