@@ -3,11 +3,10 @@
 //! When a process ends while it waits at a barrier, the barrier breaks, for all that wait there and all that come
 //! later. The action, which the last party to arrive runs, is a Python callable. A negative time-out is zero.
 
-use crate::errors::{from_arena, from_wait};
+use crate::errors::from_wait;
 use crate::ffi::Patient;
 use crate::later::Later;
 use crate::patience::limit_of_semaphore;
-use manyhands::arena::Handle;
 use manyhands::sync::{BarrierError, RawBarrier, WaitError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -37,17 +36,15 @@ impl Barrier {
     /// Makes the barrier in the arena, or attaches to the one that a handle names.
     #[pyo3(name = "_manyhands_open", signature = (parties = 1, handle = None))]
     fn open(&self, parties: i64, handle: Option<u64>) -> PyResult<()> {
-        let raw = match (handle, u32::try_from(parties)) {
-            (Some(handle), _) => RawBarrier::attach(Handle::from_raw(handle)),
-            (None, Ok(parties @ 1..=RawBarrier::MOST_PARTIES)) => RawBarrier::shared(parties),
-            _ => {
-                let most = RawBarrier::MOST_PARTIES;
-                return Err(PyValueError::new_err(format!(
-                    "parties must be > 0: a barrier has between 1 and {most} parties, not {parties}"
-                )));
+        let most = RawBarrier::MOST_PARTIES;
+        match u32::try_from(parties) {
+            Ok(parties) if (1..=most).contains(&parties) => {
+                self.raw.open(handle, RawBarrier::attach, || RawBarrier::shared(parties))
             }
-        };
-        self.raw.set(raw.map_err(from_arena)?)
+            _ => Err(PyValueError::new_err(format!(
+                "parties must be > 0: a barrier has between 1 and {most} parties, not {parties}"
+            ))),
+        }
     }
 
     /// Waits until all parties have arrived. The last runs `action`; what that raises is raised here.

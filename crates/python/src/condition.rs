@@ -5,12 +5,11 @@
 //! acquired through its methods, as often as it was held. A waiter that is killed takes no notification with it. A
 //! negative time-out is zero.
 
-use crate::errors::{from_arena, from_wait, waited};
+use crate::errors::{from_wait, waited};
 use crate::ffi::Patient;
 use crate::later::Later;
 use crate::lock::{Lock, RLock};
 use crate::patience::limit_of_semaphore;
-use manyhands::arena::Handle;
 use manyhands::sync::{Hold, RawCondition};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -101,11 +100,7 @@ impl Condition {
     /// Makes the condition in the arena, or attaches to the one that a handle names.
     #[pyo3(name = "_manyhands_open", signature = (handle = None))]
     fn open(&self, handle: Option<u64>) -> PyResult<()> {
-        let raw = match handle {
-            Some(handle) => RawCondition::attach(Handle::from_raw(handle)),
-            None => RawCondition::shared(),
-        };
-        self.raw.set(raw.map_err(from_arena)?)
+        self.raw.open(handle, RawCondition::attach, RawCondition::shared)
     }
 
     /// Gives up `lock`, which the calling thread holds, waits to be notified, and takes the lock again. `False` when

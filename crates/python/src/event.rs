@@ -3,11 +3,10 @@
 //! All threads that wait go on when the event is set, even if it is cleared at once: the event counts how often it was
 //! set. A negative time-out is zero.
 
-use crate::errors::{from_arena, waited};
+use crate::errors::waited;
 use crate::ffi::Patient;
 use crate::later::Later;
 use crate::patience::limit_of_semaphore;
-use manyhands::arena::Handle;
 use manyhands::sync::RawEvent;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict, PyTuple};
@@ -29,11 +28,7 @@ impl Event {
     /// Makes the event in the arena, or attaches to the one that a handle names.
     #[pyo3(name = "_manyhands_open", signature = (handle = None))]
     fn open(&self, handle: Option<u64>) -> PyResult<()> {
-        let raw = match handle {
-            Some(handle) => RawEvent::attach(Handle::from_raw(handle)),
-            None => RawEvent::shared(),
-        };
-        self.raw.set(raw.map_err(from_arena)?)
+        self.raw.open(handle, RawEvent::attach, RawEvent::shared)
     }
 
     /// Whether the event is set.

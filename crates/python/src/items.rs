@@ -3,6 +3,7 @@
 //! Objects are only moved here, never looked at. Pushing and popping run no Python code, need no interpreter lock and
 //! change no reference count.
 
+use crate::ffi::within;
 use manyhands::channel::Monitor;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -36,6 +37,15 @@ impl Items {
     pub fn take_all(&mut self) -> Vec<Py<PyAny>> {
         std::mem::take(&mut self.objects).into()
     }
+}
+
+/// Takes the next object that waits, if there is one.
+#[inline]
+pub fn take_next(py: Python<'_>, monitor: &Monitor<Items>) -> PyResult<Option<Py<PyAny>>> {
+    let mut inside = within(py, monitor)?;
+    let Some((object, left)) = inside.pop() else { return Ok(None) };
+    inside.leave_with_fewer(left);
+    Ok(Some(object))
 }
 
 /// Shows what waits in a queue to the collector of cycles.

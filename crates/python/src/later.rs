@@ -3,6 +3,8 @@
 //! The classes that programs derive from make an empty object of whatever arguments: a subclass takes those that it
 //! likes, and its own `__init__` calls ours.
 
+use crate::errors::from_arena;
+use manyhands::arena::{ArenaError, Handle};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use std::sync::OnceLock;
@@ -26,6 +28,20 @@ impl<T> Later<T> {
     pub fn set(&self, what: T) -> PyResult<()> {
         let refused = |_| PyRuntimeError::new_err(format!("{}.__init__() was called before", self.class));
         self.set.set(what).map_err(refused)
+    }
+
+    /// Sets it to the object in the arena that a handle names, or else to one that is made.
+    ///
+    /// # Errors
+    /// When it was set before, or the arena has no such object or no room for one.
+    pub fn open(
+        &self,
+        handle: Option<u64>,
+        attach: impl FnOnce(Handle) -> Result<T, ArenaError>,
+        make: impl FnOnce() -> Result<T, ArenaError>,
+    ) -> PyResult<()> {
+        let opened = handle.map_or_else(make, |handle| attach(Handle::from_raw(handle)));
+        self.set(opened.map_err(from_arena)?)
     }
 
     /// What it was set to.

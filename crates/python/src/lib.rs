@@ -119,6 +119,17 @@ mod _engine {
         ] {
             super::ffi::look_like_functions(&class, &PyString::new(py, name), &PyString::new(py, place))?;
         }
+        // Classes that take a parameter in annotations.
+        for class in [
+            py.get_type::<Future>(),
+            py.get_type::<AsyncResult>(),
+            py.get_type::<Queue>(),
+            py.get_type::<SimpleQueue>(),
+            py.get_type::<ThreadQueue>(),
+            py.get_type::<ThreadSimpleQueue>(),
+        ] {
+            class.setattr("__class_getitem__", super::value::generic(py)?)?;
+        }
         // The engine took the variable out of the C library's environment when the module was loaded. The interpreter
         // still has its copy of it.
         if let Ok(os) = py.import("sys")?.getattr("modules")?.get_item("os") {

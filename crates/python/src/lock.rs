@@ -5,12 +5,12 @@
 //! the next time. As in the standard library, the child of an `os.fork` has a copy of the forking thread's hold on a
 //! re-entrant lock: it may take the lock again, and release it.
 
-use crate::errors::{from_arena, from_wait};
+use crate::errors::from_wait;
 use crate::ffi::Patient;
 use crate::later::Later;
 use crate::patience::limit_of_semaphore;
 use crate::value::truth;
-use manyhands::arena::{self, Arena, Handle, Role};
+use manyhands::arena::{self, Arena, Role};
 use manyhands::platform::atomic::{AtomicBool, Ordering};
 use manyhands::platform::process::getpid;
 use manyhands::platform::thread::gettid;
@@ -195,11 +195,7 @@ macro_rules! lock_class {
             /// Makes the lock in the arena, or attaches to the one that a handle names.
             #[pyo3(name = "_manyhands_open", signature = (handle = None))]
             fn open(&self, handle: Option<u64>) -> PyResult<()> {
-                let raw = match handle {
-                    Some(handle) => <$raw>::attach(Handle::from_raw(handle)),
-                    None => <$raw>::shared(),
-                };
-                self.raw.set(raw.map_err(from_arena)?)
+                self.raw.open(handle, <$raw>::attach, <$raw>::shared)
             }
 
             /// Takes the lock; `False` when the time was over first.

@@ -9,7 +9,7 @@ use crate::ffi::Patient;
 use crate::later::Later;
 use crate::patience::{limit_of_poll, limit_of_semaphore};
 use crate::pickled::{self, Pickled};
-use crate::value::{self, error_of, generic, truth};
+use crate::value::{self, error_of, truth};
 use manyhands::arena::{Handle, this_process};
 use manyhands::channel::{Buffer, Content, GetError, Message, PutError, RawQueue};
 use manyhands::platform::Deadline;
@@ -305,11 +305,6 @@ impl Queue {
     fn handle(&self) -> PyResult<u64> {
         Ok(self.ends.get()?.raw.handle().to_raw())
     }
-
-    #[classattr]
-    fn __class_getitem__(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-        generic(py)
-    }
 }
 
 /// What `multiprocessing.SimpleQueue` is made of.
@@ -367,10 +362,5 @@ impl SimpleQueue {
     #[getter(_manyhands_handle)]
     fn handle(&self) -> PyResult<u64> {
         Ok(self.ends.get()?.raw.handle().to_raw())
-    }
-
-    #[classattr]
-    fn __class_getitem__(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-        generic(py)
     }
 }

@@ -3,12 +3,11 @@
 //! A permit taken by `acquire` belongs to no process; one taken by `with` comes back when its process is killed. A
 //! negative time-out is zero.
 
-use crate::errors::{from_arena, waited};
+use crate::errors::waited;
 use crate::ffi::Patient;
 use crate::later::Later;
 use crate::patience::limit_of_semaphore;
 use crate::value::truth;
-use manyhands::arena::Handle;
 use manyhands::sync::{MOST_PERMITS, RawSemaphore};
 use pyo3::exceptions::{PyOSError, PyOverflowError, PyValueError};
 use pyo3::prelude::*;
@@ -35,14 +34,12 @@ impl Semaphore {
     /// Makes the semaphore in the arena, or attaches to the one that a handle names.
     #[pyo3(name = "_manyhands_open", signature = (value = 1, maximum = None, handle = None))]
     fn open(&self, value: i64, maximum: Option<i64>, handle: Option<u64>) -> PyResult<()> {
-        if let Some(handle) = handle {
-            return self.raw.set(RawSemaphore::attach(Handle::from_raw(handle)).map_err(from_arena)?);
-        }
         let most = i64::from(MOST_PERMITS);
         let maximum = maximum.unwrap_or(most);
         match (u32::try_from(value), u32::try_from(maximum)) {
             (Ok(permits), Ok(limit)) if value <= most && maximum <= most => {
-                self.raw.set(RawSemaphore::shared(permits, limit.max(permits)).map_err(from_arena)?)
+                let make = || RawSemaphore::shared(permits, limit.max(permits));
+                self.raw.open(handle, RawSemaphore::attach, make)
             }
             _ if i32::try_from(value).is_err() => {
                 Err(PyOverflowError::new_err("Python int too large to convert to C int"))

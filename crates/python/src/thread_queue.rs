@@ -8,11 +8,11 @@
 use crate::as_made::QUEUE_CLASS;
 use crate::errors::{ended, refused_by};
 use crate::ffi::{Handing, Patient, within};
-use crate::items::{Items, drop_waiting, show_waiting};
+use crate::items::{Items, drop_waiting, show_waiting, take_next};
 use crate::patience::{Patience, limit_of};
 use crate::process::count;
 use crate::queue::{empty, full};
-use crate::value::{error_of, generic, leave_to_init, truth};
+use crate::value::{error_of, leave_to_init, truth};
 use manyhands::channel::{DoneTooOften, Monitor};
 use manyhands::platform::atomic::{AtomicBool, Ordering};
 use pyo3::exceptions::PyValueError;
@@ -72,13 +72,7 @@ impl Handing for ThreadQueue {
 
     #[inline]
     fn take_at_once(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        if !QUEUE_CLASS.holds(py) {
-            return None;
-        }
-        let mut inside = within(py, &self.monitor).ok()?;
-        let (item, items) = inside.pop()?;
-        inside.leave_with_fewer(items);
-        Some(item)
+        if QUEUE_CLASS.holds(py) { take_next(py, &self.monitor).ok()? } else { None }
     }
 }
 
@@ -171,12 +165,9 @@ impl ThreadQueue {
         let mut patience = Patience::new(block, timeout);
         patience.check()?;
         loop {
-            let mut inside = within(py, &this.monitor)?;
-            if let Some((item, items)) = inside.pop() {
-                inside.leave_with_fewer(items);
+            if let Some(item) = take_next(py, &this.monitor)? {
                 return Ok(item.into_bound(py));
             }
-            drop(inside);
             if this.is_opened() {
                 return slf.call_method1("_manyhands_get_opened", (block, timeout));
             }
@@ -305,11 +296,6 @@ impl ThreadQueue {
         }
     }
 
-    #[classattr]
-    fn __class_getitem__(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-        generic(py)
-    }
-
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         if let Ok(maxsize) = self.maxsize.try_lock() {
             visit.call(&*maxsize)?;
@@ -351,10 +337,7 @@ impl Handing for ThreadSimpleQueue {
 
     #[inline]
     fn take_at_once(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        let mut inside = within(py, &self.monitor).ok()?;
-        let (item, items) = inside.pop()?;
-        inside.leave_with_fewer(items);
-        Some(item)
+        take_next(py, &self.monitor).ok()?
     }
 }
 
@@ -402,12 +385,9 @@ impl ThreadSimpleQueue {
         patience.check()?;
         patience.check_number()?;
         loop {
-            let mut inside = within(py, &this.monitor)?;
-            if let Some((item, items)) = inside.pop() {
-                inside.leave_with_fewer(items);
+            if let Some(item) = take_next(py, &this.monitor)? {
                 return Ok(item.into_bound(py));
             }
-            drop(inside);
             let until = patience.until(|| empty(py))?;
             let patient = Patient::on(slf);
             if let Err(error) = this.monitor.wait_not_empty(until, &patient, || false) {
@@ -429,11 +409,6 @@ impl ThreadSimpleQueue {
     /// Whether no item waits.
     fn empty(&self) -> bool {
         self.monitor.items() == 0
-    }
-
-    #[classattr]
-    fn __class_getitem__(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-        generic(py)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -79,14 +79,17 @@ impl<S: Sourced> Answer<S> {
         self.call.state().standing().is_over() || self.source().is_some_and(Source::is_there)
     }
 
-    /// Whether there is anything to look at for the collector of cycles. It may see an object before this was written
-    /// into it: while its attributes' dictionary is made, the memory is all zeros.
-    pub fn is_made(&self) -> bool {
-        self.is_made
-    }
-
-    /// Shows the collector what is kept, once it is made.
-    pub fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+    /// Shows the collector of cycles what is kept, after what `others` shows. The collector may see an object before
+    /// this was written into it: while its attributes' dictionary is made, the memory is all zeros.
+    pub fn visit(
+        &self,
+        visit: &PyVisit<'_>,
+        others: impl FnOnce() -> Result<(), PyTraverseError>,
+    ) -> Result<(), PyTraverseError> {
+        if !self.is_made {
+            return Ok(());
+        }
+        others()?;
         self.source().map_or(Ok(()), |source| source.visit(visit))?;
         let seen = self.call.try_with_answer(|outcome| visit.call(outcome.object()));
         seen.unwrap_or(Ok(()))
@@ -146,7 +149,7 @@ pub trait Answered: PyClass<Frozen = True> + Send + Sync {
         source: &Source,
         fetched: Fetched,
     ) -> PyResult<Option<PyResult<Bound<'py, PyAny>>>> {
-        match source.read(slf.py(), fetched, |_| Ok(())) {
+        match fetched.read(slf.py(), &source.reader, |_| Ok(())) {
             Read::Outcome(result) => {
                 let given = result.as_ref().map(Bound::clone).map_err(|error| error.clone_ref(slf.py()));
                 Self::come_to(slf, result)?;

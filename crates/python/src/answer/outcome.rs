@@ -12,6 +12,7 @@ use crate::pool::{Called, unpacked_ints};
 use crate::value;
 use manyhands::executor::{Bytes, CallFailure, RawAnswer, RawCall, SubmitError, WorkerDied};
 use manyhands::platform::pidfd::ExitStatus;
+use pyo3::call::PyCallArgs;
 use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
@@ -163,11 +164,7 @@ impl Reader {
         if !self.is_executors {
             return error;
         }
-        let made = py
-            .import("manyhands.errors")
-            .and_then(|errors| errors.call_method1("unreadable", (error.into_value(py),)))
-            .map(PyErr::from_value);
-        made.unwrap_or_else(|error| error)
+        made_by(py, "unreadable", (error.into_value(py),), None)
     }
 
     fn failed<'py>(&self, py: Python<'py>, failure: CallFailure) -> Read<'py, Part> {
@@ -192,28 +189,32 @@ fn of_failure(py: Python<'_>, failure: CallFailure) -> PyErr {
 }
 
 fn worker_died(py: Python<'_>, text: &str, died: &WorkerDied) -> PyResult<PyErr> {
+    let exitcode = died.ending.map(|ending| match ending {
+        ExitStatus::Exited(code) => code,
+        ExitStatus::Signaled(signal) => -signal,
+    });
     let details = PyDict::new(py);
     details.set_item("pid", died.pid)?;
     details.set_item("worker", &died.worker)?;
     details.set_item("call", &died.call)?;
-    details.set_item(
-        "exitcode",
-        died.ending.map(|ending| match ending {
-            ExitStatus::Exited(code) => code,
-            ExitStatus::Signaled(signal) => -signal,
-        }),
-    )?;
-    let kind = py.import("manyhands.errors")?.getattr("WorkerDied")?;
-    Ok(PyErr::from_value(kind.call((text,), Some(&details))?))
+    details.set_item("exitcode", exitcode)?;
+    Ok(made_by(py, "WorkerDied", (text,), Some(&details)))
 }
 
 /// The exception for a pool whose workers cannot work.
 fn broken(py: Python<'_>, text: &str, reason: &str) -> PyErr {
-    let made = py
-        .import("manyhands.errors")
-        .and_then(|errors| errors.call_method1("broken_pool", (text, reason)))
-        .map(PyErr::from_value);
-    made.unwrap_or_else(|error| error)
+    made_by(py, "broken_pool", (text, reason), None)
+}
+
+/// The exception that a class or a function of `manyhands.errors` makes.
+fn made_by<'py>(
+    py: Python<'py>,
+    name: &str,
+    arguments: impl PyCallArgs<'py>,
+    more: Option<&Bound<'py, PyDict>>,
+) -> PyErr {
+    let maker = py.import("manyhands.errors").and_then(|errors| errors.getattr(name));
+    maker.and_then(|maker| maker.call(arguments, more)).map_or_else(|error| error, PyErr::from_value)
 }
 
 /// The exception for a call that was not submitted.

@@ -4,7 +4,7 @@
 //! which is never held while Python code runs.
 
 use super::calls::{Calls, Fetched};
-use super::outcome::{Outcome, Read, Reader};
+use super::outcome::{Outcome, Reader};
 use crate::errors::{from_wait, waited};
 use crate::ffi::Patient;
 use crate::pool::{Called, Shared};
@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Where an answer comes from.
 pub struct Source {
     shared: Arc<Shared>,
-    reader: Reader,
+    pub reader: Reader,
     held: Mutex<Held>,
     /// Whether the pool is kept alive for this answer.
     keeps_pool: AtomicBool,
@@ -56,20 +56,10 @@ impl Drop for Source {
 }
 
 impl Source {
-    /// Calls of a pool.
+    /// Calls of a pool, or of an executor.
     #[inline]
-    pub fn of_pool(shared: &Arc<Shared>, function: Called, calls: Calls) -> Source {
-        Source::new(shared, Reader { function, is_executors: false }, calls)
-    }
-
-    /// A call of an executor.
-    #[inline]
-    pub fn of_executor(shared: &Arc<Shared>, function: Called, calls: Calls) -> Source {
-        Source::new(shared, Reader { function, is_executors: true }, calls)
-    }
-
-    #[inline]
-    fn new(shared: &Arc<Shared>, reader: Reader, calls: Calls) -> Source {
+    pub fn new(shared: &Arc<Shared>, function: Called, calls: Calls, is_executors: bool) -> Source {
+        let reader = Reader { function, is_executors };
         Source {
             shared: Arc::clone(shared),
             reader,
@@ -165,17 +155,6 @@ impl Source {
             }
             Held::Awaited(_) | Held::Gone => None,
         }
-    }
-
-    /// What the answers are to Python. `wait` returns when a call has its answer.
-    #[inline]
-    pub fn read<'py>(
-        &self,
-        py: Python<'py>,
-        fetched: Fetched,
-        wait: impl Fn(&RawCall) -> PyResult<()>,
-    ) -> Read<'py, Fetched> {
-        fetched.read(py, &self.reader, wait)
     }
 
     /// Keeps answers that were not read to their end for the next thread that asks.

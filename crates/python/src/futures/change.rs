@@ -16,7 +16,7 @@ use crate::answer::{Answer, Answered, Fetched, Outcome, Source};
 use crate::as_made::FUTURE_CLASS;
 use crate::ffi::{may_refer, track};
 use crate::thread_queue::ThreadSimpleQueue;
-use manyhands::executor::threads::{Refused, Standing};
+use manyhands::executor::threads::Standing;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use std::sync::OnceLock;
@@ -47,97 +47,51 @@ pub enum Change {
     Begin,
 }
 
-/// What a change came to.
-enum Changed {
-    /// It did not apply; an answer is dropped.
-    Not(Standing),
-    /// Nothing is to be notified.
-    Quietly,
-    /// Without callbacks the future invokes its own.
-    Over {
-        callbacks: Option<Vec<Py<PyAny>>>,
-        watchers: Vec<Py<ThreadSimpleQueue>>,
-    },
-    Skipped(Vec<Py<ThreadSimpleQueue>>),
-}
-
 impl Future {
-    fn apply(&self, after: &mut After, change: Change, invokes: bool) -> (Changed, Option<Outcome>) {
-        let over = |after: &mut After, watchers| Changed::Over {
-            callbacks: (!invokes).then(|| std::mem::take(&mut after.callbacks)),
-            watchers,
-        };
-        let changed = match change {
-            Change::Answer(outcome) => match self.answer.call.answer(outcome) {
-                Ok(()) => {
-                    let watchers = std::mem::take(&mut after.watchers);
-                    over(after, watchers)
-                }
-                Err(Refused { answer, standing }) => return (Changed::Not(standing), Some(answer)),
-            },
-            // Watchers are notified when the thread that would have run it has seen that.
-            Change::Cancel if self.answer.call.state().cancel() => over(after, Vec::new()),
-            Change::Cancel => Changed::Not(self.answer.call.state().standing()),
-            Change::Begin => match self.answer.call.state().begin() {
-                Ok(true) => Changed::Quietly,
-                Ok(false) => Changed::Skipped(std::mem::take(&mut after.watchers)),
-                Err(standing) => Changed::Not(standing),
-            },
-        };
-        (changed, None)
-    }
-
-    /// Changes the future and notifies its watchers and callbacks.
+    /// Changes the future and notifies its watchers and callbacks; `false` when the call was to begin and had been
+    /// withdrawn.
     #[inline]
-    pub fn change(slf: &Bound<'_, Self>, change: Change) -> PyResult<Result<(), Standing>> {
-        let this = slf.get();
+    pub fn change(slf: &Bound<'_, Self>, change: Change) -> PyResult<Result<bool, Standing>> {
+        let (this, call) = (slf.get(), &slf.get().answer.call);
         let mut after = this.after();
+        let mut condition = None;
         if after.opened {
             drop(after);
-            return Self::change_opened(slf, change);
+            let acquired = slf.getattr("_condition")?;
+            acquired.call_method0("acquire")?;
+            condition = Some(acquired);
+            after = this.after();
         }
-        let invokes = Self::is_subclassed(slf);
-        let (changed, dropped) = this.apply(&mut after, change, invokes);
-        drop(after);
-        drop(dropped);
-        Self::notify(slf, changed)
-    }
-
-    #[cold]
-    fn change_opened(slf: &Bound<'_, Self>, change: Change) -> PyResult<Result<(), Standing>> {
-        let condition = slf.getattr("_condition")?;
-        condition.call_method0("acquire")?;
-        let mut after = slf.get().after();
-        let invokes = after.listed || Self::is_subclassed(slf);
-        let (changed, dropped) = slf.get().apply(&mut after, change, invokes);
-        drop(after);
-        drop(dropped);
-        let notified = match changed {
-            Changed::Not(_) | Changed::Quietly => Ok(()),
-            Changed::Over { .. } | Changed::Skipped(_) => {
-                slf.call_method0("_manyhands_notify_waiters").map(drop)
-            }
+        let mut late = None;
+        // Whether the watchers are to be notified, and whether the callbacks are.
+        let changed = match change {
+            Change::Answer(outcome) => call.answer(outcome).map(|()| (true, true)).map_err(|refused| {
+                late = Some(refused.answer);
+                refused.standing
+            }),
+            // Watchers are notified when the thread that would have run it has seen that.
+            Change::Cancel if call.state().cancel() => Ok((false, true)),
+            Change::Cancel => Err(call.state().standing()),
+            Change::Begin => call.state().begin().map(|goes_on| (!goes_on, false)),
         };
-        condition.call_method0("release")?;
-        notified?;
-        Self::notify(slf, changed)
-    }
-
-    #[inline]
-    fn notify(slf: &Bound<'_, Self>, changed: Changed) -> PyResult<Result<(), Standing>> {
-        match changed {
-            Changed::Not(standing) => return Ok(Err(standing)),
-            Changed::Quietly => {}
-            Changed::Skipped(watchers) => Self::notify_watchers(slf, &watchers)?,
-            Changed::Over { callbacks, watchers } => {
-                Self::notify_watchers(slf, &watchers)?;
-                match callbacks {
-                    Some(callbacks) => Self::call_back_all(slf, &callbacks)?,
-                    None => slf.call_method0("_invoke_callbacks").map(drop)?,
-                }
-            }
+        let (is_watched, is_over) = changed.unwrap_or_default();
+        let invokes = is_over && (after.listed || Self::is_subclassed(slf));
+        let watchers = if is_watched { std::mem::take(&mut after.watchers) } else { Vec::new() };
+        let callbacks = if is_over && !invokes { std::mem::take(&mut after.callbacks) } else { Vec::new() };
+        drop(after);
+        drop(late);
+        if let Some(condition) = condition {
+            let is_quiet = !is_watched && !is_over;
+            let notified = if is_quiet { None } else { Some(slf.call_method0("_manyhands_notify_waiters")) };
+            condition.call_method0("release")?;
+            notified.transpose()?;
         }
-        Ok(Ok(()))
+        Self::notify_watchers(slf, &watchers)?;
+        Self::call_back_all(slf, &callbacks)?;
+        if invokes {
+            slf.call_method0("_invoke_callbacks")?;
+        }
+        Ok(changed.map(|_| is_over || !is_watched))
     }
 
     /// Whether a program may have its own way of invoking callbacks: by a subclass, or by what it has put into the
@@ -181,47 +135,31 @@ impl Future {
         }
     }
 
-    /// Has a thread begin with the call; `false` when it was withdrawn.
-    pub fn begin(slf: &Bound<'_, Self>) -> PyResult<Result<bool, Standing>> {
-        let begun = Self::change(slf, Change::Begin)?;
-        Ok(begun.map(|()| slf.get().answer.call.state().standing() != Standing::Skipped))
-    }
-
-    /// As `begin`, by the class's own method where a program has replaced any.
+    /// Has a thread begin with the call, by the class's own method where a program has replaced any; `false` when it was
+    /// withdrawn.
     #[inline]
-    pub fn begin_call(slf: &Bound<'_, Self>) -> PyResult<Result<bool, Standing>> {
+    pub fn begin(slf: &Bound<'_, Self>) -> PyResult<Result<bool, Standing>> {
         if FUTURE_CLASS.holds(slf.py()) {
-            return Self::begin(slf);
+            return Self::change(slf, Change::Begin);
         }
         slf.call_method0("set_running_or_notify_cancel")?.is_truthy().map(Ok)
     }
 
-    /// As `finish`, by the class's own methods where a program has replaced any.
+    /// Answers with what a function returned or raised, by the class's own methods where a program has replaced any.
     #[inline]
-    pub fn finish_call(
-        slf: &Bound<'_, Self>,
-        result: PyResult<Bound<'_, PyAny>>,
-    ) -> PyResult<Result<(), Standing>> {
-        if FUTURE_CLASS.holds(slf.py()) {
-            return Self::finish(slf, result);
-        }
-        match result {
-            Ok(value) => slf.call_method1("set_result", (value,))?,
-            Err(error) => slf.call_method1("set_exception", (error.into_value(slf.py()),))?,
-        };
-        Ok(Ok(()))
-    }
-
-    /// Answers with what a function returned or raised.
     pub fn finish(
         slf: &Bound<'_, Self>,
         result: PyResult<Bound<'_, PyAny>>,
-    ) -> PyResult<Result<(), Standing>> {
+    ) -> PyResult<Result<bool, Standing>> {
         let outcome = Outcome::of(slf.py(), result);
-        if may_refer(outcome.object().bind(slf.py())) {
-            track(slf.as_any());
+        if FUTURE_CLASS.holds(slf.py()) {
+            if may_refer(outcome.object().bind(slf.py())) {
+                track(slf.as_any());
+            }
+            return Self::change(slf, Change::Answer(outcome));
         }
-        Self::change(slf, Change::Answer(outcome))
+        let method = if matches!(outcome, Outcome::Value(_)) { "set_result" } else { "set_exception" };
+        slf.call_method1(method, (outcome.object(),)).map(|_| Ok(true))
     }
 }
 
@@ -234,14 +172,13 @@ impl Answered for Future {
     }
 
     fn come_to(slf: &Bound<'_, Self>, result: PyResult<Bound<'_, PyAny>>) -> PyResult<()> {
-        if FUTURE_CLASS.holds(slf.py()) {
-            return Self::finish(slf, result).map(drop);
-        }
-        // Nobody has called the method by which a future learns that a worker has its call.
         let standing = || slf.get().answer.call.state().standing();
-        let is_begun = standing() != Standing::Pending || matches!(Self::begin_call(slf)?, Ok(true));
-        if is_begun && !standing().is_over() {
-            let _ = Self::finish_call(slf, result)?;
+        // Where a program has replaced methods, nobody has called the one by which a future learns that a worker has
+        // its call.
+        let is_begun =
+            |slf| Ok::<_, PyErr>(standing() != Standing::Pending || matches!(Self::begin(slf)?, Ok(true)));
+        if FUTURE_CLASS.holds(slf.py()) || (is_begun(slf)? && !standing().is_over()) {
+            let _ = Self::finish(slf, result)?;
         }
         Ok(())
     }
@@ -250,7 +187,7 @@ impl Answered for Future {
         let is_first = Self::change(slf, Change::Cancel)?.is_ok();
         // The thread that withdraws the call and the callback thread both come here; a program's method is called once.
         if is_first || FUTURE_CLASS.holds(slf.py()) {
-            let _ = Self::begin_call(slf)?;
+            let _ = Self::begin(slf)?;
         }
         Ok(())
     }

@@ -10,15 +10,16 @@ use crate::as_made::FUTURE_CLASS;
 use crate::errors::refused_by;
 use crate::ffi::{track, untrack};
 use crate::patience::limit;
+use crate::pool::{emptied, locked};
 use crate::thread_queue::ThreadSimpleQueue;
-use crate::value::{error_of, generic, leave_to_init};
+use crate::value::{error_of, leave_to_init};
 use manyhands::executor::threads::Standing;
 use pyo3::exceptions::{PyRuntimeError, PyTimeoutError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyTuple, PyType};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 /// What `concurrent.futures.Future` is made of.
 #[pyclass(subclass, frozen, weakref, name = "Future", module = "manyhands._engine")]
@@ -37,11 +38,10 @@ fn cancelled(future: &Bound<'_, PyAny>) -> PyErr {
     refused_by(error_of(future.py(), &KIND, (FUTURES, "CancelledError"), ()), future)
 }
 
-fn invalid(py: Python<'_>, standing: Standing, future: &Bound<'_, PyAny>) -> PyErr {
+fn invalid(future: &Bound<'_, PyAny>, standing: Standing) -> PyErr {
     static KIND: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let error = |shown| {
-        error_of(py, &KIND, (FUTURES, "InvalidStateError"), format!("{}: {shown}", name_of(standing)))
-    };
+    let kind = (FUTURES, "InvalidStateError");
+    let error = |shown| error_of(future.py(), &KIND, kind, format!("{}: {shown}", name_of(standing)));
     future.repr().map_or_else(|error| error, error)
 }
 
@@ -57,7 +57,7 @@ fn name_of(standing: Standing) -> &'static str {
 
 impl Future {
     pub(super) fn after(&self) -> MutexGuard<'_, After> {
-        self.after.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.after)
     }
 
     /// A future as programs know it, of a call that is yet to be handed in.
@@ -88,6 +88,13 @@ impl Future {
         let future = Self::new_for_a_call(py)?;
         Self::come_to(&future, Err(error))?;
         Ok(future)
+    }
+
+    /// Answers the call for the program.
+    fn set(slf: &Bound<'_, Self>, outcome: Outcome) -> PyResult<()> {
+        track(slf.as_any());
+        let answered = Self::change(slf, Change::Answer(outcome))?;
+        answered.map(drop).map_err(|standing| invalid(slf, standing))
     }
 
     /// Waits until the call is over, and looks at what it came to.
@@ -131,7 +138,7 @@ impl Future {
             return Ok(withdrawn);
         }
         Ok(match Self::change(slf, Change::Cancel)? {
-            Ok(()) | Err(Standing::Cancelled | Standing::Skipped) => true,
+            Ok(_) | Err(Standing::Cancelled | Standing::Skipped) => true,
             Err(_) => false,
         })
     }
@@ -197,7 +204,7 @@ impl Future {
 
     /// Says that the call is about to be run; `False` when it was withdrawn and must not be.
     fn set_running_or_notify_cancel(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        Self::begin(slf)?.map_err(|standing| {
+        Self::change(slf, Change::Begin)?.map_err(|standing| {
             match slf.call_method1("_manyhands_unexpected", (name_of(standing),)) {
                 Ok(_) => PyRuntimeError::new_err("Future in unexpected state"),
                 Err(error) => error,
@@ -207,16 +214,12 @@ impl Future {
 
     /// Answers the call with a value.
     fn set_result(slf: &Bound<'_, Self>, result: Bound<'_, PyAny>) -> PyResult<()> {
-        track(slf.as_any());
-        let answered = Self::change(slf, Change::Answer(Outcome::Value(result.unbind())))?;
-        answered.map_err(|standing| invalid(slf.py(), standing, slf))
+        Self::set(slf, Outcome::Value(result.unbind()))
     }
 
     /// Answers the call with an exception.
     fn set_exception(slf: &Bound<'_, Self>, exception: Bound<'_, PyAny>) -> PyResult<()> {
-        track(slf.as_any());
-        let answered = Self::change(slf, Change::Answer(Outcome::Error(exception.unbind())))?;
-        answered.map_err(|standing| invalid(slf.py(), standing, slf))
+        Self::set(slf, Outcome::Error(exception.unbind()))
     }
 
     /// The standard library's word for where the call stands.
@@ -228,20 +231,15 @@ impl Future {
     /// For programs that decide on their own what becomes of the future, as a subclass may that ends itself.
     #[setter(_state)]
     fn set_state(slf: &Bound<'_, Self>, state: &str) -> PyResult<()> {
-        let to = match state {
-            "PENDING" => Standing::Pending,
-            "RUNNING" => Standing::Running,
-            "CANCELLED" => Standing::Cancelled,
-            "CANCELLED_AND_NOTIFIED" => Standing::Skipped,
-            "FINISHED" => Standing::Answered,
-            _ => {
-                return Err(PyValueError::new_err(format!(
-                    "no state of a future: {state:?}, for {}",
-                    slf.repr()?
-                )));
+        use Standing::{Answered, Cancelled, Pending, Running, Skipped};
+        let all = [Pending, Running, Cancelled, Skipped, Answered];
+        match all.into_iter().find(|standing| name_of(*standing) == state) {
+            Some(to) => Self::declare(slf, to),
+            None => {
+                let what = format!("no state of a future: {state:?}, for {}", slf.repr()?);
+                Err(PyValueError::new_err(what))
             }
-        };
-        Self::declare(slf, to)
+        }
     }
 
     /// Runs the callbacks, after a change. A subclass that ends itself calls this, too.
@@ -330,25 +328,16 @@ impl Future {
         drop(watcher);
     }
 
-    #[classattr]
-    fn __class_getitem__(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-        generic(py)
-    }
-
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if !self.answer.is_made() {
-            return Ok(());
-        }
-        if let Ok(after) = self.after.try_lock() {
+        self.answer.visit(&visit, || {
+            let Ok(after) = self.after.try_lock() else { return Ok(()) };
             after.callbacks.iter().try_for_each(|callback| visit.call(callback))?;
-            after.watchers.iter().try_for_each(|watcher| visit.call(watcher))?;
-        }
-        self.answer.visit(&visit)
+            after.watchers.iter().try_for_each(|watcher| visit.call(watcher))
+        })
     }
 
     fn __clear__(&self) {
-        let after = self.after.try_lock().map(|mut after| std::mem::take(&mut *after));
-        drop(after);
+        emptied(&self.after);
         self.answer.clear();
     }
 }

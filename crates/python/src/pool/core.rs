@@ -70,7 +70,7 @@ impl PoolCore {
         match submitted {
             Ok(submitted) => {
                 let Submitted { calls, function } = submitted;
-                Future::of_call(py, Source::of_executor(through.core.get().shared()?, function, calls))
+                Future::of_call(py, Source::new(through.core.get().shared()?, function, calls, true))
             }
             Err(Refused::Later(error)) => Future::failed(py, error),
             Err(Refused::AtOnce(error)) => {

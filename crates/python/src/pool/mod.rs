@@ -32,6 +32,6 @@ pub use call::unpacked_ints;
 pub use core::PoolCore;
 pub use function::Called;
 pub use result::{AsyncResult, MapResult, ResultCallbacks};
-pub use shared::Shared;
+pub use shared::{Shared, emptied, locked};
 pub use submit::arguments_of;
 pub use worker::Worker;

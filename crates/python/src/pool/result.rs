@@ -4,12 +4,12 @@
 //! a thread that waits goes on. A callback that raises is reported as unraisable, and nothing else changes.
 
 use super::parts::Parts;
-use super::shared::locked;
+use super::shared::{emptied, locked};
 use super::submit::{Refused, Submitted, Through};
 use crate::answer::{Answer, Answered, Fetched, Outcome, Read, Source};
 use crate::child::deadline;
 use crate::ffi::{may_refer, track, untrack};
-use crate::value::{error_of, generic};
+use crate::value::error_of;
 use manyhands::platform::Deadline;
 use pyo3::exceptions::{PyAttributeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -126,7 +126,7 @@ impl AsyncResult {
         };
         // A map of nothing is done at once; as in the standard library no callback is run.
         let is_unasked = !callbacks.are_none() && !calls.all().is_empty();
-        let source = Source::of_pool(through.core.get().shared()?, function, calls);
+        let source = Source::new(through.core.get().shared()?, function, calls, false);
         source.keep_alive(through.pool);
         let keeps_an_object = source.keeps_an_object();
         let callbacks = if is_unasked { callbacks } else { ResultCallbacks::default() };
@@ -190,6 +190,11 @@ impl AsyncResult {
         callbacks.0[usize::from(is_of_error)].as_ref().map(|callback| callback.clone_ref(py))
     }
 
+    /// Whether a result has this attribute, which it has once it is there.
+    fn check_has(&self, attribute: &str) -> PyResult<()> {
+        if self.ready() { Ok(()) } else { Err(no_attribute(attribute)) }
+    }
+
     fn of_a_map(&self, attribute: &str) -> PyResult<usize> {
         self.chunksize.ok_or_else(|| no_attribute(attribute))
     }
@@ -233,7 +238,7 @@ impl AsyncResult {
         let py = slf.py();
         let fetched = slf.get().answer.source().and_then(|source| Some((source, source.fetch_early(py)?)));
         let Some((source, (fetched, _pool))) = fetched else { return Self::get(slf, None) };
-        match source.read(py, fetched, |call| Source::wait_for_call(slf.as_any(), call)) {
+        match fetched.read(py, &source.reader, |call| Source::wait_for_call(slf.as_any(), call)) {
             Read::Outcome(outcome) => outcome,
             Read::Interrupted(error, _) => Err(error),
             Read::Withdrawn => Self::get(slf, None),
@@ -276,17 +281,15 @@ impl AsyncResult {
     /// Whether the call raised nothing, once the result is there.
     #[getter]
     fn _success(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        if slf.get().ready() { Self::successful(slf) } else { Err(no_attribute("_success")) }
+        slf.get().check_has("_success")?;
+        Self::successful(slf)
     }
 
     /// What the call returned or raised, once that is there.
     #[getter]
     fn _value(slf: &Bound<'_, Self>) -> PyResult<Py<PyAny>> {
-        if slf.get().ready() {
-            Self::look(slf, || None, |outcome| outcome.object().clone_ref(slf.py()))
-        } else {
-            Err(no_attribute("_value"))
-        }
+        slf.get().check_has("_value")?;
+        Self::look(slf, || None, |outcome| outcome.object().clone_ref(slf.py()))
     }
 
     /// What is called with the value.
@@ -319,33 +322,21 @@ impl AsyncResult {
         Ok(there)
     }
 
-    #[classattr]
-    fn __class_getitem__(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-        generic(py)
-    }
-
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if !self.answer.is_made() {
-            return Ok(());
-        }
-        if let Some(Ok(callbacks)) = self.callbacks.as_ref().map(|callbacks| callbacks.try_lock()) {
-            callbacks.0.iter().try_for_each(|callback| visit.call(callback))?;
-        }
-        if let Some(Ok(parts)) = self.parts.as_ref().map(|parts| parts.try_lock()) {
-            parts.objects().try_for_each(|part| visit.call(part))?;
-        }
-        self.answer.visit(&visit)
+        self.answer.visit(&visit, || {
+            if let Some(Ok(callbacks)) = self.callbacks.as_ref().map(|callbacks| callbacks.try_lock()) {
+                callbacks.0.iter().try_for_each(|callback| visit.call(callback))?;
+            }
+            if let Some(Ok(parts)) = self.parts.as_ref().map(|parts| parts.try_lock()) {
+                parts.objects().try_for_each(|part| visit.call(part))?;
+            }
+            Ok(())
+        })
     }
 
     fn __clear__(&self) {
-        if let Some(callbacks) = &self.callbacks {
-            let callbacks = callbacks.try_lock().map(|mut callbacks| std::mem::take(&mut *callbacks));
-            drop(callbacks);
-        }
-        if let Some(parts) = &self.parts {
-            let parts = parts.try_lock().map(|mut parts| std::mem::take(&mut *parts));
-            drop(parts);
-        }
+        self.callbacks.iter().for_each(|callbacks| emptied(callbacks));
+        self.parts.iter().for_each(|parts| emptied(parts));
         self.answer.clear();
     }
 }

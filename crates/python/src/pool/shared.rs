@@ -83,6 +83,12 @@ pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Drops what such a mutex keeps, outside of it.
+pub fn emptied<T: Default>(mutex: &Mutex<T>) {
+    let kept = mutex.try_lock().map(|mut kept| std::mem::take(&mut *kept));
+    drop(kept);
+}
+
 impl Shared {
     /// Of a pool that nobody starts workers for yet.
     pub fn new(raw: RawPool, retries: u32, workers: usize, core: &Bound<'_, PyAny>) -> PyResult<Arc<Shared>> {

@@ -49,7 +49,7 @@ impl Goal {
     #[inline]
     fn begin(&self, py: Python<'_>) -> PyResult<bool> {
         match self {
-            Goal::Future(future) => Future::begin_call(future.bind(py))?.map_err(unexpected),
+            Goal::Future(future) => Future::begin(future.bind(py))?.map_err(unexpected),
             Goal::Result { .. } => Ok(true),
         }
     }
@@ -147,7 +147,7 @@ impl Calls {
     #[inline]
     fn answer(&self, py: Python<'_>, goal: Goal, result: PyResult<Bound<'_, PyAny>>) -> PyResult<()> {
         match goal {
-            Goal::Future(future) => Future::finish_call(future.bind(py), result)?.map_err(unexpected),
+            Goal::Future(future) => Future::finish(future.bind(py), result)?.map_err(unexpected).map(drop),
             Goal::Result { result: to, number, pool } => {
                 drop(pool);
                 let to = to.into_bound(py);
