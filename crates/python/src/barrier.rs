@@ -5,18 +5,13 @@
 
 use crate::errors::from_wait;
 use crate::ffi::Patient;
-use crate::later::Later;
+use crate::later::{Later, shared_class};
 use crate::patience::limit_of_semaphore;
+use crate::value::{Arguments, Named};
 use manyhands::sync::{BarrierError, RawBarrier, WaitError};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{IntoPyDict, PyDict, PyTuple};
-
-/// The base class of `multiprocessing.Barrier`.
-#[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
-pub struct Barrier {
-    raw: Later<RawBarrier>,
-}
+use pyo3::types::{IntoPyDict, PyDict};
 
 /// How a wait at a barrier ended: with the number among the parties, or the reason why the barrier is broken.
 #[derive(IntoPyObject)]
@@ -25,13 +20,9 @@ enum Outcome {
     Broken(String),
 }
 
-#[pymethods]
-impl Barrier {
-    #[new]
-    #[pyo3(signature = (*_arguments, **_more))]
-    fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> Barrier {
-        Barrier { raw: Later::of("Barrier") }
-    }
+shared_class! {
+    /// The base class of `multiprocessing.Barrier`.
+    Barrier { raw: RawBarrier }:
 
     /// Makes the barrier in the arena, or attaches to the one that a handle names.
     #[pyo3(name = "_manyhands_open", signature = (parties = 1, handle = None))]
@@ -81,14 +72,12 @@ impl Barrier {
 
     /// Resets the barrier to the empty state; the waits of all that wait fail.
     fn reset(&self) -> PyResult<()> {
-        self.raw.get()?.reset();
-        Ok(())
+        self.raw.get().map(RawBarrier::reset)
     }
 
     /// Breaks the barrier: waits fail, those under way and later ones, until it is reset.
     fn abort(&self) -> PyResult<()> {
-        self.raw.get()?.abort();
-        Ok(())
+        self.raw.get().map(RawBarrier::abort)
     }
 
     /// How many must arrive.
@@ -115,10 +104,5 @@ impl Barrier {
     #[getter]
     fn broken(&self) -> PyResult<bool> {
         Ok(self.raw.get()?.statistics().broken)
-    }
-
-    #[getter(_manyhands_handle)]
-    fn handle(&self) -> PyResult<u64> {
-        Ok(self.raw.get()?.handle().expect("a shared barrier has one").to_raw())
     }
 }

@@ -7,20 +7,15 @@
 
 use crate::errors::{from_wait, waited};
 use crate::ffi::Patient;
-use crate::later::Later;
+use crate::later::{Later, shared_class};
 use crate::lock::{Lock, RLock};
 use crate::patience::limit_of_semaphore;
+use crate::value::{Arguments, Named};
 use manyhands::sync::{Hold, RawCondition};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::type_object::PyTypeInfo;
-use pyo3::types::{IntoPyDict, PyDict, PyTuple};
-
-/// The base class of `multiprocessing.Condition`.
-#[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
-pub struct Condition {
-    raw: Later<RawCondition>,
-}
+use pyo3::types::{IntoPyDict, PyDict};
 
 /// A lock that is given up for a wait.
 enum GivenUp<'a, 'py> {
@@ -89,13 +84,9 @@ fn acquires_as_ours(lock: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(ours.iter().any(|kind| kind.getattr("acquire").is_ok_and(|acquire| acquire.is(&own))))
 }
 
-#[pymethods]
-impl Condition {
-    #[new]
-    #[pyo3(signature = (*_arguments, **_more))]
-    fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> Condition {
-        Condition { raw: Later::of("Condition") }
-    }
+shared_class! {
+    /// The base class of `multiprocessing.Condition`.
+    Condition { raw: RawCondition }:
 
     /// Makes the condition in the arena, or attaches to the one that a handle names.
     #[pyo3(name = "_manyhands_open", signature = (handle = None))]
@@ -137,10 +128,5 @@ impl Condition {
     /// How many threads wait.
     fn statistics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         [("waiters", self.raw.get()?.statistics().waiters)].into_py_dict(py)
-    }
-
-    #[getter(_manyhands_handle)]
-    fn handle(&self) -> PyResult<u64> {
-        Ok(self.raw.get()?.handle().expect("a shared condition has one").to_raw())
     }
 }

@@ -5,25 +5,16 @@
 
 use crate::errors::waited;
 use crate::ffi::Patient;
-use crate::later::Later;
+use crate::later::{Later, shared_class};
 use crate::patience::limit_of_semaphore;
+use crate::value::{Arguments, Named};
 use manyhands::sync::RawEvent;
 use pyo3::prelude::*;
-use pyo3::types::{IntoPyDict, PyDict, PyTuple};
+use pyo3::types::{IntoPyDict, PyDict};
 
-/// The base class of `multiprocessing.Event`.
-#[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
-pub struct Event {
-    raw: Later<RawEvent>,
-}
-
-#[pymethods]
-impl Event {
-    #[new]
-    #[pyo3(signature = (*_arguments, **_more))]
-    fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> Event {
-        Event { raw: Later::of("Event") }
-    }
+shared_class! {
+    /// The base class of `multiprocessing.Event`.
+    Event { raw: RawEvent }:
 
     /// Makes the event in the arena, or attaches to the one that a handle names.
     #[pyo3(name = "_manyhands_open", signature = (handle = None))]
@@ -38,14 +29,12 @@ impl Event {
 
     /// Sets it; all that wait go on.
     fn set(&self) -> PyResult<()> {
-        self.raw.get()?.set();
-        Ok(())
+        self.raw.get().map(RawEvent::set)
     }
 
     /// Clears it.
     fn clear(&self) -> PyResult<()> {
-        self.raw.get()?.clear();
-        Ok(())
+        self.raw.get().map(RawEvent::clear)
     }
 
     /// Waits until it is set; `False` when the time was over first.
@@ -67,10 +56,5 @@ impl Event {
         let fields = [("waiters", seen.waiters)].into_py_dict(py)?;
         fields.set_item("set", seen.set)?;
         Ok(fields)
-    }
-
-    #[getter(_manyhands_handle)]
-    fn handle(&self) -> PyResult<u64> {
-        Ok(self.raw.get()?.handle().expect("a shared event has one").to_raw())
     }
 }

@@ -58,3 +58,32 @@ impl<T> Later<T> {
         PyRuntimeError::new_err(format!("{}.__init__() was not called", self.class))
     }
 }
+
+/// A class over an object of the arena, with the methods that it has besides: it is empty until it is opened.
+macro_rules! shared_class {
+    ($(#[$doc:meta])* $name:ident { $field:ident: $kept:ty }: $($methods:tt)*) => {
+        $(#[$doc])*
+        #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
+        pub struct $name {
+            $field: Later<$kept>,
+        }
+
+        #[pymethods]
+        impl $name {
+            #[new]
+            #[pyo3(signature = (*_arguments, **_more))]
+            fn new(_arguments: &Arguments<'_>, _more: Option<&Named<'_>>) -> $name {
+                $name { $field: Later::of(stringify!($name)) }
+            }
+
+            #[getter(_manyhands_handle)]
+            fn handle(&self) -> PyResult<u64> {
+                Ok(self.$field.get()?.handle().expect("a shared object has one").to_raw())
+            }
+
+            $($methods)*
+        }
+    };
+}
+
+pub(crate) use shared_class;

@@ -6,10 +6,10 @@
 
 use crate::errors::from_arena;
 use crate::ffi::Patient;
-use crate::later::Later;
+use crate::later::{Later, shared_class};
 use crate::patience::{limit_of_poll, limit_of_semaphore};
 use crate::pickled::{self, Pickled};
-use crate::value::{self, error_of, truth};
+use crate::value::{self, Arguments, Named, error_of, truth};
 use manyhands::arena::{Handle, this_process};
 use manyhands::channel::{Buffer, Content, GetError, Message, PutError, RawQueue};
 use manyhands::platform::Deadline;
@@ -18,7 +18,7 @@ use manyhands::platform::process::getpid;
 use pyo3::exceptions::{PyException, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::PyType;
 use std::time::Duration;
 
 static EMPTY: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -56,6 +56,10 @@ impl Ends {
             (None, _) => RawQueue::growing(),
         };
         Ok(Ends { raw: raw.map_err(from_arena)?, closed_by: AtomicU32::new(0), put_by: AtomicU32::new(0) })
+    }
+
+    fn handle(&self) -> Option<Handle> {
+        Some(self.raw.handle())
     }
 
     #[inline]
@@ -159,12 +163,6 @@ fn object<'py>(py: Python<'py>, message: Message<'_>) -> PyResult<Bound<'py, PyA
     }
 }
 
-/// What `multiprocessing.Queue` is made of.
-#[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
-pub struct Queue {
-    ends: Later<Ends>,
-}
-
 fn closed_error(queue: &Bound<'_, PyAny>) -> PyErr {
     match queue.repr() {
         Ok(text) => PyValueError::new_err(format!("Queue {text} is closed")),
@@ -205,13 +203,9 @@ impl Queue {
     }
 }
 
-#[pymethods]
-impl Queue {
-    #[new]
-    #[pyo3(signature = (*_arguments, **_more))]
-    fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> Queue {
-        Queue { ends: Later::of("Queue") }
-    }
+shared_class! {
+    /// What `multiprocessing.Queue` is made of.
+    Queue { ends: Ends }:
 
     /// Makes the queue in the arena, or attaches to the one that a handle names.
     #[pyo3(name = "_manyhands_open", signature = (maxsize, handle = None))]
@@ -277,8 +271,7 @@ impl Queue {
 
     /// This process puts and takes nothing more.
     fn close(&self) -> PyResult<()> {
-        self.ends.get()?.close();
-        Ok(())
+        self.ends.get().map(Ends::close)
     }
 
     #[getter]
@@ -300,17 +293,6 @@ impl Queue {
     fn maxsize(&self) -> PyResult<Option<u64>> {
         Ok(self.ends.get()?.raw.limit())
     }
-
-    #[getter(_manyhands_handle)]
-    fn handle(&self) -> PyResult<u64> {
-        Ok(self.ends.get()?.raw.handle().to_raw())
-    }
-}
-
-/// What `multiprocessing.SimpleQueue` is made of.
-#[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
-pub struct SimpleQueue {
-    ends: Later<Ends>,
 }
 
 impl SimpleQueue {
@@ -320,13 +302,9 @@ impl SimpleQueue {
     }
 }
 
-#[pymethods]
-impl SimpleQueue {
-    #[new]
-    #[pyo3(signature = (*_arguments, **_more))]
-    fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> SimpleQueue {
-        SimpleQueue { ends: Later::of("SimpleQueue") }
-    }
+shared_class! {
+    /// What `multiprocessing.SimpleQueue` is made of.
+    SimpleQueue { ends: Ends }:
 
     /// Makes the queue in the arena, or attaches to the one that a handle names.
     #[pyo3(name = "_manyhands_open", signature = (maxsize, handle = None))]
@@ -355,12 +333,6 @@ impl SimpleQueue {
 
     /// This process puts and takes nothing more.
     fn close(&self) -> PyResult<()> {
-        self.ends.get()?.close();
-        Ok(())
-    }
-
-    #[getter(_manyhands_handle)]
-    fn handle(&self) -> PyResult<u64> {
-        Ok(self.ends.get()?.raw.handle().to_raw())
+        self.ends.get().map(Ends::close)
     }
 }

@@ -5,31 +5,21 @@
 
 use crate::errors::waited;
 use crate::ffi::Patient;
-use crate::later::Later;
+use crate::later::{Later, shared_class};
 use crate::patience::limit_of_semaphore;
-use crate::value::truth;
+use crate::value::{Arguments, Named, truth};
 use manyhands::sync::{MOST_PERMITS, RawSemaphore};
 use pyo3::exceptions::{PyOSError, PyOverflowError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{IntoPyDict, PyDict, PyTuple};
+use pyo3::types::{IntoPyDict, PyDict};
 
 fn too_often() -> PyErr {
     PyValueError::new_err("semaphore or lock released too many times")
 }
 
-/// The base class of `multiprocessing.Semaphore` and `BoundedSemaphore`.
-#[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
-pub struct Semaphore {
-    raw: Later<RawSemaphore>,
-}
-
-#[pymethods]
-impl Semaphore {
-    #[new]
-    #[pyo3(signature = (*_arguments, **_more))]
-    fn new(_arguments: &Bound<'_, PyTuple>, _more: Option<&Bound<'_, PyDict>>) -> Semaphore {
-        Semaphore { raw: Later::of("Semaphore") }
-    }
+shared_class! {
+    /// The base class of `multiprocessing.Semaphore` and `BoundedSemaphore`.
+    Semaphore { raw: RawSemaphore }:
 
     /// Makes the semaphore in the arena, or attaches to the one that a handle names.
     #[pyo3(name = "_manyhands_open", signature = (value = 1, maximum = None, handle = None))]
@@ -103,10 +93,5 @@ impl Semaphore {
     #[getter(_manyhands_maximum)]
     fn maximum(&self) -> PyResult<u32> {
         Ok(self.raw.get()?.statistics().maximum)
-    }
-
-    #[getter(_manyhands_handle)]
-    fn handle(&self) -> PyResult<u64> {
-        Ok(self.raw.get()?.handle().expect("a shared semaphore has one").to_raw())
     }
 }

@@ -12,7 +12,7 @@ use crate::items::{Items, drop_waiting, show_waiting, take_next};
 use crate::patience::{Patience, limit_of};
 use crate::process::count;
 use crate::queue::{empty, full};
-use crate::value::{error_of, leave_to_init, truth};
+use crate::value::{Arguments, Named, error_of, leave_to_init, truth};
 use manyhands::channel::{DoneTooOften, Monitor};
 use manyhands::platform::atomic::{AtomicBool, Ordering};
 use pyo3::exceptions::PyValueError;
@@ -345,14 +345,14 @@ impl Handing for ThreadSimpleQueue {
 impl ThreadSimpleQueue {
     #[new]
     #[classmethod]
-    #[pyo3(signature = (*arguments, **more), text_signature = "()")]
+    #[pyo3(signature = (*args, **more), text_signature = "()")]
     fn new(
         cls: &Bound<'_, PyType>,
-        arguments: &Bound<'_, PyTuple>,
-        more: Option<&Bound<'_, PyDict>>,
+        args: &Arguments<'_>,
+        more: Option<&Named<'_>>,
     ) -> PyResult<ThreadSimpleQueue> {
-        leave_to_init(cls, arguments, more)?;
-        Ok(ThreadSimpleQueue { monitor: Monitor::new(Items::default(), 0) })
+        leave_to_init(cls, args, more)
+            .map(|()| ThreadSimpleQueue { monitor: Monitor::new(Items::default(), 0) })
     }
 
     /// Puts an item; never waits, and takes `block` and `timeout` for likeness only.

@@ -33,13 +33,17 @@ pub fn kept_name(name: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(if kept.contains('\0') { kept.replace('\0', "\\0") } else { kept })
 }
 
+/// Arguments by place, and by name.
+pub type Arguments<'py> = Bound<'py, PyTuple>;
+pub type Named<'py> = Bound<'py, PyDict>;
+
 /// Arguments of a class whose objects are made without any: they are for a subclass's `__init__`, if it has one.
 pub fn leave_to_init(
     class: &Bound<'_, PyType>,
-    arguments: &Bound<'_, PyTuple>,
-    more: Option<&Bound<'_, PyDict>>,
+    args: &Arguments<'_>,
+    more: Option<&Named<'_>>,
 ) -> PyResult<()> {
-    if arguments.is_empty() && more.is_none_or(|more| more.is_empty()) {
+    if args.is_empty() && more.is_none_or(|more| more.is_empty()) {
         return Ok(());
     }
     if class.getattr("__init__")?.is(&class.py().get_type::<PyAny>().getattr("__init__")?) {

@@ -23,22 +23,6 @@ from ..multiprocessing.context import BaseContext
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-__all__ = [
-    "FIRST_COMPLETED",
-    "FIRST_EXCEPTION",
-    "ALL_COMPLETED",
-    "CancelledError",
-    "TimeoutError",
-    "InvalidStateError",
-    "BrokenExecutor",
-    "Future",
-    "Executor",
-    "wait",
-    "as_completed",
-    "ProcessPoolExecutor",
-    "ThreadPoolExecutor",
-]
-
 class Future(_Future[_T]): ...
 
 # What both executors have.

@@ -89,17 +89,15 @@ class _OwnerDied:
         return base.owner_died.__get__(lock)
 
 
-class Lock(Shared, _engine.Lock):
-    """A lock. Its owner is known, but anybody may release it."""
+class _Held(Shared):
+    """What both kinds of locks have."""
 
+    _manyhands_kind: int
     #: The process that died with the lock last, if that is how this process got it.
     owner_died: Any = _OwnerDied()
 
     def __init__(self, *, ctx: Any) -> None:
-        self._manyhands_open()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}(owner={_owner(self)})>"
+        self._manyhands_open()  # type: ignore[attr-defined]
 
     def locked(self) -> bool:
         """Whether nobody could take it now without waiting."""
@@ -107,16 +105,22 @@ class Lock(Shared, _engine.Lock):
 
     @property
     def _semlock(self) -> Inside:
-        return Inside(self, SEMAPHORE, 1)
+        return Inside(self, self._manyhands_kind, 1)  # type: ignore[arg-type]
 
 
-class RLock(Shared, _engine.RLock):
+class Lock(_Held, _engine.Lock):
+    """A lock. Its owner is known, but anybody may release it."""
+
+    _manyhands_kind = SEMAPHORE
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}(owner={_owner(self)})>"
+
+
+class RLock(_Held, _engine.RLock):
     """A lock that its owner may take again, and only its owner release."""
 
-    owner_died: Any = _OwnerDied()
-
-    def __init__(self, *, ctx: Any) -> None:
-        self._manyhands_open()
+    _manyhands_kind = RECURSIVE_MUTEX
 
     def __repr__(self) -> str:
         owner = _owner(self)
@@ -125,14 +129,6 @@ class RLock(Shared, _engine.RLock):
         else:
             count = 0 if owner == "None" else "nonzero"
         return f"<{type(self).__name__}({owner}, {count})>"
-
-    def locked(self) -> bool:
-        """Whether nobody could take it now without waiting."""
-        return self._semlock._is_zero()
-
-    @property
-    def _semlock(self) -> Inside:
-        return Inside(self, RECURSIVE_MUTEX, 1)
 
 
 class Semaphore(Shared, _engine.Semaphore):

@@ -135,8 +135,8 @@ impl Future {
         }
     }
 
-    /// Has a thread begin with the call, by the class's own method where a program has replaced any; `false` when it was
-    /// withdrawn.
+    /// Has a thread begin with the call, by the class's own method where a program has replaced any; `false` when it
+    /// was withdrawn.
     #[inline]
     pub fn begin(slf: &Bound<'_, Self>) -> PyResult<Result<bool, Standing>> {
         if FUTURE_CLASS.holds(slf.py()) {
@@ -173,14 +173,14 @@ impl Answered for Future {
 
     fn come_to(slf: &Bound<'_, Self>, result: PyResult<Bound<'_, PyAny>>) -> PyResult<()> {
         let standing = || slf.get().answer.call.state().standing();
-        // Where a program has replaced methods, nobody has called the one by which a future learns that a worker has
-        // its call.
-        let is_begun =
-            |slf| Ok::<_, PyErr>(standing() != Standing::Pending || matches!(Self::begin(slf)?, Ok(true)));
-        if FUTURE_CLASS.holds(slf.py()) || (is_begun(slf)? && !standing().is_over()) {
-            let _ = Self::finish(slf, result)?;
+        if !FUTURE_CLASS.holds(slf.py()) {
+            // Nobody has called the method by which a future learns that a worker has its call.
+            let is_begun = standing() != Standing::Pending || matches!(Self::begin(slf)?, Ok(true));
+            if !is_begun || standing().is_over() {
+                return Ok(());
+            }
         }
-        Ok(())
+        Self::finish(slf, result).map(drop)
     }
 
     fn withdraw(slf: &Bound<'_, Self>) -> PyResult<()> {

@@ -12,13 +12,13 @@ use crate::ffi::{track, untrack};
 use crate::patience::limit;
 use crate::pool::{emptied, locked};
 use crate::thread_queue::ThreadSimpleQueue;
-use crate::value::{error_of, leave_to_init};
+use crate::value::{Arguments, Named, error_of, leave_to_init};
 use manyhands::executor::threads::Standing;
 use pyo3::exceptions::{PyRuntimeError, PyTimeoutError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::PyType;
 use std::sync::{Mutex, MutexGuard, OnceLock};
 
 /// What `concurrent.futures.Future` is made of.
@@ -116,14 +116,10 @@ impl Future {
 impl Future {
     #[new]
     #[classmethod]
-    #[pyo3(signature = (*arguments, **more), text_signature = "()")]
-    fn new(
-        cls: &Bound<'_, PyType>,
-        arguments: &Bound<'_, PyTuple>,
-        more: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Future> {
-        leave_to_init(cls, arguments, more)?;
-        Ok(Future { answer: Answer::new(OnceLock::new()), after: Mutex::default() })
+    #[pyo3(signature = (*args, **more), text_signature = "()")]
+    fn new(cls: &Bound<'_, PyType>, args: &Arguments<'_>, more: Option<&Named<'_>>) -> PyResult<Future> {
+        leave_to_init(cls, args, more)
+            .map(|()| Future { answer: Answer::new(OnceLock::new()), after: Mutex::default() })
     }
 
     /// Withdraws the call if nobody has begun with it; whether it is withdrawn.

@@ -8,6 +8,7 @@ use super::result::{AsyncResult, ResultCallbacks};
 use super::submit::{Through, submit_call};
 use crate::futures::Future;
 use crate::thread_pool::ThreadPoolCore;
+use crate::value::{Arguments, Named};
 use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyAttributeError, PyRuntimeError};
 use pyo3::gc::PyVisit;
@@ -16,16 +17,13 @@ use pyo3::types::{PyDict, PyTuple};
 use std::sync::OnceLock;
 
 /// A pool or an executor: what has workers.
+#[derive(Default)]
 #[pyclass(subclass, frozen, weakref, module = "manyhands._engine")]
 pub struct HasWorkers {
     workers: OnceLock<Py<PyAny>>,
 }
 
 impl HasWorkers {
-    fn new() -> HasWorkers {
-        HasWorkers { workers: OnceLock::new() }
-    }
-
     /// The core that takes the calls of an object.
     #[inline]
     fn core<'a, 'py>(slf: &'a Bound<'py, Self>) -> PyResult<&'a Bound<'py, PoolCore>> {
@@ -66,11 +64,8 @@ pub struct PoolBase;
 impl PoolBase {
     #[new]
     #[pyo3(signature = (*_arguments, **_more))]
-    fn new(
-        _arguments: &Bound<'_, PyTuple>,
-        _more: Option<&Bound<'_, PyDict>>,
-    ) -> PyClassInitializer<PoolBase> {
-        PyClassInitializer::from(HasWorkers::new()).add_subclass(PoolBase)
+    fn new(_arguments: &Arguments<'_>, _more: Option<&Named<'_>>) -> PyClassInitializer<PoolBase> {
+        PyClassInitializer::from(HasWorkers::default()).add_subclass(PoolBase)
     }
 
     /// Calls `func(*args, **kwds)` in a worker.
@@ -107,11 +102,8 @@ pub struct ExecutorBase;
 impl ExecutorBase {
     #[new]
     #[pyo3(signature = (*_arguments, **_more))]
-    fn new(
-        _arguments: &Bound<'_, PyTuple>,
-        _more: Option<&Bound<'_, PyDict>>,
-    ) -> PyClassInitializer<ExecutorBase> {
-        PyClassInitializer::from(HasWorkers::new()).add_subclass(ExecutorBase)
+    fn new(_arguments: &Arguments<'_>, _more: Option<&Named<'_>>) -> PyClassInitializer<ExecutorBase> {
+        PyClassInitializer::from(HasWorkers::default()).add_subclass(ExecutorBase)
     }
 
     /// Calls `fn(*args, **kwargs)` in a worker: its future.

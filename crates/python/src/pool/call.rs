@@ -20,15 +20,14 @@ use pyo3::types::{PyInt, PyList, PyRange, PyTuple};
 
 /// What the bytes of a call's arguments are.
 #[derive(Clone, Copy, PartialEq, Eq)]
-#[repr(u32)]
 pub enum Kind {
-    One = 0,
-    Plain = 1,
-    Pickled = 2,
-    Chunk = 3,
-    Star = 4,
-    Ints = 5,
-    Steps = 6,
+    One,
+    Plain,
+    Pickled,
+    Chunk,
+    Star,
+    Ints,
+    Steps,
 }
 
 impl Kind {

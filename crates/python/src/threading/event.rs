@@ -7,11 +7,11 @@ use super::named;
 use crate::errors::waited;
 use crate::ffi::Patient;
 use crate::patience::limit;
-use crate::value::leave_to_init;
+use crate::value::{Arguments, Named, leave_to_init};
 use manyhands::platform::atomic::{AtomicBool, Ordering};
 use manyhands::sync::RawEvent;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyTuple, PyType};
+use pyo3::types::{PyBool, PyDict, PyType};
 
 /// A flag that threads wait for.
 #[pyclass(frozen, subclass, module = "manyhands._engine")]
@@ -36,14 +36,10 @@ fn truth(py: Python<'_>, value: bool) -> Bound<'_, PyAny> {
 impl ThreadEvent {
     #[new]
     #[classmethod]
-    #[pyo3(signature = (*arguments, **more), text_signature = "()")]
-    fn new(
-        class: &Bound<'_, PyType>,
-        arguments: &Bound<'_, PyTuple>,
-        more: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<ThreadEvent> {
-        leave_to_init(class, arguments, more)?;
-        Ok(ThreadEvent { raw: RawEvent::private(), opened: AtomicBool::new(false) })
+    #[pyo3(signature = (*args, **more), text_signature = "()")]
+    fn new(cls: &Bound<'_, PyType>, args: &Arguments<'_>, more: Option<&Named<'_>>) -> PyResult<ThreadEvent> {
+        leave_to_init(cls, args, more)
+            .map(|()| ThreadEvent { raw: RawEvent::private(), opened: AtomicBool::new(false) })
     }
 
     /// Whether the flag is set; if a program has set it to something else than a bool, that.
