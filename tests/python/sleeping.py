@@ -11,8 +11,9 @@ import struct
 import threading
 from pathlib import Path
 
-#: The numbers of `futex` and `futex_waitv`.
+#: The numbers of `futex`, `futex_waitv` and `ppoll`.
 FUTEX, FUTEX_WAITV = {"x86_64": (202, 449), "aarch64": (98, 449)}.get(platform.machine(), (None, None))
+PPOLL = {"x86_64": 271, "aarch64": 73}.get(platform.machine())
 WAIT_BITSET = 9
 REALTIME = 256
 
@@ -37,8 +38,22 @@ def ends_by_itself(thread):
     if call[0] == str(FUTEX) and operation & ~128 != WAIT_BITSET:
         # A time from now on, or of the day's clock.
         return None
+    return _time_at(limit)
+
+
+def longest_poll(thread):
+    """For how many seconds at most a thread sleeps that waits for descriptors; infinity if for ever. `None` for a thread
+    that is awake or sleeps in another way."""
+    call = Path(f"/proc/self/task/{thread}/syscall").read_text().split()
+    if call[0] != str(PPOLL):
+        return None
+    limit = int(call[3], 16)
+    return _time_at(limit) if limit else math.inf
+
+
+def _time_at(address):
     with open("/proc/self/mem", "rb", buffering=0) as memory:
-        memory.seek(limit)
+        memory.seek(address)
         seconds, nanoseconds = struct.unpack("=qq", memory.read(16))
     return seconds + nanoseconds / 1e9
 

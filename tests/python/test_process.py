@@ -8,6 +8,7 @@ import threading
 import time
 
 import pytest
+import sleeping
 from conftest import alive, eventually
 
 from manyhands import multiprocessing
@@ -358,3 +359,17 @@ def test_a_start_without_a_descriptor_to_spare_changes_nothing(runner, method):
     )
     done = runner.run("program.py", options=["--start-method", method])
     assert (done.stdout, done.stderr) == ("True 0\n", "")
+
+
+@pytest.mark.skipif(not sleeping.can_be_seen(), reason="the kernel does not show system calls here")
+def test_a_thread_that_joins_a_process_does_not_poll():
+    end = multiprocessing.Event()
+    process = multiprocessing.Process(target=end.wait)
+    process.start()
+    thread = threading.Thread(target=process.join)
+    thread.start()
+    # It looked every 100 ms, for a signal that might have come just before it slept.
+    eventually(lambda: (sleeping.longest_poll(thread.native_id) or 0) > 0.5)
+    end.set()
+    thread.join()
+    assert process.exitcode == 0
