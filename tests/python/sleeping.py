@@ -42,8 +42,10 @@ def ends_by_itself(thread):
 
 
 def longest_poll(thread):
-    """For how many seconds at most a thread sleeps that waits for descriptors; infinity if for ever. `None` for a thread
-    that is awake or sleeps in another way."""
+    """For how many seconds at most a thread sleeps that waits for descriptors; infinity if for ever.
+
+    `None` for a thread that is awake or sleeps in another way.
+    """
     call = Path(f"/proc/self/task/{thread}/syscall").read_text().split()
     if call[0] != str(PPOLL):
         return None

@@ -8,7 +8,7 @@
 //! queue                the handle for Rust, over either: queue_in_arena, in_process (its engine: thread_queue)
 //! iter                 one value after the other
 //! halves               senders and receivers of one queue, and who is left of them: ends
-//! wait                 how those wait whom perhaps nobody will wake             error    why nothing was put or taken
+//! polling              how a thread waits that perhaps nobody will wake         error    why nothing was put or taken
 //! ```
 //!
 //! This layer knows no processes being started, no calls and no Python.
@@ -36,7 +36,7 @@ cfg_if! {
         mod stream;
         mod sweep;
         mod thread_queue;
-        mod wait;
+        mod polling;
 
         pub(crate) use sweep::{LAYER, messages_so_far};
         pub use {

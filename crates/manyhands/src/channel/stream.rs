@@ -8,9 +8,9 @@
 
 use super::alone::Alone;
 use super::chain::{Nothing, Refused};
+use super::polling::Polling;
 use super::ring::{Await, Payload};
 use super::storage::{Body, Shape, View};
-use super::wait::Polling;
 use crate::arena::{Arena, ArenaError, Handle, Kind, Object, ProcessId, this_process};
 use crate::platform::atomic::Ordering;
 use crate::platform::{Deadline, Scope, clock};

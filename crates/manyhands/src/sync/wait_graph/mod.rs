@@ -1,10 +1,10 @@
 //! The wait graph of the threads of one process: which one waits for which, and whether that is a deadlock.
 //!
 //! ```text
-//! question  what a waiting thread waits for, as others ask      thread_number   a thread's name in private locks
-//! threads   the threads of this process, by number              watch           one wait: it asks, and looks again
-//! walk      from waiter to holder to what that wants            report          what a walk found, in words
-//! stuck     whether nobody is left to end any wait
+//! watch     one wait: when it looks, and which findings are deadlocks      stuck    whether any wait can still end
+//! question  what a waiting thread waits for, as others ask                 walk     from waiter to holder, and on
+//! threads   the threads of this process, by number                         report   what a walk found, in words
+//! thread_number   a thread's name in private locks
 //! ```
 //!
 //! A thread opens its question before it sleeps, and then walks: lock, holder, what the holder waits for. A cycle
