@@ -87,6 +87,7 @@ impl Ends {
         this_process().is_ok_and(|process| process.raw() == self.put_by.load(Ordering::Relaxed))
     }
 
+    #[inline]
     fn put<Q>(
         &self,
         queue: &Bound<'_, Q>,
@@ -122,6 +123,7 @@ impl Ends {
         pickled.with_parts(|tag, parts| self.put(queue, parts, tag, block, timeout))
     }
 
+    #[inline]
     fn get<'py, Q>(
         &self,
         queue: &Bound<'py, Q>,
@@ -151,6 +153,7 @@ impl Ends {
     }
 }
 
+#[inline]
 fn object<'py>(py: Python<'py>, message: Message<'_>) -> PyResult<Bound<'py, PyAny>> {
     if let Some(object) = value::object(py, message.tag, &message.content)? {
         return Ok(object);
@@ -296,6 +299,7 @@ shared_class! {
 }
 
 impl SimpleQueue {
+    #[inline]
     fn ends(&self) -> PyResult<&Ends> {
         let ends = self.ends.get()?;
         if ends.is_closed() { Err(PyOSError::new_err("handle is closed")) } else { Ok(ends) }
