@@ -57,9 +57,7 @@ impl Future {
         let mut condition = None;
         if after.opened {
             drop(after);
-            let acquired = slf.getattr("_condition")?;
-            acquired.call_method0("acquire")?;
-            condition = Some(acquired);
+            condition = Some(Self::acquire_condition(slf)?);
             after = this.after();
         }
         let mut late = None;
@@ -81,10 +79,7 @@ impl Future {
         drop(after);
         drop(late);
         if let Some(condition) = condition {
-            let is_quiet = !is_watched && !is_over;
-            let notified = if is_quiet { None } else { Some(slf.call_method0("_manyhands_notify_waiters")) };
-            condition.call_method0("release")?;
-            notified.transpose()?;
+            Self::release_condition(slf, &condition, is_watched || is_over)?;
         }
         Self::notify_watchers(slf, &watchers)?;
         Self::call_back_all(slf, &callbacks)?;
@@ -92,6 +87,24 @@ impl Future {
             slf.call_method0("_invoke_callbacks")?;
         }
         Ok(changed.map(|_| is_over || !is_watched))
+    }
+
+    #[cold]
+    fn acquire_condition<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let condition = slf.getattr("_condition")?;
+        condition.call_method0("acquire")?;
+        Ok(condition)
+    }
+
+    #[cold]
+    fn release_condition(
+        slf: &Bound<'_, Self>,
+        condition: &Bound<'_, PyAny>,
+        notifies: bool,
+    ) -> PyResult<()> {
+        let notified = if notifies { Some(slf.call_method0("_manyhands_notify_waiters")) } else { None };
+        condition.call_method0("release")?;
+        notified.transpose().map(drop)
     }
 
     /// Whether a program may have its own way of invoking callbacks: by a subclass, or by what it has put into the
@@ -117,10 +130,12 @@ impl Future {
     }
 
     /// Runs callbacks one after the other.
+    #[inline]
     pub(super) fn call_back_all(slf: &Bound<'_, Self>, callbacks: &[Py<PyAny>]) -> PyResult<()> {
         callbacks.iter().try_for_each(|callback| Self::call_back(slf, callback.bind(slf.py())))
     }
 
+    #[inline]
     fn notify_watchers(slf: &Bound<'_, Self>, watchers: &[Py<ThreadSimpleQueue>]) -> PyResult<()> {
         watchers.iter().try_for_each(|watcher| watcher.get().push(slf.as_any()))
     }

@@ -91,6 +91,7 @@ impl Future {
     }
 
     /// Answers the call for the program.
+    #[inline]
     fn set(slf: &Bound<'_, Self>, outcome: Outcome) -> PyResult<()> {
         track(slf.as_any());
         let answered = Self::change(slf, Change::Answer(outcome))?;
