@@ -6,8 +6,11 @@
 use super::slot::CallSlot;
 use super::word::State;
 use super::{Completions, NewCall, PoolPlan, RawAnswer, RawCall, RawPool, Worker, WorkerEnd};
+use crate::arena::{Arena, Role};
 use crate::executor::{CallFailure, PoolState, SubmitError};
 use crate::platform::Deadline;
+use crate::platform::atomic::Ordering;
+use crate::platform::until::until;
 use crate::sync::Blocking;
 use std::num::NonZeroU32;
 use std::thread::JoinHandle;
@@ -330,4 +333,25 @@ fn who_sleeps_replaces_a_supervisor_that_is_lost_meanwhile_once_nobody_else_is_a
     assert_eq!(replaced.load(Ordering::Relaxed), 1);
     pool.close();
     worker.join().unwrap();
+}
+
+#[test]
+fn a_closed_pool_whose_supervisor_is_gone_without_a_word_breaks_so_that_its_workers_leave() {
+    let pool = pool();
+    let arena = Arena::get().unwrap();
+    let supervisor = arena.claim_process("supervisor", Role::Supervisor).unwrap();
+    let worker = arena.claim_process("worker", Role::Worker).unwrap();
+    let requester = pool.requester();
+    requester.set_supervisor(supervisor);
+    requester.view.worker(worker).process.store(worker.raw(), Ordering::Release);
+    // Something writes over the record, so the sweep does not find the supervisor there.
+    requester.view.record.supervisor.store(worker.raw(), Ordering::SeqCst);
+    arena.abandon_slot(supervisor);
+    until("the supervisor's slot to be swept", || arena.process_state(supervisor).is_none());
+    assert_eq!(pool.state(), PoolState::Open);
+    pool.close();
+    pool.join(limit(), &Blocking).unwrap();
+    assert_eq!(pool.state(), PoolState::Broken);
+    assert!(pool.reason().contains("nobody is left to end its workers"));
+    arena.abandon_slot(worker);
 }
