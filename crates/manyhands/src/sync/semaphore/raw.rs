@@ -215,7 +215,9 @@ impl RawSemaphore {
         }
     }
 
+    // Its frame is large, and would be the fast path's if it were part of that.
     #[cold]
+    #[inline(never)]
     fn wait<R>(
         &self,
         deadline: Option<Deadline>,

@@ -61,6 +61,7 @@ impl Semaphore {
     }
 
     /// Waits for a free permit and takes it.
+    #[inline]
     pub fn acquire(&self) -> Permit<'_> {
         // Without a deadline nothing ends the wait but a permit.
         while self.0.acquire(None, &Blocking).is_err() {}
@@ -102,6 +103,7 @@ impl Permit<'_> {
 }
 
 impl Drop for Permit<'_> {
+    #[inline]
     fn drop(&mut self) {
         // Refused when others have given more than they took and the maximum is reached.
         let _ = self.0.release(1);

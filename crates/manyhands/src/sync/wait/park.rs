@@ -245,8 +245,8 @@ impl<'a> Parker<'a> {
 
     /// Sleeps while `word` holds `expected`; `Ok` means "look again", for whatever reason.
     ///
-    /// The first call writes the wait down, if that is to be done, and does not sleep: what happened before it may have
-    /// woken nobody, since nobody was known to wait.
+    /// The first call writes the wait down. On a word in the arena it does not sleep then, since a sweep that came before
+    /// it knew of no sleeper and woke none: the caller looks again.
     ///
     /// A sleeper that leaves with an error has not used up another's wake-up: the kernel reports a wake-up in
     /// preference to a time-out or a signal.
@@ -303,7 +303,7 @@ impl<'a> Parker<'a> {
         &mut self,
         nap: impl FnOnce(Option<(&'static AtomicU32, u32)>, Option<Deadline>) -> Wake,
     ) -> Result<(), WaitError> {
-        let Wait { deadline, ticking, watching, .. } = *self.wait;
+        let Wait { scope, deadline, ticking, watching, .. } = *self.wait;
         if self.wait.is_late() {
             return Err(WaitError::TimedOut);
         }
@@ -311,7 +311,7 @@ impl<'a> Parker<'a> {
         if !self.asked {
             self.asked = true;
             self.call(|waiting| waiting.before_sleep())?;
-            if watching.is_some() {
+            if watching.is_some() && scope == Scope::Shared {
                 return Ok(());
             }
         }
