@@ -245,8 +245,8 @@ impl<'a> Parker<'a> {
 
     /// Sleeps while `word` holds `expected`; `Ok` means "look again", for whatever reason.
     ///
-    /// The first call writes the wait down. On a word in the arena it does not sleep then, since a sweep that came before
-    /// it knew of no sleeper and woke none: the caller looks again.
+    /// The first call writes the wait down. On a word in the arena it does not sleep then, since a sweep that came
+    /// before it knew of no sleeper and woke none: the caller looks again.
     ///
     /// A sleeper that leaves with an error has not used up another's wake-up: the kernel reports a wake-up in
     /// preference to a time-out or a signal.
