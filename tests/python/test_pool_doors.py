@@ -50,6 +50,10 @@ def opened(library):
     kind, workers = library
     with kind.make(workers) as pool:
         yield pool, kind.module
+        if kind is Standard:
+            # To terminate a worker that is at work may take along the lock that all need, and then hang for ever.
+            pool.close()
+            pool.join()
 
 
 def lazily(pool, module, func, arguments, size=1):
@@ -93,7 +97,9 @@ def test_a_closed_pool_ends_after_all_tasks(opened):
     assert sum(results) == sum(range(300))
 
 
-def test_tasks_of_a_source_without_end_stop_with_the_pool(opened):
+def test_tasks_of_a_source_without_end_stop_with_the_pool(library, opened):
+    if library == (Standard, "fork"):
+        pytest.skip("the standard library's pool hangs now and then when it is terminated at work")
     pool, module = opened
     results = lazily(pool, module, add, ((number, 0) for number in itertools.count()))
     assert next(results) == 0
