@@ -145,7 +145,7 @@ def test_workers_end_with_a_killed_parent(start, method):
 def test_a_process_that_runs_for_ever_ends_with_the_launcher(start, method, by):
     program = start(
         """
-        import multiprocessing, time
+        import atexit, multiprocessing, time
 
         def forever():
             while True:
@@ -154,11 +154,16 @@ def test_a_process_that_runs_for_ever_ends_with_the_launcher(start, method, by):
 
         if __name__ == "__main__":
             multiprocessing.Process(target=forever).start()
+            atexit.register(print, "waits\\n", end="", flush=True)
         """,
         "--start-method",
         method,
     )
-    assert program.line() == "there"
+    lines, seen = iter(program.line, ""), set()
+    while seen != {"there", "waits"}:
+        seen.add(next(lines))
+    # What is raised before it waits for its child goes to whatever the interpreter does just then.
+    assert becomes(program.process.pid, "S")
     # A terminal's Ctrl-C reaches the whole group, a `kill` the launcher alone.
     if by == signal.SIGINT:
         os.killpg(program.process.pid, by)
