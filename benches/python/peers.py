@@ -7,6 +7,7 @@ is measured is what a user writes: no option is set that the other does not have
 import sys
 import time
 
+from between_processes import sharing_cases
 from between_threads import executor_cases, lock_cases, queue_cases
 from in_numbers import call_cases, herd_cases, object_cases
 
@@ -143,5 +144,5 @@ if __name__ == "__main__":
     by_name = {case.__name__.replace("_", "-"): case for case in CASES}
     by_name |= lock_cases(threading) | queue_cases(threading, queue) | executor_cases(futures)
     by_name |= object_cases(multiprocessing) | call_cases(multiprocessing, futures)
-    by_name |= herd_cases(threading, multiprocessing)
+    by_name |= herd_cases(threading, multiprocessing) | sharing_cases(multiprocessing)
     print(by_name[sys.argv[1]](int(sys.argv[3])))

@@ -15,12 +15,22 @@ TYPE_CHECKING = False
 
 
 __version__ = "0.1.0"
-__all__ = ["Banker", "BrokenProcessPool", "DeadlockError", "WorkerDied", "__version__", "advise", "install"]
+__all__ = [
+    "Banker",
+    "BrokenProcessPool",
+    "DeadlockError",
+    "WorkerDied",
+    "__version__",
+    "advise",
+    "install",
+    "shared_array",
+]
 
 if TYPE_CHECKING:
     from typing import Any
 
     from ._advice import advise
+    from ._shared_array import shared_array
     from .banker import Banker
     from .errors import BrokenProcessPool, DeadlockError, WorkerDied
 else:
@@ -38,6 +48,10 @@ else:
             from ._advice import advise
 
             return advise
+        if name == "shared_array":
+            from ._shared_array import shared_array
+
+            return shared_array
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

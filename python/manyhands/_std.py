@@ -110,6 +110,19 @@ def names(ours: str) -> list[str]:
     return dir(module(ours.removeprefix("manyhands.multiprocessing.")))
 
 
+def standing_on_ours(name: str) -> Any:
+    """The standard module `multiprocessing.NAME`, loaded once more so that it stands on ours. It is registered nowhere:
+    the module of ours that has its name passes it on. What it defines is named as that module is."""
+    spec = _find(f"{PACKAGE}.{name}")
+    assert spec is not None and spec.loader is not None, f"the interpreter has no {PACKAGE}.{name}"
+    loader: Any = spec.loader
+    ours = f"manyhands.{PACKAGE}"
+    loaded = ModuleType(spec.name if is_replaced() else f"{ours}.{name}")
+    loaded.__package__, loaded.__file__ = ours, spec.origin
+    exec(loader.get_code(spec.name), vars(loaded))
+    return loaded
+
+
 def loaded(name: str) -> Any:
     """The standard module `multiprocessing.NAME`, if it has been imported."""
     full = f"{PACKAGE}.{name}"

@@ -133,10 +133,10 @@ class Runner:
             **more,
         )
 
-    def start(self, *arguments, options=(), **more):
-        """Starts under the launcher; returns the `Popen`."""
+    def start(self, *arguments, manyhands=True, options=(), **more):
+        """Starts under the launcher, unless that is not wanted; returns the `Popen`."""
         return subprocess.Popen(
-            self.command(*arguments, options=options),
+            self.command(*arguments, manyhands=manyhands, options=options),
             cwd=self.folder,
             env=self.environment(),
             stdout=subprocess.PIPE,

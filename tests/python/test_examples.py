@@ -54,6 +54,11 @@ def test_downloads_at_once_take_as_long_as_the_longest(output):
     assert len(set(in_processes)) == 3
 
 
+@shows("hosts")
+def test_two_hosts_share_a_queue_and_a_file(output):
+    assert output == ("20 answers, their sum is 2470; counted in the file: 200\nthe hosts ended with 0 and 0\n")
+
+
 @shows("lost_update")
 def test_an_update_is_lost_without_a_lock_and_none_with_it(output):
     without, counted = re.findall(r"lock: (\d+) of 100$", output, re.MULTILINE)

@@ -81,7 +81,7 @@ def test_passed_on_modules_stand_on_ours_and_keep_their_names(runner):
         "print(multiprocessing.dummy.__name__, multiprocessing.dummy.Pool.__module__)\n"
     )
     assert runner.run("program.py").stdout.splitlines() == [
-        "True multiprocessing.managers True",
+        "True manyhands.multiprocessing.managers True",
         "multiprocessing.managers manyhands.multiprocessing.synchronize",
         "multiprocessing.dummy multiprocessing.dummy",
     ]

@@ -46,7 +46,7 @@ shared_class! {
         action: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Outcome> {
         let until = limit_of_semaphore(timeout)?;
-        let patient = Patient::on(slf);
+        let patient = Patient::on(slf).tied_to(slf.get().raw.lease());
         let mut raised = None;
         // The last party to arrive has not waited, so it still has the interpreter lock and may call into Python.
         let act = || match action.map(|action| action.call0()) {

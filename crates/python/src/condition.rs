@@ -99,7 +99,7 @@ shared_class! {
     #[pyo3(name = "_manyhands_wait")]
     fn wait(slf: &Bound<'_, Self>, lock: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<bool> {
         let until = limit_of_semaphore(timeout)?;
-        let patient = Patient::on(slf);
+        let patient = Patient::on(slf).tied_to(slf.get().raw.lease());
         let place = match slf.get().raw.get()?.enlist() {
             Ok(place) => place,
             Err(error) => return from_wait(error, patient),

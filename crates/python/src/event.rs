@@ -46,7 +46,7 @@ shared_class! {
         if timeout.is_some_and(|seconds| seconds <= 0.0) {
             return Ok(false);
         }
-        let patient = Patient::on(slf);
+        let patient = Patient::on(slf).tied_to(slf.get().raw.lease());
         waited(slf.get().raw.get()?.wait(limit_of_semaphore(timeout)?, &patient), patient)
     }
 

@@ -4,7 +4,9 @@
 //! likes, and its own `__init__` calls ours.
 
 use crate::errors::from_arena;
+use crate::lease::Lease;
 use manyhands::arena::{ArenaError, Handle};
+use manyhands::sync::RawLease;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use std::sync::OnceLock;
@@ -12,13 +14,15 @@ use std::sync::OnceLock;
 /// Empty until it is set, once.
 pub struct Later<T> {
     set: OnceLock<T>,
+    /// The lease with which waits there end.
+    lease: OnceLock<RawLease>,
     class: &'static str,
 }
 
 impl<T> Later<T> {
     /// Of an object of that class, which errors name.
     pub fn of(class: &'static str) -> Later<T> {
-        Later { set: OnceLock::new(), class }
+        Later { set: OnceLock::new(), lease: OnceLock::new(), class }
     }
 
     /// Sets it.
@@ -42,6 +46,16 @@ impl<T> Later<T> {
     ) -> PyResult<()> {
         let opened = handle.map_or_else(make, |handle| attach(Handle::from_raw(handle)));
         self.set(opened.map_err(from_arena)?)
+    }
+
+    /// Ties the waits there to a lease, once.
+    pub fn tie_to(&self, lease: &Lease) {
+        let _ = self.lease.set(lease.raw.clone());
+    }
+
+    /// The lease with which waits there end.
+    pub fn lease(&self) -> Option<&RawLease> {
+        self.lease.get()
     }
 
     /// What it was set to.
@@ -79,6 +93,12 @@ macro_rules! shared_class {
             #[getter(_manyhands_handle)]
             fn handle(&self) -> PyResult<u64> {
                 Ok(self.$field.get()?.handle().expect("a shared object has one").to_raw())
+            }
+
+            /// Waits here end with the lease.
+            #[pyo3(name = "_manyhands_tie")]
+            fn tie(&self, lease: &crate::lease::Lease) {
+                self.$field.tie_to(lease);
             }
 
             $($methods)*

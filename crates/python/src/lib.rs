@@ -4,6 +4,7 @@
 //!
 //! * `lock`, `condition`, `semaphore`, `event`, `barrier`, `queue`, `banker`: what processes share;
 //! * `threading`, `thread_queue` (with `items`, the objects that wait in it): the same for the threads of one process;
+//! * `lease`, `pipe`: whether a manager is there, and how it is called;
 //! * `child` (processes that this one starts), `process` (this one);
 //! * `pool`, `futures`, `thread_pool`; `answer` (the state of an answer to come, which results and futures share);
 //! * `value` (what travels without pickle), `pickled` (what pickle ships), `errors` (the engine's as exceptions);
@@ -26,9 +27,11 @@ mod ffi;
 mod futures;
 mod items;
 mod later;
+mod lease;
 mod lock;
 mod patience;
 mod pickled;
+mod pipe;
 mod pool;
 mod process;
 mod queue;
@@ -65,13 +68,17 @@ mod _engine {
     #[pymodule_export]
     use super::event::Event;
     #[pymodule_export]
-    use super::ffi::SharedBuffer;
+    use super::ffi::{SharedBuffer, SharedMemory, note_shared};
     #[pymodule_export]
     use super::ffi::{keep_own_waits, kept_code, learn_places, mark_of_code, trust_with, waits_for};
     #[pymodule_export]
     use super::futures::Future;
     #[pymodule_export]
+    use super::lease::Lease;
+    #[pymodule_export]
     use super::lock::{Lock, RLock};
+    #[pymodule_export]
+    use super::pipe::PipeEnd;
     #[pymodule_export]
     use super::pool::{AsyncResult, ExecutorBase, HasWorkers, MapResult, PoolBase, PoolCore, Worker};
     #[pymodule_export]

@@ -8,6 +8,7 @@
 use crate::errors::from_wait;
 use crate::ffi::Patient;
 use crate::later::Later;
+use crate::lease::Lease;
 use crate::patience::limit_of_semaphore;
 use crate::value::truth;
 use manyhands::arena::{self, Arena, Role};
@@ -118,7 +119,7 @@ macro_rules! lock_class {
             }
 
             fn take(slf: &Bound<'_, Self>, timeout: Option<f64>, guarded: bool) -> PyResult<bool> {
-                let patient = Patient::on(slf);
+                let patient = Patient::on(slf).tied_to(slf.get().raw.lease());
                 let taking = Taking { guarded, ..Taking::default() };
                 match slf.get().raw.get()?.acquire_as(limit_of_semaphore(timeout)?, &patient, taking) {
                     Ok(acquired) => slf.get().taken(slf.py(), acquired),
@@ -156,7 +157,8 @@ macro_rules! lock_class {
 
             /// Takes the lock again as it was held.
             pub fn regain(slf: &Bound<'_, Self>, hold: Hold) -> PyResult<()> {
-                let (this, patient) = (slf.get(), Patient::on(slf));
+                let this = slf.get();
+                let patient = Patient::on(slf).tied_to(this.raw.lease());
                 let acquired = match this.raw.get()?.regain(hold, &patient, Site::Unknown) {
                     Ok(acquired) => acquired,
                     Err(error) => return from_wait(error, patient).map(drop),
@@ -250,6 +252,12 @@ macro_rules! lock_class {
             #[getter(_manyhands_handle)]
             fn handle(&self) -> PyResult<u64> {
                 Ok(self.raw.get()?.handle().expect("a shared lock has one").to_raw())
+            }
+
+            /// Waits here end with the lease.
+            #[pyo3(name = "_manyhands_tie")]
+            fn tie(&self, lease: &Lease) {
+                self.raw.tie_to(lease);
             }
 
             #[pyo3(name = "_manyhands_is_mine")]

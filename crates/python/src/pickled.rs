@@ -13,7 +13,8 @@
 use crate::errors::from_arena;
 use crate::ffi::{SharedBuffer, byte_array, bytes, bytes_of};
 use crate::value::{PICKLE, PICKLE_WITH_BUFFERS, Tag};
-use manyhands::arena::{Block, Payload};
+use manyhands::arena::{Block, Handle, Payload, collect};
+use manyhands::executor::Bytes;
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -45,6 +46,8 @@ fn loads(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
 pub struct Pickled<'py> {
     stream: Bound<'py, PyBytes>,
     buffers: Vec<PyBuffer<u8>>,
+    /// The objects of the arena that it names, which this process refers to now. A message keeps them alive.
+    pub objects: Vec<Handle>,
 }
 
 /// Pickles with one of `manyhands._pickling`'s functions (`dumps_answer`, `dumps_queued`).
@@ -55,10 +58,11 @@ pub fn pickle<'py>(object: &Bound<'py, PyAny>, with: &str) -> PyResult<Pickled<'
 /// Pickles with a callable that takes the object and a list for its large buffers.
 pub fn pickle_by<'py>(with: &Bound<'py, PyAny>, object: &Bound<'py, PyAny>) -> PyResult<Pickled<'py>> {
     let large = PyList::empty(object.py());
-    let stream = with.call1((object, &large))?.cast_into::<PyBytes>()?;
+    let (stream, objects) = collect(|| with.call1((object, &large)));
+    let stream = stream?.cast_into::<PyBytes>()?;
     let raw = |buffer: Bound<'py, PyAny>| PyBuffer::<u8>::get(&buffer.call_method0("raw")?);
     let buffers = large.iter().map(raw).collect::<PyResult<Vec<_>>>()?;
-    Ok(Pickled { stream, buffers })
+    Ok(Pickled { stream, buffers, objects })
 }
 
 impl Pickled<'_> {
@@ -113,18 +117,22 @@ pub fn unpickle_with_buffers(py: Python<'_>, block: Block) -> PyResult<Bound<'_,
 pub struct Arrived {
     stream: Py<PyBytes>,
     buffers: Option<Py<PyList>>,
+    /// The block it came in, which keeps the objects alive that it names.
+    _carrier: Option<Block>,
 }
 
 impl Arrived {
     /// For a pickle without buffers.
-    pub fn new(py: Python<'_>, stream: &[u8]) -> PyResult<Arrived> {
-        Ok(Arrived { stream: bytes(py, stream)?.unbind(), buffers: None })
+    pub fn new(py: Python<'_>, content: Bytes) -> PyResult<Arrived> {
+        let stream = bytes(py, &content)?.unbind();
+        let carrier = if let Bytes::Block(block) = content { Some(block) } else { None };
+        Ok(Arrived { stream, buffers: None, _carrier: carrier })
     }
 
     /// For a pickle with its buffers.
     pub fn with_buffers(py: Python<'_>, block: Block) -> PyResult<Arrived> {
-        let (stream, buffers) = parts(py, block)?;
-        Ok(Arrived { stream: stream.unbind(), buffers: Some(buffers.unbind()) })
+        let (stream, buffers, carrier) = parts(py, block)?;
+        Ok(Arrived { stream: stream.unbind(), buffers: Some(buffers.unbind()), _carrier: carrier })
     }
 
     /// Makes the object.
@@ -139,7 +147,8 @@ impl Arrived {
     }
 }
 
-fn parts(py: Python<'_>, block: Block) -> PyResult<(Bound<'_, PyBytes>, Bound<'_, PyList>)> {
+/// The stream and the buffers; the block, too, unless the buffers keep it.
+fn parts(py: Python<'_>, block: Block) -> PyResult<(Bound<'_, PyBytes>, Bound<'_, PyList>, Option<Block>)> {
     let damaged = || {
         PyValueError::new_err(
             "a message is damaged: something has written over the memory that the processes share",
@@ -163,11 +172,11 @@ fn parts(py: Python<'_>, block: Block) -> PyResult<(Bound<'_, PyBytes>, Bound<'_
         for (start, length) in starts.into_iter().zip(lengths) {
             buffers.append(byte_array(py, &block[start..start + length])?)?;
         }
-    } else {
-        let payload = Arc::new(Payload::new(block).map_err(from_arena)?);
-        for (start, length) in starts.into_iter().zip(lengths) {
-            buffers.append(Bound::new(py, SharedBuffer::new(payload.clone(), start, length)?)?)?;
-        }
+        return Ok((stream, buffers, Some(block)));
     }
-    Ok((stream, buffers))
+    let payload = Arc::new(Payload::new(block).map_err(from_arena)?);
+    for (start, length) in starts.into_iter().zip(lengths) {
+        buffers.append(Bound::new(py, SharedBuffer::new(payload.clone(), start, length)?)?)?;
+    }
+    Ok((stream, buffers, None))
 }

@@ -9,12 +9,13 @@ use crate::ffi::Patient;
 use crate::later::{Later, shared_class};
 use crate::patience::{limit_of_poll, limit_of_semaphore};
 use crate::pickled::{self, Pickled};
-use crate::value::{self, Arguments, Named, error_of, truth};
+use crate::value::{self, Arguments, Named, Tag, error_of, truth};
 use manyhands::arena::{Handle, this_process};
 use manyhands::channel::{Buffer, Content, GetError, Message, PutError, RawQueue};
 use manyhands::platform::Deadline;
 use manyhands::platform::atomic::{AtomicU32, Ordering};
 use manyhands::platform::process::getpid;
+use manyhands::sync::RawLease;
 use pyo3::exceptions::{PyException, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -37,6 +38,21 @@ pub fn full(py: Python<'_>) -> PyErr {
 /// Whether there is to be a wait at all.
 fn waits(block: bool, timeout: Option<f64>) -> bool {
     block && timeout.is_none_or(|seconds| seconds > 0.0 || seconds.is_nan())
+}
+
+/// A message on its way into a queue.
+struct Sent<'a> {
+    tag: Tag,
+    parts: &'a [&'a [u8]],
+    /// What it names in the arena.
+    objects: &'a [Handle],
+}
+
+impl<'a> Sent<'a> {
+    /// A plain value.
+    fn plain(tag: Tag, parts: &'a [&'a [u8]]) -> Sent<'a> {
+        Sent { tag, parts, objects: &[] }
+    }
 }
 
 /// A queue, whether this process has closed it, and whether it has put something there before.
@@ -91,23 +107,27 @@ impl Ends {
     fn put<Q>(
         &self,
         queue: &Bound<'_, Q>,
-        parts: &[&[u8]],
-        tag: u32,
+        lease: Option<&RawLease>,
+        message: Sent<'_>,
         block: bool,
         timeout: Option<f64>,
     ) -> PyResult<()> {
+        let Sent { tag, parts, objects } = message;
         let until = if waits(block, timeout) { Some(limit_of_semaphore(timeout)?) } else { None };
-        let patient = Patient::on(queue);
+        let patient = Patient::on(queue).tied_to(lease);
+        // A time that is past lets the queue look before it gives up.
+        let deadline = until.unwrap_or_else(|| Deadline::after(Duration::ZERO));
         let put = match (until, parts) {
-            (Some(until), _) => self.raw.put_parts(parts, tag, until, &patient),
+            _ if !objects.is_empty() => self.raw.put_parts_naming(parts, objects, tag, deadline, &patient),
             (None, [bytes]) => self.raw.try_put(bytes, tag),
-            // A time that is past lets the queue look before it gives up.
-            (None, _) => self.raw.put_parts(parts, tag, Deadline::after(Duration::ZERO), &patient),
+            _ => self.raw.put_parts(parts, tag, deadline, &patient),
         };
         match put {
             Ok(()) => Ok(()),
             Err(PutError::Full { .. }) => Err(full(queue.py())),
-            Err(PutError::Interrupted { .. }) => Err(patient.raised().expect("a handler raised")),
+            Err(PutError::Interrupted { .. }) => {
+                Err(patient.raised().expect("a handler raised, or a lease is over"))
+            }
             Err(PutError::Arena { source, .. }) => Err(from_arena(source)),
             Err(error) => Err(PyValueError::new_err(error.to_string())),
         }
@@ -116,17 +136,21 @@ impl Ends {
     fn put_pickled<Q>(
         &self,
         queue: &Bound<'_, Q>,
+        lease: Option<&RawLease>,
         pickled: &Pickled<'_>,
         block: bool,
         timeout: Option<f64>,
     ) -> PyResult<()> {
-        pickled.with_parts(|tag, parts| self.put(queue, parts, tag, block, timeout))
+        pickled.with_parts(|tag, parts| {
+            self.put(queue, lease, Sent { tag, parts, objects: &pickled.objects }, block, timeout)
+        })
     }
 
     #[inline]
     fn get<'py, Q>(
         &self,
         queue: &Bound<'py, Q>,
+        lease: Option<&RawLease>,
         block: bool,
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -136,10 +160,10 @@ impl Ends {
         let taken = match until {
             None => self.raw.try_get(&mut buffer),
             Some(until) => {
-                let patient = Patient::on(queue);
+                let patient = Patient::on(queue).tied_to(lease);
                 let taken = self.raw.get(&mut buffer, until, &patient);
                 if let Err(GetError::Interrupted { .. }) = taken {
-                    return Err(patient.raised().expect("a handler raised"));
+                    return Err(patient.raised().expect("a handler raised, or a lease is over"));
                 }
                 taken
             }
@@ -153,8 +177,9 @@ impl Ends {
     }
 }
 
+/// The object of a message.
 #[inline]
-fn object<'py>(py: Python<'py>, message: Message<'_>) -> PyResult<Bound<'py, PyAny>> {
+pub fn object<'py>(py: Python<'py>, message: Message<'_>) -> PyResult<Bound<'py, PyAny>> {
     if let Some(object) = value::object(py, message.tag, &message.content)? {
         return Ok(object);
     }
@@ -181,18 +206,18 @@ impl Queue {
         block: bool,
         timeout: Option<f64>,
     ) -> PyResult<bool> {
-        let (py, ends) = (slf.py(), slf.get().ends.get()?);
+        let (py, lease, ends) = (slf.py(), slf.get().ends.lease(), slf.get().ends.get()?);
         if ends.is_closed() {
             return Err(closed_error(slf));
         }
         if let Some((tag, bytes)) = value::plain(obj) {
-            ends.put(slf, &[&bytes], tag, block, timeout)?;
+            ends.put(slf, lease, Sent::plain(tag, &[&bytes]), block, timeout)?;
             ends.note_put();
             return Ok(true);
         }
         match pickled::pickle(obj, "dumps_queued") {
             Ok(pickled) => {
-                ends.put_pickled(slf, &pickled, block, timeout)?;
+                ends.put_pickled(slf, lease, &pickled, block, timeout)?;
                 ends.note_put();
                 Ok(true)
             }
@@ -249,7 +274,7 @@ shared_class! {
         if ends.is_closed() {
             return Err(closed_error(slf));
         }
-        ends.get(slf, block, timeout)
+        ends.get(slf, slf.get().ends.lease(), block, timeout)
     }
 
     /// How many objects wait: exact while nobody else puts or takes.
@@ -320,14 +345,14 @@ shared_class! {
     fn put(slf: &Bound<'_, Self>, obj: &Bound<'_, PyAny>) -> PyResult<()> {
         let ends = slf.get().ends()?;
         match value::plain(obj) {
-            Some((tag, bytes)) => ends.put(slf, &[&bytes], tag, true, None),
-            None => ends.put_pickled(slf, &pickled::pickle(obj, "dumps_queued")?, true, None),
+            Some((tag, bytes)) => ends.put(slf, None, Sent::plain(tag, &[&bytes]), true, None),
+            None => ends.put_pickled(slf, None, &pickled::pickle(obj, "dumps_queued")?, true, None),
         }
     }
 
     /// Takes the next object, waiting for one.
     fn get<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        slf.get().ends()?.get(slf, true, None)
+        slf.get().ends()?.get(slf, None, true, None)
     }
 
     /// Whether no object waits.

@@ -51,7 +51,7 @@ shared_class! {
         if !block || timeout.is_some_and(|seconds| seconds <= 0.0) {
             return Ok(false);
         }
-        let patient = Patient::on(slf);
+        let patient = Patient::on(slf).tied_to(slf.get().raw.lease());
         waited(slf.get().raw.get()?.acquire(limit_of_semaphore(timeout)?, &patient), patient)
     }
 
@@ -61,7 +61,7 @@ shared_class! {
     }
 
     fn __enter__(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        let patient = Patient::on(slf);
+        let patient = Patient::on(slf).tied_to(slf.get().raw.lease());
         // The semaphore notes which process has this permit, and `__exit__` gives back one that belongs to this
         // process.
         waited(slf.get().raw.get()?.acquire_owned(None, &patient), patient)

@@ -18,7 +18,7 @@
 //!   counts, reference, travel, kept_block                  objects, and who keeps them alive
 //! names, once                                              names that all processes call by number
 //! block, block_word, block_entry, block_table, claim,
-//!   payload                                                memory for large content
+//!   payload, shared_memory                                 memory for large content
 //! carve, chunk_word, chunk_table, free_bits, reclaim, trim where it comes from and goes back to
 //! shared, text, error                                      what may stand in the arena, and why it refuses
 //! ```
@@ -61,6 +61,7 @@ mod records;
 mod reference;
 mod region;
 mod shared;
+mod shared_memory;
 mod sweep;
 mod text;
 mod thread_slot;
@@ -93,6 +94,7 @@ pub use process_slot::{PROCESSES, ProcessSlot, ProcessState, Role};
 pub use region::Arena;
 pub(crate) use shared::shared_record;
 pub use shared::{Offset, Shared};
+pub use shared_memory::SharedMemory;
 pub(crate) use sweep::{sweep, sweep_in_turn, sweep_noticed, sweep_the_dead};
 pub(crate) use text::{read_text, text_of, write_text};
 pub use thread_slot::{THREADS, ThreadSlot};

@@ -13,13 +13,16 @@ use super::kind::Kind;
 use super::layer::{Dead, Layer, Sweep};
 use super::object::Object;
 use super::region::Arena;
+use super::shared_memory::SharedMemory;
 use crate::platform::atomic::{AtomicU64, Ordering};
-use crate::platform::memory::PrivateMap;
+use crate::platform::memory::Mapping;
+use std::io;
+use std::os::fd::BorrowedFd;
 
 /// A private view of a block's content. The block is freed when the last process has dropped its view.
 #[derive(Debug)]
 pub struct Payload {
-    map: PrivateMap,
+    map: Mapping,
     length: usize,
     // Dropped after the map, since fields are dropped in order.
     _pin: Object,
@@ -41,17 +44,7 @@ impl Payload {
         let arena = Arena::get()?;
         arena.block_in_flight(block.into_id(), this_process()?);
         let place = arena.block_place(id)?;
-        // Beyond the file's end a map can be made, and not be read.
-        arena.check_place(place, length)?;
-        let memory = arena.memfd().map_err(ArenaError::system("a private map"))?;
-        let map = PrivateMap::new(memory, place, length).or_else(|_| {
-            // What is mapped and not used may be in the way.
-            arena.unmap_idle();
-            PrivateMap::new(memory, place, length).map_err(|error| match error.kind() {
-                std::io::ErrorKind::OutOfMemory => ArenaError::AddressSpace { wanted: length },
-                _ => ArenaError::system("a private map")(error),
-            })
-        })?;
+        let map = arena.mapping_of(place, length, Mapping::private)?;
         Ok(Payload { map, length, _pin: pin })
     }
 
@@ -71,21 +64,49 @@ impl Payload {
     }
 }
 
+impl Arena {
+    /// A map of its own of a part of the memory file.
+    ///
+    /// # Errors
+    /// When maps or address space have run out, or the part is not inside the file.
+    pub(super) fn mapping_of(
+        &'static self,
+        place: u64,
+        length: usize,
+        map: fn(BorrowedFd<'static>, u64, usize) -> io::Result<Mapping>,
+    ) -> Result<Mapping, ArenaError> {
+        // Beyond the file's end a map can be made, and not be read.
+        self.check_place(place, length)?;
+        let memory = self.memfd().map_err(ArenaError::system("a map"))?;
+        map(memory, place, length).or_else(|_| {
+            // What is mapped and not used may be in the way.
+            self.unmap_idle();
+            map(memory, place, length).map_err(|error| match error.kind() {
+                io::ErrorKind::OutOfMemory => ArenaError::AddressSpace { wanted: length },
+                _ => ArenaError::system("a map")(error),
+            })
+        })
+    }
+}
+
 impl Kind {
     const PAYLOAD: Kind = Kind::of::<AtomicU64>(7, "payload");
 }
 
 /// The arena's own objects.
-pub(crate) const LAYER: Layer = Layer { kinds: &[Kind::PAYLOAD], sweep: &PayloadSweep };
+pub(crate) const LAYER: Layer = Layer { kinds: &[Kind::PAYLOAD, Kind::SHARED_MEMORY], sweep: &PayloadSweep };
 
 struct PayloadSweep;
 
 impl Sweep for PayloadSweep {
-    fn sweep(&self, _arena: &'static Arena, _dead: &Dead) -> Result<(), ArenaError> {
-        Ok(())
+    fn sweep(&self, arena: &'static Arena, dead: &Dead) -> Result<(), ArenaError> {
+        SharedMemory::sweep(arena, dead.process)
     }
 
-    fn release(&self, arena: &'static Arena, _kind: Kind, object: Handle) -> Result<(), ArenaError> {
+    fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) -> Result<(), ArenaError> {
+        if kind == Kind::SHARED_MEMORY {
+            return SharedMemory::release(arena, object);
+        }
         let body: &AtomicU64 = arena.body(object.index());
         // Freeing by number can be done twice; so nothing is lost when this is interrupted.
         match body.load(Ordering::Acquire) {

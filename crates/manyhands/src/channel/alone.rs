@@ -5,6 +5,7 @@
 //! message carries one; and the waiting thread is the only one of its process. These questions are asked before each
 //! sleep, from the cheapest to the dearest; mostly the first one finds a handle elsewhere.
 
+use crate::platform::atomic::AtomicU32;
 use crate::platform::thread::is_only_one;
 use crate::sync::{Site, Waiting};
 use std::cell::Cell;
@@ -48,6 +49,10 @@ impl<F: Fn() -> bool> Waiting for Alone<'_, F> {
 
     fn after_block(&self) {
         self.waiting.after_block();
+    }
+
+    fn beside(&self) -> Option<(&'static AtomicU32, u32)> {
+        self.waiting.beside()
     }
 
     fn site(&self) -> Site {

@@ -117,11 +117,23 @@ impl RawQueue {
         self.send(message, tag, deadline, waiting).map_err(|stop| self.put_error(stop))
     }
 
-    /// Puts a message whose bytes name the objects of `handles`, which it keeps alive until it was taken and dropped.
-    /// The calling process must hold references to them now.
+    /// Puts one message that consists of `parts` and names the objects of `handles`, which it keeps alive until it was
+    /// taken and dropped. The calling process must hold references to them now.
     ///
     /// # Errors
-    /// As [`RawQueue::put`], in the shorter form.
+    /// As [`RawQueue::put`].
+    pub fn put_parts_naming(
+        &self,
+        parts: &[&[u8]],
+        handles: &[Handle],
+        tag: u32,
+        deadline: Option<Deadline>,
+        waiting: &dyn Waiting,
+    ) -> Result<(), PutError> {
+        self.put_carrying(parts, handles, tag, deadline, waiting).map_err(|stop| self.put_error(stop))
+    }
+
+    /// [`RawQueue::put_parts_naming`], with the shorter result.
     pub(super) fn put_carrying(
         &self,
         parts: &[&[u8]],

@@ -70,12 +70,12 @@ mod kernel {
         !REFUSED.load(Ordering::Relaxed)
     }
 
-    /// As [`wait`] on a word that several processes see, and also until a thread wakes `beside`, another such word.
-    /// `None` when the kernel does not offer that.
+    /// As [`wait`] on a word that several processes see, and also until a thread wakes one of `beside`, other such
+    /// words. `None` when the kernel does not offer that.
     pub fn wait_beside(
         word: &AtomicU32,
         expected: u32,
-        beside: (&AtomicU32, u32),
+        beside: [Option<(&AtomicU32, u32)>; 2],
         deadline: Option<Deadline>,
     ) -> Option<Wake> {
         let until = deadline.map(timespec);
@@ -86,9 +86,14 @@ mod kernel {
             wait.flags = futex::WaitFlags::SIZE_U32;
             wait
         };
-        let words = [of(word, expected), of(beside.0, beside.1)];
+        let mut words = [of(word, expected), futex::Wait::new(), futex::Wait::new()];
+        let mut count = 1;
+        for (word, expected) in beside.into_iter().flatten() {
+            words[count] = of(word, expected);
+            count += 1;
+        }
         let clock = rustix::time::ClockId::Monotonic;
-        match futex::waitv(&words, futex::WaitvFlags::empty(), until.as_ref(), clock) {
+        match futex::waitv(&words[..count], futex::WaitvFlags::empty(), until.as_ref(), clock) {
             Ok(_) => Some(Wake::Woken),
             Err(rustix::io::Errno::AGAIN) => Some(Wake::Changed),
             Err(rustix::io::Errno::TIMEDOUT) => Some(Wake::TimedOut),
@@ -187,21 +192,27 @@ mod model {
         woken
     }
 
-    /// As [`wait`], and also until `beside` is woken.
+    /// The model's kernel always offers [`wait_beside`].
+    pub fn waits_beside() -> bool {
+        true
+    }
+
+    /// As [`wait`], and also until one of `beside` is woken.
     pub fn wait_beside(
         word: &AtomicU32,
         expected: u32,
-        beside: (&AtomicU32, u32),
+        beside: [Option<(&AtomicU32, u32)>; 2],
         _deadline: Option<Deadline>,
     ) -> Option<Wake> {
         let mut table = TABLE.lock().unwrap();
-        if word.load(Ordering::SeqCst) != expected || beside.0.load(Ordering::SeqCst) != beside.1 {
+        let words = [Some((word, expected)), beside[0], beside[1]];
+        if words.into_iter().flatten().any(|(word, expected)| word.load(Ordering::SeqCst) != expected) {
             return Some(Wake::Changed);
         }
-        let keys = [key(word), key(beside.0)];
+        let keys: Vec<usize> = words.into_iter().flatten().map(|(word, _)| key(word)).collect();
         let condition = Arc::new(Condvar::new());
-        for key in keys {
-            let sleepers = table.entry(key).or_insert_with(Sleepers::none);
+        for key in &keys {
+            let sleepers = table.entry(*key).or_insert_with(Sleepers::none);
             sleepers.count += 1;
             sleepers.beside.push(Arc::clone(&condition));
         }
@@ -220,4 +231,4 @@ mod model {
 }
 
 #[cfg(manyhands_model)]
-pub use model::{wait, wait_beside, wake};
+pub use model::{wait, wait_beside, waits_beside, wake};

@@ -205,26 +205,34 @@ pub unsafe fn unmap(address: NonNull<u8>, size: usize) {
     let _ = unsafe { rustix::mm::munmap(address.as_ptr().cast(), size) };
 }
 
-/// A copy-on-write view of a part of a file: what is written to it, or by others to the file's pages after
-/// they were copied, stays private. Unmapped on drop.
+/// A view of a part of a file, unmapped on drop.
 #[derive(Debug)]
-pub struct PrivateMap {
+pub struct Mapping {
     address: NonNull<u8>,
     size: usize,
 }
 
 // SAFETY: the map is plain memory that this value alone owns; nothing about it depends on the thread.
-unsafe impl Send for PrivateMap {}
+unsafe impl Send for Mapping {}
 // SAFETY: as above; shared access is read-only unless the holder of the raw pointer orders it.
-unsafe impl Sync for PrivateMap {}
+unsafe impl Sync for Mapping {}
 
-impl PrivateMap {
-    /// Maps `size` bytes from `offset`, which must be a multiple of the page size.
+impl Mapping {
+    /// Maps `size` bytes from `offset`, which must be a multiple of the page size. The view is copy-on-write: what is
+    /// written to it, or by others to the file's pages after they were copied, stays private.
     ///
     /// # Errors
     /// EINVAL for an unaligned offset or no size, ENOMEM when the address space or the maps have run out.
-    pub fn new(file: impl AsFd, offset: u64, size: usize) -> io::Result<PrivateMap> {
-        Ok(PrivateMap { address: map(file, offset, size, MapFlags::PRIVATE)?, size })
+    pub fn private(file: impl AsFd, offset: u64, size: usize) -> io::Result<Mapping> {
+        Ok(Mapping { address: map(file, offset, size, MapFlags::PRIVATE)?, size })
+    }
+
+    /// The same, where all that is written is the file's.
+    ///
+    /// # Errors
+    /// As for [`Mapping::private`].
+    pub fn shared(file: impl AsFd, offset: u64, size: usize) -> io::Result<Mapping> {
+        Ok(Mapping { address: map(file, offset, size, MapFlags::SHARED)?, size })
     }
 
     /// The first byte.
@@ -243,9 +251,9 @@ impl PrivateMap {
     }
 }
 
-impl Drop for PrivateMap {
+impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: the map was made by `new`, and this value, its only owner, goes away.
+        // SAFETY: the map was made for this value, and this value, its only owner, goes away.
         let unmapped = unsafe { rustix::mm::munmap(self.address.as_ptr().cast(), self.size) };
         debug_assert!(unmapped.is_ok(), "unmapping what we mapped cannot fail");
     }

@@ -5,6 +5,7 @@
 //! lock        Lock, RLock                              semaphore    Semaphore
 //! event       Event                                    condition    Condition
 //! barrier     Barrier                                  banker       Banker
+//! lease       what is good while one process lives
 //! shared      the names of those for processes         sweep        what a killed process held here
 //! wait_for    the one way to wait                      door         only so many at a time
 //! reference   what references to the arena have in common
@@ -21,6 +22,8 @@ mod condition;
 #[cfg_attr(manyhands_model, allow(dead_code, reason = "the model tests alone use it there"))]
 mod door;
 mod event;
+#[cfg_attr(manyhands_model, allow(dead_code, reason = "the model tests alone use it there"))]
+mod lease;
 mod lock;
 mod semaphore;
 mod wait;
@@ -65,6 +68,7 @@ mod public {
     pub use super::door::Door;
     pub use super::event::raw::{EventStatistics, RawEvent};
     pub use super::event::typed::Event;
+    pub use super::lease::raw::RawLease;
     pub use super::lock::error::ReleaseError;
     pub use super::lock::holder::{Acquired, DeadOwner, Holder, LockStatistics};
     pub use super::lock::raw::{RawLock, RawRLock};

@@ -1,10 +1,10 @@
 //! What this layer undoes after a death.
 //!
-//! Locks held by the dead process are marked, its owned permits are given back, and all that may have lost a wake-up
-//! look again. The dead one may have published something and woken nobody, or have been woken and passed nothing on,
-//! and no word shows that. It costs a system call per lock, semaphore or event that a thread waits for, as the slots of
-//! the threads say, and one for each of the other objects. Each step may be done twice. What this process cannot map is
-//! left to another, and the rest done.
+//! Locks held by the dead process are marked, its owned permits are given back, its leases end, and all that may have
+//! lost a wake-up look again. The dead one may have published something and woken nobody, or have been woken and passed
+//! nothing on, and no word shows that. It costs a system call per lock, semaphore or event that a thread waits for, as
+//! the slots of the threads say, and one for each of the other objects. Each step may be done twice. What this process
+//! cannot map is left to another, and the rest done.
 
 use crate::arena::{Arena, ArenaError, Dead, Handle, Kind, Layer, Object, Shared, Sweep};
 use crate::platform::Scope;
@@ -12,6 +12,7 @@ use crate::sync::banker::raw::BankerBody;
 use crate::sync::barrier::raw::BarrierBody;
 use crate::sync::condition::raw::ConditionBody;
 use crate::sync::event::word::EventWord;
+use crate::sync::lease::raw::LeaseBody;
 use crate::sync::lock::arena::LockBody;
 use crate::sync::semaphore::raw::SemaphoreBody;
 
@@ -30,6 +31,8 @@ impl Kind {
     pub const BARRIER: Kind = Kind::of::<BarrierBody>(9, "barrier");
     /// Bankers.
     pub const BANKER: Kind = Kind::of::<BankerBody>(10, "banker");
+    /// Leases.
+    pub const LEASE: Kind = Kind::of::<LeaseBody>(12, "lease");
 }
 
 impl Kind {
@@ -51,6 +54,7 @@ pub(crate) const LAYER: Layer = Layer {
         Kind::CONDITION,
         Kind::BARRIER,
         Kind::BANKER,
+        Kind::LEASE,
         Kind::THREAD_END,
         Kind::PROCESS_END,
         Kind::DOOR,
@@ -88,7 +92,12 @@ impl Sweep for SyncSweep {
             each(arena, Kind::CONDITION, any, |body: &'static ConditionBody| body.sweep(arena, dead));
         let barriers = each(arena, Kind::BARRIER, any, |body: &'static BarrierBody| body.sweep(arena, dead));
         let bankers = each(arena, Kind::BANKER, any, |body: &'static BankerBody| body.sweep(arena, dead));
-        semaphores.and(conditions).and(barriers).and(bankers)
+        let concerns = |_, body: &LeaseBody| body.word.is_held_by(dead.process.raw());
+        let leases = each(arena, Kind::LEASE, concerns, |body: &LeaseBody| {
+            body.word.end();
+            Ok(())
+        });
+        semaphores.and(conditions).and(barriers).and(bankers).and(leases)
     }
 
     fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) -> Result<(), ArenaError> {

@@ -144,7 +144,7 @@ fn begin(py: Python<'_>, answer: RawAnswer) -> PyResult<Begun<'_>> {
             Some(object) => return Ok(Begun::Made(object)),
             None => Part::Pickle(match answer.bytes {
                 Bytes::Block(block) if tag == value::PICKLE_WITH_BUFFERS => Arrived::with_buffers(py, block)?,
-                bytes => Arrived::new(py, &bytes)?,
+                bytes => Arrived::new(py, bytes)?,
             }),
         },
     }))

@@ -10,10 +10,11 @@
 //! module.
 
 use super::places::behind;
-use manyhands::platform::atomic::{AtomicBool, Ordering};
+use manyhands::platform::atomic::{AtomicBool, AtomicU32, Ordering};
 use manyhands::platform::process::getpid;
 use manyhands::platform::thread::gettid;
-use manyhands::sync::{Door, Site, Waiting, this_thread_number};
+use manyhands::sync::{Door, RawLease, Site, Waiting, this_thread_number};
+use pyo3::exceptions::PyEOFError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -26,6 +27,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 /// wakes every 5 ms to ask again; with thousands of threads they would do nothing else. A smaller number would starve
 /// them beside a thread that computes: each would ask only after another has had its turn.
 const MOST_AT_THE_LOCK: u32 = 64;
+
+/// The text of the error for a wait whose lease is over.
+const MANAGER_ENDED: &str = "the manager that this object belongs to has ended";
 
 static DOOR: Door = Door::new(MOST_AT_THE_LOCK);
 
@@ -163,6 +167,8 @@ pub struct Patient<'py> {
     /// How many frames further out the wait began, for the program.
     callers: u32,
     ready: RefCell<Option<Arc<AtomicBool>>>,
+    /// The word of a lease with which the wait ends, and what it says until then.
+    lease: Option<(&'static AtomicU32, u32)>,
     py: Python<'py>,
 }
 
@@ -175,6 +181,7 @@ impl<'py> Patient<'py> {
             object: None,
             callers: 0,
             ready: RefCell::new(None),
+            lease: None,
             py,
         }
     }
@@ -189,9 +196,15 @@ impl<'py> Patient<'py> {
         Patient { callers: self.callers + 1, ..self }
     }
 
-    /// What a signal handler raised, if that has ended the wait.
+    /// Ends with a lease, if there is one.
+    pub fn tied_to(self, lease: Option<&RawLease>) -> Patient<'py> {
+        Patient { lease: lease.map(RawLease::beside), ..self }
+    }
+
+    /// What a signal handler raised, if that has ended the wait; EOFError when a lease was over.
     pub fn raised(self) -> Option<PyErr> {
-        self.raised.take()
+        let is_over = || self.lease.is_some_and(|(word, held)| word.load(Ordering::Acquire) != held);
+        self.raised.take().or_else(|| is_over().then(|| PyEOFError::new_err(MANAGER_ENDED)))
     }
 
     /// The token of the thread that waits.
@@ -276,6 +289,10 @@ impl Waiting for Patient<'_> {
     fn after_block(&self) {
         self.take_back();
         self.forget();
+    }
+
+    fn beside(&self) -> Option<(&'static AtomicU32, u32)> {
+        self.lease
     }
 
     fn site(&self) -> Site {

@@ -1,7 +1,7 @@
 //! The raw interfaces of the interpreter and of the system; all unsafe code of this crate is here.
 //!
 //! * `gil` gives the interpreter lock up while a thread waits; `forking` does what the interpreter needs around a fork;
-//! * `buffer` shows received memory to Python, `copies` makes objects of it;
+//! * `buffer` shows received memory to Python, `copies` makes objects of it; `shared_memory` shows what all write;
 //! * `functions` makes methods look like functions; `methods` and `queue_methods` put the hot methods of locks and of
 //!   queues on their classes;
 //! * `places` finds out where in a Python program something happens.
@@ -16,6 +16,7 @@ mod gil;
 mod methods;
 mod places;
 mod queue_methods;
+mod shared_memory;
 
 pub use buffer::{SharedBuffer, bytes_of};
 pub use copies::{byte_array, bytes, text};
@@ -25,6 +26,7 @@ pub use gil::{Patient, attached, keep_own_waits, prepare_forks, raise_in_wait, w
 pub use methods::{Guarding, LONGEST, install, trust_with};
 pub use places::{MadeIn, behind, here, kept_code, learn_places, made_here, mark_of_code};
 pub use queue_methods::{Handing, install_queue, within};
+pub use shared_memory::{SharedMemory, note_shared};
 
 use manyhands::arena::ArenaError;
 use manyhands::spawn::{

@@ -14,6 +14,7 @@
 
 use crate::pickled::Pickled;
 use crate::value::{self, Tag};
+use manyhands::arena::Handle;
 use manyhands::executor::{NewCall, RawCall, RawPool, SubmitError};
 use pyo3::prelude::*;
 use pyo3::types::{PyInt, PyList, PyRange, PyTuple};
@@ -55,14 +56,24 @@ pub struct Target<'a> {
 impl Target<'_> {
     #[inline]
     fn submit(&self, tag: u32, arguments: &[&[u8]]) -> Result<RawCall, SubmitError> {
-        let call =
-            NewCall { function: self.function, tag, arguments, retries: self.retries, ..NewCall::default() };
-        self.raw.submit(&call)
+        self.submit_naming(tag, arguments, &[])
+    }
+
+    /// Submits a call whose arguments name these objects of the arena.
+    #[inline]
+    fn submit_naming(
+        &self,
+        tag: u32,
+        arguments: &[&[u8]],
+        objects: &[Handle],
+    ) -> Result<RawCall, SubmitError> {
+        let (function, retries) = (self.function, self.retries);
+        self.raw.submit(&NewCall { function, tag, arguments, objects, retries, ..NewCall::default() })
     }
 
     /// Submits a call whose arguments were pickled.
     pub fn pickled(&self, kind: Kind, pickled: &Pickled<'_>) -> Result<RawCall, SubmitError> {
-        pickled.with_parts(|tag, parts| self.submit(kind.with(tag), parts))
+        pickled.with_parts(|tag, parts| self.submit_naming(kind.with(tag), parts, &pickled.objects))
     }
 
     /// Submits a call with one plain argument; `None` when it is not plain.

@@ -238,7 +238,8 @@ impl<'py> Desk<'py, '_> {
     fn answer_pickled(&mut self, request: &mut CallRequest<'_>, object: &Bound<'py, PyAny>) {
         match pickle(object, "dumps_answer") {
             Ok(pickled) => {
-                let written = pickled.with_parts(|tag, parts| request.answer(tag, parts));
+                let written =
+                    pickled.with_parts(|tag, parts| request.answer_naming(tag, parts, &pickled.objects));
                 if let Err(error) = written {
                     self.answer_raised(request, PyMemoryError::new_err(error.to_string()));
                 }

@@ -40,6 +40,12 @@ pub trait Waiting {
     /// Called once, when a wait that called [`before_block`](Waiting::before_block) ends.
     fn after_block(&self) {}
 
+    /// Another word of the arena, and what it must say for the wait to go on. When it says something else, a wait at
+    /// an object of the arena ends as in [`on_interrupt`](Waiting::on_interrupt).
+    fn beside(&self) -> Option<(&'static AtomicU32, u32)> {
+        None
+    }
+
     /// Where in the program the wait is, for reports of waits for what any thread may bring; asked before the wait
     /// begins, unless it has a deadline.
     #[cfg(not(manyhands_model))]
@@ -64,6 +70,9 @@ pub(crate) trait Ticking {
     fn after_sleep(&self, turn: Turn, timed_out: bool);
 }
 
+/// A word beside which a thread sleeps as well, and what it says now.
+type Beside = Option<(&'static AtomicU32, u32)>;
+
 /// One sleep's part in the ticking of its process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
@@ -72,7 +81,7 @@ pub(crate) struct Turn {
     /// Whether this sleeper is the one that sweeps when the period is over.
     pub(crate) elected: bool,
     /// Another word that ends the sleep when it is woken, and what it says now.
-    pub(crate) beside: Option<(&'static AtomicU32, u32)>,
+    pub(crate) beside: Beside,
 }
 
 /// What writes a wait down where others read it, and looks whether it is part of a deadlock. It is a later module's;
@@ -253,10 +262,10 @@ impl<'a> Parker<'a> {
     pub fn sleep(&mut self, word: &AtomicU32, expected: u32) -> Result<(), WaitError> {
         let scope = self.wait.scope;
         self.sleep_by(|beside, until| match beside {
+            [None, None] => futex::wait(word, expected, until, scope),
             // Where the kernel refuses that, this time was meant for a sleep that hears more: look, and sleep as others
             // do.
-            Some(beside) => futex::wait_beside(word, expected, beside, until).unwrap_or(Wake::Changed),
-            None => futex::wait(word, expected, until, scope),
+            beside => futex::wait_beside(word, expected, beside, until).unwrap_or(Wake::Changed),
         })
     }
 
@@ -299,11 +308,8 @@ impl<'a> Parker<'a> {
         self.sleep_by(|_, until| nap(until))
     }
 
-    fn sleep_by(
-        &mut self,
-        nap: impl FnOnce(Option<(&'static AtomicU32, u32)>, Option<Deadline>) -> Wake,
-    ) -> Result<(), WaitError> {
-        let Wait { scope, deadline, ticking, watching, .. } = *self.wait;
+    fn sleep_by(&mut self, nap: impl FnOnce([Beside; 2], Option<Deadline>) -> Wake) -> Result<(), WaitError> {
+        let Wait { scope, deadline, waiting, ticking, watching } = *self.wait;
         if self.wait.is_late() {
             return Err(WaitError::TimedOut);
         }
@@ -315,6 +321,11 @@ impl<'a> Parker<'a> {
                 return Ok(());
             }
         }
+        let tied_to = waiting.beside().filter(|_| scope == Scope::Shared);
+        if tied_to.is_some_and(|(word, going_on)| word.load(Ordering::Acquire) != going_on) {
+            return Err(WaitError::Interrupted);
+        }
+        let tied_to = tied_to.filter(|_| futex::waits_beside());
         let turn = ticking.map(|ticking| (ticking, ticking.before_sleep(self.is_long)));
         let period = match (turn, watching) {
             (Some((_, turn)), _) => turn.period,
@@ -325,7 +336,7 @@ impl<'a> Parker<'a> {
             Some(tick) => Some(tick.earlier(deadline)),
             None => deadline,
         };
-        let wake = nap(turn.and_then(|(_, turn)| turn.beside), until);
+        let wake = nap([turn.and_then(|(_, turn)| turn.beside), tied_to], until);
         self.is_long |= wake == Wake::TimedOut;
         if let Some((ticking, turn)) = turn {
             ticking.after_sleep(turn, wake == Wake::TimedOut);

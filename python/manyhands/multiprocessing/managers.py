@@ -1,0 +1,401 @@
+"""Managers: objects that one process keeps for others, who have proxies of them.
+
+The code is the standard library's, on what is here, with three things of our own. Where client and server stand in the
+same arena, each thread calls the server through a pipe of its own in shared memory. Any other client, of a plain
+interpreter or on another host, uses sockets as ever. Queues, locks, semaphores, events, conditions and barriers of a
+`SyncManager` stand in shared memory themselves, and no server is asked for them (`_managed`). When the server has
+ended, each call and each wait is an error that says so.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from traceback import format_exc
+
+from manyhands import _engine, _std
+from manyhands._bare import without_annotations
+from manyhands._passed_on import pass_on
+
+from . import _managed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    SyncManager: Any
+
+
+standard: Any = _std.standing_on_ours("managers")
+if not _std.aliased:
+    # A plain client must find the class of what it is sent. By its own name that is this one.
+    standard.Token = _std.module("managers").Token
+
+#: By address: the key and the lease of the server there; `None` where it is none of ours, or of another arena.
+_leases: dict[Any, tuple[int, _engine.Lease] | None] = {}
+
+
+class _Objects(dict["Any", "Any"]):
+    """What a server keeps, by identity. What stands in shared memory is there as well, for clients that have sockets
+    only, and under `None` the server itself, for clients that have a pipe."""
+
+    def __init__(self, server: Any) -> None:
+        super().__init__({"0": (None, ()), None: (_Face(server), _Face.exposed, None)})
+
+    def __missing__(self, ident: str) -> Any:
+        found = _managed.find(ident)
+        if found is None:
+            raise KeyError(ident)
+        self[ident] = entry = (found, set(found.methods), None)
+        return entry
+
+
+class _Face:
+    """What a client asks the server itself for. An error there has a text only, as through a socket."""
+
+    exposed = frozenset(("create", "get_methods", "debug_info", "number_of_objects", "dummy", "incref", "decref"))
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._server, name)
+
+        def ask(*args: Any, **kwds: Any) -> Any:
+            try:
+                return method(None, *args, **kwds)
+            except Exception:
+                raise standard.RemoteError(format_exc()) from None
+
+        return ask
+
+
+class _Serving:
+    """What servers do otherwise than in the standard library: clients in the same arena have pipes. The methods are put
+    into its class, since other classes derive from that."""
+
+    init = standard.Server.__init__
+    serve = standard.Server.serve_forever
+    count_up = standard.Server.incref
+
+    def __init__(self: Any, registry: Any, address: Any, authkey: Any, serializer: str) -> None:
+        _Serving.init(self, registry, address, authkey, serializer)
+        self.id_to_obj = _Objects(self)
+        self._key = secrets.randbits(63)
+        self._lease = _engine.Lease(self._key)
+
+    def serve_forever(self: Any) -> None:
+        """Serves until a client asks it to end."""
+        try:
+            _Serving.serve(self)
+        finally:
+            self._lease.end()
+
+    def manyhands_lease(self: Any, c: Any) -> tuple[int, int]:
+        """By which lease clients know whether the server lives and stands in their arena."""
+        return self._key, self._lease.handle
+
+    def manyhands_pipe(self: Any, c: Any, name: str, handles: tuple[int, int]) -> None:
+        """Serves a client through a pipe, in this thread."""
+        pipe = _engine.PipeEnd(handles)
+        threading.current_thread().name = name
+        c.send(("#RETURN", None))
+        c.close()
+        self.serve_client(pipe)
+
+    def incref(self: Any, c: Any, ident: str) -> None:
+        """One more client has a proxy of the object."""
+        if ident not in self.id_to_refcount and _managed.is_identity(ident):
+            self.id_to_obj[ident]
+            with self.mutex:
+                self.id_to_refcount.setdefault(ident, 0)
+        _Serving.count_up(self, c, ident)
+
+
+def _put_into(kind: Any, methods: type, *names: str) -> None:
+    """Gives a class of the standard library's code these methods."""
+    for name in names:
+        method = vars(methods)[name]
+        method.__qualname__ = f"{kind.__name__}.{name}"
+        setattr(kind, name, method)
+
+
+_put_into(standard.Server, _Serving, "__init__", "serve_forever", "manyhands_lease", "manyhands_pipe", "incref")
+standard.Server.public = [*standard.Server.public, "manyhands_lease", "manyhands_pipe"]
+
+
+class _Line:
+    """A thread's connection to a server: a pipe, or a socket. When a call through it was broken off, it is closed,
+    since the answer to that call would be taken for the answer to the next one."""
+
+    def __init__(self, conn: Any, local: Any, address: Any) -> None:
+        self._conn = conn
+        self._local = local
+        self._address = address
+        #: Whether a call is under way.
+        self.busy = False
+
+    def send(self, obj: Any) -> None:
+        self.busy = True
+        try:
+            self._conn.send(obj)
+        except (OSError, EOFError) as error:
+            raise self._broken_off(error) from None
+        except Exception:
+            # It cannot be pickled, and nothing was sent.
+            self.busy = False
+            raise
+        except BaseException:
+            self._drop()
+            raise
+
+    def recv(self) -> Any:
+        try:
+            answer = self._conn.recv()
+        except (OSError, EOFError) as error:
+            raise self._broken_off(error) from None
+        except BaseException:
+            self._drop()
+            raise
+        self.busy = False
+        return answer
+
+    def close(self) -> None:
+        self._conn.close()
+
+    def _drop(self) -> None:
+        if vars(self._local).get("connection") is self:
+            del self._local.connection
+        self.close()
+
+    def _broken_off(self, error: Exception) -> Exception:
+        self._drop()
+        return _gone(error, self._address)
+
+
+class _Borrowed:
+    """A thread's line, for one question to the server itself."""
+
+    def __init__(self, line: _Line) -> None:
+        self.send, self.recv = line.send, line.recv
+
+    def close(self) -> None:
+        pass
+
+
+def _gone(error: Exception, address: Any) -> Exception:
+    """The same error, with a text that says which manager is gone."""
+    text = f"the manager at {address!r} has ended, or is not reachable"
+    if isinstance(error, OSError) and error.errno is not None:
+        return type(error)(error.errno, f"{error.strerror}: {text}")
+    return type(error)(text) if isinstance(error, (EOFError, ConnectionError)) else error
+
+
+def _lease_of(address: Any, authkey: bytes, client: Any) -> tuple[int, _engine.Lease] | None:
+    """The key and the lease of the server at that address, if it is one of ours, in our arena."""
+    known = _leases.get(address)
+    if known is not None and not known[1].is_over():
+        return known
+    if known is None and address in _leases:
+        return None
+    conn = client(address, authkey=authkey)
+    try:
+        key, handle = standard.dispatch(conn, None, "manyhands_lease")
+    except standard.RemoteError:
+        found = None
+    else:
+        lease = _managed.lease_of(key, handle)
+        found = None if lease is None else (key, lease)
+    finally:
+        conn.close()
+    _leases[address] = found
+    return found
+
+
+def _own_name() -> str:
+    name: str = standard.process.current_process().name
+    thread = threading.current_thread().name
+    return name if thread == "MainThread" else f"{name}|{thread}"
+
+
+def _local_of(address: Any) -> Any:
+    """What this thread has for the server at that address."""
+    with standard.BaseProxy._mutex:
+        local = standard.BaseProxy._address_to_local.get(address)
+        if local is None:
+            local = standard.util.ForkAwareLocal(), standard.ProcessLocalSet()
+            standard.BaseProxy._address_to_local[address] = local
+    return local[0]
+
+
+def _connected(address: Any, authkey: bytes, client: Any) -> Any:
+    """Something that the server serves as this thread: a pipe, or else a socket."""
+    if _lease_of(address, authkey, client) is not None:
+        ours, theirs = _engine.PipeEnd.pair()
+        conn = client(address, authkey=authkey)
+        try:
+            standard.dispatch(conn, None, "manyhands_pipe", (_own_name(), theirs.handles))
+            return ours
+        except standard.RemoteError:
+            # Its server had no room for a pipe. A socket takes none.
+            pass
+        finally:
+            conn.close()
+    conn = client(address, authkey=authkey)
+    standard.dispatch(conn, None, "accept_connection", (_own_name(),))
+    return conn
+
+
+_SocketClient = standard.listener_client["pickle"][1]
+
+
+def _client(address: Any, family: str | None = None, authkey: bytes | None = None) -> Any:
+    """A connection for one question to the server itself: this thread's line, where it is a pipe that is not in use."""
+    try:
+        if authkey is None or _lease_of(address, authkey, _SocketClient) is None:
+            return _SocketClient(address, family, authkey)
+        local = _local_of(address)
+        line = vars(local).get("connection")
+        if line is None:
+            line = local.connection = _Line(_connected(address, authkey, _SocketClient), local, address)
+        if line.busy or not isinstance(line._conn, _engine.PipeEnd):
+            return _SocketClient(address, family, authkey)
+        return _Borrowed(line)
+    except OSError as error:
+        raise _gone(error, address) from None
+
+
+standard.listener_client["pickle"] = (standard.listener_client["pickle"][0], _client)
+
+
+class _Proxy:
+    """What proxies do otherwise than in the standard library. The methods are put into its class, since programs'
+    classes and those made for registered types derive from that."""
+
+    connect = standard.BaseProxy._connect
+    call = standard.BaseProxy._callmethod
+    init = standard.BaseProxy.__init__
+    incref = standard.BaseProxy._incref
+    reduce = standard.BaseProxy.__reduce__
+
+    def __init__(
+        self: Any,
+        token: Any,
+        serializer: str,
+        manager: Any = None,
+        authkey: bytes | None = None,
+        exposed: Any = None,
+        incref: bool = True,
+        manager_owned: bool = False,
+    ) -> None:
+        #: What it is a proxy of, if that stands in shared memory.
+        self._managed = _managed.find(token.id)
+        _Proxy.init(self, token, serializer, manager, authkey, exposed, incref, manager_owned)
+
+    def _connect(self: Any) -> None:
+        if self._Client is not _client:
+            _Proxy.connect(self)
+            return
+        try:
+            conn = _connected(self._token.address, self._authkey, _SocketClient)
+        except (OSError, EOFError) as error:
+            raise _gone(error, self._token.address) from None
+        self._tls.connection = _Line(conn, self._tls, self._token.address)
+
+    def _callmethod(self: Any, methodname: str, args: Any = (), kwds: Any = {}) -> Any:  # noqa: B006
+        """Calls a method of what this is a proxy of, and gives a copy of the result."""
+        managed = self._managed
+        if managed is None:
+            return _Proxy.call(self, methodname, args, kwds)
+        managed.check()
+        if methodname in managed.methods:
+            return getattr(managed, methodname)(*args, **kwds)
+        if methodname in ("__str__", "__repr__"):
+            return repr(managed)
+        raise standard.RemoteError(f"method {methodname!r} of {managed!r} is not there for proxies")
+
+    def _incref(self: Any) -> None:
+        if self._managed is None:
+            _Proxy.incref(self)
+
+    def __reduce__(self: Any) -> Any:
+        if self._managed is not None:
+            self._managed.note()
+        return _Proxy.reduce(self)
+
+
+_put_into(standard.BaseProxy, _Proxy, "__init__", "_connect", "_callmethod", "_incref", "__reduce__")
+
+_rebuild = standard.RebuildProxy
+
+
+def RebuildProxy(func: Any, token: Any, serializer: str, kwds: dict[str, Any]) -> Any:
+    """Makes the proxy of a pickle."""
+    if _managed.find(token.id) is not None:
+        kwds.pop("incref", None)
+        return func(token, serializer, incref=False, **kwds)
+    return _rebuild(func, token, serializer, kwds)
+
+
+standard.RebuildProxy = RebuildProxy
+
+_finalize = standard.BaseManager._finalize_manager
+
+
+def _finalize_manager(process: Any, address: Any, *more: Any) -> None:
+    """Ends the server, and with it all that it has made in shared memory."""
+    _finalize(process, address, *more)
+    known = _leases.pop(address, None)
+    if known is not None:
+        known[1].look()
+
+
+standard.BaseManager._finalize_manager = staticmethod(_finalize_manager)
+
+
+def _make(manager: Any, typeid: str, kind: type[_managed.Managed], args: Any, kwds: dict[str, Any]) -> Any:
+    """A proxy of a new object in shared memory; `None` where that must be asked of the server."""
+    if manager._state.value != standard.State.STARTED or manager._serializer != "pickle":
+        return None
+    known = _lease_of(manager._address, manager._authkey, _SocketClient)
+    if known is None:
+        return None
+    try:
+        managed = kind.make(*known, manager._ctx.get_context(), *args, **kwds)
+    except (TypeError, ValueError, NotImplementedError):
+        # The server says what is wrong with the arguments, or does what cannot be done here.
+        return None
+    _, exposed, _, proxytype = manager._registry[typeid]
+    token = standard.Token(typeid, manager._address, managed.identity)
+    return proxytype(
+        token,
+        manager._serializer,
+        manager=manager,
+        authkey=manager._authkey,
+        exposed=exposed or managed.methods,
+        incref=False,
+    )
+
+
+def _in_shared_memory(typeid: str, kind: type[_managed.Managed]) -> None:
+    """Has managers make objects of that type in shared memory."""
+    by_server = getattr(standard.SyncManager, typeid)
+
+    def make(self: Any, /, *args: Any, **kwds: Any) -> Any:
+        made = _make(self, typeid, kind, args, kwds)
+        return by_server(self, *args, **kwds) if made is None else made
+
+    make.__name__ = make.__qualname__ = typeid
+    make.__annotations__ = {}
+    setattr(standard.SyncManager, typeid, make)
+
+
+for _name, _kind in _managed.TYPES.items():
+    _in_shared_memory(_name, _kind)
+
+__all__ = standard.__all__
+without_annotations(globals())
+# Pickles name it so.
+RebuildProxy.__module__ = standard.__name__
+pass_on(__name__, standard)
