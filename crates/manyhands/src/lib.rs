@@ -12,11 +12,12 @@
 //! channel    the ring that survives a kill, and queues on it
 //! spawn      processes: how they start, how their end is noticed
 //! executor   calls, futures, workers, pools
+//! manager    values that live in one process and are used from others
 //! ```
 //!
-//! What a program uses: [`Process`], [`Pool`] with its [`Future`], [`Queue`] whole or as [`Sender`] and [`Receiver`],
-//! [`Lock`], [`RLock`], [`Semaphore`], [`Event`], [`Condition`], [`Barrier`] and [`Banker`] for threads, and [`shared`]
-//! ones for processes. Nothing is asked of its `main`:
+//! What a program uses: [`Process`], [`Pool`] with its [`Future`], [`Hosted`] values, [`Queue`] whole or as [`Sender`]
+//! and [`Receiver`]. For threads there are [`Lock`], [`RLock`], [`Semaphore`], [`Event`], [`Condition`], [`Barrier`]
+//! and [`Banker`]; [`shared`] has the same for processes. Nothing is asked of a program's `main`:
 //!
 //! ```
 //! use manyhands::{Pool, Process, Queue};
@@ -138,6 +139,12 @@ pub mod executor;
 
 #[cfg(not(manyhands_model))]
 pub use executor::{Future, Pool, Processes, Threads, Until, as_completed, wait};
+
+#[cfg(not(manyhands_model))]
+pub mod manager;
+
+#[cfg(not(manyhands_model))]
+pub use manager::{Hosted, HostedError};
 
 #[cfg(not(manyhands_model))]
 mod statistics;

@@ -48,6 +48,14 @@ fn downloads_at_once_take_as_long_as_the_longest() {
 }
 
 #[test]
+fn a_value_in_one_process_is_used_from_three_others() {
+    let lines = lines_of("hosted");
+    assert_eq!(lines[0], "counted by three processes: {'a': 5, 'b': 6, 'c': 1, 'o': 1}");
+    assert_eq!(lines[1], "the map lives in another process: true");
+    assert!(lines[2].contains("has ended, and the value is gone"), "{lines:?}");
+}
+
+#[test]
 fn an_update_is_lost_without_a_lock_and_none_with_it() {
     let lines = lines_of("lost_update");
     assert!(number_after(&lines, "without a lock: ") < 100, "{lines:?}");

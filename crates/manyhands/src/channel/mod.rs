@@ -8,7 +8,7 @@
 //! queue                the handle for Rust, over either: queue_in_arena, in_process (its engine: thread_queue)
 //! iter                 one value after the other
 //! halves               senders and receivers of one queue, and who is left of them: ends
-//! raw_pipe             two queues, one for each direction, between two that learn of each other's end
+//! raw_halves, raw_pipe  the same of bytes; two of them, one for each direction
 //! polling              how a thread waits that perhaps nobody will wake         error    why nothing was put or taken
 //! ```
 //!
@@ -32,6 +32,7 @@ cfg_if! {
         mod monitor;
         mod queue;
         mod queue_in_arena;
+        mod raw_halves;
         mod raw_pipe;
         mod raw_queue;
         mod storage;
@@ -48,6 +49,7 @@ cfg_if! {
             message::{Buffer, Content, INLINE, Message},
             monitor::{DoneTooOften, Inside, Monitor},
             queue::{InArena, InProcess, Place, Queue},
+            raw_halves::{RawReceiver, RawSender, raw_channel},
             raw_pipe::RawPipe,
             raw_queue::{QueueStatistics, RawQueue},
         };

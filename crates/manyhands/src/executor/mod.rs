@@ -26,7 +26,7 @@ cfg_if! {
         mod state;
         mod together;
 
-        pub(crate) use processes::{LAYER, calls_so_far};
+        pub(crate) use processes::{Answered, LAYER, calls_so_far, take_carried};
         pub use {
             admission::AdmissionError,
             errors::{CallError, CallFailure, PoolError, SubmitError, WorkerDied},

@@ -74,12 +74,10 @@ impl PipeEnd {
             if flat::write(obj, &mut flat) { None } else { Some(pickled::pickle(obj, "dumps_queued")?) };
         let patient = Patient::on(slf);
         let sent = match &pickled {
-            None => raw.put_parts(&[&flat], FLAT, None, &patient),
-            Some(pickled) if pickled.objects.is_empty() => {
-                pickled.with_parts(|tag, parts| raw.put_parts(parts, tag, None, &patient))
+            None => raw.put(&[&flat], &[], FLAT, None, &patient),
+            Some(pickled) => {
+                pickled.with_parts(|tag, parts| raw.put(parts, &pickled.objects, tag, None, &patient))
             }
-            Some(pickled) => pickled
-                .with_parts(|tag, parts| raw.put_parts_naming(parts, &pickled.objects, tag, None, &patient)),
         };
         match sent {
             Ok(()) => Ok(()),

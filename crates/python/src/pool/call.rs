@@ -68,7 +68,7 @@ impl Target<'_> {
         objects: &[Handle],
     ) -> Result<RawCall, SubmitError> {
         let (function, retries) = (self.function, self.retries);
-        self.raw.submit(&NewCall { function, tag, arguments, objects, retries, ..NewCall::default() })
+        self.raw.submit(&NewCall { function, tag, arguments, objects, retries })
     }
 
     /// Submits a call whose arguments were pickled.

@@ -10,12 +10,12 @@ use serde::{Serialize, Serializer};
 use std::cell::Cell;
 
 /// A value that notes, when it is written, which shared objects it names. It is read as the value itself.
-pub(super) struct Answered<R>(pub(super) R);
+pub(crate) struct Answered<R>(pub(crate) R);
 
 /// The objects that an answer names, alive as long as this is.
 #[derive(Default)]
-pub(super) struct Carried {
-    pub(super) objects: Vec<Handle>,
+pub(crate) struct Carried {
+    pub(crate) objects: Vec<Handle>,
     _carrier: Option<Block>,
 }
 
@@ -24,7 +24,7 @@ thread_local! {
 }
 
 /// What the answer that this thread wrote last names.
-pub(super) fn take_carried() -> Carried {
+pub(crate) fn take_carried() -> Carried {
     CARRIED.take()
 }
 

@@ -46,6 +46,7 @@ cfg_if! {
         mod watch;
         mod worker;
 
+        pub(crate) use answered::{Answered, take_carried};
         pub(crate) use sweep::{LAYER, calls_so_far};
         pub use {
             callbacks::Callbacks,
