@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType, GenericAlias, TracebackType
 from typing import Any, Generic, Self, TypedDict, TypeVar, final
 
-from typing_extensions import disjoint_base
+from typing_extensions import Buffer, disjoint_base
 
 __all__ = [
     "ApplyResult",
@@ -62,6 +62,7 @@ __all__ = [
     "note_queue_class",
     "note_shared",
     "own_name",
+    "read_exactly",
     "refused_by",
     "serve_zygote",
     "set_own_name",
@@ -69,6 +70,7 @@ __all__ = [
     "take_request",
     "trust_with",
     "waits_for",
+    "write_message",
     "zygote_child",
 ]
 
@@ -102,6 +104,8 @@ def take_request() -> tuple[bytes, list[int]]: ...
 def serve_zygote(preload: Callable[[], None]) -> tuple[bytes, list[int]] | None: ...
 def environment() -> list[tuple[bytes, bytes]]: ...
 def ignored_signals() -> list[int]: ...
+def read_exactly(descriptor: int, count: int) -> bytes: ...
+def write_message(descriptor: int, head: bytes, body: Buffer) -> None: ...
 def note_shared(handle: int) -> None: ...
 def own_name() -> str: ...
 def set_own_name(name: str) -> None: ...

@@ -1,8 +1,9 @@
 """Arrays whose memory all processes share: what one process writes there the others see at once.
 
-An array travels to other processes at any time, as an argument, a result, or in a queue, and so does any view of it. Not
-its elements go, but the name of its memory, and a message keeps the memory alive on its way. It is freed when the last
-array on it in any process is gone, or was killed. Nothing orders what processes write; locks and queues do.
+An array travels to other processes at any time, as an argument, a result, or in a queue, and so does any view of it. It
+is not its elements that go, but the name of its memory, and a message keeps the memory alive on its way. It is freed
+when the last array on it in any process is gone, or was killed. Nothing orders what processes write; locks and queues
+do.
 
 What is computed from such an array, and every copy of it, is an ordinary array with memory of its own.
 """

@@ -4,9 +4,10 @@ import ctypes
 import queue as standard
 import signal
 import threading
+import time
 
 import pytest
-from conftest import eventually
+from conftest import LIMIT, eventually
 
 from manyhands import multiprocessing
 from manyhands.multiprocessing import managers, shared_memory
@@ -130,6 +131,38 @@ def test_values_and_arrays(ctx):
         child.join()
     assert (number.value, numbers[:], raw.value, point.x, point.y) == (1001, [9, 2], 3, 4, 2.5)
     assert ctx.RawArray("i", 3)[:] == [0, 0, 0]
+
+
+def hold(number, held):
+    with number.get_lock():
+        number.value = 5
+        held.set()
+        time.sleep(LIMIT)
+
+
+def test_a_killed_process_that_held_a_values_lock(ctx):
+    number, held = ctx.Value("i", 1), ctx.Event()
+    child = ctx.Process(target=hold, args=(number, held))
+    child.start()
+    held.wait()
+    child.kill()
+    child.join()
+    with pytest.warns(RuntimeWarning, match="died while it held this lock"), number.get_lock():
+        number.value += 1
+    assert number.value == 6
+
+
+def test_values_have_no_name_in_the_file_system(runner):
+    runner.write(
+        "import multiprocessing, sys, tempfile\n"
+        "def audit(event, arguments):\n"
+        "    if event == 'open' and isinstance(arguments[0], str) and 'pym-' in arguments[0]:\n"
+        "        print(arguments[0])\n"
+        "sys.addaudithook(audit)\n"
+        "value, numbers = multiprocessing.Value('i', 3), multiprocessing.Array('d', 1000)\n"
+        "print(value.value, sum(numbers))\n"
+    )
+    assert runner.run("program.py").stdout == "3 0.0\n"
 
 
 def work(queue):

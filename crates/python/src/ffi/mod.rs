@@ -4,12 +4,14 @@
 //! * `buffer` shows received memory to Python, `copies` makes objects of it; `shared_memory` shows what all write;
 //! * `functions` makes methods look like functions; `methods` and `queue_methods` put the hot methods of locks and of
 //!   queues on their classes;
+//! * `descriptor_io` moves messages over a pipe's or a socket's descriptor;
 //! * `places` finds out where in a Python program something happens.
 //!
 //! Everything exported from here is safe to call while the interpreter lock is held.
 
 mod buffer;
 mod copies;
+mod descriptor_io;
 mod forking;
 mod functions;
 mod gil;
@@ -20,6 +22,7 @@ mod shared_memory;
 
 pub use buffer::{SharedBuffer, bytes_of};
 pub use copies::{byte_array, bytes, text};
+pub use descriptor_io::{read_exactly, write_message};
 pub use forking::Interpreter;
 pub use functions::look_like_functions;
 pub use gil::{Patient, attached, keep_own_waits, prepare_forks, raise_in_wait, waits_for};
