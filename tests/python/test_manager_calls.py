@@ -275,6 +275,22 @@ def test_an_interrupted_call_leaves_the_next_one_its_own_answer(manager, tmp_pat
     assert [counter.up(), counter.up(10)] == [1, 11]
 
 
+def test_a_signal_handler_calls_in_the_midst_of_a_call(manager, tmp_path):
+    counter, path = manager.Counter(), tmp_path / "later"
+
+    def call(signum, frame):
+        assert counter.up() == 1
+        path.touch()
+
+    before = signal.signal(signal.SIGALRM, call)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        assert counter.wait_for(str(path)) == "there"
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert counter.up() == 2
+
+
 def test_threads_call_at_the_same_time(manager, tmp_path):
     counter, path, answers = manager.Counter(), tmp_path / "later", []
     slow = threading.Thread(target=lambda: answers.append(counter.wait_for(str(path))))

@@ -150,9 +150,10 @@ class Queue(Managed):
                 self._finished.wait()
 
     def _count_down(self) -> bool:
-        with self._finished:
-            counted: bool = self._unfinished.acquire(False)
-            if not self._unfinished.get_value():
+        counted: bool = self._unfinished.acquire(False)
+        if not self._unfinished.get_value():
+            # As in a `JoinableQueue`: one that waits has seen more than 0 with the lock held.
+            with self._finished:
                 self._finished.notify_all()
         return counted
 
@@ -350,7 +351,8 @@ def lease_of(key: int, handle: int) -> _engine.Lease | None:
     if found is None:
         try:
             found = _leases[key] = _engine.Lease(key, handle)
-        except ValueError:
+        except (ValueError, OSError):
+            # No such lease, or no arena, and so none that could have it.
             return None
     return found
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 
-from manyhands import _std
-from manyhands._bare import without_annotations
-from manyhands._passed_on import pass_on
+from manyhands import _bare, _passed_on, _std
 
 from . import util
 
@@ -35,5 +33,5 @@ class Arena(standard.Arena):  # type: ignore[misc]
 
 standard.Arena = Arena
 standard.reduction.register(Arena, standard.reduce_arena)
-without_annotations(globals())
-pass_on(__name__, standard)
+_bare.without_annotations(globals())
+_passed_on.pass_on(__name__, standard)

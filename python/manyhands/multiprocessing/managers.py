@@ -9,13 +9,11 @@ ended, each call and each wait is an error that says so.
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 from traceback import format_exc
 
-from manyhands import _engine, _std
-from manyhands._bare import without_annotations
-from manyhands._passed_on import pass_on
+from manyhands import _bare, _engine, _passed_on, _std
 
 from . import _managed
 
@@ -82,7 +80,8 @@ class _Serving:
     def __init__(self: Any, registry: Any, address: Any, authkey: Any, serializer: str) -> None:
         _Serving.init(self, registry, address, authkey, serializer)
         self.id_to_obj = _Objects(self)
-        self._key = secrets.randbits(63)
+        # Nobody can guess it, and it fits a number of 64 bits.
+        self._key = int.from_bytes(os.urandom(8), "little")
         self._lease = _engine.Lease(self._key)
 
     def serve_forever(self: Any) -> None:
@@ -172,6 +171,23 @@ class _Line:
     def _broken_off(self, error: Exception) -> Exception:
         self._drop()
         return _gone(error, self._address)
+
+
+class _Aside:
+    """A call within a call, as a signal handler makes it: it gets a connection of its own."""
+
+    def __init__(self, local: Any, line: _Line) -> None:
+        self._local = local
+        self._line = line
+
+    def __enter__(self) -> None:
+        del self._local.connection
+
+    def __exit__(self, *raised: object) -> None:
+        own = vars(self._local).pop("connection", None)
+        if own is not None:
+            own.close()
+        self._local.connection = self._line
 
 
 class _Borrowed:
@@ -307,7 +323,11 @@ class _Proxy:
         """Calls a method of what this is a proxy of, and gives a copy of the result."""
         managed = self._managed
         if managed is None:
-            return _Proxy.call(self, methodname, args, kwds)
+            line = vars(self._tls).get("connection")
+            if line is None or not getattr(line, "busy", False):
+                return _Proxy.call(self, methodname, args, kwds)
+            with _Aside(self._tls, line):
+                return _Proxy.call(self, methodname, args, kwds)
         managed.check()
         if methodname in managed.methods:
             return getattr(managed, methodname)(*args, **kwds)
@@ -395,7 +415,7 @@ for _name, _kind in _managed.TYPES.items():
     _in_shared_memory(_name, _kind)
 
 __all__ = standard.__all__
-without_annotations(globals())
+_bare.without_annotations(globals())
 # Pickles name it so.
 RebuildProxy.__module__ = standard.__name__
-pass_on(__name__, standard)
+_passed_on.pass_on(__name__, standard)

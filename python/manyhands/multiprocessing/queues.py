@@ -130,9 +130,12 @@ class JoinableQueue(Queue["T"]):
 
 def _count_down(queue: JoinableQueue[Any]) -> bool:
     """One object fewer is to be dealt with; whether there was one."""
-    with queue._cond:
-        counted: bool = queue._unfinished_tasks.acquire(False)
-        if not queue._unfinished_tasks.get_value():
+    unfinished = queue._unfinished_tasks
+    counted: bool = unfinished.acquire(False)
+    if not unfinished.get_value():
+        # One that waits has seen a number above 0 with the lock held, and gives the lock up in its wait. So it waits by
+        # now, or sees that nothing is left.
+        with queue._cond:
             queue._cond.notify_all()
     return counted
 
