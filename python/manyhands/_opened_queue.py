@@ -26,7 +26,11 @@ else:
     Empty, Full = standard.Empty, standard.Full
     Condition, Lock = (_std.original("threading", name) for name in ("Condition", "Lock"))
     # There since Python 3.13.
-    ShutDown = getattr(standard, "ShutDown", None) or type("ShutDown", (Exception,), {"__module__": "queue"})
+    ShutDown = getattr(standard, "ShutDown", None) or type(
+        "ShutDown",
+        (Exception,),
+        {"__module__": "queue", "__doc__": "Raised by `put` and `get` of a queue that was shut down."},
+    )
 
 __all__ = [
     "Empty",
@@ -76,6 +80,12 @@ def _await(
 
 
 def put(self: Any, item: Any, block: bool = True, timeout: float | None = None) -> None:
+    """Puts an item into the queue. Where the queue is full, it first waits for room.
+
+    It waits until there is room, or for `timeout` seconds if that is given, and raises Full when they are over. With
+    `block` false it does not wait, and `timeout` means nothing: a full queue raises Full at once. Raises ShutDown after
+    a `shutdown`, and ValueError for a `timeout` below 0 on a queue with a limit.
+    """
     with self.not_full:
         if self.maxsize > 0 and not self._manyhands_is_closed:
             _await(
@@ -93,6 +103,12 @@ def put(self: Any, item: Any, block: bool = True, timeout: float | None = None) 
 
 
 def get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
+    """Takes the next item out of the queue and returns it. Where the queue is empty, it first waits for one.
+
+    It waits until there is an item, or for `timeout` seconds if that is given, and raises Empty when they are over.
+    With `block` false it does not wait, and `timeout` means nothing: an empty queue raises Empty at once. Raises
+    ShutDown when the queue is shut down and empty, and ValueError for a `timeout` below 0.
+    """
     with self.not_empty:
         if timeout is not None or not self._qsize():
             _await(

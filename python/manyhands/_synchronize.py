@@ -46,7 +46,11 @@ def _once_made(name: str, read: Callable[[Any], Any], write: Callable[[Any, Any]
 
 
 class Condition(_engine.ThreadCondition):
-    """A place where threads wait, under a lock, to be notified of a change."""
+    """A place where threads wait, having given up a lock, until another thread notifies them of a change.
+
+    `lock` is a `Lock`, an `RLock`, or any object with `acquire` and `release`; without it the condition has an `RLock`
+    of its own. The condition's `acquire` and `release`, and a `with` on it, are those of the lock.
+    """
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -101,7 +105,7 @@ class Condition(_engine.ThreadCondition):
         return made
 
     def notifyAll(self) -> None:
-        """Deprecated: use `notify_all`."""
+        """Wakes all threads that wait. Deprecated: use `notify_all`."""
         outdated("notifyAll() is deprecated, use notify_all() instead")
         self.notify_all()
 
@@ -151,7 +155,10 @@ _MOST_PERMITS = 2**31 - 1
 
 
 class Semaphore(_engine.ThreadSemaphore):
-    """A number of permits."""
+    """A number of permits. `acquire` takes one, waiting while there is none; `release` gives back or adds some.
+
+    `value` is how many there are at first; below 0 it is a ValueError. A `with` takes one permit and gives it back.
+    """
 
     _manyhands_bounded = False
 
@@ -240,7 +247,10 @@ class _FirstValue:
 
 
 class BoundedSemaphore(Semaphore):
-    """A number of permits that cannot grow above its first value."""
+    """A semaphore that never has more permits than the `value` it was made with.
+
+    A `release` that would give it more raises ValueError: it was called more often than `acquire`.
+    """
 
     _manyhands_bounded = True
     _manyhands_release = _BoundedSemaphore.release
@@ -262,7 +272,7 @@ class BoundedSemaphore(Semaphore):
 
 
 class Event(_engine.ThreadEvent):
-    """A flag that threads wait for."""
+    """A flag that threads can wait for: `set` sets it, `clear` clears it, `wait` waits for it. It begins unset."""
 
     _cond: Any = _Inside()
     _manyhands_set = _Event.set
@@ -309,7 +319,7 @@ class Event(_engine.ThreadEvent):
     __copy__ = _copy
 
     def isSet(self) -> bool:
-        """Deprecated: use `is_set`."""
+        """Whether the flag is set. Deprecated: use `is_set`."""
         outdated("isSet() is deprecated, use is_set() instead")
         return self.is_set()
 
@@ -320,7 +330,11 @@ _KEPT = ("_action", "_timeout", "_parties", "_state", "_count")
 
 
 class Barrier(_engine.ThreadBarrier):
-    """A place that no thread leaves before all have come."""
+    """A place where threads wait for one another: none goes on before as many as `parties` have called `wait`.
+
+    The last of them calls `action` first, if there is one. `timeout` is the limit, in seconds, for each `wait` that has
+    none of its own. The barrier can be used again when all have gone on. Fewer than 1 party is a ValueError.
+    """
 
     #: Whether a subclass has steps of its own. Then the standard class's functions do all the work.
     _manyhands_stepwise = False

@@ -94,7 +94,10 @@ for _name in _HOOKS:
 
 
 class Queue(_engine.ThreadQueue["T"]):
-    """A queue for any number of threads, first in, first out; a positive `maxsize` bounds it."""
+    """A queue for any number of threads, first in, first out.
+
+    `maxsize` is how many items may wait in it before `put` waits for room; 0 or less sets no limit.
+    """
 
     mutex: Any = _Inside()
     not_empty: Any = _Inside()
@@ -172,7 +175,7 @@ class Queue(_engine.ThreadQueue["T"]):
 
 
 class LifoQueue(Queue["T"], known=True):
-    """A queue that gives the item put last first."""
+    """A queue that gives the item put last first. `maxsize` bounds it as it does a `Queue`."""
 
     _manyhands_ours = True
     _manyhands_sequence = list
@@ -189,7 +192,10 @@ class LifoQueue(Queue["T"], known=True):
 
 
 class PriorityQueue(Queue["T"]):
-    """A queue that gives the smallest item first."""
+    """A queue that gives the smallest item first. `maxsize` bounds it as it does a `Queue`.
+
+    Items are compared with `<`. Often they are pairs of a number and what it is about.
+    """
 
     _manyhands_ours = True
 

@@ -90,7 +90,12 @@ def _life(thread: Any) -> _engine.ThreadLife:
 
 
 class Thread(_Thread):  # type: ignore[misc]
-    """A thread of control, seen by the engine."""
+    """A thread of control. It calls `target(*args, **kwargs)`, or does what the `run` of a subclass does.
+
+    Without a `name` it gets a numbered one. A daemon does not keep the program from ending; with `daemon=None` a thread
+    is one if the thread that makes it is. `context` is the `contextvars.Context` that it runs in. `group` must be
+    `None`.
+    """
 
     def __init__(
         self,
@@ -117,7 +122,10 @@ class Thread(_Thread):  # type: ignore[misc]
     _manyhands_context: Any = None
 
     def start(self) -> None:
-        """Starts the thread, once."""
+        """Starts the thread, which then calls `run`.
+
+        Raises RuntimeError when it was started before, and when the system has no room for another thread.
+        """
         if self._initialized and self._started.is_set():
             raise _engine.refused_by(RuntimeError("threads can only be started once"), self)
         _Thread.start(self)
@@ -155,7 +163,12 @@ class Thread(_Thread):  # type: ignore[misc]
             life.end()
 
     def join(self, timeout: float | None = None) -> None:
-        """Waits until the thread has ended, or the time is over."""
+        """Waits until the thread has ended, or for `timeout` seconds; `None` is no limit.
+
+        Returns `None` in either case: ask `is_alive` whether the thread has ended. May be called any number of times.
+        Raises RuntimeError when the thread was not started or is the one that calls, and DeadlockError when the wait
+        could never end.
+        """
         if self._initialized and not self._started.is_set():
             raise _engine.refused_by(RuntimeError("cannot join thread before it is started"), self)
         if self._initialized and self is _standard.current_thread():
@@ -240,7 +253,10 @@ class _DummyThread(Thread, _Dummy):  # type: ignore[misc]
 
 
 class Timer(Thread):
-    """Calls a function after some time, unless it is cancelled before."""
+    """A thread that calls `function(*args, **kwargs)` once, `interval` seconds after its `start`.
+
+    `cancel` prevents the call, if it has not begun yet.
+    """
 
     cancel = _Timer.cancel
     run = _Timer.run

@@ -1,7 +1,7 @@
-"""Names and signatures: those of the standard modules, for programs that look at them and for tools that do.
+"""Names, signatures and docstrings: those of the standard modules, for programs and for tools that look at them.
 
-One program lists both, under plain python and under the launcher, and the lists are compared. What differs on purpose
-stands here with its reason.
+One program lists all three, under plain python and under the launcher, and the lists are compared. What differs on
+purpose stands here with its reason. Docstrings are in our own words, so only that there is one is compared.
 """
 
 import json
@@ -24,7 +24,12 @@ def signature(thing):
     except (TypeError, ValueError):
         return None
 
-found = {{}}
+def doc(thing):
+    # A class without a docstring would get its base's.
+    text = thing.__doc__ if isinstance(thing, type) else inspect.getdoc(thing)
+    return (text or "").strip() if callable(thing) else None
+
+found, docs = {{}}, {{}}
 for path in {MODULES!r}:
     module = importlib.import_module(path)
     for name in dir(module):
@@ -32,11 +37,13 @@ for path in {MODULES!r}:
             continue
         thing, title = getattr(module, name), f"{{path}}.{{name}}"
         found[title] = signature(thing) if callable(thing) else "no callable"
+        docs[title] = doc(thing)
         for member in dir(thing) if isinstance(thing, type) and not name.startswith("_") else ():
             if not member.startswith("_") or member in ("__enter__", "__exit__"):
                 value = getattr(thing, member)
                 found[f"{{title}}.{{member}}"] = signature(value) if callable(value) else "no callable"
-print(json.dumps(found))
+                docs[f"{{title}}.{{member}}"] = doc(value)
+print(json.dumps([found, docs]))
 """
 
 #: What ours takes besides: options that the standard library has not, or has from a later version on.
@@ -77,12 +84,22 @@ def is_meant(title):
 
 
 @pytest.fixture
-def lists(runner):
+def printed(runner):
     runner.write(LIST)
     plain = runner.run("program.py", manyhands=False)
     ours = runner.run("program.py")
     assert (plain.stderr, ours.stderr) == ("", "")
     return json.loads(plain.stdout), json.loads(ours.stdout)
+
+
+@pytest.fixture
+def lists(printed):
+    return [signatures for signatures, _ in printed]
+
+
+@pytest.fixture
+def docs(printed):
+    return [docstrings for _, docstrings in printed]
 
 
 def test_names(lists):
@@ -103,6 +120,23 @@ def test_signatures(lists):
         and not is_meant(title)
     ]
     assert differences == []
+
+
+#: A docstring of fewer characters than these says nothing.
+STUB = 12
+
+
+def test_docstrings(docs):
+    plain, ours = docs
+    missing = [title for title, text in plain.items() if text and ours.get(title, text) == "" and not is_private(title)]
+    assert missing == []
+    # Names that only ours has are held to it, too. A text that is the standard library's own is as it is.
+    stubs = [
+        f"{title}: {text}"
+        for title, text in ours.items()
+        if text and len(text) < STUB and text != plain.get(title) and not is_private(title)
+    ]
+    assert stubs == []
 
 
 METHODS = """

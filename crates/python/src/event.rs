@@ -27,17 +27,19 @@ shared_class! {
         Ok(self.raw.get()?.is_set())
     }
 
-    /// Sets it; all that wait go on.
+    /// Sets the event. All that wait for it go on, and until it is cleared `wait` returns at once.
     fn set(&self) -> PyResult<()> {
         self.raw.get().map(RawEvent::set)
     }
 
-    /// Clears it.
+    /// Clears the event: from now on `wait` waits until it is set again.
     fn clear(&self) -> PyResult<()> {
         self.raw.get().map(RawEvent::clear)
     }
 
-    /// Waits until it is set; `False` when the time was over first.
+    /// Waits until the event is set, or for `timeout` seconds; `None` is no limit.
+    ///
+    /// Returns True, or False when the time was over first.
     #[pyo3(signature = (timeout = None))]
     fn wait(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<bool> {
         if slf.get().raw.get()?.is_set() {

@@ -200,7 +200,12 @@ macro_rules! lock_class {
                 self.raw.open(handle, <$raw>::attach, <$raw>::shared)
             }
 
-            /// Takes the lock; `False` when the time was over first.
+            /// Takes the lock, waiting until it is free, and returns True. The holder of an `RLock` takes it again at
+            /// once.
+            ///
+            /// Returns False when it could not have the lock: at once with `block` false, or when `timeout` seconds are
+            /// over; `None` is no limit, and below 0 is 0. When the holder was killed, the next process that asks gets
+            /// the lock, and a RuntimeWarning.
             #[pyo3(signature = (block = true, timeout = None))]
             fn acquire(
                 slf: &Bound<'_, Self>,
@@ -216,7 +221,10 @@ macro_rules! lock_class {
                 Self::take(slf, timeout, false)
             }
 
-            /// Releases the lock.
+            /// Releases the lock. If others wait for it, one of them can take it now.
+            ///
+            /// Any process may release a `Lock`; to release a free one is a ValueError. An `RLock` is released by its
+            /// holder alone, once for each time that it was taken; in any other thread that is an AssertionError.
             fn release(&self) -> PyResult<()> {
                 self.give_up(<$raw>::release)
             }

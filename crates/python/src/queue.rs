@@ -241,7 +241,11 @@ shared_class! {
         self.ends.set(Ends::new(maxsize, handle)?)
     }
 
-    /// Puts an object, waiting for room.
+    /// Puts an object into the queue. It is pickled and handed over before this returns; later changes are not seen.
+    ///
+    /// Where the queue is full it waits for room, or for `timeout` seconds if that is given, and raises Full when they
+    /// are over. With `block` false it raises Full at once. An object that cannot be pickled is reported and dropped.
+    /// Raises ValueError when this process has closed the queue.
     #[pyo3(signature = (obj, block = true, timeout = None))]
     fn put(
         slf: &Bound<'_, Self>,
@@ -263,7 +267,10 @@ shared_class! {
         Queue::hand_over(slf, obj, block, timeout)
     }
 
-    /// Takes the next object, waiting for one.
+    /// Takes the next object out of the queue and returns it. Where the queue is empty, it first waits for one.
+    ///
+    /// It waits until there is an object, or for `timeout` seconds if that is given, and raises Empty when they are
+    /// over. With `block` false it raises Empty at once. Raises ValueError when this process has closed the queue.
     #[pyo3(signature = (block = true, timeout = None))]
     fn get<'py>(
         slf: &Bound<'py, Self>,
@@ -292,12 +299,12 @@ shared_class! {
         Ok(ends.raw.is_empty())
     }
 
-    /// Whether as many objects wait as may.
+    /// Whether as many objects wait as `maxsize` allows. Without a limit it is False.
     fn full(&self) -> PyResult<bool> {
         Ok(self.ends.get()?.raw.is_full())
     }
 
-    /// This process puts and takes nothing more.
+    /// Closes the queue for this process: `put` and `get` raise ValueError from now on. Other processes go on using it.
     fn close(&self) -> PyResult<()> {
         self.ends.get().map(Ends::close)
     }
@@ -341,7 +348,7 @@ shared_class! {
         self.ends.set(Ends::new(maxsize, handle)?)
     }
 
-    /// Puts an object.
+    /// Puts an object into the queue, which always has room for it. Raises what pickling it raises.
     fn put(slf: &Bound<'_, Self>, obj: &Bound<'_, PyAny>) -> PyResult<()> {
         let ends = slf.get().ends()?;
         match value::plain(obj) {
@@ -350,7 +357,7 @@ shared_class! {
         }
     }
 
-    /// Takes the next object, waiting for one.
+    /// Takes the next object out of the queue and returns it, waiting until there is one.
     fn get<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         slf.get().ends()?.get(slf, None, true, None)
     }
@@ -360,7 +367,7 @@ shared_class! {
         Ok(self.ends()?.raw.is_empty())
     }
 
-    /// This process puts and takes nothing more.
+    /// Closes the queue for this process: its methods raise OSError from now on. Other processes go on using it.
     fn close(&self) -> PyResult<()> {
         self.ends.get().map(Ends::close)
     }

@@ -38,7 +38,10 @@ shared_class! {
         }
     }
 
-    /// Takes a permit; `False` when the time was over first.
+    /// Takes a permit, waiting until there is one, and returns True.
+    ///
+    /// Returns False when it got none: at once with `block` false, or when `timeout` seconds are over; `None` is no
+    /// limit, and below 0 is 0.
     #[pyo3(signature = (block = true, timeout = None))]
     fn acquire(
         slf: &Bound<'_, Self>,
@@ -55,7 +58,7 @@ shared_class! {
         waited(slf.get().raw.get()?.acquire(limit_of_semaphore(timeout)?, &patient), patient)
     }
 
-    /// Gives a permit back, or adds one.
+    /// Gives a permit back, or adds one. Raises ValueError when the semaphore would have more than it may have.
     fn release(&self) -> PyResult<()> {
         self.raw.get()?.release(1).map_err(|_| too_often())
     }

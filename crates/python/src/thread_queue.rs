@@ -20,6 +20,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
+use std::ffi::CStr;
 use std::sync::{Mutex, PoisonError};
 
 static SHUT_DOWN: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -55,6 +56,17 @@ impl ThreadQueue {
 }
 
 impl Handing for ThreadQueue {
+    const PUT: &'static CStr = c"put($self, /, item, block=True, timeout=None)\n--\n\n\
+        Puts an item into the queue. Where the queue is full, it first waits for room.\n\n\
+        It waits until there is room, or for `timeout` seconds if that is given, and raises Full when they are\n\
+        over. With `block` false it does not wait, and `timeout` means nothing: a full queue raises Full at once.\n\
+        Raises ShutDown after a `shutdown`, and ValueError for a `timeout` below 0 on a queue with a limit.";
+    const GET: &'static CStr = c"get($self, /, block=True, timeout=None)\n--\n\n\
+        Takes the next item out of the queue and returns it. Where the queue is empty, it first waits for one.\n\n\
+        It waits until there is an item, or for `timeout` seconds if that is given, and raises Empty when they are\n\
+        over. With `block` false it does not wait, and `timeout` means nothing: an empty queue raises Empty at\n\
+        once. Raises ValueError for a `timeout` below 0, and ShutDown when the queue is shut down and empty.";
+
     #[inline]
     fn put_at_once(&self, item: &Bound<'_, PyAny>) -> bool {
         if !QUEUE_CLASS.holds(item.py()) {
@@ -182,7 +194,9 @@ impl ThreadQueue {
         }
     }
 
-    /// Reports one item done that was got.
+    /// Reports that the work on an item from `get` is done. `join` waits for one such report per item that was put.
+    ///
+    /// Raises ValueError when it is called more often than items were put.
     fn task_done(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
         let inside = within(py, &this.monitor)?;
@@ -195,7 +209,9 @@ impl ThreadQueue {
             .map_err(|DoneTooOften| PyValueError::new_err("task_done() called too many times"))
     }
 
-    /// Waits until every item that was put has been reported done.
+    /// Waits until every item that was put has been reported done, by one `task_done` for each.
+    ///
+    /// Items that are put meanwhile count, too. A `shutdown` that drops items counts them as done.
     fn join(slf: &Bound<'_, Self>) -> PyResult<()> {
         let this = slf.get();
         loop {
@@ -212,7 +228,10 @@ impl ThreadQueue {
         }
     }
 
-    /// Refuses further items; with `immediate`, drops those that wait.
+    /// Shuts the queue down: `put` raises ShutDown from now on, and so does `get` once the queue is empty.
+    ///
+    /// Threads that wait in either are woken, and get that error. With `immediate`, items that wait are dropped first,
+    /// and count as done.
     #[pyo3(signature = (immediate = false))]
     fn shutdown(slf: &Bound<'_, Self>, #[pyo3(from_py_with = truth)] immediate: bool) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
@@ -232,7 +251,10 @@ impl ThreadQueue {
         Ok(())
     }
 
-    /// How many items wait.
+    /// How many items wait at this moment.
+    ///
+    /// The number may be another before the caller looks at it: above 0 does not mean that the next `get` finds an
+    /// item.
     fn qsize(slf: &Bound<'_, Self>) -> PyResult<usize> {
         let this = slf.get();
         if Self::is_to_be_opened(slf)? {
@@ -241,12 +263,17 @@ impl ThreadQueue {
         Ok(this.monitor.items())
     }
 
-    /// Whether no item waits.
+    /// Whether no item waits at this moment.
+    ///
+    /// Another thread may put or take one before the caller acts on the answer. To wait until all items are done, use
+    /// `join`.
     fn empty(slf: &Bound<'_, Self>) -> PyResult<bool> {
         Ok(Self::qsize(slf)? == 0)
     }
 
-    /// Whether as many items wait as may.
+    /// Whether as many items wait at this moment as `maxsize` allows. Without a limit it is False.
+    ///
+    /// Another thread may put or take one before the caller acts on the answer: a `put` with `block` false is surer.
     fn full(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let limit = slf.get().monitor.limit();
         Ok(limit > 0 && Self::qsize(slf)? >= limit)
@@ -329,6 +356,15 @@ impl ThreadSimpleQueue {
 }
 
 impl Handing for ThreadSimpleQueue {
+    const PUT: &'static CStr = c"put($self, /, item, block=True, timeout=None)\n--\n\n\
+        Puts an item into the queue, which always has room for it.\n\n\
+        `block` and `timeout` mean nothing here: they are there because `Queue.put` has them.";
+    const GET: &'static CStr = c"get($self, /, block=True, timeout=None)\n--\n\n\
+        Takes the next item out of the queue and returns it. Where the queue is empty, it first waits for one.\n\n\
+        It waits until there is an item, or for `timeout` seconds if that is given, and raises Empty when they are\n\
+        over. With `block` false it does not wait, and `timeout` means nothing: an empty queue raises Empty at\n\
+        once. Raises ValueError for a `timeout` below 0.";
+
     #[inline]
     fn put_at_once(&self, item: &Bound<'_, PyAny>) -> bool {
         count(|counters| &counters.messages);
@@ -368,7 +404,7 @@ impl ThreadSimpleQueue {
         self.push(&item)
     }
 
-    /// Puts an item.
+    /// Puts an item into the queue: the same as `put(item)`, under the name that `Queue` has for it.
     fn put_nowait(&self, item: Bound<'_, PyAny>) -> PyResult<()> {
         self.put(item, false, None)
     }
@@ -396,17 +432,20 @@ impl ThreadSimpleQueue {
         }
     }
 
-    /// Takes an item if there is one now.
+    /// Takes the next item out of the queue and returns it, or raises Empty when there is none at this moment.
     fn get_nowait<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         Self::get(slf, false, None)
     }
 
-    /// How many items wait.
+    /// How many items wait at this moment.
+    ///
+    /// The number may be another before the caller looks at it: above 0 does not mean that the next `get` finds an
+    /// item.
     fn qsize(&self) -> usize {
         self.monitor.items()
     }
 
-    /// Whether no item waits.
+    /// Whether no item waits at this moment. Another thread may put or take one before the caller acts on the answer.
     fn empty(&self) -> bool {
         self.monitor.items() == 0
     }

@@ -142,7 +142,11 @@ class _Covered:
 
 
 class Future(_engine.Future["T"], _standard.Future["T"]):
-    """The answer of a call."""
+    """The answer of a call that may still be under way. `Executor.submit` makes it.
+
+    A program waits for the call (`result`, `exception`), asks after it (`running`, `done`, `cancelled`), or withdraws
+    it (`cancel`).
+    """
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -243,7 +247,11 @@ def _unwatch_all(futures: set[Future[T]], over: SimpleQueue[Future[T]]) -> None:
 
 
 def as_completed(fs: Iterable[Future[T]], timeout: float | None = None) -> Iterator[Future[T]]:
-    """The futures as they are over, each once; TimeoutError when some are not after `timeout` seconds."""
+    """Gives the futures one by one, each as soon as it is over or withdrawn; those that are by now come first.
+
+    A future that is in `fs` twice is given once. They may be of several executors. Raises TimeoutError when some are
+    not over after `timeout` seconds in all; `None` is no limit.
+    """
     pending = set(fs)
     if _aside.in_force or not all(isinstance(future, Future) for future in pending):
         yield from _standard.as_completed(pending, timeout)  # type: ignore[misc]
@@ -268,7 +276,12 @@ def as_completed(fs: Iterable[Future[T]], timeout: float | None = None) -> Itera
 def wait(
     fs: Iterable[Future[T]], timeout: float | None = None, return_when: str = ALL_COMPLETED
 ) -> DoneAndNotDoneFutures[T]:
-    """Waits until all are over, or the first is, or the first has raised; which are, and which are not."""
+    """Waits for futures, and returns two sets of them: those that are over (`done`) and the others (`not_done`).
+
+    It waits until all are over or withdrawn; with `return_when=FIRST_COMPLETED` until one is; with FIRST_EXCEPTION
+    until one has raised, or all are over. After `timeout` seconds it returns in any case, without an error; `None` is
+    no limit. Any other `return_when` is a ValueError.
+    """
     if return_when not in (FIRST_COMPLETED, FIRST_EXCEPTION, ALL_COMPLETED):
         raise ValueError(f"Invalid return condition: {return_when!r}")
     pending = set(fs)

@@ -158,8 +158,12 @@ class _ExecutorWorkers(Workers):
 
 
 class ProcessPoolExecutor(_engine.ProcessPoolExecutor, _Standard):  # type: ignore[misc]
-    """Runs calls in processes. `retries`: how often a call is run again whose worker died. `resources`: what calls may
-    say that they need (`_admission`)."""
+    """Runs calls in worker processes: `max_workers` of them, or one for each processor.
+
+    `mp_context` says how they are started. Each calls `initializer(*initargs)` first, and is replaced by a new one
+    after `max_tasks_per_child` calls, where that is given. `retries` is how often a call is run again whose worker
+    died. `resources` are units that calls may need, which `submit` takes as `needs` (`_admission`).
+    """
 
     def __init__(
         self,
@@ -213,8 +217,13 @@ class ProcessPoolExecutor(_engine.ProcessPoolExecutor, _Standard):  # type: igno
         chunksize: int = 1,
         buffersize: int | None = None,
     ) -> Iterator[T]:
-        """Calls `fn` with an element of each iterable; the results, in order. `chunksize` elements go to a worker at
-        once; with `buffersize` no more than so many of these are ahead of the result that is asked for."""
+        """Calls `fn` in worker processes with an element of each iterable, until one ends; iterates over the results.
+
+        They come in order. `chunksize` elements go to a worker at once. All are handed in now, or with `buffersize`
+        only so many of these chunks ahead of the result that is asked for. To ask for a result raises what its call
+        raised, or TimeoutError when it is not there `timeout` seconds after `map` was called; `None` is no limit.
+        Raises ValueError when `chunksize` or `buffersize` is below 1.
+        """
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
         _map.check_buffersize(buffersize)
@@ -231,7 +240,11 @@ class ProcessPoolExecutor(_engine.ProcessPoolExecutor, _Standard):  # type: igno
         return _map.one_by_one(_map.in_order(handed_in, timeout, buffersize))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Takes no more calls; with `cancel_futures`, withdraws those that no worker has begun with."""
+        """Takes no more calls: `submit` and `map` raise RuntimeError from now on. May be called again.
+
+        With `wait` it returns when all calls are over and the workers have ended, otherwise at once. With
+        `cancel_futures` it withdraws the calls that no worker has begun with; otherwise they are run.
+        """
         workers = self._manyhands
         with workers.changing:
             self._shutdown_thread = True

@@ -115,7 +115,12 @@ def _run(
 
 
 class ThreadPoolExecutor(_engine.ThreadPoolExecutor, _Standard):  # type: ignore[misc]
-    """Runs calls in threads of this process. `resources`: what calls may say that they need (`_admission`)."""
+    """Runs calls in threads of this process, `max_workers` at most: without it 4 more than processors, up to 32.
+
+    A thread is started when no other is idle, and its name begins with `thread_name_prefix`. It calls
+    `initializer(*initargs)` first. When that raises, the executor is broken, and calls raise BrokenThreadPool.
+    `resources` are units that calls may need, which `submit` takes as `needs` (`_admission`).
+    """
 
     _counter = itertools.count().__next__
 
@@ -226,14 +231,23 @@ class ThreadPoolExecutor(_engine.ThreadPoolExecutor, _Standard):  # type: ignore
         chunksize: int = 1,
         buffersize: int | None = None,
     ) -> Iterator[T]:
-        """Calls `fn` with an element of each iterable; the results, in order. `chunksize` means nothing to threads;
-        with `buffersize` no more than so many calls are ahead of the result that is asked for."""
+        """Calls `fn` in the threads with an element of each iterable, until one ends; iterates over the results.
+
+        They come in order. All calls are handed in now, or with `buffersize` only so many ahead of the result that is
+        asked for. To ask for a result raises what its call raised, or TimeoutError when it is not there `timeout`
+        seconds after `map` was called; `None` is no limit. `chunksize` means nothing to threads. Raises ValueError when
+        `buffersize` is below 1.
+        """
         _map.check_buffersize(buffersize)
         handed_in = _map.submitted(self, fn, zip(*iterables, strict=False))
         return _map.in_order(handed_in, timeout, buffersize)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Takes no more calls; with `cancel_futures`, withdraws those that no thread has begun with."""
+        """Takes no more calls: `submit` and `map` raise RuntimeError from now on. May be called again.
+
+        With `wait` it returns when all calls are over and the threads have ended, otherwise at once. With
+        `cancel_futures` it withdraws the calls that no thread has begun with; otherwise they are run.
+        """
         if self._manyhands_opened:
             _Standard.shutdown(self, wait, cancel_futures=cancel_futures)
             return

@@ -32,7 +32,10 @@ _ATTEMPTS = 24
 
 
 class ThreadPool(Pool):
-    """Threads that run calls."""
+    """A pool of threads that run calls: so many `processes`, or one for each processor. It has the methods of `Pool`.
+
+    Each thread calls `initializer(*initargs)` first. Nothing is pickled: calls and results are the very objects.
+    """
 
     def __init__(
         self,

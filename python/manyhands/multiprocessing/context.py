@@ -78,14 +78,20 @@ class BaseContext:
         return count
 
     def Pipe(self, duplex: bool = True) -> tuple[Connection[Any, Any], Connection[Any, Any]]:
-        """Two connected ends; the standard library's own, so that they can be waited for together with sockets."""
+        """Two connected ends, the standard library's own, so that they can be waited for together with sockets.
+
+        Without `duplex` the first only receives, and the second only sends.
+        """
         from . import connection
 
         ends: tuple[Connection[Any, Any], Connection[Any, Any]] = connection.Pipe(duplex)
         return ends
 
     def Manager(self) -> managers.SyncManager:
-        """A started process that keeps objects for others, who have proxies of them."""
+        """Starts a manager, whose server process keeps objects that several processes use, and returns it.
+
+        Its methods, such as `dict`, `list`, `Queue` and `Lock`, make such objects and return proxies of them.
+        """
         from .managers import SyncManager
 
         manager: managers.SyncManager = SyncManager(ctx=self.get_context())
@@ -105,19 +111,19 @@ class BaseContext:
         return RLock(ctx=self.get_context())
 
     def Semaphore(self, value: int = 1) -> synchronize.Semaphore:
-        """A number of permits."""
+        """A semaphore with `value` permits at first."""
         from .synchronize import Semaphore
 
         return Semaphore(value, ctx=self.get_context())
 
     def BoundedSemaphore(self, value: int = 1) -> synchronize.BoundedSemaphore:
-        """A number of permits that cannot grow above its first value."""
+        """A semaphore that never has more permits than `value`."""
         from .synchronize import BoundedSemaphore
 
         return BoundedSemaphore(value, ctx=self.get_context())
 
     def Condition(self, lock: synchronize.Lock | synchronize.RLock | None = None) -> synchronize.Condition:
-        """Where processes wait for news of what the lock guards; with an RLock of its own without."""
+        """A condition, where processes wait to be notified, on `lock` or on an RLock of its own."""
         from .synchronize import Condition
 
         return Condition(lock, ctx=self.get_context())
@@ -125,7 +131,7 @@ class BaseContext:
     def Barrier(
         self, parties: int, action: Callable[[], object] | None = None, timeout: float | None = None
     ) -> synchronize.Barrier:
-        """Where nobody goes on before all parties have arrived."""
+        """A barrier for so many `parties`. The last to arrive calls `action`; `timeout` is the limit for each wait."""
         from .synchronize import Barrier
 
         return Barrier(parties, action, timeout, ctx=self.get_context())
@@ -163,31 +169,31 @@ class BaseContext:
         *,
         retries: int = 0,
     ) -> pool.Pool:
-        """Processes that run calls. `retries`: how often a call is run again whose worker died."""
+        """A pool of worker processes that run calls; see `Pool` in `multiprocessing.pool` for its arguments."""
         from .pool import Pool
 
         return Pool(processes, initializer, initargs, maxtasksperchild, context=self.get_context(), retries=retries)
 
     def RawValue(self, typecode_or_type: Any, *args: Any) -> Any:
-        """A `ctypes` object in shared memory."""
+        """A `ctypes` object in shared memory, of a type or an `array` type code, made of `args`. It has no lock."""
         from .sharedctypes import RawValue
 
         return RawValue(typecode_or_type, *args)
 
     def RawArray(self, typecode_or_type: Any, size_or_initializer: Any) -> Any:
-        """A `ctypes` array in shared memory."""
+        """A `ctypes` array in shared memory, of so many zeros or of the elements of a sequence. It has no lock."""
         from .sharedctypes import RawArray
 
         return RawArray(typecode_or_type, size_or_initializer)
 
     def Value(self, typecode_or_type: Any, *args: Any, lock: Any = True) -> Any:
-        """A `ctypes` object in shared memory with a lock."""
+        """As `RawValue`, with a lock for each access: `lock`, or a new one if it is True, or none if it is False."""
         from .sharedctypes import Value
 
         return Value(typecode_or_type, *args, lock=lock, ctx=self.get_context())
 
     def Array(self, typecode_or_type: Any, size_or_initializer: Any, *, lock: Any = True) -> Any:
-        """A `ctypes` array in shared memory with a lock."""
+        """As `RawArray`, with a lock for each access: `lock`, or a new one if it is True, or none if it is False."""
         from .sharedctypes import Array
 
         return Array(typecode_or_type, size_or_initializer, lock=lock, ctx=self.get_context())
@@ -196,14 +202,14 @@ class BaseContext:
         """Does nothing: frozen programs start children otherwise only on Windows."""
 
     def get_logger(self) -> logging.Logger:
-        """The package's logger."""
+        """The package's logger, which is made when it is first asked for."""
         from . import util
 
         logger: logging.Logger = util.get_logger()
         return logger
 
     def log_to_stderr(self, level: int | str | None = None) -> logging.Logger:
-        """Makes the package's logger write to standard error."""
+        """Makes the package's logger write to standard error, from `level` on if that is given, and returns it."""
         from . import util
 
         logger: logging.Logger = util.log_to_stderr(level)
@@ -214,19 +220,22 @@ class BaseContext:
         from . import connection  # noqa: F401
 
     def set_executable(self, executable: str | bytes) -> None:
-        """Which interpreter `spawn` and `forkserver` start."""
+        """Sets the path of the interpreter that `spawn` and `forkserver` start: at first `sys.executable`."""
         from . import spawn
 
         spawn.set_executable(executable)
 
     def set_forkserver_preload(self, module_names: list[str]) -> None:
-        """Which modules the process that `forkserver` children are forked from imports beforehand."""
+        """Sets which modules the process imports beforehand that `forkserver` children are forked from.
+
+        What it cannot import it leaves to its children. Anything but a list of strings is a TypeError.
+        """
         from .forkserver import set_forkserver_preload
 
         set_forkserver_preload(module_names)
 
     def get_context(self, method: str | None = None) -> BaseContext:
-        """The context of a start method; this one without."""
+        """The context of a start method, or this one if `method` is `None`. An unknown one is a ValueError."""
         if method is None:
             return self
         try:
@@ -235,11 +244,11 @@ class BaseContext:
             raise ValueError(f"cannot find context for {method!r}") from None
 
     def get_start_method(self, allow_none: bool = False) -> str | None:
-        """The start method's name."""
+        """The name of this context's start method. `allow_none` means nothing here."""
         return self._name
 
     def set_start_method(self, method: str | None, force: bool = False) -> None:
-        """Only the default context can be set."""
+        """Raises ValueError: only the default context takes a start method."""
         raise ValueError("cannot set start method of concrete context")
 
     @property
@@ -259,14 +268,20 @@ class _Process(BaseProcess):
     """What the process classes of all start methods have in common."""
 
     def start(self) -> None:
-        """Starts the process, once."""
+        """Starts the process, which then calls `run`.
+
+        Raises AssertionError when it was started before, or was made by another process, or this one is a daemon.
+        """
         self._check_closed()
         if self._popen is not None:
             raise _engine.refused_by(AssertionError("cannot start a process twice"), self)
         super().start()
 
     def join(self, timeout: float | None = None) -> None:
-        """Waits until the process has ended, or for `timeout` seconds."""
+        """Waits until the process has ended, or for `timeout` seconds; `None` is no limit.
+
+        Returns `None` in either case: ask `is_alive` or `exitcode`. Raises AssertionError when it was not started.
+        """
         self._check_closed()
         if self._popen is None and self._parent_pid == os.getpid():
             raise _engine.refused_by(AssertionError("can only join a started process"), self)
@@ -307,7 +322,11 @@ class _Process(BaseProcess):
 
 
 class Process(_Process):
-    """A process of the default start method."""
+    """A process of the default start method. It calls `target(*args, **kwargs)`, or does what a subclass's `run` does.
+
+    It has the methods of a `threading.Thread`. A daemon is ended when this process ends, and may not start processes;
+    with `daemon=None` it is one if this process is. `group` must be `None`.
+    """
 
     @staticmethod
     def _Popen(process_obj: Any) -> Any:
@@ -319,7 +338,7 @@ class Process(_Process):
 
 
 class ForkProcess(_Process):
-    """A process that begins as a copy of its parent."""
+    """A `Process` that begins as a copy of its parent."""
 
     _start_method = "fork"
 
@@ -331,7 +350,7 @@ class ForkProcess(_Process):
 
 
 class SpawnProcess(_Process):
-    """A process in a fresh interpreter."""
+    """A `Process` in a fresh interpreter, which gets its target and arguments pickled."""
 
     _start_method = "spawn"
 
@@ -347,7 +366,7 @@ class SpawnProcess(_Process):
 
 
 class ForkServerProcess(_Process):
-    """A process forked from a fresh interpreter that does nothing else."""
+    """A `Process` forked from a fresh interpreter that does nothing else. It gets its target and arguments pickled."""
 
     _start_method = "forkserver"
 
@@ -389,7 +408,10 @@ class DefaultContext(BaseContext):
         self._actual_context: BaseContext | None = None
 
     def get_context(self, method: str | None = None) -> BaseContext:
-        """The context of a start method; without one, of the method in force, which is fixed by asking."""
+        """The context of a start method; without one, of the method in force, which is fixed by asking.
+
+        An unknown start method is a ValueError.
+        """
         if method is not None:
             return super().get_context(method)
         if self._actual_context is None:
@@ -397,7 +419,10 @@ class DefaultContext(BaseContext):
         return self._actual_context
 
     def set_start_method(self, method: str | None, force: bool = False) -> None:
-        """Sets the start method, once unless `force`."""
+        """Sets the start method: 'fork', 'spawn' or 'forkserver'. `None` with `force` leaves it open again.
+
+        Raises RuntimeError when it is set or fixed by now, unless `force`, and ValueError for an unknown one.
+        """
         if self._actual_context is not None and not force:
             raise RuntimeError("context has already been set")
         if method is None and force:
@@ -406,7 +431,7 @@ class DefaultContext(BaseContext):
             self._actual_context = self.get_context(method)
 
     def get_start_method(self, allow_none: bool = False) -> str | None:
-        """The start method in force; `None` when none was set and `allow_none`."""
+        """The start method in force. If none was set: the default, fixed by asking, or `None` with `allow_none`."""
         if self._actual_context is None:
             if allow_none:
                 return None

@@ -39,7 +39,10 @@ _preload: list[str] = []
 
 
 def set_forkserver_preload(modules_names: list[str]) -> None:
-    """Which modules the zygote imports; those that it cannot import it leaves to its children."""
+    """Sets which modules the zygote imports; those that it cannot import it leaves to its children.
+
+    Anything but a list of strings is a TypeError.
+    """
     if not all(type(name) is str for name in modules_names):
         raise TypeError("module_names must be a list of strings")
     # The main module is prepared in each child, as in the standard library.

@@ -67,7 +67,12 @@ class _PoolWorkers(Workers):
 
 
 class Pool(_engine.PoolBase):
-    """Processes that run calls. `retries`: how often a call is run again whose worker died."""
+    """A pool of worker processes that run calls: so many `processes`, or one for each processor.
+
+    Each calls `initializer(*initargs)` first, and is replaced by a new one after `maxtasksperchild` calls, where that
+    is given. `context` says how workers are started. `retries` is how often a call is run again whose worker died. A
+    `with` ends in `terminate`. Once the pool is closed or terminated, calls raise ValueError.
+    """
 
     _state = INIT
     _cache: JobRegister
@@ -147,11 +152,15 @@ class Pool(_engine.PoolBase):
     # The standard library's methods.
 
     def apply(self, func: Callable[..., T], args: Iterable[Any] = (), kwds: dict[str, Any] = {}) -> T:  # noqa: B006
-        """Calls `func(*args, **kwds)` in a worker and waits for the result."""
+        """Calls `func(*args, **kwds)` in a worker, and waits. Returns the result, or raises what the call raised."""
         return self.apply_async(func, args, kwds).get()
 
     def map(self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int | None = None) -> list[T]:
-        """Calls `func` with each element; the results, in order."""
+        """Calls `func` with each element in the workers, and returns the list of the results, in order.
+
+        `chunksize` elements go to a worker at once; without it, so many that each worker gets about four chunks. An
+        exception of a call is raised here.
+        """
         return _gathered(self._map_async(func, iterable, _standard.mapstar, chunksize))
 
     def map_async(
@@ -162,13 +171,17 @@ class Pool(_engine.PoolBase):
         callback: Callable[[list[T]], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
     ) -> Any:
-        """`map` without waiting."""
+        """As `map`, but returns an `AsyncResult` at once: its `get` waits for the list.
+
+        When all calls are over, `callback` is called with the list or `error_callback` with the exception, by a thread
+        of this process.
+        """
         return self._map_async(func, iterable, _standard.mapstar, chunksize, callback, error_callback)
 
     def starmap(
         self, func: Callable[..., T], iterable: Iterable[Iterable[Any]], chunksize: int | None = None
     ) -> list[T]:
-        """As `map`; each element is a tuple of arguments."""
+        """As `map`, for elements that are tuples of arguments: for `(a, b)` it calls `func(a, b)`."""
         return _gathered(self._map_async(func, iterable, _standard.starmapstar, chunksize))
 
     def starmap_async(
@@ -179,7 +192,7 @@ class Pool(_engine.PoolBase):
         callback: Callable[[list[T]], object] | None = None,
         error_callback: Callable[[BaseException], object] | None = None,
     ) -> Any:
-        """`starmap` without waiting."""
+        """As `starmap`, but returns an `AsyncResult` at once, with callbacks as in `map_async`."""
         return self._map_async(func, iterable, _standard.starmapstar, chunksize, callback, error_callback)
 
     def _map_async(
@@ -206,11 +219,16 @@ class Pool(_engine.PoolBase):
         return result
 
     def imap(self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int = 1) -> Iterator[T]:
-        """Calls `func` with each element; gives the results one by one, in order."""
+        """Calls `func` with each element in the workers, and iterates over the results, in order.
+
+        The iterable is asked for more while results come. `chunksize` elements go to a worker at once; below 1 it is a
+        ValueError. The iterator raises what a call raised in place of its result. Where `chunksize` is 1 it has a
+        `next(timeout)`, which raises TimeoutError when no result has come after so many seconds.
+        """
         return _stream(self, func, iterable, chunksize, ordered=True)
 
     def imap_unordered(self, func: Callable[[Any], T], iterable: Iterable[Any], chunksize: int = 1) -> Iterator[T]:
-        """As `imap`, in the order in which the results come."""
+        """As `imap`, but the results come in any order, each as soon as it is there."""
         return _stream(self, func, iterable, chunksize, ordered=False)
 
     def _check_running(self) -> None:
@@ -219,7 +237,7 @@ class Pool(_engine.PoolBase):
         self._manyhands.check_broken()
 
     def close(self) -> None:
-        """Takes no more calls; the workers end when all are done."""
+        """Takes no more calls. The workers end when all that were submitted are done."""
         util.debug("closing pool")
         if self._state == RUN:
             self._state = CLOSE
@@ -231,14 +249,17 @@ class Pool(_engine.PoolBase):
                 workers.close()
 
     def terminate(self) -> None:
-        """Ends the workers at once; calls that are not done fail."""
+        """Takes no more calls and ends the workers at once: calls that are not done fail.
+
+        Threads cannot be ended so: those of a `ThreadPool` first finish the calls that they run.
+        """
         util.debug("terminating pool")
         self._state = TERMINATE
         self._manyhands.feeders.stop()
         self._terminate()
 
     def join(self) -> None:
-        """Waits until the workers have ended. Close or terminate first."""
+        """Waits until the workers have ended. Raises ValueError unless the pool was closed or terminated before."""
         util.debug("joining pool")
         if self._state == RUN:
             raise ValueError("Pool is still running")

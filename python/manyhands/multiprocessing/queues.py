@@ -54,7 +54,10 @@ class _Travelling:
 
 
 class Queue(_Travelling, _engine.Queue["T"]):
-    """A queue for any number of processes; a positive `maxsize` bounds it."""
+    """A queue for any number of processes, first in, first out.
+
+    `maxsize` is how many objects may wait in it before `put` waits for room; 0 or less sets no limit.
+    """
 
     def __init__(self, maxsize: int = 0, *, ctx: Any) -> None:
         _note_readers(ctx)
@@ -74,15 +77,15 @@ class Queue(_Travelling, _engine.Queue["T"]):
         vars(self)["_maxsize"] = maxsize
 
     def put_nowait(self, obj: T) -> None:
-        """`put` that raises Full instead of waiting."""
+        """Puts an object into the queue, as `put` does, but raises Full instead of waiting."""
         self.put(obj, False)
 
     def get_nowait(self) -> T:
-        """`get` that raises Empty instead of waiting."""
+        """Takes the next object, as `get` does, but raises Empty instead of waiting."""
         return self.get(False)
 
     def join_thread(self) -> None:
-        """Nothing to wait for: what was put has been handed over."""
+        """Returns at once, since what was put has been handed over. Raises AssertionError when it is open."""
         assert self._closed, f"Queue {self!r} not closed"
 
     def cancel_join_thread(self) -> None:
@@ -106,7 +109,7 @@ class JoinableQueue(Queue["T"]):
         self._cond = ctx.Condition()
 
     def put(self, obj: T, block: bool = True, timeout: float | None = None) -> None:
-        """Puts an object, which counts as unfinished from now on."""
+        """Puts an object, as `Queue.put` does; it counts as unfinished until `task_done` is called for it."""
         # Counted before it can be taken: the receiver may be done with it at once.
         self._unfinished_tasks.release()
         there = False
@@ -117,12 +120,12 @@ class JoinableQueue(Queue["T"]):
                 _count_down(self)
 
     def task_done(self) -> None:
-        """One object that was taken has been dealt with. Called once too often it is a ValueError."""
+        """Reports that the work on an object from `get` is done. Called once too often, it is a ValueError."""
         if not _count_down(self):
             raise ValueError("task_done() called too many times")
 
     def join(self) -> None:
-        """Waits until all objects that were put have been dealt with."""
+        """Waits until every object that was put has been reported done, by one `task_done` for each."""
         with self._cond:
             if self._unfinished_tasks.get_value():
                 self._cond.wait()

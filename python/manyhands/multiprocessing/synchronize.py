@@ -132,7 +132,10 @@ class RLock(_Held, _engine.RLock):
 
 
 class Semaphore(Shared, _engine.Semaphore):
-    """A number of permits. Those of a killed process come back only when it took them by `with`."""
+    """A number of permits. `acquire` takes one, waiting while there is none; `release` gives one back or adds one.
+
+    `value` is how many there are at first. Those of a killed process come back only when it took them by `with`.
+    """
 
     def __init__(self, value: int = 1, *, ctx: Any) -> None:
         self._manyhands_open(value, SEM_VALUE_MAX)
@@ -150,7 +153,7 @@ class Semaphore(Shared, _engine.Semaphore):
 
 
 class BoundedSemaphore(Semaphore):
-    """A number of permits that cannot grow above its first value."""
+    """A semaphore that never has more permits than the `value` it was made with."""
 
     def __init__(self, value: int = 1, *, ctx: Any) -> None:
         self._manyhands_open(value, value)
@@ -167,7 +170,10 @@ class _Number(int):
 
 
 class Condition(Shared, _engine.Condition):
-    """Where processes wait, having given up a lock, until they are notified; the longest waiting first."""
+    """Where processes wait, having given up a lock, until they are notified; the longest waiting first.
+
+    The lock is `lock`, or without it an `RLock` of its own. `acquire`, `release` and a `with` are those of the lock.
+    """
 
     acquire: Callable[..., bool]
     release: Callable[[], None]
@@ -200,13 +206,21 @@ class Condition(Shared, _engine.Condition):
         return f"<{type(self).__name__}({self._lock}, {self._sleeping_count})>"
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Gives up the lock, waits to be notified, and takes the lock again; False when the time was over first."""
+        """Gives up the lock, waits to be notified, and takes the lock again before it returns.
+
+        Returns True, or False when `timeout` seconds were over first; `None` is no limit. Raises AssertionError when
+        the calling thread does not hold the lock.
+        """
         if not self._lock._manyhands_is_mine():
             raise AssertionError("must acquire() condition before using wait()")
         return self._manyhands_wait(self._lock, timeout)
 
     def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
-        """Waits until `predicate` says something true, and gives that; at the end of the time what it says then."""
+        """Waits until `predicate()` is true, and returns what it returned last.
+
+        The predicate is called first, and again after each wake-up, with the lock held. When `timeout` seconds in all
+        are over the wait ends, and the result may be false; `None` is no limit.
+        """
         limit = None if timeout is None else time.monotonic() + timeout
         result = predicate()
         while not result:
@@ -218,13 +232,16 @@ class Condition(Shared, _engine.Condition):
         return result
 
     def notify(self, n: int = 1) -> None:
-        """Wakes `n` of those that wait, or all if they are fewer."""
+        """Wakes `n` of those that wait, or all if they are fewer.
+
+        Raises AssertionError when the calling thread does not hold the lock.
+        """
         if not self._lock._manyhands_is_mine():
             raise AssertionError("lock is not owned")
         self._manyhands_notify(n)
 
     def notify_all(self) -> None:
-        """Wakes all that wait."""
+        """Wakes all that wait. Raises AssertionError when the calling thread does not hold the lock."""
         self.notify(SEM_VALUE_MAX)
 
     @property
@@ -235,7 +252,7 @@ class Condition(Shared, _engine.Condition):
 
 
 class Event(Shared, _engine.Event):
-    """A flag that can be waited for."""
+    """A flag that processes can wait for: `set` sets it, `clear` clears it, `wait` waits for it. It begins unset."""
 
     def __init__(self, *, ctx: Any) -> None:
         self._manyhands_open()
@@ -256,7 +273,11 @@ class Event(Shared, _engine.Event):
 
 
 class Barrier(Shared, _engine.Barrier):
-    """Where nobody goes on before all parties have arrived."""
+    """Where processes wait for one another: none goes on before as many as `parties` have called `wait`.
+
+    The last of them calls `action` first, if there is one. `timeout` is the limit, in seconds, for each `wait` that has
+    none of its own. The barrier can be used again when all have gone on.
+    """
 
     _action: Callable[[], object] | None
     _timeout: float | None
@@ -286,9 +307,11 @@ class Barrier(Shared, _engine.Barrier):
         return f"<{kind.__module__}.{kind.__qualname__} at {id(self):#x}: {state}>"
 
     def wait(self, timeout: float | None = None) -> int:
-        """Waits until all have arrived; a number from 0 to parties - 1, each for one of them.
+        """Waits until all have arrived, and returns a number from 0 to `parties - 1`, a different one to each.
 
-        Raises BrokenBarrierError when the barrier is broken or reset, or when the time is over first, which breaks it.
+        The last to arrive calls the action first; what that raises is raised there, and breaks the barrier.
+        `timeout`, in seconds, is used instead of the barrier's own. Raises BrokenBarrierError when the time is over
+        before all have arrived, which breaks the barrier, and when the barrier is broken or reset.
         """
         place = self._manyhands_wait(self._timeout if timeout is None else timeout, self._action)
         if isinstance(place, str):

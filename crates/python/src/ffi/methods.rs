@@ -277,8 +277,17 @@ pub fn install<L: Guarding>(
     class: &Bound<'_, PyType>,
     more: &[(&'static CStr, &'static CStr)],
 ) -> PyResult<()> {
-    let acquire_doc = c"acquire($self, /, blocking=True, timeout=-1)\n--\n\nTakes the lock; False when it could not be had in time.";
-    let release_doc = c"release($self, /)\n--\n\nReleases the lock.";
+    let acquire_doc = c"acquire($self, /, blocking=True, timeout=-1)\n--\n\n\
+        Takes the lock, waiting until it is free, and returns True. The holder of an RLock takes it again at once.\n\n\
+        With `blocking` false it does not wait, and with a `timeout` no longer than so many seconds; -1 is no\n\
+        limit. It returns False when it could not have the lock. Raises ValueError for a `timeout` with `blocking`\n\
+        false or another one below 0, and DeadlockError when the wait could never end.";
+    let release_doc = c"release($self, /)\n--\n\n\
+        Releases the lock. If others wait for it, one of them can take it now.\n\n\
+        Any thread may release a Lock. An RLock is released by its holder alone, once for each time that it was\n\
+        taken. Raises RuntimeError when the lock is not held, or when it is an RLock of another thread.";
+    let enter_doc = c"__enter__($self, /)\n--\n\nTakes the lock, for a `with`.";
+    let exit_doc = c"__exit__($self, /, *args)\n--\n\nReleases the lock, at the end of a `with`.";
     let acquires = ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: acquire::<L> };
     let releases = ffi::PyMethodDefPointer { PyCFunction: release::<L> };
     let enters = ffi::PyMethodDefPointer { PyCFunction: enter::<L> };
@@ -286,11 +295,17 @@ pub fn install<L: Guarding>(
     let keywords = ffi::METH_FASTCALL | ffi::METH_KEYWORDS;
     put(class, c"acquire", acquires, keywords, acquire_doc)?;
     put(class, c"release", releases, ffi::METH_NOARGS, release_doc)?;
-    put(class, c"__enter__", enters, ffi::METH_NOARGS, c"__enter__($self, /)\n--\n\n")?;
-    put(class, c"__exit__", exits, ffi::METH_FASTCALL, c"__exit__($self, /, *args)\n--\n\n")?;
+    put(class, c"__enter__", enters, ffi::METH_NOARGS, enter_doc)?;
+    put(class, c"__exit__", exits, ffi::METH_FASTCALL, exit_doc)?;
     for (acquire_name, release_name) in more {
-        put(class, acquire_name, acquires, keywords, acquire_doc)?;
-        put(class, release_name, releases, ffi::METH_NOARGS, release_doc)?;
+        put(class, acquire_name, acquires, keywords, c"Takes the lock: an old name of `acquire`.")?;
+        put(
+            class,
+            release_name,
+            releases,
+            ffi::METH_NOARGS,
+            c"Releases the lock: an old name of `release`.",
+        )?;
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
 use pyo3::types::{PyDict, PyTuple, PyType};
+use std::ffi::CStr;
 use std::ptr::null_mut;
 
 use super::Patient;
@@ -38,6 +39,12 @@ pub fn within<'a, S>(py: Python<'_>, monitor: &'a Monitor<S>) -> PyResult<Inside
 
 /// A class of queues, for the methods here. Neither method waits or runs Python code.
 pub trait Handing: PyClass<Frozen = True> + Sync {
+    /// The docstring of `put`, which begins with its signature.
+    const PUT: &'static CStr;
+
+    /// The docstring of `get`, in the same way.
+    const GET: &'static CStr;
+
     /// Puts an item if that needs no wait and meets no error.
     fn put_at_once(&self, item: &Bound<'_, PyAny>) -> bool;
 
@@ -170,9 +177,7 @@ fn with_one_more(text: &str) -> String {
 pub fn install_queue<Q: Handing>(class: &Bound<'_, PyType>) -> PyResult<()> {
     let puts = ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: put::<Q> };
     let gets = ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: get::<Q> };
-    let put_doc = c"put($self, /, item, block=True, timeout=None)\n--\n\nPuts an item, waiting for room.";
-    let get_doc = c"get($self, /, block=True, timeout=None)\n--\n\nTakes the next item, waiting for one.";
     let flags = ffi::METH_FASTCALL | ffi::METH_KEYWORDS;
-    methods::put(class, c"put", puts, flags, put_doc)?;
-    methods::put(class, c"get", gets, flags, get_doc)
+    methods::put(class, c"put", puts, flags, Q::PUT)?;
+    methods::put(class, c"get", gets, flags, Q::GET)
 }

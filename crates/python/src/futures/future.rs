@@ -123,7 +123,9 @@ impl Future {
             .map(|()| Future { answer: Answer::new(OnceLock::new()), after: Mutex::default() })
     }
 
-    /// Withdraws the call if nobody has begun with it; whether it is withdrawn.
+    /// Withdraws the call if it has not begun, and says whether it is withdrawn now, or was before.
+    ///
+    /// A call that runs or is over stays as it is, and the result is False.
     fn cancel(slf: &Bound<'_, Self>) -> PyResult<bool> {
         if !Self::settle(slf)?.is_over()
             && let Some(source) = slf.get().answer.source()
@@ -140,22 +142,25 @@ impl Future {
         })
     }
 
-    /// Whether it was withdrawn.
+    /// Whether the call was withdrawn, by `cancel`.
     fn cancelled(slf: &Bound<'_, Self>) -> PyResult<bool> {
         Ok(matches!(Self::settle(slf)?, Standing::Cancelled | Standing::Skipped))
     }
 
-    /// Whether somebody runs the call.
+    /// Whether the call has begun and is not over.
     fn running(slf: &Bound<'_, Self>) -> PyResult<bool> {
         Ok(matches!(Self::settle(slf)?, Standing::Running | Standing::Answering))
     }
 
-    /// Whether the call is over.
+    /// Whether the call is over: it has returned, raised, or was withdrawn.
     fn done(slf: &Bound<'_, Self>) -> PyResult<bool> {
         Ok(Self::settle(slf)?.is_over())
     }
 
-    /// Waits for the call and gives what it returned, or raises what it raised.
+    /// Waits until the call is over, and returns what it returned or raises what it raised.
+    ///
+    /// Raises TimeoutError when it is not over after `timeout` seconds (`None` is no limit), and CancelledError when it
+    /// was withdrawn.
     #[pyo3(signature = (timeout = None))]
     fn result<'py>(slf: &Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
@@ -171,7 +176,10 @@ impl Future {
         }
     }
 
-    /// Waits for the call and gives what it raised, or `None`.
+    /// Waits until the call is over, and gives the exception that it raised; `None` if it returned.
+    ///
+    /// Raises TimeoutError when it is not over after `timeout` seconds (`None` is no limit), and CancelledError when it
+    /// was withdrawn.
     #[pyo3(signature = (timeout = None))]
     fn exception<'py>(slf: &Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let raised = Self::look(slf, timeout, |outcome| match outcome {
@@ -181,7 +189,10 @@ impl Future {
         Ok(raised?.flatten())
     }
 
-    /// Has a function called with the future once the call is over, or at once if it is over now.
+    /// Has `fn(future)` called when the call is over or withdrawn; at once, in this thread, if it is so already.
+    ///
+    /// Several are called in the order in which they were added, by some thread of this process. An exception of one is
+    /// logged, and the next is called all the same.
     fn add_done_callback(slf: &Bound<'_, Self>, r#fn: Bound<'_, PyAny>) -> PyResult<()> {
         Self::settle(slf)?;
         let this = slf.get();
@@ -199,7 +210,10 @@ impl Future {
         Self::call_back(slf, &r#fn)
     }
 
-    /// Says that the call is about to be run; `False` when it was withdrawn and must not be.
+    /// Says that the call is about to be run, for executors and tests.
+    ///
+    /// Returns True, and the call counts as running; or False when it was withdrawn, and must not be run: those that
+    /// wait for the future are then notified. Raises RuntimeError when the call had begun or was over.
     fn set_running_or_notify_cancel(slf: &Bound<'_, Self>) -> PyResult<bool> {
         Self::change(slf, Change::Begin)?.map_err(|standing| {
             match slf.call_method1("_manyhands_unexpected", (name_of(standing),)) {
@@ -209,12 +223,16 @@ impl Future {
         })
     }
 
-    /// Answers the call with a value.
+    /// Answers the call with the value that it returned, for executors and tests.
+    ///
+    /// Raises InvalidStateError when the call is over.
     fn set_result(slf: &Bound<'_, Self>, result: Bound<'_, PyAny>) -> PyResult<()> {
         Self::set(slf, Outcome::Value(result.unbind()))
     }
 
-    /// Answers the call with an exception.
+    /// Answers the call with the exception that it raised, for executors and tests.
+    ///
+    /// Raises InvalidStateError when the call is over.
     fn set_exception(slf: &Bound<'_, Self>, exception: Bound<'_, PyAny>) -> PyResult<()> {
         Self::set(slf, Outcome::Error(exception.unbind()))
     }

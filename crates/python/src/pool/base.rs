@@ -68,7 +68,11 @@ impl PoolBase {
         PyClassInitializer::from(HasWorkers::default()).add_subclass(PoolBase)
     }
 
-    /// Calls `func(*args, **kwds)` in a worker.
+    /// Has `func(*args, **kwds)` called in a worker. Returns an `AsyncResult` at once: its `get` waits for the result.
+    ///
+    /// When the call is over, `callback` is called with its result or `error_callback` with its exception, by a thread
+    /// of this process. Other callbacks wait meanwhile, so each should be short. Raises ValueError when the pool is not
+    /// running.
     #[pyo3(
         signature = (func, args = None, kwds = None, callback = None, error_callback = None),
         text_signature = "($self, func, args=(), kwds={}, callback=None, error_callback=None)"
@@ -106,7 +110,10 @@ impl ExecutorBase {
         PyClassInitializer::from(HasWorkers::default()).add_subclass(ExecutorBase)
     }
 
-    /// Calls `fn(*args, **kwargs)` in a worker: its future.
+    /// Has `fn(*args, **kwargs)` called in a worker process. Returns the call's `Future` at once.
+    ///
+    /// What cannot be pickled on the way there or back fails the future. Raises RuntimeError after a `shutdown` or at
+    /// the interpreter's end; as a BrokenProcessPool when no worker can be had.
     #[pyo3(signature = (r#fn, /, *args, **kwargs))]
     fn submit<'py>(
         slf: &Bound<'py, Self>,

@@ -223,7 +223,9 @@ pub fn name_of(function: &Bound<'_, PyAny>) -> String {
 
 #[pymethods]
 impl AsyncResult {
-    /// The result; raises what the call raised, or `TimeoutError`.
+    /// Waits until the call is over, and returns what it returned or raises what it raised.
+    ///
+    /// Raises TimeoutError, that of `multiprocessing`, when it is not over after `timeout` seconds; `None` is no limit.
     #[pyo3(signature = (timeout = None))]
     fn get<'py>(slf: &Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
         if let Some(result) = Self::fetch(slf)? {
@@ -245,7 +247,7 @@ impl AsyncResult {
         }
     }
 
-    /// Waits until the result is there, or for `timeout` seconds.
+    /// Waits until the result is there, or for `timeout` seconds; `None` is no limit. Ask `ready` which it was.
     #[pyo3(signature = (timeout = None))]
     fn wait(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<()> {
         if slf.get().ready() { Ok(()) } else { Self::wait_until_there(slf, deadline(timeout)).map(drop) }

@@ -26,7 +26,10 @@ impl ThreadPool {
         ThreadPool { calls: Calls::new() }
     }
 
-    /// Hands a call in; its future.
+    /// Has `fn(*args, **kwargs)` called in one of the threads. Returns the call's `Future` at once.
+    ///
+    /// Raises RuntimeError after a `shutdown` or at the interpreter's end; as a BrokenThreadPool when an initializer
+    /// has failed.
     #[pyo3(signature = (r#fn, /, *args, **kwargs))]
     fn submit<'py>(
         slf: &Bound<'py, Self>,

@@ -97,7 +97,11 @@ impl ThreadBarrier {
         Ok(())
     }
 
-    /// Waits until all have come, and returns a number from 0 on, a different one to each.
+    /// Waits until all parties have come, and returns a number from 0 to `parties - 1`, a different one to each.
+    ///
+    /// The last thread to come calls the action first; what that raises is raised there, and breaks the barrier.
+    /// `timeout`, in seconds, is used instead of the barrier's own. Raises BrokenBarrierError when the time is over
+    /// before all have come, which breaks the barrier, and when the barrier is broken or reset.
     #[pyo3(signature = (timeout = None))]
     fn wait(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<u32> {
         let py = slf.py();

@@ -263,7 +263,11 @@ impl ThreadCondition {
         self.held()?.object(py).call_method1("__exit__", args)
     }
 
-    /// Gives the lock up, waits to be notified, and takes the lock again; False when the time was over first.
+    /// Gives the lock up, waits to be notified, and takes the lock again before it returns.
+    ///
+    /// Returns True, or False when `timeout` seconds were over first; `None` is no limit. An `RLock` is given up
+    /// altogether, and taken again as often as it was held. Raises RuntimeError when the calling thread does not hold
+    /// the lock.
     #[pyo3(signature = (timeout = None))]
     fn wait(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<bool> {
         if slf.get().is_opened() {
@@ -273,6 +277,10 @@ impl ThreadCondition {
     }
 
     /// Waits until `predicate()` is true, and returns what it returned last.
+    ///
+    /// The predicate is called first, and again after each wake-up, with the lock held. When `timeout` seconds in all
+    /// are over the wait ends, and the result may be false; `None` is no limit. Raises RuntimeError when it has to wait
+    /// and the calling thread does not hold the lock.
     #[pyo3(signature = (predicate, timeout = None))]
     fn wait_for<'py>(
         slf: &Bound<'py, Self>,
@@ -297,7 +305,9 @@ impl ThreadCondition {
         Ok(result)
     }
 
-    /// Wakes up to `n` of the threads that wait.
+    /// Wakes `n` of the threads that wait, or all if they are fewer. Each goes on when it has the lock again.
+    ///
+    /// Raises RuntimeError when the calling thread does not hold the lock.
     #[pyo3(signature = (n = 1))]
     fn notify(slf: &Bound<'_, Self>, n: i64) -> PyResult<()> {
         if slf.get().is_opened() {
@@ -308,7 +318,9 @@ impl ThreadCondition {
         Ok(())
     }
 
-    /// Wakes all threads that wait.
+    /// Wakes all threads that wait. Each goes on when it has the lock again.
+    ///
+    /// Raises RuntimeError when the calling thread does not hold the lock.
     fn notify_all(slf: &Bound<'_, Self>) -> PyResult<()> {
         if slf.get().is_opened() {
             return slf.call_method0("_manyhands_notify_all").map(drop);

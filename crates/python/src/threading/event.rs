@@ -50,7 +50,7 @@ impl ThreadEvent {
         Ok(truth(slf.py(), slf.get().raw.is_set()))
     }
 
-    /// Sets the flag; all that wait go on.
+    /// Sets the flag. All threads that wait for it go on, and until it is cleared `wait` returns at once.
     fn set(slf: &Bound<'_, Self>) -> PyResult<()> {
         if slf.get().is_opened() {
             return slf.call_method0("_manyhands_set").map(drop);
@@ -59,7 +59,7 @@ impl ThreadEvent {
         Ok(())
     }
 
-    /// Clears the flag.
+    /// Clears the flag: from now on `wait` waits until it is set again.
     fn clear(slf: &Bound<'_, Self>) -> PyResult<()> {
         if slf.get().is_opened() {
             return slf.call_method0("_manyhands_clear").map(drop);
@@ -78,7 +78,9 @@ impl ThreadEvent {
         was_set
     }
 
-    /// Waits until the flag is set; False when the time was over first.
+    /// Waits until the flag is set, or for `timeout` seconds; `None` is no limit. A flag that is set needs no wait.
+    ///
+    /// Returns True, or False when the time was over first.
     #[pyo3(signature = (timeout = None))]
     fn wait<'py>(slf: &Bound<'py, Self>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
         let (py, this) = (slf.py(), slf.get());

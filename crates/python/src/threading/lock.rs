@@ -35,7 +35,10 @@ fn is_mine(statistics: &LockStatistics) -> bool {
     statistics.holder.as_ref().is_some_and(|holder| holder.thread == this_thread_number())
 }
 
-/// A lock of the threads of this process, which any of them may release.
+/// A lock for the threads of this process: one at a time holds it. A `with` takes and releases it.
+///
+/// Any thread may release it, also one that has not taken it. A thread that takes it twice waits for itself: see
+/// `RLock`.
 #[pyclass(frozen, weakref, name = "lock", module = "_thread")]
 pub struct ThreadLock {
     pub(super) raw: RawLock,
@@ -78,6 +81,7 @@ impl ThreadLock {
         self.raw.is_held()
     }
 
+    /// Whether a thread holds the lock: an old name of `locked`.
     fn locked_lock(&self) -> bool {
         self.raw.is_held()
     }
@@ -101,7 +105,9 @@ impl ThreadLock {
     }
 }
 
-/// A lock of the threads of this process that its holder may take again, and only its holder release.
+/// A lock for the threads of this process that its holder may take again without waiting.
+///
+/// Only the holder may release it, and it is free when it was released as often as it was taken.
 #[pyclass(frozen, weakref, subclass, name = "RLock", module = "_thread")]
 pub struct ThreadRLock {
     pub(super) raw: RawRLock,

@@ -71,7 +71,10 @@ impl ThreadSemaphore {
         slf.get().raw.set(raw).map_err(|_| PyRuntimeError::new_err("Semaphore.__init__() was called before"))
     }
 
-    /// Takes a permit; False when none could be had in time.
+    /// Takes a permit, waiting until there is one, and returns True.
+    ///
+    /// Returns False when there is none and `blocking` is false, or when `timeout` seconds are over first; `None` is no
+    /// limit. A `timeout` with `blocking` false is a ValueError.
     #[pyo3(signature = (blocking = true, timeout = None))]
     fn acquire(
         slf: &Bound<'_, Self>,
@@ -131,12 +134,15 @@ impl ThreadSemaphore {
         Ok(free)
     }
 
+    /// Takes a permit, as `acquire` does, for a `with`.
     #[pyo3(signature = (blocking = true, timeout = None))]
     fn __enter__(slf: &Bound<'_, Self>, blocking: bool, timeout: Option<f64>) -> PyResult<bool> {
         ThreadSemaphore::acquire(slf, blocking, timeout)
     }
 
-    /// Gives permits back, or adds as many.
+    /// Gives `n` permits back, or adds as many, and wakes threads that wait for one.
+    ///
+    /// Raises ValueError when `n` is below 1, and when a bounded semaphore would have more permits than at first.
     #[pyo3(signature = (n = 1))]
     fn release(slf: &Bound<'_, Self>, n: i64) -> PyResult<()> {
         if n < 1 {
@@ -156,6 +162,7 @@ impl ThreadSemaphore {
         Err(PyOverflowError::new_err(format!("a semaphore has {MOST_PERMITS} permits at most")))
     }
 
+    /// Gives the permit back, at the end of a `with`.
     fn __exit__(
         slf: &Bound<'_, Self>,
         t: &Bound<'_, PyAny>,
