@@ -8,7 +8,7 @@
 //! queue                the handle for Rust, over either: queue_in_arena, in_process (its engine: thread_queue)
 //! iter                 one value after the other
 //! halves               senders and receivers of one queue, and who is left of them: ends
-//! raw_halves, raw_pipe  the same of bytes; two of them, one for each direction
+//! pipe                 two such queues, one for each direction      raw_halves, raw_pipe  the same of bytes
 //! polling              how a thread waits that perhaps nobody will wake         error    why nothing was put or taken
 //! ```
 //!
@@ -30,6 +30,7 @@ cfg_if! {
         mod iter;
         mod message;
         mod monitor;
+        mod pipe;
         mod queue;
         mod queue_in_arena;
         mod raw_halves;
@@ -48,6 +49,7 @@ cfg_if! {
             iter::{IntoIter, Iter, Source, TryIter},
             message::{Buffer, Content, INLINE, Message},
             monitor::{DoneTooOften, Inside, Monitor},
+            pipe::Pipe,
             queue::{InArena, InProcess, Place, Queue},
             raw_halves::{RawReceiver, RawSender, raw_channel},
             raw_pipe::RawPipe,
