@@ -211,6 +211,13 @@ def test_the_end_of_a_manager_ends_all_waits(ctx, how, end):
         eventually(lambda act=act: raises_its_end(act))
 
 
+def test_a_manager_ends_in_good_order(ctx):
+    with Counting(ctx=ctx) as manager:
+        assert manager.Counter().up() == 1
+        server = manager._process
+    assert server.exitcode == 0
+
+
 def kernel_wait(pid):
     with open(f"/proc/{pid}/wchan") as file:
         return file.read()

@@ -52,10 +52,16 @@ class _Objects(dict["Any", "Any"]):
 class _Face:
     """What a client asks the server itself for. An error there has a text only, as through a socket."""
 
-    exposed = frozenset(("create", "get_methods", "debug_info", "number_of_objects", "dummy", "incref", "decref"))
+    exposed = frozenset(
+        ("create", "get_methods", "debug_info", "number_of_objects", "dummy", "incref", "decref", "shutdown")
+    )
 
     def __init__(self, server: Any) -> None:
         self._server = server
+
+    def shutdown(self) -> None:
+        """Has the server end."""
+        self._server.stop_event.set()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._server, name)
