@@ -4,6 +4,7 @@
 //!
 //! * `lock`, `condition`, `semaphore`, `event`, `barrier`, `queue`, `banker`: what processes share;
 //! * `threading`, `thread_queue` (with `items`, the objects that wait in it): the same for the threads of one process;
+//! * `guarded`: attributes of values in shared memory;
 //! * `lease`, `pipe`: whether a manager is there, and how it is called;
 //! * `child` (processes that this one starts), `process` (this one);
 //! * `pool`, `futures`, `thread_pool`; `answer` (the state of an answer to come, which results and futures share);
@@ -25,6 +26,7 @@ mod errors;
 mod event;
 mod ffi;
 mod futures;
+mod guarded;
 mod items;
 mod later;
 mod lease;
@@ -73,6 +75,8 @@ mod _engine {
     use super::ffi::{keep_own_waits, kept_code, learn_places, mark_of_code, trust_with, waits_for};
     #[pymodule_export]
     use super::futures::Future;
+    #[pymodule_export]
+    use super::guarded::GuardedAttribute;
     #[pymodule_export]
     use super::lease::Lease;
     #[pymodule_export]

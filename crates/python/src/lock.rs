@@ -141,6 +141,18 @@ macro_rules! lock_class {
                 Ok(())
             }
 
+            /// Takes the lock, for as long as it takes.
+            #[inline]
+            pub fn enter(slf: &Bound<'_, Self>) -> PyResult<()> {
+                if slf.get().try_take(slf.py(), false)? { Ok(()) } else { Self::take(slf, None, false).map(drop) }
+            }
+
+            /// Releases the lock that was taken by `enter`.
+            #[inline]
+            pub fn leave(&self) -> PyResult<()> {
+                self.give_up(<$raw>::release)
+            }
+
             /// Gives the lock up for a wait, and says how it was held. It is `None` in a fork's child that has only a
             /// copy of the hold: the caller then uses the lock's methods.
             pub fn give_up_for_wait(slf: &Bound<'_, Self>) -> PyResult<Option<Hold>> {

@@ -51,6 +51,10 @@ impl<F: Fn() -> bool> Waiting for Alone<'_, F> {
         self.waiting.after_block();
     }
 
+    fn eagerness(&self) -> u32 {
+        self.waiting.eagerness()
+    }
+
     fn beside(&self) -> Option<(&'static AtomicU32, u32)> {
         self.waiting.beside()
     }

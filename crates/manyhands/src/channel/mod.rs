@@ -49,7 +49,7 @@ cfg_if! {
             iter::{IntoIter, Iter, Source, TryIter},
             message::{Buffer, Content, INLINE, Message},
             monitor::{DoneTooOften, Inside, Monitor},
-            pipe::Pipe,
+            pipe::{Pipe, Sides},
             queue::{InArena, InProcess, Place, Queue},
             raw_halves::{RawReceiver, RawSender, raw_channel},
             raw_pipe::RawPipe,

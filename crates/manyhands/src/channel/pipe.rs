@@ -39,6 +39,9 @@ pub struct Pipe<S, R = S> {
     receiver: Receiver<R>,
 }
 
+/// Both sides of a pipe.
+pub type Sides<S, R> = (Pipe<S, R>, Pipe<R, S>);
+
 impl<S, R> Pipe<S, R>
 where
     S: Serialize + DeserializeOwned,
@@ -48,8 +51,7 @@ where
     ///
     /// # Errors
     /// When shared memory has no room for another pipe.
-    #[expect(clippy::new_ret_no_self, reason = "a pipe has two sides")]
-    pub fn new() -> Result<(Pipe<S, R>, Pipe<R, S>), ArenaError> {
+    pub fn new() -> Result<Sides<S, R>, ArenaError> {
         Ok(Pipe::of(Queue::channel()?, Queue::channel()?))
     }
 
@@ -60,11 +62,11 @@ where
     ///
     /// # Panics
     /// When `limit` is 0.
-    pub fn bounded(limit: u64) -> Result<(Pipe<S, R>, Pipe<R, S>), ArenaError> {
+    pub fn bounded(limit: u64) -> Result<Sides<S, R>, ArenaError> {
         Ok(Pipe::of(Queue::bounded_channel(limit)?, Queue::bounded_channel(limit)?))
     }
 
-    fn of(there: (Sender<S>, Receiver<S>), back: (Sender<R>, Receiver<R>)) -> (Pipe<S, R>, Pipe<R, S>) {
+    fn of(there: (Sender<S>, Receiver<S>), back: (Sender<R>, Receiver<R>)) -> Sides<S, R> {
         (Pipe { sender: there.0, receiver: back.1 }, Pipe { sender: back.0, receiver: there.1 })
     }
 

@@ -94,7 +94,7 @@ impl PipeEnd {
     fn recv<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let raw = slf.get().open()?;
         let mut buffer = Buffer::new();
-        let patient = Patient::on(slf);
+        let patient = Patient::on(slf).for_answer();
         match raw.get(&mut buffer, None, &patient) {
             Ok(message) if message.tag == FLAT => flat::read(slf.py(), &message.content),
             Ok(message) => object(slf.py(), message),

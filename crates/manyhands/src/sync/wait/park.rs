@@ -40,6 +40,12 @@ pub trait Waiting {
     /// Called once, when a wait that called [`before_block`](Waiting::before_block) ends.
     fn after_block(&self) {}
 
+    /// How many times as often as others the wait yields before it sleeps. More than once is for one side of a
+    /// conversation, whose answer mostly comes sooner than a sleeper wakes.
+    fn eagerness(&self) -> u32 {
+        1
+    }
+
     /// Another word of the arena, and what it must say for the wait to go on. When it says something else, a wait at
     /// an object of the arena ends as in [`on_interrupt`](Waiting::on_interrupt).
     fn beside(&self) -> Option<(&'static AtomicU32, u32)> {
@@ -236,7 +242,7 @@ impl<'a> Parker<'a> {
 
     /// Looks again after each of a few yields, as many as lately were worth while.
     pub fn yields<R>(&mut self, history: &History, mut look: impl FnMut() -> Option<R>) -> Option<R> {
-        let budget = history.budget();
+        let budget = history.budget() * self.wait.waiting.eagerness();
         if budget == 0 {
             return None;
         }
