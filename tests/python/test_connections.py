@@ -121,10 +121,15 @@ with Client(eval(sys.argv[1]), authkey=b"key") as client:
 """
 
 
-@pytest.mark.parametrize("family", ["AF_UNIX", "AF_INET"])
-def test_a_plain_interpreter_at_the_other_side(runner, family):
+@pytest.fixture(params=["AF_UNIX", "AF_INET"])
+def address(request, tmp_path):
+    """Where a listener may listen."""
+    return str(tmp_path / "socket") if request.param == "AF_UNIX" else ("127.0.0.1", 0)
+
+
+def test_a_plain_interpreter_at_the_other_side(runner, address):
     runner.write(PLAIN)
-    with connection.Listener(family=family, authkey=b"key") as listener:
+    with connection.Listener(address, authkey=b"key") as listener:
         plain = runner.start("program.py", repr(listener.address), manyhands=False)
         with listener.accept() as server:
             for _ in range(3):
@@ -132,9 +137,8 @@ def test_a_plain_interpreter_at_the_other_side(runner, family):
         assert plain.communicate(timeout=LIMIT) == ("", "") and plain.returncode == 0
 
 
-@pytest.mark.parametrize("family", ["AF_UNIX", "AF_INET"])
-def test_a_wrong_key_is_refused_and_others_are_served(ctx, family):
-    with connection.Listener(family=family, authkey=b"key") as listener:
+def test_a_wrong_key_is_refused_and_others_are_served(ctx, address):
+    with connection.Listener(address, authkey=b"key") as listener:
         wrong = []
 
         def guess():

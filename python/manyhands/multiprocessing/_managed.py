@@ -260,8 +260,8 @@ class Condition(Managed):
     def make(cls, key: int, lease: _engine.Lease, ctx: Any, lock: Any = None) -> Managed:
         if lock is None:
             own = ctx.RLock()
-        elif isinstance(getattr(lock, "_managed", None), Lock):
-            own = lock._managed.parts[0]
+        elif isinstance(getattr(lock, "_manyhands_managed", None), Lock):
+            own = lock._manyhands_managed.parts[0]
         else:
             raise NotImplementedError
         kind = cls if isinstance(own, synchronize.RLock) else LockCondition

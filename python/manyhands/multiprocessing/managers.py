@@ -87,21 +87,21 @@ class _Serving:
         _Serving.init(self, registry, address, authkey, serializer)
         self.id_to_obj = _Objects(self)
         # Nobody can guess it, and it fits a number of 64 bits.
-        self._key = int.from_bytes(os.urandom(8), "little")
-        self._lease = _engine.Lease(self._key)
+        self._manyhands_key = int.from_bytes(os.urandom(8), "little")
+        self._manyhands_held = _engine.Lease(self._manyhands_key)
 
     def serve_forever(self: Any) -> None:
         """Serves until a client asks it to end."""
         try:
             _Serving.serve(self)
         finally:
-            self._lease.end()
+            self._manyhands_held.end()
 
-    def manyhands_lease(self: Any, c: Any) -> tuple[int, int]:
+    def _manyhands_lease(self: Any, c: Any) -> tuple[int, int]:
         """By which lease clients know whether the server lives and stands in their arena."""
-        return self._key, self._lease.handle
+        return self._manyhands_key, self._manyhands_held.handle
 
-    def manyhands_pipe(self: Any, c: Any, name: str, handles: tuple[int, int]) -> None:
+    def _manyhands_pipe(self: Any, c: Any, name: str, handles: tuple[int, int]) -> None:
         """Serves a client through a pipe, in this thread."""
         pipe = _engine.PipeEnd(handles)
         threading.current_thread().name = name
@@ -126,8 +126,8 @@ def _put_into(kind: Any, methods: type, *names: str) -> None:
         setattr(kind, name, method)
 
 
-_put_into(standard.Server, _Serving, "__init__", "serve_forever", "manyhands_lease", "manyhands_pipe", "incref")
-standard.Server.public = [*standard.Server.public, "manyhands_lease", "manyhands_pipe"]
+_put_into(standard.Server, _Serving, "__init__", "serve_forever", "_manyhands_lease", "_manyhands_pipe", "incref")
+standard.Server.public = [*standard.Server.public, "_manyhands_lease", "_manyhands_pipe"]
 
 
 class _Line:
@@ -223,7 +223,7 @@ def _lease_of(address: Any, authkey: bytes, client: Any) -> tuple[int, _engine.L
         return None
     conn = client(address, authkey=authkey)
     try:
-        key, handle = standard.dispatch(conn, None, "manyhands_lease")
+        key, handle = standard.dispatch(conn, None, "_manyhands_lease")
     except standard.RemoteError:
         found = None
     else:
@@ -257,7 +257,7 @@ def _connected(address: Any, authkey: bytes, client: Any) -> Any:
         ours, theirs = _engine.PipeEnd.pair()
         conn = client(address, authkey=authkey)
         try:
-            standard.dispatch(conn, None, "manyhands_pipe", (_own_name(), theirs.handles))
+            standard.dispatch(conn, None, "_manyhands_pipe", (_own_name(), theirs.handles))
             return ours
         except standard.RemoteError:
             # Its server had no room for a pipe. A socket takes none.
@@ -312,7 +312,7 @@ class _Proxy:
         manager_owned: bool = False,
     ) -> None:
         #: What it is a proxy of, if that stands in shared memory.
-        self._managed = _managed.find(token.id)
+        self._manyhands_managed = _managed.find(token.id)
         _Proxy.init(self, token, serializer, manager, authkey, exposed, incref, manager_owned)
 
     def _connect(self: Any) -> None:
@@ -327,7 +327,7 @@ class _Proxy:
 
     def _callmethod(self: Any, methodname: str, args: Any = (), kwds: Any = {}) -> Any:  # noqa: B006
         """Calls a method of what this is a proxy of, and gives a copy of the result."""
-        managed = self._managed
+        managed = self._manyhands_managed
         if managed is None:
             line = vars(self._tls).get("connection")
             if line is None or not getattr(line, "busy", False):
@@ -342,12 +342,12 @@ class _Proxy:
         raise standard.RemoteError(f"method {methodname!r} of {managed!r} is not there for proxies")
 
     def _incref(self: Any) -> None:
-        if self._managed is None:
+        if self._manyhands_managed is None:
             _Proxy.incref(self)
 
     def __reduce__(self: Any) -> Any:
-        if self._managed is not None:
-            self._managed.note()
+        if self._manyhands_managed is not None:
+            self._manyhands_managed.note()
         return _Proxy.reduce(self)
 
 
