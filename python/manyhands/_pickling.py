@@ -12,12 +12,14 @@ import copyreg
 import functools
 import io
 import pickle
+from _thread import _local
 
 from . import _namespaces, _std
 from ._known import NOTHING, Copied, Known, afresh
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 #: Buffers of at least this many bytes travel outside the pickle, in shared memory.
@@ -31,6 +33,34 @@ read_afresh = False
 
 _forking = _std.module("reduction").ForkingPickler
 _extra: dict[type, Any] = _forking._extra_reducers
+
+
+class _Carried(_local):
+    """In a thread that pickles a message: how to give back what the message keeps alive in managers' servers. `None`
+    where the message keeps nothing."""
+
+    returns: list[Callable[[], object]] | None = None
+
+
+carried = _Carried()
+
+#: Whether there may be proxies of objects in managers' servers.
+has_proxies = False
+
+
+def carrying(dumps: Callable[..., bytes], *arguments: Any) -> bytes:
+    """Pickles a message that keeps alive what the proxies in it are of, until it is unpickled."""
+    if not has_proxies:
+        return dumps(*arguments)
+    carried.returns = []
+    try:
+        return dumps(*arguments)
+    except BaseException:
+        for give_back in carried.returns:
+            give_back()
+        raise
+    finally:
+        carried.returns = None
 
 
 def reducers() -> dict[type, Any]:
@@ -90,7 +120,7 @@ def dumps_known(obj: object, large: list[pickle.PickleBuffer] | None, known: Kno
 
 def dumps_answer(obj: object, large: list[pickle.PickleBuffer] | None = None) -> bytes:
     """In a worker: pickles for the process that sends the calls."""
-    return dumps_known(obj, large, requester)
+    return carrying(dumps_known, obj, large, requester)
 
 
 def dumps_for_others(obj: object, large: list[pickle.PickleBuffer] | None = None) -> bytes:

@@ -1,16 +1,18 @@
 """How a manager is called: through shared memory, or through sockets by plain clients; and what its end means."""
 
+import gc
 import os
 import queue as standard_queue
 import signal
 import subprocess
+import sys
 import threading
 import time
 
 import pytest
 from conftest import LIMIT, eventually
 
-from manyhands import _engine, multiprocessing
+from manyhands import _engine, futures, multiprocessing
 from manyhands.multiprocessing import managers
 
 
@@ -175,6 +177,87 @@ def test_proxies_stand_in_a_managers_objects(manager):
         assert not table["lock"].acquire(False)
     table["list"].append(2)
     assert list(table["list"]) == [1, 2]
+
+
+def put_new_lists(manager_address, key, queue):
+    manager = managers.SyncManager(address=manager_address, authkey=key)
+    manager.connect()
+    for number in range(3):
+        queue.put([manager.list([number])])
+
+
+def test_what_was_put_into_a_managers_queue_outlives_the_one_that_put_it(ctx, manager):
+    queue, bounded = manager.Queue(), manager.Queue(1)
+    child = ctx.Process(target=put_new_lists, args=(manager.address, bytes(manager._authkey), queue))
+    child.start()
+    child.join()
+    assert [list(queue.get()[0]) for _ in range(3)] == [[0], [1], [2]]
+    gc.collect()
+    before = manager._number_of_objects()
+    bounded.put(1)
+    for _ in range(5):
+        with pytest.raises(standard_queue.Full):
+            bounded.put(manager.list([1]), False)
+    gc.collect()
+    assert manager._number_of_objects() == before
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="queues are shut down from Python 3.13 on")
+def test_a_managers_queue_is_shut_down(manager):
+    queue, other = manager.Queue(), manager.Queue()
+    queue.put(1)
+    queue.shutdown()
+    with pytest.raises(standard_queue.ShutDown):
+        queue.put(2)
+    assert queue.get() == 1
+    with pytest.raises(standard_queue.ShutDown):
+        queue.get()
+    other.put(1)
+    other.shutdown(immediate=True)
+    with pytest.raises(standard_queue.ShutDown):
+        other.get(timeout=1)
+    other.join()
+
+
+def give_back(numbers):
+    return numbers
+
+
+def test_calls_and_answers_keep_what_they_name(ctx, manager):
+    with futures.ProcessPoolExecutor(2, mp_context=ctx) as executor:
+        answers = executor.map(give_back, [manager.list([number]) for number in range(20)])
+        assert [list(answer) for answer in answers] == [[number] for number in range(20)]
+    with ctx.Pool(2) as pool:
+        calls = [pool.apply_async(give_back, (manager.list([number]),)) for number in range(20)]
+        assert [list(call.get()) for call in calls] == [[number] for number in range(20)]
+
+
+def test_another_key_is_refused_though_this_thread_has_a_line(manager):
+    assert manager.Counter().up() == 1
+    with pytest.raises(multiprocessing.AuthenticationError):
+        managers.SyncManager(address=manager.address, authkey=b"guess").connect()
+
+
+class Unreadable:
+    """Something of which neither direction works."""
+
+    def __reduce__(self):
+        raise FileNotFoundError(2, "No such file or directory", "/no/such/file")
+
+
+def test_an_error_of_pickling_is_no_end_of_the_manager(manager):
+    table = manager.dict(a=1)
+    with pytest.raises(FileNotFoundError) as raised:
+        table["b"] = Unreadable()
+    assert raised.value.filename == "/no/such/file" and table["a"] == 1
+
+
+def test_the_same_empty_dictionary_stays_the_same(manager):
+    kept, empty = manager.list(), {}
+    kept.append((empty, empty))
+    first, second = kept[0]
+    first["a"] = 1
+    assert second == {"a": 1}
 
 
 def wait_for_ever(how, proxies, ended):

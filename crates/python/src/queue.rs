@@ -324,6 +324,17 @@ shared_class! {
         }
     }
 
+    /// Nothing can be put any more, by any process; what is there can still be taken.
+    #[pyo3(name = "_manyhands_shut_down")]
+    fn shut_down(&self) -> PyResult<()> {
+        self.ends.get().map(|ends| ends.raw.close())
+    }
+
+    #[getter(_manyhands_is_shut_down)]
+    fn is_shut_down(&self) -> PyResult<bool> {
+        Ok(self.ends.get()?.raw.is_closed())
+    }
+
     #[getter(_manyhands_maxsize)]
     fn maxsize(&self) -> PyResult<Option<u64>> {
         Ok(self.ends.get()?.raw.limit())

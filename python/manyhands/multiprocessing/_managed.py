@@ -9,11 +9,13 @@ An object has an identity, which proxies carry: its kind, the lease, and the num
 
 from __future__ import annotations
 
+import sys
 import weakref
 from _thread import allocate_lock
 
 from manyhands import _engine, _pickling
 from manyhands._bare import without_annotations
+from manyhands.queue import Empty, ShutDown
 
 from . import queues, synchronize
 
@@ -96,7 +98,11 @@ class Queue(Managed):
 
     kind = "queue"
     like = "queue.Queue"
-    methods = ("empty", "full", "get", "get_nowait", "join", "put", "put_nowait", "qsize", "task_done")
+    methods = (
+        *("empty", "full", "get", "get_nowait", "join", "put", "put_nowait", "qsize"),
+        *(("shutdown",) if sys.version_info >= (3, 13) else ()),
+        "task_done",
+    )
     classes = (_Items, synchronize.Semaphore, synchronize.RLock, synchronize.Condition)
 
     @classmethod
@@ -109,21 +115,44 @@ class Queue(Managed):
         self._items, self._unfinished, _, self._finished = parts
 
     def put(self, item: object, block: bool = True, timeout: float | None = None) -> None:
-        if block:
+        if block and self._items._manyhands_maxsize:
             _non_negative(timeout)
         self._unfinished.release()
-        there = False
+        there, _pickling.carried.returns = False, []
         try:
             self._items.put(item, block, timeout)
             there = True
+        except ValueError:
+            self._check_shut_down()
+            raise
         finally:
+            returns, _pickling.carried.returns = _pickling.carried.returns, None
             if not there:
                 self._count_down()
+                for give_back in returns:
+                    give_back()
 
     def get(self, block: bool = True, timeout: float | None = None) -> object:
         if block:
             _non_negative(timeout)
-        return self._items.get(block, timeout)
+        try:
+            return self._items.get(block, timeout)
+        except ValueError:
+            self._check_shut_down()
+            raise
+
+    def shutdown(self, immediate: bool = False) -> None:
+        self._items._manyhands_shut_down()
+        while immediate:
+            try:
+                self._items.get(False)
+            except (Empty, ValueError):
+                break
+            self._count_down()
+
+    def _check_shut_down(self) -> None:
+        if self._items._manyhands_is_shut_down:
+            raise ShutDown from None
 
     def put_nowait(self, item: object) -> None:
         self.put(item, False)
@@ -285,12 +314,14 @@ class Condition(Managed):
         return bool(self._condition.wait(timeout))
 
     def notify(self, n: int = 1) -> None:
-        self._check("notify")
-        self._condition.notify(n)
+        lock = self._lock.parts[0]
+        # As with threads, any of them may notify while a lock that is not re-entrant is held.
+        if isinstance(lock, synchronize.RLock) or not lock.locked():
+            self._check("notify")
+        self._condition._manyhands_notify(n)
 
     def notify_all(self) -> None:
-        self._check("notify")
-        self._condition.notify_all()
+        self.notify(synchronize.SEM_VALUE_MAX)
 
 
 class LockCondition(Condition):

@@ -145,11 +145,11 @@ class Workers(_engine.PoolCore):
             return None
 
     def dumps_arguments(self, what: tuple[Any, ...], large: list[Any]) -> bytes:
-        return _pickling.dumps_known(what, large, self.known)
+        return _pickling.carrying(_pickling.dumps_known, what, large, self.known)
 
     def dumps_call(self, what: tuple[Any, ...], large: list[Any]) -> bytes:
         if isinstance(what[0], types.FunctionType | type) and not self.known.knows(what[0]):
-            return _pickling.dumps_by_value(what, large, self.known)
+            return _pickling.carrying(_pickling.dumps_by_value, what, large, self.known)
         return self.dumps_arguments(what, large)
 
 

@@ -26,19 +26,25 @@ _SHORT = 0x7FFFFFFF
 
 
 def _send_bytes(self, buf):  # type: ignore[no-untyped-def]
+    if type(self)._send is not _SEND:
+        return _ORIGINAL[0](self, buf)
     if type(buf) is memoryview and buf.format != "B":
         buf = buf.cast("B")
     length = len(buf)
     head = struct.pack("!i", length) if length <= _SHORT else struct.pack("!iQ", -1, length)
-    _engine.write_message(self._handle, head, buf)
+    return _engine.write_message(self._handle, head, buf)
 
 
 def _recv_bytes(self, maxsize=None):  # type: ignore[no-untyped-def]
+    if type(self)._recv is not _RECV:
+        return _ORIGINAL[1](self, maxsize)
     (length,) = struct.unpack("!i", _engine.read_exactly(self._handle, 4))
     if length == -1:
         (length,) = struct.unpack("!Q", _engine.read_exactly(self._handle, 8))
     if maxsize is not None and length > maxsize:
         return None
+    # What is below zero means nothing, as it always did.
+    length = max(length, 0)
     message = io.BytesIO(_engine.read_exactly(self._handle, length))
     # Where it ends says how long it is.
     message.seek(length)
@@ -46,6 +52,11 @@ def _recv_bytes(self, maxsize=None):  # type: ignore[no-untyped-def]
 
 
 standard: Any = _std.module("connection")
+
+#: The standard library's own way, for classes that send and receive in another way.
+_SEND, _RECV = standard.Connection._send, standard.Connection._recv
+_ORIGINAL = standard.Connection._send_bytes, standard.Connection._recv_bytes
+
 for _method in (_send_bytes, _recv_bytes):
     _method.__module__, _method.__qualname__ = standard.__name__, f"Connection.{_method.__name__}"
     setattr(standard.Connection, _method.__name__, _method)

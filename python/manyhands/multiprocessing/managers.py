@@ -9,13 +9,14 @@ ended, each call and each wait is an error that says so.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from traceback import format_exc
 
-from manyhands import _bare, _engine, _passed_on, _std
+from manyhands import _bare, _engine, _passed_on, _pickling, _std
 
-from . import _managed
+from . import _lines, _managed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
 
 
 standard: Any = _std.standing_on_ours("managers")
+_pickling.has_proxies = True
 if not _std.aliased:
     # A plain client must find the class of what it is sent. By its own name that is this one.
     standard.Token = _std.module("managers").Token
 
-#: By address: the key and the lease of the server there; `None` where it is none of ours, or of another arena.
-_leases: dict[Any, tuple[int, _engine.Lease] | None] = {}
+#: By address and key: the server there; `None` where it is none of ours, or of another arena.
+_servers: dict[Any, _Known | None] = {}
 
 
 class _Objects(dict["Any", "Any"]):
@@ -53,7 +55,10 @@ class _Face:
     """What a client asks the server itself for. An error there has a text only, as through a socket."""
 
     exposed = frozenset(
-        ("create", "get_methods", "debug_info", "number_of_objects", "dummy", "incref", "decref", "shutdown")
+        {
+            *("create", "get_methods", "debug_info", "number_of_objects", "dummy", "incref", "decref", "shutdown"),
+            *("_manyhands_keep", "_manyhands_arrived"),
+        }
     )
 
     def __init__(self, server: Any) -> None:
@@ -75,6 +80,15 @@ class _Face:
         return ask
 
 
+def _is_standard(registry: Any, typeid: str) -> bool:
+    """Whether a registry has for the type what `SyncManager` has."""
+    return bool(registry.get(typeid) == standard.SyncManager._registry[typeid])
+
+
+#: The methods of a server that a class of a program's own may have replaced.
+_METHODS = (*_Face.exposed, "serve_client", "accept_connection", "handle_request", "accepter")
+
+
 class _Serving:
     """What servers do otherwise than in the standard library: clients in the same arena have pipes. The methods are put
     into its class, since other classes derive from that."""
@@ -89,6 +103,8 @@ class _Serving:
         # Nobody can guess it, and it fits a number of 64 bits.
         self._manyhands_key = int.from_bytes(os.urandom(8), "little")
         self._manyhands_held = _engine.Lease(self._manyhands_key)
+        self._manyhands_numbers = itertools.count(1)
+        self._manyhands_tickets: dict[int, str] = {}
 
     def serve_forever(self: Any) -> None:
         """Serves until a client asks it to end."""
@@ -97,9 +113,16 @@ class _Serving:
         finally:
             self._manyhands_held.end()
 
-    def _manyhands_lease(self: Any, c: Any) -> tuple[int, int]:
-        """By which lease clients know whether the server lives and stands in their arena."""
-        return self._manyhands_key, self._manyhands_held.handle
+    def _manyhands_lease(self: Any, c: Any) -> tuple[int, int, list[str]] | None:
+        """By which lease clients know whether the server lives and stands in their arena, and what it makes as every
+        `SyncManager` does. A server with methods of its own is called as the standard library does it."""
+        kind = type(self)
+        if self.public is not standard.Server.public or any(
+            getattr(kind, name) is not getattr(standard.Server, name) for name in _METHODS
+        ):
+            return None
+        types = [name for name in _managed.TYPES if _is_standard(self.registry, name)]
+        return self._manyhands_key, self._manyhands_held.handle, types
 
     def _manyhands_pipe(self: Any, c: Any, name: str, handles: tuple[int, int]) -> None:
         """Serves a client through a pipe, in this thread."""
@@ -108,6 +131,19 @@ class _Serving:
         c.send(("#RETURN", None))
         c.close()
         self.serve_client(pipe)
+
+    def _manyhands_keep(self: Any, c: Any, ident: str) -> int:
+        """Keeps an object for a message that names it, until the ticket is shown."""
+        self.incref(c, ident)
+        ticket = next(self._manyhands_numbers)
+        self._manyhands_tickets[ticket] = ident
+        return int(ticket)
+
+    def _manyhands_arrived(self: Any, c: Any, ticket: int) -> None:
+        """The message has arrived, or was not sent."""
+        ident = self._manyhands_tickets.pop(ticket, None)
+        if ident is not None:
+            self.decref(c, ident)
 
     def incref(self: Any, c: Any, ident: str) -> None:
         """One more client has a proxy of the object."""
@@ -126,112 +162,42 @@ def _put_into(kind: Any, methods: type, *names: str) -> None:
         setattr(kind, name, method)
 
 
-_put_into(standard.Server, _Serving, "__init__", "serve_forever", "_manyhands_lease", "_manyhands_pipe", "incref")
-standard.Server.public = [*standard.Server.public, "_manyhands_lease", "_manyhands_pipe"]
+_OWN = ("_manyhands_lease", "_manyhands_pipe", "_manyhands_keep", "_manyhands_arrived")
+_put_into(standard.Server, _Serving, "__init__", "serve_forever", "incref", *_OWN)
+standard.Server.public = [*standard.Server.public, *_OWN]
 
 
-class _Line:
-    """A thread's connection to a server: a pipe, or a socket. When a call through it was broken off, it is closed,
-    since the answer to that call would be taken for the answer to the next one."""
+class _Known:
+    """A server of ours, in our arena."""
 
-    def __init__(self, conn: Any, local: Any, address: Any) -> None:
-        self._conn = conn
-        self._local = local
-        self._address = address
-        #: Whether a call is under way.
-        self.busy = False
-
-    def send(self, obj: Any) -> None:
-        self.busy = True
-        try:
-            self._conn.send(obj)
-        except (OSError, EOFError) as error:
-            raise self._broken_off(error) from None
-        except Exception:
-            # It cannot be pickled, and nothing was sent.
-            self.busy = False
-            raise
-        except BaseException:
-            self._drop()
-            raise
-
-    def recv(self) -> Any:
-        try:
-            answer = self._conn.recv()
-        except (OSError, EOFError) as error:
-            raise self._broken_off(error) from None
-        except BaseException:
-            self._drop()
-            raise
-        self.busy = False
-        return answer
-
-    def close(self) -> None:
-        self._conn.close()
-
-    def _drop(self) -> None:
-        if vars(self._local).get("connection") is self:
-            del self._local.connection
-        self.close()
-
-    def _broken_off(self, error: Exception) -> Exception:
-        self._drop()
-        return _gone(error, self._address)
+    def __init__(self, key: int, lease: _engine.Lease, types: frozenset[str]) -> None:
+        self.key = key
+        self.lease = lease
+        #: The types that it makes as every `SyncManager` does.
+        self.types = types
 
 
-class _Aside:
-    """A call within a call, as a signal handler makes it: it gets a connection of its own."""
-
-    def __init__(self, local: Any, line: _Line) -> None:
-        self._local = local
-        self._line = line
-
-    def __enter__(self) -> None:
-        del self._local.connection
-
-    def __exit__(self, *raised: object) -> None:
-        own = vars(self._local).pop("connection", None)
-        if own is not None:
-            own.close()
-        self._local.connection = self._line
-
-
-class _Borrowed:
-    """A thread's line, for one question to the server itself."""
-
-    def __init__(self, line: _Line) -> None:
-        self.send, self.recv = line.send, line.recv
-
-    def close(self) -> None:
-        pass
-
-
-def _gone(error: Exception, address: Any) -> Exception:
-    """The same error, with a text that says which manager is gone."""
-    text = f"the manager at {address!r} has ended, or is not reachable"
-    if isinstance(error, OSError) and error.errno is not None:
-        return type(error)(error.errno, f"{error.strerror}: {text}")
-    return type(error)(text) if isinstance(error, (EOFError, ConnectionError)) else error
-
-
-def _lease_of(address: Any, authkey: bytes, client: Any) -> tuple[int, _engine.Lease] | None:
-    """The key and the lease of the server at that address, if it is one of ours, in our arena."""
-    known = _leases.get(address)
-    if known is not None and not known[1].is_over():
+def _known(address: Any, authkey: bytes, client: Any) -> _Known | None:
+    """The server at that address, if it is one of ours, in our arena. A client with that key was let in before."""
+    place = address, bytes(authkey)
+    known = _servers.get(place)
+    if known is not None and not known.lease.is_over():
         return known
-    if known is None and address in _leases:
+    if known is None and place in _servers:
         return None
     conn = client(address, authkey=authkey)
     try:
-        key, handle = standard.dispatch(conn, None, "_manyhands_lease")
+        answer = standard.dispatch(conn, None, "_manyhands_lease")
     except standard.RemoteError:
-        found = None
-    else:
-        lease = _managed.lease_of(key, handle)
-        found = None if lease is None else (key, lease)
+        answer = None
     finally:
         conn.close()
-    _leases[address] = found
+    found = None
+    if answer is not None:
+        key, handle, types = answer
+        lease = _managed.lease_of(key, handle)
+        found = None if lease is None else _Known(key, lease, frozenset(types))
+    _servers[place] = found
     return found
 
 
@@ -253,8 +219,9 @@ def _local_of(address: Any) -> Any:
 
 def _connected(address: Any, authkey: bytes, client: Any) -> Any:
     """Something that the server serves as this thread: a pipe, or else a socket."""
-    if _lease_of(address, authkey, client) is not None:
-        ours, theirs = _engine.PipeEnd.pair()
+    known = _known(address, authkey, client)
+    if known is not None:
+        ours, theirs = _engine.PipeEnd.pair(known.lease)
         conn = client(address, authkey=authkey)
         try:
             standard.dispatch(conn, None, "_manyhands_pipe", (_own_name(), theirs.handles))
@@ -266,7 +233,7 @@ def _connected(address: Any, authkey: bytes, client: Any) -> Any:
             conn.close()
     conn = client(address, authkey=authkey)
     standard.dispatch(conn, None, "accept_connection", (_own_name(),))
-    return conn
+    return _lines.Socket(conn)
 
 
 _SocketClient = standard.listener_client["pickle"][1]
@@ -275,20 +242,29 @@ _SocketClient = standard.listener_client["pickle"][1]
 def _client(address: Any, family: str | None = None, authkey: bytes | None = None) -> Any:
     """A connection for one question to the server itself: this thread's line, where it is a pipe that is not in use."""
     try:
-        if authkey is None or _lease_of(address, authkey, _SocketClient) is None:
+        if authkey is None or _known(address, authkey, _SocketClient) is None:
             return _SocketClient(address, family, authkey)
         local = _local_of(address)
         line = vars(local).get("connection")
         if line is None:
-            line = local.connection = _Line(_connected(address, authkey, _SocketClient), local, address)
-        if line.busy or not isinstance(line._conn, _engine.PipeEnd):
+            line = local.connection = _lines.Line(_connected(address, authkey, _SocketClient), local, address, authkey)
+        if line.busy or line.authkey != authkey or not isinstance(line.conn, _engine.PipeEnd):
             return _SocketClient(address, family, authkey)
-        return _Borrowed(line)
+        return _lines.Borrowed(line)
     except OSError as error:
-        raise _gone(error, address) from None
+        raise _lines.gone(error, address) from None
 
 
 standard.listener_client["pickle"] = (standard.listener_client["pickle"][0], _client)
+
+
+def _ask(address: Any, authkey: bytes, what: str, *arguments: Any) -> Any:
+    """Asks the server itself."""
+    conn = _client(address, authkey=authkey)
+    try:
+        return standard.dispatch(conn, None, what, arguments)
+    finally:
+        conn.close()
 
 
 class _Proxy:
@@ -322,18 +298,24 @@ class _Proxy:
         try:
             conn = _connected(self._token.address, self._authkey, _SocketClient)
         except (OSError, EOFError) as error:
-            raise _gone(error, self._token.address) from None
-        self._tls.connection = _Line(conn, self._tls, self._token.address)
+            raise _lines.gone(error, self._token.address) from None
+        self._tls.connection = _lines.Line(conn, self._tls, self._token.address, self._authkey)
 
     def _callmethod(self: Any, methodname: str, args: Any = (), kwds: Any = {}) -> Any:  # noqa: B006
         """Calls a method of what this is a proxy of, and gives a copy of the result."""
         managed = self._manyhands_managed
         if managed is None:
             line = vars(self._tls).get("connection")
-            if line is None or not getattr(line, "busy", False):
+            if isinstance(line, _lines.Line) and line.busy:
+                with _lines.Aside(self._tls, line):
+                    return _Proxy.call(self, methodname, args, kwds)
+            try:
                 return _Proxy.call(self, methodname, args, kwds)
-            with _Aside(self._tls, line):
-                return _Proxy.call(self, methodname, args, kwds)
+            except BaseException:
+                line = vars(self._tls).get("connection")
+                if isinstance(line, _lines.Line):
+                    line.drop_if_busy()
+                raise
         managed.check()
         if methodname in managed.methods:
             return getattr(managed, methodname)(*args, **kwds)
@@ -348,7 +330,16 @@ class _Proxy:
     def __reduce__(self: Any) -> Any:
         if self._manyhands_managed is not None:
             self._manyhands_managed.note()
-        return _Proxy.reduce(self)
+            return _Proxy.reduce(self)
+        rebuild, arguments = _Proxy.reduce(self)
+        returns = _pickling.carried.returns
+        address, authkey = self._token.address, self._authkey
+        if returns is not None and self._Client is _client and _known(address, authkey, _SocketClient) is not None:
+            # The one that put it may have ended when another takes it.
+            ticket = _ask(address, authkey, "_manyhands_keep", self._id)
+            returns.append(lambda: _ask(address, authkey, "_manyhands_arrived", ticket))
+            arguments[-1]["manyhands_ticket"] = ticket
+        return rebuild, arguments
 
 
 _put_into(standard.BaseProxy, _Proxy, "__init__", "_connect", "_callmethod", "_incref", "__reduce__")
@@ -361,7 +352,11 @@ def RebuildProxy(func: Any, token: Any, serializer: str, kwds: dict[str, Any]) -
     if _managed.find(token.id) is not None:
         kwds.pop("incref", None)
         return func(token, serializer, incref=False, **kwds)
-    return _rebuild(func, token, serializer, kwds)
+    ticket = kwds.pop("manyhands_ticket", None)
+    proxy = _rebuild(func, token, serializer, kwds)
+    if ticket is not None:
+        _ask(token.address, proxy._authkey, "_manyhands_arrived", ticket)
+    return proxy
 
 
 standard.RebuildProxy = RebuildProxy
@@ -372,9 +367,10 @@ _finalize = standard.BaseManager._finalize_manager
 def _finalize_manager(process: Any, address: Any, *more: Any) -> None:
     """Ends the server, and with it all that it has made in shared memory."""
     _finalize(process, address, *more)
-    known = _leases.pop(address, None)
-    if known is not None:
-        known[1].look()
+    for place in [place for place in _servers if place[0] == address]:
+        known = _servers.pop(place)
+        if known is not None:
+            known.lease.look()
 
 
 standard.BaseManager._finalize_manager = staticmethod(_finalize_manager)
@@ -384,12 +380,14 @@ def _make(manager: Any, typeid: str, kind: type[_managed.Managed], args: Any, kw
     """A proxy of a new object in shared memory; `None` where that must be asked of the server."""
     if manager._state.value != standard.State.STARTED or manager._serializer != "pickle":
         return None
-    known = _lease_of(manager._address, manager._authkey, _SocketClient)
-    if known is None:
+    if type(manager)._create is not standard.BaseManager._create or not _is_standard(manager._registry, typeid):
+        return None
+    known = _known(manager._address, manager._authkey, _SocketClient)
+    if known is None or typeid not in known.types:
         return None
     try:
-        managed = kind.make(*known, manager._ctx.get_context(), *args, **kwds)
-    except (TypeError, ValueError, NotImplementedError):
+        managed = kind.make(known.key, known.lease, manager._ctx.get_context(), *args, **kwds)
+    except (TypeError, ValueError, OverflowError, NotImplementedError):
         # The server says what is wrong with the arguments, or does what cannot be done here.
         return None
     _, exposed, _, proxytype = manager._registry[typeid]

@@ -13,12 +13,20 @@ use std::io::{self, ErrorKind, Read};
 use std::mem::ManuallyDrop;
 use std::os::fd::FromRawFd;
 
+/// The exception for an error of the system, as `os.read` raises it.
+fn from_system(py: Python<'_>, error: &io::Error) -> PyErr {
+    let code = error.raw_os_error().unwrap_or(libc::EIO);
+    let text = py.import("os").and_then(|os| os.call_method1("strerror", (code,))?.extract::<String>());
+    text.map_or_else(|error| error, |text| PyOSError::new_err((code, text)))
+}
+
 /// Calls the system without the interpreter lock, until no signal interrupts.
 fn uninterrupted<R: Send>(py: Python<'_>, mut call: impl FnMut() -> io::Result<R> + Send) -> PyResult<R> {
     loop {
         match py.detach(&mut call) {
             Err(error) if error.kind() == ErrorKind::Interrupted => py.check_signals()?,
-            result => return Ok(result?),
+            Err(error) => return Err(from_system(py, &error)),
+            Ok(result) => return Ok(result),
         }
     }
 }

@@ -6,10 +6,13 @@
 use super::flat;
 use crate::errors::from_arena;
 use crate::ffi::Patient;
+use crate::lease::Lease;
 use crate::pickled;
 use crate::queue::object;
 use manyhands::arena::Handle;
 use manyhands::channel::{Buffer, GetError, PutError, RawPipe};
+use manyhands::platform::atomic::{AtomicU32, Ordering};
+use manyhands::sync::RawLease;
 use pyo3::exceptions::{PyBrokenPipeError, PyEOFError, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use std::sync::{Mutex, PoisonError};
@@ -25,11 +28,15 @@ const FLAT: u32 = 0x200;
 pub struct PipeEnd {
     /// None once it was closed.
     raw: Mutex<Option<RawPipe>>,
+    /// How many messages were sent, or begun to be, and not answered yet.
+    unanswered: AtomicU32,
+    /// What ends the waits here.
+    lease: Option<RawLease>,
 }
 
 impl PipeEnd {
-    fn of(raw: RawPipe) -> PipeEnd {
-        PipeEnd { raw: Mutex::new(Some(raw)) }
+    fn of(raw: RawPipe, lease: Option<RawLease>) -> PipeEnd {
+        PipeEnd { raw: Mutex::new(Some(raw)), unanswered: AtomicU32::new(0), lease }
     }
 
     /// The side, kept open for one operation.
@@ -44,14 +51,16 @@ impl PipeEnd {
     /// The side that handles name.
     #[new]
     fn new(handles: [u64; 2]) -> PyResult<PipeEnd> {
-        RawPipe::attach(handles.map(Handle::from_raw)).map(PipeEnd::of).map_err(from_arena)
+        let raw = RawPipe::attach(handles.map(Handle::from_raw)).map_err(from_arena)?;
+        Ok(PipeEnd::of(raw, None))
     }
 
-    /// Both sides of a new pipe.
+    /// Both sides of a new pipe. Waits at the first one end with the lease.
     #[staticmethod]
-    fn pair() -> PyResult<(PipeEnd, PipeEnd)> {
+    #[pyo3(signature = (lease = None))]
+    fn pair(lease: Option<&Lease>) -> PyResult<(PipeEnd, PipeEnd)> {
         let (one, other) = RawPipe::pair(WAITING).map_err(from_arena)?;
-        Ok((PipeEnd::of(one), PipeEnd::of(other)))
+        Ok((PipeEnd::of(one, lease.map(|lease| lease.raw.clone())), PipeEnd::of(other, None)))
     }
 
     /// What names this side to other processes.
@@ -66,13 +75,20 @@ impl PipeEnd {
         self.raw.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }
 
+    /// Whether no message was sent that is not answered. A caller whose `send` or `recv` raised can go on then.
+    fn is_idle(&self) -> bool {
+        self.unanswered.load(Ordering::Relaxed) == 0
+    }
+
     /// Sends an object.
     fn send(slf: &Bound<'_, Self>, obj: &Bound<'_, PyAny>) -> PyResult<()> {
         let raw = slf.get().open()?;
         let mut flat = Vec::with_capacity(128);
         let pickled =
             if flat::write(obj, &mut flat) { None } else { Some(pickled::pickle(obj, "dumps_queued")?) };
-        let patient = Patient::on(slf);
+        let patient = Patient::on(slf).tied_to(slf.get().lease.as_ref());
+        // From here on it may have been sent, whatever is raised.
+        slf.get().unanswered.fetch_add(1, Ordering::Relaxed);
         let sent = match &pickled {
             None => raw.put(&[&flat], &[], FLAT, None, &patient),
             Some(pickled) => {
@@ -81,7 +97,9 @@ impl PipeEnd {
         };
         match sent {
             Ok(()) => Ok(()),
-            Err(PutError::Interrupted { .. }) => Err(patient.raised().expect("a handler raised")),
+            Err(PutError::Interrupted { .. }) => {
+                Err(patient.raised().expect("a handler raised, or a lease is over"))
+            }
             Err(PutError::Arena { source, .. }) => Err(from_arena(source)),
             Err(PutError::Disconnected { .. }) => {
                 Err(PyBrokenPipeError::new_err((libc::EPIPE, "the other side of the pipe is closed")))
@@ -94,11 +112,17 @@ impl PipeEnd {
     fn recv<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let raw = slf.get().open()?;
         let mut buffer = Buffer::new();
-        let patient = Patient::on(slf).for_answer();
-        match raw.get(&mut buffer, None, &patient) {
+        let patient = Patient::on(slf).for_answer().tied_to(slf.get().lease.as_ref());
+        let taken = raw.get(&mut buffer, None, &patient);
+        if taken.is_ok() {
+            slf.get().unanswered.store(0, Ordering::Relaxed);
+        }
+        match taken {
             Ok(message) if message.tag == FLAT => flat::read(slf.py(), &message.content),
             Ok(message) => object(slf.py(), message),
-            Err(GetError::Interrupted { .. }) => Err(patient.raised().expect("a handler raised")),
+            Err(GetError::Interrupted { .. }) => {
+                Err(patient.raised().expect("a handler raised, or a lease is over"))
+            }
             Err(GetError::Arena { source, .. }) => Err(from_arena(source)),
             Err(GetError::Disconnected { .. }) => Err(PyEOFError::new_err(())),
             Err(error) => Err(PyValueError::new_err(error.to_string())),

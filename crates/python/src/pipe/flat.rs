@@ -10,7 +10,8 @@ use pyo3::types::{PyDict, PyTuple};
 
 /// A tuple: how many items, and these.
 const TUPLE: u8 = 16;
-/// A dictionary without items, as the named arguments of most calls.
+/// A dictionary without items, as the named arguments of most calls: the last of the outermost tuple, and nothing else
+/// that could be the same object.
 const NO_ITEMS: u8 = 17;
 
 /// More bytes are better pickled, which does not copy large ones.
@@ -20,18 +21,23 @@ const DEPTH: u32 = 4;
 
 /// Appends the object's bytes; `false` when it has to be pickled, whatever was appended.
 pub fn write(object: &Bound<'_, PyAny>, bytes: &mut Vec<u8>) -> bool {
-    write_within(object, bytes, DEPTH)
+    write_within(object, bytes, DEPTH, false)
 }
 
-fn write_within(object: &Bound<'_, PyAny>, bytes: &mut Vec<u8>, depth: u32) -> bool {
+fn write_within(object: &Bound<'_, PyAny>, bytes: &mut Vec<u8>, depth: u32, is_last: bool) -> bool {
     if let Ok(items) = object.cast_exact::<PyTuple>() {
         bytes.push(TUPLE);
         bytes.extend((items.len() as u32).to_le_bytes());
-        return depth > 0 && items.iter_borrowed().all(|item| write_within(&item, bytes, depth - 1));
+        let count = items.len();
+        return depth > 0
+            && items
+                .iter_borrowed()
+                .enumerate()
+                .all(|(at, item)| write_within(&item, bytes, depth - 1, depth == DEPTH && at + 1 == count));
     }
     if let Ok(items) = object.cast_exact::<PyDict>() {
         bytes.push(NO_ITEMS);
-        return items.is_empty();
+        return is_last && items.is_empty();
     }
     let Some((tag, content)) = value::plain(object) else { return false };
     bytes.push(tag as u8);
