@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 from conftest import LIMIT, eventually
@@ -341,7 +340,7 @@ def test_what_a_killed_client_held_comes_free(ctx, manager):
 def hold(lock, held):
     lock.acquire()
     held.set()
-    time.sleep(LIMIT)
+    signal.pause()
 
 
 class Interrupt(Exception):

@@ -4,10 +4,9 @@ import ctypes
 import queue as standard
 import signal
 import threading
-import time
 
 import pytest
-from conftest import LIMIT, eventually
+from conftest import eventually
 
 from manyhands import multiprocessing
 from manyhands.multiprocessing import managers, shared_memory
@@ -137,7 +136,7 @@ def hold(number, held):
     with number.get_lock():
         number.value = 5
         held.set()
-        time.sleep(LIMIT)
+        signal.pause()
 
 
 def test_a_killed_process_that_held_a_values_lock(ctx):

@@ -130,25 +130,26 @@ fn a_killed_host_is_an_error_at_once() {
     assert!(text.contains("has ended") && text.contains("BTreeMap"), "{text}");
 }
 
-fn call_and_wait((counts, waits): (Hosted<Counts>, Event)) {
+fn call_and_wait((counts, waits, killed): (Hosted<Counts>, Event, Event)) {
     let _ = counts.call(
-        |counts, waits: Event| {
+        |counts, (waits, killed): (Event, Event)| {
             waits.set();
-            thread::sleep(std::time::Duration::from_millis(50));
+            killed.wait();
             *counts.entry("called".to_owned()).or_default() += 1;
         },
-        waits,
+        (waits, killed),
     );
 }
 
 #[test]
 fn a_killed_caller_costs_its_own_call_at_most() {
-    let (counts, waits) = (hosted(), Event::new().unwrap());
-    let caller = Process::spawn(call_and_wait, (counts.clone(), waits.clone())).unwrap();
+    let (counts, waits, killed) = (hosted(), Event::new().unwrap(), Event::new().unwrap());
+    let caller = Process::spawn(call_and_wait, (counts.clone(), waits.clone(), killed.clone())).unwrap();
     waits.wait();
     caller.kill().unwrap();
-    assert_eq!(counts.call(add, ("called".to_owned(), 0)).unwrap(), 1, "it had begun");
     assert!(caller.join().is_err());
+    killed.set();
+    assert_eq!(counts.call(add, ("called".to_owned(), 0)).unwrap(), 1, "it had begun");
 }
 
 #[test]

@@ -24,9 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, ClassVar
 
-__all__ = ["TYPES", "Managed", "find", "is_identity", "lease_of"]
+__all__ = ["TYPES", "Managed", "OnlyOnServer", "find", "is_identity", "lease_of"]
 
 _PREFIX = "manyhands"
+
+
+class OnlyOnServer(Exception):
+    """An object with these arguments needs a server to keep it."""
 
 
 class Managed:
@@ -43,7 +47,7 @@ class Managed:
 
     @classmethod
     def make(cls, key: int, lease: _engine.Lease, ctx: Any, *args: Any, **kwds: Any) -> Managed:
-        """A new one. Raises NotImplementedError where only a server can keep it."""
+        """A new one. Raises `OnlyOnServer` where it cannot stand in shared memory."""
         made = cls(lease, key, cls.parts_for(ctx, *args, **kwds))
         _known[made.identity] = made
         return made
@@ -51,7 +55,7 @@ class Managed:
     @classmethod
     def parts_for(cls, ctx: Any, *args: Any, **kwds: Any) -> list[Any]:
         """New objects of the arena for one that is made with these arguments."""
-        raise NotImplementedError
+        raise OnlyOnServer
 
     def __init__(self, lease: _engine.Lease, key: int, parts: list[Any]) -> None:
         self.lease = lease
@@ -292,7 +296,7 @@ class Condition(Managed):
         elif isinstance(getattr(lock, "_manyhands_managed", None), Lock):
             own = lock._manyhands_managed.parts[0]
         else:
-            raise NotImplementedError
+            raise OnlyOnServer
         kind = cls if isinstance(own, synchronize.RLock) else LockCondition
         made = kind(lease, key, [own, ctx.Condition(own)])
         _known[made.identity] = made
@@ -342,7 +346,7 @@ class Barrier(Managed):
     @classmethod
     def parts_for(cls, ctx: Any, parties: int, action: Any = None, timeout: float | None = None) -> list[Any]:
         if action is not None or timeout is not None:
-            raise NotImplementedError
+            raise OnlyOnServer
         return [ctx.Barrier(parties)]
 
     def __init__(self, lease: _engine.Lease, key: int, parts: list[Any]) -> None:

@@ -387,7 +387,7 @@ def _make(manager: Any, typeid: str, kind: type[_managed.Managed], args: Any, kw
         return None
     try:
         managed = kind.make(known.key, known.lease, manager._ctx.get_context(), *args, **kwds)
-    except (TypeError, ValueError, OverflowError, NotImplementedError):
+    except (TypeError, ValueError, OverflowError, _managed.OnlyOnServer):
         # The server says what is wrong with the arguments, or does what cannot be done here.
         return None
     _, exposed, _, proxytype = manager._registry[typeid]
