@@ -20,7 +20,9 @@ from ._known import NOTHING, Copied, Known, afresh
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 #: Buffers of at least this many bytes travel outside the pickle, in shared memory.
 LARGE = 1 << 16
@@ -48,19 +50,22 @@ carried = _Carried()
 has_proxies = False
 
 
-def carrying(dumps: Callable[..., bytes], *arguments: Any) -> bytes:
-    """Pickles a message that keeps alive what the proxies in it are of, until it is unpickled."""
+def carrying(dumps: Callable[..., T], *arguments: Any) -> T:
+    """Calls what pickles a message, which then keeps alive what the proxies in it are of, until it is unpickled."""
     if not has_proxies:
         return dumps(*arguments)
-    carried.returns = []
+    # A signal handler may send another message in the midst of this one.
+    before = carried.returns
+    returns: list[Callable[[], object]] = []
+    carried.returns = returns
     try:
         return dumps(*arguments)
     except BaseException:
-        for give_back in carried.returns:
+        for give_back in returns:
             give_back()
         raise
     finally:
-        carried.returns = None
+        carried.returns = before
 
 
 def reducers() -> dict[type, Any]:

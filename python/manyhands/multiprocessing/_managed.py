@@ -122,19 +122,16 @@ class Queue(Managed):
         if block and self._items._manyhands_maxsize:
             _non_negative(timeout)
         self._unfinished.release()
-        there, _pickling.carried.returns = False, []
+        there = False
         try:
-            self._items.put(item, block, timeout)
+            _pickling.carrying(self._items.put, item, block, timeout)
             there = True
         except ValueError:
             self._check_shut_down()
             raise
         finally:
-            returns, _pickling.carried.returns = _pickling.carried.returns, None
             if not there:
                 self._count_down()
-                for give_back in returns:
-                    give_back()
 
     def get(self, block: bool = True, timeout: float | None = None) -> object:
         if block:
