@@ -25,7 +25,9 @@ __all__ = [
     "PoolCore",
     "ProcessPoolExecutor",
     "Queue",
+    "QueueReader",
     "RLock",
+    "Readiness",
     "Semaphore",
     "SharedBuffer",
     "SharedMemory",
@@ -70,6 +72,7 @@ __all__ = [
     "statistics",
     "take_request",
     "trust_with",
+    "wait_for_queues",
     "waits_for",
     "write_message",
     "zygote_child",
@@ -279,6 +282,24 @@ class SimpleQueue(_InArena, Generic[_T]):
     def close(self) -> None: ...
     @classmethod
     def __class_getitem__(cls, item: Any) -> GenericAlias: ...
+
+@disjoint_base
+class QueueReader(_InArena):
+    def _manyhands_open(self, queue: Queue[Any] | SimpleQueue[Any] | None, handle: int | None = None) -> None: ...
+    def fileno(self) -> int: ...
+    def poll(self, timeout: float | None = 0.0) -> bool: ...
+    def recv(self) -> Any: ...
+    def close(self) -> None: ...
+    @property
+    def closed(self) -> bool: ...
+
+@final
+class Readiness:
+    def __new__(cls, queues: list[Any]) -> Self: ...
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
+
+def wait_for_queues(queues: list[Any], timeout: float | None) -> list[bool]: ...
 
 @disjoint_base
 class ThreadQueue(_Made, Generic[_T]):

@@ -26,6 +26,8 @@ HOLD_NOTHING = {
     "Event": "a handle",
     "Queue": "a handle: what is put there is pickled",
     "SimpleQueue": "as Queue",
+    "QueueReader": "as Queue",
+    "Readiness": "handles and a descriptor",
     "SharedBuffer": "memory",
     "SharedMemory": "memory",
     "Lease": "a handle",

@@ -16,8 +16,9 @@
 //! ```
 //!
 //! What a program uses: [`Process`], [`Pool`] with its [`Future`], [`Hosted`] values, [`Queue`] whole or as [`Sender`]
-//! and [`Receiver`], and [`Pipe`]. For threads there are [`Lock`], [`RLock`], [`Semaphore`], [`Event`], [`Condition`],
-//! [`Barrier`] and [`Banker`]; [`shared`] has the same for processes. Nothing is asked of a program's `main`:
+//! and [`Receiver`], [`Select`] for several of them, and [`Pipe`]. For threads there are [`Lock`], [`RLock`],
+//! [`Semaphore`], [`Event`], [`Condition`], [`Barrier`] and [`Banker`]; [`shared`] has the same for processes. Nothing
+//! is asked of a program's `main`:
 //!
 //! ```
 //! use manyhands::{Pool, Process, Queue};
@@ -94,7 +95,10 @@ pub mod sync;
 pub mod channel;
 
 #[cfg(not(manyhands_model))]
-pub use channel::{GetError, InProcess, NotPut, Pipe, PutError, Queue, QueueStatistics, Receiver, Sender};
+pub use channel::{
+    GetError, InProcess, NotPut, Pipe, PutError, Queue, QueueStatistics, Receiver, Select, SelectError,
+    Selectable, Sender,
+};
 
 #[cfg(not(manyhands_model))]
 pub use sync::{

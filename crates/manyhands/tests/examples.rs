@@ -48,6 +48,13 @@ fn downloads_at_once_take_as_long_as_the_longest() {
 }
 
 #[test]
+fn one_thread_hears_of_whatever_comes_first() {
+    let lines = lines_of("select");
+    // 30030 is the product of six primes: 64 divisors, without 1 and itself.
+    assert!(lines.contains(&"62 divisors of 30030, the largest of which is 15015".to_owned()), "{lines:?}");
+}
+
+#[test]
 fn a_value_in_one_process_is_used_from_three_others() {
     let lines = lines_of("hosted");
     assert_eq!(lines[0], "counted by three processes: {'a': 5, 'b': 6, 'c': 1, 'o': 1}");

@@ -4,6 +4,7 @@
 //!
 //! * `lock`, `condition`, `semaphore`, `event`, `barrier`, `queue`, `banker`: what processes share;
 //! * `threading`, `thread_queue` (with `items`, the objects that wait in it): the same for the threads of one process;
+//! * `queue_reader`: descriptors for queues between processes, and waiting for several;
 //! * `guarded`: attributes of values in shared memory;
 //! * `lease`, `pipe`: whether a manager is there, and how it is called;
 //! * `child` (processes that this one starts), `process` (this one);
@@ -37,6 +38,7 @@ mod pipe;
 mod pool;
 mod process;
 mod queue;
+mod queue_reader;
 mod semaphore;
 mod thread_pool;
 mod thread_queue;
@@ -92,6 +94,8 @@ mod _engine {
     };
     #[pymodule_export]
     use super::queue::{Queue, SimpleQueue};
+    #[pymodule_export]
+    use super::queue_reader::{QueueReader, Readiness, wait_for_queues};
     #[pymodule_export]
     use super::semaphore::Semaphore;
     #[pymodule_export]

@@ -11,15 +11,17 @@ use crate::patience::{limit_of_poll, limit_of_semaphore};
 use crate::pickled::{self, Pickled};
 use crate::value::{self, Arguments, Named, Tag, error_of, truth};
 use manyhands::arena::{Handle, this_process};
-use manyhands::channel::{Buffer, Content, GetError, Message, PutError, RawQueue};
+use manyhands::channel::{Buffer, Content, GetError, Message, PutError, RawQueue, Readiness};
 use manyhands::platform::Deadline;
-use manyhands::platform::atomic::{AtomicU32, Ordering};
+use manyhands::platform::atomic::{AtomicBool, AtomicU32, Ordering};
 use manyhands::platform::process::getpid;
 use manyhands::sync::RawLease;
 use pyo3::exceptions::{PyException, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
+use std::os::fd::{AsFd, AsRawFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 static EMPTY: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -56,25 +58,41 @@ impl<'a> Sent<'a> {
 }
 
 /// A queue, whether this process has closed it, and whether it has put something there before.
-struct Ends {
+pub struct Ends {
     raw: RawQueue,
     /// The process that called `close`; 0 for none.
     closed_by: AtomicU32,
     /// The process that put something last, by its number in the arena; 0 for none.
     put_by: AtomicU32,
+    /// The process that closed the reader; 0 for none.
+    reader_closed_by: AtomicU32,
+    /// Whether there is a readiness, which each `get` has to keep right.
+    is_watched: AtomicBool,
+    readiness: Mutex<Option<Readiness>>,
 }
 
 impl Ends {
-    fn new(limit: i64, handle: Option<u64>) -> PyResult<Ends> {
+    pub fn new(limit: i64, handle: Option<u64>) -> PyResult<Ends> {
         let raw = match (handle, u64::try_from(limit)) {
             (Some(handle), _) => RawQueue::attach(Handle::from_raw(handle)),
             (None, Ok(limit @ 1..)) => RawQueue::bounded(limit),
             (None, _) => RawQueue::growing(),
         };
-        Ok(Ends { raw: raw.map_err(from_arena)?, closed_by: AtomicU32::new(0), put_by: AtomicU32::new(0) })
+        Ok(Ends {
+            raw: raw.map_err(from_arena)?,
+            closed_by: AtomicU32::new(0),
+            put_by: AtomicU32::new(0),
+            reader_closed_by: AtomicU32::new(0),
+            is_watched: AtomicBool::new(false),
+            readiness: Mutex::new(None),
+        })
     }
 
-    fn handle(&self) -> Option<Handle> {
+    pub fn queue(&self) -> &RawQueue {
+        &self.raw
+    }
+
+    pub fn handle(&self) -> Option<Handle> {
         Some(self.raw.handle())
     }
 
@@ -86,6 +104,49 @@ impl Ends {
 
     fn close(&self) {
         self.closed_by.store(getpid(), Ordering::Relaxed);
+    }
+
+    /// This process takes nothing more.
+    pub fn close_reader(&self) {
+        self.reader_closed_by.store(getpid(), Ordering::Relaxed);
+        drop(self.readiness().take());
+    }
+
+    /// An OSError when the reader is closed in this process. In the standard library a process that has put something
+    /// gives up its end for reading, too, when it closes the queue; one that has not can still look.
+    #[inline]
+    pub fn check_reader(&self) -> PyResult<()> {
+        let by = self.reader_closed_by.load(Ordering::Relaxed);
+        if by != 0 && by == getpid() || self.is_closed() && self.has_put() {
+            return Err(PyOSError::new_err("handle is closed"));
+        }
+        Ok(())
+    }
+
+    fn readiness(&self) -> MutexGuard<'_, Option<Readiness>> {
+        // Held for a moment, under the interpreter lock.
+        self.readiness.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of a descriptor that shows whether the queue has something.
+    pub fn descriptor(&self) -> PyResult<i32> {
+        self.check_reader()?;
+        let mut readiness = self.readiness();
+        let readiness = match readiness.take().filter(Readiness::is_here) {
+            Some(there) => readiness.insert(there),
+            None => readiness.insert(Readiness::of(vec![self.raw.clone()])?),
+        };
+        readiness.refresh();
+        self.is_watched.store(true, Ordering::Relaxed);
+        Ok(readiness.as_fd().as_raw_fd())
+    }
+
+    /// After a `get` of a queue that has a descriptor.
+    #[cold]
+    fn refresh(&self) {
+        if let Some(readiness) = &*self.readiness() {
+            readiness.refresh();
+        }
     }
 
     fn open_again(&self) {
@@ -147,7 +208,7 @@ impl Ends {
     }
 
     #[inline]
-    fn get<'py, Q>(
+    pub fn get<'py, Q>(
         &self,
         queue: &Bound<'py, Q>,
         lease: Option<&RawLease>,
@@ -155,6 +216,9 @@ impl Ends {
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = queue.py();
+        if self.reader_closed_by.load(Ordering::Relaxed) != 0 {
+            self.check_reader()?;
+        }
         let mut buffer = Buffer::new();
         let until = if waits(block, timeout) { Some(limit_of_poll(py, timeout)?) } else { None };
         let taken = match until {
@@ -168,6 +232,9 @@ impl Ends {
                 taken
             }
         };
+        if self.is_watched.load(Ordering::Relaxed) {
+            self.refresh();
+        }
         match taken {
             Ok(message) => object(py, message),
             Err(GetError::Empty { .. }) => Err(empty(py)),
@@ -199,6 +266,10 @@ fn closed_error(queue: &Bound<'_, PyAny>) -> PyErr {
 }
 
 impl Queue {
+    pub fn ends(&self) -> PyResult<Arc<Ends>> {
+        self.ends.get().cloned()
+    }
+
     #[inline]
     fn hand_over(
         slf: &Bound<'_, Self>,
@@ -233,12 +304,12 @@ impl Queue {
 
 shared_class! {
     /// What `multiprocessing.Queue` is made of.
-    Queue { ends: Ends }:
+    Queue { ends: Arc<Ends> }:
 
     /// Makes the queue in the arena, or attaches to the one that a handle names.
     #[pyo3(name = "_manyhands_open", signature = (maxsize, handle = None))]
     fn open(&self, maxsize: i64, handle: Option<u64>) -> PyResult<()> {
-        self.ends.set(Ends::new(maxsize, handle)?)
+        self.ends.set(Arc::new(Ends::new(maxsize, handle)?))
     }
 
     /// Puts an object into the queue. It is pickled and handed over before this returns; later changes are not seen.
@@ -289,13 +360,10 @@ shared_class! {
         Ok(self.ends.get()?.raw.len())
     }
 
-    /// Whether no object waits. In the standard library a process that has put something gives up its end for
-    /// reading, too, when it closes the queue; one that has not can still look.
+    /// Whether no object waits.
     fn empty(&self) -> PyResult<bool> {
         let ends = self.ends.get()?;
-        if ends.is_closed() && ends.has_put() {
-            return Err(PyOSError::new_err("handle is closed"));
-        }
+        ends.check_reader()?;
         Ok(ends.raw.is_empty())
     }
 
@@ -306,7 +374,12 @@ shared_class! {
 
     /// Closes the queue for this process: `put` and `get` raise ValueError from now on. Other processes go on using it.
     fn close(&self) -> PyResult<()> {
-        self.ends.get().map(Ends::close)
+        let ends = self.ends.get()?;
+        ends.close();
+        if ends.check_reader().is_err() {
+            ends.close_reader();
+        }
+        Ok(())
     }
 
     #[getter]
@@ -342,8 +415,12 @@ shared_class! {
 }
 
 impl SimpleQueue {
+    pub fn ends(&self) -> PyResult<Arc<Ends>> {
+        self.ends.get().cloned()
+    }
+
     #[inline]
-    fn ends(&self) -> PyResult<&Ends> {
+    fn open_ends(&self) -> PyResult<&Ends> {
         let ends = self.ends.get()?;
         if ends.is_closed() { Err(PyOSError::new_err("handle is closed")) } else { Ok(ends) }
     }
@@ -351,17 +428,17 @@ impl SimpleQueue {
 
 shared_class! {
     /// What `multiprocessing.SimpleQueue` is made of.
-    SimpleQueue { ends: Ends }:
+    SimpleQueue { ends: Arc<Ends> }:
 
     /// Makes the queue in the arena, or attaches to the one that a handle names.
     #[pyo3(name = "_manyhands_open", signature = (maxsize, handle = None))]
     fn open(&self, maxsize: i64, handle: Option<u64>) -> PyResult<()> {
-        self.ends.set(Ends::new(maxsize, handle)?)
+        self.ends.set(Arc::new(Ends::new(maxsize, handle)?))
     }
 
     /// Puts an object into the queue, which always has room for it. Raises what pickling it raises.
     fn put(slf: &Bound<'_, Self>, obj: &Bound<'_, PyAny>) -> PyResult<()> {
-        let ends = slf.get().ends()?;
+        let ends = slf.get().open_ends()?;
         match value::plain(obj) {
             Some((tag, bytes)) => ends.put(slf, None, Sent::plain(tag, &[&bytes]), true, None),
             None => ends.put_pickled(slf, None, &pickled::pickle(obj, "dumps_queued")?, true, None),
@@ -370,16 +447,19 @@ shared_class! {
 
     /// Takes the next object out of the queue and returns it, waiting until there is one.
     fn get<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        slf.get().ends()?.get(slf, None, true, None)
+        slf.get().open_ends()?.get(slf, None, true, None)
     }
 
     /// Whether no object waits.
     fn empty(&self) -> PyResult<bool> {
-        Ok(self.ends()?.raw.is_empty())
+        Ok(self.open_ends()?.raw.is_empty())
     }
 
     /// Closes the queue for this process: its methods raise OSError from now on. Other processes go on using it.
     fn close(&self) -> PyResult<()> {
-        self.ends.get().map(Ends::close)
+        let ends = self.ends.get()?;
+        ends.close();
+        ends.close_reader();
+        Ok(())
     }
 }

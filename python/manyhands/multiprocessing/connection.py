@@ -1,8 +1,8 @@
 """The standard library's own `multiprocessing.connection` under our name: pipes and sockets.
 
-The module that is imported is the standard one. Only how a connection moves the bytes of a message is ours: head and
-body are written at once, and what is read goes where it stays. The bytes on the way are the same, so the other side may
-be a plain interpreter.
+The module that is imported is the standard one. Two things are ours. One is how a connection moves the bytes of a
+message: head and body are written at once, and what is read goes where it stays. The bytes on the way are the same, so
+the other side may be a plain interpreter. The other is that `wait` also takes queues and their readers.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import struct
 import sys
+from time import monotonic
 
 from manyhands import _engine, _std
 
@@ -51,6 +52,43 @@ def _recv_bytes(self, maxsize=None):  # type: ignore[no-untyped-def]
     return message
 
 
+#: How long to wait for queues before a thread is started that watches them, in seconds: no longer than its start takes.
+_SHORT_WAIT = 0.0001
+
+#: What has no descriptor of its own.
+_QUEUES = (_engine.Queue, _engine.SimpleQueue, _engine.QueueReader)
+
+
+def wait(object_list: Any, timeout: Any = None) -> list[Any]:
+    """Waits until one of the objects is ready, and returns a list of those that are.
+
+    The objects are connections, sockets, sentinels of processes, queues, and whatever else selectors take. A queue is
+    ready when something can be taken from it. The wait ends after `timeout` seconds, if that is given; then the list
+    is empty.
+    """
+    objects = list(object_list)
+    queues = [one for one in objects if isinstance(one, _QUEUES)]
+    if not queues:
+        return _WAIT(objects, timeout)  # type: ignore[no-any-return]
+    others = [one for one in objects if not isinstance(one, _QUEUES)]
+    end = None if timeout is None else monotonic() + timeout
+    while True:
+        has_something = _engine.wait_for_queues(queues, 0)
+        found = [id(one) for one, is_ready in zip(queues, has_something, strict=True) if is_ready]
+        found += map(id, _WAIT(others, 0) if others else ())
+        left = None if end is None else end - monotonic()
+        if found or (left is not None and left <= 0):
+            return [one for one in objects if id(one) in found]
+        if not others:
+            _engine.wait_for_queues(queues, left)
+        elif not any(_engine.wait_for_queues(queues, _SHORT_WAIT if left is None else min(left, _SHORT_WAIT))):
+            bell = _engine.Readiness(queues)
+            try:
+                _WAIT([*others, bell], left)
+            finally:
+                bell.close()
+
+
 standard: Any = _std.module("connection")
 
 #: The standard library's own way, for classes that send and receive in another way.
@@ -60,5 +98,9 @@ _ORIGINAL = standard.Connection._send_bytes, standard.Connection._recv_bytes
 for _method in (_send_bytes, _recv_bytes):
     _method.__module__, _method.__qualname__ = standard.__name__, f"Connection.{_method.__name__}"
     setattr(standard.Connection, _method.__name__, _method)
+
+_WAIT = standard.wait
+wait.__module__, wait.__annotations__ = standard.__name__, {}
+standard.wait = wait
 
 sys.modules[__name__] = standard

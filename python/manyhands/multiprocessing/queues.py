@@ -36,15 +36,62 @@ def _note_readers(ctx: Any) -> None:
         _pickling.read_afresh = True
 
 
-class _Travelling:
-    """A queue pickles as locks do. What a subclass keeps besides travels as it would with any object, and its own
-    `__getstate__` and `__setstate__` may build on these."""
+class _Reader(_engine.QueueReader):
+    """The end for reading of a queue, as far as a connection's methods make sense there.
+
+    It can be waited for: by `connection.wait`, by selectors and event loops. Its `fileno` is the number of a descriptor
+    that can be read while the queue has something. Nothing else can be read from it.
+    """
+
+    readable = True
+    writable = False
+
+    def recv_bytes(self) -> bytes:
+        """Takes the next object and returns it pickled."""
+        pickled: bytes = bytes(_pickling.dumps(self.recv()))
+        return pickled
+
+    def __enter__(self) -> _Reader:
+        return self
+
+    def __exit__(self, *_raised: object) -> None:
+        self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return made, (type(self),), self.__getstate__()
 
     def __getstate__(self) -> Any:
-        return handle_for_child(self), vars(self)
+        return handle_for_child(self)
+
+    def __setstate__(self, handle: int) -> None:
+        self._manyhands_open(None, handle)
+
+
+class _ReaderOnDemand:
+    """The attribute `_reader`, made when it is first asked for."""
+
+    def __get__(self, queue: Any, owner: type | None = None) -> Any:
+        if queue is None:
+            return self
+        reader = vars(queue)["_reader"] = _Reader()
+        reader._manyhands_open(queue)
+        return reader
+
+
+class _Travelling:
+    """A queue pickles as locks do. What a subclass keeps besides travels as it would with any object, and its own
+    `__getstate__` and `__setstate__` may build on these."""
+
+    _reader = _ReaderOnDemand()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return made, (type(self),), self.__getstate__()
+
+    def __getstate__(self) -> Any:
+        kept = vars(self)
+        if type(kept.get("_reader")) is _Reader:
+            kept = {name: value for name, value in kept.items() if name != "_reader"}
+        return handle_for_child(self), kept
 
     def __setstate__(self, state: Any) -> None:
         _pickling.read_afresh = True

@@ -317,6 +317,21 @@ impl<'a, R: Rings<W>, const W: usize> Chain<'a, R, W> {
         self.put_at_least().saturating_sub(self.taken_at_least())
     }
 
+    /// For one that looks and takes nothing: whether a sweep has returned a message. Finds out, if that was not known.
+    pub(crate) fn has_returned(&self) -> bool {
+        let head = &self.ends.head;
+        let returned = head.returned.load(Ordering::Acquire);
+        if returned == head.searched.load(Ordering::Relaxed) {
+            return false;
+        }
+        if self.linked().any(|ring| ring.has_returned()) {
+            return true;
+        }
+        head.searched.store(returned, Ordering::Relaxed);
+        may_die();
+        false
+    }
+
     /// For a consumer that found nothing and is about to sleep: what it may do. After `Noted`, the next put learns from
     /// `put` that it has to wake a consumer.
     pub(crate) fn await_next(&self) -> Await {

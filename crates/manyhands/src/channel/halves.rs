@@ -38,6 +38,11 @@ macro_rules! half {
                 self.queue.is_empty()
             }
 
+            #[allow(dead_code, reason = "a sender is not selected")]
+            pub(super) fn queue(&self) -> &Queue<T, P> {
+                &self.queue
+            }
+
             /// What the queue did so far and holds now; it is closed when one of its sides is gone.
             pub fn statistics(&self) -> QueueStatistics {
                 self.queue.statistics()

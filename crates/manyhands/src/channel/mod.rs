@@ -7,6 +7,7 @@
 //! monitor              items of one process's threads, moved and not encoded
 //! queue                the handle for Rust, over either: queue_in_arena, in_process (its engine: thread_queue)
 //! iter                 one value after the other
+//! awaited, select      several queues, the first that is ready            readiness      the same as a descriptor
 //! halves               senders and receivers of one queue, and who is left of them: ends
 //! pipe                 two such queues, one for each direction      raw_halves, raw_pipe  the same of bytes
 //! polling              how a thread waits that perhaps nobody will wake         error    why nothing was put or taken
@@ -23,6 +24,7 @@ pub(crate) mod word;
 cfg_if! {
     if #[cfg(not(manyhands_model))] {
         mod alone;
+        mod awaited;
         mod ends;
         mod error;
         mod halves;
@@ -36,6 +38,8 @@ cfg_if! {
         mod raw_halves;
         mod raw_pipe;
         mod raw_queue;
+        mod readiness;
+        mod select;
         mod storage;
         mod stream;
         mod sweep;
@@ -44,6 +48,7 @@ cfg_if! {
 
         pub(crate) use sweep::{LAYER, messages_so_far};
         pub use {
+            awaited::{Awaited, SelectError, wait_for_any},
             error::{GetError, NotPut, PutError, QueueName},
             halves::{Receiver, Sender},
             iter::{IntoIter, Iter, Source, TryIter},
@@ -54,6 +59,8 @@ cfg_if! {
             raw_halves::{RawReceiver, RawSender, raw_channel},
             raw_pipe::RawPipe,
             raw_queue::{QueueStatistics, RawQueue},
+            readiness::Readiness,
+            select::{Select, Selectable},
         };
     }
 }

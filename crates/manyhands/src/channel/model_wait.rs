@@ -10,7 +10,7 @@ use super::ring::Await;
 use crate::arena::Kind;
 use crate::platform::model::spawn;
 use crate::platform::{Scope, thread::yield_now};
-use crate::sync::{Blocking, Gate, Outside, Subject, dies_after, wait_for};
+use crate::sync::{Blocking, Gate, Outside, Subject, dies_after, wait_at_any, wait_for};
 use loom::sync::Arc;
 
 const DEAD: u32 = 1;
@@ -53,6 +53,27 @@ impl GatedStream {
         wait_for(Subject::private(Kind::QUEUE, self), &Outside, None, &Blocking, |wait| {
             self.gate.wait_with(wait, early, ready, more).expect("nothing ends the wait")
         })
+    }
+
+    /// Sleeps until there is a message here or in another stream, and leaves it there.
+    fn look_beside(&self, other: &GatedStream) {
+        let streams = [self, other];
+        let gates = streams.map(|stream| (&stream.gate, Scope::Private));
+        let ready = || loop {
+            let looks = streams.map(|stream| stream.stream.chain().await_next());
+            if looks.contains(&Await::Something) {
+                return Some(());
+            }
+            if looks == [Await::Noted, Await::Noted] {
+                return None;
+            }
+            // Where a producer is at a message the engine's sleep is a short one.
+            yield_now();
+        };
+        let more = |number: usize| streams[number].stream.chain().await_next() != Await::Noted;
+        wait_for(Subject::private(Kind::QUEUE, self), &Outside, None, &Blocking, |wait| {
+            wait_at_any(&gates, wait, || None, ready, more).expect("nothing ends the wait")
+        });
     }
 
     fn recover(&self) {
@@ -129,6 +150,22 @@ fn a_sleeper_at_a_single_slot() {
 #[test]
 fn a_sleeper_follows_the_stream_into_the_next_ring() {
     check(2, &[2, 4], &[3]);
+}
+
+#[test]
+fn one_that_looks_at_two_streams_is_woken_and_leaves_the_message_to_a_taker() {
+    model(1, || {
+        let (place, other) = (GatedStream::new(&[2]), GatedStream::new(&[2]));
+        let looker = {
+            let other = Arc::clone(&other);
+            spawn(&place, move |place| place.look_beside(&other))
+        };
+        let taker = spawn(&other, |other| other.take(3));
+        other.put(2, 20).unwrap();
+        assert_eq!(taker.join().unwrap(), Some(20), "the wake-up has reached a thread that takes nothing");
+        place.put(2, 30).unwrap();
+        looker.join().unwrap();
+    });
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::arena::Kind;
 use crate::platform::Deadline;
 use crate::platform::Scope;
 use crate::platform::atomic::{AtomicU32, AtomicUsize, Ordering};
-use crate::sync::{Gate, RawLock, Subject, WaitError, Waiting, wait_for};
+use crate::sync::{Gate, PlacedGate, RawLock, Subject, WaitError, Waiting, wait_for};
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -175,6 +175,16 @@ impl<S> Monitor<S> {
         self.wait_at(&self.not_empty, deadline, waiting, is_there, more)
     }
 
+    /// Where threads wait until there is an item.
+    pub(super) fn gate_of_items(&self) -> PlacedGate<'_> {
+        (&self.not_empty, Scope::Private)
+    }
+
+    /// What a wait here is for.
+    pub(super) fn subject(&self) -> Subject {
+        Subject::private(Kind::QUEUE, self)
+    }
+
     /// Waits until there is room, or `enough` says not to wait for any more.
     ///
     /// # Errors
@@ -226,9 +236,7 @@ impl<S> Monitor<S> {
         if ready().is_some() {
             return Ok(());
         }
-        wait_for(Subject::private(Kind::QUEUE, self), &is_there, deadline, waiting, |wait| {
-            gate.wait_until(wait, ready, more)
-        })
+        wait_for(self.subject(), &is_there, deadline, waiting, |wait| gate.wait_until(wait, ready, more))
     }
 }
 

@@ -42,6 +42,12 @@ pub struct Pipe<S, R = S> {
 /// Both sides of a pipe.
 pub type Sides<S, R> = (Pipe<S, R>, Pipe<R, S>);
 
+impl<S, R> Pipe<S, R> {
+    pub(super) fn receiver(&self) -> &Receiver<R> {
+        &self.receiver
+    }
+}
+
 impl<S, R> Pipe<S, R>
 where
     S: Serialize + DeserializeOwned,

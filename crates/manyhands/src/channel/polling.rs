@@ -13,7 +13,8 @@ const LONGEST: u32 = 20_000;
 
 /// The ticks of one wait: the arena's, divided into shorter ones.
 pub(super) struct Polling<'a> {
-    arena: &'a dyn Ticking,
+    /// None for a wait in the memory of this process, which has no others.
+    arena: Option<&'a dyn Ticking>,
     /// The next sleep in microseconds.
     next: AtomicU32,
     /// Whether it looks for itself at all.
@@ -25,11 +26,10 @@ pub(super) struct Polling<'a> {
 }
 
 impl<'a> Polling<'a> {
-    /// Divides the ticks of `wait`, which is one on an arena word.
+    /// Divides the ticks of `wait`.
     pub(super) fn new(wait: &Wait<'a>) -> Polling<'a> {
-        let arena = wait.ticking().expect("a wait on an arena word ticks");
         Polling {
-            arena,
+            arena: wait.ticking(),
             next: AtomicU32::new(FIRST),
             needed: AtomicBool::new(true),
             slept: AtomicU32::new(0),
@@ -53,7 +53,9 @@ impl Polling<'_> {
 impl Ticking for Polling<'_> {
     fn before_sleep(&self, _is_long: bool) -> Turn {
         // Whether one of the arena's periods is over, not one of its own.
-        let turn = self.arena.before_sleep(self.is_long.load(Ordering::Relaxed));
+        let is_long = self.is_long.load(Ordering::Relaxed);
+        let none = Turn { period: Duration::MAX, elected: false, beside: None };
+        let turn = self.arena.map_or(none, |arena| arena.before_sleep(is_long));
         let next = Duration::from_micros(self.next().into());
         let slept = Duration::from_micros(self.slept.load(Ordering::Relaxed).into());
         Turn { period: next.min(turn.period.saturating_sub(slept)), ..turn }
@@ -73,7 +75,9 @@ impl Ticking for Polling<'_> {
         if tick {
             self.is_long.store(true, Ordering::Relaxed);
         }
-        self.arena.after_sleep(turn, tick);
+        if let Some(arena) = self.arena {
+            arena.after_sleep(turn, tick);
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! encoded, between processes; within a process, anything that may change threads, moved and never encoded. All else is
 //! the same. Each value goes to one taker, in order.
 
+use super::awaited::Awaited;
 use super::ends::End;
 use super::raw_queue::{QueueStatistics, RawQueue};
 use super::thread_queue::{Leaves, ThreadQueue};
@@ -20,6 +21,8 @@ pub trait Place: sealed::Sealed + Sized {
     fn close<T>(engine: &Self::Engine<T>);
     #[doc(hidden)]
     fn statistics<T>(engine: &Self::Engine<T>) -> QueueStatistics;
+    #[doc(hidden)]
+    fn awaited<T: Send>(engine: &Self::Engine<T>) -> &dyn Awaited;
 }
 
 mod sealed {
@@ -47,6 +50,10 @@ impl Place for InArena {
     fn statistics<T>(engine: &RawQueue) -> QueueStatistics {
         engine.statistics()
     }
+
+    fn awaited<T: Send>(engine: &RawQueue) -> &dyn Awaited {
+        engine
+    }
 }
 
 impl Place for InProcess {
@@ -59,6 +66,10 @@ impl Place for InProcess {
 
     fn statistics<T>(engine: &Arc<ThreadQueue<T>>) -> QueueStatistics {
         engine.statistics()
+    }
+
+    fn awaited<T: Send>(engine: &Arc<ThreadQueue<T>>) -> &dyn Awaited {
+        &**engine
     }
 }
 

@@ -4,12 +4,13 @@
 //! change owners. Bounded, or growing up to the arena's end, which is an error and never a wait. A process killed
 //! during a put or a take costs at most the message that it was at.
 
+use super::awaited::{Awaited, Look};
 use super::error::{GetError, PutError, QueueName};
 use super::message::{Buffer, INLINE, Message, Outgoing, Receiver, Room, WORDS, write_small};
 use super::stream::{Stop, Stream};
 use crate::arena::{Arena, ArenaError, Handle};
 use crate::platform::Deadline;
-use crate::sync::Waiting;
+use crate::sync::{PlacedGate, Subject, Waiting};
 
 /// What a queue did so far and holds now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -312,6 +313,32 @@ impl RawQueue {
     #[cold]
     fn get_error(&self, stop: Stop) -> GetError {
         GetError::new(self.name(), self.why(stop))
+    }
+}
+
+impl Awaited for RawQueue {
+    fn gate(&self) -> PlacedGate<'_> {
+        self.stream.gate()
+    }
+
+    fn subject(&self) -> Subject {
+        self.stream.subject()
+    }
+
+    fn glance(&self) -> bool {
+        self.stream.glance()
+    }
+
+    fn look(&self) -> Look {
+        self.stream.look()
+    }
+
+    fn look_behind_the_dead(&self) -> bool {
+        self.stream.look_behind_the_dead()
+    }
+
+    fn is_alone(&self) -> bool {
+        self.stream.is_alone()
     }
 }
 

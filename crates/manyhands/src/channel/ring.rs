@@ -224,6 +224,11 @@ impl<'a, const W: usize> Ring<'a, W> {
         }
     }
 
+    /// Whether a message was returned that nobody has taken since.
+    pub(crate) fn has_returned(&self) -> bool {
+        self.first_returned().is_some()
+    }
+
     fn first_returned(&self) -> Option<(&'a Slot<W>, Word)> {
         let words = self.slots.iter().map(|slot| (slot, Word(slot.word.load(Ordering::Acquire))));
         words

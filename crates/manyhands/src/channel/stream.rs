@@ -7,6 +7,7 @@
 //! behind the last message. What a message looks like is its user's business.
 
 use super::alone::Alone;
+use super::awaited::{Awaited, Look};
 use super::chain::{Nothing, Refused};
 use super::polling::Polling;
 use super::ring::{Await, Payload};
@@ -14,7 +15,7 @@ use super::storage::{Body, Shape, View};
 use crate::arena::{Arena, ArenaError, Handle, Kind, Object, ProcessId, this_process};
 use crate::platform::atomic::Ordering;
 use crate::platform::{Deadline, Scope, clock};
-use crate::sync::{Outside, Subject, WaitError, Waiting, wait_for};
+use crate::sync::{Outside, PlacedGate, Subject, WaitError, Waiting, wait_for};
 
 /// Takes from a full queue that follow one another within this time are a flow, in nanoseconds: its producers are
 /// woken at half empty. A single one wakes a producer at once.
@@ -236,15 +237,20 @@ impl<const W: usize> Stream<W> {
     /// writing, if there is one, so it is too expensive for every look.
     #[cold]
     fn take_behind_the_dead<T>(&self, read: impl Fn(&Payload<W>) -> Option<T>) -> Result<T, Stop> {
-        let arena = Arena::get()?;
-        let is_dead = |owner| ProcessId::from_raw(owner).is_some_and(|process| arena.notice(process));
-        while self.view.chain().free_dead(is_dead) {
+        while self.free_dead() {
             match self.try_take(&read) {
                 Err(Stop::TimedOut) => {}
                 end => return end,
             }
         }
         Err(Stop::TimedOut)
+    }
+
+    /// Frees what a dead producer has left half-written at the head. Whether there may be something to take now.
+    fn free_dead(&self) -> bool {
+        let Some(arena) = Arena::current() else { return false };
+        let is_dead = |owner| ProcessId::from_raw(owner).is_some_and(|process| arena.notice(process));
+        self.view.chain().free_dead(is_dead)
     }
 
     /// Takes one message if the next one is complete.
@@ -366,5 +372,48 @@ impl<const W: usize> Stream<W> {
             }
         }
         space.gate.notify_one(Scope::Shared);
+    }
+}
+
+impl<const W: usize> Awaited for Stream<W> {
+    fn gate(&self) -> PlacedGate<'_> {
+        (&self.view.lines.items.gate, Scope::Shared)
+    }
+
+    fn subject(&self) -> Subject {
+        Stream::subject(self)
+    }
+
+    fn glance(&self) -> bool {
+        self.view.chain().len_hint() > 0 || self.is_closed()
+    }
+
+    fn look(&self) -> Look {
+        let chain = self.view.chain();
+        if chain.has_returned() {
+            return Look::Something;
+        }
+        let next = match chain.await_next() {
+            Await::Noted if self.is_closed() => {
+                chain.end();
+                chain.await_next()
+            }
+            next => next,
+        };
+        match next {
+            Await::Something => Look::Something,
+            Await::Noted if !self.is_closed() => Look::Nothing,
+            Await::Noted | Await::Writing => Look::Soon,
+            Await::Sealed(_) => unreachable!("the chain goes on to the next ring"),
+        }
+    }
+
+    fn look_behind_the_dead(&self) -> bool {
+        self.free_dead();
+        self.look() == Look::Something
+    }
+
+    fn is_alone(&self) -> bool {
+        self.gives_up_alone && self.is_only_reference()
     }
 }

@@ -3,13 +3,14 @@
 //! One list of values behind a monitor. A value that cannot be put is given back with the reason. As in the standard
 //! library of Python, a thread that takes values may report them done, so that others can wait until all of them are.
 
+use super::awaited::{Awaited, Look};
 use super::ends::Side;
 use super::error::{GetError, NotPut, PutError, QueueName};
 use super::monitor::{DoneTooOften, Inside, Monitor};
 use super::raw_queue::QueueStatistics;
 use crate::platform::Deadline;
 use crate::platform::atomic::{AtomicU32, Ordering};
-use crate::sync::{Blocking, WaitError};
+use crate::sync::{Blocking, PlacedGate, Subject, WaitError};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -171,5 +172,31 @@ impl<T> ThreadQueue<T> {
         T: Send,
     {
         self.monitor.wait_all_done(deadline, &Blocking, || false)
+    }
+}
+
+impl<T: Send> Awaited for ThreadQueue<T> {
+    fn gate(&self) -> PlacedGate<'_> {
+        self.monitor.gate_of_items()
+    }
+
+    fn subject(&self) -> Subject {
+        self.monitor.subject()
+    }
+
+    fn glance(&self) -> bool {
+        self.monitor.items() > 0 || self.monitor.is_closed()
+    }
+
+    fn look(&self) -> Look {
+        if self.glance() { Look::Something } else { Look::Nothing }
+    }
+
+    fn look_behind_the_dead(&self) -> bool {
+        self.glance()
+    }
+
+    fn is_alone(&self) -> bool {
+        true
     }
 }

@@ -5,6 +5,8 @@
 //! only user, decides which threads sleep, how long and how often. In the model a mutex and condition variables of the
 //! checker stand for the kernel's table, and time-outs never come.
 
+use super::atomic::AtomicU32;
+
 /// Whether a word is used by the threads of one process or by several processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -16,6 +18,12 @@ pub enum Scope {
 
 /// What the kernel puts into a word of a robust list in the place of the number of a thread that has ended.
 pub const ENDED: u32 = 1 << 30;
+
+/// On how many words a thread can sleep with [`wait_any`], and two more beside them: the kernel's limit is 128.
+pub const MOST_WORDS: usize = 126;
+
+/// A word beside which a thread sleeps as well, and what it says until then.
+pub type Beside<'a> = Option<(&'a AtomicU32, u32)>;
 
 /// Why a [`wait`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +40,7 @@ pub enum Wake {
 
 #[cfg(not(manyhands_model))]
 mod kernel {
-    use super::{Scope, Wake};
+    use super::{Beside, MOST_WORDS, Scope, Wake};
     use crate::platform::{
         Deadline,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -62,10 +70,10 @@ mod kernel {
         }
     }
 
-    /// Whether the kernel refused to wait for two words: it is older than Linux 5.16, or a filter keeps it from that.
+    /// Whether the kernel refused to wait for several words: it is older than Linux 5.16, or a filter keeps it from it.
     static REFUSED: AtomicBool = AtomicBool::new(false);
 
-    /// Whether it is worth while to ask for [`wait_beside`].
+    /// Whether it is worth while to ask for [`wait_beside`] or [`wait_any`].
     pub fn waits_beside() -> bool {
         !REFUSED.load(Ordering::Relaxed)
     }
@@ -75,25 +83,43 @@ mod kernel {
     pub fn wait_beside(
         word: &AtomicU32,
         expected: u32,
-        beside: [Option<(&AtomicU32, u32)>; 2],
+        beside: [Beside<'_>; 2],
+        deadline: Option<Deadline>,
+    ) -> Option<Wake> {
+        let all = [Some((word, expected)), beside[0], beside[1]];
+        let words = all.into_iter().flatten().map(|(word, expected)| (word, expected, Scope::Shared));
+        wait_for_some::<3>(words, deadline)
+    }
+
+    /// As [`wait`] on the first [`MOST_WORDS`] of `words`, and as [`wait_beside`], until a thread wakes one of them.
+    /// `None` when the kernel does not offer that.
+    pub fn wait_any(
+        words: &[(&AtomicU32, u32, Scope)],
+        beside: [Beside<'_>; 2],
+        deadline: Option<Deadline>,
+    ) -> Option<Wake> {
+        let beside = beside.into_iter().flatten().map(|(word, expected)| (word, expected, Scope::Shared));
+        wait_for_some::<{ MOST_WORDS + 2 }>(words.iter().copied().take(MOST_WORDS).chain(beside), deadline)
+    }
+
+    fn wait_for_some<'a, const MOST: usize>(
+        words: impl Iterator<Item = (&'a AtomicU32, u32, Scope)>,
         deadline: Option<Deadline>,
     ) -> Option<Wake> {
         let until = deadline.map(timespec);
-        let of = |word: &AtomicU32, expected: u32| {
-            let mut wait = futex::Wait::new();
+        let mut waits = [const { futex::Wait::new() }; MOST];
+        let mut count = 0;
+        for (wait, (word, expected, scope)) in waits.iter_mut().zip(words) {
             wait.val = u64::from(expected);
             wait.uaddr = futex::WaitPtr::new(word.as_ptr().cast());
-            wait.flags = futex::WaitFlags::SIZE_U32;
-            wait
-        };
-        let mut words = [of(word, expected), futex::Wait::new(), futex::Wait::new()];
-        let mut count = 1;
-        for (word, expected) in beside.into_iter().flatten() {
-            words[count] = of(word, expected);
+            wait.flags = match scope {
+                Scope::Private => futex::WaitFlags::SIZE_U32 | futex::WaitFlags::PRIVATE,
+                Scope::Shared => futex::WaitFlags::SIZE_U32,
+            };
             count += 1;
         }
         let clock = rustix::time::ClockId::Monotonic;
-        match futex::waitv(&words[..count], futex::WaitvFlags::empty(), until.as_ref(), clock) {
+        match futex::waitv(&waits[..count], futex::WaitvFlags::empty(), until.as_ref(), clock) {
             Ok(_) => Some(Wake::Woken),
             Err(rustix::io::Errno::AGAIN) => Some(Wake::Changed),
             Err(rustix::io::Errno::TIMEDOUT) => Some(Wake::TimedOut),
@@ -121,11 +147,11 @@ mod kernel {
 }
 
 #[cfg(not(manyhands_model))]
-pub use kernel::{wait, wait_beside, waits_beside, wake};
+pub use kernel::{wait, wait_any, wait_beside, waits_beside, wake};
 
 #[cfg(manyhands_model)]
 mod model {
-    use super::{Scope, Wake};
+    use super::{Beside, Scope, Wake};
     use crate::platform::{
         Deadline,
         atomic::{AtomicU32, Ordering},
@@ -201,15 +227,26 @@ mod model {
     pub fn wait_beside(
         word: &AtomicU32,
         expected: u32,
-        beside: [Option<(&AtomicU32, u32)>; 2],
+        beside: [Beside<'_>; 2],
+        deadline: Option<Deadline>,
+    ) -> Option<Wake> {
+        wait_any(&[(word, expected, Scope::Shared)], beside, deadline)
+    }
+
+    /// As [`wait`] on each of `words` and of `beside`, until one of them is woken.
+    pub fn wait_any(
+        words: &[(&AtomicU32, u32, Scope)],
+        beside: [Beside<'_>; 2],
         _deadline: Option<Deadline>,
     ) -> Option<Wake> {
         let mut table = TABLE.lock().unwrap();
-        let words = [Some((word, expected)), beside[0], beside[1]];
-        if words.into_iter().flatten().any(|(word, expected)| word.load(Ordering::SeqCst) != expected) {
+        let beside = beside.into_iter().flatten();
+        let words: Vec<(&AtomicU32, u32)> =
+            words.iter().map(|(word, expected, _)| (*word, *expected)).chain(beside).collect();
+        if words.iter().any(|(word, expected)| word.load(Ordering::SeqCst) != *expected) {
             return Some(Wake::Changed);
         }
-        let keys: Vec<usize> = words.into_iter().flatten().map(|(word, _)| key(word)).collect();
+        let keys: Vec<usize> = words.into_iter().map(|(word, _)| key(word)).collect();
         let condition = Arc::new(Condvar::new());
         for key in &keys {
             let sleepers = table.entry(*key).or_insert_with(Sleepers::none);
@@ -231,4 +268,4 @@ mod model {
 }
 
 #[cfg(manyhands_model)]
-pub use model::{wait, wait_beside, waits_beside, wake};
+pub use model::{wait, wait_any, wait_beside, waits_beside, wake};

@@ -39,6 +39,11 @@ mod sweep;
 
 pub use lock::word::{LockWord, Seen, Taken};
 pub use wait::gate::Gate;
+#[cfg_attr(
+    manyhands_model,
+    allow(unused_imports, reason = "queues between processes are not in the model")
+)]
+pub(crate) use wait::gate::{PlacedGate, one_sleep_hears, wait_at_any};
 pub use wait::history::History;
 #[allow(unused_imports, reason = "for the lock-free code of later layers")]
 pub(crate) use wait::mortal::may_die;
@@ -84,7 +89,7 @@ mod public {
     pub use super::wait::note::{ThreadWait, waits};
     pub(crate) use super::wait::park::{Ticking, Turn};
     pub use super::wait::site::{Site, sites_are_named_by};
-    pub(crate) use super::wait_graph::{adopt_number, reserve_number, return_number};
+    pub(crate) use super::wait_graph::{adopt_number, reserve_number, return_number, serve};
     pub use super::wait_graph::{
         interrupts_only_raise_if, is_waiting, name_this_thread, this_thread_number, wait_of,
     };

@@ -10,7 +10,7 @@ use super::history::History;
 use super::mortal::may_die;
 use super::park::{Parker, Wait, WaitError};
 use crate::platform::atomic::{AtomicU32, Ordering, fence};
-use crate::platform::futex::{self, Scope};
+use crate::platform::futex::{self, MOST_WORDS, Scope};
 
 /// Nobody sleeps: all sleepers have been woken, or there never was one.
 const OPEN: u32 = 0;
@@ -160,6 +160,61 @@ impl Gate {
     #[inline(always)]
     pub fn is_armed(&self) -> bool {
         self.armed.load(Ordering::Relaxed) == ARMED
+    }
+}
+
+/// A gate, and where it lies.
+pub(crate) type PlacedGate<'a> = (&'a Gate, Scope);
+
+/// Whether one sleep at so many gates ends when any of them is notified: otherwise they have to be looked at meanwhile.
+#[cfg_attr(manyhands_model, allow(dead_code, reason = "queues between processes are not in the model"))]
+pub(crate) fn one_sleep_hears(gates: usize) -> bool {
+    gates <= MOST_WORDS && futex::waits_beside()
+}
+
+/// Waits at several gates at once until `ready` gives something, and gives that. Nothing is taken there: what this
+/// thread was woken for is still to be had, so another sleeper at each gate is woken for which `more` says so. `early`
+/// is as for [`Gate::wait_with`].
+///
+/// # Errors
+///
+/// As [`Gate::wait_until`].
+///
+/// # Panics
+///
+/// When there is no gate.
+pub(crate) fn wait_at_any<R>(
+    gates: &[PlacedGate<'_>],
+    wait: &Wait<'_>,
+    early: impl FnMut() -> Option<R>,
+    mut ready: impl FnMut() -> Option<R>,
+    more: impl Fn(usize) -> bool,
+) -> Result<R, WaitError> {
+    if wait.is_late() {
+        return Err(WaitError::TimedOut);
+    }
+    let mut parker = Parker::new(wait);
+    if let Some(found) = parker.yields(&gates[0].0.history, early) {
+        return Ok(found);
+    }
+    let words: Vec<_> = gates.iter().map(|(gate, scope)| (&gate.armed, ARMED, *scope)).collect();
+    loop {
+        for (gate, _) in gates {
+            gate.armed.store(ARMED, Ordering::Relaxed);
+            may_die();
+        }
+        fence(Ordering::SeqCst); // arms before it looks, as in `wait_slowly`
+        if let Some(found) = ready() {
+            // Arming has hidden notifications, and a wake-up may have come here that was meant for a taker.
+            for (number, (gate, scope)) in gates.iter().enumerate() {
+                if more(number) {
+                    gate.notify_one(*scope);
+                }
+            }
+            return Ok(found);
+        }
+        parker.sleep_at_any(&words)?;
+        may_die();
     }
 }
 

@@ -13,7 +13,7 @@ use super::history::History;
 use super::mortal::may_die;
 use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::clock::Deadline;
-use crate::platform::futex::{self, Scope, Wake};
+use crate::platform::futex::{self, Beside, Scope, Wake};
 use crate::platform::thread::yield_now;
 
 /// What a caller wants to know while it waits.
@@ -76,9 +76,6 @@ pub(crate) trait Ticking {
     fn after_sleep(&self, turn: Turn, timed_out: bool);
 }
 
-/// A word beside which a thread sleeps as well, and what it says now.
-type Beside = Option<(&'static AtomicU32, u32)>;
-
 /// One sleep's part in the ticking of its process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
@@ -87,7 +84,7 @@ pub(crate) struct Turn {
     /// Whether this sleeper is the one that sweeps when the period is over.
     pub(crate) elected: bool,
     /// Another word that ends the sleep when it is woken, and what it says now.
-    pub(crate) beside: Beside,
+    pub(crate) beside: Beside<'static>,
 }
 
 /// What writes a wait down where others read it, and looks whether it is part of a deadlock. It is a later module's;
@@ -275,6 +272,22 @@ impl<'a> Parker<'a> {
         })
     }
 
+    /// As [`Parker::sleep`], on several words at once. Where the kernel refuses that it sleeps on the first alone, so
+    /// the ticks of the wait have to be short then.
+    pub(in crate::sync) fn sleep_at_any(
+        &mut self,
+        words: &[(&AtomicU32, u32, Scope)],
+    ) -> Result<(), WaitError> {
+        let (word, expected, scope) = words[0];
+        self.sleep_by(|beside, until| {
+            if futex::waits_beside() {
+                futex::wait_any(words, beside, until).unwrap_or(Wake::Changed)
+            } else {
+                futex::wait(word, expected, until, scope)
+            }
+        })
+    }
+
     /// Sleeps until `look` gives something of what `word` says, and gives that. Before each sleep `mark` is set in the
     /// word, so that a thread that changes the word knows that it has to wake sleepers.
     ///
@@ -314,7 +327,10 @@ impl<'a> Parker<'a> {
         self.sleep_by(|_, until| nap(until))
     }
 
-    fn sleep_by(&mut self, nap: impl FnOnce([Beside; 2], Option<Deadline>) -> Wake) -> Result<(), WaitError> {
+    fn sleep_by(
+        &mut self,
+        nap: impl FnOnce([Beside<'static>; 2], Option<Deadline>) -> Wake,
+    ) -> Result<(), WaitError> {
         let Wait { scope, deadline, waiting, ticking, watching } = *self.wait;
         if self.wait.is_late() {
             return Err(WaitError::TimedOut);

@@ -22,7 +22,7 @@ cfg_if! {
 
         /// What a thread waits for.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) struct Subject {
+        pub struct Subject {
             kind: Kind,
             which: u32,
             is_private: bool,
@@ -54,7 +54,7 @@ cfg_if! {
 
             /// Whether only threads of this process can wait for it.
             #[inline]
-            pub(in crate::sync) fn is_private(self) -> bool {
+            pub(crate) fn is_private(self) -> bool {
                 self.is_private
             }
 

@@ -31,7 +31,7 @@ cfg_if! {
         pub use stuck::interrupts_only_raise_if;
         pub(super) use thread_number::thread_number;
         pub use thread_number::{name_this_thread, this_thread_number};
-        pub(crate) use thread_number::{adopt_number, reserve_number, return_number};
+        pub(crate) use thread_number::{adopt_number, reserve_number, return_number, serve};
         pub(super) use threads::numbered as numbered_threads;
         pub(super) use threads::token as process_token;
         pub use threads::is_waiting;

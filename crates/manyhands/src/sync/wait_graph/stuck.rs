@@ -1,10 +1,11 @@
 //! Whether all threads of the process wait for ever, so that what is merely possible elsewhere is a deadlock.
 //!
-//! Every thread counts, also one the engine knows nothing of. So does everything that could still end a wait from
-//! outside: a signal whose handler sets an event or releases a lock. By default in Python, Ctrl-C merely raises an
-//! exception in the main thread. There it counts if that thread is one of those that would be reported, or waits for
-//! news: then what would be a deadlock is only suspected. A chain that ends with a wait for news is only suspected,
-//! too, since a program may be meant to stand until it is ended.
+//! Every thread counts, also one the engine knows nothing of. Not counted are the engine's own that end no wait of the
+//! program's. Everything counts that could still end a wait from outside: a signal whose handler sets an event or
+//! releases a lock. By default in Python, Ctrl-C merely raises an exception in the main thread. There it counts if that
+//! thread is one of those that would be reported, or waits for news: then what would be a deadlock is only suspected. A
+//! chain that ends with a wait for news is only suspected, too, since a program may be meant to stand until it is
+//! ended.
 
 use std::sync::OnceLock;
 
@@ -58,7 +59,12 @@ pub(super) fn hope(edges: &[Edge]) -> Hope {
     let mut by_key = edges.iter().any(|edge| record_of(edge.waiter).is_some_and(ThreadRecord::is_main));
     // Alone in a circle of one it waits for what it has, unless it was just handed that.
     let alone = if let [edge] = edges { edge.look.answer.owner() } else { 0 };
+    let mut serving = 0;
     for (number, record) in records() {
+        if record.serves() {
+            serving += 1;
+            continue;
+        }
         match record.question.look() {
             Some(look) if is_stuck(number, &look) || number == alone => {
                 by_key |= record.is_main() && look.answer.is_news();
@@ -67,7 +73,7 @@ pub(super) fn hope(edges: &[Edge]) -> Hope {
             _ => return Hope::Somebody,
         }
     }
-    if thread::count() != Some(waiting.len()) {
+    if thread::count() != Some(waiting.len() + serving) {
         return Hope::Somebody;
     }
     let signals = handled() & !OWN_FAULTS;

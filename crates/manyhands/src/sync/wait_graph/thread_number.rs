@@ -72,6 +72,12 @@ pub fn name_this_thread(name: &str) {
     record.set_name(name);
 }
 
+/// The calling thread is one of the engine's, and ends no wait of the program's: there is no hope in it.
+pub(crate) fn serve() {
+    let Some(record) = own_record(thread_number()) else { return };
+    record.set_serves();
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -33,6 +33,8 @@ pub(super) struct ThreadRecord {
     /// The token of the process whose thread it is.
     token: AtomicU32,
     tid: AtomicU32,
+    /// Whether it is a thread of the engine's, which ends no wait of the program's: 1, or 0.
+    serves: AtomicU32,
     pub(super) question: OpenQuestion,
     name: [AtomicU64; NAME_WORDS],
 }
@@ -110,6 +112,7 @@ pub(in crate::sync) fn claim_number() -> u32 {
             if record.number.compare_exchange(0, number, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
                 record.generation.store(generation.wrapping_add(1), Ordering::Relaxed);
                 record.name.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+                record.serves.store(0, Ordering::Relaxed);
                 record.settle(token());
                 NUMBERED.fetch_add(1, Ordering::Relaxed);
                 return number;
@@ -188,6 +191,16 @@ impl ThreadRecord {
     /// Whether it is the process's first thread, in which Python runs the handlers of signals.
     pub(super) fn is_main(&self) -> bool {
         self.tid.load(Ordering::Relaxed) == getpid()
+    }
+
+    /// Whether it is a thread of the engine's that ends no wait of the program's.
+    pub(super) fn serves(&self) -> bool {
+        self.serves.load(Ordering::Relaxed) != 0
+    }
+
+    /// Says so of the calling thread.
+    pub(super) fn set_serves(&self) {
+        self.serves.store(1, Ordering::Relaxed);
     }
 
     fn settle(&self, token: u32) {

@@ -115,3 +115,71 @@ fn model_gate_dead_waiter_is_recovered() {
         });
     }
 }
+
+/// Two places, at both of which a thread may look for things that it does not take.
+#[derive(Default)]
+struct Two {
+    places: [Place; 2],
+}
+
+impl Two {
+    fn has(&self, number: usize) -> bool {
+        self.places[number].things.load(Ordering::Acquire) != 0
+    }
+
+    /// Waits until there is something at either, and says where.
+    fn look(&self) -> usize {
+        let gates = [0, 1].map(|number| (&self.places[number].gate, Scope::Private));
+        let wait = Wait::private(None, &Blocking);
+        let ready = || (0..2).find(|number| self.has(*number));
+        wait_at_any(&gates, &wait, ready, ready, |number| self.has(number)).expect("nothing ends the wait")
+    }
+}
+
+#[test]
+fn model_gate_a_look_at_two_is_woken_by_either() {
+    for number in 0..2 {
+        check(3, Two::default, move |two| {
+            let looker = spawn(two, |two| two.look());
+            two.places[number].put();
+            two.places[number].gate.notify_one(Scope::Private);
+            assert_eq!(looker.join().unwrap(), number);
+        });
+    }
+}
+
+/// Whichever of the two the one wake-up goes to, the taker gets the thing.
+#[test]
+fn model_gate_a_look_keeps_no_wake_up_from_a_taker() {
+    check(2, Two::default, |two| {
+        let looker = spawn(two, |two| two.look());
+        let taker = spawn(two, |two| two.places[0].wait());
+        two.places[0].put();
+        two.places[0].gate.notify_one(Scope::Private);
+        taker.join().unwrap();
+        two.places[1].put();
+        two.places[1].gate.notify_one(Scope::Private);
+        looker.join().unwrap();
+    });
+}
+
+/// A looker stops for ever, perhaps just woken.
+#[test]
+fn model_gate_a_dead_looker_is_recovered() {
+    for points in 0..4 {
+        check(2, Two::default, move |two| {
+            let mortal = spawn(two, move |two| {
+                if dies_after(points, || two.look()).is_none() {
+                    two.places[0].gate.recover(Scope::Private);
+                }
+            });
+            let taker = spawn(two, |two| two.places[0].wait());
+            two.places[0].put();
+            two.places[0].gate.notify_one(Scope::Private);
+            taker.join().unwrap();
+            two.places[1].put();
+            two.places[1].gate.notify_one(Scope::Private);
+            mortal.join().unwrap();
+        });
+    }
+}
