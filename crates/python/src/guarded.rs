@@ -8,7 +8,7 @@ use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyString, PyType};
+use pyo3::types::{PyFloat, PyInt, PyString, PyType};
 
 static LOCKS: PyOnceLock<[Py<PyType>; 2]> = PyOnceLock::new();
 
@@ -16,12 +16,15 @@ static LOCKS: PyOnceLock<[Py<PyType>; 2]> = PyOnceLock::new();
 enum Held<'py> {
     Lock(Bound<'py, Lock>),
     RLock(Bound<'py, RLock>),
+    /// Held by this thread before, and after.
+    Before,
     Other(Bound<'py, PyAny>),
 }
 
 impl<'py> Held<'py> {
-    /// Takes the lock of a wrapper.
-    fn take(wrapper: &Bound<'py, PyAny>) -> PyResult<Held<'py>> {
+    /// Takes the lock of a wrapper. `is_plain` when what is done meanwhile runs no code of the program's.
+    #[inline]
+    fn take(wrapper: &Bound<'py, PyAny>, is_plain: bool) -> PyResult<Held<'py>> {
         let py = wrapper.py();
         let lock = wrapper.getattr(intern!(py, "_lock"))?;
         let [plain, again] = LOCKS.get_or_try_init(py, || {
@@ -32,6 +35,9 @@ impl<'py> Held<'py> {
         let kind = lock.get_type();
         if kind.is(again) {
             let lock = lock.cast_into::<RLock>()?;
+            if is_plain && lock.get().is_held_here()? {
+                return Ok(Held::Before);
+            }
             RLock::enter(&lock)?;
             return Ok(Held::RLock(lock));
         }
@@ -48,6 +54,7 @@ impl<'py> Held<'py> {
         match self {
             Held::Lock(lock) => lock.get().leave(),
             Held::RLock(lock) => lock.get().leave(),
+            Held::Before => Ok(()),
             Held::Other(wrapper) => wrapper.call_method0(intern!(wrapper.py(), "release")).map(drop),
         }
     }
@@ -56,9 +63,10 @@ impl<'py> Held<'py> {
 /// Does something with the value of a wrapper, whose lock is held meanwhile.
 fn guarded<'py, R>(
     wrapper: &Bound<'py, PyAny>,
+    is_plain: bool,
     act: impl FnOnce(Bound<'py, PyAny>) -> PyResult<R>,
 ) -> PyResult<R> {
-    let held = Held::take(wrapper)?;
+    let held = Held::take(wrapper, is_plain)?;
     let done = wrapper.getattr(intern!(wrapper.py(), "_obj")).and_then(act);
     held.release()?;
     done
@@ -85,12 +93,14 @@ impl GuardedAttribute {
         let name = slf.get().name.bind(slf.py());
         instance.map_or_else(
             || Ok(slf.clone().into_any()),
-            |wrapper| guarded(wrapper, |value| value.getattr(name)),
+            // A number or bytes, read from memory.
+            |wrapper| guarded(wrapper, true, |value| value.getattr(name)),
         )
     }
 
     fn __set__(&self, instance: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
-        guarded(instance, |of| of.setattr(self.name.bind(instance.py()), value))
+        let is_plain = value.is_exact_instance_of::<PyInt>() || value.is_exact_instance_of::<PyFloat>();
+        guarded(instance, is_plain, |of| of.setattr(self.name.bind(instance.py()), value))
     }
 
     fn __delete__(&self, instance: &Bound<'_, PyAny>) -> PyResult<()> {

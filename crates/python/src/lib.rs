@@ -5,7 +5,7 @@
 //! * `lock`, `condition`, `semaphore`, `event`, `barrier`, `queue`, `banker`: what processes share;
 //! * `threading`, `thread_queue` (with `items`, the objects that wait in it): the same for the threads of one process;
 //! * `queue_reader`: descriptors for queues between processes, and waiting for several;
-//! * `guarded`: attributes of values in shared memory;
+//! * `own_hold`: what a fork copies of a lock; `guarded`: attributes of values in shared memory;
 //! * `lease`, `pipe`: whether a manager is there, and how it is called;
 //! * `child` (processes that this one starts), `process` (this one);
 //! * `pool`, `futures`, `thread_pool`; `answer` (the state of an answer to come, which results and futures share);
@@ -32,6 +32,7 @@ mod items;
 mod later;
 mod lease;
 mod lock;
+mod own_hold;
 mod patience;
 mod pickled;
 mod pipe;
@@ -111,6 +112,8 @@ mod _engine {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("ThreadLock", module.py().get_type::<super::threading::ThreadLock>())?;
         module.add("ThreadRLock", module.py().get_type::<super::threading::ThreadRLock>())?;
+        super::ffi::install_with::<Lock>(&module.py().get_type::<Lock>())?;
+        super::ffi::install_with::<RLock>(&module.py().get_type::<RLock>())?;
         super::ffi::install_queue::<ThreadQueue>(&module.py().get_type::<ThreadQueue>())?;
         super::ffi::install_queue::<ThreadSimpleQueue>(&module.py().get_type::<ThreadSimpleQueue>())?;
         // These classes are written in Python in the standard library; this is what they are called there.

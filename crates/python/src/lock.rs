@@ -6,9 +6,10 @@
 //! re-entrant lock: it may take the lock again, and release it.
 
 use crate::errors::from_wait;
-use crate::ffi::Patient;
+use crate::ffi::{Entering, Patient};
 use crate::later::Later;
 use crate::lease::Lease;
+use crate::own_hold::OwnHold;
 use crate::patience::limit_of_semaphore;
 use crate::value::truth;
 use manyhands::arena::{self, Arena, Role};
@@ -16,8 +17,7 @@ use manyhands::platform::atomic::{AtomicBool, Ordering};
 use manyhands::platform::process::getpid;
 use manyhands::platform::thread::gettid;
 use manyhands::sync::{
-    Acquired, Blocking, DeadOwner, Hold, LockStatistics, RawLock, RawRLock, ReleaseError, Site, Taking,
-    Yields,
+    Acquired, DeadOwner, Hold, LockStatistics, RawLock, RawRLock, ReleaseError, Site, Taking, Yields,
 };
 use pyo3::exceptions::{PyAssertionError, PyRuntimeWarning, PyValueError};
 use pyo3::prelude::*;
@@ -98,22 +98,20 @@ macro_rules! lock_class {
             last_death: LastDeath,
             /// Counts what the calling thread holds of the lock, in this process's own memory: that is what an
             /// `os.fork` copies. The lock itself is shared, so there the child finds the parent's number, not its own.
-            hold: Option<RawRLock>,
+            hold: Option<OwnHold>,
         }
 
         impl $name {
             /// The hold of the thread that forked this process, if this process is such a copy and still has it.
             #[inline]
-            fn copied(&self, raw: &$raw) -> Option<&RawRLock> {
+            fn copied(&self, raw: &$raw) -> Option<&OwnHold> {
                 let depth: fn(&$raw) -> u32 = $depth;
                 self.hold.as_ref().filter(|hold| hold.depth() > 0 && depth(raw) == 0 && is_copy())
             }
 
             fn taken(&self, py: Python<'_>, acquired: Acquired) -> PyResult<bool> {
                 if let Some(hold) = &self.hold {
-                    // In a fork's child the count may belong to a thread that the child does not have. The count then
-                    // refuses, and the shared lock alone says who holds it.
-                    let _ = hold.try_acquire();
+                    hold.deepen();
                 }
                 self.last_death.note(py, acquired, $kind).map(|()| true)
             }
@@ -130,15 +128,21 @@ macro_rules! lock_class {
             fn give_up(&self, release: fn(&$raw) -> Result<(), ReleaseError>) -> PyResult<()> {
                 let raw = self.raw.get()?;
                 if let Some(hold) = self.copied(raw) {
-                    hold.release().map_err($release)?;
+                    hold.rise();
                     let release_copied: fn(&$raw) -> PyResult<()> = $release_copied;
                     return if hold.depth() == 0 { release_copied(raw) } else { Ok(()) };
                 }
-                release(raw).map_err($release)?;
                 if let Some(hold) = &self.hold {
-                    let _ = hold.release();
+                    hold.rise();
                 }
-                Ok(())
+                release(raw).map_err($release)
+            }
+
+            /// Whether the calling thread holds it, and has not merely a copy of a hold.
+            #[inline]
+            pub fn is_held_here(&self) -> PyResult<bool> {
+                let depth: fn(&$raw) -> u32 = $depth;
+                Ok(depth(self.raw.get()?) > 0)
             }
 
             /// Takes the lock, for as long as it takes.
@@ -161,10 +165,10 @@ macro_rules! lock_class {
                 if this.copied(raw).is_some() {
                     return Ok(None);
                 }
-                let hold = raw.give_up().map_err($release)?;
                 // The count in this process follows the lock, or a later fork would copy a hold that is over.
-                this.hold.as_ref().map(Yields::give_up);
-                Ok(Some(hold))
+                let own = this.hold.as_ref().filter(|own| own.depth() > 0);
+                own.into_iter().for_each(|own| own.set(0));
+                raw.give_up().map(Some).map_err($release)
             }
 
             /// Takes the lock again as it was held.
@@ -176,8 +180,7 @@ macro_rules! lock_class {
                     Err(error) => return from_wait(error, patient).map(drop),
                 };
                 if let Some(own) = &this.hold {
-                    // Free, since only this thread takes it.
-                    let _ = own.regain(hold, &Blocking, Site::Unknown);
+                    own.set(hold.depth);
                 }
                 this.last_death.note(slf.py(), acquired, $kind)
             }
@@ -186,14 +189,26 @@ macro_rules! lock_class {
             fn try_take(&self, py: Python<'_>, guarded: bool) -> PyResult<bool> {
                 let raw = self.raw.get()?;
                 if let Some(hold) = self.copied(raw) {
-                    // It is this thread's, so nothing but its depth can be in the way.
-                    return Ok(matches!(hold.try_acquire(), Ok(Some(_))));
+                    hold.deepen();
+                    return Ok(true);
                 }
                 match raw.try_acquire_as(Taking { guarded, ..Taking::default() }) {
                     Ok(Some(acquired)) => self.taken(py, acquired),
                     Ok(None) => Ok(false),
                     Err(error) => from_wait(error, Patient::new(py)),
                 }
+            }
+        }
+
+        impl Entering for $name {
+            #[inline]
+            fn enter_with(slf: &Bound<'_, Self>) -> PyResult<bool> {
+                Ok(slf.get().try_take(slf.py(), true)? || Self::take(slf, None, true)?)
+            }
+
+            #[inline]
+            fn leave_with(&self) -> PyResult<()> {
+                self.give_up(<$raw>::release_guarded)
             }
         }
 
@@ -241,19 +256,6 @@ macro_rules! lock_class {
                 self.give_up(<$raw>::release)
             }
 
-            fn __enter__(slf: &Bound<'_, Self>) -> PyResult<bool> {
-                Ok(slf.get().try_take(slf.py(), true)? || Self::take(slf, None, true)?)
-            }
-
-            fn __exit__(
-                &self,
-                _kind: &Bound<'_, PyAny>,
-                _error: &Bound<'_, PyAny>,
-                _traceback: &Bound<'_, PyAny>,
-            ) -> PyResult<()> {
-                self.give_up(<$raw>::release_guarded)
-            }
-
             /// The process that died with the lock, if this process got the lock from it.
             #[getter]
             fn owner_died(&self) -> Option<String> {
@@ -297,7 +299,7 @@ macro_rules! lock_class {
             fn count(&self) -> PyResult<u32> {
                 let depth: fn(&$raw) -> u32 = $depth;
                 let raw = self.raw.get()?;
-                Ok(match self.copied(raw).map_or_else(|| depth(raw), RawRLock::depth) {
+                Ok(match self.copied(raw).map_or_else(|| depth(raw), OwnHold::depth) {
                     0 => u32::from(is_this_process(&raw.statistics())),
                     depth => depth,
                 })
@@ -326,6 +328,6 @@ lock_class! {
     RLock, RawRLock, "lock",
     |_| PyAssertionError::new_err("attempt to release recursive lock not owned by thread"),
     RawRLock::depth,
-    Some(RawRLock::private()),
+    Some(OwnHold::new()),
     |raw| raw.release_copied().map_err(released_too_often)
 }

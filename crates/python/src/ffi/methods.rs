@@ -214,6 +214,54 @@ unsafe extern "C" fn acquire<L: Guarding>(
     })
 }
 
+/// A class of locks between processes, for `with`.
+pub trait Entering: PyClass<Frozen = True> + Sync {
+    /// Takes the lock, asleep until it can.
+    ///
+    /// # Errors
+    /// The exception of a signal handler, or the reason why the wait failed.
+    fn enter_with(slf: &Bound<'_, Self>) -> PyResult<bool>;
+
+    /// Releases the lock at the end of a `with`.
+    ///
+    /// # Errors
+    /// When it is not to be released by this thread.
+    fn leave_with(&self) -> PyResult<()>;
+}
+
+unsafe extern "C" fn enter_shared<L: Entering>(
+    slf: *mut ffi::PyObject,
+    _: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    // SAFETY: called by the interpreter, with an object of the class.
+    let this = unsafe { Borrowed::from_ptr(Python::assume_attached(), slf).cast_unchecked::<L>() };
+    match L::enter_with(&this) {
+        Ok(taken) => bool_object(taken),
+        Err(error) => slowly(|_| Err(error)),
+    }
+}
+
+unsafe extern "C" fn exit_shared<L: Entering>(
+    slf: *mut ffi::PyObject,
+    _: *mut *mut ffi::PyObject,
+    _: ffi::Py_ssize_t,
+) -> *mut ffi::PyObject {
+    // SAFETY: as in `enter_shared`.
+    let this = unsafe { Borrowed::from_ptr(Python::assume_attached(), slf).cast_unchecked::<L>() };
+    match this.get().leave_with() {
+        Ok(()) => none_object(),
+        Err(error) => slowly(|_| Err(error)),
+    }
+}
+
+/// Puts the methods of a `with` on a class of locks between processes.
+pub fn install_with<L: Entering>(class: &Bound<'_, PyType>) -> PyResult<()> {
+    let enters = ffi::PyMethodDefPointer { PyCFunction: enter_shared::<L> };
+    let exits = ffi::PyMethodDefPointer { PyCFunctionFast: exit_shared::<L> };
+    put(class, c"__enter__", enters, ffi::METH_NOARGS, ENTER_DOC)?;
+    put(class, c"__exit__", exits, ffi::METH_FASTCALL, EXIT_DOC)
+}
+
 /// The argument `blocking`: a whole number up to 3.11, anything in later versions.
 fn flag(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     if value.py().version_info() < (3, 12) { Ok(value.extract::<c_int>()? != 0) } else { value.is_truthy() }
@@ -272,6 +320,9 @@ unsafe fn parse(
     Ok((blocking.map_or(Ok(true), flag)?, timeout.map_or(Ok(-1.0), seconds)?))
 }
 
+const ENTER_DOC: &CStr = c"__enter__($self, /)\n--\n\nTakes the lock, for a `with`.";
+const EXIT_DOC: &CStr = c"__exit__($self, /, *args)\n--\n\nReleases the lock, at the end of a `with`.";
+
 /// Puts the methods on the class.
 pub fn install<L: Guarding>(
     class: &Bound<'_, PyType>,
@@ -286,8 +337,6 @@ pub fn install<L: Guarding>(
         Releases the lock. If others wait for it, one of them can take it now.\n\n\
         Any thread may release a Lock. An RLock is released by its holder alone, once for each time that it was\n\
         taken. Raises RuntimeError when the lock is not held, or when it is an RLock of another thread.";
-    let enter_doc = c"__enter__($self, /)\n--\n\nTakes the lock, for a `with`.";
-    let exit_doc = c"__exit__($self, /, *args)\n--\n\nReleases the lock, at the end of a `with`.";
     let acquires = ffi::PyMethodDefPointer { PyCFunctionFastWithKeywords: acquire::<L> };
     let releases = ffi::PyMethodDefPointer { PyCFunction: release::<L> };
     let enters = ffi::PyMethodDefPointer { PyCFunction: enter::<L> };
@@ -295,8 +344,8 @@ pub fn install<L: Guarding>(
     let keywords = ffi::METH_FASTCALL | ffi::METH_KEYWORDS;
     put(class, c"acquire", acquires, keywords, acquire_doc)?;
     put(class, c"release", releases, ffi::METH_NOARGS, release_doc)?;
-    put(class, c"__enter__", enters, ffi::METH_NOARGS, enter_doc)?;
-    put(class, c"__exit__", exits, ffi::METH_FASTCALL, exit_doc)?;
+    put(class, c"__enter__", enters, ffi::METH_NOARGS, ENTER_DOC)?;
+    put(class, c"__exit__", exits, ffi::METH_FASTCALL, EXIT_DOC)?;
     for (acquire_name, release_name) in more {
         put(class, acquire_name, acquires, keywords, c"Takes the lock: an old name of `acquire`.")?;
         put(

@@ -26,7 +26,7 @@ pub use descriptor_io::{read_exactly, write_message};
 pub use forking::Interpreter;
 pub use functions::look_like_functions;
 pub use gil::{Patient, attached, keep_own_waits, prepare_forks, raise_in_wait, waits_for};
-pub use methods::{Guarding, LONGEST, install, trust_with};
+pub use methods::{Entering, Guarding, LONGEST, install, install_with, trust_with};
 pub use places::{MadeIn, behind, here, kept_code, learn_places, made_here, mark_of_code};
 pub use queue_methods::{Handing, install_queue, within};
 pub use shared_memory::{SharedMemory, note_shared};
