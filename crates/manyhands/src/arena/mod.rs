@@ -18,7 +18,7 @@
 //!   counts, reference, travel, kept_block                  objects, and who keeps them alive
 //! names, once                                              names that all processes call by number
 //! block, block_word, block_entry, block_table, claim,
-//!   payload, shared_memory                                 memory for large content
+//!   mapped_block, payload, shared_memory                   memory for large content
 //! carve, chunk_word, chunk_table, free_bits, reclaim, trim where it comes from and goes back to
 //! shared, text, error                                      what may stand in the arena, and why it refuses
 //! ```
@@ -43,6 +43,7 @@ mod kept_block;
 mod kind;
 mod layer;
 mod making;
+mod mapped_block;
 mod member;
 mod names;
 mod neighbour;
@@ -83,6 +84,7 @@ pub(crate) use kept_block::{KeptBlock, keep};
 pub use kind::Kind;
 pub(crate) use layer::numbered;
 pub(crate) use layer::{Dead, Layer, Registered, Sweep};
+pub(crate) use mapped_block::MappedBlock;
 pub use names::Shape;
 pub use object::Object;
 pub use object_word::BODY;

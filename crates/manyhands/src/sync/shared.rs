@@ -1,4 +1,4 @@
-//! Locks, semaphores and events for all processes of the arena.
+//! Values, locks, semaphores and events for all processes of the arena.
 //!
 //! Each value here is a reference: a clone refers to the same object, which lives until the last reference of the last
 //! process is gone. References travel: they are serde types, serialised as a handle, so they go to other processes as
@@ -11,5 +11,8 @@ pub use super::barrier::shared::Barrier;
 pub use super::condition::shared::{Condition, Guard};
 pub use super::event::shared::Event;
 pub use super::lock::shared::{Lock, LockGuard};
+pub use super::lock::shared_array::{Array, ArrayGuard};
 pub use super::lock::shared_rlock::{RLock, RLockGuard};
+pub use super::lock::shared_value::{Value, ValueGuard};
 pub use super::semaphore::shared::{Permit, Semaphore};
+pub use crate::arena::Shared;

@@ -5,7 +5,7 @@
 //! order. The thread that takes the lock over reads them then, when nobody can be writing: one process at a time sweeps
 //! after a dead one.
 
-use crate::arena::{Arena, Dead, Shared, ThreadId, read_text};
+use crate::arena::{Arena, Dead, Shared, ThreadId, read_text, write_text};
 use crate::platform::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// A process that was killed, or ended without saying so, while it held a lock.
@@ -65,6 +65,9 @@ pub(in crate::sync) struct DeadRecord {
 // SAFETY: repr(C), atomics only.
 unsafe impl Shared for DeadRecord {}
 
+/// Stands for the owner in a record that was kept.
+const KEPT: u32 = u32::MAX;
+
 impl DeadRecord {
     /// Writes down the dead owner of a lock, before the lock's word is marked.
     pub(in crate::sync) fn write(&self, arena: &Arena, owner: u32, dead: &Dead) {
@@ -81,6 +84,24 @@ impl DeadRecord {
             return DeadOwner { pid: 0, name: String::new() };
         }
         DeadOwner { pid: self.pid.load(Ordering::Relaxed), name: read_text(&self.name) }
+    }
+
+    /// Keeps what is known of a dead owner until it is taken: apart from the lock's own record, for its holder alone.
+    pub(super) fn keep(&self, owner: &DeadOwner) {
+        self.pid.store(owner.pid, Ordering::Relaxed);
+        write_text(&self.name, &owner.name);
+        // Last: a holder that is killed before has kept nothing, and its own death is news then.
+        self.owner.store(KEPT, Ordering::Release);
+    }
+
+    /// What was kept, once.
+    pub(super) fn take(&self) -> Option<DeadOwner> {
+        if self.owner.load(Ordering::Acquire) != KEPT {
+            return None;
+        }
+        let owner = self.read(KEPT);
+        self.owner.store(0, Ordering::Release);
+        Some(owner)
     }
 }
 

@@ -58,11 +58,11 @@ const fn inline_offset<T>() -> usize {
 }
 
 /// The value's type while the value is not there yet: no type's hash, or one of 2^64.
-const UNFINISHED: u64 = u64::MAX;
+pub(super) const UNFINISHED: u64 = u64::MAX;
 
 /// A hash (FNV-1a) of the type's name, size and alignment, which distinguishes values of different types. All processes
 /// of an arena run the same build, in which a type has one name.
-fn fingerprint<T>() -> u64 {
+pub(super) fn fingerprint<T>() -> u64 {
     let numbers = [size_of::<T>() as u64, align_of::<T>() as u64].map(u64::to_le_bytes);
     let bytes = numbers.as_flattened().iter().chain(std::any::type_name::<T>().as_bytes());
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
