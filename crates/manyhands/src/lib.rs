@@ -16,9 +16,10 @@
 //! ```
 //!
 //! What a program uses: [`Process`], [`Pool`] with its [`Future`], [`Hosted`] values, [`Queue`] whole or as [`Sender`]
-//! and [`Receiver`], [`Select`] for several of them, and [`Pipe`]. For threads there are [`Lock`], [`RLock`],
-//! [`Semaphore`], [`Event`], [`Condition`], [`Barrier`] and [`Banker`]; [`shared`] has the same for processes. Nothing
-//! is asked of a program's `main`:
+//! and [`Receiver`], [`Select`] for several of them, [`Pipe`] and [`BytesPipe`]. For threads there are [`Lock`],
+//! [`RLock`], [`Semaphore`], [`Event`], [`Condition`], [`Barrier`] and [`Banker`]; [`shared`] has the same for
+//! processes, and [`shared::Value`] and [`shared::Array`], which they change together. Nothing is asked of a program's
+//! `main`:
 //!
 //! ```
 //! use manyhands::{Pool, Process, Queue};
@@ -96,7 +97,7 @@ pub mod channel;
 
 #[cfg(not(manyhands_model))]
 pub use channel::{
-    GetError, InProcess, NotPut, Pipe, PutError, Queue, QueueStatistics, Receiver, Select, SelectError,
+    BytesPipe, GetError, InProcess, NotPut, Pipe, PutError, Queue, QueueStatistics, Receiver, Select, SelectError,
     Selectable, Sender,
 };
 

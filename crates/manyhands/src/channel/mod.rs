@@ -9,7 +9,8 @@
 //! iter                 one value after the other
 //! awaited, select      several queues, the first that is ready            readiness      the same as a descriptor
 //! halves               senders and receivers of one queue, and who is left of them: ends
-//! pipe                 two such queues, one for each direction      raw_halves, raw_pipe  the same of bytes
+//! pipe                 two such queues, one for each direction      raw_halves, raw_pipe  the same of bytes with a tag
+//! bytes_pipe           a pipe of bytes, for Rust
 //! polling              how a thread waits that perhaps nobody will wake         error    why nothing was put or taken
 //! ```
 //!
@@ -25,6 +26,7 @@ cfg_if! {
     if #[cfg(not(manyhands_model))] {
         mod alone;
         mod awaited;
+        mod bytes_pipe;
         mod ends;
         mod error;
         mod halves;
@@ -49,6 +51,7 @@ cfg_if! {
         pub(crate) use sweep::{LAYER, messages_so_far};
         pub use {
             awaited::{Awaited, SelectError, wait_for_any},
+            bytes_pipe::BytesPipe,
             error::{GetError, NotPut, PutError, QueueName},
             halves::{Receiver, Sender},
             iter::{IntoIter, Iter, Source, TryIter},

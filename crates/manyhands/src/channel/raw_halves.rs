@@ -122,4 +122,9 @@ impl RawReceiver {
     ) -> Result<Message<'b>, GetError> {
         self.queue.get(buffer, deadline, waiting)
     }
+
+    /// How many messages wait: exact while no other thread puts or takes.
+    pub fn waiting(&self) -> usize {
+        self.queue.len() as usize
+    }
 }

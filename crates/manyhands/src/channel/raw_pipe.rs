@@ -9,9 +9,10 @@ use super::raw_halves::{RawReceiver, RawSender, raw_channel};
 use crate::arena::{ArenaError, Handle};
 use crate::platform::Deadline;
 use crate::sync::Waiting;
+use serde::{Deserialize, Serialize};
 
 /// One side of a pipe. The side is closed when its last clone is dropped.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RawPipe {
     sender: RawSender,
     receiver: RawReceiver,
@@ -26,8 +27,20 @@ impl RawPipe {
     /// # Panics
     /// When `limit` is 0.
     pub fn pair(limit: u64) -> Result<(RawPipe, RawPipe), ArenaError> {
-        let (there, at_the_other) = raw_channel(Some(limit))?;
-        let (back, at_the_one) = raw_channel(Some(limit))?;
+        RawPipe::both(Some(limit))
+    }
+
+    /// Both sides of a pipe that holds as much as the arena does.
+    ///
+    /// # Errors
+    /// As for [`RawPipe::pair`].
+    pub fn growing_pair() -> Result<(RawPipe, RawPipe), ArenaError> {
+        RawPipe::both(None)
+    }
+
+    fn both(limit: Option<u64>) -> Result<(RawPipe, RawPipe), ArenaError> {
+        let (there, at_the_other) = raw_channel(limit)?;
+        let (back, at_the_one) = raw_channel(limit)?;
         Ok((
             RawPipe { sender: there, receiver: at_the_one },
             RawPipe { sender: back, receiver: at_the_other },
@@ -73,5 +86,10 @@ impl RawPipe {
         waiting: &dyn Waiting,
     ) -> Result<Message<'b>, GetError> {
         self.receiver.get(buffer, deadline, waiting)
+    }
+
+    /// How many messages wait to be taken at this side.
+    pub fn waiting(&self) -> usize {
+        self.receiver.waiting()
     }
 }
