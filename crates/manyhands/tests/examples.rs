@@ -139,3 +139,22 @@ fn two_processes_talk_through_two_queues() {
     assert_eq!(lines.len(), 3);
     assert!(lines[2].ends_with(" is closed and empty: nothing more will come"), "{lines:?}");
 }
+
+#[test]
+fn values_and_arrays_are_changed_by_several_processes() {
+    assert_eq!(
+        lines_of("shared_values"),
+        [
+            "three processes threw 3000 times and counted 3000",
+            "killed in the midst: the array has 0 where 7 was, the value 3000 as before",
+            "reported: true",
+        ]
+    );
+}
+
+#[test]
+fn pictures_go_through_a_pipe_of_bytes() {
+    let lines = lines_of("bytes_pipe");
+    assert_eq!(number_after(&lines, "5 pictures of "), 20 << 20);
+    assert_eq!(lines[1..], ["the laboratory closed when its customer had gone"]);
+}
