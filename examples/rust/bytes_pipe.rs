@@ -1,8 +1,8 @@
 //! A large picture goes to another process and comes back changed: a pipe of bytes.
 //!
 //! What is bytes already need not be serialised. The picture stands in shared memory on its way, and is copied once
-//! when it is put and once when it is taken. Each side takes into room that it has, so that no memory is asked for while
-//! they talk. When one side is gone, the other learns of it.
+//! when it is put and once when it is taken. Each side takes into room that it has, so that no memory is asked for
+//! while they talk. When one side is gone, the other learns of it.
 
 use std::error::Error;
 use std::time::Instant;
