@@ -1,8 +1,9 @@
 //! Numbers that several processes change: one number, and a row of them.
 //!
 //! Each has a lock of its own, so no update is lost. Single numbers are read and changed by `get`, `set` and `update`;
-//! for several steps that belong together a guard is held. A holder may be killed in the midst of them. Of a `Value` the
-//! others then see nothing of what it had begun, and of an `Array` what it had written so far. Both guards report it.
+//! for several steps that belong together a guard is held. A holder may be killed in the midst of them. Of a `Value`
+//! the others then see nothing of what it had begun, and of an `Array` what it had written so far. Both guards report
+//! it.
 
 use std::error::Error;
 
