@@ -73,6 +73,8 @@ pub struct Array<T: Shared> {
     // Dropped before the lock, whose object keeps the memory.
     elements: Arc<MappedBlock>,
     lock: ArenaLock,
+    /// As it was when the memory was mapped: what stands in the arena is not asked again.
+    length: usize,
     of: PhantomData<fn() -> T>,
 }
 
@@ -136,7 +138,7 @@ impl<T: Shared> Array<T> {
         let length = body.length.load(Ordering::Relaxed) as usize;
         let bytes = length.saturating_mul(size_of::<T>());
         let elements = Arc::new(MappedBlock::of(arena, &body.lock.block, bytes)?);
-        Ok(Array { elements, lock: ArenaLock::from_object(object, Kind::LOCK), of: PhantomData })
+        Ok(Array { elements, lock: ArenaLock::from_object(object, Kind::LOCK), length, of: PhantomData })
     }
 
     fn body(&self) -> &'static ArrayBody {
@@ -155,7 +157,7 @@ impl<T: Shared> Array<T> {
 
     /// How many elements there are: as many as when the array was made.
     pub fn len(&self) -> usize {
-        self.body().length.load(Ordering::Relaxed) as usize
+        self.length
     }
 
     /// Whether there are none.
@@ -277,7 +279,8 @@ impl<T: Shared + Copy> Array<T> {
 
 impl<T: Shared> Clone for Array<T> {
     fn clone(&self) -> Self {
-        Array { elements: Arc::clone(&self.elements), lock: self.lock.clone(), of: PhantomData }
+        let (elements, lock) = (Arc::clone(&self.elements), self.lock.clone());
+        Array { elements, lock, length: self.length, of: PhantomData }
     }
 }
 
