@@ -277,6 +277,29 @@ fn the_kill_of_the_last_holder_frees_the_memory() {
 }
 
 #[test]
+fn a_kill_while_arrays_are_made_and_dropped_leaves_no_memory() {
+    let _turn = turn();
+    let arena = Arena::get().unwrap();
+    let before = arena.blocks_held();
+    for round in 0..30 {
+        let there = Event::new().unwrap();
+        let pid = child(|| {
+            loop {
+                let array = Array::new(50_000, |index| index as u64).unwrap();
+                let value = Value::new([1_u64; 100]).unwrap();
+                there.set();
+                drop((array, value));
+            }
+        });
+        there.wait();
+        (0..round * 500).for_each(|_| std::hint::spin_loop());
+        kill(pid);
+        manyhands::sweep_the_dead();
+        until("the memory to be free", || arena.blocks_held() == before);
+    }
+}
+
+#[test]
 fn references_travel_and_other_types_are_refused() {
     let _turn = turn();
     let (value, array) = (Value::new(7_u64).unwrap(), Array::from_slice(&[7_u64]).unwrap());
