@@ -97,8 +97,8 @@ pub mod channel;
 
 #[cfg(not(manyhands_model))]
 pub use channel::{
-    BytesPipe, GetError, InProcess, NotPut, Pipe, PutError, Queue, QueueStatistics, Receiver, Select, SelectError,
-    Selectable, Sender,
+    BytesPipe, GetError, InProcess, NotPut, Pipe, PutError, Queue, QueueStatistics, Receiver, Select,
+    SelectError, Selectable, Sender,
 };
 
 #[cfg(not(manyhands_model))]

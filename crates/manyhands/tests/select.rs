@@ -3,7 +3,7 @@
 use manyhands::channel::{RawQueue, Readiness};
 use manyhands::shared::Event;
 use manyhands::sync::Blocking;
-use manyhands::{GetError, Pipe, Process, Queue, Receiver, Select, SelectError, Selectable};
+use manyhands::{BytesPipe, GetError, Pipe, Process, Queue, Receiver, Select, SelectError, Selectable};
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -22,9 +22,10 @@ fn the_one_with_something_is_ready() {
     let (arena, own) = (Queue::<u32>::growing().unwrap(), Queue::in_process());
     let (sender, receiver) = Queue::<u8>::channel().unwrap();
     let (near, far) = Pipe::<u8>::new().unwrap();
+    let (taker, giver) = BytesPipe::new().unwrap();
     let mut select = Select::new();
     let numbers = [select.add(&arena), select.add(&own), select.add(&receiver), select.add(&near)];
-    assert_eq!(numbers, [0, 1, 2, 3]);
+    assert_eq!((numbers, select.add(&taker)), ([0, 1, 2, 3], 4));
     assert_eq!(select.try_ready(), Err(SelectError::TimedOut));
     assert_eq!(select.ready_timeout(SOON), Err(SelectError::TimedOut));
 
@@ -38,6 +39,9 @@ fn the_one_with_something_is_ready() {
     far.put(&2).unwrap();
     assert_eq!(select.ready(), Ok(3));
     assert_eq!(near.get().unwrap(), 2);
+    giver.put(b"bytes").unwrap();
+    assert_eq!(select.ready(), Ok(4));
+    assert_eq!(taker.get().unwrap(), b"bytes");
 
     let begin = Event::new().unwrap();
     let process = Process::spawn(put_one, (arena.clone(), begin.clone())).unwrap();

@@ -7,6 +7,7 @@
 use super::error::{GetError, PutError};
 use super::message::{Buffer, Message};
 use super::raw_pipe::RawPipe;
+use super::raw_queue::RawQueue;
 use crate::arena::ArenaError;
 use crate::platform::Deadline;
 use crate::sync::Blocking;
@@ -64,6 +65,11 @@ impl BytesPipe {
     /// When `limit` is 0.
     pub fn bounded(limit: u64) -> Result<(BytesPipe, BytesPipe), ArenaError> {
         RawPipe::pair(limit).map(BytesPipe::both)
+    }
+
+    /// What this side takes from.
+    pub(super) fn incoming(&self) -> &RawQueue {
+        self.0.incoming()
     }
 
     fn both((one, other): (RawPipe, RawPipe)) -> (BytesPipe, BytesPipe) {

@@ -110,6 +110,11 @@ impl RawSender {
 }
 
 impl RawReceiver {
+    /// What it takes from.
+    pub(super) fn queue(&self) -> &RawQueue {
+        &self.queue
+    }
+
     /// Takes the next message. Waits for it until `deadline` (`None`: as long as it takes).
     ///
     /// # Errors

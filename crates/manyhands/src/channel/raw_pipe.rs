@@ -6,6 +6,7 @@
 use super::error::{GetError, PutError};
 use super::message::{Buffer, Message};
 use super::raw_halves::{RawReceiver, RawSender, raw_channel};
+use super::raw_queue::RawQueue;
 use crate::arena::{ArenaError, Handle};
 use crate::platform::Deadline;
 use crate::sync::Waiting;
@@ -58,6 +59,11 @@ impl RawPipe {
     /// What names this side to other processes; it keeps nothing alive.
     pub fn handles(&self) -> [Handle; 2] {
         [self.sender.handle(), self.receiver.handle()]
+    }
+
+    /// What this side takes from.
+    pub(super) fn incoming(&self) -> &RawQueue {
+        self.receiver.queue()
     }
 
     /// Puts one message: see [`RawSender::put`].

@@ -4,6 +4,7 @@
 //! process. The shape is that of crossbeam's `Select`.
 
 use super::awaited::{Awaited, SelectError, wait_for_any};
+use super::bytes_pipe::BytesPipe;
 use super::halves::Receiver;
 use super::pipe::Pipe;
 use super::queue::{Place, Queue};
@@ -11,7 +12,7 @@ use crate::platform::Deadline;
 use crate::sync::Blocking;
 use std::time::Duration;
 
-/// What a [`Select`] can wait for: a [`Queue`], a [`Receiver`] or a [`Pipe`].
+/// What a [`Select`] can wait for: a [`Queue`], a [`Receiver`], a [`Pipe`] or a [`BytesPipe`].
 pub trait Selectable: sealed::Sealed {
     #[doc(hidden)]
     fn awaited(&self) -> &dyn Awaited;
@@ -37,6 +38,7 @@ macro_rules! selectable {
 selectable!(Queue<T, P>, <T: Send, P: Place>, |this| P::awaited(&this.engine));
 selectable!(Receiver<T, P>, <T: Send, P: Place>, |this| this.queue().awaited());
 selectable!(Pipe<S, R>, <S, R: Send>, |this| this.receiver().awaited());
+selectable!(BytesPipe, <>, |this| this.incoming());
 
 /// Several queues, from the first of which that has something a thread wants to take.
 ///
