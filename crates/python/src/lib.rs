@@ -4,7 +4,7 @@
 //!
 //! * `lock`, `condition`, `semaphore`, `event`, `barrier`, `queue`, `banker`: what processes share;
 //! * `threading`, `thread_queue` (with `items`, the objects that wait in it): the same for the threads of one process;
-//! * `queue_reader`: descriptors for queues between processes, and waiting for several;
+//! * `queue_reader`: descriptors for queues between processes, and waiting for several; `tally`: who has taken what;
 //! * `own_hold`: what a fork copies of a lock; `guarded`: attributes of values in shared memory;
 //! * `lease`, `pipe`: whether a manager is there, and how it is called;
 //! * `child` (processes that this one starts), `process` (this one);
@@ -41,6 +41,7 @@ mod process;
 mod queue;
 mod queue_reader;
 mod semaphore;
+mod tally;
 mod thread_pool;
 mod thread_queue;
 mod threading;
@@ -99,6 +100,8 @@ mod _engine {
     use super::queue_reader::{QueueReader, Readiness, wait_for_queues};
     #[pymodule_export]
     use super::semaphore::Semaphore;
+    #[pymodule_export]
+    use super::tally::Tally;
     #[pymodule_export]
     use super::thread_pool::{ThreadPool, ThreadPoolCore, ThreadWorker};
     #[pymodule_export]

@@ -9,6 +9,7 @@ use crate::ffi::Patient;
 use crate::later::{Later, shared_class};
 use crate::patience::{limit_of_poll, limit_of_semaphore};
 use crate::pickled::{self, Pickled};
+use crate::tally::{Counted, Tally};
 use crate::value::{self, Arguments, Named, Tag, error_of, truth};
 use manyhands::arena::{Handle, this_process};
 use manyhands::channel::{Buffer, Content, GetError, Message, PutError, RawQueue, Readiness};
@@ -21,7 +22,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 use std::os::fd::{AsFd, AsRawFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 static EMPTY: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -64,6 +65,8 @@ pub struct Ends {
     closed_by: AtomicU32,
     /// The process that put something last, by its number in the arena; 0 for none.
     put_by: AtomicU32,
+    /// Where it is counted what each process takes, if anywhere.
+    taken: OnceLock<Arc<Counted>>,
     /// The process that closed the reader; 0 for none.
     reader_closed_by: AtomicU32,
     /// Whether there is a readiness, which each `get` has to keep right.
@@ -82,6 +85,7 @@ impl Ends {
             raw: raw.map_err(from_arena)?,
             closed_by: AtomicU32::new(0),
             put_by: AtomicU32::new(0),
+            taken: OnceLock::new(),
             reader_closed_by: AtomicU32::new(0),
             is_watched: AtomicBool::new(false),
             readiness: Mutex::new(None),
@@ -236,7 +240,12 @@ impl Ends {
             self.refresh();
         }
         match taken {
-            Ok(message) => object(py, message),
+            Ok(message) => {
+                if let Some(tally) = self.taken.get() {
+                    tally.add();
+                }
+                object(py, message)
+            }
             Err(GetError::Empty { .. }) => Err(empty(py)),
             Err(GetError::Arena { source, .. }) => Err(from_arena(source)),
             Err(error) => Err(PyValueError::new_err(error.to_string())),
@@ -401,6 +410,14 @@ shared_class! {
     #[pyo3(name = "_manyhands_shut_down")]
     fn shut_down(&self) -> PyResult<()> {
         self.ends.get().map(|ends| ends.raw.close())
+    }
+
+    /// What a process takes counts there from now on.
+    #[pyo3(name = "_manyhands_count_in")]
+    fn count_in(&self, tally: &Tally) -> PyResult<()> {
+        // Once; it stays the same one.
+        let _ = self.ends.get()?.taken.set(tally.counted()?);
+        Ok(())
     }
 
     #[getter(_manyhands_is_shut_down)]

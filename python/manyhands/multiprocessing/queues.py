@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from manyhands import _engine, _pickling, _std
 from manyhands._bare import without_annotations
+from manyhands._standard_error import report
 from manyhands.queue import Empty, Full  # noqa: F401  Where programs look for them.
 
-from .synchronize import SEM_VALUE_MAX, handle_for_child, made
+from .synchronize import SEM_VALUE_MAX, Shared, handle_for_child, made
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 __all__ = ["Queue", "SimpleQueue", "JoinableQueue"]
+
+#: How long `join` waits before it looks for objects whose taker was killed, in seconds. It tells what it sees twice.
+_BETWEEN_LOOKS = 1.0
 
 
 def __getattr__(name: str) -> Any:
@@ -147,6 +151,10 @@ class Queue(_Travelling, _engine.Queue["T"]):
         traceback.print_exception(e)
 
 
+class _Tally(Shared, _engine.Tally):
+    """How many objects each process has taken and not reported done."""
+
+
 class JoinableQueue(Queue["T"]):
     """A queue that counts what was put until `task_done` is called for it; `join` waits for the count to be 0."""
 
@@ -154,6 +162,13 @@ class JoinableQueue(Queue["T"]):
         super().__init__(maxsize, ctx=ctx)
         self._unfinished_tasks = ctx.Semaphore(0)
         self._cond = ctx.Condition()
+        self._manyhands_taken = _Tally()
+        self._manyhands_taken._manyhands_open()
+        self._manyhands_count_in(self._manyhands_taken)
+
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__(state)
+        self._manyhands_count_in(self._manyhands_taken)
 
     def put(self, obj: T, block: bool = True, timeout: float | None = None) -> None:
         """Puts an object, as `Queue.put` does; it counts as unfinished until `task_done` is called for it."""
@@ -170,12 +185,32 @@ class JoinableQueue(Queue["T"]):
         """Reports that the work on an object from `get` is done. Called once too often, it is a ValueError."""
         if not _count_down(self):
             raise ValueError("task_done() called too many times")
+        self._manyhands_taken.subtract()
 
     def join(self) -> None:
-        """Waits until every object that was put has been reported done, by one `task_done` for each."""
+        """Waits until every object that was put has been reported done, by one `task_done` for each.
+
+        What a killed process had taken is waited for as well, since another may report it done. The wait is then
+        reported on standard error, once.
+        """
+        known, is_told = None, False
         with self._cond:
-            if self._unfinished_tasks.get_value():
-                self._cond.wait()
+            while self._unfinished_tasks.get_value():
+                if self._cond.wait(None if is_told else _BETWEEN_LOOKS):
+                    return
+                lost = self._manyhands_taken.lost()
+                if lost is not None and lost == known:
+                    _tell_of_lost(self, *lost)
+                    is_told = True
+                known = lost
+
+
+def _tell_of_lost(queue: JoinableQueue[Any], count: int, first: str) -> None:
+    objects = "1 object" if count == 1 else f"{count} objects"
+    report(
+        f"manyhands: join() of {queue!r} waits for {objects}, taken by a process that was killed before it called "
+        f"task_done(): {first}; unless another process calls it, the wait lasts for ever"
+    )
 
 
 def _count_down(queue: JoinableQueue[Any]) -> bool:

@@ -5,7 +5,7 @@
 //! lock        Lock, RLock                              semaphore    Semaphore
 //! event       Event                                    condition    Condition
 //! barrier     Barrier                                  banker       Banker
-//! lease       what is good while one process lives
+//! lease       what is good while one process lives         tally        how much each process has
 //! shared      the names of those for processes         sweep        what a killed process held here
 //! wait_for    the one way to wait                      door         only so many at a time
 //! reference   what references to the arena have in common
@@ -26,6 +26,8 @@ mod event;
 mod lease;
 mod lock;
 mod semaphore;
+#[cfg_attr(manyhands_model, allow(dead_code, reason = "the model tests alone use it there"))]
+mod tally;
 mod wait;
 mod wait_for;
 mod wait_graph;
@@ -84,6 +86,7 @@ mod public {
     pub use super::semaphore::raw::{MOST_PERMITS, OwnedPermit, RawSemaphore, SemaphoreStatistics};
     pub use super::semaphore::typed::{Permit, Semaphore};
     pub(crate) use super::sweep::LAYER;
+    pub use super::tally::raw::{Lost, RawTally};
     pub(crate) use super::wait::countdown::Countdown;
     pub use super::wait::deadlock::{Deadlock, DeadlockStep, suspicions_go_to};
     pub use super::wait::note::{ThreadWait, waits};

@@ -1,10 +1,10 @@
 //! What this layer undoes after a death.
 //!
-//! Locks held by the dead process are marked, its owned permits are given back, its leases end, and all that may have
-//! lost a wake-up look again. The dead one may have published something and woken nobody, or have been woken and passed
-//! nothing on, and no word shows that. It costs a system call per lock, semaphore or event that a thread waits for, as
-//! the slots of the threads say, and one for each of the other objects. Each step may be done twice. What this process
-//! cannot map is left to another, and the rest done.
+//! Locks held by the dead process are marked, its owned permits are given back, its leases end, and tallies show what
+//! it had as lost. All that may have lost a wake-up look again. The dead one may have published something and woken
+//! nobody, or have been woken and passed nothing on, and no word shows that. It costs a system call per lock, semaphore
+//! or event that a thread waits for, as the slots of the threads say, and one for each of the other objects. Each step
+//! may be done twice. What this process cannot map is left to another, and the rest done.
 
 use crate::arena::{Arena, ArenaError, Dead, Handle, Kind, Layer, Object, Shared, Sweep};
 use crate::platform::Scope;
@@ -15,6 +15,7 @@ use crate::sync::event::word::EventWord;
 use crate::sync::lease::raw::LeaseBody;
 use crate::sync::lock::arena::LockBody;
 use crate::sync::semaphore::raw::SemaphoreBody;
+use crate::sync::tally::raw::TallyBody;
 
 impl Kind {
     /// Locks that no thread takes twice.
@@ -33,6 +34,8 @@ impl Kind {
     pub const BANKER: Kind = Kind::of::<BankerBody>(10, "banker");
     /// Leases.
     pub const LEASE: Kind = Kind::of::<LeaseBody>(12, "lease");
+    /// Tallies.
+    pub const TALLY: Kind = Kind::of::<TallyBody>(14, "tally");
 }
 
 impl Kind {
@@ -55,6 +58,7 @@ pub(crate) const LAYER: Layer = Layer {
         Kind::BARRIER,
         Kind::BANKER,
         Kind::LEASE,
+        Kind::TALLY,
         Kind::THREAD_END,
         Kind::PROCESS_END,
         Kind::DOOR,
@@ -97,7 +101,8 @@ impl Sweep for SyncSweep {
             body.word.end();
             Ok(())
         });
-        semaphores.and(conditions).and(barriers).and(bankers).and(leases)
+        let tallies = each(arena, Kind::TALLY, any, |body: &'static TallyBody| body.sweep(arena, dead));
+        semaphores.and(conditions).and(barriers).and(bankers).and(leases).and(tallies)
     }
 
     fn release(&self, arena: &'static Arena, kind: Kind, object: Handle) -> Result<(), ArenaError> {
@@ -107,6 +112,7 @@ impl Sweep for SyncSweep {
             Kind::CONDITION => arena.body::<ConditionBody>(object.index()).block().free(arena),
             Kind::BARRIER => arena.body::<BarrierBody>(object.index()).block().free(arena),
             Kind::BANKER => arena.body::<BankerBody>(object.index()).block().free(arena),
+            Kind::TALLY => arena.body::<TallyBody>(object.index()).block.free(arena),
             _ => Ok(()),
         }
     }
