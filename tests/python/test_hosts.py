@@ -33,6 +33,18 @@ try:
 except ConnectionError:
     pass
 """
+#: A host that knows the key, takes a task and does nothing with it.
+THIEF = """
+import sys
+from multiprocessing.managers import BaseManager
+class Board(BaseManager): pass
+Board.register("tasks")
+board = Board((sys.argv[1], int(sys.argv[2])), b"a secret of both")
+board.connect()
+board.tasks().get()
+print("taken", flush=True)
+sys.stdin.read()
+"""
 
 
 class Host:
@@ -134,6 +146,9 @@ def test_two_hosts_do_their_work_among_strangers(hosts, runner, launched):
     assert "AuthenticationError" in guessing.communicate(timeout=LIMIT)[1]
     assert guessing.returncode != 0
 
+    thief = other.start(sys.executable, "-c", THIEF, *place)
+    assert line_of(thief) == "taken\n"
+    thief.kill()
     working = program(other, "work", "a secret of both", *place)
     assert working.communicate(timeout=LIMIT) == ("", "")
     assert working.returncode == 0
