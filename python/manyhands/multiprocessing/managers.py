@@ -177,7 +177,7 @@ class _Known:
         self.types = types
 
 
-def _known(address: Any, authkey: bytes, client: Any) -> _Known | None:
+def _known(address: Any, authkey: bytes) -> _Known | None:
     """The server at that address, if it is one of ours, in our arena. A client with that key was let in before."""
     place = address, bytes(authkey)
     known = _servers.get(place)
@@ -185,11 +185,13 @@ def _known(address: Any, authkey: bytes, client: Any) -> _Known | None:
         return known
     if known is None and place in _servers:
         return None
-    conn = client(address, authkey=authkey)
+    conn = _reach(address, None, authkey)
     try:
         answer = standard.dispatch(conn, None, "_manyhands_lease")
     except standard.RemoteError:
         answer = None
+    except _lines.LOST as error:
+        raise _lines.gone(error, address) from None
     finally:
         conn.close()
     found = None
@@ -217,12 +219,19 @@ def _local_of(address: Any) -> Any:
     return local[0]
 
 
-def _connected(address: Any, authkey: bytes, client: Any) -> Any:
+def _connected(address: Any, authkey: bytes) -> Any:
     """Something that the server serves as this thread: a pipe, or else a socket."""
-    known = _known(address, authkey, client)
+    try:
+        return _pipe_or_socket(address, authkey)
+    except _lines.LOST as error:
+        raise _lines.gone(error, address) from None
+
+
+def _pipe_or_socket(address: Any, authkey: bytes) -> Any:
+    known = _known(address, authkey)
     if known is not None:
         ours, theirs = _engine.PipeEnd.pair(known.lease)
-        conn = client(address, authkey=authkey)
+        conn = _reach(address, None, authkey)
         try:
             standard.dispatch(conn, None, "_manyhands_pipe", (_own_name(), theirs.handles))
             return ours
@@ -231,7 +240,7 @@ def _connected(address: Any, authkey: bytes, client: Any) -> Any:
             pass
         finally:
             conn.close()
-    conn = client(address, authkey=authkey)
+    conn = _reach(address, None, authkey)
     standard.dispatch(conn, None, "accept_connection", (_own_name(),))
     return _lines.Socket(conn)
 
@@ -239,20 +248,27 @@ def _connected(address: Any, authkey: bytes, client: Any) -> Any:
 _SocketClient = standard.listener_client["pickle"][1]
 
 
+def _reach(address: Any, family: str | None, authkey: bytes | None) -> Any:
+    """A socket to the server at that address."""
+    try:
+        return _SocketClient(address, family, authkey)
+    except _lines.LOST as error:
+        raise _lines.gone(error, address) from None
+
+
 def _client(address: Any, family: str | None = None, authkey: bytes | None = None) -> Any:
     """A connection for one question to the server itself: this thread's line, where it is a pipe that is not in use."""
-    try:
-        if authkey is None or _known(address, authkey, _SocketClient) is None:
-            return _SocketClient(address, family, authkey)
-        local = _local_of(address)
-        line = vars(local).get("connection")
-        if line is None:
-            line = local.connection = _lines.Line(_connected(address, authkey, _SocketClient), local, address, authkey)
-        if line.busy or line.authkey != authkey or not isinstance(line.conn, _engine.PipeEnd):
-            return _SocketClient(address, family, authkey)
-        return _lines.Borrowed(line)
-    except OSError as error:
-        raise _lines.gone(error, address) from None
+    if authkey is None or _known(address, authkey) is None:
+        return _reach(address, family, authkey)
+    local = _local_of(address)
+    line = vars(local).get("connection")
+    if line is None:
+        line = local.connection = _lines.Line(_connected(address, authkey), local, address, authkey)
+    if line.authkey == authkey and isinstance(line.conn, _engine.PipeEnd) and not line.busy:
+        lent = _lines.Borrowed(line)
+        if lent.is_good:
+            return lent
+    return _reach(address, family, authkey)
 
 
 standard.listener_client["pickle"] = (standard.listener_client["pickle"][0], _client)
@@ -295,10 +311,7 @@ class _Proxy:
         if self._Client is not _client:
             _Proxy.connect(self)
             return
-        try:
-            conn = _connected(self._token.address, self._authkey, _SocketClient)
-        except (OSError, EOFError) as error:
-            raise _lines.gone(error, self._token.address) from None
+        conn = _connected(self._token.address, self._authkey)
         self._tls.connection = _lines.Line(conn, self._tls, self._token.address, self._authkey)
 
     def _callmethod(self: Any, methodname: str, args: Any = (), kwds: Any = {}) -> Any:  # noqa: B006
@@ -334,7 +347,7 @@ class _Proxy:
         rebuild, arguments = _Proxy.reduce(self)
         returns = _pickling.carried.returns
         address, authkey = self._token.address, self._authkey
-        if returns is not None and self._Client is _client and _known(address, authkey, _SocketClient) is not None:
+        if returns is not None and self._Client is _client and _known(address, authkey) is not None:
             # The one that put it may have ended when another takes it.
             ticket = _ask(address, authkey, "_manyhands_keep", self._id)
             returns.append(lambda: _ask(address, authkey, "_manyhands_arrived", ticket))
@@ -382,7 +395,7 @@ def _make(manager: Any, typeid: str, kind: type[_managed.Managed], args: Any, kw
         return None
     if type(manager)._create is not standard.BaseManager._create or not _is_standard(manager._registry, typeid):
         return None
-    known = _known(manager._address, manager._authkey, _SocketClient)
+    known = _known(manager._address, manager._authkey)
     if known is None or typeid not in known.types:
         return None
     try:
