@@ -16,7 +16,7 @@ from traceback import format_exc
 
 from manyhands import _bare, _engine, _passed_on, _pickling, _std
 
-from . import _lines, _managed
+from . import _lines, _managed, _server_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ class _Serving:
     def serve_forever(self: Any) -> None:
         """Serves until a client asks it to end."""
         try:
-            _Serving.serve(self)
+            with _server_end.in_good_order():
+                _Serving.serve(self)
         finally:
             self._manyhands_held.end()
 
@@ -380,6 +381,7 @@ _finalize = standard.BaseManager._finalize_manager
 def _finalize_manager(process: Any, address: Any, *more: Any) -> None:
     """Ends the server, and with it all that it has made in shared memory."""
     _finalize(process, address, *more)
+    _server_end.remove_name(address)
     for place in [place for place in _servers if place[0] == address]:
         known = _servers.pop(place)
         if known is not None:
