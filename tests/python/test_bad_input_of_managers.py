@@ -69,6 +69,7 @@ if __name__ == "__main__":
     tell("shareable list", lambda: memory[2])
     memory.shm.close()
     memory.shm.unlink()
+    tell("initializer", lambda: Keeping().start(int, ("no number",)))
     manager.shutdown()
 """
 )
@@ -122,17 +123,22 @@ NAMES = {
     "attribute": "'Namespace' object has no attribute 'gone'",
     "memory": "does-not-exist",
     "list": "does-not-exist",
+    "initializer": "the server 'Keeping-2' ended before it could serve",
     "array": "invalid index",
     "raw array": "invalid index",
     "shareable list": "index out of range",
 }
 
 
+#: What the server says whose initializer failed.
+NO_NUMBER = "invalid literal for int() with base 10: 'no number'\n"
+
+
 def told(runner, manyhands):
     """The address that a program prints first, and what it says of each mistake."""
     done = runner.run("program.py", manyhands=manyhands)
     # A plain interpreter's resource tracker warns of what a killed server has left.
-    assert done.stderr == "" or not manyhands
+    assert not manyhands or done.stderr == "" or done.stderr.endswith("ValueError: " + NO_NUMBER)
     address, *lines = done.stdout.splitlines()
     return address, [ast.literal_eval(line) for line in lines]
 

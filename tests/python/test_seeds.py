@@ -90,19 +90,44 @@ def test_what_was_got_was_put_in_order(run):
     assert stats["messages"] == 3
 
 
-UNGUARDED = ["3_process_forever", "3_process_pool", "3_pool_callback"]
+UNGUARDED = ["3_process_forever", "3_process_pool", "3_pool_callback", "3_manager_queue"]
 
 
 @pytest.mark.parametrize("name", UNGUARDED)
 @pytest.mark.parametrize("method", [method for method in METHODS if method != "fork"])
 def test_a_missing_main_guard_is_told_once(run, name):
-    code, _output, errors, _ = run(name)
+    # It takes less than a second. More time is for a machine that does other things.
+    code, _output, errors, _ = run(name, limit=15)
     assert code not in (0, None)
     program = f"{name}.py"
     assert errors.count("__name__ == ") == 1, errors
     assert re.search(rf"{re.escape(program)}.{{1,20}}\b\d+\b", errors), errors
     assert errors.count("Traceback") <= 1, errors
     assert len(errors.splitlines()) < 15, errors
+
+
+def test_a_managers_queue(runner):
+    done = runner.run("run", "--stats", "--start-method", "fork", SEEDS / "3_manager_queue.py")
+    errors, stats = told(done.stderr)
+    assert (done.returncode, done.stdout, errors) == (0, "", "")
+    assert stats["processes started"] == 1
+
+
+QUEUE_FOR_WORKERS = """
+import runpy, sys
+from multiprocessing import Pool
+q = runpy.run_path(sys.argv[1])["q"]
+def put(queue, number): queue.put(number)
+with Pool(2) as pool:
+    pool.starmap(put, [(q, number) for number in range(3)])
+print(sorted(q.get() for _ in range(3)))
+"""
+
+
+def test_a_managers_queue_goes_to_workers_as_an_argument(runner):
+    runner.write(QUEUE_FOR_WORKERS)
+    done = runner.run("--start-method", "fork", "program.py", SEEDS / "3_manager_queue.py")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[0, 1, 2]\n", "")
 
 
 def test_a_pool_answers(runner):

@@ -2,7 +2,8 @@
 
 An orderly end removes it. When the server is asked to end by SIGTERM, as it is when its parent was killed, it removes
 what has a name first, and then ends by that signal. When the server itself was killed, the process that started it
-removes the name. A program's own handler stays as it is.
+removes the name. A program's own handler stays as it is. One that ends before it has begun to serve is an error that
+says so.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import os
 import signal
 import threading
 
-from manyhands import _std
+from manyhands import _guard, _std
 from manyhands._bare import without_annotations
+from manyhands.errors import MissingGuardError
 
 from . import util
 
@@ -22,7 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-__all__ = ["in_good_order", "remove_name"]
+__all__ = ["before_it_served", "in_good_order", "remove_name"]
+
+#: How many seconds a server may take to end that has given up its pipe.
+_PATIENCE = 10
 
 process: Any = _std.module("process")
 
@@ -50,6 +55,15 @@ def in_good_order() -> Iterator[None]:
     finally:
         if signal.getsignal(signal.SIGTERM) is end:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def before_it_served(server: Any) -> Exception:
+    """The error for a manager whose server has ended before it could serve."""
+    server.join(_PATIENCE)
+    text = _guard.unreported() if server.exitcode == _guard.EXIT_CODE else None
+    if text is not None:
+        return MissingGuardError(text)
+    return EOFError(f"the server {server.name!r} ended before it could serve, with exit code {server.exitcode}")
 
 
 def remove_name(address: Any) -> None:

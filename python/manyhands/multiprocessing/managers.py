@@ -375,6 +375,20 @@ def RebuildProxy(func: Any, token: Any, serializer: str, kwds: dict[str, Any]) -
 
 standard.RebuildProxy = RebuildProxy
 
+_start = standard.BaseManager.start
+
+
+def start(self: Any, initializer: Any = None, initargs: Any = ()) -> None:
+    """Starts the server's process."""
+    try:
+        _start(self, initializer, initargs)
+    except EOFError:
+        raise _server_end.before_it_served(self._process) from None
+
+
+start.__qualname__ = "BaseManager.start"
+standard.BaseManager.start = start
+
 _finalize = standard.BaseManager._finalize_manager
 
 
