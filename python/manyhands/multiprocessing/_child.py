@@ -41,6 +41,10 @@ def prepare(data: dict[str, Any]) -> None:
         from manyhands import _alias
 
         _alias.install(ours["alias"])
+    if "shown" in ours:
+        from . import _cell_output
+
+        _cell_output.begin_fresh()
     if "pool" in ours:
         from manyhands import _guard
 

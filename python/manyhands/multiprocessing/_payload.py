@@ -13,7 +13,7 @@ import os
 
 from manyhands import _debugger, _known, _pickling, _std
 
-from . import context
+from . import _cell_output, context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ def preparation_data(name: str) -> dict[str, Any]:
     method = context._default_context.get_start_method()
     data["start_method"] = method
     data["manyhands"] = {"alias": _std.for_children(), "start_method": method, "debugger": _debugger.code_for_fresh()}
+    if _cell_output.is_shown():
+        data["manyhands"]["shown"] = True
     if not _known.main_is_importable():
         data.pop("init_main_from_path", None)
         data["manyhands"]["main"] = _known.about_main()

@@ -16,7 +16,7 @@ import traceback
 from manyhands import _ending, _engine, _pickling, _signals, _std
 from manyhands._standard_error import report
 
-from . import context
+from . import _cell_output, context
 from ._child import sentinel_of
 from .popen_fork import run_child
 
@@ -91,6 +91,7 @@ class Plan:
             signal.signal(signal.SIGINT, _ignore)
         worker = _engine.Worker(self.pool)
         _pickling.begin_worker()
+        _cell_output.begin_worker()
         if self.sends_all and signal.getsignal(signal.SIGINT) is _ignore:
             signal.signal(signal.SIGINT, functools.partial(_interrupt, worker))
         if self.initializer is not None:
