@@ -56,14 +56,27 @@ def notebook(*cells):
     return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
 
 
+LOADED = "%load_ext manyhands\nimport multiprocessing\nmultiprocessing.set_start_method({method!r})"
+
+
 @needs_seeds
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("how", ["launcher", "extension"])
 class TestTheNotesNotebooks:
-    """Each with the kernel under the launcher."""
+    """Each with the kernel under the launcher, and with a cell before it that loads the extension."""
 
     @pytest.fixture
-    def cells(self, execute, method):
-        return lambda number: execute(seed(number), "-m", "manyhands", "run", "--start-method", method)
+    def cells(self, execute, how, method):
+        def cells(number):
+            if how == "launcher":
+                return execute(seed(number), "-m", "manyhands", "run", "--start-method", method)
+            notes = seed(number)
+            notes.cells.insert(0, nbformat.v4.new_code_cell(LOADED.format(method=method)))
+            nothing, *others = execute(notes)
+            assert nothing == ""
+            return others
+
+        return cells
 
     def test_downloads_and_an_account(self, cells):
         threads, subclass, account = cells(0)

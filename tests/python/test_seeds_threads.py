@@ -1,6 +1,7 @@
 """The programs that started it all, unmodified under the launcher: those that start threads; and the engine did it.
 
-They stand in `shared/seeds` beside the project, and the tests skip where that is not.
+They stand in `shared/seeds` beside the project, and the tests skip where that is not. Each runs under each start
+method, though it starts no process.
 """
 
 import os
@@ -12,7 +13,7 @@ import sys
 import time
 
 import pytest
-from conftest import eventually, known
+from conftest import METHODS, eventually, known
 from seeds import SEEDS, needs_seeds, told, took_as_long_as_the_longer
 
 pytestmark = needs_seeds
@@ -25,11 +26,11 @@ def whole_lines(monkeypatch):
 
 
 @pytest.fixture
-def run(runner):
+def run(runner, method):
     """Runs a seed that is to end well; returns its output and the statistics."""
 
     def run(name, code=0):
-        done = runner.run("run", "--stats", SEEDS / f"{name}.py")
+        done = runner.run("run", "--stats", "--start-method", method, SEEDS / f"{name}.py")
         errors, stats = told(done.stderr)
         assert done.returncode == code, errors
         if code == 0:
@@ -51,7 +52,11 @@ DOWNLOADS = [
 
 def test_two_downloads_take_as_long_as_the_longer_one(runner):
     # All at once, since they sleep.
-    running = {name: runner.start("run", "--stats", SEEDS / f"{name}.py") for name in DOWNLOADS}
+    running = {
+        (name, method): runner.start("run", "--stats", "--start-method", method, SEEDS / f"{name}.py")
+        for name in DOWNLOADS
+        for method in METHODS
+    }
     for name, program in running.items():
         output, errors = program.communicate(timeout=60)
         errors, stats = told(errors)
@@ -116,10 +121,10 @@ for name, function in (("the first", test1), ("the second", test2)):
 """
 
 
-def test_they_deadlock_when_they_are(runner):
+def test_they_deadlock_when_they_are(runner, method):
     seed = SEEDS / "3_deadlock.py"
     program = runner.write(STARTED.format(path=str(seed)))
-    done = runner.run("run", "--stats", program)
+    done = runner.run("run", "--stats", "--start-method", method, program)
     errors, stats = told(done.stderr)
     assert stats["threads started"] == 2
     [message] = re.findall(r"DeadlockError: ((?:.+\n?)+)", errors)[:1]
@@ -135,10 +140,12 @@ def test_they_deadlock_when_they_are(runner):
     assert known(made) <= places or ("mutex1" in message and "mutex2" in message), errors
 
 
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
-def test_producers_and_consumers_run_until_they_are_ended(runner, monkeypatch, by):
+@pytest.mark.parametrize(
+    ("by", "method"), [(signal.SIGINT, "fork"), (signal.SIGTERM, "spawn"), (signal.SIGTERM, "forkserver")]
+)
+def test_producers_and_consumers_run_until_they_are_ended(runner, method, monkeypatch, by):
     monkeypatch.setenv("PYTHONUNBUFFERED", "1")
-    running = runner.start("run", "--stats", SEEDS / "3_producers_consumers_threads.py")
+    running = runner.start("run", "--stats", "--start-method", method, SEEDS / "3_producers_consumers_threads.py")
     seen = {"生成产品": False, "消费了 ": False}
     while not all(seen.values()):
         line = running.stdout.readline()
@@ -176,7 +183,7 @@ def cores_used(pids, seconds=2.0):
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="two threads at once need two cores")
 @pytest.mark.skipif(shutil.which("cc") is None, reason="cc is not on the path")
-def test_native_code_runs_beside_python(runner):
+def test_native_code_runs_beside_python(runner, method):
     source = runner.write("volatile int on = 1;\nvoid DeadLoop(void) { while (on); }\n", "deadloop.c")
     library = runner.folder / "libdeadloop.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
@@ -188,7 +195,7 @@ def test_native_code_runs_beside_python(runner):
         for loop in loops:
             loop.kill()
             loop.wait()
-        running = runner.start("run", SEEDS / "3_gil_ctypes.py")
+        running = runner.start("run", "--start-method", method, SEEDS / "3_gil_ctypes.py")
         eventually(lambda pid=running.pid: len(os.listdir(f"/proc/{pid}/task")) >= 2)
         used = cores_used([running.pid])
         running.terminate()
