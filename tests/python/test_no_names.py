@@ -81,7 +81,7 @@ def shared_names():
 
 
 def in_use(pids, folder):
-    """The names in these folders that a process has mapped or opened, of those that are there."""
+    """The names of files in these folders that a process has mapped or opened, of those that are there."""
     places, found = ("/dev/shm/", "/tmp/", f"{folder}/"), set()
     for pid in pids:
         try:
@@ -89,7 +89,7 @@ def in_use(pids, folder):
             opened = [os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()]
         except OSError:
             continue
-        found |= {path for path in [*mapped, *opened] if path.startswith(places) and os.path.exists(path)}
+        found |= {path for path in [*mapped, *opened] if path.startswith(places) and os.path.isfile(path)}
     return found
 
 

@@ -13,9 +13,10 @@ import selectors
 import signal
 import socket
 import threading
+from pathlib import Path
 
 import pytest
-from conftest import LIMIT, METHODS
+from conftest import LIMIT, METHODS, eventually
 
 from manyhands import multiprocessing
 from manyhands.multiprocessing import connection
@@ -201,6 +202,75 @@ def test_an_event_loop_reads_the_queue(ctx):
     process.join()
 
 
+def test_a_descriptor_falls_silent_when_another_process_took_what_was_there(ctx):
+    """By the looks of a careful program, or else by itself."""
+    shared, there = ctx.Queue(), ctx.Event()
+    number = shared._reader.fileno()
+    for look in (shared.empty, shared.qsize, shared._reader.poll, lambda: connection.wait([shared], 0), None):
+        there.clear()
+        shared.put(1)
+        assert is_readable(number, LIMIT)
+        process = ctx.Process(target=take, args=(shared, there))
+        process.start()
+        there.wait()
+        process.join()
+        if look is None:
+            eventually(lambda: not is_readable(number))
+        else:
+            assert not look()
+            assert not is_readable(number), look
+
+
+def test_a_sole_taker_hears_no_bell_for_what_it_took():
+    shared = multiprocessing.Queue()
+    number = shared._reader.fileno()
+    for _ in range(3_000):
+        shared.put(1)
+        shared.get()
+        assert not is_readable(number)
+
+
+def test_a_signal_that_the_program_blocks_comes_to_no_thread_of_ours():
+    shared = multiprocessing.Queue()
+    shared._reader.fileno()
+    eventually(lambda: "mh-readiness" in names_of_threads())
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    try:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert signal.sigtimedwait([signal.SIGUSR1], LIMIT).si_signo == signal.SIGUSR1
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def names_of_threads():
+    return {Path(f"/proc/self/task/{task}/comm").read_text().strip() for task in os.listdir("/proc/self/task")}
+
+
+FORKS = """
+import os, sys
+from manyhands import multiprocessing
+
+shared = multiprocessing.Queue()
+numbers = []
+for _ in range(5):
+    shared._reader.fileno()
+    numbers.append(len(os.listdir("/proc/self/fd")))
+    child = os.fork()
+    if child:
+        assert os.waitpid(child, 0)[1] == 0
+        os._exit(0)
+print(numbers)
+"""
+
+
+def test_generations_of_forks_keep_no_descriptors(runner):
+    done = runner.run(runner.write(FORKS), manyhands=False)
+    assert done.returncode == 0, done.stderr
+    numbers = eval(done.stdout)
+    # The child of the first may have one more for itself.
+    assert max(numbers[1:]) == min(numbers[1:]), numbers
+
+
 def read_in_child(shared, answer):
     answer.put(is_readable(shared._reader, SOON))
     answer.put((shared._reader.poll(LIMIT), is_readable(shared._reader, LIMIT)))
@@ -280,6 +350,10 @@ def test_it_tells_what_a_connection_tells():
     shared.put("what nobody takes")
     with pytest.raises(TypeError):
         connection.wait([shared], "soon")
+    open_one = multiprocessing.Queue()
+    assert open_one._poll() is False
+    with pytest.raises(KeyError, match="already registered"):
+        connection.wait([open_one, open_one], 0)
 
 
 def test_the_thread_goes_with_the_queue():

@@ -6,7 +6,6 @@ use manyhands::sync::Blocking;
 use manyhands::{BytesPipe, GetError, Pipe, Process, Queue, Receiver, Select, SelectError, Selectable};
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
 use std::thread;
 use std::time::Duration;
 
@@ -238,8 +237,8 @@ fn two_hundred_queues_at_once() {
 }
 
 /// Whether the descriptor can be read within this time.
-fn is_readable(descriptor: &impl AsFd, time: Duration) -> bool {
-    let mut polled = libc::pollfd { fd: descriptor.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 };
+fn is_readable(readiness: &Readiness, time: Duration) -> bool {
+    let mut polled = libc::pollfd { fd: readiness.number(), events: libc::POLLIN, revents: 0 };
     // SAFETY: one entry, which lives here.
     let ready = unsafe { libc::poll(&raw mut polled, 1, time.as_millis() as i32) };
     assert!(ready >= 0, "{}", io::Error::last_os_error());

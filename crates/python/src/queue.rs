@@ -21,7 +21,6 @@ use pyo3::exceptions::{PyException, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
-use std::os::fd::{AsFd, AsRawFd};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -142,13 +141,15 @@ impl Ends {
         };
         readiness.refresh();
         self.is_watched.store(true, Ordering::Relaxed);
-        Ok(readiness.as_fd().as_raw_fd())
+        Ok(readiness.number())
     }
 
-    /// After a `get` of a queue that has a descriptor.
-    #[cold]
-    fn refresh(&self) {
-        if let Some(readiness) = &*self.readiness() {
+    /// After a look at the queue that took something or found nothing: its descriptor, if it has one, is to say so.
+    #[inline]
+    pub fn refresh(&self) {
+        if self.is_watched.load(Ordering::Relaxed)
+            && let Some(readiness) = &*self.readiness()
+        {
             readiness.refresh();
         }
     }
@@ -236,9 +237,7 @@ impl Ends {
                 taken
             }
         };
-        if self.is_watched.load(Ordering::Relaxed) {
-            self.refresh();
-        }
+        self.refresh();
         match taken {
             Ok(message) => {
                 if let Some(tally) = self.taken.get() {
@@ -366,13 +365,16 @@ shared_class! {
 
     /// How many objects wait: exact while nobody else puts or takes.
     fn qsize(&self) -> PyResult<u64> {
-        Ok(self.ends.get()?.raw.len())
+        let ends = self.ends.get()?;
+        ends.refresh();
+        Ok(ends.raw.len())
     }
 
     /// Whether no object waits.
     fn empty(&self) -> PyResult<bool> {
         let ends = self.ends.get()?;
         ends.check_reader()?;
+        ends.refresh();
         Ok(ends.raw.is_empty())
     }
 
@@ -469,7 +471,9 @@ shared_class! {
 
     /// Whether no object waits.
     fn empty(&self) -> PyResult<bool> {
-        Ok(self.open_ends()?.raw.is_empty())
+        let ends = self.open_ends()?;
+        ends.refresh();
+        Ok(ends.raw.is_empty())
     }
 
     /// Closes the queue for this process: its methods raise OSError from now on. Other processes go on using it.

@@ -12,7 +12,6 @@ use crate::value::{Arguments, Named};
 use manyhands::channel::{Awaited, RawQueue, Readiness as Watched, SelectError, wait_for_any};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use std::os::fd::{AsFd, AsRawFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
 shared_class! {
@@ -39,7 +38,9 @@ shared_class! {
     fn poll(slf: &Bound<'_, Self>, timeout: Option<f64>) -> PyResult<bool> {
         let ends = slf.get().ends.get()?;
         ends.check_reader()?;
-        wait_for_one(slf.py(), &[ends.queue()], timeout)
+        let is_there = wait_for_one(slf.py(), &[ends.queue()], timeout)?;
+        ends.refresh();
+        Ok(is_there)
     }
 
     /// Takes the next object out of the queue and returns it, waiting until there is one.
@@ -74,14 +75,14 @@ fn ends_of(queue: &Bound<'_, PyAny>) -> PyResult<Arc<Ends>> {
     Err(PyTypeError::new_err(format!("{} is no queue between processes", queue.repr()?)))
 }
 
-/// The queues of these, all of which are open for reading.
-fn open_queues(queues: &[Bound<'_, PyAny>]) -> PyResult<Vec<RawQueue>> {
-    let open = |queue: &Bound<'_, PyAny>| {
-        let ends = ends_of(queue)?;
-        ends.check_reader()?;
-        Ok(ends.queue().clone())
-    };
-    queues.iter().map(open).collect()
+/// What these queues have, all of which are open for reading.
+fn open_ends(queues: &[Bound<'_, PyAny>]) -> PyResult<Vec<Arc<Ends>>> {
+    if queues.is_empty() {
+        return Err(PyValueError::new_err("there is no queue to wait for"));
+    }
+    let all: Vec<Arc<Ends>> = queues.iter().map(ends_of).collect::<PyResult<_>>()?;
+    all.iter().try_for_each(|ends| ends.check_reader())?;
+    Ok(all)
 }
 
 /// Whether one of the queues has something, or has within that time.
@@ -104,12 +105,11 @@ pub fn wait_for_queues(
     queues: Vec<Bound<'_, PyAny>>,
     timeout: Option<f64>,
 ) -> PyResult<Vec<bool>> {
-    let queues = open_queues(&queues)?;
-    if queues.is_empty() {
-        return Err(PyValueError::new_err("there is no queue to wait for"));
-    }
-    wait_for_one(py, &queues.iter().collect::<Vec<_>>(), timeout)?;
-    Ok(queues.iter().map(Awaited::has_something).collect())
+    let all = open_ends(&queues)?;
+    let queues: Vec<&RawQueue> = all.iter().map(|ends| ends.queue()).collect();
+    wait_for_one(py, &queues, timeout)?;
+    all.iter().for_each(|ends| ends.refresh());
+    Ok(queues.into_iter().map(Awaited::has_something).collect())
 }
 
 /// A descriptor that can be read when one of several queues has something, until it is closed.
@@ -122,17 +122,14 @@ pub struct Readiness {
 impl Readiness {
     #[new]
     fn new(queues: Vec<Bound<'_, PyAny>>) -> PyResult<Readiness> {
-        let queues = open_queues(&queues)?;
-        if queues.is_empty() {
-            return Err(PyValueError::new_err("there is no queue to wait for"));
-        }
+        let queues = open_ends(&queues)?.iter().map(|ends| ends.queue().clone()).collect();
         Ok(Readiness { watched: Mutex::new(Some(Watched::of(queues)?)) })
     }
 
     fn fileno(&self) -> PyResult<i32> {
         let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         let watched = watched.as_ref().ok_or_else(|| PyValueError::new_err("it was closed"))?;
-        Ok(watched.as_fd().as_raw_fd())
+        Ok(watched.number())
     }
 
     fn close(&self) {

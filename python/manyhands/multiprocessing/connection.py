@@ -70,6 +70,9 @@ def wait(object_list: Any, timeout: Any = None) -> list[Any]:
     queues = [one for one in objects if isinstance(one, _QUEUES)]
     if not queues:
         return _WAIT(objects, timeout)  # type: ignore[no-any-return]
+    for at, one in enumerate(queues):
+        if any(one is other for other in queues[:at]):
+            raise KeyError(f"{one!r} is already registered")
     others = [one for one in objects if not isinstance(one, _QUEUES)]
     end = None if timeout is None else monotonic() + timeout
     while True:

@@ -82,11 +82,19 @@ class _ReaderOnDemand:
         return reader
 
 
+class _PollOfReader:
+    """The attribute `_poll`."""
+
+    def __get__(self, queue: Any, owner: type | None = None) -> Any:
+        return self if queue is None else queue._reader.poll
+
+
 class _Travelling:
     """A queue pickles as locks do. What a subclass keeps besides travels as it would with any object, and its own
     `__getstate__` and `__setstate__` may build on these."""
 
     _reader = _ReaderOnDemand()
+    _poll = _PollOfReader()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return made, (type(self),), self.__getstate__()

@@ -7,7 +7,7 @@
 //! monitor              items of one process's threads, moved and not encoded
 //! queue                the handle for Rust, over either: queue_in_arena, in_process (its engine: thread_queue)
 //! iter                 one value after the other
-//! awaited, select      several queues, the first that is ready            readiness      the same as a descriptor
+//! awaited, select      several queues, the first that is ready       readiness, alarm     the same as a descriptor
 //! halves               senders and receivers of one queue, and who is left of them: ends
 //! pipe                 two such queues, one for each direction      raw_halves, raw_pipe  the same of bytes with a tag
 //! bytes_pipe           a pipe of bytes, for Rust
@@ -18,6 +18,8 @@
 
 use cfg_if::cfg_if;
 
+#[cfg_attr(manyhands_model, allow(dead_code, reason = "the model tests alone use it there"))]
+pub(crate) mod alarm;
 pub(crate) mod chain;
 pub(crate) mod ring;
 pub(crate) mod word;

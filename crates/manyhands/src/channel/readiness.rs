@@ -2,37 +2,35 @@
 //!
 //! For programs that wait for descriptors: `poll`, event loops. A thread of the engine's waits at the queues. When it
 //! finds something it rings a bell and sleeps until a taker has looked again and found nothing. So it costs a taker one
-//! look, and a producer what any sleeping taker costs. Another process may have taken what was found: then the
-//! descriptor stays readable until somebody looks again here.
+//! look, and a producer what any sleeping taker costs. Another process may have taken what was found. Then somebody has
+//! to look again here, or the thread does, ever less often.
 
+use super::alarm::Alarm;
 use super::awaited::{Awaited, Look, wait_for_any};
 use super::raw_queue::RawQueue;
 use crate::arena::Kind;
-use crate::platform::atomic::{AtomicU32, Ordering};
 use crate::platform::doorbell::{doorbell, drain, ring};
+use crate::platform::lasting::Lasting;
 use crate::platform::process::getpid;
-use crate::platform::{Deadline, Scope};
-use crate::sync::{Blocking, Gate, Outside, PlacedGate, RawLock, Subject, Waiting, serve, wait_for};
+use crate::platform::{Deadline, Scope, signal};
+use crate::sync::{Blocking, Gate, Lock, Outside, PlacedGate, Subject, serve, wait_for};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
-/// The thread waits at the queues; the bell is silent.
-const WATCHING: u32 = 0;
-/// The bell has been rung, and the thread sleeps.
-const RUNG: u32 = 1;
-/// The thread is to end.
-const ENDING: u32 = 2;
+/// When the thread first looks whether what it has rung for is still there, and when it does at the latest.
+const FIRST_LOOK: Duration = Duration::from_millis(10);
+const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// What the thread and its users have in common.
 struct Watch {
     queues: Vec<RawQueue>,
-    bell: OwnedFd,
-    state: AtomicU32,
-    /// Held while the bell and the state change together.
-    changing: RawLock,
-    /// Where the thread hears that the state has changed.
+    alarm: Alarm,
+    /// The program may close it, and have its number for something else.
+    bell: Lock<Option<Lasting>>,
+    /// Where the thread hears that the alarm has changed.
     changed: Gate,
 }
 
@@ -42,6 +40,7 @@ struct Watch {
 pub struct Readiness {
     watch: Arc<Watch>,
     thread: Option<JoinHandle<()>>,
+    number: RawFd,
     process: u32,
 }
 
@@ -55,53 +54,52 @@ impl Readiness {
     /// When there is no queue.
     pub fn of(queues: Vec<RawQueue>) -> io::Result<Readiness> {
         assert!(!queues.is_empty(), "the readiness of no queue never comes");
-        let watch = Arc::new(Watch {
-            queues,
-            bell: doorbell()?,
-            state: AtomicU32::new(WATCHING),
-            changing: RawLock::private(),
-            changed: Gate::new(),
-        });
+        let bell = Lasting::new(doorbell()?)?;
+        let number = bell.number();
+        let (bell, changed) = (Lock::new(Some(bell)), Gate::new());
+        let watch = Arc::new(Watch { queues, alarm: Alarm::default(), bell, changed });
         let watched = Arc::clone(&watch);
-        let thread = Builder::new().name("mh-readiness".to_owned()).spawn(move || watched.watch())?;
-        Ok(Readiness { watch, thread: Some(thread), process: getpid() })
+        // The thread is none of the program's: a signal that the others block is not to come to it.
+        let blocked = signal::block_all();
+        let thread = Builder::new().name("mh-readiness".to_owned()).spawn(move || watched.watch());
+        signal::set_blocked(blocked);
+        Ok(Readiness { watch, thread: Some(thread?), number, process: getpid() })
     }
 
-    /// Whether the calling process is the one that made it.
+    /// The number of the descriptor.
+    pub fn number(&self) -> RawFd {
+        self.number
+    }
+
+    /// Whether the calling process is the one that made it, and has not closed its descriptor.
     pub fn is_here(&self) -> bool {
+        self.is_this_process() && self.watch.with_bell(|bell| bell.get().is_some())
+    }
+
+    fn is_this_process(&self) -> bool {
         self.process == getpid()
     }
 
-    /// Looks again, for one that has taken what was there: when there is nothing more, the descriptor is not readable
+    /// Looks again, for one that has taken what was there, or has found nothing: then the descriptor is not readable
     /// until something comes.
     pub fn refresh(&self) {
-        let watch = &*self.watch;
-        if self.is_here()
-            && watch.state.load(Ordering::Acquire) == RUNG
-            && !watch.queues.iter().any(Awaited::has_something)
-        {
-            watch.change(RUNG, WATCHING, || {
-                drain(&watch.bell);
-            });
+        if self.is_this_process() && self.watch.alarm.may_be_raised() {
+            self.watch.silence_if_empty();
         }
-    }
-}
-
-impl AsFd for Readiness {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.watch.bell.as_fd()
     }
 }
 
 impl Drop for Readiness {
     fn drop(&mut self) {
         let Some(thread) = self.thread.take() else { return };
-        if !self.is_here() {
-            // A fork's child has no such thread, and nothing is to be done to it there.
+        if !self.is_this_process() {
+            // A fork's child has no such thread, whose share of this is never dropped there. The descriptor goes; what
+            // the child refers to by it, the queues, stays until the child ends.
             std::mem::forget(thread);
+            drop(self.watch.bell.try_lock().and_then(|mut bell| bell.take()));
             return;
         }
-        self.watch.state.store(ENDING, Ordering::Release);
+        self.watch.alarm.end();
         self.watch.changed.notify_all(Scope::Private);
         // It waits for nothing but the queues and this.
         let _ = thread.join();
@@ -115,15 +113,28 @@ impl std::fmt::Debug for Readiness {
 }
 
 impl Watch {
-    /// Has the state go from one to another, and then the bell follow; does nothing in any other state. A thread that
-    /// hears the bell finds the state changed.
-    fn change(&self, from: u32, to: u32, follow: impl FnOnce()) {
-        // Held for a moment, by threads that no signal handler interrupts there.
-        while self.changing.acquire(None, &Blocking).is_err() {}
-        if self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-            follow();
+    fn has_something(&self) -> bool {
+        self.queues.iter().any(Awaited::has_something)
+    }
+
+    /// Does something with the bell, which nobody else changes meanwhile.
+    fn with_bell<R: Default>(&self, act: impl FnOnce(&Lasting) -> R) -> R {
+        loop {
+            // Held for a moment, by threads that no signal handler interrupts there.
+            let Ok(bell) = self.bell.lock() else { continue };
+            return bell.as_ref().map_or_else(R::default, act);
         }
-        let _ = self.changing.release();
+    }
+
+    fn silence_if_empty(&self) {
+        if self.has_something() {
+            return;
+        }
+        self.with_bell(|bell| {
+            self.alarm.silence(|| {
+                bell.get().map(drain);
+            });
+        });
         self.changed.notify_all(Scope::Private);
     }
 
@@ -132,26 +143,35 @@ impl Watch {
         serve();
         let queues: Vec<&dyn Awaited> =
             self.queues.iter().map(|queue| queue as &dyn Awaited).chain([self as &dyn Awaited]).collect();
-        while self.state.load(Ordering::Acquire) != ENDING {
+        while !self.alarm.has_ended() {
             // Nothing ends these waits before their time; if it does, they begin again.
-            let Ok(found) = wait_for_any(&queues, 0, None, &Blocking) else { continue };
-            if found < self.queues.len() {
-                self.change(WATCHING, RUNG, || ring(&self.bell));
+            if wait_for_any(&queues, 0, None, &Blocking).is_ok() {
+                self.with_bell(|bell| {
+                    self.alarm.raise(|| self.has_something(), || bell.get().into_iter().for_each(ring));
+                });
+                self.rest();
             }
-            let _ = self.wait_for_change(None, &Blocking);
         }
     }
 
     /// Waits until the bell is silent or the thread is to end.
-    fn wait_for_change(&self, deadline: Option<Deadline>, waiting: &dyn Waiting) -> Option<()> {
-        let has_changed = || (self.state.load(Ordering::Acquire) != RUNG).then_some(());
-        wait_for(self.subject(), &Outside, deadline, waiting, |wait| {
-            self.changed.wait_until(wait, has_changed, || false).ok()
-        })
+    fn rest(&self) {
+        let mut pause = FIRST_LOOK;
+        while self.alarm.is_raised() {
+            let has_changed = || (!self.alarm.is_raised()).then_some(());
+            let until = Deadline::after(pause);
+            let changed = wait_for(self.subject(), &Outside, until, &Blocking, |wait| {
+                self.changed.wait_until(wait, has_changed, || false)
+            });
+            if changed.is_err() {
+                self.silence_if_empty();
+                pause = (pause * 2).min(LAST_LOOK);
+            }
+        }
     }
 }
 
-/// The thread's state as one more queue: there is something in it when the thread is to end.
+/// The thread's own queue, as it were: there is something in it when the thread is to end.
 impl Awaited for Watch {
     fn gate(&self) -> PlacedGate<'_> {
         (&self.changed, Scope::Private)
@@ -162,7 +182,7 @@ impl Awaited for Watch {
     }
 
     fn glance(&self) -> bool {
-        self.state.load(Ordering::Acquire) == ENDING
+        self.alarm.has_ended()
     }
 
     fn look(&self) -> Look {
