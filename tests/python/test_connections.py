@@ -58,6 +58,16 @@ def test_any_buffer_may_be_sent(ends):
         taker.recv_bytes(3)
 
 
+def test_a_limit_may_be_any_number(ends):
+    taker, giver = ends
+    for limit in (3, 3.5, True + 2, None):
+        giver.send_bytes(b"abc")
+        assert taker.recv_bytes(limit) == b"abc"
+    giver.send_bytes(b"abc")
+    with pytest.raises(TypeError):
+        taker.recv_bytes("3")
+
+
 def test_ends_that_close(ends):
     taker, giver = ends
     giver.send_bytes(b"last")

@@ -74,7 +74,7 @@ mod _engine {
     #[pymodule_export]
     use super::event::Event;
     #[pymodule_export]
-    use super::ffi::{SharedBuffer, SharedMemory, note_shared, read_exactly, write_message};
+    use super::ffi::{SharedBuffer, SharedMemory, note_shared, read_message, write_message};
     #[pymodule_export]
     use super::ffi::{keep_own_waits, kept_code, learn_places, mark_of_code, trust_with, waits_for};
     #[pymodule_export]

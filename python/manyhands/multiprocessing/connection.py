@@ -8,7 +8,6 @@ the other side may be a plain interpreter. The other is that `wait` also takes q
 from __future__ import annotations
 
 import io
-import struct
 import sys
 from time import monotonic
 
@@ -22,34 +21,22 @@ if TYPE_CHECKING:
     def __getattr__(name: str) -> Any: ...
 
 
-#: The longest message whose length stands in four bytes.
-_SHORT = 0x7FFFFFFF
-
-
 def _send_bytes(self, buf):  # type: ignore[no-untyped-def]
     if type(self)._send is not _SEND:
         return _ORIGINAL[0](self, buf)
-    if type(buf) is memoryview and buf.format != "B":
-        buf = buf.cast("B")
-    length = len(buf)
-    head = struct.pack("!i", length) if length <= _SHORT else struct.pack("!iQ", -1, length)
-    return _engine.write_message(self._handle, head, buf)
+    return _engine.write_message(self._handle, buf)
 
 
 def _recv_bytes(self, maxsize=None):  # type: ignore[no-untyped-def]
     if type(self)._recv is not _RECV:
         return _ORIGINAL[1](self, maxsize)
-    (length,) = struct.unpack("!i", _engine.read_exactly(self._handle, 4))
-    if length == -1:
-        (length,) = struct.unpack("!Q", _engine.read_exactly(self._handle, 8))
-    if maxsize is not None and length > maxsize:
+    message = _engine.read_message(self._handle, maxsize)
+    if message is None:
         return None
-    # What is below zero means nothing, as it always did.
-    length = max(length, 0)
-    message = io.BytesIO(_engine.read_exactly(self._handle, length))
+    stream = io.BytesIO(message)
     # Where it ends says how long it is.
-    message.seek(length)
-    return message
+    stream.seek(len(message))
+    return stream
 
 
 #: How long to wait for queues before a thread is started that watches them, in seconds: no longer than its start takes.

@@ -5,7 +5,7 @@
 //! `os.write`.
 
 use pyo3::buffer::PyBuffer;
-use pyo3::exceptions::{PyEOFError, PyOSError};
+use pyo3::exceptions::{PyEOFError, PyMemoryError, PyOSError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::fs::File;
@@ -41,12 +41,31 @@ fn file(descriptor: i32) -> PyResult<ManuallyDrop<File>> {
     Ok(ManuallyDrop::new(unsafe { File::from_raw_fd(descriptor) }))
 }
 
-/// Writes the head of a message and then its body.
+/// The longest message whose length stands in four bytes.
+const SHORT: usize = i32::MAX as usize;
+
+/// The bytes of any buffer.
+fn bytes_of(body: &Bound<'_, PyAny>) -> PyResult<PyBuffer<u8>> {
+    PyBuffer::get(body).or_else(|_| PyBuffer::get(&body.call_method1("cast", ("B",))?))
+}
+
+/// Writes a message: its length, and then its bytes.
 #[pyfunction]
-pub fn write_message(py: Python<'_>, descriptor: i32, head: &[u8], body: PyBuffer<u8>) -> PyResult<()> {
+pub fn write_message(py: Python<'_>, descriptor: i32, body: &Bound<'_, PyAny>) -> PyResult<()> {
+    let body = bytes_of(body)?;
+    let length = body.len_bytes();
+    let mut head = [0; 12];
+    let head_length = if length <= SHORT {
+        head[..4].copy_from_slice(&(length as u32).to_be_bytes());
+        4
+    } else {
+        head[..4].copy_from_slice(&(-1_i32).to_be_bytes());
+        head[4..].copy_from_slice(&(length as u64).to_be_bytes());
+        head.len()
+    };
     // Addresses, since the program may write to the body meanwhile, as it may while `os.write` reads it.
-    let parts = [(head.as_ptr() as usize, head.len()), (body.buf_ptr() as usize, body.len_bytes())];
-    let (mut written, all) = (0, head.len() + body.len_bytes());
+    let parts = [(head.as_ptr() as usize, head_length), (body.buf_ptr() as usize, length)];
+    let (mut written, all) = (0, head_length + length);
     while written < all {
         written += uninterrupted(py, || write_some(descriptor, parts, written))?;
     }
@@ -67,20 +86,45 @@ fn write_some(descriptor: i32, parts: [(usize, usize); 2], written: usize) -> io
     usize::try_from(count).map_err(|_| io::Error::last_os_error())
 }
 
-/// Reads so many bytes. Raises EOFError when the other side is closed before the first, OSError when it is closed
-/// before the last.
+/// Reads until `bytes` are full. Raises EOFError when the other side is closed before the first, OSError when it is
+/// closed before the last.
+fn read_exactly(py: Python<'_>, file: &File, bytes: &mut [u8]) -> PyResult<()> {
+    let mut read = 0;
+    while read < bytes.len() {
+        read += match uninterrupted(py, || (&*file).read(&mut bytes[read..]))? {
+            0 if read == 0 => return Err(PyEOFError::new_err(())),
+            0 => return Err(PyOSError::new_err("got end of file during message")),
+            more => more,
+        };
+    }
+    Ok(())
+}
+
+/// Reads a message. None when it is longer than `longest` bytes: then its bytes have not been read.
 #[pyfunction]
-pub fn read_exactly(py: Python<'_>, descriptor: i32, count: usize) -> PyResult<Bound<'_, PyBytes>> {
+#[pyo3(signature = (descriptor, longest))]
+pub fn read_message<'py>(
+    py: Python<'py>,
+    descriptor: i32,
+    longest: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Option<Bound<'py, PyBytes>>> {
     let file = file(descriptor)?;
-    PyBytes::new_with(py, count, |bytes| {
-        let mut read = 0;
-        while read < count {
-            read += match uninterrupted(py, || (&*file).read(&mut bytes[read..]))? {
-                0 if read == 0 => return Err(PyEOFError::new_err(())),
-                0 => return Err(PyOSError::new_err("got end of file during message")),
-                more => more,
-            };
+    let mut short = [0; 4];
+    read_exactly(py, &file, &mut short)?;
+    let length = match i32::from_be_bytes(short) {
+        -1 => {
+            let mut long = [0; 8];
+            read_exactly(py, &file, &mut long)?;
+            u64::from_be_bytes(long)
         }
-        Ok(())
-    })
+        // What is below zero means nothing, as it always did.
+        length => u64::try_from(length).unwrap_or(0),
+    };
+    if let Some(longest) = longest
+        && longest.lt(length)?
+    {
+        return Ok(None);
+    }
+    let length = usize::try_from(length).map_err(|_| PyMemoryError::new_err(()))?;
+    PyBytes::new_with(py, length, |bytes| read_exactly(py, &file, bytes)).map(Some)
 }

@@ -22,7 +22,7 @@ mod shared_memory;
 
 pub use buffer::{SharedBuffer, bytes_of};
 pub use copies::{byte_array, bytes, text};
-pub use descriptor_io::{read_exactly, write_message};
+pub use descriptor_io::{read_message, write_message};
 pub use forking::Interpreter;
 pub use functions::look_like_functions;
 pub use gil::{Patient, attached, keep_own_waits, prepare_forks, raise_in_wait, waits_for};
