@@ -1,5 +1,6 @@
 """What processes share: managers, values, connections, queues that are joined."""
 
+import importlib
 import time
 
 
@@ -30,6 +31,11 @@ def finish(queue, count):
     for _ in range(count):
         queue.get()
         queue.task_done()
+
+
+def give_back(questions, answers, count):
+    for _ in range(count):
+        answers.put(questions.get())
 
 
 def sharing_cases(multiprocessing):
@@ -107,5 +113,25 @@ def sharing_cases(multiprocessing):
         taker.join()
         return count / seconds / 1e3
 
-    cases = [manager_queue, manager_dict, value_add, pipe_ping_pong, pipe_megabyte, joinable_queue]
+    def wait_for_queue(count):
+        """A question by one queue and a `wait` for its answer in another, beside a pipe: microseconds."""
+        wait = importlib.import_module(f"{multiprocessing.__name__}.connection").wait
+        questions, answers, beside = multiprocessing.Queue(), multiprocessing.Queue(), multiprocessing.Pipe()
+        server = multiprocessing.Process(target=give_back, args=(questions, answers, count + 1))
+        server.start()
+        waited = [answers._reader, beside[0]]
+
+        def ask():
+            questions.put(1)
+            assert wait(waited) == waited[:1]
+            answers.get()
+
+        seconds = timed(count, ask)
+        server.join()
+        return seconds / count * 1e6
+
+    cases = [
+        *(manager_queue, manager_dict, value_add, pipe_ping_pong, pipe_megabyte, joinable_queue),
+        wait_for_queue,
+    ]
     return {case.__name__.replace("_", "-"): case for case in cases}
