@@ -32,6 +32,7 @@ __all__ = [
     "SharedBuffer",
     "SharedMemory",
     "SimpleQueue",
+    "SocketName",
     "Tally",
     "ThreadBarrier",
     "ThreadCondition",
@@ -300,6 +301,10 @@ class QueueReader(_InArena):
     def close(self) -> None: ...
     @property
     def closed(self) -> bool: ...
+
+@final
+class SocketName:
+    def __new__(cls, path: str, with_folder: bool) -> Self: ...
 
 @final
 class Readiness:

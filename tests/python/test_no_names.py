@@ -4,6 +4,7 @@ The program uses all that processes share. Exempt are the names that the standar
 server, and `SharedMemory`. These go with the last process that has them.
 """
 
+import gc
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from conftest import LIMIT, eventually
 
 from manyhands import multiprocessing
+from manyhands.multiprocessing import connection
 
 PROGRAM = """
 import multiprocessing, sys
@@ -150,30 +152,93 @@ def test_no_new_name(runner, folder, method, end):
     _, errors = running.communicate("\n" if end != "killed" else None, timeout=LIMIT)
     assert (running.returncode, errors) == (-signal.SIGKILL if end == "killed" else 0, "")
     eventually(lambda: not runner.left_behind())
-    assert below(folder) == []
+    eventually(lambda: below(folder) == [])
     # Another program of this machine may have names of its own for a while.
     eventually(lambda: not shared_names() - before)
 
 
-def test_a_killed_server_leaves_no_name(ctx, folder):
-    manager = ctx.Manager()
-    address = manager.address
-    assert str(Path(address).relative_to(folder)) in below(folder)
-    manager._process.kill()
-    manager._process.join()
-    manager.shutdown()
-    assert below(folder) == []
-
-
-def test_a_server_that_is_terminated_ends_by_that_and_leaves_no_name(ctx, folder):
+@pytest.mark.parametrize("end", ["kill", "terminate"])
+def test_a_server_that_is_ended_leaves_no_name(ctx, folder, end):
     manager = ctx.Manager()
     workers = manager.Pool(2)
     assert workers.apply(abs, (-1,)) == 1
-    manager._process.terminate()
+    assert str(Path(manager.address).relative_to(folder)) in below(folder)
+    getattr(manager._process, end)()
     manager._process.join(LIMIT)
-    assert manager._process.exitcode == -signal.SIGTERM
-    assert below(folder) == []
+    assert manager._process.exitcode == -(signal.SIGKILL if end == "kill" else signal.SIGTERM)
+    eventually(lambda: below(folder) == [])
     manager.shutdown()
+
+
+ALL_AT_ONCE = """
+import multiprocessing, os, signal, sys
+
+if __name__ == "__main__":
+    multiprocessing.set_start_method(sys.argv[1])
+    manager = multiprocessing.Manager()
+    print(manager.address, manager._process.pid, flush=True)
+    signal.pause()
+"""
+
+
+def test_a_server_killed_together_with_its_parent_leaves_no_name(runner, folder, method):
+    running = runner.start(runner.write(ALL_AT_ONCE), method)
+    address, server = next_line(running).split()
+    assert os.path.exists(address)
+    for pid in (int(server), running.pid):
+        os.kill(pid, signal.SIGSTOP)
+    for pid in (int(server), running.pid):
+        os.kill(pid, signal.SIGKILL)
+    running.communicate(timeout=LIMIT)
+    eventually(lambda: below(folder) == [])
+
+
+LISTENER = """
+import os, sys, time
+from multiprocessing.connection import Client, Listener
+
+os.chdir(sys.argv[1])
+listener = Listener("mine", "AF_UNIX")
+child = os.fork() if sys.argv[2] == "forked" else None
+if child != 0:
+    print(os.getpid(), child, flush=True)
+while True:
+    listener.accept().close()
+"""
+
+
+def test_a_listener_of_a_killed_program_leaves_no_name(runner, folder):
+    running = runner.start(runner.write(LISTENER), folder, "alone")
+    next_line(running)
+    assert below(folder) == ["mine"]
+    running.kill()
+    running.communicate(timeout=LIMIT)
+    eventually(lambda: below(folder) == [])
+
+
+def test_a_name_stays_while_a_forks_child_serves_it(runner, folder):
+    running = runner.start(runner.write(LISTENER), folder, "forked")
+    parent, child = map(int, next_line(running).split())
+    os.kill(parent, signal.SIGKILL)
+    running.wait(LIMIT)
+    for _ in range(20):
+        connection.Client(str(folder / "mine"), "AF_UNIX").close()
+    assert below(folder) == ["mine"]
+    os.kill(child, signal.SIGKILL)
+    running.communicate(timeout=LIMIT)
+    eventually(lambda: below(folder) == [])
+
+
+def test_a_listener_that_is_closed_leaves_its_name_to_others(folder):
+    path = str(folder / "ours")
+    first = connection.Listener(path, "AF_UNIX")
+    first.close()
+    assert below(folder) == []
+    with connection.Listener(path, "AF_UNIX"):
+        del first
+        gc.collect()
+        assert below(folder) == ["ours"]
+    assert below(folder) == []
 
 
 def ignore():

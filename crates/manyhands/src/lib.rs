@@ -118,7 +118,8 @@ pub use spawn::{
 /// What the layers do when a process has ended: the arena knows that something is to be done, and not what.
 #[cfg(not(manyhands_model))]
 impl arena::Registered for arena::Arena {
-    const LAYERS: &'static [arena::Layer] = &[arena::LAYER, sync::LAYER, channel::LAYER, executor::LAYER];
+    const LAYERS: &'static [arena::Layer] =
+        &[arena::LAYER, sync::LAYER, channel::LAYER, spawn::LAYER, executor::LAYER];
 
     const REPLACE_REAPER: fn(&'static arena::Arena) = |arena| {
         let _ = spawn::reaper::ensure(arena);

@@ -7,7 +7,7 @@
 //! * `queue_reader`: descriptors for queues between processes, and waiting for several; `tally`: who has taken what;
 //! * `own_hold`: what a fork copies of a lock; `guarded`: attributes of values in shared memory;
 //! * `lease`, `pipe`: whether a manager is there, and how it is called;
-//! * `child` (processes that this one starts), `process` (this one);
+//! * `child` (processes that this one starts), `process` (this one), `socket_name` (what goes with it);
 //! * `pool`, `futures`, `thread_pool`; `answer` (the state of an answer to come, which results and futures share);
 //! * `value` (what travels without pickle), `pickled` (what pickle ships), `errors` (the engine's as exceptions);
 //! * `as_made` (classes whose methods a program may replace), `later` (what is there once `__init__` has run),
@@ -41,6 +41,7 @@ mod process;
 mod queue;
 mod queue_reader;
 mod semaphore;
+mod socket_name;
 mod tally;
 mod thread_pool;
 mod thread_queue;
@@ -100,6 +101,8 @@ mod _engine {
     use super::queue_reader::{QueueReader, Readiness, wait_for_queues};
     #[pymodule_export]
     use super::semaphore::Semaphore;
+    #[pymodule_export]
+    use super::socket_name::SocketName;
     #[pymodule_export]
     use super::tally::Tally;
     #[pymodule_export]

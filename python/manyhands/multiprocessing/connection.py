@@ -1,13 +1,16 @@
 """The standard library's own `multiprocessing.connection` under our name: pipes and sockets.
 
-The module that is imported is the standard one. Two things are ours. One is how a connection moves the bytes of a
+The module that is imported is the standard one. Three things are ours. One is how a connection moves the bytes of a
 message: head and body are written at once, and what is read goes where it stays. The bytes on the way are the same, so
-the other side may be a plain interpreter. The other is that `wait` also takes queues and their readers.
+the other side may be a plain interpreter. Another is that `wait` also takes queues and their readers. The last one is
+that the name of a listening socket goes with the last process that has it, also after a kill.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import sys
 from time import monotonic
 
@@ -37,6 +40,16 @@ def _recv_bytes(self, maxsize=None):  # type: ignore[no-untyped-def]
     # Where it ends says how long it is.
     stream.seek(len(message))
     return stream
+
+
+def _listens(self: Any, address: Any, family: Any, backlog: int = 1) -> None:
+    _LISTENS(self, address, family, backlog)
+    if self._unlink is not None:
+        path = os.path.abspath(os.fsdecode(address))
+        folder = os.path.basename(os.path.dirname(path))
+        # Where it cannot be kept, it stays after a kill, as it does in the standard library.
+        with contextlib.suppress(OSError):
+            self._manyhands_name = _engine.SocketName(path, folder.startswith("pymp-"))
 
 
 #: How long to wait for queues before a thread is started that watches them, in seconds: no longer than its start takes.
@@ -88,6 +101,11 @@ _ORIGINAL = standard.Connection._send_bytes, standard.Connection._recv_bytes
 for _method in (_send_bytes, _recv_bytes):
     _method.__module__, _method.__qualname__ = standard.__name__, f"Connection.{_method.__name__}"
     setattr(standard.Connection, _method.__name__, _method)
+
+_LISTENS = standard.SocketListener.__init__
+_listens.__module__, _listens.__annotations__ = standard.__name__, {}
+_listens.__name__, _listens.__qualname__ = "__init__", "SocketListener.__init__"
+standard.SocketListener.__init__ = _listens
 
 _WAIT = standard.wait
 wait.__module__, wait.__annotations__ = standard.__name__, {}

@@ -109,8 +109,7 @@ class _Serving:
     def serve_forever(self: Any) -> None:
         """Serves until a client asks it to end."""
         try:
-            with _server_end.in_good_order():
-                _Serving.serve(self)
+            _Serving.serve(self)
         finally:
             self._manyhands_held.end()
 
@@ -395,7 +394,6 @@ _finalize = standard.BaseManager._finalize_manager
 def _finalize_manager(process: Any, address: Any, *more: Any) -> None:
     """Ends the server, and with it all that it has made in shared memory."""
     _finalize(process, address, *more)
-    _server_end.remove_name(address)
     for place in [place for place in _servers if place[0] == address]:
         known = _servers.pop(place)
         if known is not None:

@@ -25,8 +25,22 @@ impl Identity {
     /// # Errors
     /// EBADF.
     pub fn of(descriptor: impl AsFd) -> io::Result<Identity> {
-        let status = rustix::fs::fstat(descriptor)?;
-        Ok(Identity { device: status.st_dev, inode: status.st_ino })
+        Ok(Identity::of_status(&rustix::fs::fstat(descriptor)?))
+    }
+
+    /// The identity that a file's status shows.
+    pub(super) fn of_status(status: &rustix::fs::Stat) -> Identity {
+        Identity { device: status.st_dev, inode: status.st_ino }
+    }
+
+    /// As two numbers: for a record that other processes read.
+    pub fn numbers(self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+
+    /// The identity that these numbers stand for.
+    pub fn from_numbers(device: u64, inode: u64) -> Identity {
+        Identity { device, inode }
     }
 
     /// Opens the file of this identity, for reading and writing, if the process `pid` has a descriptor of it.

@@ -12,6 +12,7 @@
 //! standing, privilege, needs, wipe            what a child has by birth, more rights, what must be there, zeroed words
 //! pidfd, stat, robust, census, poll           who has ended, how, words that change with an end, who is there, waiting
 //! message, descriptor, doorbell, lasting      what is sent, handed over, rung, and kept though a program may close it
+//! socket_file                                 sockets with a name
 //! ```
 //!
 //! Another operating system is another folder with these modules. Each says below what it must offer, and to which
@@ -84,6 +85,9 @@ cfg_if! {
         pub(crate) mod robust;
         /// What is blocked, ignored and handled. Between a clone and an exec, too: bare.
         pub(crate) mod signal;
+        /// Whether anybody listens at a socket with a name, and removing that name. The end of the last process that
+        /// had it: bare.
+        pub(crate) mod socket_file;
         /// What a child has of its parent by birth, so that `spawn` can make one elsewhere that looks the same.
         pub(crate) mod standing;
         /// How a process ended that is not ours to reap, if the system says so. For the sweep; bare.

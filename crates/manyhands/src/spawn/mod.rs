@@ -14,6 +14,7 @@
 //! workers, setbacks         a pool's workers at their number             reaper/   the process that notices deaths
 //! started, children, here   a child, all of them, helpers                own       what a fork's child must not keep
 //! child, leaving            what runs in a child, and what is done at one's own end
+//! socket_name               a name that goes with the last process that has it
 //! ```
 
 mod birth;
@@ -31,6 +32,7 @@ pub mod reaper;
 mod request;
 mod serve;
 mod setbacks;
+mod socket_name;
 mod start_exec;
 mod started;
 mod supervisor;
@@ -50,6 +52,8 @@ pub use process::{Builder, Process, StartMethod};
 pub use request::{Instruction, Order, Predecessor, Share, StartRequest};
 pub use serve::{Requester, Served, serve};
 pub use setbacks::Setbacks;
+pub(crate) use socket_name::LAYER;
+pub use socket_name::SocketName;
 pub use start_exec::start as start_exec;
 pub use started::Started;
 pub use supervisor::{Refusal, Supervisor};
