@@ -32,6 +32,7 @@ __all__ = [
     "SharedBuffer",
     "SharedMemory",
     "SimpleQueue",
+    "SocketFolder",
     "SocketName",
     "Tally",
     "ThreadBarrier",
@@ -303,8 +304,12 @@ class QueueReader(_InArena):
     def closed(self) -> bool: ...
 
 @final
+class SocketFolder:
+    def __new__(cls, path: str) -> Self: ...
+
+@final
 class SocketName:
-    def __new__(cls, path: str, with_folder: bool) -> Self: ...
+    def __new__(cls, path: str, folder: SocketFolder | None) -> Self: ...
 
 @final
 class Readiness:

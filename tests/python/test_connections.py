@@ -3,12 +3,14 @@
 import array
 import multiprocessing as standard
 import os
+import resource
 import signal
 import struct
 import threading
+from pathlib import Path
 
 import pytest
-from conftest import LIMIT
+from conftest import LIMIT, eventually
 
 from manyhands import multiprocessing
 from manyhands.multiprocessing import connection
@@ -56,6 +58,77 @@ def test_any_buffer_may_be_sent(ends):
     giver.send_bytes(b"too long")
     with pytest.raises(OSError, match="bad message length"):
         taker.recv_bytes(3)
+
+
+def test_bytes_with_gaps_are_refused_as_ever(ends):
+    taker, giver = ends
+    for gaps in (memoryview(b"abcdefgh")[::2], memoryview(bytearray(64))[::-1]):
+        with pytest.raises(TypeError):
+            giver.send_bytes(gaps)
+    giver.send_bytes(memoryview(bytes(3)).cast("b"))
+    assert taker.recv_bytes() == bytes(3)
+
+
+INTERRUPTED = """
+import os, signal, sys
+from manyhands import multiprocessing
+
+taker, giver = multiprocessing.Pipe(sys.argv[1] == "socket")
+print("begins", flush=True)
+try:
+    giver.send_bytes(bytes(10_000_000))
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.parametrize("kind", ["socket", "pipe"])
+def test_one_ctrl_c_ends_a_send_to_nobody(runner, kind):
+    running = runner.start(runner.write(INTERRUPTED), kind, manyhands=False)
+    assert running.stdout.readline() == "begins\n"
+    # In the midst of the message: it sleeps until there is room for more.
+    eventually(lambda: sleeps(running.pid))
+    running.send_signal(signal.SIGINT)
+    assert running.communicate(timeout=LIMIT) == ("interrupted\n", "")
+
+
+def sleeps(pid):
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+
+def test_a_long_head_claims_no_memory():
+    """As the first bytes of a stranger may be one."""
+    taker, giver = multiprocessing.Pipe(False)
+    os.write(giver.fileno(), struct.pack("!i", 0x7FFFFFFF) + b"few")
+    giver.close()
+    before = peak()
+    with pytest.raises(OSError, match="end of file"):
+        taker.recv_bytes()
+    assert peak() - before < 200_000
+    taker.close()
+    taker, giver = multiprocessing.Pipe(False)
+    os.write(giver.fileno(), struct.pack("!iQ", -1, 2**63))
+    with pytest.raises(OverflowError):
+        taker.recv_bytes()
+    for end in (taker, giver):
+        end.close()
+
+
+def peak():
+    """The most memory that this process had, in KiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+@pytest.mark.parametrize("size", [64 << 20, (64 << 20) + 1, 200_000_003])
+def test_very_large_messages_arrive_whole(size):
+    taker, giver = multiprocessing.Pipe(False)
+    message = os.urandom(1 << 20) * (size >> 20) + bytes(size & 0xFFFFF)
+    sender = threading.Thread(target=giver.send_bytes, args=(message,))
+    sender.start()
+    assert taker.recv_bytes() == message
+    sender.join()
+    for end in (taker, giver):
+        end.close()
 
 
 def test_a_limit_may_be_any_number(ends):

@@ -33,6 +33,7 @@ HOLD_NOTHING = {
     "Lease": "a handle",
     "PipeEnd": "handles: what is sent there is pickled",
     "GuardedAttribute": "a name",
+    "SocketFolder": "a handle",
     "SocketName": "a handle",
     "Tally": "a handle",
     "ThreadLife": "names and words",

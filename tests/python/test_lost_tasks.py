@@ -85,6 +85,44 @@ def test_nothing_is_told_that_may_be_in_order(runner, body):
     assert run(runner, body).stderr == ""
 
 
+OTHERWISE = """
+import multiprocessing
+from multiprocessing.queues import JoinableQueue, Queue
+
+class Own(JoinableQueue):
+    def __init__(self, *, ctx):
+        Queue.__init__(self, 0, ctx=ctx)
+        self._unfinished_tasks, self._cond = ctx.Semaphore(0), ctx.Condition()
+
+    def __getstate__(self):
+        return Queue.__getstate__(self), self._cond, self._unfinished_tasks
+
+    def __setstate__(self, state):
+        Queue.__setstate__(self, state[0])
+        self._cond, self._unfinished_tasks = state[1:]
+
+def work(queue):
+    queue.get()
+    queue.task_done()
+
+if __name__ == "__main__":
+    for method in "fork", "spawn":
+        context = multiprocessing.get_context(method)
+        queue = Own(ctx=context)
+        queue.put(1)
+        process = context.Process(target=work, args=(queue,))
+        process.start()
+        queue.join()
+        process.join()
+        print(method, process.exitcode)
+"""
+
+
+def test_a_subclass_may_begin_without_our_part(runner):
+    done = runner.run(runner.write(OTHERWISE))
+    assert (done.stdout, done.stderr) == ("fork 0\nspawn 0\n", "")
+
+
 def test_a_later_kill_is_named_after_the_first_was_made_good(runner):
     done = run(
         runner,
@@ -98,5 +136,5 @@ threading.Timer(4, queue.task_done).start()
 """,
     )
     pid = re.findall(r"killed (\d+)", done.stdout)[1]
-    assert "waits for 1 object, " in done.stderr
+    assert "waits for 1 object whose" in done.stderr
     assert f"process Unlucky (pid {pid})" in done.stderr

@@ -229,6 +229,27 @@ def test_a_name_stays_while_a_forks_child_serves_it(runner, folder):
     eventually(lambda: below(folder) == [])
 
 
+SECOND = """
+import multiprocessing
+from multiprocessing.connection import Listener
+
+if __name__ == "__main__":
+    Listener(family="AF_UNIX").close()
+    first = multiprocessing.Manager()
+    first._process.kill()
+    first._process.join()
+    while __import__("os").path.exists(first.address):
+        pass
+    print(multiprocessing.Manager().list([1])[0])
+"""
+
+
+def test_a_folder_stays_that_others_have(runner, folder):
+    done = runner.run(runner.write(SECOND))
+    assert (done.stdout, done.stderr) == ("1\n", "")
+    eventually(lambda: below(folder) == [])
+
+
 def test_a_listener_that_is_closed_leaves_its_name_to_others(folder):
     path = str(folder / "ours")
     first = connection.Listener(path, "AF_UNIX")

@@ -4,7 +4,7 @@ mod until;
 
 use manyhands::Process;
 use manyhands::shared::Event;
-use manyhands::spawn::SocketName;
+use manyhands::spawn::{SocketFolder, SocketName};
 use std::fs;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,8 @@ fn folder(name: &str) -> PathBuf {
 
 fn listen((folder, with_folder, there): (PathBuf, bool, Event)) {
     let listener = UnixListener::bind(folder.join("socket")).unwrap();
-    let _name = SocketName::keep(&folder.join("socket"), with_folder).unwrap();
+    let kept = with_folder.then(|| SocketFolder::keep(&folder).unwrap());
+    let _name = SocketName::keep(&folder.join("socket"), kept.as_ref()).unwrap();
     there.set();
     for stream in listener.incoming() {
         drop(stream.unwrap());
@@ -54,16 +55,31 @@ fn a_folder_that_has_something_else_stays() {
 }
 
 #[test]
+fn a_folder_that_another_has_stays() {
+    let folder = folder("shared");
+    let kept = SocketFolder::keep(&folder).unwrap();
+    let mine = folder.join("mine");
+    let listener = UnixListener::bind(&mine).unwrap();
+    let name = SocketName::keep(&mine, Some(&kept)).unwrap();
+    killed(&folder, true);
+    until("the name of the killed one goes", || !folder.join("socket").exists());
+    drop((listener, name));
+    assert!(!mine.exists() && folder.exists(), "the next one may want it");
+    drop(kept);
+    assert!(!folder.exists());
+}
+
+#[test]
 fn one_at_which_another_listens_stays() {
     let folder = folder("taken");
     let path = folder.join("socket");
     let first = UnixListener::bind(&path).unwrap();
-    let name = SocketName::keep(&path, false).unwrap();
+    let name = SocketName::keep(&path, None).unwrap();
     let same = first.try_clone().unwrap();
     drop((first, name));
     assert!(path.exists(), "the socket is still served");
 
-    let name = SocketName::keep(&path, false).unwrap();
+    let name = SocketName::keep(&path, None).unwrap();
     drop(same);
     fs::remove_file(&path).unwrap();
     let second = UnixListener::bind(&path).unwrap();
@@ -80,7 +96,8 @@ fn what_is_no_socket_is_refused() {
     fs::write(&file, "").unwrap();
     let long = folder.join("x".repeat(160));
     for path in [&file, &folder.join("none"), &long, Path::new("relative")] {
-        assert!(SocketName::keep(path, true).is_err(), "{}", path.display());
+        assert!(SocketName::keep(path, None).is_err(), "{}", path.display());
+        assert!(SocketFolder::keep(path).is_err(), "{}", path.display());
     }
     assert!(file.exists());
     fs::remove_dir_all(folder).unwrap();

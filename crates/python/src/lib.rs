@@ -102,7 +102,7 @@ mod _engine {
     #[pymodule_export]
     use super::semaphore::Semaphore;
     #[pymodule_export]
-    use super::socket_name::SocketName;
+    use super::socket_name::{SocketFolder, SocketName};
     #[pymodule_export]
     use super::tally::Tally;
     #[pymodule_export]

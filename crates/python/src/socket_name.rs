@@ -7,7 +7,22 @@ use manyhands::spawn;
 use pyo3::prelude::*;
 use std::path::PathBuf;
 
-/// The name of a socket at which this process listens.
+/// A folder that was made for names of sockets.
+#[pyclass(frozen, module = "manyhands._engine")]
+pub struct SocketFolder {
+    folder: spawn::SocketFolder,
+}
+
+#[pymethods]
+impl SocketFolder {
+    /// The one at an absolute path.
+    #[new]
+    fn new(path: PathBuf) -> PyResult<SocketFolder> {
+        Ok(SocketFolder { folder: spawn::SocketFolder::keep(&path)? })
+    }
+}
+
+/// The name of a socket that this process has open.
 #[pyclass(frozen, module = "manyhands._engine")]
 pub struct SocketName {
     _name: spawn::SocketName,
@@ -15,9 +30,10 @@ pub struct SocketName {
 
 #[pymethods]
 impl SocketName {
-    /// Of the socket at an absolute path; `with_folder` if its folder goes with it, when that is empty.
+    /// Of the socket at an absolute path, and its folder, if that was made for it.
     #[new]
-    fn new(path: PathBuf, with_folder: bool) -> PyResult<SocketName> {
-        Ok(SocketName { _name: spawn::SocketName::keep(&path, with_folder)? })
+    fn new(path: PathBuf, folder: Option<&Bound<'_, SocketFolder>>) -> PyResult<SocketName> {
+        let folder = folder.map(|folder| &folder.get().folder);
+        Ok(SocketName { _name: spawn::SocketName::keep(&path, folder)? })
     }
 }

@@ -49,8 +49,11 @@ def begin_worker() -> None:
     for name in ("stdout", "stderr"):
         stream = _kernels(getattr(sys, name))
         if stream is not None and not stream._is_master_process():
+            number = getattr(stream, "_original_stdstream_fd", None)
+            if number is None:
+                # A kernel of another make: it stays as it is.
+                continue
             _below_a_kernel = True
-            number = stream._original_stdstream_fd
             setattr(sys, name, open(number, "w", 1, "utf-8", "backslashreplace", closefd=False))  # noqa: SIM115
 
 

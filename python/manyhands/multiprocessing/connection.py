@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 def _send_bytes(self, buf):  # type: ignore[no-untyped-def]
     if type(self)._send is not _SEND:
         return _ORIGINAL[0](self, buf)
-    return _engine.write_message(self._handle, buf)
+    try:
+        return _engine.write_message(self._handle, buf)
+    except BufferError:
+        return _ORIGINAL[0](self, buf)
 
 
 def _recv_bytes(self, maxsize=None):  # type: ignore[no-untyped-def]
@@ -42,14 +45,27 @@ def _recv_bytes(self, maxsize=None):  # type: ignore[no-untyped-def]
     return stream
 
 
+#: The folders that this process, or one that it is a fork of, has made for sockets.
+_folders: dict[str, _engine.SocketFolder] = {}
+
+
+def _folder_of(path: str) -> _engine.SocketFolder | None:
+    """The folder of a socket, if the standard library has made it for that."""
+    util: Any = _std.module("util")
+    folder = os.path.dirname(path)
+    removals = [one for one in util._finalizer_registry.values() if one._callback is util._remove_temp_dir]
+    if folder not in _folders and any(folder in one._args for one in removals):
+        _folders[folder] = _engine.SocketFolder(folder)
+    return _folders.get(folder)
+
+
 def _listens(self: Any, address: Any, family: Any, backlog: int = 1) -> None:
     _LISTENS(self, address, family, backlog)
     if self._unlink is not None:
-        path = os.path.abspath(os.fsdecode(address))
-        folder = os.path.basename(os.path.dirname(path))
         # Where it cannot be kept, it stays after a kill, as it does in the standard library.
-        with contextlib.suppress(OSError):
-            self._manyhands_name = _engine.SocketName(path, folder.startswith("pymp-"))
+        with contextlib.suppress(OSError, TypeError, ValueError):
+            path = os.path.abspath(os.fsdecode(address))
+            self._manyhands_name = _engine.SocketName(path, _folder_of(path))
 
 
 #: How long to wait for queues before a thread is started that watches them, in seconds: no longer than its start takes.

@@ -166,6 +166,9 @@ class _Tally(Shared, _engine.Tally):
 class JoinableQueue(Queue["T"]):
     """A queue that counts what was put until `task_done` is called for it; `join` waits for the count to be 0."""
 
+    #: None in an object of a subclass that begins or comes back without our part of it.
+    _manyhands_taken: _Tally | None = None
+
     def __init__(self, maxsize: int = 0, *, ctx: Any) -> None:
         super().__init__(maxsize, ctx=ctx)
         self._unfinished_tasks = ctx.Semaphore(0)
@@ -176,7 +179,8 @@ class JoinableQueue(Queue["T"]):
 
     def __setstate__(self, state: Any) -> None:
         super().__setstate__(state)
-        self._manyhands_count_in(self._manyhands_taken)
+        if self._manyhands_taken is not None:
+            self._manyhands_count_in(self._manyhands_taken)
 
     def put(self, obj: T, block: bool = True, timeout: float | None = None) -> None:
         """Puts an object, as `Queue.put` does; it counts as unfinished until `task_done` is called for it."""
@@ -193,12 +197,13 @@ class JoinableQueue(Queue["T"]):
         """Reports that the work on an object from `get` is done. Called once too often, it is a ValueError."""
         if not _count_down(self):
             raise ValueError("task_done() called too many times")
-        self._manyhands_taken.subtract()
+        if self._manyhands_taken is not None:
+            self._manyhands_taken.subtract()
 
     def join(self) -> None:
         """Waits until every object that was put has been reported done, by one `task_done` for each.
 
-        What a killed process had taken is waited for as well, since another may report it done. The wait is then
+        What a killed process had taken is waited for as well, since another may report it done. This wait is then
         reported on standard error, once.
         """
         known, is_told = None, False
@@ -206,7 +211,7 @@ class JoinableQueue(Queue["T"]):
             while self._unfinished_tasks.get_value():
                 if self._cond.wait(None if is_told else _BETWEEN_LOOKS):
                     return
-                lost = self._manyhands_taken.lost()
+                lost = None if self._manyhands_taken is None else self._manyhands_taken.lost()
                 if lost is not None and lost == known:
                     _tell_of_lost(self, *lost)
                     is_told = True
@@ -216,8 +221,8 @@ class JoinableQueue(Queue["T"]):
 def _tell_of_lost(queue: JoinableQueue[Any], count: int, first: str) -> None:
     objects = "1 object" if count == 1 else f"{count} objects"
     report(
-        f"manyhands: join() of {queue!r} waits for {objects}, taken by a process that was killed before it called "
-        f"task_done(): {first}; unless another process calls it, the wait lasts for ever"
+        f"manyhands: join() of {queue!r} waits for {objects} whose taker was killed before it called task_done(): "
+        f"{first}{' first' if count > 1 else ''}; unless another process calls it, the wait lasts for ever"
     )
 
 

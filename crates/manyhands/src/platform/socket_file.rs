@@ -2,32 +2,42 @@
 //! listens.
 //!
 //! Such a name stays when its process is killed. Whether it is still of use the kernel knows: it refuses a connection
-//! to a socket that no process has open. Nothing here follows a link or trusts a path that another file may have by
-//! now. Bare: nothing is allocated, and a connection is never waited for.
+//! to a socket that no process has open, and says that the kinds differ when one has. So the one that asks has a kind
+//! that no server has, and no server hears of it. The folder is opened once, so that nobody can put another in its
+//! place between the looks and the removal. Bare: nothing is allocated, and nothing is waited for.
 
 use super::lasting::Identity;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, statat, unlinkat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, statat, unlinkat};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use std::ffi::CStr;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 
-/// A descriptor that stands for the file and opens nothing.
-fn held(path: &CStr) -> io::Result<OwnedFd> {
-    let held = openat(CWD, path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
-    match FileType::from_raw_mode(fstat(&held)?.st_mode) {
-        FileType::Socket => Ok(held),
-        _ => Err(io::ErrorKind::InvalidInput.into()),
-    }
-}
+const HELD: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Which file the socket at this path is.
 ///
 /// # Errors
 /// What the kernel says; `InvalidInput` when it is no socket.
 pub fn identity(path: &CStr) -> io::Result<Identity> {
-    Identity::of(held(path)?)
+    identity_of_kind(path, FileType::Socket)
+}
+
+/// Which file the folder at this path is.
+///
+/// # Errors
+/// What the kernel says; `InvalidInput` when it is no folder.
+pub fn identity_of_folder(path: &CStr) -> io::Result<Identity> {
+    identity_of_kind(path, FileType::Directory)
+}
+
+fn identity_of_kind(path: &CStr, kind: FileType) -> io::Result<Identity> {
+    let held = openat(CWD, path, HELD, Mode::empty())?;
+    if FileType::from_raw_mode(fstat(&held)?.st_mode) != kind {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    Identity::of(held)
 }
 
 /// Whether no process has the socket open, for certain.
@@ -36,25 +46,37 @@ fn is_deserted(socket: impl AsFd) -> io::Result<bool> {
     write!(&mut way[..31], "/proc/self/fd/{}", socket.as_fd().as_raw_fd())?;
     let way = CStr::from_bytes_until_nul(&way).map_err(|_| io::ErrorKind::InvalidInput)?;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let caller = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let caller = socket_with(AddressFamily::UNIX, SocketType::DGRAM, flags, None)?;
     Ok(connect(&caller, &SocketAddrUnix::new(way)?) == Err(Errno::CONNREFUSED))
 }
 
-/// Removes the name of a socket at which nobody listens, if it still is that one. Whether it did.
-pub fn remove_deserted(path: &CStr, identity: Identity) -> bool {
-    let is_it = |held: &OwnedFd| Identity::of(held).is_ok_and(|it| it == identity);
-    let Some(held) = held(path).ok().filter(is_it) else { return false };
-    if !is_deserted(&held).unwrap_or(false) {
-        return false;
-    }
-    // Another may have begun to listen there meanwhile, under a file of its own.
-    let now = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW).map(|status| Identity::of_status(&status));
-    now.is_ok_and(|now| now == identity) && unlinkat(CWD, path, AtFlags::empty()).is_ok()
+/// Removes the name of a socket that no process has open, if it still is that one.
+pub fn remove_deserted(folder: &CStr, name: &CStr, identity: Identity) {
+    let remove = || -> io::Result<()> {
+        let folder = openat(CWD, folder, HELD.difference(OFlags::NOFOLLOW), Mode::empty())?;
+        let held = openat(&folder, name, HELD, Mode::empty())?;
+        let is_it = |status: Stat| {
+            let is_socket = FileType::from_raw_mode(status.st_mode) == FileType::Socket;
+            is_socket && Identity::of_status(&status) == identity
+        };
+        // Another may have begun to listen there meanwhile, under a file of its own.
+        let is_so = is_it(fstat(&held)?)
+            && is_deserted(&held)?
+            && is_it(statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?);
+        if is_so {
+            unlinkat(&folder, name, AtFlags::empty())?;
+        }
+        Ok(())
+    };
+    // Where it cannot be seen or removed it stays, as it would have.
+    let _ = remove();
 }
 
-/// Removes a folder that is empty.
-pub fn remove_empty_folder(path: &CStr) {
-    let _ = unlinkat(CWD, path, AtFlags::REMOVEDIR);
+/// Removes a folder that is empty, if it still is that one.
+pub fn remove_empty_folder(path: &CStr, identity: Identity) {
+    if identity_of_folder(path).is_ok_and(|it| it == identity) {
+        let _ = unlinkat(CWD, path, AtFlags::REMOVEDIR);
+    }
 }
 
 #[cfg(test)]
@@ -81,33 +103,38 @@ mod tests {
         let folder = folder(&"long".repeat(30));
         let opened = std::fs::File::open(&folder).unwrap();
         let place = format!("/proc/self/fd/{}/socket", opened.as_raw_fd());
-        let path = text(&folder.join("socket"));
+        let (path, below) = (folder.join("socket"), text(&folder));
+        let remove = |identity| {
+            remove_deserted(&below, c"socket", identity);
+            !path.exists()
+        };
         let listener = UnixListener::bind(&place).unwrap();
-        let known = identity(&path).unwrap();
-        assert!(!remove_deserted(&path, known), "somebody listens");
+        listener.set_nonblocking(true).unwrap();
+        let known = identity(&text(&path)).unwrap();
+        assert!(!remove(known), "somebody listens");
+        let asked = listener.accept().unwrap_err();
+        assert_eq!(asked.kind(), io::ErrorKind::WouldBlock, "it heard of the question");
         drop(listener);
         std::fs::write(folder.join("file"), "").unwrap();
         assert!(identity(&text(&folder.join("file"))).is_err());
-        let other = identity(&text(&folder.join("none")));
-        assert!(other.is_err());
-        assert!(remove_deserted(&path, known));
-        assert!(!remove_deserted(&path, known));
+        assert!(identity(&text(&folder.join("none"))).is_err());
+        assert!(!remove(Identity::of(std::fs::File::open(folder.join("file")).unwrap()).unwrap()));
+        assert!(remove(known));
 
-        // Sockets of another kind count as much.
-        let datagrams = UnixDatagram::bind(&place).unwrap();
-        let next = identity(&path).unwrap();
-        assert!(!remove_deserted(&path, next));
-        drop(datagrams);
-        assert!(!remove_deserted(
-            &path,
-            Identity::of(std::fs::File::open(folder.join("file")).unwrap()).unwrap()
-        ));
-        assert!(remove_deserted(&path, next));
+        // One that is bound and does not listen yet is a process's, too.
+        let bound = UnixDatagram::bind(&place).unwrap();
+        let next = identity(&text(&path)).unwrap();
+        assert!(!remove(next));
+        drop(bound);
+        assert!(remove(next));
 
-        remove_empty_folder(&text(&folder));
+        let it = identity_of_folder(&below).unwrap();
+        remove_empty_folder(&below, it);
         assert!(folder.exists(), "it has a file");
         std::fs::remove_file(folder.join("file")).unwrap();
-        remove_empty_folder(&text(&folder));
+        remove_empty_folder(&below, Identity::from_numbers(1, 1));
+        assert!(folder.exists(), "it is another one");
+        remove_empty_folder(&below, it);
         assert!(!folder.exists());
     }
 }

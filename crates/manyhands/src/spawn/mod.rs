@@ -53,7 +53,7 @@ pub use request::{Instruction, Order, Predecessor, Share, StartRequest};
 pub use serve::{Requester, Served, serve};
 pub use setbacks::Setbacks;
 pub(crate) use socket_name::LAYER;
-pub use socket_name::SocketName;
+pub use socket_name::{SocketFolder, SocketName};
 pub use start_exec::start as start_exec;
 pub use started::Started;
 pub use supervisor::{Refusal, Supervisor};

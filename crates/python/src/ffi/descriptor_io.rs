@@ -5,7 +5,7 @@
 //! `os.write`.
 
 use pyo3::buffer::PyBuffer;
-use pyo3::exceptions::{PyEOFError, PyMemoryError, PyOSError};
+use pyo3::exceptions::{PyBufferError, PyEOFError, PyMemoryError, PyOSError, PyOverflowError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::fs::File;
@@ -44,12 +44,19 @@ fn file(descriptor: i32) -> PyResult<ManuallyDrop<File>> {
 /// The longest message whose length stands in four bytes.
 const SHORT: usize = i32::MAX as usize;
 
-/// The bytes of any buffer.
+/// How much is made room for before any of it has come: what is said to come may be a stranger's first bytes.
+const BELIEVED: usize = 64 << 20;
+
+/// The bytes of any buffer in which they stand one after the other. BufferError where they do not.
 fn bytes_of(body: &Bound<'_, PyAny>) -> PyResult<PyBuffer<u8>> {
-    PyBuffer::get(body).or_else(|_| PyBuffer::get(&body.call_method1("cast", ("B",))?))
+    let bytes = PyBuffer::get(body).or_else(|_| PyBuffer::get(&body.call_method1("cast", ("B",))?))?;
+    if !bytes.is_c_contiguous() {
+        return Err(PyBufferError::new_err("the bytes of the message do not stand one after the other"));
+    }
+    Ok(bytes)
 }
 
-/// Writes a message: its length, and then its bytes.
+/// Writes a message: its length, and then its bytes. BufferError, and nothing written, for bytes with gaps.
 #[pyfunction]
 pub fn write_message(py: Python<'_>, descriptor: i32, body: &Bound<'_, PyAny>) -> PyResult<()> {
     let body = bytes_of(body)?;
@@ -68,6 +75,10 @@ pub fn write_message(py: Python<'_>, descriptor: i32, body: &Bound<'_, PyAny>) -
     let (mut written, all) = (0, head_length + length);
     while written < all {
         written += uninterrupted(py, || write_some(descriptor, parts, written))?;
+        if written < all {
+            // A signal ends a write that has written something as a short one.
+            py.check_signals()?;
+        }
     }
     Ok(())
 }
@@ -93,9 +104,13 @@ fn read_exactly(py: Python<'_>, file: &File, bytes: &mut [u8]) -> PyResult<()> {
     while read < bytes.len() {
         read += match uninterrupted(py, || (&*file).read(&mut bytes[read..]))? {
             0 if read == 0 => return Err(PyEOFError::new_err(())),
-            0 => return Err(PyOSError::new_err("got end of file during message")),
+            0 => return Err(cut_off()),
             more => more,
         };
+        if read < bytes.len() {
+            // As with writes.
+            py.check_signals()?;
+        }
     }
     Ok(())
 }
@@ -125,6 +140,28 @@ pub fn read_message<'py>(
     {
         return Ok(None);
     }
-    let length = usize::try_from(length).map_err(|_| PyMemoryError::new_err(()))?;
-    PyBytes::new_with(py, length, |bytes| read_exactly(py, &file, bytes)).map(Some)
+    let length = isize::try_from(length)
+        .map_err(|_| PyOverflowError::new_err("the message is said to be longer than any memory"))?
+        as usize;
+    if length <= BELIEVED {
+        return PyBytes::new_with(py, length, |bytes| read_exactly(py, &file, bytes)).map(Some);
+    }
+    let mut all = Vec::new();
+    while all.len() < length {
+        let before = all.len();
+        let more = (length - before).min(before.max(BELIEVED));
+        all.try_reserve_exact(more).map_err(|_| PyMemoryError::new_err(()))?;
+        all.resize(before + more, 0);
+        // What is cut off at its end is no end before the first byte.
+        read_exactly(py, &file, &mut all[before..]).map_err(|error| match before {
+            0 => error,
+            _ if error.is_instance_of::<PyEOFError>(py) => cut_off(),
+            _ => error,
+        })?;
+    }
+    Ok(Some(PyBytes::new(py, &all)))
+}
+
+fn cut_off() -> PyErr {
+    PyOSError::new_err("got end of file during message")
 }
