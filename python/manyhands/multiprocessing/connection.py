@@ -86,15 +86,14 @@ def wait(object_list: Any, timeout: Any = None) -> list[Any]:
     queues = [one for one in objects if isinstance(one, _QUEUES)]
     if not queues:
         return _WAIT(objects, timeout)  # type: ignore[no-any-return]
-    for at, one in enumerate(queues):
-        if any(one is other for other in queues[:at]):
-            raise KeyError(f"{one!r} is already registered")
+    if len({*map(id, queues)}) < len(queues):
+        raise KeyError("a queue is already registered")
     others = [one for one in objects if not isinstance(one, _QUEUES)]
     end = None if timeout is None else monotonic() + timeout
     while True:
         has_something = _engine.wait_for_queues(queues, 0)
-        found = [id(one) for one, is_ready in zip(queues, has_something, strict=True) if is_ready]
-        found += map(id, _WAIT(others, 0) if others else ())
+        found = {id(one) for one, is_ready in zip(queues, has_something, strict=True) if is_ready}
+        found.update(map(id, _WAIT(others, 0) if others else ()))
         left = None if end is None else end - monotonic()
         if found or (left is not None and left <= 0):
             return [one for one in objects if id(one) in found]

@@ -38,11 +38,6 @@ macro_rules! half {
                 self.queue.is_empty()
             }
 
-            #[allow(dead_code, reason = "a sender is not selected")]
-            pub(super) fn queue(&self) -> &Queue<T, P> {
-                &self.queue
-            }
-
             /// What the queue did so far and holds now; it is closed when one of its sides is gone.
             pub fn statistics(&self) -> QueueStatistics {
                 self.queue.statistics()
@@ -88,6 +83,13 @@ half! {
     /// The half of a queue that takes: see [`Queue::channel`]. A clone is one more receiver; each value goes to one of
     /// them.
     Receiver, Side::Receivers, "Receiver"
+}
+
+impl<T, P: Place> Receiver<T, P> {
+    /// What it takes from.
+    pub(super) fn queue(&self) -> &Queue<T, P> {
+        &self.queue
+    }
 }
 
 impl<T: Serialize + DeserializeOwned> Queue<T> {
